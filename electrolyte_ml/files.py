@@ -1,0 +1,55 @@
+"""Files that are either the old ones or the new ones, never half of one."""
+
+import os
+import uuid
+from pathlib import Path
+
+
+def atomic_write(path: str | os.PathLike, content: str | bytes) -> None:
+    """Replace a file by new content so that no reader and no crash ever sees a part of it.
+
+    The content goes to a temporary file beside the target, is flushed to the disk, and takes the target's name in
+    one step. Any number of processes may write the same path; the last one to finish wins.
+
+    Parameters
+    ----------
+    path
+        The file to create or replace; its folder is made when missing. A symbolic link is followed.
+    content
+        The whole content; text is written as UTF-8 with its line ends as they are.
+
+    Raises
+    ------
+    OSError
+        Full disk, no permission and the like, always with the path in the message; an old file is then as it was.
+    """
+    target = Path(os.path.realpath(path))
+    data = content.encode() if isinstance(content, str) else content
+    temporary = target.with_name(f".{target.name[:180]}.{uuid.uuid4().hex}.tmp")  # file names end at 255 bytes
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:  # write() and fsync() do not say which file it was, and the temporary name helps nobody
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    _flush_folder(target.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename in the folder survive a power cut, where the file system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # folders cannot be opened on every system; the file itself is already safe
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
