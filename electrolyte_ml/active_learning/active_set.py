@@ -1,0 +1,204 @@
+"""The active set: the rows that span what a potential has been trained on, and the grade of anything new."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.active_learning.maxvol import MaxVolResult, maxvol
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import atomic_write
+
+Mode = Literal["configuration", "neighbourhood"]
+MODES: tuple[Mode, ...] = ("configuration", "neighbourhood")
+_FORMAT = "electrolyte_ml active set 1"
+
+
+class Differentiable(Protocol):
+    """What active learning asks of a potential: its parameters, and the energy's derivatives by them."""
+
+    parameters: np.ndarray  # (m,)
+    species: tuple[str, ...]
+    cutoff: float  # Å
+
+    def energy_gradient(self, atoms: Atoms) -> np.ndarray:
+        """Return dE/dtheta (m,)."""
+
+    def site_energy_gradients(self, atoms: Atoms) -> np.ndarray:
+        """Return dE_i/dtheta of each atom (N, m)."""
+
+
+class ActiveSet:
+    """MaxVol's square matrix A over a training set, and extrapolation grades measured by it (paper, section 4.4).
+
+    In mode ``"configuration"`` a configuration is one row b = dE/dtheta (eV per unit of parameter, the sum over its
+    atoms, not divided by their number) and its grade is max|b A^-1| (eq. 11). In mode ``"neighbourhood"`` each atom is
+    a row, dE_i/dtheta, and the grade of a configuration is that of its worst atom: labels go further, since one of
+    them teaches as many rows as it has atoms, and systems of different size are judged alike.
+
+    Attributes
+    ----------
+    potential
+        The potential whose parameters theta the rows belong to.
+    mode : str
+    result : MaxVolResult
+        A, its inverse, and which rows are in it.
+    active : ndarray of int
+        The configurations, of those it was built from, that have a row in A (ascending).
+
+    Examples
+    --------
+    >>> active_set = ActiveSet.build(potential, training_set)  # doctest: +SKIP
+    >>> active_set.grade(atoms)  # doctest: +SKIP
+    1.37
+    """
+
+    def __init__(
+        self,
+        potential: Differentiable,
+        mode: Mode,
+        result: MaxVolResult,
+        active: np.ndarray,
+        *,
+        threshold: float = 1.001,
+    ) -> None:
+        self.potential = potential
+        self.mode = mode
+        self.result = result
+        self.active = active
+        self.threshold = threshold
+
+    @classmethod
+    def build(
+        cls,
+        potential: Differentiable,
+        configurations: Sequence[Atoms],
+        mode: Mode = "configuration",
+        *,
+        threshold: float = 1.001,
+        epsilon: float = 1e-6,
+    ) -> ActiveSet:
+        """Choose the active rows of a training set.
+
+        Parameters
+        ----------
+        potential
+            A trained potential, or anything with its two kinds of gradient.
+        configurations
+            The training set; labels are not needed.
+        mode
+            ``"configuration"`` or ``"neighbourhood"``.
+        threshold, epsilon
+            As in :func:`~electrolyte_ml.active_learning.maxvol.maxvol`.
+
+        Raises
+        ------
+        InputError
+            Unknown mode, no configurations, or a row that is not finite (atoms on top of each other).
+        """
+        if mode not in MODES:
+            raise InputError(f"unknown mode {mode!r} of an active set: choose among {', '.join(MODES)}")
+        if len(configurations) == 0:
+            raise InputError("an active set needs at least one configuration")
+        rows, owner = _rows(potential, configurations, mode)
+        result = maxvol(rows, threshold=threshold, epsilon=epsilon)
+        return cls(potential, mode, result, np.unique(owner[result.selected]), threshold=threshold)
+
+    def grade(self, atoms: Atoms) -> float:
+        """Extrapolation grade of a configuration: up to about 1 within what was trained on, larger outside."""
+        if self.mode == "neighbourhood":
+            return float(self.grades(atoms).max())
+        return float(np.abs(self.potential.energy_gradient(atoms) @ self.result.inverse).max())
+
+    def grades(self, atoms: Atoms) -> np.ndarray:
+        """Extrapolation grade of each atom's neighbourhood (N,).
+
+        Raises
+        ------
+        InputError
+            If the set was built in mode "configuration", which has no grade for a single atom.
+        """
+        if self.mode != "neighbourhood":
+            raise InputError('grades of single atoms need an active set built with mode="neighbourhood"')
+        return self.result.grades(self.potential.site_energy_gradients(atoms))
+
+    def select(self, candidates: Sequence[Atoms]) -> np.ndarray:
+        """Which of the candidates MaxVol would take into A: those worth a label (indices, ascending).
+
+        Candidates that lie in what the set, or the other candidates taken, already span are left out.
+        """
+        if len(candidates) == 0:
+            return np.empty(0, dtype=int)
+        rows, owner = _rows(self.potential, candidates, self.mode)
+        return np.unique(owner[maxvol(rows, threshold=self.threshold, start=self.result).selected])
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the set to a ``.npz`` file, atomically, with the fingerprint of its potential."""
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            format=_FORMAT,
+            fingerprint=fingerprint(self.potential),
+            mode=self.mode,
+            threshold=self.threshold,
+            matrix=self.result.matrix,
+            index=self.result.index,
+            swaps=self.result.swaps,
+            active=self.active,
+        )
+        atomic_write(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike, potential: Differentiable) -> ActiveSet:
+        """Read a set back; grades only mean something with the very potential that it was built for.
+
+        Raises
+        ------
+        InputError
+            The file is not an active set, or belongs to another potential.
+        OSError
+            The file is missing or cannot be read.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                if str(archive["format"]) != _FORMAT:
+                    raise InputError(f"{path}: written in the format {str(archive['format'])!r}, not {_FORMAT!r}")
+                stored = {key: archive[key] for key in archive.files}
+            if str(stored["fingerprint"]) != fingerprint(potential):
+                raise InputError(f"{path}: this active set belongs to another potential (other parameters or species)")
+            result = MaxVolResult(
+                stored["matrix"], np.linalg.inv(stored["matrix"]), stored["index"], int(stored["swaps"])
+            )
+            return cls(potential, str(stored["mode"]), result, stored["active"], threshold=float(stored["threshold"]))
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, np.linalg.LinAlgError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path}: not an active set ({error})") from error
+
+
+def fingerprint(potential: Differentiable) -> str:
+    """Name a potential by what its gradients depend on: parameters, species and cutoff (hexadecimal)."""
+    parameters = np.ascontiguousarray(potential.parameters, dtype="<f8")
+    identity = repr((tuple(potential.species), float(potential.cutoff))).encode()
+    return hashlib.sha256(identity + parameters.tobytes()).hexdigest()
+
+
+def _rows(potential: Differentiable, configurations: Sequence[Atoms], mode: Mode) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of all configurations (n, m), and to which configuration each belongs (n,)."""
+    if mode == "configuration":
+        rows = np.stack([potential.energy_gradient(atoms) for atoms in configurations])
+        owner = np.arange(len(configurations))
+    else:
+        rows = np.concatenate([potential.site_energy_gradients(atoms) for atoms in configurations])
+        owner = np.repeat(np.arange(len(configurations)), [len(atoms) for atoms in configurations])
+    bad = owner[~np.isfinite(rows).all(axis=1)]
+    if bad.size:
+        raise InputError(f"configuration {bad[0]} has no finite dE/dtheta: are atoms on top of each other?")
+    return rows, owner
