@@ -1,0 +1,6 @@
+"""What is simulated: molecules, packed boxes, bonds under periodic boundaries, and the files that hold them."""
+
+from electrolyte_ml.structures.boxes import density, pack, parse_composition
+from electrolyte_ml.structures.molecules import MOLECULES, Molecule, molecule
+
+__all__ = ["MOLECULES", "Molecule", "density", "molecule", "pack", "parse_composition"]

@@ -1,0 +1,143 @@
+"""Rigid molecules without overlap in a cubic periodic box: compression from a dilute start under a soft repulsion."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from electrolyte_ml.structures.neighbours import periodic_pairs
+
+START = 1.5  # edge of the dilute box in units of the final one, 30 % of the density: molecules do not yet interlock
+STEPS = 6  # boxes from the dilute to the final one
+ITERATIONS = 30  # of the minimiser in each box before the last, where only the worst overlaps need to go
+FINAL_ITERATIONS = 500
+SKIN = 1.0  # Å
+ARM = 1.5  # Å, about the radius of gyration of EC: turns angles into lengths, so that the minimiser sees one scale
+
+
+@dataclass(frozen=True)
+class RigidBodies:
+    """Molecules that keep their shape.
+
+    Attributes
+    ----------
+    shape
+        (N, 3) Å, atoms about the centre of their own molecule.
+    radii
+        (N,) Å; atoms of different molecules repel below the sum of their radii.
+    first
+        (n_bodies,) index of the first atom of each molecule.
+    """
+
+    shape: np.ndarray
+    radii: np.ndarray
+    first: np.ndarray
+
+    @property
+    def body(self) -> np.ndarray:
+        """(N,) molecule of each atom."""
+        return np.repeat(np.arange(len(self.first)), np.diff(self.first, append=len(self.shape)))
+
+    def pack(self, edge: float, rng: np.random.Generator) -> np.ndarray:
+        """Positions (N, 3) Å of the molecules, whole, in a cubic box of the given edge (Å).
+
+        Overlaps are pushed apart as far as they go; whether that is far enough is for the caller to see.
+        """
+        from scipy.spatial.transform import Rotation
+
+        edges = edge * np.linspace(START, 1.0, STEPS)
+        centres = rng.random((len(self.first), 3)) * edges[0]  # (n_bodies, 3) Å
+        turns = Rotation.random(len(self.first), rng=rng).as_matrix()  # (n_bodies, 3, 3)
+        arms = np.einsum("nij,nj->ni", turns[self.body], self.shape)  # (N, 3) Å
+        for previous, current in zip(edges[:1].tolist() + edges[:-1].tolist(), edges, strict=True):
+            centres *= current / previous
+            centres, arms = self._relax(centres, arms, current, ITERATIONS if current > edge else FINAL_ITERATIONS)
+        return centres[self.body] + arms
+
+    def closest_contact(self, positions: np.ndarray, edge: float) -> float:
+        """Smallest distance between molecules, own images included, in units of the sum of the radii."""
+        i, j, offset = self._contacts(positions, edge, 0.0)
+        distance = np.linalg.norm(positions[j] + offset - positions[i], axis=1)
+        return float((distance / (self.radii[i] + self.radii[j])).min(initial=np.inf))
+
+    def _contacts(self, positions: np.ndarray, edge: float, skin: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pairs (i, j) of atoms that belong to different molecules or images, and the offset (M, 3) Å of j."""
+        body = self.body
+        i, j, shift = periodic_pairs(positions, np.eye(3) * edge, np.ones(3, bool), 2 * self.radii.max() + skin)
+        apart = (body[i] != body[j]) | shift.any(axis=1)
+        return i[apart], j[apart], shift[apart] * edge
+
+    def _relax(
+        self, centres: np.ndarray, arms: np.ndarray, edge: float, iterations: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Minimise the repulsion over shifts and rotation vectors of all molecules."""
+        from scipy.optimize import minimize
+        from scipy.spatial.transform import Rotation
+
+        body = self.body
+        repulsion = _Repulsion(self, edge)
+
+        def place(moves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            shifts, turns = moves.reshape(2, -1, 3)  # both Å
+            matrices = Rotation.from_rotvec(turns / ARM).as_matrix()
+            return centres + shifts, np.einsum("nij,nj->ni", matrices[body], arms), turns / ARM
+
+        def objective(moves: np.ndarray) -> tuple[float, np.ndarray]:
+            moved_centres, moved_arms, turns = place(moves)
+            energy, gradient = repulsion(moved_centres[body] + moved_arms)
+            torque = np.add.reduceat(np.cross(moved_arms, gradient), self.first, axis=0)
+            along_turns = np.einsum("nij,ni->nj", _left_jacobian(turns), torque) / ARM
+            along_shifts = np.add.reduceat(gradient, self.first, axis=0)
+            return energy, np.concatenate([along_shifts.ravel(), along_turns.ravel()])
+
+        found = minimize(
+            objective,
+            np.zeros(6 * len(self.first)),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": iterations, "ftol": 1e-12, "gtol": 1e-5},
+        )
+        return place(found.x)[:2]
+
+
+class _Repulsion:
+    """Σ (1 - r/d)² over all contacts with r < d, the sum of the radii.
+
+    The list of pairs reaches a skin further and is renewed when an atom has moved by half of that.
+    """
+
+    def __init__(self, bodies: RigidBodies, edge: float) -> None:
+        self._bodies, self._edge = bodies, edge
+        self._listed_at: np.ndarray | None = None
+
+    def __call__(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
+        """Energy (no unit) and its gradient (N, 3) 1/Å."""
+        if self._listed_at is None or ((positions - self._listed_at) ** 2).sum(axis=1).max() > (SKIN / 2) ** 2:
+            self._list(positions)
+        vectors = positions[self._j] - positions[self._i] + self._offset  # (M, 3) Å
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        touching = np.flatnonzero(squares < self._reach**2)
+        i, j, reach, vectors = self._i[touching], self._j[touching], self._reach[touching], vectors[touching]
+        distances = np.sqrt(squares[touching]) + 1e-9  # atoms on top of each other feel no force, but no 0/0 either
+        overlap = 1 - distances / reach
+        pull = (2 * overlap / (reach * distances))[:, None] * vectors  # (M, 3) gradient at i, minus that at j
+        count = len(positions)
+        gradient = [np.bincount(i, pull[:, k], count) - np.bincount(j, pull[:, k], count) for k in range(3)]
+        return float(overlap @ overlap), np.stack(gradient, axis=1)
+
+    def _list(self, positions: np.ndarray) -> None:
+        i, j, offset = self._bodies._contacts(positions, self._edge, SKIN)
+        reach = self._bodies.radii[i] + self._bodies.radii[j]
+        # The list was cut at the largest pair of radii; most pairs are of smaller atoms.
+        near = np.linalg.norm(positions[j] + offset - positions[i], axis=1) < reach + SKIN
+        self._i, self._j, self._offset, self._reach = i[near], j[near], offset[near], reach[near]
+        self._listed_at = positions
+
+
+def _left_jacobian(turns: np.ndarray) -> np.ndarray:
+    """(n, 3, 3): the small rotation that follows a rotation vector (n, 3) when that vector changes a little."""
+    angle = np.linalg.norm(turns, axis=1)[:, None, None]
+    cross = np.cross(np.eye(3), turns[:, None, :]).transpose(0, 2, 1)  # cross[n] @ v = turns[n] x v
+    half = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2  # (1 - cos a)/a²
+    with np.errstate(invalid="ignore", divide="ignore"):
+        third = np.where(angle > 1e-3, (angle - np.sin(angle)) / angle**3, 1 / 6)
+    return np.eye(3) + half * cross + third * cross @ cross
