@@ -1,0 +1,354 @@
+"""Every claim of the paper as data, each with the function that judges it from what was computed here.
+
+Three kinds: *exact* claims hold at every scale; *protocol* claims hold when the paper scale of
+:mod:`electrolyte_ml.settings` has these very numbers; *values* and *trends* are physics, judged from stored results at
+the standard scale and above. At the quick scale the same machinery runs, and its numbers are shown but not judged.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.results import load_result
+from electrolyte_ml.settings import ATMOSPHERE_BAR, PAPER, Scale
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+NOT_RUN = "not run at this scale"
+SHOWN = "shown, not judged at this scale"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What we have to set beside a claim: our value, the measured one, and the verdict."""
+
+    verdict: str
+    ours: str = ""
+    experiment: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of the table: where the paper says it, what it says, its kind, and how it is judged."""
+
+    number: int
+    where: str
+    paper: str
+    kind: str
+    judge: Callable[[Scale], Outcome] = lambda scale: Outcome(NOT_RUN)
+
+
+@dataclass(frozen=True)
+class JudgedClaim:
+    """A claim with its outcome at one scale."""
+
+    claim: Claim
+    outcome: Outcome
+    scale: str
+    reference: str
+
+
+def _verdict(holds: bool) -> str:
+    return REPRODUCED if holds else NOT_REPRODUCED
+
+
+def _physics(holds: bool, scale: Scale) -> str:
+    """Judge a value or a trend, which the quick scale is too small for."""
+    return SHOWN if scale.name == "quick" else _verdict(holds)
+
+
+def _of_solvents(judge: Callable[[dict[str, Any], Scale], Outcome]) -> Callable[[Scale], Outcome]:
+    """Judge from the stored result ``pure_solvents``, one entry per solvent."""
+
+    def judged(scale: Scale) -> Outcome:
+        stored = load_result("pure_solvents", scale)
+        return judge(stored["solvents"], scale) if stored else Outcome(NOT_RUN)
+
+    return judged
+
+
+def _settings_hold(holds: Callable[[], bool]) -> Callable[[Scale], Outcome]:
+    """Judge a protocol whose runs are not part of any notebook yet: its settings are there, its numbers are not."""
+
+    def judged(scale: Scale) -> Outcome:
+        return Outcome(NOT_RUN, "settings hold the numbers") if holds() else Outcome(NOT_REPRODUCED, "settings differ")
+
+    return judged
+
+
+# -- exact ------------------------------------------------------------------------------------------------------------
+
+
+def _parameter_counts(scale: Scale) -> Outcome:
+    from electrolyte_ml.potentials import MomentTensorPotential
+
+    ours = tuple(MomentTensorPotential.random(level, ("H", "C", "O")).n_parameters for level in (16, 20))
+    # Charges add b and s per species to the level-16 potential: 383 + 2 * 3, of which the paper counts all six.
+    charged = ours[0] + 2 * 3
+    return Outcome(_verdict((*ours, charged) == (383, 651, 389)), f"{ours[0]}; {ours[1]}; {charged}")
+
+
+# -- protocols --------------------------------------------------------------------------------------------------------
+
+
+def _pure_protocol(scale: Scale) -> Outcome:
+    protocol = PAPER.pure_solvents
+    seeding = protocol.seeding
+    holds = (
+        (seeding.ensemble, seeding.temperature, seeding.time_ps, seeding.timestep_fs) == ("nvt", 400.0, 2.0, 1.0)
+        and protocol.seeding_configurations == 200
+        and protocol.learning.trajectories == 10
+        and len(protocol.seeds) == 3
+        and protocol.cutoff == 5.0
+    )
+    return Outcome(_verdict(holds), "in the paper scale's settings")
+
+
+def _method_protocol(scale: Scale) -> Outcome:
+    fit, learning, reference = PAPER.fit, PAPER.pure_solvents.learning, PAPER.reference
+    run = learning.run
+    holds = (
+        (fit.energy_weight, fit.force_weight, fit.initial_range, fit.optimiser) == (1.0, 0.01, (-1.0, 1.0), "BFGS")
+        and (learning.grade_save, learning.grade_break) == (2.0, 10.0)
+        and (run.ensemble, run.temperature, run.pressure_bar, run.time_ps, run.timestep_fs)
+        == ("npt", 300.0, ATMOSPHERE_BAR, 100.0, 1.0)
+        and (reference.name, reference.plane_wave_cutoff, reference.scf_tolerance) == ("PBE-D3(0)", 550.0, 1e-6)
+        and PAPER.ion_pair_training is not None
+        and PAPER.ion_pair_training.reference.plane_wave_cutoff == 750.0
+    )
+    return Outcome(_verdict(holds), "in the paper scale's settings")
+
+
+def _mixture_training_protocol() -> bool:
+    protocol = PAPER.mixture_training
+    return protocol is not None and (
+        protocol.uniform_configurations,
+        protocol.learning.trajectories,
+        protocol.molecules,
+    ) == (20, 11, (8, 16))
+
+
+def _mixture_density_protocol() -> bool:
+    protocol = PAPER.mixture_density
+    return protocol is not None and (
+        protocol.density.cells == ("EC=432", "EC=189 EMC=81", "EC=81 EMC=189", "EMC=288")
+        and (protocol.density.run.time_ps, protocol.density.average_last_ps) == (300.0, 100.0)
+        and (protocol.density.run.temperature, protocol.density.run.timestep_fs) == (300.0, 1.0)
+    )
+
+
+def _intermolecular_protocol() -> bool:
+    protocol = PAPER.intermolecular_errors
+    return protocol is not None and (
+        (len(protocol.ratios), protocol.configurations, protocol.sampling.time_ps) == (4, 300, 100.0)
+        and (protocol.levels, len(protocol.seeds)) == ((12, 16, 20), 3)
+    )
+
+
+def _ion_pair_protocol() -> bool:
+    protocol = PAPER.ion_pair_training
+    return protocol is not None and (
+        (protocol.contact_pairs, protocol.separated_pairs, protocol.aggregates) == (4, 4, 3)
+        and (protocol.seeding.ensemble, protocol.seeding.temperature, protocol.seeding.time_ps) == ("nve", 300.0, 0.5)
+    )
+
+
+def _conductivity_protocol() -> bool:
+    protocol = PAPER.conductivity
+    return protocol is not None and (
+        protocol.temperatures == (280.0, 300.0, 320.0)
+        and [ps for _, _, ps in protocol.annealing] == [1000.0] * 5
+        and (protocol.mtp.trajectories, protocol.mtp.time_ps, protocol.mtp.equilibration_ps) == (10, 2500.0, 500.0)
+    )
+
+
+def _plateau_protocol() -> bool:
+    protocol = PAPER.conductivity
+    return protocol is not None and (
+        (protocol.mtp.correlation_ps, protocol.mtp.window_ps) == (500.0, 300.0)
+        and (protocol.qrd.correlation_ps, protocol.qrd.window_ps) == (100.0, 20.0)
+    )
+
+
+def _charged_runs_protocol() -> bool:
+    protocol = PAPER.conductivity
+    return protocol is not None and (protocol.qrd.trajectories, protocol.qrd.time_ps) == (50, 200.0)
+
+
+# -- values and trends, from stored results ---------------------------------------------------------------------------
+
+
+def _set_sizes(solvents: dict[str, Any], scale: Scale) -> Outcome:
+    sizes = {name: len(entry["set_energies"]) for name, entry in solvents.items()}
+    cells = PAPER.pure_solvents.cells == ("EC=16", "EMC=8")
+    ours = ", ".join(f"{name} {size} configurations" for name, size in sizes.items())
+    return Outcome(_physics(cells and all(900 <= size <= 1400 for size in sizes.values()), scale), ours)
+
+
+def _densities(solvents: dict[str, Any], scale: Scale) -> Outcome:
+    ours, measured, holds = [], [], []
+    for name, entry in solvents.items():
+        density, experiment = np.asarray(entry["densities"]), float(entry["experiment"])
+        mean, spread = density.mean(), density.std(ddof=1) if len(density) > 1 else 0.0
+        deviation = mean / experiment - 1.0
+        ours.append(f"{name} {mean:.3f} ± {spread:.3f} ({deviation:+.1%})" + (" drifts" if entry["drifts"] else ""))
+        measured.append(f"{name} {experiment:.3f}")
+        holds.append(abs(deviation) <= 0.06 and spread / mean <= 0.02 and not entry["drifts"])
+    return Outcome(_physics(all(holds), scale), "; ".join(ours), "; ".join(measured))
+
+
+def _energy_density(solvents: dict[str, Any], scale: Scale) -> Outcome:
+    entry = solvents.get("EC")
+    if entry is None:
+        return Outcome(NOT_RUN)
+    energy, density = np.asarray(entry["set_energies"]), np.asarray(entry["set_densities"])
+    seeded = int(entry["seeded"])
+    if seeded == len(energy):
+        return Outcome(_physics(False, scale), "nothing was learnt beyond the seeds")
+    lower = energy[:seeded].mean() < energy[seeded:].mean()
+    denser = density[:seeded].mean() > density[seeded:].mean()
+    wide = density.min() <= 1.04 and density.max() >= 1.30
+    ours = (
+        f"{density.min():.2f}–{density.max():.2f} g/cm³; AIMD part {'lower' if lower else 'higher'} in energy, "
+        f"{'denser' if denser else 'less dense'}"
+    )
+    return Outcome(_physics(lower and denser and wide, scale), ours)
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(1, "2.1, 4.1", "Parameters: level 16 383; level 20 651; MTP16-QRd 389 (H, C, O)", "exact", _parameter_counts),
+    Claim(
+        2,
+        "2.1",
+        "AIMD: NVT 400 K, 2 ps, 1 fs, 200 configurations; AL on 10 trajectories; 3 potentials; cutoff 5 Å",
+        "protocol",
+        _pure_protocol,
+    ),
+    Claim(
+        3,
+        "2.1",
+        "Cells: 16 EC (160 atoms), 8 EMC (120); sets end with 900–1400 configurations",
+        "protocol, value",
+        _of_solvents(_set_sizes),
+    ),
+    Claim(
+        4,
+        "Fig. 1a",
+        "Density does not drift in NPT; ρ(300 K) of EC, EMC within about 6 % of experiment; 1σ over seeds about 2 %",
+        "value",
+        _of_solvents(_densities),
+    ),
+    Claim(
+        5,
+        "Fig. 1b",
+        "The EC set spans 1.04–1.49 g/cm³; its AIMD part lies at low energy and high density",
+        "trend",
+        _of_solvents(_energy_density),
+    ),
+    Claim(
+        6,
+        "S1",
+        "20 uniform + MaxVol → initial set; AL on 11 trajectories, 8–16 molecules, pure EC to pure EMC",
+        "protocol",
+        _settings_hold(_mixture_training_protocol),
+    ),
+    Claim(7, "2.2, S1", "About 500 configurations; 35.7 % EC, 56.9 % EMC, 7.3 % mixtures", "value"),
+    Claim(
+        8,
+        "Fig. 2",
+        "ρ of EC, 7:3, 3:7, EMC; 300 ps NPT 300 K 1 atm 1 fs, last 100 ps; 3105–4320 atoms",
+        "protocol",
+        _settings_hold(_mixture_density_protocol),
+    ),
+    Claim(9, "Fig. 2", "MTP16 up to 11 % off for EMC; MTP20 like the pure potentials; QRd16 ≈ QRd20 ≈ MTP20", "trend"),
+    Claim(10, "2.2", "Some QRd models fail at some compositions", "trend"),
+    Claim(11, "Fig. S2", "Density against time for all four kinds of model", "figure"),
+    Claim(
+        12,
+        "Fig. 3",
+        "4 validation sets of 300 configurations from 100 ps; levels 12, 16, 20, MTP and QRd, 3 seeds",
+        "protocol",
+        _settings_hold(_intermolecular_protocol),
+    ),
+    Claim(
+        13,
+        "Fig. 3",
+        "Intra and inter energy errors above total; QRd12 ≥ MTP16, QRd16 ≥ MTP20; errors fall with EMC fraction",
+        "trend",
+    ),
+    Claim(14, "Fig. 4, S3, S4", "Force errors per site: carbonyl C worst, O ≤ 0.21 eV/Å, rest small", "trend"),
+    Claim(
+        15,
+        "2.3.1",
+        "4 CIP + 4 SSIP (143 atoms) + 3 AGG (286 atoms); 500 fs NVE AIMD at 300 K",
+        "protocol",
+        _settings_hold(_ion_pair_protocol),
+    ),
+    Claim(16, "2.3.1", "Level 20 converged after 86 iterations, 6296 configurations", "value"),
+    Claim(17, "Fig. 5", "Set: SSIP 51 %, CIP 46 %, AGG 3 %; just under 4 ligands per Li; CN near 4", "trend"),
+    Claim(18, "Fig. 5", "Force errors worst on carbonyl C and P; about 15 % of the force on O, 40 % on Li", "trend"),
+    Claim(19, "Fig. 5", "Li–O RDF of 8 LiPF6 in 80 EC: first and second maximum", "figure"),
+    Claim(20, "S5, S6", "QRd force errors; charges of the QRd models, physical or not", "figure"),
+    Claim(
+        21,
+        "4.6",
+        "8 LiPF6 + 24/56, 32/48, 40/40; NPT 300 → 380 → 300 K, 1 ns each; 500 ps; 10 × 2.5 ns at 280, 300, 320 K",
+        "protocol",
+        _settings_hold(_conductivity_protocol),
+    ),
+    Claim(22, "Fig. 6", "σ(T) within 11 % of experiment (MTP20), 6 % (QRd20); rises with T", "value, trend"),
+    Claim(
+        23,
+        "S7, S8",
+        "σ against correlation time; plateau windows 500/300 ps and 100/20 ps",
+        "figure",
+        _settings_hold(_plateau_protocol),
+    ),
+    Claim(
+        24,
+        "Table 1",
+        "QRd: 50 × 200 ps, 17/14/6 completed → 3.4/2.8/1.2 ns",
+        "protocol, table",
+        _settings_hold(_charged_runs_protocol),
+    ),
+    Claim(25, "2.3.3", "3:7, 300 K: MTP20 all SSIP; QRd CIP 4.7 %, AGG 0.7 %", "trend"),
+    Claim(26, "Fig. 7", "About 85 % of SSIP Li in networks of 2–8, mostly through EC; QRd 7.3 %, pairs only", "trend"),
+    Claim(27, "S9", "Networks: more EC, more CN 5, fewer CN 3 than isolated SSIP", "trend"),
+    Claim(
+        28,
+        "4.3, 4.4, 4.5",
+        "w_e 1, w_f 0.01, U(−1, 1), BFGS; γ 2 and 10; 100 ps, 1 fs, NPT 300 K 1 atm; PBE-D3(0), Γ, 550/750 eV, 1e-6 eV",
+        "protocol",
+        _method_protocol,
+    ),
+)
+
+
+def judge_claims(scale: Scale) -> list[JudgedClaim]:
+    """Judge every claim from the results stored at a scale.
+
+    The result ``pure_solvents`` is a dictionary ``{"reference": name, "solvents": {"EC": {...}, "EMC": {...}}}`` whose
+    entries hold ``densities`` (g/cm³, one per seed), ``experiment`` (g/cm³), ``drifts`` (bool), ``set_energies``
+    (eV/atom) and ``set_densities`` (g/cm³), one per configuration of the training set in the order in which they
+    joined it, and ``seeded``, how many of them came from the seeding run.
+    """
+    stored = load_result("pure_solvents", scale)
+    reference = stored["reference"] if stored else scale.reference.name
+    return [JudgedClaim(claim, claim.judge(scale), scale.name, reference) for claim in CLAIMS]
+
+
+def format_claims(judged: Sequence[JudgedClaim], width: int = 60) -> str:
+    """Return the claims as a plain table: number, place, claim, ours, experiment, verdict."""
+    rows = [("#", "where", "paper", "ours", "experiment", "verdict")]
+    rows += [
+        (str(j.claim.number), j.claim.where, j.claim.paper, j.outcome.ours, j.outcome.experiment, j.outcome.verdict)
+        for j in judged
+    ]
+    rows = [tuple(cell if len(cell) <= width else cell[: width - 1] + "…" for cell in row) for row in rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(size) for cell, size in zip(row, widths)).rstrip() for row in rows]
+    lines.insert(1, "  ".join("-" * size for size in widths))
+    heading = f"Claims of the paper at the {judged[0].scale} scale, labels by {judged[0].reference}\n"
+    return heading + "\n".join(lines)

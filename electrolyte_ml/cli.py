@@ -1,0 +1,542 @@
+"""The command ``electrolyte-ml``: each subcommand is a thin face of one public function."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from electrolyte_ml.errors import ElectrolyteError, InputError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from electrolyte_ml.potentials import MomentTensorPotential
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says a usage error in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+class _Commands:
+    """The subcommands: how each is called and what it does, side by side."""
+
+    def __init__(self) -> None:
+        self.parser = _Parser(
+            prog="electrolyte-ml",
+            description="Moment tensor potentials of battery electrolytes, learnt actively from real labels.",
+            epilog="example: electrolyte-ml reproduce --only 04",
+        )
+        self.parser.add_argument("--version", action="version", version=_version())
+        self._add = self.parser.add_subparsers(dest="command", metavar="COMMAND", required=True).add_parser
+
+    def add(self, name: str, run: Callable[[argparse.Namespace], int | None], summary: str, example: str) -> _Parser:
+        parser = self._add(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog=f"example:\n  electrolyte-ml {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        parser.set_defaults(run=run)
+        return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Returns
+    -------
+    int
+        0, 1 after an error, 2 for a command line that cannot be understood, 130 when interrupted.
+    """
+    try:
+        args = build_parser().parse_args(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return int(args.run(args) or 0)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone (`| head`): nothing to say, and nobody to hear it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ElectrolyteError, OSError, MemoryError) as error:
+        if args.debug:
+            traceback.print_exc()
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except Exception as error:  # a fault of ours: still one line, and how to see more
+        if args.debug:
+            traceback.print_exc()
+        hint = "" if args.debug else " (a fault of electrolyte-ml; --debug shows where)"
+        print(f"error: {type(error).__name__}: {_one_line(error)}{hint}", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    commands = _Commands()
+
+    parser = commands.add("reproduce", _reproduce, "run the notebooks and judge the claims", "reproduce --only 04")
+    parser.add_argument("--only", metavar="NN", help="run only the notebooks whose names begin so")
+    parser.add_argument("--scale", help="quick (default), standard or paper")
+
+    parser = commands.add(
+        "train", _train, "train a potential on labelled configurations", "train set.xyz --level 16 -o pot.mtp"
+    )
+    _add_data(parser)
+    _add_model(parser)
+    parser.add_argument("--start", type=Path, metavar="POT", help="start from this potential instead of random numbers")
+    parser.add_argument("--energy-weight", type=_not_negative, default=1.0, help="w_e of the loss (default 1)")
+    parser.add_argument("--force-weight", type=_not_negative, default=0.01, help="w_f of the loss (default 0.01)")
+    parser.add_argument("--stress-weight", type=_not_negative, default=0.0, help="w_s of the loss (default 0)")
+    parser.add_argument("--method", choices=("default", "paper"), default="default", help="how the loss is minimised")
+    parser.add_argument("--max-iterations", type=_count, help="stop the optimiser after so many iterations")
+    parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted fit goes on")
+    _add_output(parser, "potential to write (.mtp)")
+
+    parser = commands.add(
+        "evaluate", _evaluate, "errors of a potential on labelled configurations", "evaluate pot.mtp test.xyz --json"
+    )
+    _add_potential(parser)
+    _add_data(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+    parser = commands.add(
+        "grade", _grade, "extrapolation grades of configurations", "grade pot.mtp new.xyz --train set.xyz"
+    )
+    _add_potential(parser)
+    parser.add_argument("data", type=Path, metavar="DATA", help="configurations (.xyz, .extxyz, .cfg)")
+    parser.add_argument("--train", type=Path, required=True, metavar="SET", help="the potential's training set")
+    _add_mode(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+    parser = commands.add(
+        "md",
+        _md,
+        "molecular dynamics with a potential",
+        "md pot.mtp start.xyz --ensemble npt --temperature 300 --pressure 1 --time 10 -o run.dcd",
+    )
+    _add_potential(parser)
+    parser.add_argument("start", type=Path, metavar="START", help="starting configuration (the last one of the file)")
+    parser.add_argument("--ensemble", choices=("nve", "nvt", "npt"), default="npt")
+    parser.add_argument("--temperature", type=_positive, default=300.0, help="K (default 300)")
+    parser.add_argument("--pressure", type=_number, default=1.01325, help="bar (default 1.01325)")
+    parser.add_argument("--time", type=_positive, required=True, help="ps")
+    parser.add_argument("--timestep", type=_positive, default=1.0, help="fs (default 1)")
+    parser.add_argument("--train", type=Path, metavar="SET", help="watch the grade against this training set")
+    _add_mode(parser)
+    parser.add_argument("--restart", type=Path, help="file from which an interrupted run goes on")
+    parser.add_argument("--seed", type=_whole, default=0, help="of the velocities (default 0)")
+    _add_output(parser, "trajectory to write", required=False)
+
+    parser = commands.add(
+        "active-learn", _active_learn, "learn a potential actively, resuming where it was", "active-learn runs/ec"
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR", help="folder with settings.toml, which keeps everything")
+
+    parser = commands.add(
+        "label", _label, "label configurations with a reference", "label in.xyz --reference GFN1-xTB -j 2 -o out.xyz"
+    )
+    parser.add_argument("data", type=Path, metavar="IN", help="configurations (.xyz, .extxyz, .cfg)")
+    parser.add_argument("--reference", default="GFN1-xTB", help="name or command (default GFN1-xTB)")
+    parser.add_argument("-j", "--jobs", type=_count, default=1, help="labels computed at once (default 1)")
+    parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
+    parser.add_argument("--species", nargs="+", metavar="X", help="elements of a .cfg, in the order of its types")
+    _add_output(parser, "labelled configurations (default IN.labelled.extxyz)", required=False)
+
+    parser = commands.add("box", _box, "pack molecules into a periodic box", "box EC=16 --density 1.3 -o box.xyz")
+    parser.add_argument("composition", nargs="+", metavar="NAME=COUNT", help="molecules: EC, EMC, Li, PF6, LiPF6")
+    parser.add_argument("--density", type=_positive, required=True, help="g/cm³")
+    parser.add_argument("--seed", type=_whole, default=0, help="of the packing (default 0)")
+    _add_output(parser, "configuration to write")
+
+    parser = commands.add(
+        "new", _new, "write a potential with random parameters", "new --level 16 --species H C O --seed 0 -o random.mtp"
+    )
+    _add_model(parser, species_required=True)
+    _add_output(parser, "potential to write (.mtp)")
+
+    parser = commands.add("info", _info, "what a potential or a level consists of", "info --level 16 --species H C O")
+    parser.add_argument("potential", nargs="?", type=Path, metavar="POT", help="potential (.mtp)")
+    parser.add_argument("--level", type=_whole, help="even number from 2")
+    parser.add_argument("--species", nargs="+", metavar="X", help="chemical symbols, in the file's order")
+    parser.add_argument("--radial-basis-size", type=_count, default=8)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+    parser = commands.add("benchmark", _benchmark, "time the kernels here", "benchmark --levels 8 16 --json")
+    parser.add_argument("--levels", nargs="+", type=_whole, default=[8, 12, 16, 20], help="default 8 12 16 20")
+    parser.add_argument("--molecules", type=_count, default=100, help="of EC in the box (default 100: 1000 atoms)")
+    parser.add_argument("--repeats", type=_count, default=7, help="rounds of the interleaved measurement (default 7)")
+    parser.add_argument("--threads", type=_count, default=1, help="of our kernels (default 1, as the peers use)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    _add_output(parser, "JSON file to write beside what is printed", required=False)
+
+    commands.add("warmup", _warmup, "compile every kernel, once for all later runs", "warmup")
+    return commands.parser
+
+
+# -- arguments that several commands share ----------------------------------------------------------------------------
+
+
+def _add_potential(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("potential", type=Path, metavar="POT", help="potential (.mtp)")
+    parser.add_argument("--species", nargs="+", metavar="X", help="chemical symbols, for files that carry none")
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, metavar="DATA", help="labelled configurations (.xyz, .extxyz, .cfg)")
+    parser.add_argument("--energy-key", help="name of the energy in the file, if not ASE's")
+    parser.add_argument("--forces-key", help="name of the forces in the file, if not ASE's")
+    parser.add_argument("--stress-key", help="name of the stress in the file, if not ASE's")
+
+
+def _add_model(parser: argparse.ArgumentParser, species_required: bool = False) -> None:
+    parser.add_argument("--level", type=_whole, default=16, help="even number from 2 (default 16)")
+    parser.add_argument(
+        "--species",
+        nargs="+",
+        metavar="X",
+        required=species_required,
+        help="chemical symbols" + ("" if species_required else " (default: those of the data, by atomic number)"),
+    )
+    parser.add_argument("--cutoff", type=_positive, default=5.0, help="Å (default 5)")
+    parser.add_argument("--min-distance", type=_not_negative, default=0.9, help="Å (default 0.9)")
+    parser.add_argument("--radial-basis-size", type=_count, default=8, help="Chebyshev polynomials (default 8)")
+    parser.add_argument("--seed", type=_whole, default=0, help="of the random parameters (default 0)")
+
+
+def _add_mode(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode",
+        choices=("configuration", "neighbourhood"),
+        default="configuration",
+        help="grade of the configuration as a whole (default) or of its worst atom",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser, help: str, required: bool = True) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=required, metavar="FILE", help=help)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value - value != 0.0:  # NaN and infinity
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if value <= 0.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = _number(text)
+    if value < 0.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is negative")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is negative")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return value
+
+
+for _type, _name in ((_number, "number"), (_positive, "number"), (_not_negative, "number")):
+    _type.__name__ = _name  # argparse names the type when float() or int() refuses: "invalid number value: 'x'"
+for _type in (_whole, _count):
+    _type.__name__ = "whole number"
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+def _reproduce(args: argparse.Namespace) -> int:
+    from electrolyte_ml.reproduce import reproduce
+
+    return 1 if reproduce(args.scale, args.only).failed else 0
+
+
+def _train(args: argparse.Namespace) -> None:
+    from electrolyte_ml.potentials import MomentTensorPotential, load
+    from electrolyte_ml.training import train
+
+    _check_output(args.output)
+    configurations = _read_labelled(args, args.species)
+    if args.start:
+        start = load(args.start, species=args.species)
+    else:
+        start = MomentTensorPotential.random(
+            level=args.level,
+            species=tuple(args.species or _species_of(configurations)),
+            cutoff=args.cutoff,
+            seed=args.seed,
+            min_distance=args.min_distance,
+            radial_basis_size=args.radial_basis_size,
+        )
+    limits = {} if args.max_iterations is None else {"max_iterations": args.max_iterations}
+    result = train(
+        configurations,
+        start,
+        energy_weight=args.energy_weight,
+        force_weight=args.force_weight,
+        stress_weight=args.stress_weight,
+        method=args.method,
+        checkpoint=args.checkpoint,
+        **limits,
+    )
+    result.potential.save(args.output)
+    print(f"{len(configurations)} configurations, {start.n_parameters} parameters: {result.message}")
+    print(_format_errors(_errors_dict(result.errors)))
+    print(f"Potential: {args.output}")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from electrolyte_ml.potentials import load
+    from electrolyte_ml.training import evaluate_errors
+
+    potential = load(args.potential, species=args.species)
+    errors = _errors_dict(evaluate_errors(potential, _read_labelled(args, potential.species)))
+    print(json.dumps(errors, indent=1) if args.json else _format_errors(errors))
+
+
+def _grade(args: argparse.Namespace) -> None:
+    from electrolyte_ml.active_learning import ActiveSet
+    from electrolyte_ml.potentials import load
+    from electrolyte_ml.structures import read_configurations
+
+    potential = load(args.potential, species=args.species)
+    configurations = read_configurations(args.data, species=potential.species)
+    training = read_configurations(args.train, species=potential.species)
+    active_set = ActiveSet.build(potential, training, mode=args.mode)
+    grades = [active_set.grade(atoms) for atoms in configurations]
+    if args.json:
+        print(json.dumps({"mode": args.mode, "grades": grades, "max": max(grades)}, indent=1))
+        return
+    print("configuration  grade")
+    for index, grade in enumerate(grades):
+        print(f"{index:13d}  {grade:.4g}")
+
+
+def _md(args: argparse.Namespace) -> int:
+    from electrolyte_ml.dynamics import run_md
+    from electrolyte_ml.potentials import load
+    from electrolyte_ml.structures import read_configurations
+
+    if args.output:
+        _check_output(args.output)
+    potential = load(args.potential, species=args.species)
+    start = read_configurations(args.start, species=potential.species, index="-1")[0]
+    result = run_md(
+        start,
+        potential,
+        ensemble=args.ensemble,
+        temperature=args.temperature,
+        pressure_bar=args.pressure,
+        time_ps=args.time,
+        timestep_fs=args.timestep,
+        trajectory=args.output,
+        restart=args.restart,
+        seed=args.seed,
+    )
+    print(f"{result.reason} after {result.times_ps[-1]:g} ps")
+    return 0 if result.reason == "completed" else 1
+
+
+def _active_learn(args: argparse.Namespace) -> None:
+    from electrolyte_ml.active_learning import active_learn
+
+    active_learn(args.directory)
+
+
+def _label(args: argparse.Namespace) -> int:
+    from electrolyte_ml import reference
+    from electrolyte_ml.reference import LabelStore
+    from electrolyte_ml.structures import read_configurations, write_configurations
+
+    output = args.output or args.data.with_suffix(".labelled.extxyz")
+    _check_output(output)
+    chosen = reference.get(args.reference)
+    configurations = read_configurations(args.data, species=args.species)
+    result = LabelStore(args.store).label_all(configurations, chosen, jobs=args.jobs)
+    labelled = [atoms for atoms in result.labelled if atoms is not None]
+    if labelled:
+        write_configurations(output, labelled)
+    print(f"{chosen.name}: {result.computed} computed, {result.reused} reused, {len(result.failed)} failed")
+    for failure in result.failed:
+        print(f"  configuration {failure.index}: {failure.reason}")
+    if labelled:
+        print(f"Labels: {output}")
+    return 1 if result.failed else 0
+
+
+def _box(args: argparse.Namespace) -> None:
+    from electrolyte_ml.structures import density, pack, parse_composition, write_configurations
+
+    _check_output(args.output)
+    box = pack(parse_composition(args.composition), args.density, seed=args.seed)
+    write_configurations(args.output, [box])
+    print(f"{len(box)} atoms in a cube of {box.cell.lengths()[0]:.3f} Å, {density(box):.4f} g/cm³: {args.output}")
+
+
+def _new(args: argparse.Namespace) -> None:
+    from electrolyte_ml.potentials import MomentTensorPotential
+
+    _check_output(args.output)
+    potential = MomentTensorPotential.random(
+        level=args.level,
+        species=tuple(args.species),
+        cutoff=args.cutoff,
+        seed=args.seed,
+        min_distance=args.min_distance,
+        radial_basis_size=args.radial_basis_size,
+    )
+    potential.save(args.output)
+    print(f"level {args.level}, {potential.n_parameters} random parameters: {args.output}")
+
+
+def _info(args: argparse.Namespace) -> None:
+    from electrolyte_ml.potentials import MomentTensorPotential, load
+
+    if (args.potential is None) == (args.level is None):
+        raise InputError("info takes either a potential's file or --level with --species")
+    if args.potential is not None:
+        potential = load(args.potential, species=args.species)
+    elif args.species:
+        potential = MomentTensorPotential.random(
+            level=args.level, species=tuple(args.species), radial_basis_size=args.radial_basis_size
+        )
+    else:
+        raise InputError("--level needs --species, for example --species H C O")
+    facts = _describe(potential)
+    if args.potential is None:  # what only a file can tell
+        for name in ("cutoff", "min_distance", "scaling", "reference"):
+            del facts[name]
+    if args.json:
+        print(json.dumps(facts, indent=1))
+    else:
+        for name, value in facts.items():
+            shown = " ".join(value) if isinstance(value, list) else value
+            print(f"{name.replace('_', ' '):<20} {'unknown' if shown is None else shown}")
+
+
+def _benchmark(args: argparse.Namespace) -> None:
+    from electrolyte_ml.benchmark import benchmark, format_benchmark
+    from electrolyte_ml.files import atomic_write
+
+    if args.output:
+        _check_output(args.output)
+    result = benchmark(args.levels, molecules=args.molecules, repeats=args.repeats, threads=args.threads)
+    text = json.dumps(result, indent=1)
+    if args.output:
+        atomic_write(args.output, text + "\n")
+    print(text if args.json else format_benchmark(result))
+
+
+def _warmup(args: argparse.Namespace) -> None:
+    from electrolyte_ml.benchmark import warm_up
+
+    print("Compiling the kernels; they are kept on disk, so this happens once", flush=True)
+    print(f"Ready after {warm_up():.1f} s")
+
+
+# -- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def _version() -> str:
+    from electrolyte_ml import __version__
+
+    return f"electrolyte-ml {__version__}"
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "out of memory; use a smaller box, a lower level or fewer jobs"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _check_output(path: Path) -> None:
+    """Refuse, before any work, a path at which the result could not be written."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file to write")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: {path} cannot be written")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{folder} is not writable: {path} cannot be written")
+
+
+def _read_labelled(args: argparse.Namespace, species: Sequence[str] | None) -> list[Atoms]:
+    from electrolyte_ml.structures import read_configurations
+
+    return read_configurations(
+        args.data,
+        species=species,
+        energy_key=args.energy_key,
+        forces_key=args.forces_key,
+        stress_key=args.stress_key,
+        labelled=True,
+    )
+
+
+def _species_of(configurations: Sequence[Atoms]) -> list[str]:
+    """The elements of a set, by atomic number."""
+    from ase.data import chemical_symbols
+
+    return [chemical_symbols[z] for z in sorted({int(z) for atoms in configurations for z in atoms.numbers})]
+
+
+def _describe(potential: MomentTensorPotential) -> dict[str, Any]:
+    return {
+        "level": potential.level,
+        "species": list(potential.species),
+        "basis_functions": len(potential.moments),
+        "radial_functions": potential.radial.shape[2],
+        "radial_basis_size": potential.radial_basis_size,
+        "parameters": potential.n_parameters,
+        "cutoff": potential.cutoff,
+        "min_distance": potential.min_distance,
+        "scaling": potential.scaling,
+        "reference": potential.reference,
+    }
+
+
+def _errors_dict(errors: Any) -> dict[str, float | int | None]:
+    from dataclasses import asdict
+
+    return asdict(errors)
+
+
+def _format_errors(errors: dict[str, Any]) -> str:
+    units = {"energy": (1000.0, "meV/atom"), "force": (1000.0, "meV/Å"), "stress": (1.0, "GPa")}
+    lines = [f"{'':8}{'RMSE':>12}{'MAE':>12}"]
+    for quantity, (factor, unit) in units.items():
+        rmse, mae = errors.get(f"{quantity}_rmse"), errors.get(f"{quantity}_mae")
+        if rmse is not None and rmse == rmse:  # NaN stands for labels that are not there
+            lines.append(f"{quantity:8}{rmse * factor:12.3f}{mae * factor:12.3f}  {unit}")
+    return "\n".join(lines)

@@ -1,0 +1,267 @@
+"""Execute the notebooks in order, gather them in one HTML report, and judge the claims."""
+
+import html
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from electrolyte_ml.claims import JudgedClaim, format_claims, judge_claims
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.settings import Scale, checkout, results_root, scale
+
+
+@dataclass(frozen=True)
+class ExecutedNotebook:
+    """A notebook after its run: where it now is, what it took, and why it failed if it did."""
+
+    name: str
+    document: Any  # nbformat.NotebookNode
+    seconds: float
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What a run of the notebooks left: the notebooks, the judged claims, and the report."""
+
+    notebooks: list[ExecutedNotebook]
+    claims: list[JudgedClaim]
+    report: Path
+
+    @property
+    def failed(self) -> list[str]:
+        """Names of the notebooks that did not run to their end."""
+        return [notebook.name for notebook in self.notebooks if notebook.failure]
+
+
+def find_notebooks(only: str | None = None) -> list[Path]:
+    """Return the notebooks of the source tree in order, or those whose names begin with `only`.
+
+    Raises
+    ------
+    InputError
+        Without a source tree, or when no notebook has that number.
+    """
+    root = checkout()
+    if root is None:
+        raise InputError("the notebooks come with the source tree: run make reproduce in a clone of it")
+    notebooks = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    chosen = [path for path in notebooks if only is None or path.stem.startswith(only)]
+    if not chosen:
+        names = ", ".join(path.stem for path in notebooks) or "none at all"
+        raise InputError(f"no notebook's name begins with {only!r}; there are {names}")
+    return chosen
+
+
+def reproduce(scale_name: str | None = None, only: str | None = None) -> Reproduction:
+    """Run the notebooks at a scale and write the report, printing a line for each and the claims at the end.
+
+    Labels, potentials and results stay in ``results/<scale>/``, so that a second run computes no label again. A
+    notebook that fails is said, and the rest still runs.
+
+    Parameters
+    ----------
+    scale_name
+        ``"quick"``, ``"standard"`` or ``"paper"``; by default that of the environment, else quick.
+    only
+        The beginning of a notebook's name, such as ``"04"``.
+
+    Raises
+    ------
+    InputError
+        For an unknown scale or notebook, before anything runs.
+    """
+    chosen = scale(scale_name)
+    paths = find_notebooks(only)
+    _check_tools()
+    print(f"{len(paths)} notebooks at the {chosen.name} scale; labels and results are kept in {chosen.directory}")
+    started = time.perf_counter()
+    executed = []
+    with _environment(ELECTROLYTE_ML_SCALE=chosen.name, ELECTROLYTE_ML_RESULTS=str(results_root())):
+        for number, path in enumerate(paths, 1):
+            notebook = execute(path, label=f"[{number}/{len(paths)}] {path.stem}")
+            executed.append(notebook)
+            _save_executed(notebook, chosen)
+            verdict = f"FAILED: {notebook.failure}" if notebook.failure else "done"
+            print(f"[{number}/{len(paths)}] {path.stem:<30} {notebook.seconds:6.1f} s  {verdict}", flush=True)
+    claims = judge_claims(chosen)
+    report = chosen.directory / "report.html"
+    atomic_write(report, render_report(executed, claims, chosen, time.perf_counter() - started))
+    print(f"\n{format_claims(claims)}\n")
+    result = Reproduction(executed, claims, report)
+    if result.failed:
+        print(f"{len(result.failed)} of {len(executed)} notebooks failed: {', '.join(result.failed)}")
+    print(f"Report: {report}")
+    return result
+
+
+def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
+    """Run one notebook in a kernel of this Python, in the notebook's own folder.
+
+    Parameters
+    ----------
+    path
+        The ``.ipynb`` file, which is left as it is.
+    label
+        What the progress line is called; nothing is shown without it.
+
+    Returns
+    -------
+    ExecutedNotebook
+        With the outputs up to the first error, if there was one.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+    from tqdm import tqdm
+
+    document = nbformat.read(path, as_version=4)
+    cells = sum(cell.cell_type == "code" for cell in document.cells)
+    shown = label is not None and sys.stdout.isatty()
+    bar = tqdm(total=cells, desc=label, unit="cell", leave=False, disable=not shown, file=sys.stdout)
+
+    class Client(NotebookClient):
+        """Tells the last line that the running cell printed, for cells that take minutes."""
+
+        def output(self, outs: list, msg: dict, display_id: str, cell_index: int) -> Any:
+            if shown and msg["msg_type"] == "stream":
+                lines = [line for line in re.split(r"[\r\n]", msg["content"]["text"]) if line.strip()]
+                bar.set_postfix_str(lines[-1].strip()[:60] if lines else "")
+            return super().output(outs, msg, display_id, cell_index)
+
+    client = Client(
+        document,
+        timeout=None,
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # else each kernel warns of its own transport
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_executed=lambda **_: bar.update(),
+    )
+    failure = None
+    started = time.perf_counter()
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        failure = f"{error.ename}: {error.evalue}".splitlines()[0][:300]
+    except Exception as error:  # the kernel died, no port was free, ...: the other notebooks still have their turn
+        failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    finally:
+        bar.close()
+    return ExecutedNotebook(path.stem, document, time.perf_counter() - started, failure)
+
+
+def render_report(notebooks: list[ExecutedNotebook], claims: list[JudgedClaim], at: Scale, seconds: float) -> str:
+    """Return one self-contained HTML page: the claims, then every executed notebook with its figures."""
+    from pygments.formatters import HtmlFormatter
+
+    toc = "".join(
+        f'<li><a href="#{n.name}">{html.escape(n.name)}</a> <span class="{"bad" if n.failure else "soft"}">'
+        f"{n.seconds:.0f} s{', failed: ' + html.escape(n.failure) if n.failure else ''}</span></li>"
+        for n in notebooks
+    )
+    sections = "".join(f'<section id="{n.name}">{_body(n.document)}</section>' for n in notebooks)
+    title = f"Electrolytes by active learning: the {at.name} scale"
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_CSS}{HtmlFormatter().get_style_defs('.highlight')}</style></head><body>"
+        f"<h1>{title}</h1><p>Labels by {html.escape(claims[0].reference)}; {seconds / 60:.1f} minutes in all.</p>"
+        f'<ul><li><a href="#claims">Claims</a></li>{toc}</ul>{_claims_html(claims)}{sections}</body></html>\n'
+    )
+
+
+def _claims_html(claims: list[JudgedClaim]) -> str:
+    head = "".join(f"<th>{name}</th>" for name in ("#", "where", "paper", "kind", "ours", "experiment", "verdict"))
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{html.escape(str(cell))}</td>"
+            for cell in (
+                j.claim.number,
+                j.claim.where,
+                j.claim.paper,
+                j.claim.kind,
+                j.outcome.ours,
+                j.outcome.experiment,
+            )
+        )
+        + f'<td class="{"bad" if j.outcome.verdict.startswith("not rep") else ""}">{j.outcome.verdict}</td></tr>'
+        for j in claims
+    )
+    return f'<section id="claims"><h1>Claims of the paper</h1><table><tr>{head}</tr>{rows}</table></section>'
+
+
+def _body(document: Any) -> str:
+    """One notebook as an HTML fragment; equations become MathML, which a browser shows without a network."""
+    from jinja2 import pass_context
+    from latex2mathml.converter import convert
+    from nbconvert import HTMLExporter
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Renderer(IPythonRenderer):
+        def inline_math(self, body: str) -> str:
+            return convert(body)
+
+        def block_math(self, body: str) -> str:
+            return convert(body, display="block")
+
+        def latex_environment(self, name: str, body: str) -> str:
+            return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+    class Exporter(HTMLExporter):
+        @pass_context
+        def markdown2html(self, context: Any, source: str) -> str:
+            renderer = Renderer(escape=False, exclude_anchor_links=True)
+            return MarkdownWithMath(renderer=renderer).render(source)
+
+    exporter = Exporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
+    return exporter.from_notebook_node(document)[0]
+
+
+def _save_executed(notebook: ExecutedNotebook, at: Scale) -> None:
+    import nbformat
+
+    atomic_write(at.directory / "notebooks" / f"{notebook.name}.ipynb", nbformat.writes(notebook.document) + "\n")
+
+
+def _check_tools() -> None:
+    try:
+        import latex2mathml  # noqa: F401
+        import nbclient  # noqa: F401
+        import nbconvert  # noqa: F401
+    except ImportError as error:
+        raise ElectrolyteError(
+            f"{error.name} is needed to run the notebooks: pip install 'electrolyte-ml[notebooks]'"
+        ) from None
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set environment variables that kernels inherit, for the time of the block."""
+    old = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in old.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+_CSS = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+section { border-top: 2px solid #ccc; margin-top: 3rem; padding-top: 1rem; }
+pre { font: 13px/1.4 ui-monospace, monospace; overflow-x: auto; white-space: pre-wrap; }
+.input pre, .highlight pre { background: #f6f7f9; border-left: 3px solid #9db4d0; padding: .5rem .8rem; }
+table { border-collapse: collapse; font-size: 14px; } th, td { border: 1px solid #ddd; padding: .25rem .5rem; }
+th { text-align: left; background: #f6f7f9; } img { max-width: 100%; } .anchor-link { display: none; }
+.bad { color: #b00020; } .soft { color: #777; } .output_stderr pre { color: #8a5a00; }
+"""

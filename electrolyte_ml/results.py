@@ -1,0 +1,49 @@
+"""Results of runs, kept as small JSON files beside the labels so that claims can be judged later."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.settings import Scale
+
+
+def save_result(name: str, values: dict[str, Any], scale: Scale) -> None:
+    """Store a result as ``results/<scale>/<name>.json``, atomically; NumPy arrays and numbers are welcome.
+
+    Parameters
+    ----------
+    name
+        What the result is called, ``"pure_solvents"`` for example; an old one of that name is replaced.
+    values
+        Numbers, strings, lists and dictionaries of them.
+    scale
+        The scale at which they were computed.
+    """
+    text = json.dumps(values, indent=1, default=_plain)
+    atomic_write(scale.directory / f"{name}.json", text + "\n")
+
+
+def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
+    """Return a stored result, or None when the scale has none of that name.
+
+    Raises
+    ------
+    InputError
+        When the file is not JSON.
+    """
+    path = scale.directory / f"{name}.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise InputError(f"{path} is not a stored result: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"a result cannot hold a {type(value).__name__}")
