@@ -1,6 +1,16 @@
 """What is simulated: molecules, packed boxes, bonds under periodic boundaries, and the files that hold them."""
 
 from electrolyte_ml.structures.boxes import density, pack, parse_composition
+from electrolyte_ml.structures.configurations import read_configurations, write_configurations
 from electrolyte_ml.structures.molecules import MOLECULES, Molecule, molecule
 
-__all__ = ["MOLECULES", "Molecule", "density", "molecule", "pack", "parse_composition"]
+__all__ = [
+    "MOLECULES",
+    "Molecule",
+    "density",
+    "molecule",
+    "pack",
+    "parse_composition",
+    "read_configurations",
+    "write_configurations",
+]

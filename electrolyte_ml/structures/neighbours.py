@@ -43,7 +43,8 @@ def periodic_pairs(
     pbc = np.asarray(pbc, dtype=bool)
     cell = np.asarray(cell, dtype=float)
     if not np.isfinite(positions).all():
-        raise InputError(f"the position of atom {np.flatnonzero(~np.isfinite(positions).all(axis=1))[0]} is not finite")
+        wrong = np.flatnonzero(~np.isfinite(positions).all(axis=1))[0]
+        raise InputError(f"the position of atom {wrong + 1} is not finite")
     if not np.isfinite(cell).all():
         raise InputError("the cell is not finite")
     full_cell = complete_cell(np.where(pbc[:, None], cell, 0.0))

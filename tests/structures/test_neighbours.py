@@ -42,7 +42,7 @@ def test_far_unwrapped_atoms_are_found():
 @pytest.mark.parametrize(
     ("positions", "cell", "message"),
     [
-        ([[0, 0, 0], [0, np.nan, 0]], np.eye(3), "atom 1"),
+        ([[0, 0, 0], [0, np.nan, 0]], np.eye(3), "atom 2"),
         ([[0, 0, 0]], np.full((3, 3), np.inf), "cell is not finite"),
         ([[0, 0, 0]], np.zeros((3, 3)), "no volume"),
         ([[0, 0, 0]], [[1, 0, 0], [2, 0, 0], [0, 0, 1]], "no volume"),

@@ -1,0 +1,236 @@
+"""Configurations, labelled or not, in files."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.structures.cfg import read_cfg, write_cfg
+
+
+def read_configurations(
+    path: str | os.PathLike,
+    *,
+    species: Sequence[str] | None = None,
+    energy_key: str | None = None,
+    forces_key: str | None = None,
+    stress_key: str | None = None,
+    labelled: bool = False,
+    index: str | int = ":",
+) -> list[Atoms]:
+    """Read configurations and their labels.
+
+    The suffix says the format: `.cfg` is MLIP's, `.xyz` and `.extxyz` are extended XYZ, any other is left to ASE.
+
+    Parameters
+    ----------
+    path
+        The file.
+    species
+        Elements of the types 0, 1, ... of a `.cfg` that does not name them.
+    energy_key, forces_key, stress_key
+        Names under which the labels stand in the file, such as "energy_xtb" and "forces_xtb". Once one is named only
+        named labels count, so that labels of two references never mix. A stress whose name contains "virial" is a
+        virial: ``stress = -virial / volume``. Without names, ASE's own are taken, and `virial` for the stress.
+    labelled
+        Insist on an energy and forces in every configuration, as named keys do for what they name.
+    index
+        Which configurations, as in ASE: ":", "-1", "::10", 0.
+
+    Returns
+    -------
+    list of Atoms
+        Energy (eV), forces (N, 3) eV/Å and stress (6,) eV/Å³ (Voigt, ASE's sign) where known are the results of a
+        `SinglePointCalculator`. A single atom feels no force: its forces are zero when only its energy is given.
+
+    Raises
+    ------
+    InputError
+        A file, configuration or label that cannot be used, with the file and the number of the configuration.
+    OSError
+        The file cannot be opened.
+    """
+    if Path(path).suffix == ".cfg":
+        if energy_key or forces_key or stress_key:
+            raise InputError(f"{path}: labels of a .cfg file have no names to choose from; leave out the keys")
+        frames: Iterable[Atoms] = read_cfg(path, species)
+    else:
+        frames = _read_with_ase(path)
+    names = {"energy": energy_key, "forces": forces_key, "stress": stress_key}
+    required = {"energy", "forces"} if labelled else set()
+    if any(names.values()):
+        required |= {label for label, name in names.items() if name}
+    configurations = []
+    for number, atoms in enumerate(frames, start=1):
+        with _naming(path, number):
+            _settle_labels(atoms, names, required)
+        configurations.append(atoms)
+    if not configurations:
+        raise InputError(f"{path}: no configuration in it")
+    return _choose(configurations, index, path)
+
+
+def write_configurations(
+    path: str | os.PathLike, configurations: Atoms | Iterable[Atoms], species: Sequence[str] | None = None
+) -> None:
+    """Write configurations with the results of their calculators, atomically.
+
+    Parameters
+    ----------
+    path
+        `.cfg` is MLIP's format; `.xyz` and `.extxyz` are extended XYZ under ASE's names (lengths and forces with
+        eight decimals).
+    configurations
+        One or many.
+    species
+        Order of the elements in a `.cfg`.
+
+    Raises
+    ------
+    InputError
+        An unknown suffix, or numbers that are not finite; nothing is written.
+    """
+    from ase.io.extxyz import write_extxyz
+
+    configurations = [configurations] if isinstance(configurations, Atoms) else list(configurations)
+    suffix = Path(path).suffix
+    if suffix == ".cfg":
+        return write_cfg(path, configurations, species)
+    if suffix not in (".xyz", ".extxyz"):
+        raise InputError(f"{path}: the name must end in .xyz, .extxyz or .cfg")
+    text = StringIO()
+    for number, atoms in enumerate(configurations, start=1):
+        with _naming(path, number):
+            _check(atoms, atoms.calc.results if atoms.calc is not None else {})
+            write_extxyz(text, atoms)
+    atomic_write(path, text.getvalue())
+    return None
+
+
+def _read_with_ase(path: str | os.PathLike) -> Iterator[Atoms]:
+    from ase.io import iread
+
+    is_xyz = Path(path).suffix in (".xyz", ".extxyz")
+    with open(path, encoding="utf-8"):
+        pass  # a missing file is an OSError that names it, not a fault of the first configuration
+    options = {"format": "extxyz" if is_xyz else None, "do_not_split_by_at_sign": True}
+    frames = iread(os.fspath(path), index=":", **options)
+    number = 0
+    while True:
+        number += 1
+        with _naming(path, number):
+            atoms = next(frames, None)
+        if atoms is None:
+            return
+        yield atoms
+
+
+def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str]) -> None:
+    """Leave exactly the wanted labels, in ASE's units and shapes, on a calculator of the configuration."""
+    results = dict(atoms.calc.results) if atoms.calc is not None else {}
+    if any(names.values()):
+        found = {label: _take(atoms, results, name) for label, name in names.items() if name}
+        results = {label: value for label, value in found.items() if value is not None}
+        if "virial" in (names["stress"] or "").lower() and "stress" in results:
+            results["stress"] = _stress_of_virial(atoms, results["stress"])
+    elif "stress" not in results and "virial" in atoms.info:
+        results["stress"] = _stress_of_virial(atoms, atoms.info.pop("virial"))
+    if "stress" in results:
+        results["stress"] = _voigt(results["stress"])
+    if "energy" in results and len(atoms) == 1:
+        results.setdefault("forces", np.zeros((1, 3)))
+    for label in sorted(required - results.keys()):
+        raise InputError(f"no {label}" + (f" under the name {names[label]!r}" if names[label] else ""))
+    _check(atoms, results)
+    atoms.calc = SinglePointCalculator(atoms, **results) if results else None
+
+
+def _take(atoms: Atoms, results: dict, name: str) -> float | np.ndarray | None:
+    """Remove and return what stands under a name in the file, wherever ASE has put it."""
+    for place in (atoms.info, atoms.arrays, results):
+        if name in place:
+            return place.pop(name)
+    return None
+
+
+def _stress_of_virial(atoms: Atoms, virial: np.ndarray) -> np.ndarray:
+    if not atoms.pbc.all():
+        raise InputError("a virial needs a cell that is periodic in three directions")
+    return -np.asarray(virial, dtype=float) / atoms.get_volume()
+
+
+def _voigt(stress: np.ndarray) -> np.ndarray:
+    """(6,) xx yy zz yz xz xy from any of the usual shapes."""
+    stress = np.asarray(stress, dtype=float)
+    if stress.size == 9:
+        full = stress.reshape(3, 3)
+        full = (full + full.T) / 2
+        stress = full[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    if stress.shape != (6,):
+        raise InputError(f"a stress has 6 or 9 components, found the shape {stress.shape}")
+    return stress
+
+
+def _check(atoms: Atoms, results: dict) -> None:
+    """Refuse what no reference, potential or dynamics could use."""
+    if len(atoms) == 0:
+        raise InputError("no atoms")
+    shapes = {"energy": (), "forces": (len(atoms), 3), "stress": (6,)}
+    for label, shape in shapes.items():
+        value = results.get(label)
+        if value is None:
+            continue
+        try:
+            value = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise InputError(f"the {label} is not a number: {str(value)[:40]!r}") from None
+        if value.shape != shape:
+            raise InputError(f"the {label} has the shape {value.shape}, not {shape}")
+        if label == "forces":
+            _check_atoms(value, "force")
+        elif not np.isfinite(value).all():
+            raise InputError(f"the {label} is not finite")
+    _check_atoms(atoms.positions, "position")
+    if not np.isfinite(atoms.cell.array).all():
+        raise InputError("the cell is not finite")
+    periodic = atoms.cell.array[atoms.pbc]
+    if np.linalg.matrix_rank(periodic) < len(periodic):
+        raise InputError("the periodic cell has no volume")
+
+
+def _check_atoms(vectors: np.ndarray, what: str) -> None:
+    wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if wrong.size:
+        raise InputError(f"the {what} of atom {wrong[0] + 1} is not finite")
+
+
+def _choose(configurations: list[Atoms], index: str | int, path: str | os.PathLike) -> list[Atoms]:
+    from ase.io.formats import string2index
+
+    try:
+        chosen = string2index(index) if isinstance(index, str) else index
+        picked = configurations[chosen]
+    except (ValueError, TypeError):
+        raise InputError(f"{index!r} is not an index such as 0, -1, : or ::10") from None
+    except IndexError:
+        raise InputError(f"{path}: index {index} is beyond its {len(configurations)} configurations") from None
+    return picked if isinstance(picked, list) else [picked]
+
+
+@contextmanager
+def _naming(path: str | os.PathLike, number: int) -> Iterator[None]:
+    """Say in which configuration of which file something went wrong; ASE's parsers raise nearly any exception."""
+    try:
+        yield
+    except Exception as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, KeyError):
+            message = f"no {error}"
+        raise InputError(f"{path}, configuration {number}: {message}") from error
