@@ -1,0 +1,48 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: -all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # NN  Title in the field's words
+#
+# **You will learn** to do this, to see that, and why it matters; three lines at most.
+#
+# **It rebuilds** section 2.1 and Fig. 1a of the paper.
+
+# %%
+from electrolyte_ml import settings
+
+scale = settings.scale()  # quick, unless ELECTROLYTE_ML_SCALE says otherwise
+print(f"{scale.name} scale, labels by {scale.reference.name}, everything kept in {scale.directory.name}/")
+
+# %% [markdown]
+# ## One idea
+#
+# A sentence that says what the equation is for, then the equation as the paper has it,
+#
+# $$\mathcal{L} = \sum_k \Big[ \frac{w_e}{N_k} (E_k - E_k^\mathrm{ref})^2 + w_f \sum_i |F_i - F_i^\mathrm{ref}|^2 \Big],$$
+#
+# then the slow, plain-NumPy twin of the kernel that computes it, and the kernel's answer beside the twin's.
+
+# %%
+energy, reference, atoms = -1.00, -1.02, 20  # eV, eV, number of atoms
+print(f"energy term {(energy - reference) ** 2 / atoms:.1e} eV²")
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Change one number, and say beforehand what will happen.
+# 2. Rebuild a step by hand and compare it with the function's answer.
+# 3. Something whose answer is not known.

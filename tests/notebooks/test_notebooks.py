@@ -1,0 +1,74 @@
+"""Notebooks agree with their text twins, are small, read like the template, and run from nothing."""
+
+import json
+import re
+
+import jupytext
+import nbformat
+import pytest
+
+from electrolyte_ml.reproduce import execute, find_notebooks
+from electrolyte_ml.settings import checkout
+
+FOLDER = checkout() / "notebooks"
+PUBLISHED = find_notebooks() if list(FOLDER.glob("[0-9][0-9]_*.ipynb")) else []
+PATHS = rf"/home/|/Users/|/tmp/|/root/|{re.escape(str(FOLDER.parents[1]))}/"
+ALL = sorted(FOLDER.glob("*.ipynb"))
+
+
+def named(paths):
+    return pytest.mark.parametrize("path", paths, ids=lambda path: path.stem)
+
+
+@named(ALL)
+def test_text_twin_is_in_sync(path):
+    twin = jupytext.read(path.with_suffix(".py"))
+    notebook = nbformat.read(path, as_version=4)
+    assert [(cell.cell_type, cell.source) for cell in twin.cells] == [
+        (cell.cell_type, cell.source) for cell in notebook.cells
+    ], "run make notebooks-sync"
+
+
+def test_every_text_has_a_notebook():
+    assert {path.stem for path in FOLDER.glob("*.py")} == {path.stem for path in ALL}
+
+
+@named(ALL)
+def test_is_small_and_free_of_errors(path):
+    assert path.stat().st_size < 1_000_000
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            assert output.output_type != "error"
+            assert not re.search(PATHS, json.dumps(output)), "a path of one machine"
+            assert len(json.dumps(output)) < 300_000
+
+
+@named(PUBLISHED)
+def test_opens_and_ends_as_the_course_does(path):
+    cells = nbformat.read(path, as_version=4).cells
+    assert cells[0].cell_type == "markdown"
+    assert cells[0].source.startswith("# ")
+    assert "**You will learn**" in cells[0].source
+    assert "**It rebuilds**" in cells[0].source
+    assert "## Exercises" in cells[-1].source
+
+
+@named(PUBLISHED)
+def test_is_committed_with_its_outputs(path):
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert any(cell.outputs for cell in code)
+
+
+@pytest.fixture(scope="session")
+def fresh_results(tmp_path_factory):
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.mark.slow
+@pytest.mark.notebooks
+@named(PUBLISHED)
+def test_runs_at_the_quick_scale_from_nothing(path, fresh_results, monkeypatch):
+    monkeypatch.setenv("ELECTROLYTE_ML_SCALE", "quick")
+    monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(fresh_results))
+    monkeypatch.delenv("NUMBA_NUM_THREADS")
+    assert execute(path).failure is None

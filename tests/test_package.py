@@ -1,0 +1,46 @@
+"""The package as a newcomer meets it: a light import, the names on the front door, a pinned environment."""
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+import electrolyte_ml
+
+HEAVY = ("numpy", "scipy", "numba", "ase", "matplotlib", "MDAnalysis", "tblite", "loky", "tqdm")
+
+
+def test_import_loads_nothing_heavy():
+    code = f"import sys, electrolyte_ml; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", electrolyte_ml.__all__)
+def test_every_public_name_exists(name):
+    assert getattr(electrolyte_ml, name) is not None
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no_such_thing"):
+        electrolyte_ml.no_such_thing  # noqa: B018
+
+
+def test_version_is_that_of_the_project(root):
+    with open(root / "pyproject.toml", "rb") as file:
+        assert tomllib.load(file)["project"]["version"] == electrolyte_ml.__version__
+
+
+def test_lock_pins_every_requirement_and_names_no_host(root):
+    text = (root / "requirements.lock").read_text()
+    assert "://" not in text
+    pins = [line.split("#")[0].split(";")[0].strip() for line in text.splitlines()]
+    pins = [pin for pin in pins if pin]
+    assert pins
+    assert all("==" in pin for pin in pins)
+    assert not any(pin.startswith("torch==") for pin in pins)
+    with open(root / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    wanted = project["dependencies"] + [r for group in project["optional-dependencies"].values() for r in group]
+    names = {r.split(">=")[0].split("[")[0].lower() for r in wanted} - {"electrolyte-ml"}
+    assert names <= {pin.split("==")[0].lower() for pin in pins}

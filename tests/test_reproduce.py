@@ -1,0 +1,68 @@
+"""The runner: order, failures that stop nothing, a report that needs no network."""
+
+import re
+
+import nbformat
+import pytest
+
+from electrolyte_ml import reproduce as module
+from electrolyte_ml.cli import main
+from electrolyte_ml.reproduce import execute, find_notebooks, reproduce
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A source tree with three tiny notebooks, the second of which fails."""
+    (tmp_path / "notebooks").mkdir()
+    write(
+        tmp_path / "notebooks" / "00_first.ipynb",
+        "# First\n\n$$E = \\frac{1}{2} m v^2$$",
+        "import os; print('one', os.environ['ELECTROLYTE_ML_SCALE'])",
+    )
+    write(tmp_path / "notebooks" / "01_second.ipynb", "# Second", "raise ValueError('no such thing')")
+    plot = "import matplotlib.pyplot as plt; plt.plot([0, 1])"
+    write(tmp_path / "notebooks" / "02_third.ipynb", "# Third", f"%matplotlib inline\n{plot}")
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr(module, "checkout", lambda: tmp_path)
+    monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path / "results"))
+    return tmp_path
+
+
+def write(path, text, code):
+    cells = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(code)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+@pytest.mark.slow
+def test_runs_all_says_the_failure_and_reports(course, capsys):
+    result = reproduce("quick")
+    printed = capsys.readouterr().out
+    assert [notebook.name for notebook in result.notebooks] == ["00_first", "01_second", "02_third"]
+    assert result.failed == ["01_second"]
+    assert "ValueError: no such thing" in printed
+    assert len(re.findall(r"^\[\d/3\]", printed, re.MULTILINE)) == 3
+    assert printed.splitlines()[-1] == f"Report: {course / 'results' / 'quick' / 'report.html'}"
+    page = result.report.read_text()
+    assert "one quick" in page
+    assert "data:image/png;base64" in page
+    assert "<mfrac>" in page
+    assert "no such thing" in page
+    assert not re.search(r"(src|href)=\"https?:", page)
+    assert (course / "results" / "quick" / "notebooks" / "02_third.ipynb").exists()
+
+
+@pytest.mark.slow
+def test_command_exits_by_what_failed(course):
+    assert main(["reproduce", "--only", "00"]) == 0
+    assert main(["reproduce", "--only", "01"]) == 1
+
+
+def test_only_chooses_by_number(course):
+    assert [path.stem for path in find_notebooks("02")] == ["02_third"]
+
+
+def test_notebook_file_is_left_as_it_is(course):
+    path = course / "notebooks" / "00_first.ipynb"
+    before = path.read_bytes()
+    assert execute(path).failure is None
+    assert path.read_bytes() == before
