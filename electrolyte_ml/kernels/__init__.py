@@ -1,0 +1,1 @@
+"""Numba kernels: pure functions over arrays, one algorithm a file."""

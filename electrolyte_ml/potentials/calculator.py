@@ -1,0 +1,95 @@
+"""The ASE calculator: a Verlet list with a skin, rebuilt when atoms or the cell have moved too far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+
+from ..errors import InputError
+from .neighbourhoods import Neighbourhoods, candidate_pairs, check_geometry, pairs_within, species_indices
+
+if TYPE_CHECKING:
+    from .mtp import MomentTensorPotential
+
+
+class VerletList:
+    """Pairs within cutoff + skin, good for as long as no pair can have come within the cutoff unseen.
+
+    Let F be the cell's deformation since the list was made and u_i how far atom i moved beyond it. A pair now at distance
+    r < cutoff was then at most |F^-1| r + 2 max |u| apart; while that stays below cutoff + skin the list holds it.
+    """
+
+    def __init__(self, cutoff: float, skin: float) -> None:
+        self.cutoff, self.skin = cutoff, skin
+        self.builds = 0
+        self._made_for: tuple | None = None
+
+    def __call__(self, positions, cell, pbc, species, n_species: int) -> Neighbourhoods:
+        if not self._holds(positions, cell, pbc, species):
+            self._pairs = candidate_pairs(positions, cell, pbc, species, n_species, self.cutoff + self.skin)
+            self._made_for = (positions.copy(), cell.copy(), pbc.copy(), species.copy())
+            self.builds += 1
+        return pairs_within(positions, cell, pbc, self._pairs, species, n_species, self.cutoff)
+
+    def _holds(self, positions, cell, pbc, species) -> bool:
+        if self._made_for is None:
+            return False
+        old, old_cell, old_pbc, old_species = self._made_for
+        if not (np.array_equal(species, old_species) and np.array_equal(pbc, old_pbc)):
+            return False
+        stretch = 1.0
+        if not np.array_equal(cell, old_cell):
+            if not pbc.all():
+                return False
+            back = np.linalg.solve(cell, old_cell)  # F^-1, row vectors
+            stretch = np.linalg.norm(back, 2)
+            positions = positions @ back
+        moved = np.sqrt(((positions - old) ** 2).sum(1).max(initial=0.0))
+        # Written so that NaN positions never count as unmoved.
+        return bool(stretch * self.cutoff + 2 * moved <= self.cutoff + self.skin)
+
+
+class PotentialCalculator(Calculator):
+    """Energy, site energies, forces and stress of a potential for ASE.
+
+    Parameters
+    ----------
+    potential : MomentTensorPotential
+        Or any model with `species`, `cutoff` and `evaluate`.
+    skin : float, Å
+        Extra reach of the Verlet list.
+    threads : int, optional
+        See `MomentTensorPotential.evaluate`.
+    """
+
+    implemented_properties = ["energy", "energies", "forces", "stress", "free_energy"]
+
+    def __init__(self, potential: MomentTensorPotential, *, skin: float = 0.5, threads: int | None = None) -> None:
+        super().__init__()
+        if not 0 <= skin < np.inf:
+            raise InputError(f"skin {skin} Å must not be negative")
+        self.potential = potential
+        self.threads = threads
+        self.pairs = VerletList(potential.cutoff, skin)
+        self.neighbourhoods: Neighbourhoods | None = None  # of the last configuration, for whoever grades it
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
+        super().calculate(atoms, properties, system_changes)
+        positions, cell = np.array(self.atoms.positions, float), np.array(self.atoms.cell, float)
+        pbc = np.array(self.atoms.pbc)
+        check_geometry(positions, cell, pbc)
+        species = species_indices(self.atoms, self.potential.species)
+        self.neighbourhoods = self.pairs(positions, cell, pbc, species, len(self.potential.species))
+        result = self.potential.evaluate(self.neighbourhoods, self.threads)
+        self.results = {
+            "energy": result.energy,
+            "free_energy": result.energy,
+            "energies": result.energies,
+            "forces": result.forces,
+        }
+        if result.stress is not None:
+            self.results["stress"] = result.stress
+        elif "stress" in properties:
+            raise PropertyNotImplementedError("stress needs a cell that is periodic along all three axes")

@@ -1,0 +1,245 @@
+"""Potentials on disk: the MLIP `.mtp` text format (version 1.1.0), as MLIP-2, MLIP-3, motep and LAMMPS read it.
+
+The format has no place for element names. Ours stand in `potential_tag`, a free text that the other programs skip:
+`species:H,C,O;reference:GFN1-xTB` (no space, no '=': some readers split lines there; a reference's name is percent-encoded).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from ..errors import InputError
+from ..files import atomic_write
+from .basis import Basis, basis
+
+if TYPE_CHECKING:
+    from .mtp import MomentTensorPotential
+
+
+def _braces(values) -> str:
+    return "{" + ", ".join(values) + "}"
+
+
+def _floats(values) -> str:
+    return _braces(f"{v:.17g}" for v in values)
+
+
+def write_mtp(path: str | Path, potential: MomentTensorPotential) -> None:
+    """Write a potential, atomically."""
+    table = potential.basis
+    tag = f"species:{','.join(potential.species)}"
+    if potential.reference:
+        tag += f";reference:{quote(potential.reference, safe='()')}"
+    lines = [
+        "MTP",
+        "version = 1.1.0",
+        f"potential_name = {'MTP' if table.level is None else f'MTP{table.level}'}",
+        f"scaling = {potential.scaling:.17g}",
+        f"species_count = {len(potential.species)}",
+        f"potential_tag = {tag}",
+        "radial_basis_type = RBChebyshev",
+        f"\tmin_dist = {potential.min_distance:.17g}",
+        f"\tmax_dist = {potential.cutoff:.17g}",
+        f"\tradial_basis_size = {potential.radial_basis_size}",
+        f"\tradial_funcs_count = {table.n_radial}",
+        "\tradial_coeffs",
+    ]
+    for a, row in enumerate(potential.radial):
+        for b, pair in enumerate(row):
+            lines.append(f"\t\t{a}-{b}")
+            lines += [f"\t\t\t{_floats(function)}" for function in pair]
+    lines += [
+        f"alpha_moments_count = {table.n_nodes}",
+        f"alpha_index_basic_count = {len(table.basic)}",
+        "alpha_index_basic = " + _braces(_braces(map(str, row)) for row in table.basic.tolist()),
+        f"alpha_index_times_count = {len(table.products)}",
+        "alpha_index_times = " + _braces(_braces(map(str, row)) for row in table.products.tolist()),
+        f"alpha_scalar_moments = {table.n_scalars}",
+        "alpha_moment_mapping = " + _braces(map(str, table.scalars.tolist())),
+        "species_coeffs = " + _floats(potential.shifts),
+        "moment_coeffs = " + _floats(potential.moments),
+    ]
+    atomic_write(path, "\n".join(lines) + "\n")
+
+
+class _Lines:
+    """The file's lines, consumed in order; every error names the line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.number = path, 0
+        try:
+            self.lines = path.read_text().splitlines()
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not a text file") from None
+
+    def fail(self, what: str) -> InputError:
+        return InputError(f"{self.path}, line {self.number}: {what}")
+
+    def next(self, expected: str) -> str:
+        while self.number < len(self.lines):
+            self.number += 1
+            line = self.lines[self.number - 1].strip()
+            if line:
+                return line
+        self.number += 1
+        raise self.fail(f"the file ends before {expected}")
+
+    def back(self) -> None:
+        self.number -= 1
+
+    def value(self, key: str) -> str:
+        name, equals, text = self.next(key).partition("=")
+        if name.strip() != key or not equals:
+            raise self.fail(f"expected '{key} = ...', found '{name.strip()[:40]}'")
+        return text.strip()
+
+    def number_of(self, key: str, kind=int, at_least: float = 1):
+        text = self.value(key)
+        try:
+            number = kind(text)
+        except ValueError:
+            raise self.fail(f"{key} = '{text[:40]}' is not a number") from None
+        if not at_least <= number < np.inf:
+            raise self.fail(f"{key} = {text} is out of range")
+        return number
+
+    def array(self, text: str, key: str, count: int, width: int = 1, kind=float) -> np.ndarray:
+        """`count` rows of `width` numbers between braces."""
+        if not (text.startswith("{") and text.endswith("}") and text.count("{") == text.count("}")):
+            raise self.fail(f"{key}: the list is not closed, is the file truncated?")
+        try:
+            numbers = np.array([kind(part) for part in re.split(r"[{},\s]+", text) if part], dtype=kind)
+        except ValueError:
+            raise self.fail(f"{key}: not all entries are numbers") from None
+        if numbers.size != count * width:
+            entries = f"{numbers.size // width if width > 1 else numbers.size}"
+            raise self.fail(f"{key} has {entries} entries, {count} were announced")
+        if not np.isfinite(numbers).all():
+            raise self.fail(f"{key} has an entry that is not finite")
+        return numbers.reshape((count, width) if width > 1 else (count,))
+
+
+def _tag(text: str) -> dict[str, str]:
+    return {k: unquote(v) for k, _, v in (part.partition(":") for part in text.split(";")) if v}
+
+
+def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = None) -> MomentTensorPotential:
+    """Read a potential from a file of MLIP's, motep's, LAMMPS's or our own.
+
+    Parameters
+    ----------
+    path : path
+    species : sequence of str, optional
+        Chemical symbols in the file's order; needed for files of other programs, which carry none.
+
+    Raises
+    ------
+    InputError
+        Naming the line: another radial basis, counts that do not fit, a truncated or untrained file, no element names.
+    """
+    from .mtp import MomentTensorPotential
+
+    lines = _Lines(Path(path))
+    if lines.next("'MTP'") != "MTP":
+        raise lines.fail("not an MTP file (its first line is not 'MTP')")
+    version = lines.value("version")
+    if version != "1.1.0":
+        raise lines.fail(f"version {version} is not supported, only 1.1.0")
+    lines.value("potential_name")
+    scaling = None
+
+    def optional_scaling() -> float | None:
+        found = lines.next("scaling").startswith("scaling")
+        lines.back()
+        return lines.number_of("scaling", float, 0) if found else None
+
+    scaling = optional_scaling()
+    n_species = lines.number_of("species_count")
+    tag = _tag(lines.value("potential_tag"))
+    radial_type = lines.value("radial_basis_type")
+    if radial_type != "RBChebyshev":
+        raise lines.fail(f"radial basis '{radial_type}' is not supported, only RBChebyshev")
+    early = optional_scaling()  # older files have it here
+    scaling = 1.0 if scaling is None and early is None else (scaling if early is None else early)
+    low = lines.number_of("min_dist", float, 0)
+    high = lines.number_of("max_dist", float, 0)
+    size = lines.number_of("radial_basis_size")
+    n_radial = lines.number_of("radial_funcs_count")
+    untrained = lines.next("radial_coeffs") != "radial_coeffs"
+    if untrained:
+        raise lines.fail("no radial coefficients: the potential is not trained")
+    radial = np.zeros((n_species, n_species, n_radial, size))
+    seen = set()
+    for _ in range(n_species**2):
+        header = lines.next("the radial coefficients of all species pairs")
+        match = re.fullmatch(r"(\d+)\s*-\s*(\d+)", header)
+        if not match or max(int(g) for g in match.groups()) >= n_species or match.groups() in seen:
+            raise lines.fail(f"expected the next of {n_species**2} species pairs, such as '0-0', found '{header[:40]}'")
+        seen.add(match.groups())
+        a, b = (int(g) for g in match.groups())
+        for mu in range(n_radial):
+            radial[a, b, mu] = lines.array(lines.next("radial coefficients"), "radial_coeffs", size)
+
+    n_nodes = lines.number_of("alpha_moments_count")
+    n_basic = lines.number_of("alpha_index_basic_count")
+    basic = lines.array(lines.value("alpha_index_basic"), "alpha_index_basic", n_basic, 4, int)
+    if (basic < 0).any() or (basic[:, 0] >= n_radial).any():
+        raise lines.fail("alpha_index_basic has an entry out of range")
+    n_times = lines.number_of("alpha_index_times_count", at_least=0)
+    times = lines.array(lines.value("alpha_index_times"), "alpha_index_times", n_times, 4, int).reshape(-1, 4)
+    wrong = (times[:, [0, 1, 3]] < 0) | (times[:, [0, 1, 3]] >= n_nodes)
+    if wrong.any() or (times[:, 3] < n_basic).any():
+        raise lines.fail("alpha_index_times has an index out of range")
+    n_scalars = lines.number_of("alpha_scalar_moments")
+    scalars = lines.array(lines.value("alpha_moment_mapping"), "alpha_moment_mapping", n_scalars, 1, int)
+    if (scalars < 0).any() or (scalars >= n_nodes).any():
+        raise lines.fail("alpha_moment_mapping has an index out of range")
+    shifts = lines.array(lines.value("species_coeffs"), "species_coeffs", n_species)
+    moments = lines.array(lines.value("moment_coeffs"), "moment_coeffs", n_scalars)
+
+    named = tuple(species) if species else tuple(s.strip() for s in tag.get("species", "").split(",") if s.strip())
+    if not named:
+        raise InputError(f"{path}: the file names no elements; give them in its order, such as --species H C O")
+    if len(named) != n_species:
+        raise InputError(f"{path}: {len(named)} species given ({' '.join(named)}), the file has {n_species}")
+    try:
+        return MomentTensorPotential(
+            basis=_known_basis(n_radial, basic, times, scalars, n_nodes),
+            species=named,
+            radial=radial,
+            shifts=shifts,
+            moments=moments,
+            cutoff=high,
+            min_distance=low,
+            scaling=scaling,
+            reference=tag.get("reference"),
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _known_basis(n_radial: int, basic, times, scalars, n_nodes: int) -> Basis:
+    """The tables as read; if they are those that we generate for a level, that basis itself."""
+    from .graph import compile_graph
+
+    foreign = Basis(n_radial, basic, times, scalars, n_nodes)
+    for level in range(2, 26, 2):
+        # Cheap tests first: counts are enough to name the level, equality of all tables makes it ours.
+        if (level - 2) // 4 + 1 != n_radial or len(scalars) != _SCALARS[level]:
+            continue
+        own = basis(level)
+        if all(np.array_equal(a, b) for a, b in
+               ((own.basic, basic), (own.products, times), (own.scalars, scalars))):  # fmt: skip
+            return own
+        foreign = Basis(n_radial, basic, times, scalars, n_nodes, level=level)
+    compile_graph(foreign)  # refuses tables that cannot be evaluated
+    return foreign
+
+
+# Basis functions of each level, a fact of mathematics (tests count them again): naming a file's level needs no generation.
+_SCALARS = dict(zip(range(2, 26, 2), (1, 2, 5, 9, 16, 29, 52, 92, 163, 288, 500, 864), strict=True))

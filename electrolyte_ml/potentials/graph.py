@@ -1,0 +1,191 @@
+"""The basis tables in the form that the kernels read: dense numbering, gather lists, leaf products fused.
+
+Nodes are renumbered: basic moments first, then the *inner* nodes, those that another product uses, in an order in which
+everything comes after what it needs. Basis functions that nothing else uses (most of them) get no node: each is a sum of
+products of inner nodes, so the energy that they add is one quadratic form,
+
+    E_leaf = sum_pairs w_p M_l M_r,    w_p = sum_alpha xi_alpha mult(alpha, p),
+
+with a product that several functions share counted once, and its derivative is what the reverse sweep starts from.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+from .basis import Basis, Index
+
+
+class Graph(NamedTuple):
+    """What the kernels know of a basis: plain arrays (uint32 indices spare the kernels the test for negative ones)."""
+
+    parent: np.ndarray  # (n_monomials,) u^abc = u^parent * u_axis
+    axis: np.ndarray  # (n_monomials,)
+    sum_mu: np.ndarray  # (n_sums,) moments that are summed over neighbours
+    sum_monomial: np.ndarray  # (n_sums,)
+    sum_node: np.ndarray  # (n_sums,)
+    trace: np.ndarray  # (n_traces, 4) M[3] = M[0] + M[1] + M[2]
+    n_basic: int
+    n_nodes: int
+    # inner nodes, from n_basic on: M[node] = sum of factor * M[left] * M[right]
+    forward_first: np.ndarray  # (n_nodes - n_basic + 1,)
+    forward_left: np.ndarray
+    forward_right: np.ndarray
+    forward_factor: np.ndarray
+    # every node: adjoint[node] += sum of factor * adjoint[target] * M[other]
+    reverse_first: np.ndarray  # (n_nodes + 1,)
+    reverse_target: np.ndarray
+    reverse_other: np.ndarray
+    reverse_factor: np.ndarray
+    # basis functions that are nodes
+    linear_node: np.ndarray  # (n_linear,)
+    linear_scalar: np.ndarray  # (n_linear,)
+    # products of the leaves
+    pair_left: np.ndarray  # (n_pairs,)
+    pair_right: np.ndarray
+    # leaf function `leaf_scalar` has `leaf_factor` of product `leaf_pair`, sorted by function
+    leaf_first: np.ndarray  # (n_leaves + 1,)
+    leaf_pair: np.ndarray
+    leaf_factor: np.ndarray
+    leaf_scalar: np.ndarray  # (n_leaves,)
+    # every node: derivative of E_leaf by M[node] = sum of quad_factor * w[quad_pair] * M[quad_other]
+    quad_first: np.ndarray  # (n_nodes + 1,)
+    quad_other: np.ndarray
+    quad_pair: np.ndarray
+    quad_factor: np.ndarray  # 2 where a product is a square
+
+
+def _lists(n: int, entries: list[list[tuple]]) -> tuple[np.ndarray, ...]:
+    """Lists of tuples, one list a node, as offsets and columns."""
+    first = np.zeros(n + 1, np.int64)
+    first[1:] = np.cumsum([len(e) for e in entries])
+    flat = [item for e in entries for item in e]
+    width = len(flat[0]) if flat else 3
+    return (first, *(np.array([item[k] for item in flat], dtype=np.float64) for k in range(width)))
+
+
+def _index(values) -> np.ndarray:
+    return np.ascontiguousarray(np.asarray(values).astype(np.uint32))
+
+
+def _monomials(indices: set[Index]) -> tuple[list[Index], list[int], list[int]]:
+    """All indices closed under taking one power away, by degree, with each one's parent and axis."""
+    closed = set(indices) | {(0, 0, 0)}
+    for index in sorted(indices, key=sum, reverse=True):
+        while sum(index):
+            axis = next(k for k in range(3) if index[k])
+            index = tuple(n - (k == axis) for k, n in enumerate(index))
+            closed.add(index)
+    ordered = sorted(closed, key=lambda i: (sum(i), [-n for n in i]))
+    place = {index: k for k, index in enumerate(ordered)}
+    parent, axes = [0], [0]
+    for index in ordered[1:]:
+        axis = next(k for k in range(3) if index[k])
+        parent.append(place[tuple(n - (k == axis) for k, n in enumerate(index))])
+        axes.append(axis)
+    return ordered, parent, axes
+
+
+def compile_graph(basis: Basis) -> Graph:
+    """Arrange a basis for the kernels.
+
+    Raises
+    ------
+    InputError
+        If a product uses a node that is changed after it (tables of a file that was tampered with).
+    """
+    n_basic = len(basis.basic)
+    terms: dict[int, list[tuple[int, int, int]]] = {}
+    used: set[int] = set()
+    for left, right, factor, target in basis.products.tolist():
+        if target in used:
+            raise InputError(f"product table: node {target} is changed after it was used")
+        terms.setdefault(target, []).append((left, right, factor))
+        used.update((left, right))
+    # In the order in which the products stand, a node is complete before it is used.
+    inner = [target for target in terms if target in used]
+    node = {old: old for old in range(n_basic)} | {old: n_basic + k for k, old in enumerate(inner)}
+    missing = sorted(used - set(node))
+    if missing:
+        raise InputError(f"product table: node {missing[0]} is used but never made")
+    n_nodes = n_basic + len(inner)
+
+    forward = [[(node[a], node[b], c) for a, b, c in terms[old]] for old in inner]
+    reverse: list[list[tuple]] = [[] for _ in range(n_nodes)]
+    for target, products in enumerate(forward, start=n_basic):
+        for a, b, c in products:
+            reverse[a].append((target, b, c))
+            reverse[b].append((target, a, c))
+
+    pairs: dict[tuple[int, int], int] = {}
+    leaves, leaf_scalar, linear_node, linear_scalar = [], [], [], []
+    for scalar, old in enumerate(basis.scalars.tolist()):
+        if old in node:
+            linear_node.append(node[old])
+            linear_scalar.append(scalar)
+        elif old in terms:
+            merged: dict[int, int] = {}
+            for a, b, c in terms[old]:
+                pair = pairs.setdefault((min(node[a], node[b]), max(node[a], node[b])), len(pairs))
+                merged[pair] = merged.get(pair, 0) + c
+            leaves.append(sorted(merged.items()))
+            leaf_scalar.append(scalar)
+        else:
+            raise InputError(f"scalar {scalar} maps to node {old}, which is never made")
+    quad: list[list[tuple]] = [[] for _ in range(n_nodes)]
+    for (a, b), pair in pairs.items():
+        if a == b:
+            quad[a].append((a, pair, 2))
+        else:
+            quad[a].append((b, pair, 1))
+            quad[b].append((a, pair, 1))
+
+    basic = [tuple(row) for row in basis.basic.tolist()]
+    place = {row: k for k, row in enumerate(basic)}
+    above = {
+        (mu, a, b, c): [place.get((mu, a + 2, b, c)), place.get((mu, a, b + 2, c)), place.get((mu, a, b, c + 2))]
+        for mu, a, b, c in basic
+    }
+    summed = [row for row in basic if None in above[row]]
+    traced = sorted((row for row in basic if None not in above[row]), key=lambda row: -sum(row[1:]))
+    ordered, parent, axis = _monomials({row[1:] for row in summed})
+    monomial = {index: k for k, index in enumerate(ordered)}
+    summed.sort(key=lambda row: (row[0], monomial[row[1:]]))
+
+    f_first, f_left, f_right, f_factor = _lists(len(inner), forward)
+    r_first, r_target, r_other, r_factor = _lists(n_nodes, reverse)
+    q_first, q_other, q_pair, q_factor = _lists(n_nodes, quad)
+    leaf_first, leaf_pair, leaf_factor = _lists(len(leaves), leaves)[:3]
+    return Graph(
+        parent=_index(parent),
+        axis=_index(axis),
+        sum_mu=_index([row[0] for row in summed]),
+        sum_monomial=_index([monomial[row[1:]] for row in summed]),
+        sum_node=_index([place[row] for row in summed]),
+        trace=_index([[*above[row], place[row]] for row in traced]).reshape(-1, 4),
+        n_basic=n_basic,
+        n_nodes=n_nodes,
+        forward_first=f_first,
+        forward_left=_index(f_left),
+        forward_right=_index(f_right),
+        forward_factor=f_factor,
+        reverse_first=r_first,
+        reverse_target=_index(r_target),
+        reverse_other=_index(r_other),
+        reverse_factor=r_factor,
+        linear_node=_index(linear_node),
+        linear_scalar=_index(linear_scalar),
+        pair_left=_index([a for a, _ in pairs]),
+        pair_right=_index([b for _, b in pairs]),
+        leaf_first=leaf_first,
+        leaf_pair=_index(leaf_pair),
+        leaf_factor=leaf_factor,
+        leaf_scalar=_index(leaf_scalar),
+        quad_first=q_first,
+        quad_other=_index(q_other),
+        quad_pair=_index(q_pair),
+        quad_factor=q_factor,
+    )

@@ -1,0 +1,291 @@
+"""The moment tensor potential: parameters, energy, forces, stress, and derivatives by the parameters."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from .basis import Basis, basis, check_level
+from .graph import Graph, compile_graph
+from .neighbourhoods import Neighbourhoods, neighbourhoods, species_indices
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from .calculator import PotentialCalculator
+
+SERIAL_ATOMS = 64  # below this, starting threads costs more than they save
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a potential says of one configuration.
+
+    Attributes
+    ----------
+    energy : float, eV
+    forces : (N, 3), eV/Å
+    energies : (N,), eV
+        Site energies; their sum is the energy.
+    virial : (3, 3), eV
+        sum_ij r_ij (x) dE_i/dr_ij, symmetric to rounding; it is V times the stress tensor.
+    volume : float or None, Å^3
+        None where the cell is not periodic along all three axes.
+    """
+
+    energy: float
+    forces: np.ndarray
+    energies: np.ndarray
+    virial: np.ndarray
+    volume: float | None
+
+    @property
+    def stress(self) -> np.ndarray | None:
+        """(6,) eV/Å^3 in ASE's sign and order (xx yy zz yz xz xy), or None without a volume."""
+        if self.volume is None:
+            return None
+        sigma = (self.virial + self.virial.T) / (2 * self.volume)
+        return sigma[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+
+
+@lru_cache(maxsize=32)
+def _graph(level: int) -> Graph:
+    return compile_graph(basis(level))
+
+
+@dataclass
+class MomentTensorPotential:
+    """A moment tensor potential (Shapeev 2016; eq. 1-6 of Chalykh et al.).
+
+    E = sum_i ( shift[z_i] + sum_alpha xi_alpha B_alpha(n_i) ), with the basis functions of `basis` and radial functions
+
+        f_mu(r) = sum_beta c[z_i, z_j, mu, beta] scaling (cutoff - r)^2 T_beta(xi),
+        xi = (2 r - (min_distance + cutoff)) / (cutoff - min_distance).
+
+    Parameters
+    ----------
+    basis : Basis
+    species : tuple of str
+        Chemical symbols; the order is that of the parameters.
+    radial : (S, S, R, size) array
+        c[centre, neighbour, mu, beta].
+    shifts : (S,) array, eV
+    moments : (n_scalars,) array, eV
+        xi_alpha.
+    cutoff, min_distance : float, Å
+    scaling : float
+        Multiplies the radial basis.
+    reference : str or None
+        Name of the reference that labelled the training data; figures show it.
+
+    Raises
+    ------
+    InputError
+        On shapes that do not fit, repeated or unknown species, a cutoff that is not above the minimal distance.
+    """
+
+    basis: Basis
+    species: tuple[str, ...]
+    radial: np.ndarray = field(repr=False)
+    shifts: np.ndarray = field(repr=False)
+    moments: np.ndarray = field(repr=False)
+    cutoff: float = 5.0
+    min_distance: float = 0.9
+    scaling: float = 0.01
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        from ase.data import atomic_numbers
+
+        self.species = tuple(self.species)
+        self.radial = np.array(self.radial, dtype=np.float64, order="C")
+        self.shifts = np.array(self.shifts, dtype=np.float64)
+        self.moments = np.array(self.moments, dtype=np.float64)
+        unknown = [s for s in self.species if s not in atomic_numbers or s == "X"]
+        if unknown or not self.species or len(set(self.species)) != len(self.species):
+            raise InputError(f"species {' '.join(self.species) or '(none)'}: give distinct chemical symbols")
+        if not 0 <= self.min_distance < self.cutoff < np.inf:
+            raise InputError(f"cutoff {self.cutoff} Å must be above the minimal distance {self.min_distance} Å >= 0")
+        s = len(self.species)
+        if self.radial.ndim != 4 or self.radial.shape[:3] != (s, s, self.basis.n_radial) or self.radial.shape[3] < 1:
+            raise InputError(
+                f"radial coefficients have shape {self.radial.shape}, need {(s, s, self.basis.n_radial, 'size')}"
+            )
+        if self.shifts.shape != (s,) or self.moments.shape != (self.basis.n_scalars,):
+            raise InputError(f"need {s} shifts and {self.basis.n_scalars} moment coefficients")
+
+    @classmethod
+    def random(
+        cls,
+        level: int,
+        species: tuple[str, ...] | list[str],
+        *,
+        seed: int = 0,
+        cutoff: float = 5.0,
+        min_distance: float = 0.9,
+        radial_basis_size: int = 8,
+        scaling: float = 0.01,
+    ) -> MomentTensorPotential:
+        """A potential with parameters drawn from U(-1, 1), as the paper starts its fits."""
+        table = basis(check_level(level))
+        if radial_basis_size < 1:
+            raise InputError(f"radial basis size {radial_basis_size} must be at least 1")
+        draw = np.random.default_rng(seed).uniform
+        s = len(species)
+        return cls(
+            basis=table,
+            species=tuple(species),
+            radial=draw(-1, 1, (s, s, table.n_radial, radial_basis_size)),
+            shifts=draw(-1, 1, s),
+            moments=draw(-1, 1, table.n_scalars),
+            cutoff=cutoff,
+            min_distance=min_distance,
+            scaling=scaling,
+        )
+
+    @property
+    def level(self) -> int | None:
+        return self.basis.level
+
+    @property
+    def radial_basis_size(self) -> int:
+        return self.radial.shape[3]
+
+    @property
+    def n_parameters(self) -> int:
+        return self.radial.size + self.shifts.size + self.moments.size
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """(n_parameters,) radial (S, S, R, size) in C order, shifts, moment coefficients: MLIP's order. A copy."""
+        return np.concatenate([self.radial.ravel(), self.shifts, self.moments])
+
+    def with_parameters(self, parameters: np.ndarray) -> MomentTensorPotential:
+        """The same model with other parameters.
+
+        Raises
+        ------
+        InputError
+            If their number is not `n_parameters`.
+        """
+        theta = np.asarray(parameters, dtype=np.float64)
+        if theta.shape != (self.n_parameters,):
+            raise InputError(f"{theta.shape} parameters do not fit a potential of {self.n_parameters}")
+        a, b = self.radial.size, self.radial.size + self.shifts.size
+        return replace(self, radial=theta[:a].reshape(self.radial.shape), shifts=theta[a:b], moments=theta[b:])
+
+    def copy(self) -> MomentTensorPotential:
+        return self.with_parameters(self.parameters)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of everything that decides what this potential says."""
+        text = repr((self.species, self.cutoff, self.min_distance, self.scaling))
+        tables = (self.basis.basic, self.basis.products, self.basis.scalars, self.parameters)
+        return hashlib.sha256(text.encode() + b"".join(np.ascontiguousarray(t).tobytes() for t in tables)).hexdigest()
+
+    @cached_property
+    def graph(self) -> Graph:
+        generated = self.level is not None and self.basis.contractions
+        return _graph(self.level) if generated else compile_graph(self.basis)
+
+    @cached_property
+    def coefficients(self) -> tuple[np.ndarray, np.ndarray]:
+        """The linear coefficients as the kernels use them: of the nodes, and of the leaves' quadratic form."""
+        return kernel_coefficients(self.graph, self.moments)
+
+    def neighbourhoods(self, atoms: Atoms) -> Neighbourhoods:
+        """The pairs within the cutoff; checks the configuration.
+
+        Raises
+        ------
+        InputError
+            Unknown species, NaN, overlapping atoms, a singular cell.
+        """
+        return neighbourhoods(atoms, species_indices(atoms, self.species), len(self.species), self.cutoff)
+
+    def evaluate(self, atoms: Atoms | Neighbourhoods, threads: int | None = None) -> Evaluation:
+        """Energy, site energies, forces and virial.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms or Neighbourhoods
+        threads : int, optional
+            By default all of numba's for boxes of more than a few dozen atoms, else one. The result is bitwise the same for
+            the same number.
+        """
+        import numba
+
+        from ..kernels.energy_forces import energy_forces, energy_forces_threads
+
+        near = atoms if isinstance(atoms, Neighbourhoods) else self.neighbourhoods(atoms)
+        linear, quad = self.coefficients
+        arguments = (
+            self.graph, linear, quad, self.radial, self.shifts, self.min_distance, self.cutoff, self.scaling,
+            near.species, near.segment, near.index, near.vector,
+        )  # fmt: skip
+        if threads is None:
+            threads = numba.get_num_threads() if len(near.species) > SERIAL_ATOMS else 1
+        if threads > 1:
+            energies, forces, virial = energy_forces_threads(threads, *arguments)
+        else:
+            energies, forces, virial = energy_forces(*arguments)
+        return Evaluation(float(energies.sum()), forces, energies, virial, near.volume)
+
+    def site_energy_gradients(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
+        """(N, n_parameters) derivative of each site energy by every parameter, in the order of `parameters`."""
+        near = atoms if isinstance(atoms, Neighbourhoods) else self.neighbourhoods(atoms)
+        radial, scalars = self._site_gradients(near)
+        n = len(near.species)
+        rows = np.zeros((n, self.n_parameters))
+        by_centre = rows[:, : self.radial.size].reshape(n, len(self.species), -1)
+        by_centre[np.arange(n), near.species] = radial.reshape(n, -1)
+        rows[np.arange(n), self.radial.size + near.species] = 1.0
+        rows[:, self.radial.size + len(self.species) :] = scalars
+        return rows
+
+    def energy_gradient(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
+        """(n_parameters,) derivative of the energy by every parameter: the row of a configuration in MaxVol (eq. 12)."""
+        near = atoms if isinstance(atoms, Neighbourhoods) else self.neighbourhoods(atoms)
+        radial, scalars = self._site_gradients(near)
+        by_centre = np.zeros((len(self.species), radial[0].size if len(radial) else 0))
+        for s in range(len(self.species)):
+            by_centre[s] = radial[near.species == s].sum(0).ravel()
+        counts = np.bincount(near.species, minlength=len(self.species)).astype(float)
+        return np.concatenate([by_centre.ravel(), counts, scalars.sum(0)])
+
+    def _site_gradients(self, near: Neighbourhoods) -> tuple[np.ndarray, np.ndarray]:
+        from ..kernels.site_gradients import site_gradients
+
+        linear, quad = self.coefficients
+        return site_gradients(
+            self.graph, linear, quad, self.radial, self.moments, self.min_distance, self.cutoff, self.scaling,
+            near.species, near.segment, near.vector,
+        )  # fmt: skip
+
+    def calculator(self, *, skin: float = 0.5, threads: int | None = None) -> PotentialCalculator:
+        """An ASE calculator of this potential."""
+        from .calculator import PotentialCalculator
+
+        return PotentialCalculator(self, skin=skin, threads=threads)
+
+    def save(self, path: str | Path) -> None:
+        """Write an MLIP `.mtp` file, which motep, MLIP and LAMMPS read too."""
+        from .files import write_mtp
+
+        write_mtp(path, self)
+
+
+def kernel_coefficients(graph: Graph, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """xi arranged for `Graph`: (n_nodes,) of the nodes, and the factor of each term of `quad_other`."""
+    linear = np.zeros(graph.n_nodes)
+    np.add.at(linear, graph.linear_node, moments[graph.linear_scalar])
+    per_term = np.repeat(moments[graph.leaf_scalar], np.diff(graph.leaf_first)) * graph.leaf_factor
+    weight = np.bincount(graph.leaf_pair, per_term, minlength=len(graph.pair_left))
+    return linear, graph.quad_factor * weight[graph.quad_pair]
