@@ -1,0 +1,138 @@
+"""The files of one run: log.csv, trajectory.trr and saved.xyz, which only grow, and restart.npz, which is replaced.
+
+The restart file holds the length that each growing file had when it was written. Whatever a killed run wrote after
+that is cut off when the run resumes, and written again: no row or frame is lost or there twice. A run without a
+directory keeps the same bytes in memory.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.files import atomic_write
+
+GROWING = ("log.csv", "trajectory.trr", "saved.xyz")
+_LOCK_SECONDS = 10.0  # workers of a killed program live on for a moment
+
+
+class RunFiles:
+    """Growing files and the restart file of a run; a context manager that holds the directory's lock.
+
+    Parameters
+    ----------
+    directory
+        Made when missing; None keeps everything in memory.
+
+    Raises
+    ------
+    ElectrolyteError
+        If another process is running in the directory.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        self.directory = directory
+        self.streams: dict[str, BinaryIO] = {}
+        self._lock: BinaryIO | None = None
+
+    def __enter__(self) -> RunFiles:
+        if self.directory is not None:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(self.directory / ".lock")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for stream in [*self.streams.values(), self._lock]:
+            if stream is not None:
+                stream.close()
+
+    def open(self, lengths: dict[str, int] | None = None) -> None:
+        """Open the growing files at the given lengths; by default empty.
+
+        Raises
+        ------
+        InputError
+            If a file is shorter than it was when the restart file was written.
+        """
+        for name in GROWING:
+            length = lengths[name] if lengths else 0
+            if self.directory is None:
+                self.streams[name] = io.BytesIO()
+                continue
+            path = self.directory / name
+            stream = open(path, "ab", buffering=0)  # noqa: SIM115 - every write is one whole row or frame
+            if stream.tell() < length:
+                raise InputError(f"{path} is {stream.tell()} bytes long, the restart file knows of {length}")
+            stream.truncate(length)
+            self.streams[name] = stream
+
+    def append(self, name: str, content: bytes) -> None:
+        """Write one row or frame to the end of a growing file."""
+        stream = self.streams[name]
+        written = stream.write(content)
+        while written < len(content):  # an unbuffered write may take a part: a full disk raises at the next one
+            written += stream.write(content[written:])
+
+    def read(self, name: str) -> bytes:
+        """Return the whole content of a growing file."""
+        if self.directory is None:
+            return self.streams[name].getvalue()  # type: ignore[attr-defined]
+        return (self.directory / name).read_bytes()
+
+    def write_restart(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        """Make the growing files safe on the disk, then replace the restart file."""
+        if self.directory is None:
+            return
+        for stream in self.streams.values():
+            os.fsync(stream.fileno())
+        meta = meta | {"lengths": {name: stream.seek(0, os.SEEK_END) for name, stream in self.streams.items()}}
+        content = io.BytesIO()
+        np.savez(content, meta=np.array(json.dumps(meta)), **arrays)
+        atomic_write(self.directory / "restart.npz", content.getvalue())
+
+    def read_restart(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """Return arrays and meta of the restart file, or None where there is none yet.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read.
+        """
+        if self.directory is None:
+            return None
+        path = self.directory / "restart.npz"
+        try:
+            with np.load(path) as content:
+                arrays = {name: content[name] for name in content.files}
+            meta = json.loads(str(arrays.pop("meta")))
+        except FileNotFoundError:
+            return None
+        except Exception as error:
+            raise InputError(f"{path} is not a restart file ({type(error).__name__}: {error})") from error
+        return arrays, meta
+
+
+def _lock(path: Path) -> BinaryIO | None:
+    """Hold a file's lock until it is closed; the system gives it back when the process dies, however sudden."""
+    try:
+        import fcntl
+    except ImportError:  # not a POSIX system: two processes in one directory are then the user's to avoid
+        return None
+    stream = open(path, "ab")  # noqa: SIM115 - closed with the run
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return stream
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                stream.close()
+                raise ElectrolyteError(f"another process is running in {path.parent}") from None
+            time.sleep(0.1)

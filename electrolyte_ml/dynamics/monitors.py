@@ -1,0 +1,216 @@
+"""Watchers of a running simulation: each looks every so many steps, and says in one line why the run has to stop.
+
+Anything with `reason` (a word for the kind of stop), `every` (steps) and ``check(step, atoms, results)`` is a monitor.
+`results` holds what the last step gave: `energy` (eV), `forces` ((N, 3) eV/Å), `stress` ((6,) eV/Å^3 or None),
+`temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar) and `time_ps`; `check` returns None
+or the reason in words. Monitors keep nothing that a resumed run would miss: what they compare with is given when they
+are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.errors import InputError
+
+
+class Monitor(Protocol):
+    """What :func:`electrolyte_ml.dynamics.run_md` asks of a monitor."""
+
+    reason: str
+    every: int
+
+    def check(self, step: int, atoms: Atoms, results: dict[str, Any]) -> str | None:
+        """Return why the run has to stop, or None."""
+
+
+class TemperatureMonitor:
+    """Stop when the instantaneous temperature leaves its range: a model that has lost its way heats up.
+
+    Parameters
+    ----------
+    maximum, minimum
+        K. In a small box the temperature fluctuates by sqrt(2 / (3 N - 3)), 13 % for 40 atoms.
+    every
+        Steps between two looks.
+    """
+
+    reason = "temperature"
+
+    def __init__(self, maximum: float, minimum: float = 0.0, every: int = 10) -> None:
+        if not 0 <= minimum < maximum:
+            raise InputError(
+                f"the temperatures allowed must be a range of positive values, not {minimum} to {maximum} K"
+            )
+        self.minimum, self.maximum, self.every = minimum, maximum, _whole(every)
+
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+        """Compare the temperature with the range."""
+        value = results["temperature"]
+        if self.minimum <= value <= self.maximum:
+            return None
+        return f"{value:.0f} K is outside {self.minimum:g} to {self.maximum:g} K"
+
+
+class DensityMonitor:
+    """Stop when the density leaves its range: the liquid boils or collapses.
+
+    Parameters
+    ----------
+    minimum, maximum
+        g/cm³.
+    every
+        Steps between two looks.
+    """
+
+    reason = "density"
+
+    def __init__(self, minimum: float, maximum: float, every: int = 10) -> None:
+        if not 0 <= minimum < maximum:
+            raise InputError(
+                f"the densities allowed must be a range of positive values, not {minimum} to {maximum} g/cm³"
+            )
+        self.minimum, self.maximum, self.every = minimum, maximum, _whole(every)
+
+    @classmethod
+    def around(cls, atoms: Atoms, fraction: float, every: int = 10) -> DensityMonitor:
+        """Allow a drift by `fraction` of the density of `atoms`, the start of the run, either way."""
+        from electrolyte_ml.structures import density
+
+        start = density(atoms)
+        return cls(start * (1 - fraction), start * (1 + fraction), every)
+
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+        """Compare the density with the range."""
+        value = results["density"]
+        if self.minimum <= value <= self.maximum:
+            return None
+        return f"{value:.3f} g/cm³ is outside {self.minimum:.3g} to {self.maximum:.3g} g/cm³"
+
+
+class MoleculeMonitor:
+    """Stop when a molecule breaks or two fuse.
+
+    Parameters
+    ----------
+    atoms
+        The start of the run, whose molecules are taken as the right ones.
+    every
+        Steps between two looks; a look costs about as much as a few force evaluations.
+    """
+
+    reason = "broken molecule"
+
+    def __init__(self, atoms: Atoms, every: int = 50) -> None:
+        from electrolyte_ml.structures.topology import Topology
+
+        self.topology, self.every = Topology.of(atoms), _whole(every)
+
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+        """Compare the bonds with those of the start."""
+        from electrolyte_ml.structures.topology import changes
+
+        return changes(self.topology, atoms)
+
+
+class ContactMonitor:
+    """Stop when two atoms come closer than any bond allows.
+
+    Parameters
+    ----------
+    distance
+        Å; the shortest bonds of the electrolyte, C-H, are 1.1 Å long.
+    every
+        Steps between two looks.
+    """
+
+    reason = "overlap"
+
+    def __init__(self, distance: float = 0.7, every: int = 50) -> None:
+        if not distance > 0:
+            raise InputError(f"the distance must be positive, not {distance} Å")
+        self.distance, self.every = distance, _whole(every)
+
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+        """Look for the closest pair of atoms."""
+        from electrolyte_ml.structures.neighbours import periodic_pairs
+
+        cell = atoms.cell.array
+        i, j, shift = periodic_pairs(atoms.positions, cell, atoms.pbc, self.distance)
+        if not len(i):
+            return None
+        lengths = np.linalg.norm(atoms.positions[j] + shift @ cell - atoms.positions[i], axis=1)
+        k = lengths.argmin()
+        pair = f"{atoms.symbols[i[k]]}{i[k]} and {atoms.symbols[j[k]]}{j[k]}"
+        return f"atoms {pair} are {lengths[k]:.2f} Å apart, closer than {self.distance:g} Å"
+
+
+class CellMonitor:
+    """Stop when the periodic cell becomes narrower than wanted, between any pair of opposite faces.
+
+    Parameters
+    ----------
+    minimum_width
+        Å.
+    every
+        Steps between two looks.
+    """
+
+    reason = "cell"
+
+    def __init__(self, minimum_width: float, every: int = 10) -> None:
+        if not minimum_width > 0:
+            raise InputError(f"the minimum width must be positive, not {minimum_width} Å")
+        self.minimum_width, self.every = minimum_width, _whole(every)
+
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+        """Measure the three widths V / |b x c|."""
+        width = (1.0 / np.linalg.norm(atoms.cell.reciprocal().array, axis=1))[atoms.pbc].min(initial=np.inf)
+        if width >= self.minimum_width:
+            return None
+        return f"the cell is {width:.2f} Å wide, less than {self.minimum_width:g} Å"
+
+
+class GradeMonitor:
+    """Save configurations on which the potential extrapolates, and stop where it does so too far (paper 4.4).
+
+    The run keeps what is saved in its result (`saved`), the configuration that stopped it included, and writes the
+    highest grade since the last line in its log.
+
+    Parameters
+    ----------
+    active_set
+        Anything with ``grade(atoms) -> float``.
+    save, break_
+        Save above the first grade, stop above the second.
+    every
+        Steps between two looks.
+    """
+
+    reason = "grade"
+
+    def __init__(self, active_set: Any, save: float = 2.0, break_: float = 10.0, every: int = 1) -> None:
+        if not 0 < save <= break_:
+            raise InputError(
+                f"the grade to save at ({save}) must be positive and not above the one to stop at ({break_})"
+            )
+        self.active_set, self.save, self.break_, self.every = active_set, save, break_, _whole(every)
+
+    def check(self, step: int, atoms: Atoms, results: dict[str, Any]) -> str | None:
+        """Grade the configuration and leave the verdict in `results`."""
+        grade = float(self.active_set.grade(atoms))
+        results["grade"] = grade
+        results["save"] = not grade <= self.save  # a NaN is saved and stops, too
+        if grade <= self.break_:
+            return None
+        return f"extrapolation grade {grade:.3g} is above {self.break_:g}"
+
+
+def _whole(every: int) -> int:
+    if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
+        raise InputError(f"a monitor looks every so many steps, a positive whole number, not {every!r}")
+    return int(every)

@@ -1,0 +1,120 @@
+"""Trajectories as GROMACS .trr files: frames that stand by themselves, appended one write at a time.
+
+MDAnalysis, GROMACS, VMD, OVITO and MDTraj read them with box, times and velocities. A frame needs nothing from those
+before it, so that a killed run leaves whole frames (at most the last one is cut), and a resumed one cuts the file at a
+known length and appends: bit for bit what it would have written without the interruption. The elements are not in it;
+they stand in the .pdb file beside it.
+
+A .trr box is read as three lengths and three angles. Cells are therefore written in their standard orientation
+(first vector along x, second in the xy plane), positions and velocities turned with them.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms, units
+
+from electrolyte_ml.errors import InputError
+
+_HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
+_MAGIC = (1993, 13, 12, b"GMX_trn_file")
+_NM_PER_PS = 0.1 * 1000.0 * units.fs  # of one Å per ASE time unit
+
+
+def standard_rotation(atoms: Atoms) -> np.ndarray:
+    """Return the (3, 3) matrix Q whose product x Q turns row vectors so that the cell becomes lower triangular.
+
+    Raises
+    ------
+    InputError
+        If the cell is left-handed: no rotation makes it standard.
+    """
+    if atoms.cell.rank < 3:
+        return np.eye(3)
+    if np.linalg.det(atoms.cell.array) < 0:
+        raise InputError("the cell is left-handed (negative volume): swap two of its vectors")
+    if np.array_equal(atoms.cell.array, np.tril(atoms.cell.array)) and (np.diag(atoms.cell.array) > 0).all():
+        return np.eye(3)
+    return np.asarray(atoms.cell.standard_form()[1]).T
+
+
+def encode_frame(atoms: Atoms, step: int, time_ps: float, rotation: np.ndarray) -> bytes:
+    """Return one frame: box, positions and velocities in single precision (1e-6 Å in a box of 20 Å)."""
+    n = len(atoms)
+    box = atoms.cell.array @ rotation / 10.0  # nm
+    positions = atoms.positions @ rotation / 10.0
+    velocities = atoms.get_velocities() @ rotation * _NM_PER_PS
+    header = _HEADER.pack(*_MAGIC, 0, 0, 36, 0, 0, 0, 0, 12 * n, 12 * n, 0, n, step, 0, time_ps, 0.0)
+    return b"".join([header, *(np.asarray(values, ">f4").tobytes() for values in (box, positions, velocities))])
+
+
+def decode_frames(content: bytes, template: Atoms) -> list[Atoms]:
+    """Return the whole frames in `content`; a frame that was cut by a killed run is left out."""
+    n = len(template)
+    values = 9 + 6 * n
+    size = _HEADER.size + 4 * values
+    frames = []
+    for start in range(0, len(content) - size + 1, size):
+        *_, count, step, _, time_ps, _ = _HEADER.unpack_from(content, start)
+        if count != n:
+            raise InputError(f"a frame of {count} atoms where {n} were expected")
+        data = np.frombuffer(content, ">f4", values, start + _HEADER.size).astype(float).reshape(-1, 3)
+        frame = Atoms(
+            template.numbers,
+            positions=data[3 : 3 + n] * 10.0,
+            cell=data[:3] * 10.0,
+            pbc=template.pbc,
+            masses=template.get_masses(),
+            info={"step": step, "time_ps": round(float(time_ps), 6)},
+        )
+        frame.set_velocities(data[3 + n :] / _NM_PER_PS)
+        frames.append(frame)
+    return frames
+
+
+def read_trajectory(path: str | os.PathLike, template: Atoms) -> list[Atoms]:
+    """Read a trajectory that :func:`electrolyte_ml.dynamics.run_md` wrote.
+
+    Parameters
+    ----------
+    path
+        The .trr file.
+    template
+        Atoms in the file's order: elements, masses and boundary conditions are taken from them.
+
+    Returns
+    -------
+    list of Atoms
+        With velocities, and `step` and `time_ps` in their `info`.
+
+    Raises
+    ------
+    InputError
+        If the file is another kind of file or holds another number of atoms.
+    """
+    content = Path(path).read_bytes()
+    if content and not content.startswith(struct.pack(">3i12s", *_MAGIC)[: len(content)]):
+        raise InputError(f"{path} is not a .trr trajectory")
+    try:
+        return decode_frames(content, template)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def encode_topology(atoms: Atoms, rotation: np.ndarray) -> str:
+    """Return the .pdb text that names the atoms of a .trr: elements, box and start, one residue a molecule."""
+    lines = []
+    if atoms.cell.rank == 3:
+        lengths, angles = np.split(atoms.cell.cellpar(), 2)
+        lines.append("CRYST1" + "".join(f"{x:9.3f}" for x in lengths) + "".join(f"{x:7.2f}" for x in angles) + " P 1")
+    for index, (symbol, (x, y, z)) in enumerate(zip(atoms.get_chemical_symbols(), atoms.positions @ rotation)):
+        serial = (index + 1) % 100_000  # the column holds no more digits
+        lines.append(
+            f"HETATM{serial:5d} {symbol:>2s}   MOL     1    "
+            f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00          {symbol.upper():>2s}"
+        )
+    return "\n".join([*lines, "END", ""])

@@ -1,0 +1,386 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.calculators.calculator import Calculator
+from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms
+
+from electrolyte_ml.dynamics import read_trajectory, run_md
+from electrolyte_ml.errors import ElectrolyteError, InputError
+
+ENSEMBLES = [("nve", "bussi"), ("nvt", "bussi"), ("nvt", "nose-hoover"), ("npt", "bussi")]
+FILES = ("log.csv", "trajectory.trr", "saved.xyz")
+
+
+def run(atoms, calculator, **options):
+    standard = {"temperature": 90, "time_ps": 0.1, "timestep_fs": 2.0, "frame_interval_fs": 20, "progress": False}
+    return run_md(atoms, calculator, **(standard | options))
+
+
+class StopsAt:
+    """A calculator that counts its calls and fails at one of them."""
+
+    def __init__(self, calculator, call, how):
+        self.calculator, self.call, self.how, self.calls = calculator, call, how, 0
+        self.implemented_properties = calculator.implemented_properties
+
+    def calculate(self, atoms, properties, changes):
+        self.calls += 1
+        if self.calls == self.call:
+            self.how()
+        self.calculator.calculate(atoms, properties, changes)
+
+    @property
+    def results(self):
+        return self.calculator.results
+
+    def reset(self):
+        self.calculator.reset()
+
+
+def killed():
+    raise KeyboardInterrupt
+
+
+def failed():
+    raise RuntimeError("the SCF did not converge\nwith a long story")
+
+
+@pytest.mark.parametrize("ensemble, thermostat", ENSEMBLES)
+def test_one_evaluation_a_step(argon, lennard_jones, ensemble, thermostat):
+    counter = StopsAt(lennard_jones(), None, None)
+    result = run(argon, counter, ensemble=ensemble, thermostat=thermostat)
+    assert result.completed and result.steps == 50
+    assert counter.calls == 51
+
+
+@pytest.mark.parametrize("ensemble, thermostat", ENSEMBLES)
+@pytest.mark.parametrize("call", [2, 23, 40])
+def test_killed_and_resumed_run_is_the_same_to_the_bit(tmp_path, argon, lennard_jones, ensemble, thermostat, call):
+    options = {"ensemble": ensemble, "thermostat": thermostat, "restart_interval_fs": 24}
+    with pytest.raises(KeyboardInterrupt):
+        run(argon, StopsAt(lennard_jones(), call, killed), directory=tmp_path / "killed", **options)
+    resumed = run(argon, lennard_jones(), directory=tmp_path / "killed", **options)
+    whole = run(argon, lennard_jones(), directory=tmp_path / "whole", **options)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    np.testing.assert_array_equal(resumed.atoms.positions, whole.atoms.positions)
+    np.testing.assert_array_equal(resumed.atoms.get_momenta(), whole.atoms.get_momenta())
+    np.testing.assert_array_equal(resumed.atoms.cell.array, whole.atoms.cell.array)
+
+
+def test_kill_9_while_writing_is_survived(tmp_path):
+    """A real SIGKILL, and half a frame and half a row left behind as by a crash of the machine."""
+    script = textwrap.dedent("""
+        import os, signal, sys
+        from ase.build import bulk
+        from ase.calculators.emt import EMT
+        from electrolyte_ml.dynamics import run_md
+        class Killed(EMT):
+            calls = 0
+            def calculate(self, *arguments):
+                Killed.calls += 1
+                if Killed.calls == int(sys.argv[2]):
+                    os.kill(os.getpid(), signal.SIGKILL)
+                super().calculate(*arguments)
+        run_md(bulk("Cu", cubic=True).repeat(2), Killed(), temperature=600, time_ps=0.05, frame_interval_fs=5,
+               restart_interval_fs=13, directory=sys.argv[1], progress=False)
+    """)
+    for call, directory in ((37, "killed"), (0, "whole")):
+        done = subprocess.run([sys.executable, "-c", script, tmp_path / directory, str(call)])
+        assert done.returncode == (-signal.SIGKILL if call else 0)
+    with open(tmp_path / "killed" / "trajectory.trr", "ab") as stream:
+        stream.write(b"\0\0\7\311half a frame")
+    with open(tmp_path / "killed" / "log.csv", "ab") as stream:
+        stream.write(b"36,0.0")
+    assert not (tmp_path / "killed" / "result.json").exists()
+    subprocess.run([sys.executable, "-c", script, tmp_path / "killed", "0"], check=True)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_finished_run_is_returned_without_computing(tmp_path, argon, lennard_jones):
+    first = run(argon, lennard_jones(), directory=tmp_path)
+    counter = StopsAt(lennard_jones(), 1, failed)
+    again = run(argon, counter, directory=tmp_path)
+    assert counter.calls == 0
+    np.testing.assert_array_equal(again.densities, first.densities)
+    np.testing.assert_array_equal(again.atoms.positions, first.atoms.positions)
+    assert again.reason == "completed" and again.steps == 50
+
+
+def test_longer_time_extends_a_completed_run(tmp_path, argon, lennard_jones):
+    run(argon, lennard_jones(), directory=tmp_path / "a", restart_interval_fs=20)
+    longer = run(argon, lennard_jones(), directory=tmp_path / "a", restart_interval_fs=20, time_ps=0.2)
+    once = run(argon, lennard_jones(), directory=tmp_path / "b", restart_interval_fs=20, time_ps=0.2)
+    assert longer.steps == 100
+    np.testing.assert_array_equal(longer.times_ps, once.times_ps)
+    np.testing.assert_array_equal(longer.atoms.positions, once.atoms.positions)
+    shorter = run(argon, lennard_jones(), directory=tmp_path / "a", restart_interval_fs=20)
+    assert shorter.steps == 100
+
+
+def test_memory_and_directory_give_the_same(tmp_path, argon, lennard_jones):
+    memory, disk = run(argon, lennard_jones()), run(argon, lennard_jones(), directory=tmp_path)
+    np.testing.assert_array_equal(memory.densities, disk.densities)
+    assert len(memory.frames()) == len(disk.frames()) == 6
+    for a, b in zip(memory.frames(), disk.frames()):
+        np.testing.assert_array_equal(a.positions, b.positions)
+    assert memory.directory is None and disk.directory == tmp_path
+
+
+def test_seed_decides(argon, lennard_jones):
+    first, same, other = (run(argon, lennard_jones(), seed=seed).densities for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+def test_start_is_not_changed_and_its_velocities_are_kept(argon, lennard_jones):
+    argon.set_momenta(np.random.default_rng(0).normal(size=(32, 3)))
+    momenta = argon.get_momenta()
+    before = argon.copy()
+    result = run(argon, lennard_jones(), ensemble="nve", time_ps=0)
+    assert argon == before and argon.calc is None
+    drift = momenta.sum(axis=0) / argon.get_masses().sum()
+    np.testing.assert_allclose(result.atoms.get_velocities(), argon.get_velocities() - drift, atol=1e-12)
+
+
+def test_centre_of_mass_stays_at_rest_even_if_forces_do_not_sum_to_zero(argon, lennard_jones):
+    class Leaking(type(lennard_jones())):
+        def calculate(self, *arguments):
+            super().calculate(*arguments)
+            self.results["forces"] += 1e-3
+
+    result = run(argon, Leaking(sigma=3.4, epsilon=0.0104, rc=5.0), ensemble="nvt", log_interval_fs=2)
+    np.testing.assert_allclose(result.atoms.get_momenta().sum(axis=0), 0, atol=1e-10)
+
+
+def test_relaxation_lowers_the_energy_of_a_bad_start(argon, lennard_jones):
+    argon.rattle(0.5, seed=3)
+    rough, relaxed = (run(argon, lennard_jones(), time_ps=0, relax=steps).energies[0] for steps in (0, 50))
+    assert relaxed < rough - 1.0
+
+
+def test_failing_calculator_ends_the_run_and_keeps_what_was_written(tmp_path, argon, lennard_jones):
+    result = run(argon, StopsAt(lennard_jones(), 34, failed), directory=tmp_path)
+    assert (result.reason, result.detail) == ("calculator", "RuntimeError: the SCF did not converge")
+    assert result.steps == 32
+    assert result.times_ps[-1] == pytest.approx(0.06)
+    assert len(result.frames()) == 4
+    summary = json.loads((tmp_path / "result.json").read_text())
+    assert summary["reason"] == "calculator" and summary["steps"] == 32
+
+
+def test_error_of_the_calculator_on_the_start_itself_is_raised(argon):
+    with pytest.raises(ElectrolyteError, match="EMT fails on the start: NotImplementedError: No EMT-potential for Ar"):
+        run(argon, EMT())
+
+
+@pytest.mark.parametrize("quantity", ["energy", "forces", "stress"])
+def test_nan_ends_the_run(argon, lennard_jones, quantity):
+    class Nan(type(lennard_jones())):
+        calls = 0
+
+        def calculate(self, *arguments):
+            super().calculate(*arguments)
+            self.calls += 1
+            if self.calls > 10:
+                self.results[quantity] = self.results[quantity] * np.nan
+
+    result = run(argon, Nan(sigma=3.4, epsilon=0.0104, rc=5.0))
+    assert result.reason == "nan" and result.steps == 10
+    assert result.detail == "energy or forces are not finite at step 10"
+
+
+class Half:
+    """Anything with `calculator()` is a potential."""
+
+    def __init__(self, calculator):
+        self.calculator = calculator
+
+
+def test_potential_is_asked_for_its_calculator(argon, lennard_jones):
+    result = run(argon, Half(lennard_jones))
+    np.testing.assert_array_equal(result.densities, run(argon, lennard_jones()).densities)
+
+
+def test_clusters_run_without_density_and_pressure():
+    atoms = Atoms("Cu4", [[0, 0, 0], [2.5, 0, 0], [0, 2.5, 0], [0, 0, 2.5]])
+    result = run(atoms, EMT(), ensemble="nvt", temperature=300)
+    assert result.completed and np.isnan(result.densities).all() and np.isnan(result.pressures).all()
+    assert len(result.frames()) == 6
+
+
+class NoStress(Calculator):
+    implemented_properties = ("energy", "forces")
+
+
+def moved(atoms, **changes):
+    for name, value in changes.items():
+        setattr(atoms, name, value)
+    return atoms
+
+
+def spoilt(atoms, index, value):
+    atoms.positions[index, 1] = value
+    return atoms
+
+
+def weightless(atoms):
+    atoms.set_masses([0 if i == 5 else 40 for i in range(len(atoms))])
+    return atoms
+
+
+def held(atoms):
+    atoms.set_constraint(FixAtoms([0]))
+    return atoms
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda a: spoilt(a, 3, np.nan), r"position of atom 3 \(Ar\) is not finite"),
+        (lambda a: moved(a, pbc=False), "constant pressure needs a cell"),
+        (lambda a: moved(a, pbc=(True, True, False)), "constant pressure needs a cell"),
+        (lambda a: moved(a, cell=[0, 0, 0]), "no volume"),
+        (lambda a: moved(a, cell=[[9, 0, 0], [0, 9, 0], [9, 9, 0]]), "no volume"),
+        (lambda a: moved(a, cell=[[0, 9, 0], [9, 0, 0], [0, 0, 9]]), "left-handed"),
+        (lambda a: moved(a, cell=np.full((3, 3), np.nan)), "cell is not finite"),
+        (weightless, r"atom 5 \(Ar\) has mass 0"),
+        (held, "constraints"),
+        (lambda a: a[:1], "at least two atoms"),
+    ],
+)
+def test_impossible_start_is_refused_in_one_line(argon, lennard_jones, change, message):
+    with pytest.raises(InputError, match=message) as caught:
+        run(change(argon), lennard_jones())
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"ensemble": "nph"}, "no ensemble 'nph'; there are nve, nvt, npt"),
+        ({"thermostat": "berendsen"}, "no thermostat 'berendsen'"),
+        ({"temperature": -5}, "temperature must be positive, not -5 K"),
+        ({"temperature": "warm"}, "temperature must be a number, not 'warm'"),
+        ({"temperature": np.nan}, "temperature must be positive"),
+        ({"pressure_bar": np.inf}, "pressure_bar must be finite"),
+        ({"time_ps": -1}, "time_ps must be 0 or more"),
+        ({"timestep_fs": 0}, "timestep_fs must be positive"),
+        ({"tdamp_fs": 0}, "tdamp_fs must be positive"),
+        ({"log_interval_fs": 0.5}, "log_interval_fs must be 2 or more"),
+        ({"relax": -1}, "relax must be 0 or more"),
+        ({"seed": -1}, "seed must be 0 or more"),
+    ],
+)
+def test_impossible_setting_is_refused_before_anything_is_written(tmp_path, argon, lennard_jones, options, message):
+    with pytest.raises(InputError, match=message):
+        run(argon, lennard_jones(), directory=tmp_path / "new", **options)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("thing", [None, 3, "ec.mtp"])
+def test_something_else_than_a_calculator_is_refused(argon, thing):
+    with pytest.raises(InputError, match="neither a potential nor an ASE calculator"):
+        run(argon, thing)
+
+
+def test_constant_pressure_without_stress_is_refused(argon):
+    with pytest.raises(InputError, match="NoStress has none"):
+        run(argon, NoStress())
+
+
+def test_directory_of_another_run_is_refused(tmp_path, argon, lennard_jones):
+    run(argon, lennard_jones(), directory=tmp_path)
+    with pytest.raises(InputError, match=r"temperature = 90.0, not 95.0"):
+        run(argon, lennard_jones(), directory=tmp_path, temperature=95)
+    argon.rattle(0.1)
+    with pytest.raises(InputError, match="another start"):
+        run(argon, lennard_jones(), directory=tmp_path)
+
+
+def test_resuming_with_another_potential_is_refused(tmp_path, argon, lennard_jones):
+    run(argon, lennard_jones(), directory=tmp_path)
+    other = lennard_jones()
+    other.parameters.epsilon *= 1.1
+    with pytest.raises(InputError, match="begun with another potential"):
+        run(argon, other, directory=tmp_path, time_ps=0.2)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", None])
+def test_damaged_restart_file_is_refused(tmp_path, argon, lennard_jones, content):
+    run(argon, lennard_jones(), directory=tmp_path)
+    path = tmp_path / "restart.npz"
+    path.write_bytes(path.read_bytes()[:-100] if content is None else content)
+    with pytest.raises(InputError, match="restart.npz is not a restart file"):
+        run(argon, lennard_jones(), directory=tmp_path)
+
+
+def test_missing_trajectory_of_a_restart_is_refused(tmp_path, argon, lennard_jones):
+    run(argon, lennard_jones(), directory=tmp_path)
+    os.truncate(tmp_path / "trajectory.trr", 100)
+    with pytest.raises(InputError, match=r"trajectory.trr is 100 bytes long, the restart file knows of"):
+        run(argon, lennard_jones(), directory=tmp_path, time_ps=0.2)
+
+
+def test_two_processes_in_one_directory_are_refused(tmp_path, argon, lennard_jones, monkeypatch):
+    from electrolyte_ml.dynamics import files
+
+    monkeypatch.setattr(files, "_LOCK_SECONDS", 0.3)
+    with files.RunFiles(tmp_path), pytest.raises(ElectrolyteError, match="another process is running in"):
+        run(argon, lennard_jones(), directory=tmp_path)
+
+
+def test_full_disk_is_an_error_and_the_run_resumes(tmp_path, argon, lennard_jones, monkeypatch):
+    from electrolyte_ml.dynamics.files import RunFiles
+
+    whole = run(argon, lennard_jones(), directory=tmp_path / "whole", restart_interval_fs=20)
+    append, calls = RunFiles.append, []
+
+    def full(self, name, content):
+        calls.append(name)
+        if len(calls) == 10:
+            append(self, name, content[: len(content) // 2])
+            raise OSError(28, "No space left on device")
+        append(self, name, content)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(RunFiles, "append", full)
+        run(argon, lennard_jones(), directory=tmp_path / "full", restart_interval_fs=20)
+    resumed = run(argon, lennard_jones(), directory=tmp_path / "full", restart_interval_fs=20)
+    np.testing.assert_array_equal(resumed.densities, whole.densities)
+    for name in FILES:
+        assert (tmp_path / "full" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_progress_line_can_be_switched_off(argon, lennard_jones, capfd):
+    run(argon, lennard_jones(), time_ps=0.01)
+    assert capfd.readouterr() == ("", "")
+    run(argon, lennard_jones(), time_ps=0.01, progress=True)
+    shown = capfd.readouterr().err
+    assert "NPT 90 K" in shown and "ns/day" in shown and "5/5" in shown
+
+
+def test_trajectory_file_of_another_kind_is_refused(tmp_path, argon):
+    path = tmp_path / "a.trr"
+    path.write_text("not a trajectory")
+    with pytest.raises(InputError, match=r"a.trr is not a .trr trajectory"):
+        read_trajectory(path, argon)
+
+
+def test_velocities_are_drawn_at_the_temperature():
+    """Mean over 200 seeds of the kinetic temperature, whose standard error is sqrt(2 / (9 * 200)) = 3.3 %."""
+    atoms = Atoms("Cu4", [[0, 0, 0], [2.5, 0, 0], [0, 2.5, 0], [0, 0, 2.5]])
+    kinetic = [
+        run(atoms, EMT(), ensemble="nve", temperature=300, time_ps=0, seed=seed).kinetic_energies[0]
+        for seed in range(200)
+    ]
+    assert np.mean(kinetic) == pytest.approx(0.5 * 9 * units.kB * 300, rel=0.12)
