@@ -126,7 +126,7 @@ def build_parser() -> argparse.ArgumentParser:
         "md",
         _md,
         "molecular dynamics with a potential",
-        "md pot.mtp start.xyz --ensemble npt --temperature 300 --pressure 1 --time 10 -o run.dcd",
+        "md pot.mtp start.xyz --ensemble npt --temperature 300 --pressure 1 --time 10 -o run",
     )
     _add_potential(parser)
     parser.add_argument("start", type=Path, metavar="START", help="starting configuration (the last one of the file)")
@@ -137,9 +137,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--timestep", type=_positive, default=1.0, help="fs (default 1)")
     parser.add_argument("--train", type=Path, metavar="SET", help="watch the grade against this training set")
     _add_mode(parser)
-    parser.add_argument("--restart", type=Path, help="file from which an interrupted run goes on")
+    parser.add_argument("--relax", type=_whole, default=0, help="steps of minimisation before the run (default 0)")
     parser.add_argument("--seed", type=_whole, default=0, help="of the velocities (default 0)")
-    _add_output(parser, "trajectory to write", required=False)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of the run, which the same command resumes (default START_ENSEMBLE)",
+    )
 
     parser = commands.add(
         "active-learn", _active_learn, "learn a potential actively, resuming where it was", "active-learn runs/ec"
@@ -147,12 +153,13 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("directory", type=Path, metavar="DIR", help="folder with settings.toml, which keeps everything")
 
     parser = commands.add(
-        "label", _label, "label configurations with a reference", "label in.xyz --reference GFN1-xTB -j 2 -o out.xyz"
+        "label", _label, "label configurations with a reference", "label in.xyz --reference gfn1-xtb -j 2 -o out.xyz"
     )
     parser.add_argument("data", type=Path, metavar="IN", help="configurations (.xyz, .extxyz, .cfg)")
-    parser.add_argument("--reference", default="GFN1-xTB", help="name or command (default GFN1-xTB)")
+    parser.add_argument("--reference", default="gfn1-xtb", help="preset, ASE calculator or command (default gfn1-xtb)")
     parser.add_argument("-j", "--jobs", type=_count, default=1, help="labels computed at once (default 1)")
     parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
+    parser.add_argument("--retry", action="store_true", help="try again what failed in an earlier call")
     parser.add_argument("--species", nargs="+", metavar="X", help="elements of a .cfg, in the order of its types")
     _add_output(parser, "labelled configurations (default IN.labelled.extxyz)", required=False)
 
@@ -342,14 +349,17 @@ def _grade(args: argparse.Namespace) -> None:
 
 
 def _md(args: argparse.Namespace) -> int:
-    from electrolyte_ml.dynamics import run_md
+    from electrolyte_ml.active_learning import ActiveSet
+    from electrolyte_ml.dynamics import ContactMonitor, GradeMonitor, MoleculeMonitor, run_md
     from electrolyte_ml.potentials import load
     from electrolyte_ml.structures import read_configurations
 
-    if args.output:
-        _check_output(args.output)
     potential = load(args.potential, species=args.species)
-    start = read_configurations(args.start, species=potential.species, index="-1")[0]
+    start = read_configurations(args.start, species=potential.species, index=-1)[0]
+    monitors = [MoleculeMonitor(start), ContactMonitor()]
+    if args.train:
+        training = read_configurations(args.train, species=potential.species)
+        monitors.append(GradeMonitor(ActiveSet.build(potential, training, mode=args.mode)))
     result = run_md(
         start,
         potential,
@@ -358,37 +368,39 @@ def _md(args: argparse.Namespace) -> int:
         pressure_bar=args.pressure,
         time_ps=args.time,
         timestep_fs=args.timestep,
-        trajectory=args.output,
-        restart=args.restart,
+        directory=args.output or Path(f"{args.start.stem}_{args.ensemble}"),
+        monitors=monitors,
+        relax=args.relax,
         seed=args.seed,
     )
-    print(f"{result.reason} after {result.times_ps[-1]:g} ps")
-    return 0 if result.reason == "completed" else 1
+    half = result.times_ps >= result.times_ps[-1] / 2
+    print(f"{result.times_ps[-1]:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else ""))
+    print(f"second half: {result.temperatures[half].mean():.1f} K, density {result.densities[half].mean():.4f} g/cm³")
+    if args.train:
+        print(f"{len(result.saved)} configurations saved above grade 2")
+    print(f"Trajectory: {result.directory}")
+    return 0 if result.completed else 1
 
 
-def _active_learn(args: argparse.Namespace) -> None:
+def _active_learn(args: argparse.Namespace) -> int:
     from electrolyte_ml.active_learning import active_learn
 
-    active_learn(args.directory)
+    result = active_learn(args.directory)
+    print(result.message)
+    print(f"Potential: {result.directory / 'potential.mtp'}")
+    return 0 if result.converged else 1
 
 
 def _label(args: argparse.Namespace) -> int:
-    from electrolyte_ml import reference
-    from electrolyte_ml.reference import LabelStore
-    from electrolyte_ml.structures import read_configurations, write_configurations
+    from electrolyte_ml.reference import label_file
 
-    output = args.output or args.data.with_suffix(".labelled.extxyz")
-    _check_output(output)
-    chosen = reference.get(args.reference)
-    configurations = read_configurations(args.data, species=args.species)
-    result = LabelStore(args.store).label_all(configurations, chosen, jobs=args.jobs)
-    labelled = [atoms for atoms in result.labelled if atoms is not None]
-    if labelled:
-        write_configurations(output, labelled)
-    print(f"{chosen.name}: {result.computed} computed, {result.reused} reused, {len(result.failed)} failed")
+    output, result = label_file(
+        args.data, args.output, args.reference, args.jobs, args.store, species=args.species, retry_failed=args.retry
+    )
+    print(f"{result.computed} computed, {result.reused} reused, {len(result.failed)} failed")
     for failure in result.failed:
-        print(f"  configuration {failure.index}: {failure.reason}")
-    if labelled:
+        print(f"configuration {failure.index + 1}: {failure.reason}", file=sys.stderr)
+    if len(result.failed) < len(result.labelled):
         print(f"Labels: {output}")
     return 1 if result.failed else 0
 

@@ -17,7 +17,7 @@ def course(tmp_path, monkeypatch):
     write(
         tmp_path / "notebooks" / "00_first.ipynb",
         "# First\n\n$$E = \\frac{1}{2} m v^2$$",
-        "import os; print('one', os.environ['ELECTROLYTE_ML_SCALE'])",
+        "import os; print('one', os.environ.get('ELECTROLYTE_ML_SCALE'))",
     )
     write(tmp_path / "notebooks" / "01_second.ipynb", "# Second", "raise ValueError('no such thing')")
     plot = "import matplotlib.pyplot as plt; plt.plot([0, 1])"
