@@ -3,10 +3,14 @@
 from electrolyte_ml.structures.boxes import density, pack, parse_composition
 from electrolyte_ml.structures.configurations import read_configurations, write_configurations
 from electrolyte_ml.structures.molecules import MOLECULES, Molecule, molecule
+from electrolyte_ml.structures.topology import Topology, bonds, changes
 
 __all__ = [
     "MOLECULES",
     "Molecule",
+    "Topology",
+    "bonds",
+    "changes",
     "density",
     "molecule",
     "pack",

@@ -1,0 +1,202 @@
+"""Bonds and molecules under any periodic boundary, from positions alone.
+
+How near two atoms are is said by their stretch, the distance over the sum of their covalent radii (Cordero 2008). Li
+coordinates but never bonds. Three stretches answer three questions:
+
+- below 1.4 (with H) or 1.3 (without) atoms are bonded, when nothing else is known of them: C-H 1.50, C-C 1.98,
+  C-O 1.85, P-F 2.13 Å. In liquids at up to 1200 K bonds reach 1.35 and 1.3, and other atoms come as near as 1.45 (H)
+  and 1.3 to 1.4;
+- beyond 1.6 a bond that was known is broken: C-H 1.71, C-C 2.43, C-O 2.27, P-F 2.62 Å;
+- below 1.2 a new bond is made: C-H 1.28, C-C 1.82, C-O 1.70, O-H 1.16 Å.
+
+The gap between the last two keeps vibrations quiet: thermal amplitudes at 400 K are 0.08 Å for C-H (quantum, less in
+classical dynamics) and 0.05 Å for C-O, and a break needs 0.6 and 0.9 Å.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_numbers, covalent_radii
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.neighbours import periodic_pairs
+
+BOND = 1.3
+BOND_WITH_H = 1.4
+BROKEN = 1.6
+MADE = 1.2
+NEVER_BONDED = atomic_numbers["Li"]
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """The molecules of one configuration.
+
+    Attributes
+    ----------
+    bonds
+        (n_bonds, 2) atoms i <= j.
+    labels
+        (N,) molecule of each atom; molecules are numbered in the order of their first atoms.
+    formulas
+        Hill formula of every molecule.
+    unwrapped
+        (N, 3) Å, every molecule in one piece, its first atom where it was given.
+    endless
+        (n_molecules,) whether a molecule is bonded to an image of itself; it is then not in one piece anywhere.
+    numbers
+        (N,) atomic numbers.
+    """
+
+    bonds: np.ndarray
+    labels: np.ndarray
+    formulas: tuple[str, ...]
+    unwrapped: np.ndarray
+    endless: np.ndarray
+    numbers: np.ndarray
+
+    @classmethod
+    def of(cls, atoms: Atoms) -> "Topology":
+        """Find bonds and molecules; the time is linear in the number of atoms.
+
+        Parameters
+        ----------
+        atoms
+            Wrapped or not, periodic in any number of directions, any cell.
+
+        Raises
+        ------
+        InputError
+            Positions or cell are not finite, or a periodic cell has no volume.
+        """
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        i, j, shift = _bonded_pairs(atoms)
+        count = len(atoms)
+        graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(count, count))
+        n_molecules, labels = connected_components(graph, directed=False)
+        image = _images(i, j, shift, labels)
+        torn = (image[j] != image[i] + shift).any(axis=1)
+        return cls(
+            bonds=np.stack([i, j], axis=1),
+            labels=labels,
+            formulas=_formulas(atoms.numbers, labels, n_molecules),
+            unwrapped=atoms.positions + image @ atoms.cell.array,
+            endless=np.bincount(labels[i[torn]], minlength=n_molecules) > 0,
+            numbers=atoms.numbers.copy(),
+        )
+
+    def counts(self) -> Counter[str]:
+        """How many molecules there are of each formula."""
+        return Counter(self.formulas)
+
+    def name(self, atom: int) -> str:
+        """Element and number of an atom, counted from 1, such as "C12"."""
+        return f"{Atoms(numbers=[self.numbers[atom]]).symbols[0]}{atom + 1}"
+
+
+def bonds(atoms: Atoms) -> np.ndarray:
+    """(n_bonds, 2) bonded atoms i <= j."""
+    i, j, _ = _bonded_pairs(atoms)
+    return np.stack([i, j], axis=1)
+
+
+def molecules(atoms: Atoms) -> list[Atoms]:
+    """Every molecule alone in vacuum at the geometry that it has in the configuration.
+
+    Returns
+    -------
+    list of Atoms
+        In the order of their first atoms, whole, without a cell; the array `index` (n,) says which atom of the
+        configuration each one is.
+    """
+    topology = Topology.of(atoms)
+    order = np.argsort(topology.labels, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(topology.labels[order])) + 1) if len(order) else []
+    found = []
+    for indices in members:
+        found.append(Atoms(numbers=atoms.numbers[indices], positions=topology.unwrapped[indices]))
+        found[-1].set_array("index", indices)
+    return found
+
+
+def changes(reference: Topology, atoms: Atoms) -> str | None:
+    """What has become of the molecules since, in one line: broken or made bonds, or None.
+
+    Parameters
+    ----------
+    reference
+        The molecules as they should be.
+    atoms
+        The same atoms in the same order, in any cell, wrapped or not.
+
+    Raises
+    ------
+    InputError
+        There are more or fewer atoms than in the reference, or positions that are not finite.
+    """
+    if not np.array_equal(atoms.numbers, reference.numbers):
+        raise InputError("molecules can only be compared between configurations of the same atoms in the same order")
+    i, j, _, stretch = _close_pairs(atoms, BROKEN)
+    count = len(atoms)
+    known = np.unique(reference.bonds @ [count, 1])
+    pairs = i * count + j
+    broken = np.setdiff1d(known, pairs)
+    made = np.unique(pairs[(stretch < MADE) & ~np.isin(pairs, known)])
+    if not broken.size and not made.size:
+        return None
+    parts = []
+    for what, found in (("broken", broken), ("made", made)):
+        if found.size:
+            atom, other = divmod(int(found[0]), count)
+            owners = sorted({int(reference.labels[atom]), int(reference.labels[other])})
+            named = " and ".join(f"{reference.formulas[k]} (molecule {k + 1})" for k in owners)
+            more = f", {found.size - 1} more" if found.size > 1 else ""
+            parts.append(f"{what} bond {reference.name(atom)}-{reference.name(other)} of {named}{more}")
+    return "; ".join(parts)
+
+
+def _bonded_pairs(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bonds of a configuration of which nothing is known: i <= j and shift."""
+    i, j, shift, stretch = _close_pairs(atoms, max(BOND, BOND_WITH_H))
+    with_h = (atoms.numbers[i] == 1) | (atoms.numbers[j] == 1)
+    bonded = stretch < np.where(with_h, BOND_WITH_H, BOND)
+    return i[bonded], j[bonded], shift[bonded]
+
+
+def _close_pairs(atoms: Atoms, limit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs below a stretch: i <= j, shift, and their own stretch."""
+    radii = np.where(atoms.numbers == NEVER_BONDED, 0.0, covalent_radii[atoms.numbers])
+    longest = 2 * limit * radii.max(initial=0.1)
+    i, j, shift = periodic_pairs(atoms.positions, atoms.cell.array, atoms.pbc, longest)
+    distance = np.linalg.norm(atoms.positions[j] + shift @ atoms.cell.array - atoms.positions[i], axis=1)
+    covalent = np.where((radii[i] > 0) & (radii[j] > 0), radii[i] + radii[j], 1e-9)
+    stretch = distance / covalent
+    near = stretch < limit
+    return i[near], j[near], shift[near], stretch[near]
+
+
+def _images(i: np.ndarray, j: np.ndarray, shift: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, 3) cell in which each atom must stand to be beside those it is bonded to, from the first atom outwards."""
+    image = np.zeros((len(labels), 3), dtype=int)
+    placed = np.zeros(len(labels), dtype=bool)
+    placed[np.unique(labels, return_index=True)[1]] = True
+    starts, ends, steps = np.r_[i, j], np.r_[j, i], np.r_[shift, -shift]
+    while True:
+        frontier = np.flatnonzero(placed[starts] & ~placed[ends])
+        if not frontier.size:
+            return image
+        image[ends[frontier]] = image[starts[frontier]] + steps[frontier]
+        placed[ends[frontier]] = True
+
+
+def _formulas(numbers: np.ndarray, labels: np.ndarray, n_molecules: int) -> tuple[str, ...]:
+    elements, column = np.unique(numbers, return_inverse=True)
+    table = np.zeros((n_molecules, len(elements)), dtype=int)
+    np.add.at(table, (labels, column), 1)
+    kinds, kind = np.unique(table, axis=0, return_inverse=True)
+    names = [Atoms(numbers=np.repeat(elements, row)).get_chemical_formula("hill") for row in kinds]
+    return tuple(names[k] for k in kind)
