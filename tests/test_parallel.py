@@ -100,11 +100,17 @@ def test_an_error_in_the_block_kills_what_was_running(tmp_path):
         (folder / str(os.getpid())).touch()
         time.sleep(600)
 
-    with pytest.raises(ZeroDivisionError), pool(2) as executor:
-        for _ in range(2):
-            executor.submit(hang, tmp_path)
-        pids = wait_for_files(tmp_path, 2)
-        raise ZeroDivisionError
+    pids = []
+
+    def fail_while_they_run():
+        with pool(2) as executor:
+            for _ in range(2):
+                executor.submit(hang, tmp_path)
+            pids.extend(wait_for_files(tmp_path, 2))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_while_they_run()
     assert gone(pids)
 
 

@@ -1,0 +1,279 @@
+"""What every reference is: a name to put on figures, an identity to hash, and labels of configurations."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.data import chemical_symbols, covalent_radii
+
+from electrolyte_ml.errors import ElectrolyteError, InputError
+
+# Two atoms closer than this part of their covalent radii's sum (or than the floor, in Å) are one atom written twice:
+# hot molecules and hard collisions stay above 0.6, and below 0.4 electronic-structure codes fail in odd ways.
+_OVERLAP = 0.4
+_OVERLAP_FLOOR = 0.4
+
+
+class LabelError(ElectrolyteError):
+    """A reference could not label a configuration that is itself in order: no convergence, a crash, a NaN."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a reference says about one configuration.
+
+    Attributes
+    ----------
+    energy
+        eV
+    forces
+        (n_atoms, 3) eV/Å
+    stress
+        (6,) eV/Å³ in Voigt order xx yy zz yz xz xy, tension positive; ``None`` where there is none (a cluster).
+    attempts
+        2 if only the safer settings converged.
+    """
+
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray | None
+    attempts: int = 1
+
+
+class Reference(ABC):
+    """Something that labels configurations with energy, forces and stress.
+
+    Attributes
+    ----------
+    name
+        The level of theory as figures show it, e.g. "GFN1-xTB".
+    version
+        Program and version that compute it.
+    settings
+        Every number that the label depends on.
+    elements
+        Symbols that it can treat; ``None`` if it does not say.
+    """
+
+    name: str
+    version: str
+    settings: Mapping[str, Any]
+    elements: frozenset[str] | None = None
+    # For the second try after a failure: they reach the same converged answer by a slower, safer way.
+    safer: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The identity of the labels: whatever changes them changes this."""
+        return {"reference": self.name, "version": self.version, "settings": dict(self.settings)}
+
+    def require(self) -> None:  # noqa: B027 - most references are ready once they exist
+        """Raise `InputError` if the program cannot be started here; asked once before any label is computed."""
+
+    def check(self, atoms: Atoms, where: str = "configuration") -> None:
+        """Refuse what cannot be labelled before any time is spent on it.
+
+        Parameters
+        ----------
+        atoms
+            The configuration.
+        where
+            How messages call it, e.g. "configuration 3"; they count configurations and atoms from 1.
+
+        Raises
+        ------
+        InputError
+            NaN, overlapping atoms, a cell without volume, an element that the reference does not know.
+        """
+        check_configuration(atoms, where)
+        if self.elements is not None:
+            for index, symbol in enumerate(atoms.symbols):
+                if symbol not in self.elements:
+                    raise InputError(
+                        f"{where}: atom {index + 1} is {symbol}, for which {self.name} has no parameters here"
+                    )
+
+    def label(self, atoms: Atoms) -> Label:
+        """Compute energy, forces and (for 3D-periodic cells) stress, once more with safer settings if that fails.
+
+        Raises
+        ------
+        InputError
+            If the configuration or the installation is at fault.
+        LabelError
+            If the calculation failed twice (once where no safer settings are known), with the reason.
+        """
+        self.check(atoms)
+        try:
+            return _verified(self._compute(atoms, {}), atoms)
+        except LabelError as error:
+            if not self.safer:
+                raise
+            first = error
+        try:
+            return replace(_verified(self._compute(atoms, self.safer), atoms), attempts=2)
+        except LabelError as second:
+            raise LabelError(f"{first}; with safer settings: {second}") from second
+
+    def calculator(self, charge: int = 0) -> Calculator:
+        """Return an ASE calculator for dynamics with this reference; `charge` is that of the whole cell (e)."""
+        return _LabelCalculator(self, charge)
+
+    @abstractmethod
+    def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
+        """Compute one label with `safer` put over the settings; raise `LabelError` on failure."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, version={self.version!r}, settings={dict(self.settings)!r})"
+
+
+class _LabelCalculator(Calculator):
+    """The ASE face of a reference that has no calculator of its own."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
+
+    def __init__(self, reference: Reference, charge: int) -> None:
+        super().__init__()
+        self.reference = reference
+        self.charge = charge
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        charged = self.atoms.copy()
+        charged.info["charge"] = self.charge
+        label = self.reference.label(charged)
+        self.results = {"energy": label.energy, "free_energy": label.energy, "forces": label.forces}
+        if label.stress is not None:
+            self.results["stress"] = label.stress
+
+
+def check_configuration(atoms: Atoms, where: str = "configuration") -> None:
+    """Refuse configurations that no reference could label.
+
+    Raises
+    ------
+    InputError
+        No atoms; NaN or infinity; an unknown element; a periodic direction without a cell vector, or a flat cell;
+        two atoms (or an atom and its image) in one place; a total charge that is no whole number.
+    """
+    if len(atoms) == 0:
+        raise InputError(f"{where}: no atoms")
+    bad = np.flatnonzero(~np.isfinite(atoms.positions).all(axis=1))
+    if len(bad):
+        raise InputError(f"{where}: the position of atom {bad[0] + 1} ({atoms.symbols[bad[0]]}) is not finite")
+    unknown = np.flatnonzero(atoms.numbers < 1)
+    if len(unknown):
+        raise InputError(f"{where}: atom {unknown[0] + 1} has no element")
+    _check_cell(atoms, where)
+    _check_overlap(atoms, where)
+    total_charge(atoms, where)
+
+
+def total_charge(atoms: Atoms, where: str = "configuration") -> int:
+    """Return the charge of the whole configuration in e: ``info["charge"]``, else the sum of its initial charges."""
+    charge = atoms.info.get("charge")
+    if charge is None:
+        charge = atoms.get_initial_charges().sum()
+    try:
+        whole = round(float(charge))
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{where}: a total charge of {charge!r} is no number") from None
+    if abs(float(charge) - whole) > 1e-3:
+        raise InputError(f"{where}: a total charge of {charge} is no whole number of electrons")
+    return whole
+
+
+def electron_count(atoms: Atoms) -> int:
+    """Return the number of electrons, all shells, of the configuration."""
+    return int(atoms.numbers.sum()) - total_charge(atoms)
+
+
+def _check_cell(atoms: Atoms, where: str) -> None:
+    cell = atoms.cell.array  # (3, 3) Å, rows are the vectors
+    if not np.isfinite(cell).all():
+        raise InputError(f"{where}: the cell is not finite")
+    for direction in np.flatnonzero(atoms.pbc):
+        if not cell[direction].any():
+            raise InputError(f"{where}: periodic along cell vector {direction + 1}, which is zero")
+    lengths = np.linalg.norm(cell, axis=1)
+    if atoms.pbc.all() and abs(np.linalg.det(cell)) < 1e-6 * lengths.prod():
+        raise InputError(f"{where}: the cell vectors lie in a plane")
+
+
+def _check_overlap(atoms: Atoms, where: str) -> None:
+    cell = atoms.cell.complete().array
+    inverse = np.linalg.inv(cell)
+    widths = 1.0 / np.linalg.norm(inverse, axis=0)  # (3,) Å between opposite faces
+    for direction in np.flatnonzero(atoms.pbc & (widths < 2 * _OVERLAP_FLOOR)):
+        raise InputError(f"{where}: the cell is only {widths[direction]:.2g} Å wide across cell vector {direction + 1}")
+    radii = covalent_radii[atoms.numbers]
+    fractional = atoms.positions @ inverse
+    for start in range(0, len(atoms), 256):  # in blocks, so that memory stays small for large boxes
+        rows = slice(start, start + 256)
+        difference = fractional[rows, None] - fractional[None]  # (rows, n_atoms, 3)
+        # The nearest image by rounding is the true one for distances below half the cell's width.
+        difference -= np.round(difference) * atoms.pbc
+        distance = np.linalg.norm(difference @ cell, axis=2)
+        distance[np.arange(len(distance)), np.arange(start, start + len(distance))] = np.inf
+        limit = np.maximum(_OVERLAP * (radii[rows, None] + radii[None]), _OVERLAP_FLOOR)
+        close = np.argwhere(distance < limit)
+        if len(close):
+            row, second = close[0]
+            pair = " and ".join(f"{index + 1} ({atoms.symbols[index]})" for index in (start + row, second))
+            raise InputError(f"{where}: atoms {pair} overlap, {distance[row, second]:.3f} Å apart")
+
+
+def _verified(label: Label, atoms: Atoms) -> Label:
+    """Return the label if it is whole and finite; a calculation that says nothing of its failure is caught here."""
+    if not np.isfinite(label.energy):
+        raise LabelError(f"the energy is {label.energy}")
+    if np.shape(label.forces) != (len(atoms), 3):
+        raise LabelError(f"forces of shape {np.shape(label.forces)} for {len(atoms)} atoms")
+    bad = np.flatnonzero(~np.isfinite(label.forces).all(axis=1))
+    if len(bad):
+        raise LabelError(f"the force on atom {bad[0] + 1} ({atoms.symbols[bad[0]]}) is not finite")
+    if label.stress is not None:
+        if np.shape(label.stress) != (6,):
+            raise LabelError(f"a stress of shape {np.shape(label.stress)}")
+        if not np.isfinite(label.stress).all():
+            raise LabelError("the stress is not finite")
+    return label
+
+
+def require_known_settings(given: Mapping[str, Any], known: Mapping[str, Any], name: str) -> None:
+    """Refuse settings that a preset does not have, before a misspelt one is silently ignored.
+
+    Raises
+    ------
+    InputError
+        Naming the setting and those that exist, or the type that it must have.
+    """
+    for setting, value in given.items():
+        if setting not in known:
+            raise InputError(f"{name} has no setting {setting!r}; it has {', '.join(sorted(known))}")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not np.isfinite(value) or value <= 0:
+            raise InputError(f"{name}: {setting} must be a positive number, not {value!r}")
+
+
+def one_line(error: BaseException | str) -> str:
+    """Return an error's text as one line."""
+    text = re.sub(r"\s+", " ", str(error)).strip()
+    return text or type(error).__name__
+
+
+def symbols_of(numbers: range) -> frozenset[str]:
+    """Return the chemical symbols of a range of atomic numbers."""
+    return frozenset(chemical_symbols[number] for number in numbers)

@@ -1,0 +1,104 @@
+"""Any program as a reference: a command that turns an extxyz file into a labelled one."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.geometry import find_mic
+from ase.io import read, write
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line, total_charge
+from electrolyte_ml.reference.program import run_program
+
+_MOVED = 1e-3  # Å; more than the rounding of any file format
+
+
+class CommandReference(Reference):
+    """A command such as ``my_dft {input}.extxyz {output}.extxyz``, run once per configuration.
+
+    The input is one configuration (``info["charge"]`` is its total charge in e); the output must be the same atoms
+    in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³) under ASE's keys. The
+    command runs without a shell in an empty folder of its own; words that name files are made absolute.
+
+    Parameters
+    ----------
+    command
+        The command, with both placeholders.
+    name
+        The level of theory as figures show it; the program's name by default.
+    version
+        Anything that tells one state of the program from another; a new version means new labels.
+
+    Raises
+    ------
+    InputError
+        If a placeholder or the program is missing.
+    """
+
+    def __init__(self, command: str, *, name: str | None = None, version: str = "") -> None:
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise InputError(f"command {command!r}: {error}") from None
+        for placeholder in ("{input}", "{output}"):
+            if not any(placeholder in word for word in words):
+                raise InputError(f"command {command!r} has no {placeholder}: my_dft {{input}}.extxyz {{output}}.extxyz")
+        program = shutil.which(words[0])
+        if program is None:
+            raise InputError(f"command {command!r}: there is no program {words[0]!r} here")
+        self.name = name or Path(words[0]).name
+        self.version = version
+        self.settings = {"command": command}
+        self._words = [str(Path(program).absolute())]
+        self._words += [str(Path(word).absolute()) if Path(word).is_file() else word for word in words[1:]]
+
+    def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
+        with tempfile.TemporaryDirectory(prefix="electrolyte-ml-") as folder:
+            stems = {"{input}": f"{folder}/input", "{output}": f"{folder}/output"}
+            words = self._words
+            for placeholder, stem in stems.items():
+                words = [word.replace(placeholder, stem) for word in words]
+            bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+            bare.info["charge"] = total_charge(atoms)
+            write(_path_in(words, stems["{input}"]), bare, format="extxyz")
+            run_program(words, Path(folder))
+            return _read_label(_path_in(words, stems["{output}"]), atoms, Path(self._words[0]).name)
+
+
+def _path_in(words: list[str], stem: str) -> Path:
+    """Return the path, suffix included, that the command's words make of a placeholder."""
+    word = next(word for word in words if stem in word)
+    return Path(word[word.index(stem) :])
+
+
+def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
+    if not path.exists():
+        raise LabelError(f"{program} wrote no {path.name}")
+    try:
+        frames = read(path, index=":", format="extxyz")
+    except Exception as error:  # a broken file makes ASE raise nearly anything
+        raise LabelError(f"{program} wrote a {path.name} that is no extxyz file ({one_line(error)})") from error
+    if len(frames) != 1:
+        raise LabelError(f"{program} wrote {len(frames)} configurations for one")
+    labelled = frames[0]
+    if len(labelled) != len(atoms):
+        raise LabelError(f"{program} wrote {len(labelled)} atoms for {len(atoms)}")
+    if (labelled.numbers != atoms.numbers).any():
+        raise LabelError(f"{program} changed the order of the atoms")
+    moved = find_mic(labelled.positions - atoms.positions, atoms.cell, atoms.pbc)[1].max()
+    if not moved < _MOVED:
+        raise LabelError(f"{program} moved the atoms, by up to {moved:.3g} Å")
+    results = {} if labelled.calc is None else labelled.calc.results
+    for quantity in ("energy", "forces"):
+        if quantity not in results:
+            raise LabelError(f"{program} wrote no {quantity} into {path.name}")
+    stress = results.get("stress") if atoms.pbc.all() else None
+    return Label(float(results["energy"]), np.array(results["forces"], dtype=float), stress)

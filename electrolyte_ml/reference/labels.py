@@ -1,0 +1,389 @@
+"""The store that keeps every label, so that none is ever computed twice or lost.
+
+One small file per label, named by the hash of structure, reference and settings, written in one step and closed by a
+checksum. Any number of processes may use one store; a lock per label, which the system drops when its holder dies,
+makes them compute each label once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.reference.base import Label, LabelError, one_line, total_charge
+
+if TYPE_CHECKING:
+    from electrolyte_ml.reference.base import Reference
+
+# How the time of a label grows with the number of atoms, measured for both xTB methods between 20 and 160 atoms; the
+# remaining time is reckoned with it.
+_COST_EXPONENT = 1.8
+# Labels under these names would be taken for the reference's own by whoever reads the file.
+_FOREIGN_LABELS = ("energy", "free_energy", "forces", "stress", "stresses", "virial", "virials")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A configuration that the reference could not label: its place in the list (from 0) and why."""
+
+    index: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """What became of a list of configurations; ``computed + reused + len(failed)`` is its length.
+
+    Attributes
+    ----------
+    labelled
+        In the order of the input: a labelled copy, or ``None`` where the reference failed.
+    computed
+        Labels computed by this call.
+    reused
+        Labels found in the store, or asked for more than once.
+    failed
+        What could not be labelled, in the order of the input.
+    """
+
+    labelled: list[Atoms | None]
+    computed: int
+    reused: int
+    failed: list[Failure]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the store knows of one structure under one reference: a label, or the reason why there is none."""
+
+    label: Label | None
+    reason: str | None = None
+
+
+def label_hash(atoms: Atoms, reference: Reference) -> str:
+    """Return the name of a label: 32 hexadecimal digits of structure, reference and settings.
+
+    Lengths count to eight decimals in Å, which is what extended XYZ files keep: a configuration that went through a
+    file finds its label again.
+    """
+    magnetic = float(np.sum(atoms.get_initial_magnetic_moments()))
+    structure = {
+        "numbers": atoms.numbers.tolist(),
+        "positions": _fixed(atoms.positions),
+        "cell": _fixed(atoms.cell.array) if atoms.pbc.any() else None,  # a cluster's box is not part of it
+        "pbc": atoms.pbc.tolist(),
+        "charge": total_charge(atoms),
+        "magnetic_moment": _fixed(np.array([magnetic])),
+    }
+    text = json.dumps([structure, reference.key], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _fixed(values: np.ndarray) -> list[str]:
+    # Formatted rather than rounded: the same decimals, by the same rule, as a file has. "+ 0.0" only after rounding
+    # would take the sign off a zero, so the text is mended instead.
+    return [text if text != "-0.00000000" else "0.00000000" for text in (f"{value:.8f}" for value in values.ravel())]
+
+
+class LabelStore:
+    """A folder of labels.
+
+    Parameters
+    ----------
+    directory
+        Where the labels are kept; made when the first one is written.
+
+    Raises
+    ------
+    InputError
+        If there is something else than a folder under this name.
+    """
+
+    def __init__(self, directory: str | os.PathLike) -> None:
+        self.directory = Path(directory).absolute()
+        if self.directory.exists() and not self.directory.is_dir():
+            raise InputError(f"the label store {directory} is not a folder")
+
+    def get(self, atoms: Atoms, reference: Reference) -> Atoms | None:
+        """Return a labelled copy of a configuration, or ``None`` if its label is not in the store.
+
+        An entry that is broken (its checksum does not fit) counts as absent, with a warning.
+        """
+        name = label_hash(atoms, reference)
+        entry = self._read(name)
+        return None if entry is None or entry.label is None else _labelled(atoms, entry.label, reference, name)
+
+    def failure(self, atoms: Atoms, reference: Reference) -> str | None:
+        """Return why the reference failed on a configuration, or ``None`` if it is not known to have."""
+        entry = self._read(label_hash(atoms, reference))
+        return None if entry is None else entry.reason
+
+    def put(self, atoms: Atoms, reference: Reference, label: Label) -> None:
+        """Write a label; energy in eV, forces (n_atoms, 3) in eV/Å, stress (6,) in eV/Å³ or ``None``.
+
+        Raises
+        ------
+        ElectrolyteError
+            If it cannot be written, for instance to a full disk; an older entry is then still there.
+        """
+        self._write(label_hash(atoms, reference), atoms, reference, _Entry(label))
+
+    def label_all(
+        self,
+        configurations: Sequence[Atoms],
+        reference: Reference,
+        jobs: int | None = 1,
+        progress: bool = True,
+        *,
+        retry_failed: bool = False,
+    ) -> LabelResult:
+        """Label configurations, computing only what the store does not have.
+
+        Every label is stored as soon as it is there, so that an interrupt, at any moment, costs no more than what was
+        being computed.
+
+        Parameters
+        ----------
+        configurations
+            Any number; copies are labelled once.
+        reference
+            What labels them.
+        jobs
+            Labels computed at once, each in a process of its own with one thread; 1 computes in this process,
+            ``None`` takes one process per core.
+        progress
+            Show a progress line.
+        retry_failed
+            Compute again what failed in an earlier call; otherwise its reason is returned again.
+
+        Returns
+        -------
+        LabelResult
+            Labelled copies carry a `SinglePointCalculator` and, in ``info``, `reference`, `reference_version` and
+            `label_hash`.
+
+        Raises
+        ------
+        InputError
+            Before anything is computed: a configuration that cannot be labelled (with its number from 1, and the
+            atom's), or a program that is not installed.
+        ElectrolyteError
+            If a label cannot be stored or a worker process dies; what was stored before is kept.
+        """
+        configurations = list(configurations)
+        reference.require()
+        for number, atoms in enumerate(configurations, start=1):
+            reference.check(atoms, f"configuration {number}")
+        names = [label_hash(atoms, reference) for atoms in configurations]
+        first = {name: index for index, name in reversed(list(enumerate(names)))}
+        entries = {name: self._read(name) for name in first}
+        missing = [
+            first[name]
+            for name, entry in entries.items()
+            if entry is None or (retry_failed and entry.reason is not None)
+        ]
+        missing.sort()
+        known = len(configurations) - len(missing)
+        computed = 0
+        outcomes: list[tuple[_Entry, bool]] = []
+        if missing:
+            outcomes = map_progress(
+                partial(_label_one, self, reference, retry_failed),
+                [configurations[index] for index in missing],
+                jobs,
+                f"{reference.name} labels" + (f" ({known} known)" if known else ""),
+                weights=[len(configurations[index]) ** _COST_EXPONENT for index in missing],
+                progress=progress,
+            )
+        for index, (entry, fresh) in zip(missing, outcomes):
+            entries[names[index]] = entry
+            computed += fresh and entry.label is not None
+        labelled: list[Atoms | None] = []
+        failed = []
+        for index, (atoms, name) in enumerate(zip(configurations, names)):
+            entry = entries[name]
+            if entry.label is None:
+                labelled.append(None)
+                failed.append(Failure(index, entry.reason))
+            else:
+                labelled.append(_labelled(atoms, entry.label, reference, name))
+        return LabelResult(labelled, computed, len(configurations) - computed - len(failed), failed)
+
+    def _path(self, name: str) -> Path:
+        return self.directory / name[:2] / f"{name}.json"
+
+    def _read(self, name: str) -> _Entry | None:
+        path = self._path(name)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        payload, _, rest = data.partition(b"\n")
+        if rest.strip() != hashlib.sha256(payload).hexdigest().encode():
+            warnings.warn(f"{path} is damaged; its label will be computed again", stacklevel=3)
+            return None
+        record = json.loads(payload)
+        if record["reason"] is not None:
+            return _Entry(None, record["reason"])
+        stress = None if record["stress"] is None else np.array(record["stress"])
+        return _Entry(Label(record["energy"], np.array(record["forces"]), stress, record["attempts"]))
+
+    def _write(self, name: str, atoms: Atoms, reference: Reference, entry: _Entry) -> None:
+        label = entry.label
+        record: dict[str, Any] = {
+            **reference.key,
+            "numbers": atoms.numbers.tolist(),
+            "positions": atoms.positions.tolist(),
+            "cell": atoms.cell.tolist(),
+            "pbc": atoms.pbc.tolist(),
+            "charge": total_charge(atoms),
+            "reason": entry.reason,
+        }
+        if label is not None:
+            record |= {
+                "energy": float(label.energy),
+                "forces": np.asarray(label.forces, dtype=float).tolist(),
+                "stress": None if label.stress is None else np.asarray(label.stress, dtype=float).tolist(),
+                "attempts": label.attempts,
+            }
+        payload = json.dumps(record)
+        try:
+            atomic_write(self._path(name), f"{payload}\n{hashlib.sha256(payload.encode()).hexdigest()}\n")
+        except OSError as error:
+            raise ElectrolyteError(
+                f"cannot store a label in {self.directory}: {error.strerror or error}; "
+                f"the labels already there are kept, and the same call goes on from them"
+            ) from error
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        """Hold the lock of one label: one byte of the store's lock file, far beyond its end, is the label's own.
+
+        The system drops such a lock when its process ends in whatever way, and no lock files pile up.
+        """
+        import fcntl
+
+        start = int(name[:15], 16)  # below 2^60, inside a file offset
+        descriptor = _lock_file(self.directory / ".lock")
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, start)
+        except OSError:  # a file system without locks: two processes may then compute the same label, no more
+            yield
+            return
+        try:
+            yield
+        finally:
+            fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, start)
+
+
+def label_file(
+    path: str | os.PathLike,
+    output: str | os.PathLike | None = None,
+    reference: Any = "gfn1-xtb",
+    jobs: int | None = 1,
+    store: str | os.PathLike = "labels",
+    *,
+    species: Sequence[str] | None = None,
+    retry_failed: bool = False,
+    progress: bool = True,
+) -> tuple[Path, LabelResult]:
+    """Label every configuration of a file and write those that could be labelled.
+
+    Parameters
+    ----------
+    path
+        Configurations (.xyz, .extxyz, .cfg); labels that they have are replaced.
+    output
+        Where the labelled ones go, under ASE's keys; by default beside the input, ``in.xyz`` -> ``in.labelled.extxyz``.
+    reference
+        A name, a command or a calculator, as for `get`.
+    jobs, retry_failed, progress
+        As for `LabelStore.label_all`.
+    store
+        Folder of the labels; after an interrupt the same call finds there what was computed.
+    species
+        Elements of a ``.cfg``, in the order of its types.
+
+    Returns
+    -------
+    output : Path
+        The file written; it is not, if nothing could be labelled.
+    result : LabelResult
+        What was computed, reused and failed.
+
+    Raises
+    ------
+    InputError
+        Before anything is computed: an unusable file, configuration, reference or place for the output.
+    """
+    from electrolyte_ml.reference import get
+    from electrolyte_ml.structures import read_configurations, write_configurations
+
+    chosen = get(reference)
+    target = Path(output) if output is not None else Path(path).with_suffix(".labelled.extxyz")
+    if target.suffix not in (".xyz", ".extxyz", ".cfg"):
+        raise InputError(f"{target}: the name must end in .xyz, .extxyz or .cfg")
+    if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
+        raise InputError(f"{target}: cannot be written there")
+    configurations = read_configurations(path, species=species)
+    result = LabelStore(store).label_all(configurations, chosen, jobs, progress, retry_failed=retry_failed)
+    labelled = [atoms for atoms in result.labelled if atoms is not None]
+    if labelled:
+        write_configurations(target, labelled)
+    return target, result
+
+
+def _label_one(store: LabelStore, reference: Reference, retry_failed: bool, atoms: Atoms) -> tuple[_Entry, bool]:
+    """Compute and store one label unless another process was quicker; tell whether it was computed here."""
+    name = label_hash(atoms, reference)
+    with store._locked(name):
+        entry = store._read(name)
+        if entry is not None and (entry.label is not None or not retry_failed):
+            return entry, False
+        try:
+            entry = _Entry(reference.label(atoms))
+        except LabelError as error:
+            entry = _Entry(None, one_line(error))
+        store._write(name, atoms, reference, entry)
+    return entry, True
+
+
+def _labelled(atoms: Atoms, label: Label, reference: Reference, name: str) -> Atoms:
+    copy = atoms.copy()
+    for foreign in _FOREIGN_LABELS:
+        copy.info.pop(foreign, None)
+        copy.arrays.pop(foreign, None)
+    copy.info |= {"reference": reference.name, "reference_version": reference.version, "label_hash": name}
+    results = {"energy": label.energy, "forces": label.forces.copy()}
+    if label.stress is not None:
+        results["stress"] = label.stress.copy()
+    copy.calc = SinglePointCalculator(copy, **results)
+    return copy
+
+
+_lock_files: dict[Path, int] = {}
+
+
+def _lock_file(path: Path) -> int:
+    """Return this process's one descriptor of a lock file: closing any other would drop all its locks."""
+    descriptor = _lock_files.get(path)
+    if descriptor is None or os.fstat(descriptor).st_nlink == 0:  # none yet, or the store was deleted meanwhile
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        _lock_files[path] = descriptor
+    return descriptor

@@ -1,0 +1,98 @@
+"""GFN1- and GFN2-xTB through tblite: real electrons at a price that a laptop pays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import metadata
+from types import ModuleType
+from typing import Any, ClassVar
+
+from ase import Atoms
+from ase.calculators.calculator import Calculator, CalculatorError
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.parallel import ONE_THREAD
+from electrolyte_ml.reference.base import (
+    Label,
+    LabelError,
+    Reference,
+    one_line,
+    require_known_settings,
+    symbols_of,
+    total_charge,
+)
+
+_INSTALL = "install it with: pip install tblite"
+
+
+class XTBReference(Reference):
+    """Extended tight binding [1]_ [2]_ with analytical forces and stress, one thread per process.
+
+    Parameters
+    ----------
+    method
+        "GFN1-xTB" or "GFN2-xTB".
+    **settings
+        Over the defaults: ``accuracy`` (1.0), ``electronic_temperature`` (300 K), ``max_iterations`` (250).
+
+    Raises
+    ------
+    InputError
+        If tblite is not installed or a setting does not exist.
+
+    References
+    ----------
+    .. [1] S. Grimme, C. Bannwarth, P. Shushkov, J. Chem. Theory Comput. 13, 1989 (2017).
+    .. [2] C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
+    """
+
+    elements = symbols_of(range(1, 87))
+    # Smaller steps to the same self-consistent state; a higher electronic temperature would be another answer.
+    safer: ClassVar[Mapping[str, Any]] = {"mixer_damping": 0.1, "max_iterations": 500}
+
+    def __init__(self, method: str, **settings: float) -> None:
+        defaults = {"accuracy": 1.0, "electronic_temperature": 300.0, "max_iterations": 250}
+        require_known_settings(settings, defaults, method)
+        self.name = method
+        self.settings = defaults | settings
+        try:
+            self.version = f"tblite {metadata.version('tblite')}"
+        except metadata.PackageNotFoundError:
+            raise InputError(f"{method} needs tblite, which is not here: {_INSTALL}") from None
+
+    def require(self) -> None:
+        """Raise `InputError` if tblite cannot be imported."""
+        _tblite()
+
+    def check(self, atoms: Atoms, where: str = "configuration") -> None:
+        """Refuse, besides what no reference can label, cells that are periodic in one or two directions only."""
+        super().check(atoms, where)
+        if atoms.pbc.any() and not atoms.pbc.all():
+            raise InputError(f"{where}: {self.name} takes 3D-periodic cells and clusters, not pbc {atoms.pbc.tolist()}")
+
+    def calculator(self, charge: int = 0) -> Calculator:
+        """Return tblite's own ASE calculator, silent, which starts each step from the last one's charges."""
+        return _tblite().TBLite(method=self.name, charge=charge, verbosity=0, **self.settings)
+
+    def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
+        # A fresh calculator for each: a label may not depend on what was labelled before it.
+        calculator = self.calculator(total_charge(atoms))
+        calculator.set(**safer)
+        try:
+            calculator.calculate(atoms)
+        except (CalculatorError, RuntimeError) as error:
+            raise LabelError(f"{self.name}: {one_line(error)}") from error
+        results = calculator.results
+        return Label(float(results["energy"]), results["forces"], results.get("stress"))
+
+
+def _tblite() -> ModuleType:
+    """Import tblite's ASE interface with one thread unless the user's environment says otherwise."""
+    # The threads are counted when the library is loaded, and two processes of one beat one of two.
+    os.environ.setdefault("OMP_NUM_THREADS", ONE_THREAD["OMP_NUM_THREADS"])
+    try:
+        import tblite.ase
+    except ImportError as error:
+        raise InputError(f"tblite cannot be loaded ({one_line(error)}); {_INSTALL}") from error
+    return tblite.ase
