@@ -26,7 +26,7 @@ def density(atoms: Atoms) -> float:
     InputError
         The configuration is not periodic in all three directions or its cell has no volume.
     """
-    if not atoms.pbc.all() or atoms.cell.rank < 3:
+    if not atoms.pbc.all() or np.linalg.matrix_rank(atoms.cell.array) < 3:
         raise InputError("a density needs a cell that is periodic in three directions")
     return float(atoms.get_masses().sum() / atoms.get_volume() * AMU_PER_A3)
 

@@ -223,7 +223,7 @@ class _Reader:
         atoms = Atoms(elements, np.stack([columns[name] for name in POSITION], axis=1), info=features)
         atoms.set_cell([*cell, *np.zeros((3 - len(cell), 3))])
         atoms.pbc = [axis < len(cell) for axis in range(3)]
-        if atoms.cell.rank < len(cell):
+        if cell and np.linalg.matrix_rank(cell) < len(cell):
             self.fail(f"the supercell of the configuration that begins in line {begin} has no volume")
         if plus_stress is not None:
             if len(cell) < 3:

@@ -57,12 +57,13 @@ def read_configurations(
     OSError
         The file cannot be opened.
     """
-    if Path(path).suffix == ".cfg":
+    suffix = Path(path).suffix
+    if suffix == ".cfg":
         if energy_key or forces_key or stress_key:
             raise InputError(f"{path}: labels of a .cfg file have no names to choose from; leave out the keys")
         frames: Iterable[Atoms] = read_cfg(path, species)
     else:
-        frames = _read_with_ase(path)
+        frames = _read_extxyz(path) if suffix in (".xyz", ".extxyz") else _read_with_ase(path)
     names = {"energy": energy_key, "forces": forces_key, "stress": stress_key}
     required = {"energy", "forces"} if labelled else set()
     if any(names.values()):
@@ -114,22 +115,42 @@ def write_configurations(
     return None
 
 
-def _read_with_ase(path: str | os.PathLike) -> Iterator[Atoms]:
-    from ase.io import iread
+def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
+    """Configurations one by one: ASE reads each, but would not say which of them it could not."""
+    from ase.io.extxyz import read_extxyz
 
-    is_xyz = Path(path).suffix in (".xyz", ".extxyz")
-    with open(path, encoding="utf-8"):
-        pass  # a missing file is an OSError that names it, not a fault of the first configuration
-    options = {"format": "extxyz" if is_xyz else None, "do_not_split_by_at_sign": True}
-    frames = iread(os.fspath(path), index=":", **options)
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file") from None
+    at = 0
     number = 0
-    while True:
+    while at < len(lines):
+        if not lines[at].strip():
+            at += 1
+            continue
         number += 1
         with _naming(path, number):
-            atoms = next(frames, None)
-        if atoms is None:
-            return
+            if not lines[at].strip().isdecimal():
+                raise InputError(f"line {at + 1} should be a number of atoms, found {lines[at].strip()[:40]!r}")
+            frame = lines[at : at + 2 + int(lines[at])]
+            if len(frame) < 2 + int(lines[at]):
+                raise InputError(f"the file ends after {max(len(frame) - 2, 0)} of its {int(lines[at])} atoms")
+            atoms = next(read_extxyz(StringIO("".join(frame)), 0))
         yield atoms
+        at += len(frame)
+
+
+def _read_with_ase(path: str | os.PathLike) -> list[Atoms]:
+    """Configurations in any format that ASE recognises."""
+    from ase.io import read
+
+    with open(path, "rb"):
+        pass  # a missing file is an OSError that names it, not a format that ASE does not know
+    try:
+        return read(os.fspath(path), index=":", do_not_split_by_at_sign=True)
+    except Exception as error:
+        raise InputError(f"{path}: {_one_line(error)}") from error
 
 
 def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str]) -> None:
@@ -212,7 +233,7 @@ def _check_atoms(vectors: np.ndarray, what: str) -> None:
 
 
 def _choose(configurations: list[Atoms], index: str | int, path: str | os.PathLike) -> list[Atoms]:
-    from ase.io.formats import string2index
+    from ase.utils import string2index
 
     try:
         chosen = string2index(index) if isinstance(index, str) else index
@@ -230,7 +251,10 @@ def _naming(path: str | os.PathLike, number: int) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        message = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, KeyError):
-            message = f"no {error}"
-        raise InputError(f"{path}, configuration {number}: {message}") from error
+        raise InputError(f"{path}, configuration {number}: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, KeyError):  # which says nothing but the key
+        return f"{error} is unknown"
+    return " ".join(str(error).split()) or type(error).__name__

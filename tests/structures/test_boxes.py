@@ -170,3 +170,7 @@ def test_density_needs_three_periods():
     atoms.pbc = True, True, False
     with pytest.raises(InputError, match="three directions"):
         density(atoms)
+    atoms.pbc = True
+    atoms.set_cell([[10, 0, 0], [5, 0, 0], [0, 0, 10]])
+    with pytest.raises(InputError, match="three directions"):
+        density(atoms)
