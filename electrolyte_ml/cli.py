@@ -374,7 +374,7 @@ def _md(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     half = result.times_ps >= result.times_ps[-1] / 2
-    print(f"{result.times_ps[-1]:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else ""))
+    print(f"{result.steps * args.timestep / 1000:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else ""))
     print(f"second half: {result.temperatures[half].mean():.1f} K, density {result.densities[half].mean():.4f} g/cm³")
     if args.train:
         print(f"{len(result.saved)} configurations saved above grade 2")
