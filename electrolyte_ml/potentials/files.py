@@ -114,7 +114,7 @@ class _Lines:
             raise self.fail(f"{key}: the list is not closed, is the file truncated?")
         try:
             numbers = np.array([kind(part) for part in re.split(r"[{},\s]+", text) if part], dtype=kind)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise self.fail(f"{key}: not all entries are numbers") from None
         if numbers.size != count * width:
             entries = f"{numbers.size // width if width > 1 else numbers.size}"
@@ -173,23 +173,26 @@ def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = Non
     untrained = lines.next("radial_coeffs") != "radial_coeffs"
     if untrained:
         raise lines.fail("no radial coefficients: the potential is not trained")
-    radial = np.zeros((n_species, n_species, n_radial, size))
-    seen = set()
-    for _ in range(n_species**2):
+    # Nothing is allocated by the announced counts before the lines have borne them out.
+    pairs: dict[tuple[int, ...], list[np.ndarray]] = {}
+    while len(pairs) < n_species**2:
         header = lines.next("the radial coefficients of all species pairs")
         match = re.fullmatch(r"(\d+)\s*-\s*(\d+)", header)
-        if not match or max(int(g) for g in match.groups()) >= n_species or match.groups() in seen:
+        pair = tuple(int(g) for g in match.groups()) if match else ()
+        if not pair or max(pair) >= n_species or pair in pairs:
             raise lines.fail(f"expected the next of {n_species**2} species pairs, such as '0-0', found '{header[:40]}'")
-        seen.add(match.groups())
-        a, b = (int(g) for g in match.groups())
-        for mu in range(n_radial):
-            radial[a, b, mu] = lines.array(lines.next("radial coefficients"), "radial_coeffs", size)
+        pairs[pair] = []
+        while len(pairs[pair]) < n_radial:
+            pairs[pair].append(lines.array(lines.next("radial coefficients"), "radial_coeffs", size))
+    radial = np.array([pairs[pair] for pair in sorted(pairs)]).reshape(n_species, n_species, n_radial, size)
 
     n_nodes = lines.number_of("alpha_moments_count")
     n_basic = lines.number_of("alpha_index_basic_count")
     basic = lines.array(lines.value("alpha_index_basic"), "alpha_index_basic", n_basic, 4, int)
     if (basic < 0).any() or (basic[:, 0] >= n_radial).any():
         raise lines.fail("alpha_index_basic has an entry out of range")
+    if len(np.unique(basic, axis=0)) < n_basic or n_nodes < n_basic:
+        raise lines.fail("alpha_index_basic has the same entry twice, or more than alpha_moments_count")
     n_times = lines.number_of("alpha_index_times_count", at_least=0)
     times = lines.array(lines.value("alpha_index_times"), "alpha_index_times", n_times, 4, int).reshape(-1, 4)
     wrong = (times[:, [0, 1, 3]] < 0) | (times[:, [0, 1, 3]] >= n_nodes)
@@ -202,7 +205,10 @@ def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = Non
     shifts = lines.array(lines.value("species_coeffs"), "species_coeffs", n_species)
     moments = lines.array(lines.value("moment_coeffs"), "moment_coeffs", n_scalars)
 
-    named = tuple(species) if species else tuple(s.strip() for s in tag.get("species", "").split(",") if s.strip())
+    own = tuple(s.strip() for s in tag.get("species", "").split(",") if s.strip())
+    named = tuple(species) if species else own
+    if own and named != own:
+        raise InputError(f"{path}: the file says that its species are {' '.join(own)}, not {' '.join(named)}")
     if not named:
         raise InputError(f"{path}: the file names no elements; give them in its order, such as --species H C O")
     if len(named) != n_species:

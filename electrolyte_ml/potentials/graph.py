@@ -103,9 +103,10 @@ def compile_graph(basis: Basis) -> Graph:
     for left, right, factor, target in basis.products.tolist():
         if target in used:
             raise InputError(f"product table: node {target} is changed after it was used")
-        terms.setdefault(target, []).append((left, right, factor))
+        # Last in the dictionary is the target that is completed last, even where a file does not group its products.
+        terms[target] = [*terms.pop(target, []), (left, right, factor)]
         used.update((left, right))
-    # In the order in which the products stand, a node is complete before it is used.
+    # In the order in which they are completed, a node stands behind everything it uses.
     inner = [target for target in terms if target in used]
     node = {old: old for old in range(n_basic)} | {old: n_basic + k for k, old in enumerate(inner)}
     missing = sorted(used - set(node))

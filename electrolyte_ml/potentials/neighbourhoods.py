@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 OVERLAP = 0.3  # Å; no two nuclei of any chemistry come this close
+FARTHEST = 1e8  # Å; beyond it a position in double precision says little about distances
+SKEWED = 0.5  # volume of the cell over that of a box of the same lengths; the most oblique reduced cell has 0.71
 
 
 class Neighbourhoods(NamedTuple):
@@ -60,34 +62,31 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> 
     Raises
     ------
     InputError
-        NaN or infinite positions or cell; a periodic axis without a vector, or a cell of no volume.
+        NaN, infinite or far too large positions; a periodic axis without a vector, or a cell of no volume.
     """
     if not np.isfinite(positions).all():
         raise InputError(f"atom {int(np.argmax(~np.isfinite(positions).all(1)))} has a position that is not a number")
     if not np.isfinite(cell).all():
         raise InputError("the cell has entries that are not numbers")
+    if (np.abs(positions) > FARTHEST).any():
+        i = int(np.argmax((np.abs(positions) > FARTHEST).any(1)))
+        raise InputError(f"atom {i} is more than {FARTHEST:g} Å away from the origin")
     lengths = np.linalg.norm(cell, axis=1)
-    if (pbc & (lengths == 0)).any():
-        raise InputError(f"the configuration is periodic along axis {int(np.argmax(pbc & (lengths == 0)))}, but that "
-                         "cell vector is zero")  # fmt: skip
-    present = lengths > 0
-    if present.any() and pbc.any():
-        unit = cell[present] / lengths[present, None]
+    if (pbc & (lengths < OVERLAP)).any():
+        axis = int(np.argmax(pbc & (lengths < OVERLAP)))
+        what = "zero" if lengths[axis] == 0 else f"only {lengths[axis]:.3g} Å long, so that atoms overlap their images"
+        raise InputError(f"the configuration is periodic along axis {axis}, but that cell vector is {what}")
+    if pbc.any():
+        unit = cell[pbc] / lengths[pbc, None]
         if np.sqrt(max(np.linalg.det(unit @ unit.T), 0.0)) < 1e-4:
             raise InputError("the cell vectors are not linearly independent")
 
 
 def completed_cell(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
-    """The cell with unit vectors across in place of vectors that are missing or of no use."""
+    """The cell with unit vectors across the periodic ones in place of the others, which mean nothing."""
     full = np.array(cell, dtype=float)
-    lengths = np.linalg.norm(full, axis=1)
-    keep = [k for k in range(3) if lengths[k] > 0 and (pbc[k] or pbc.any())]
-    if len(keep) < 3:
-        across = np.linalg.svd(full[keep])[2][len(keep) :] if keep else np.eye(3)
-        for k, vector in zip([k for k in range(3) if k not in keep], across, strict=True):
-            full[k] = vector
-    if abs(np.linalg.det(full)) < 1e-12:
-        return completed_cell(np.where(pbc[:, None], cell, 0.0), pbc)
+    if not pbc.all():
+        full[~pbc] = np.linalg.svd(full[pbc])[2][pbc.sum() :] if pbc.any() else np.eye(3)
     return full
 
 
@@ -95,11 +94,17 @@ def candidate_pairs(
     positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, species: np.ndarray, n_species: int, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Neighbour list (first, neighbour, shift) within `cutoff`; see `kernels.neighbours`."""
+    from ase.geometry import minkowski_reduce
+
     from ..kernels.neighbours import neighbour_list
 
     check_geometry(positions, cell, pbc)
-    full = completed_cell(cell, pbc)
-    return neighbour_list(positions, full, np.linalg.inv(full), pbc, cutoff, species, n_species)
+    full, turn = completed_cell(cell, pbc), None
+    if abs(np.linalg.det(full)) < SKEWED * np.linalg.norm(full, axis=1).prod():
+        # The same lattice in shorter vectors: otherwise hardly any of the many images to be searched is near.
+        full, turn = minkowski_reduce(full, pbc)
+    first, neighbour, shift = neighbour_list(positions, full, np.linalg.inv(full), pbc, cutoff, species, n_species)
+    return first, neighbour, shift if turn is None else (shift @ turn).astype(shift.dtype)
 
 
 def pairs_within(
