@@ -7,7 +7,8 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -338,8 +339,12 @@ def _grade(args: argparse.Namespace) -> None:
     potential = load(args.potential, species=args.species)
     configurations = read_configurations(args.data, species=potential.species)
     training = read_configurations(args.train, species=potential.species)
-    active_set = ActiveSet.build(potential, training, mode=args.mode)
-    grades = [active_set.grade(atoms) for atoms in configurations]
+    with _about(args.train):
+        active_set = ActiveSet.build(potential, training, mode=args.mode)
+    grades = []
+    for number, atoms in enumerate(configurations, start=1):
+        with _about(f"{args.data}, configuration {number}"):
+            grades.append(active_set.grade(atoms))
     if args.json:
         print(json.dumps({"mode": args.mode, "grades": grades, "max": max(grades)}, indent=1))
         return
@@ -374,7 +379,9 @@ def _md(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     half = result.times_ps >= result.times_ps[-1] / 2
-    print(f"{result.steps * args.timestep / 1000:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else ""))
+    print(
+        f"{result.steps * args.timestep / 1000:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else "")
+    )
     print(f"second half: {result.temperatures[half].mean():.1f} K, density {result.densities[half].mean():.4f} g/cm³")
     if args.train:
         print(f"{len(result.saved)} configurations saved above grade 2")
@@ -408,7 +415,7 @@ def _label(args: argparse.Namespace) -> int:
 def _box(args: argparse.Namespace) -> None:
     from electrolyte_ml.structures import density, pack, parse_composition, write_configurations
 
-    _check_output(args.output)
+    _check_output(args.output, (".xyz", ".extxyz", ".cfg"))
     box = pack(parse_composition(args.composition), args.density, seed=args.seed)
     write_configurations(args.output, [box])
     print(f"{len(box)} atoms in a cube of {box.cell.lengths()[0]:.3f} Å, {density(box):.4f} g/cm³: {args.output}")
@@ -492,8 +499,19 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _check_output(path: Path) -> None:
+@contextmanager
+def _about(what: object) -> Iterator[None]:
+    """Let an error in the input say which file it is about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{what}: {error}") from error
+
+
+def _check_output(path: Path, suffixes: tuple[str, ...] = ()) -> None:
     """Refuse, before any work, a path at which the result could not be written."""
+    if suffixes and path.suffix not in suffixes:
+        raise InputError(f"{path}: the name must end in {', '.join(suffixes)}")
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file to write")
     folder = next(parent for parent in path.absolute().parents if parent.exists())

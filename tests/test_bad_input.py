@@ -155,7 +155,8 @@ CASES = [
     ("train good.cfg --level 4 -o out.mtp", "species"),
     # configurations that no potential can take
     ("evaluate good.mtp lithium.xyz", "lithium.xyz.*Li|Li.*H C O"),
-    ("grade good.mtp overlap.xyz --train good.xyz", "atoms? .*4"),
+    ("grade good.mtp overlap.xyz --train good.xyz", "overlap.xyz, configuration 1: atoms? .*4"),
+    ("grade good.mtp good.xyz --train lithium.xyz", "lithium.xyz.*Li"),
     ("grade good.mtp flat.xyz --train good.xyz", "cell"),
     ("grade good.mtp no_cell.xyz --train good.xyz", "cell"),
     ("grade good.mtp good.xyz --train empty.xyz", "empty.xyz"),
