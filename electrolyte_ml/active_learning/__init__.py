@@ -1,6 +1,18 @@
 """Active learning: which configurations a potential does not know yet, and the loop that has them labelled."""
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
+from electrolyte_ml.active_learning.loop import ActiveLearningResult, active_learn
 from electrolyte_ml.active_learning.maxvol import MaxVolResult, maxvol
+from electrolyte_ml.active_learning.settings import ActiveLearningSettings
+from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 
-__all__ = ["ActiveSet", "MaxVolResult", "maxvol"]
+__all__ = [
+    "ActiveLearningResult",
+    "ActiveLearningSettings",
+    "ActiveSet",
+    "IterationStatus",
+    "MaxVolResult",
+    "StatusTable",
+    "active_learn",
+    "maxvol",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import zipfile
@@ -22,11 +21,9 @@ _FORMAT = "electrolyte_ml active set 1"
 
 
 class Differentiable(Protocol):
-    """What active learning asks of a potential: its parameters, and the energy's derivatives by them."""
+    """What grades ask of a potential: the energy's derivatives by its parameters, and a name of their values."""
 
-    parameters: np.ndarray  # (m,)
-    species: tuple[str, ...]
-    cutoff: float  # Å
+    fingerprint: str
 
     def energy_gradient(self, atoms: Atoms) -> np.ndarray:
         """Return dE/dtheta (m,)."""
@@ -145,7 +142,7 @@ class ActiveSet:
         np.savez(
             buffer,
             format=_FORMAT,
-            fingerprint=fingerprint(self.potential),
+            fingerprint=self.potential.fingerprint,
             mode=self.mode,
             threshold=self.threshold,
             matrix=self.result.matrix,
@@ -171,7 +168,7 @@ class ActiveSet:
                 if str(archive["format"]) != _FORMAT:
                     raise InputError(f"{path}: written in the format {str(archive['format'])!r}, not {_FORMAT!r}")
                 stored = {key: archive[key] for key in archive.files}
-            if str(stored["fingerprint"]) != fingerprint(potential):
+            if str(stored["fingerprint"]) != potential.fingerprint:
                 raise InputError(f"{path}: this active set belongs to another potential (other parameters or species)")
             result = MaxVolResult(
                 stored["matrix"], np.linalg.inv(stored["matrix"]), stored["index"], int(stored["swaps"])
@@ -181,13 +178,6 @@ class ActiveSet:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: not an active set ({error})") from error
-
-
-def fingerprint(potential: Differentiable) -> str:
-    """Name a potential by what its gradients depend on: parameters, species and cutoff (hexadecimal)."""
-    parameters = np.ascontiguousarray(potential.parameters, dtype="<f8")
-    identity = repr((tuple(potential.species), float(potential.cutoff))).encode()
-    return hashlib.sha256(identity + parameters.tobytes()).hexdigest()
 
 
 def _rows(potential: Differentiable, configurations: Sequence[Atoms], mode: Mode) -> tuple[np.ndarray, np.ndarray]:

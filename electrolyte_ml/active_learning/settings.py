@@ -1,0 +1,277 @@
+"""What an active-learning run is told: one flat table, from Python or TOML, checked before anything is computed."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from electrolyte_ml.active_learning.active_set import MODES
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.settings import ATMOSPHERE_BAR
+
+# Settings that change how long a run may take but nothing that it computes: a resumed run may have others.
+FREE_TO_CHANGE = ("jobs", "max_iterations")
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "must be a non-empty text"
+
+
+def _whole(least: int) -> Callable[[Any], str | None]:
+    def check(value: Any) -> str | None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return "must be a whole number"
+        return None if value >= least else f"must be at least {least}"
+
+    return check
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _positive(value: Any) -> str | None:
+    if not _number(value):
+        return "must be a number"
+    return None if value > 0 else "must be positive"
+
+
+def _not_negative(value: Any) -> str | None:
+    if not _number(value):
+        return "must be a number"
+    return None if value >= 0 else "must not be negative"
+
+
+def _any_number(value: Any) -> str | None:
+    return None if _number(value) else "must be a number"
+
+
+def _densities(value: Any) -> str | None:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if not values or not all(_number(one) for one in values):
+        return "must be a number or a list of numbers (g/cm3)"
+    # Osmium is the densest solid; anything beyond is a slip of units.
+    return None if all(0 < one < 23 for one in values) else "must lie between 0 and 23 g/cm3"
+
+
+def _level(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return "must be a whole number"
+    return None if value % 2 == 0 and 2 <= value <= 24 else "must be even, from 2 to 24"
+
+
+def _mode(value: Any) -> str | None:
+    return None if value in MODES else f"must be one of {', '.join(MODES)}"
+
+
+def _yes_or_no(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def _table(value: Any) -> str | None:
+    return None if isinstance(value, Mapping) else "must be a table"
+
+
+def _setting(default: Any, check: Callable[[Any], str | None], *, optional: bool = False) -> Any:
+    return field(default=default, metadata={"check": check, "optional": optional})
+
+
+@dataclass(frozen=True)
+class ActiveLearningSettings:
+    """Settings of :func:`~electrolyte_ml.active_learning.loop.active_learn`; the names are also the keys of the TOML.
+
+    The defaults are the paper's where it gives a number, except for the sizes: level, times and numbers of
+    configurations are those of a laptop.
+
+    Parameters
+    ----------
+    composition : str, optional
+        Molecules of the box, e.g. ``"EC=4"`` or ``"EC=3 EMC=7"``; or give `start`.
+    density : float or list of float, optional
+        Of the packed boxes, g/cm³; with several values the seeding trajectories take them in turn.
+    start : str, optional
+        File of start configurations for the seeding, in place of packed boxes; relative to the settings' file.
+    level, cutoff, radial_basis_size, min_distance
+        Of the moment tensor potential; lengths in Å.
+    seed : int
+        Of the potential's parameters and of every trajectory's velocities.
+    reference : str
+        Name of the reference; `reference_settings` are passed on to it.
+    labels : str, optional
+        Folder of the label store, ``labels`` in the run's own folder by default. Runs that share one share their
+        labels: an ensemble over `seed` pays for its seeding once.
+    seeding_trajectories, seeding_temperature, seeding_time_ps, seeding_timestep_fs
+        Ab initio dynamics (NVT) with the reference itself: number of trajectories, K, length of each in ps, fs.
+    seeding_configurations : int
+        How many configurations are taken from them altogether, uniformly in time.
+    seeding_seed : int
+        Of the packed boxes and of these trajectories.
+    trajectories, time_ps, timestep_fs, temperature, pressure_bar
+        NPT trajectories with the potential in each iteration.
+    grade_save, grade_break
+        Configurations above the first grade are saved; above the second the trajectory stops.
+    grade_interval_fs : float
+        Time between two gradings of a trajectory.
+    watch_molecules : bool
+        End a trajectory whose molecules break or fuse, and label where it ended.
+    mode : str
+        ``"configuration"`` (the paper) or ``"neighbourhood"``.
+    energy_weight, force_weight, stress_weight, seeding_fit_iterations, fit_iterations
+        Of the loss, eq. (10), and of its minimisation: for the first fit from random parameters, and for every refit.
+    max_iterations : int
+        Iterations of exploration after which the run stops even if it has not converged.
+    jobs : int, optional
+        Processes for labels and trajectories; one per core by default.
+
+    Raises
+    ------
+    InputError
+        An impossible value, naming the setting.
+    """
+
+    composition: str | None = _setting(None, _text, optional=True)
+    density: float | tuple[float, ...] | None = _setting(None, _densities, optional=True)
+    start: str | None = _setting(None, _text, optional=True)
+    level: int = _setting(8, _level)
+    cutoff: float = _setting(5.0, _positive)
+    radial_basis_size: int = _setting(8, _whole(1))
+    min_distance: float = _setting(0.9, _not_negative)
+    seed: int = _setting(0, _whole(0))
+    reference: str = _setting("GFN1-xTB", _text)
+    reference_settings: Mapping[str, Any] = field(default_factory=dict, metadata={"check": _table, "optional": False})
+    labels: str | None = _setting(None, _text, optional=True)
+    seeding_trajectories: int = _setting(2, _whole(1))
+    seeding_temperature: float = _setting(400.0, _positive)
+    seeding_time_ps: float = _setting(0.1, _positive)
+    seeding_timestep_fs: float = _setting(1.0, _positive)
+    seeding_configurations: int = _setting(100, _whole(1))
+    seeding_seed: int = _setting(0, _whole(0))
+    trajectories: int = _setting(10, _whole(1))
+    time_ps: float = _setting(2.0, _positive)
+    timestep_fs: float = _setting(1.0, _positive)
+    temperature: float = _setting(300.0, _positive)
+    pressure_bar: float = _setting(ATMOSPHERE_BAR, _any_number)
+    grade_save: float = _setting(2.0, _positive)
+    grade_break: float = _setting(10.0, _positive)
+    grade_interval_fs: float = _setting(5.0, _positive)
+    watch_molecules: bool = _setting(True, _yes_or_no)
+    mode: str = _setting("configuration", _mode)
+    energy_weight: float = _setting(1.0, _not_negative)
+    force_weight: float = _setting(0.01, _not_negative)
+    stress_weight: float = _setting(0.0, _not_negative)
+    seeding_fit_iterations: int = _setting(300, _whole(1))
+    fit_iterations: int = _setting(100, _whole(1))
+    max_iterations: int = _setting(100, _whole(1))
+    jobs: int | None = _setting(None, _whole(1), optional=True)
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value is None and one.metadata["optional"]:
+                continue
+            if fault := one.metadata["check"](value):
+                raise InputError(f"{one.name} = {value!r}: {fault}")
+        if isinstance(self.density, list):
+            object.__setattr__(self, "density", tuple(self.density))
+        if (self.composition is None) == (self.start is None):
+            raise InputError("composition: give either composition (and density) or start, the file to begin from")
+        if (self.density is None) != (self.composition is None):
+            raise InputError("density: goes with composition, in g/cm3 (and only with it)")
+        if self.composition is not None:
+            from electrolyte_ml.structures import parse_composition
+
+            try:
+                parse_composition(self.composition)
+            except InputError as error:
+                raise InputError(f"composition = {self.composition!r}: {error}") from error
+        if self.min_distance >= self.cutoff:
+            raise InputError(f"min_distance = {self.min_distance}: must be below cutoff = {self.cutoff}")
+        if self.grade_save <= 1:
+            raise InputError(f"grade_save = {self.grade_save}: must be above 1, the grade of the training set itself")
+        if self.grade_break <= self.grade_save:
+            raise InputError(f"grade_break = {self.grade_break}: must be above grade_save = {self.grade_save}")
+        if not self.energy_weight + self.force_weight + self.stress_weight > 0:
+            raise InputError("force_weight: the weights of the loss are all zero")
+        for time, step in (("seeding_time_ps", "seeding_timestep_fs"), ("time_ps", "timestep_fs")):
+            if getattr(self, time) * 1000 < getattr(self, step):
+                raise InputError(f"{time} = {getattr(self, time)}: shorter than one step of {step}")
+        if self.seeding_configurations > self.seeding_steps * self.seeding_trajectories:
+            raise InputError(
+                f"seeding_configurations = {self.seeding_configurations}: {self.seeding_trajectories} trajectories of "
+                f"{self.seeding_steps} steps do not hold so many"
+            )
+        if self.seeding_configurations < self.seeding_trajectories:
+            raise InputError(f"seeding_configurations = {self.seeding_configurations}: fewer than seeding_trajectories")
+
+    @property
+    def seeding_steps(self) -> int:
+        """Time steps of each seeding trajectory."""
+        return round(self.seeding_time_ps * 1000 / self.seeding_timestep_fs)
+
+    @property
+    def grade_interval(self) -> int:
+        """Time steps between two gradings of a trajectory."""
+        return max(1, round(self.grade_interval_fs / self.timestep_fs))
+
+    def changes(self, other: ActiveLearningSettings) -> list[str]:
+        """Name the settings in which `other` differs and which change what is computed."""
+        return [
+            one.name
+            for one in fields(self)
+            if one.name not in FREE_TO_CHANGE and getattr(self, one.name) != getattr(other, one.name)
+        ]
+
+    def to_toml(self) -> str:
+        """Write the settings as TOML, one line each; those that are not set are left out."""
+        lines = []
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value is None or one.name == "reference_settings":
+                continue
+            # JSON's texts, numbers and lists of numbers are TOML's too.
+            lines.append(f"{one.name} = {json.dumps(value, ensure_ascii=False)}")
+        if self.reference_settings:
+            lines.append("\n[reference_settings]")
+            lines += [f"{key} = {json.dumps(value)}" for key, value in self.reference_settings.items()]
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike) -> ActiveLearningSettings:
+        """Read and check a TOML file; `start` and `labels` are taken relative to its folder.
+
+        Raises
+        ------
+        InputError
+            Not TOML, an unknown key (with the nearest known one), a wrong type or an impossible value: file and key
+            are named.
+        OSError
+            The file is missing or cannot be read.
+        """
+        path = Path(path)
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: not valid TOML: {error}") from error
+        known = [one.name for one in fields(cls)]
+        for key in table:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"the keys are {', '.join(known)}"
+                raise InputError(f"{path}: unknown key {key!r}; {hint}")
+        try:
+            settings = cls(**table)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+        located = {
+            key: str((path.parent / getattr(settings, key)).resolve())
+            for key in ("start", "labels")
+            if getattr(settings, key) is not None
+        }
+        return replace(settings, **located)

@@ -1,0 +1,118 @@
+"""What an active-learning run has to show for itself: one row an iteration, as text, HTML and CSV."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass(frozen=True)
+class IterationStatus:
+    """One iteration; number 0 is the seeding.
+
+    Attributes
+    ----------
+    iteration : int
+    saved : int
+        Configurations that the trajectories saved.
+    selected : int
+        Of these, those that MaxVol took (in the seeding: those sampled).
+    failed : int
+        Of the selected, those that the reference could not label; they are set aside.
+    size : int
+        Configurations of the training set afterwards.
+    max_grade : float or None
+        Highest grade met by any trajectory.
+    energy_rmse, force_rmse : float
+        Of the potential on its training set, afterwards: meV/atom, eV/Å.
+    seconds : float
+        Wall time.
+    stops : dict of str to int
+        Why the trajectories ended, and how many of them.
+    """
+
+    iteration: int
+    saved: int
+    selected: int
+    failed: int
+    size: int
+    max_grade: float | None
+    energy_rmse: float
+    force_rmse: float
+    seconds: float
+    stops: dict[str, int]
+
+    @property
+    def stops_text(self) -> str:
+        """Reasons and counts, the most frequent first."""
+        ranked = sorted(self.stops.items(), key=lambda item: (-item[1], item[0]))
+        return ", ".join(f"{count} {reason}" for reason, count in ranked)
+
+
+_COLUMNS = (
+    ("iteration", 9, lambda row: f"{row.iteration}"),
+    ("saved", 6, lambda row: f"{row.saved}"),
+    ("selected", 8, lambda row: f"{row.selected}"),
+    ("failed", 6, lambda row: f"{row.failed}"),
+    ("set", 6, lambda row: f"{row.size}"),
+    ("max grade", 9, lambda row: "-" if row.max_grade is None else f"{row.max_grade:.3g}"),
+    ("E meV/atom", 10, lambda row: f"{row.energy_rmse:.2f}"),
+    ("F eV/Å", 7, lambda row: f"{row.force_rmse:.3f}"),
+    ("time s", 7, lambda row: f"{row.seconds:.1f}"),
+    ("trajectories ended", 0, lambda row: row.stops_text),
+)
+
+
+class StatusTable(Sequence[IterationStatus]):
+    """Rows of a run, in order; prints as a table, and shows as one in a notebook."""
+
+    def __init__(self, rows: Sequence[IterationStatus] = ()) -> None:
+        self.rows = tuple(rows)
+
+    def __getitem__(self, index: int) -> IterationStatus:
+        return self.rows[index]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @staticmethod
+    def header() -> str:
+        """The first line of the printed table."""
+        return "  ".join(name.rjust(width) for name, width, _ in _COLUMNS)
+
+    @staticmethod
+    def line(row: IterationStatus) -> str:
+        """One line of the printed table."""
+        return "  ".join(text(row).rjust(width) for _, width, text in _COLUMNS)
+
+    def __str__(self) -> str:
+        return "\n".join([self.header(), *map(self.line, self.rows)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{html.escape(name)}</th>" for name, *_ in _COLUMNS)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(text(row))}</td>" for *_, text in _COLUMNS) + "</tr>"
+            for row in self.rows
+        )
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+    def to_csv(self) -> str:
+        """All rows with every digit."""
+        names = [one.name for one in fields(IterationStatus)]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        for row in self.rows:
+            values = asdict(row) | {"stops": row.stops_text}
+            writer.writerow(["" if values[name] is None else values[name] for name in names])
+        return text.getvalue()
+
+    def to_json(self) -> str:
+        """All rows as a JSON list."""
+        return json.dumps([asdict(row) for row in self.rows], indent=1) + "\n"

@@ -1,0 +1,112 @@
+"""Seeding dynamics with references that are cheap and count what they are asked."""
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk
+
+from electrolyte_ml.active_learning.seeding import sample_dynamics
+from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
+
+
+class Springs(Reference):
+    """Each atom on a spring to where it began; counts its labels, and fails when told to."""
+
+    name, version = "springs", "1"
+
+    def __init__(self, anchors, stiffness=1.0, fail_after=None):
+        self.anchors, self.stiffness, self.fail_after = anchors, stiffness, fail_after
+        self.settings = {"stiffness": stiffness}
+        self.calls = 0
+
+    def _compute(self, atoms, safer):
+        self.calls += 1
+        if self.fail_after is not None and self.calls > self.fail_after:
+            raise LabelError("no convergence")
+        away = atoms.positions - self.anchors
+        return Label(0.5 * self.stiffness * (away**2).sum(), -self.stiffness * away, np.zeros(6))
+
+
+@pytest.fixture
+def crystal():
+    return bulk("Xe", "fcc", a=6.2, cubic=True) * (2, 2, 2)  # 32 atoms
+
+
+def run(starts, reference, store, **changes):
+    options = {
+        "temperature": 400.0,
+        "timestep_fs": 2.0,
+        "steps": 12,
+        "configurations": 6,
+        "seed": 0,
+        "jobs": 1,
+        "progress": False,
+    }
+    return sample_dynamics(starts, reference, store, **(options | changes))
+
+
+def test_every_step_is_a_label_and_none_is_computed_twice(crystal, tmp_path):
+    reference, store = Springs(crystal.positions), LabelStore(tmp_path)
+    first = run([crystal, crystal], reference, store)
+    assert reference.calls == 1 + 2 * 12  # the two begin at the same place
+    again = run([crystal, crystal], reference, store)
+    assert reference.calls == 1 + 2 * 12
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one.samples[-1].positions, other.samples[-1].positions)
+
+
+def test_a_run_that_was_cut_short_retraces_its_way(crystal, tmp_path):
+    reference, store = Springs(crystal.positions), LabelStore(tmp_path / "cut")
+    with pytest.raises(KeyboardInterrupt):
+        original = reference._compute
+
+        def interrupted(atoms, safer):
+            if reference.calls == 7:
+                raise KeyboardInterrupt
+            return original(atoms, safer)
+
+        reference._compute = interrupted
+        run([crystal], reference, store)
+    del reference._compute
+    resumed = run([crystal], reference, store)
+    assert reference.calls == 13
+    whole = run([crystal], Springs(crystal.positions), LabelStore(tmp_path / "whole"))
+    assert np.array_equal(resumed[0].samples[-1].positions, whole[0].samples[-1].positions)
+
+
+def test_samples_are_uniform_in_time_and_labelled(crystal, tmp_path):
+    dense = run([crystal], Springs(crystal.positions), LabelStore(tmp_path), configurations=12)[0].samples
+    sparse = run([crystal], Springs(crystal.positions), LabelStore(tmp_path), configurations=4)[0].samples
+    assert [len(dense), len(sparse)] == [12, 4]
+    for n, atoms in enumerate(sparse):
+        assert np.array_equal(atoms.positions, dense[3 * n + 2].positions)
+        assert atoms.get_forces() == pytest.approx(crystal.positions - atoms.positions)
+        assert not atoms.has("momenta")
+        assert atoms.info["reference"] == "springs"
+
+
+def test_configurations_are_shared_among_trajectories(crystal, tmp_path):
+    walkers = run([crystal] * 3, Springs(crystal.positions), LabelStore(tmp_path), configurations=7)
+    assert [len(walker.samples) for walker in walkers] == [3, 2, 2]
+    assert not np.array_equal(walkers[0].samples[-1].positions, walkers[1].samples[-1].positions)
+
+
+def test_the_thermostat_holds_its_temperature(crystal, tmp_path):
+    """Equipartition: 96 springs, about ten independent times, hence within four standard errors of 5 %."""
+    reference = Springs(crystal.positions)
+    walker = run([crystal], reference, LabelStore(tmp_path), timestep_fs=20.0, steps=150, configurations=150)[0]
+    energy = np.mean([atoms.get_potential_energy() for atoms in walker.samples[20:]])
+    assert 2 * energy / (3 * len(crystal) * units.kB) == pytest.approx(400, rel=0.2)
+
+
+def test_a_failed_label_ends_its_trajectory_and_says_why(crystal, tmp_path):
+    walker = run([crystal], Springs(crystal.positions, fail_after=6), LabelStore(tmp_path))[0]
+    assert "no convergence" in walker.failure
+    assert len(walker.samples) == 2  # after 2 and 4 steps; the start and 5 steps could be labelled
+
+
+def test_colliding_atoms_end_a_trajectory(tmp_path):
+    pair = Atoms("Xe2", [[5.0, 5, 5], [5.0, 5, 9]], cell=[10, 10, 10], pbc=True)
+    reference = Springs(np.array([[5.0, 5, 9], [5.0, 5, 5]]), stiffness=500.0)
+    walker = run([pair], reference, LabelStore(tmp_path), steps=400, configurations=4, timestep_fs=20.0)[0]
+    assert "overlap" in walker.failure

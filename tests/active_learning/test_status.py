@@ -1,0 +1,32 @@
+"""The status table, as text, HTML and CSV."""
+
+import csv
+import json
+
+from electrolyte_ml.active_learning import IterationStatus, StatusTable
+
+ROWS = [
+    IterationStatus(0, 20, 20, 0, 20, None, 1.5, 0.25, 12.0, {"completed": 2}),
+    IterationStatus(1, 31, 5, 1, 24, 13.25, 1.25, 0.125, 8.5, {"completed": 1, "grade": 8, "<odd>": 1}),
+]
+
+
+def test_text_has_one_line_per_iteration_under_aligned_headings():
+    lines = str(StatusTable(ROWS)).splitlines()
+    assert len(lines) == 3
+    assert lines[2].split()[:9] == ["1", "31", "5", "1", "24", "13.2", "1.25", "0.125", "8.5"]
+    assert lines[2].endswith("8 grade, 1 <odd>, 1 completed")
+    assert lines[0].index("saved") + len("saved") == lines[2].index("31") + 2
+
+
+def test_html_is_escaped():
+    html = StatusTable(ROWS)._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "&lt;odd&gt;" in html
+
+
+def test_csv_and_json_keep_every_digit():
+    read = list(csv.DictReader(StatusTable(ROWS).to_csv().splitlines()))
+    assert [row["max_grade"] for row in read] == ["", "13.25"]
+    assert read[1]["size"] == "24"
+    assert json.loads(StatusTable(ROWS).to_json())[1]["stops"] == {"completed": 1, "grade": 8, "<odd>": 1}
