@@ -1,6 +1,7 @@
 """Every command does what its help says, through the same functions that Python users call."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -209,3 +210,17 @@ def test_closed_pipe_is_quiet(potential):
     command = f"{sys.executable} -m electrolyte_ml info {potential} | true"
     process = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert process.stderr == ""
+
+
+def test_every_command_of_the_readme_parses(root):
+    lines = (root / "README.md").read_text().splitlines()
+    commands = [line.split()[1:] for line in lines if line.startswith("electrolyte-ml ")]
+    assert len(commands) > 5
+    for words in commands:
+        build_parser().parse_args(words)
+
+
+def test_the_readme_names_every_command_and_notebook(root):
+    text = (root / "README.md").read_text()
+    assert all(f"electrolyte-ml {command} " in text or f"`{command}`" in text for command in COMMANDS[:-2])
+    assert {path.stem for path in (root / "notebooks").glob("[0-9]*.ipynb")} <= set(re.findall(r"\[(\d\d_\w+)\]", text))
