@@ -28,14 +28,15 @@ class Reference:
 
 @dataclass(frozen=True)
 class Fit:
-    """Loss (10) of the paper's section 4.3 and its minimisation."""
+    """Loss (10) of the paper's section 4.3 and its minimisation, from random parameters and again from the last ones."""
 
     energy_weight: float = 1.0
     force_weight: float = 0.01
     stress_weight: float = 0.0
     initial_range: tuple[float, float] = (-1.0, 1.0)
     optimiser: str = "BFGS"
-    max_iterations: int = 500
+    max_iterations: int = 2000
+    refit_iterations: int = 1000
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Learning:
     run: Run
     grade_save: float = 2.0
     grade_break: float = 10.0
+    grade_interval_fs: float = 1.0
+    mode: str = "configuration"
     max_iterations: int = 100
 
 
@@ -71,14 +74,19 @@ class DensityRun:
 
 @dataclass(frozen=True)
 class PureSolvents:
-    """Section 2.1: potentials of pure EC and pure EMC from nothing."""
+    """Section 2.1: potentials of pure EC and pure EMC from nothing.
+
+    Each cell is packed at its densities (g/cm³), which the seeding trajectories take in turn.
+    """
 
     level: int
     cutoff: float
     radial_basis_size: int
     seeds: tuple[int, ...]
     cells: tuple[str, ...]
+    packing_densities: tuple[tuple[float, ...], ...]
     seeding: Run
+    seeding_trajectories: int
     seeding_configurations: int
     learning: Learning
     density: DensityRun
@@ -180,14 +188,16 @@ _LIQUID = Run("npt", temperature=300.0, time_ps=100.0)
 PAPER = Scale(
     name="paper",
     reference=Reference("PBE-D3(0)", plane_wave_cutoff=550.0, scf_tolerance=1e-6),
-    fit=Fit(max_iterations=5000),
+    fit=Fit(),
     pure_solvents=PureSolvents(
         level=16,
         cutoff=5.0,
         radial_basis_size=8,
         seeds=(0, 1, 2),
         cells=("EC=16", "EMC=8"),
+        packing_densities=((1.33,), (1.0,)),
         seeding=Run("nvt", temperature=400.0, time_ps=2.0),
+        seeding_trajectories=1,
         seeding_configurations=200,
         learning=Learning(trajectories=10, run=_LIQUID),
         density=DensityRun(("EC=432", "EMC=288"), replace(_LIQUID, time_ps=300.0), average_last_ps=100.0),
@@ -247,27 +257,33 @@ PAPER = Scale(
 STANDARD = Scale(
     name="standard",
     reference=Reference("GFN1-xTB"),
-    fit=Fit(max_iterations=2000),
+    fit=Fit(),
     pure_solvents=replace(
         PAPER.pure_solvents,
-        cells=("EC=8", "EMC=4"),
-        learning=Learning(trajectories=10, run=replace(_LIQUID, time_ps=50.0)),
-        density=DensityRun(("EC=64", "EMC=48"), replace(_LIQUID, time_ps=150.0), average_last_ps=100.0),
+        level=12,
+        cells=("EC=8", "EMC=6"),
+        packing_densities=((1.2, 1.3, 1.4), (0.9, 1.0, 1.1)),
+        seeding=Run("nvt", temperature=400.0, time_ps=0.5),
+        seeding_trajectories=3,
+        learning=Learning(trajectories=10, run=replace(_LIQUID, time_ps=20.0), grade_interval_fs=5.0),
+        density=DensityRun(("EC=48", "EMC=32"), replace(_LIQUID, time_ps=150.0), average_last_ps=100.0),
     ),
 )
 
 QUICK = Scale(
     name="quick",
     reference=Reference("GFN1-xTB"),
-    fit=Fit(max_iterations=300),
+    fit=Fit(max_iterations=300, refit_iterations=100),
     pure_solvents=replace(
         PAPER.pure_solvents,
         level=8,
         cells=("EC=2", "EMC=2"),
-        seeding=Run("nvt", temperature=400.0, time_ps=0.2, timestep_fs=1.0),
-        seeding_configurations=20,
-        learning=Learning(trajectories=10, run=replace(_LIQUID, time_ps=2.0), max_iterations=20),
-        density=DensityRun(("EC=24", "EMC=16"), replace(_LIQUID, time_ps=10.0), average_last_ps=5.0),
+        packing_densities=((1.1, 1.3), (0.9, 1.0)),
+        seeding=Run("nvt", temperature=400.0, time_ps=0.1),
+        seeding_trajectories=2,
+        seeding_configurations=50,
+        learning=Learning(trajectories=10, run=replace(_LIQUID, time_ps=2.0), grade_interval_fs=5.0, max_iterations=20),
+        density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=10.0), average_last_ps=5.0),
     ),
 )
 
