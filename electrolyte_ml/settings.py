@@ -28,7 +28,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Fit:
-    """Loss (10) of the paper's section 4.3 and its minimisation, from random parameters and again from the last ones."""
+    """Loss (10) of section 4.3 and its minimisation, from random parameters and again from the last ones."""
 
     energy_weight: float = 1.0
     force_weight: float = 0.01
