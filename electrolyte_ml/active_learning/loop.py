@@ -138,7 +138,7 @@ def active_learn(
     directory = Path(directory)
     settings, source = _resolve_settings(directory, settings)
     labeller = _resolve_reference(settings, reference, source)
-    starts = _starts(settings, labeller)
+    starts = _starts(settings, labeller, source)
     with _locked(directory):
         _remember(directory, settings, labeller)
         run = _Run(directory, settings, labeller, starts, progress)
@@ -495,7 +495,7 @@ def _resolve_reference(settings: ActiveLearningSettings, given: Any, source: str
     return labeller
 
 
-def _starts(settings: ActiveLearningSettings, reference: Reference) -> list[Atoms]:
+def _starts(settings: ActiveLearningSettings, reference: Reference, source: str) -> list[Atoms]:
     """One start for each seeding trajectory, of the file or packed, checked by the reference."""
     count = settings.seeding_trajectories
     if settings.start is not None:
@@ -504,10 +504,13 @@ def _starts(settings: ActiveLearningSettings, reference: Reference) -> list[Atom
     else:
         composition = parse_composition(settings.composition)
         densities = settings.density if isinstance(settings.density, tuple) else (settings.density,)
-        starts = [
-            pack(composition, densities[k % len(densities)], seed=settings.seeding_seed * 1000 + k)
-            for k in range(count)
-        ]
+        try:
+            starts = [
+                pack(composition, densities[k % len(densities)], seed=settings.seeding_seed * 1000 + k)
+                for k in range(count)
+            ]
+        except InputError as error:
+            raise InputError(f"{source}: density: {error}") from error
     for k, atoms in enumerate(starts):
         reference.check(atoms, f"start of seeding trajectory {k}")
         if not atoms.pbc.all():

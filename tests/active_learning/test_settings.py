@@ -92,7 +92,7 @@ def test_each_fault_is_one_line_with_file_and_key(text, message, tmp_path):
         ("", "give either composition"),
         ('composition = "EC=4"', "density: goes with composition"),
         ('start = "a.xyz"\ndensity = 1.3', "density: goes with composition"),
-        ('composition = "EC=4"\ndensity = 1300', "density = 1300: must lie between"),
+        ('composition = "EC=4"\ndensity = [1.3, 0]', "density = [1.3, 0]: must be positive"),
         ('composition = "EC=4"\ndensity = []', "density = []: must be a number or a list"),
         ('composition = "EC=4"\ndensity = ["a"]', "must be a number or a list"),
         ('composition = "XY=4"\ndensity = 1.3', "composition = 'XY=4'"),

@@ -1,0 +1,313 @@
+"""The whole loop on liquid argon, labelled by a Lennard-Jones reference in milliseconds."""
+
+import importlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.lj import LennardJones
+from ase.io import write
+
+from electrolyte_ml.active_learning import ActiveLearningSettings, ActiveSet, active_learn
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.potentials import load
+from electrolyte_ml.reference import LabelError, LabelStore, get
+from electrolyte_ml.structures import read_configurations
+
+ARGON = {"sigma": 3.4, "epsilon": 0.0104, "rc": 8.0}
+
+
+def argon(folder):
+    atoms = bulk("Ar", "fcc", a=5.5, cubic=True) * (2, 2, 2)
+    atoms.rattle(0.1, seed=1)
+    write(folder / "argon.xyz", atoms)
+    return ActiveLearningSettings(
+        start=str(folder / "argon.xyz"),
+        level=4,
+        cutoff=6.0,
+        radial_basis_size=4,
+        min_distance=2.5,
+        reference="lj",
+        reference_settings=ARGON,
+        seeding_temperature=100.0,
+        seeding_time_ps=0.4,
+        seeding_timestep_fs=10.0,
+        seeding_configurations=20,
+        trajectories=3,
+        time_ps=1.0,
+        timestep_fs=5.0,
+        temperature=80.0,
+        grade_interval_fs=20.0,
+        watch_molecules=False,
+        seeding_fit_iterations=100,
+        fit_iterations=30,
+        max_iterations=15,
+        jobs=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return argon(tmp_path_factory.mktemp("argon"))
+
+
+@pytest.fixture(scope="module")
+def finished(settings, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("loop") / "run"
+    seen = []
+    result = active_learn(directory, settings, on_iteration=seen.append, progress=False)
+    return result, seen
+
+
+def test_ends_by_itself_and_says_so(finished):
+    result, _ = finished
+    assert result.converged
+    assert "converged" in result.message
+    last = result.status[-1]
+    assert (last.saved, last.stops) == (0, {"completed": 3})
+    assert last.max_grade <= 2.0
+
+
+def test_labels_are_the_references_own(finished):
+    result, _ = finished
+    for atoms in result.training_set:
+        ours = atoms.get_potential_energy(), atoms.get_forces()
+        atoms = atoms.copy()
+        atoms.calc = LennardJones(**ARGON)
+        assert ours[0] == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+        assert ours[1] == pytest.approx(atoms.get_forces(), abs=1e-6)
+
+
+def test_status_adds_up(finished):
+    result, seen = finished
+    assert [len(one.status) for one in seen] == list(range(1, len(result.status) + 1))
+    assert result.status[0].size == 20
+    for before, row in zip(result.status, list(result.status)[1:], strict=False):
+        assert row.size == before.size + row.selected - row.failed
+        assert sum(row.stops.values()) == 3
+        assert row.selected <= row.saved
+    assert len(result.training_set) == result.status[-1].size
+    assert result.status[1].saved > 0  # otherwise nothing here was tested
+
+
+def test_training_set_knows_where_it_comes_from(finished):
+    result, _ = finished
+    store, reference = LabelStore(result.directory / "labels"), get("lj", **ARGON)
+    for atoms in result.training_set:
+        assert atoms.info["reference"] == reference.name
+        assert store.get(atoms, reference).info["label_hash"] == atoms.info["label_hash"]
+        if atoms.info["iteration"] > 0:
+            assert atoms.info["parent"].startswith(f"iteration_{atoms.info['iteration']:03d}/trajectory_")
+            assert atoms.info["grade"] > 2.0 or "stopped" in atoms.info
+
+
+def test_final_files_are_the_final_state(finished):
+    result, _ = finished
+    potential = load(result.directory / "potential.mtp")
+    active_set = ActiveSet.load(result.directory / "active_set.npz", potential)
+    training = read_configurations(result.directory / "training_set.xyz", labelled=True)
+    assert len(training) == len(result.training_set)
+    assert max(active_set.grade(atoms) for atoms in training) <= 1.001 * (1 + 1e-4)  # positions have eight decimals
+    assert potential.reference == training[0].info["reference"]
+    assert potential.species == ("Ar",)
+    assert json.loads((result.directory / "status.json").read_text())[-1]["size"] == len(training)
+
+
+def test_energy_density_diagram(finished):
+    result, _ = finished
+    diagram = result.energy_density()
+    atoms = result.training_set[3]
+    assert diagram["density"][3] == pytest.approx(32 * 39.948 * 1.66053907 / atoms.get_volume(), rel=1e-5)
+    assert diagram["energy"][3] == pytest.approx(atoms.get_potential_energy() / 32)
+    assert diagram["iteration"].tolist() == [one.info["iteration"] for one in result.training_set]
+
+
+def test_a_finished_run_is_returned_as_it_is(finished, monkeypatch):
+    result, _ = finished
+    monkeypatch.setattr(importlib.import_module("electrolyte_ml.training"), "train", None)
+    again = active_learn(result.directory, progress=False)
+    assert again.converged
+    assert again.status.rows == result.status.rows
+    assert again.potential.fingerprint == result.potential.fingerprint
+
+
+def test_other_settings_are_refused_with_a_way_out(finished, settings):
+    result, _ = finished
+    with pytest.raises(InputError, match=r"other settings \(level, temperature\).*labels = "):
+        active_learn(result.directory, replace(settings, level=6, temperature=90.0), progress=False)
+
+
+def test_another_reference_is_refused(finished):
+    result, _ = finished
+    with pytest.raises(InputError, match=r"other settings \(reference\)"):
+        active_learn(result.directory, reference=LennardJones(sigma=3.0), progress=False)
+
+
+def test_a_shared_label_store_pays_for_the_seeding_once(finished, settings, tmp_path):
+    result, _ = finished
+    labels = result.directory / "labels"
+    before = len(list(labels.rglob("*.json")))
+    other = replace(settings, seed=1, labels=str(labels), max_iterations=1)
+    second = active_learn(tmp_path / "second", other, progress=False)
+    assert len(list(labels.rglob("*.json"))) == before + second.status[1].selected
+    assert second.potential.fingerprint != result.potential.fingerprint
+
+
+def test_running_out_of_iterations_is_said_and_can_be_continued(settings, tmp_path):
+    short = active_learn(tmp_path, replace(settings, max_iterations=1), progress=False)
+    assert not short.converged
+    assert "not converged" in short.message
+    assert "max_iterations" in short.message
+    longer = active_learn(tmp_path, replace(settings, max_iterations=2), progress=False)
+    assert len(longer.status) == 3
+    assert longer.status.rows[:2] == short.status.rows
+
+
+def test_failed_labels_are_set_aside_and_said(settings, tmp_path):
+    reference = get("lj", **ARGON)
+    compute, calls = reference._compute, []
+
+    def failing(atoms, safer):
+        calls.append(atoms)
+        if len(calls) > 41:  # after the two seeding trajectories' 2 x 40 steps less those that fail with the 2nd
+            raise LabelError("no convergence")
+        return compute(atoms, safer)
+
+    reference._compute = failing
+    result = active_learn(
+        tmp_path, replace(settings, seeding_trajectories=1, max_iterations=2), reference=reference, progress=False
+    )
+    row = result.status[1]
+    assert row.selected == row.failed > 0
+    assert row.size == result.status[0].size
+    failures = json.loads((tmp_path / "iteration_001" / "labels.json").read_text())["failed"]
+    assert "no convergence" in failures[0]["reason"]
+    assert failures[0]["parent"].startswith("iteration_001/trajectory_")
+
+
+def test_a_reference_that_always_fails_ends_the_run(settings, tmp_path):
+    reference = get("lj", **ARGON)
+
+    def failing(atoms, safer):
+        raise LabelError("no licence")
+
+    reference._compute = failing
+    with pytest.raises(ElectrolyteError, match="no licence"):
+        active_learn(tmp_path, settings, reference=reference, progress=False)
+
+
+def test_a_directory_in_use_is_refused_and_a_stale_lock_is_not(settings, tmp_path):
+    (tmp_path / ".lock").write_text("process 12345")  # left behind by a process that was killed
+    holder = "import fcntl, sys, time; f = open(sys.argv[1]); fcntl.flock(f, 2); print(flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", holder, tmp_path / ".lock"], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with pytest.raises(InputError, match="in use by another process"):
+            active_learn(tmp_path, settings, progress=False)
+        process.kill()
+        process.wait()
+    active_learn(tmp_path, replace(settings, max_iterations=1), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "settings.toml does not exist"),
+        ('composition = "EC=1"\ndensity = 1.0\nreference = "gfn3-xtb"', "reference = 'gfn3-xtb'"),
+        ('composition = "EC=1"\ndensity = 1.0\n[reference_settings]\nacuracy = 1', "acuracy"),
+        ('start = "none.xyz"\nreference = "lj"', "none.xyz"),
+        ('composition = "EC=1"\ndensity = 1300', r"settings\.toml: density: .*1300"),
+    ],
+)
+def test_what_cannot_run_is_said_before_anything_is_written(text, message, tmp_path):
+    if text is not None:
+        (tmp_path / "settings.toml").write_text(text)
+    with pytest.raises((InputError, OSError), match=message) as caught:
+        active_learn(tmp_path, progress=False)
+    assert "\n" not in str(caught.value)
+    assert {path.name for path in tmp_path.iterdir()} <= {"settings.toml"}
+
+
+def test_a_cluster_is_refused(settings, tmp_path):
+    write(tmp_path / "cluster.xyz", bulk("Ar", "fcc", a=5.5, cubic=True) * (1, 1, 1), format="extxyz")
+    atoms = read_configurations(tmp_path / "cluster.xyz")[0]
+    atoms.pbc = False
+    write(tmp_path / "cluster.xyz", atoms)
+    with pytest.raises(InputError, match="periodic"):
+        active_learn(tmp_path / "run", replace(settings, start=str(tmp_path / "cluster.xyz")), progress=False)
+
+
+def test_status_lines_are_printed_as_the_run_goes(finished, capsys):
+    result, _ = finished
+    active_learn(result.directory)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["iteration", "saved", "selected"]
+    assert len(lines) == 1 + len(result.status) + 1
+    assert lines[-1] == result.message
+
+
+SCRIPT = """
+import sys
+from electrolyte_ml.active_learning import active_learn
+from electrolyte_ml.reference import LabelStore, get
+from electrolyte_ml.reference.labels import label_hash
+
+reference = get("lj", sigma=3.4, epsilon=0.0104, rc=8.0)
+compute, store = reference._compute, LabelStore(sys.argv[1] + "/labels")
+
+def watched(atoms, safer):
+    if store.get(atoms, reference) is not None:
+        with open(sys.argv[1] + "/twice", "a") as stream:
+            print(label_hash(atoms, reference), file=stream)
+    return compute(atoms, safer)
+
+reference._compute = watched
+active_learn(sys.argv[1], reference=reference, progress=False)
+"""
+
+
+@pytest.mark.slow
+def test_killed_ten_times_it_ends_where_the_undisturbed_run_ends(finished, settings, tmp_path):
+    """SIGKILL at random moments: no label is lost, none is computed twice, and the same set is learnt."""
+    undisturbed, _ = finished
+    directory = tmp_path / "run"
+    directory.mkdir()
+    (directory / "settings.toml").write_text(replace(settings, jobs=2).to_toml())
+    (tmp_path / "run.py").write_text(SCRIPT)
+    command = [sys.executable, tmp_path / "run.py", directory]
+    rng, kept, kills = random.Random(time.time_ns()), set(), 0
+    environment = os.environ | {"NUMBA_NUM_THREADS": "1"}
+    began = None
+    while kills < 10:
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+        while not (directory / ".lock").exists() and process.poll() is None:
+            time.sleep(0.05)
+        began = began or time.monotonic()
+        time.sleep(rng.uniform(0.0, 6.0))
+        ended = process.poll()
+        process.send_signal(signal.SIGKILL)
+        _, error = process.communicate()
+        if ended is not None:
+            assert ended == 0, error.decode()
+            break
+        kills += 1
+        labels = {path.name for path in (directory / "labels").rglob("*.json")}
+        assert kept <= labels
+        kept = labels
+    subprocess.run(command, env=environment, check=True)
+    assert kills >= 3
+    assert not (directory / "twice").exists()
+    assert kept <= {path.name for path in (directory / "labels").rglob("*.json")}
+    result = active_learn(directory, reference=get("lj", **ARGON), progress=False)
+    assert result.converged
+    assert [atoms.info["label_hash"] for atoms in result.training_set] == [
+        atoms.info["label_hash"] for atoms in undisturbed.training_set
+    ]
+    assert np.allclose(result.potential.parameters, undisturbed.potential.parameters)
