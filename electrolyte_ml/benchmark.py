@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import MomentTensorPotential
 
 if TYPE_CHECKING:
@@ -49,16 +50,27 @@ def benchmark(
     repeats
         Timed rounds; each code is called once per round, in turn.
     threads
-        Threads of our kernels; the peer has one.
+        Threads of our kernels for energies, forces and loss; all else, and the peer, has one.
 
     Returns
     -------
     dict
         ``machine``, ``atoms``, ``threads``, and ``rows``: level, task, code, and the ``median``, ``low`` and ``high``
         quartile in µs per atom per call.
+
+    Raises
+    ------
+    InputError
+        More threads than this process may use, no level, or no repeat.
     """
+    import numba
+
     from electrolyte_ml.structures import pack
 
+    if not 1 <= threads <= numba.config.NUMBA_NUM_THREADS:
+        raise InputError(f"{threads} threads: there are 1 to {numba.config.NUMBA_NUM_THREADS} here")
+    if repeats < 1 or not levels:
+        raise InputError("a benchmark needs at least one level and one repeat")
     boxes = {
         DYNAMICS: pack({"EC": molecules}, DENSITY),
         ROWS: pack({"EC": TRAINING_MOLECULES}, DENSITY),
@@ -72,12 +84,17 @@ def benchmark(
             contests += [(level, task, code, function, boxes[task].copy()) for code, function in entrants.items()]
     moves = np.random.default_rng(0)
     times: list[list[float]] = [[] for _ in contests]
-    for round_ in range(repeats + 1):  # the first one warms caches and is thrown away
-        for record, (_, _, _, function, box) in zip(times, contests):
-            box.positions += moves.uniform(-MOVE, MOVE, box.positions.shape)
-            seconds = _seconds(function, box)
-            if round_:
-                record.append(seconds / len(box) * 1e6)
+    usual = numba.get_num_threads()
+    numba.set_num_threads(threads)
+    try:
+        for round_ in range(repeats + 1):  # the first one warms caches and is thrown away
+            for record, (_, _, _, function, box) in zip(times, contests):
+                box.positions += moves.uniform(-MOVE, MOVE, box.positions.shape)
+                seconds = _seconds(function, box)
+                if round_:
+                    record.append(seconds / len(box) * 1e6)
+    finally:
+        numba.set_num_threads(usual)
     rows = []
     for record, (level, task, code, _, _) in zip(times, contests):
         low, median, high = np.percentile(record, [25, 50, 75])
@@ -105,13 +122,15 @@ def format_benchmark(result: dict[str, Any]) -> str:
 
 def warm_up() -> float:
     """Compile every kernel, or load it from the cache on disk; return the seconds it took."""
+    import numba
+
     from electrolyte_ml.active_learning import ActiveSet
     from electrolyte_ml.structures import pack
 
     start = time.perf_counter()
     box = pack({"EC": 2}, DENSITY)
     potential = MomentTensorPotential.random(level=8, species=SPECIES)
-    for threads in (1, 2):  # the serial and the threaded kernel
+    for threads in {1, min(2, numba.config.NUMBA_NUM_THREADS)}:  # the serial and the threaded kernel
         for entrants in _entrants(potential, box, threads, peers=False).values():
             for function in entrants.values():
                 function(box)
@@ -120,28 +139,45 @@ def warm_up() -> float:
 
 
 def _entrants(
-    potential: MomentTensorPotential, labelled_box: Atoms, threads: int, peers: bool = True
+    potential: MomentTensorPotential, training_box: Atoms, threads: int, peers: bool = True
 ) -> dict[str, dict[str, Timed]]:
     """What is timed: by task, then by code."""
+    from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
+
     calculator = potential.calculator(threads=threads)
+    labelled = _labelled(training_box)
+    loss = Loss(potential, TrainingSet([labelled], potential), Weights(), threads)
+    parameters = potential.parameters
 
     def dynamics(atoms: Atoms) -> None:
         calculator.calculate(atoms, ["energy", "forces", "stress"])
 
-    tasks = {
+    tasks: dict[str, dict[str, Timed]] = {
         DYNAMICS: {_ours(): dynamics},
         ROWS: {_ours(): potential.energy_gradient},
+        GRADIENT: {_ours(): lambda atoms: loss(parameters)},
     }
     if peers and find_spec("motep"):
-        for task, function in _motep(potential).items():
+        for task, function in _motep(potential, labelled).items():
             tasks[task][f"motep {version('motep')} (C)"] = function
     return tasks
 
 
-def _motep(potential: MomentTensorPotential) -> dict[str, Timed]:
+def _labelled(atoms: Atoms) -> Atoms:
+    """A copy with labels; which ones does not matter to the clock."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    copy = atoms.copy()
+    copy.calc = SinglePointCalculator(copy, energy=0.0, forces=np.zeros((len(copy), 3)), stress=np.zeros(6))
+    return copy
+
+
+def _motep(potential: MomentTensorPotential, labelled: Atoms) -> dict[str, Timed]:
+    """The same three tasks; its MaxVol rows come with the derivatives of the forces, for want of a cheaper call."""
     from ase.data import atomic_numbers
     from motep.calculator import make_mtp_engine
     from motep.io.mlip.mtp import read_mtp
+    from motep.loss import LossFunction, LossSetting
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "potential.mtp"
@@ -150,12 +186,18 @@ def _motep(potential: MomentTensorPotential) -> dict[str, Timed]:
     data.species = [atomic_numbers[symbol] for symbol in potential.species]
     run = make_mtp_engine("cext")(data, mode="run")
     train = make_mtp_engine("cext")(data, mode="train")
+    loss = LossFunction([labelled], data, LossSetting(stress_weight=0.0), engine="cext")
+    parameters = data.parameters
 
     def rows(atoms: Atoms) -> None:
         train.calculate(atoms)
         train.jac_energy(atoms)
 
-    return {DYNAMICS: run.calculate, ROWS: rows}
+    def gradient(atoms: Atoms) -> None:
+        loss(parameters)
+        loss.jac(parameters)
+
+    return {DYNAMICS: run.calculate, ROWS: rows, GRADIENT: gradient}
 
 
 def _seconds(function: Timed, atoms: Atoms) -> float:

@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.training import Errors
 
 
 class _Parser(argparse.ArgumentParser):
@@ -318,7 +320,7 @@ def _train(args: argparse.Namespace) -> None:
     )
     result.potential.save(args.output)
     print(f"{len(configurations)} configurations, {start.n_parameters} parameters: {result.message}")
-    print(_format_errors(_errors_dict(result.errors)))
+    print(result.errors)
     print(f"Potential: {args.output}")
 
 
@@ -327,8 +329,10 @@ def _evaluate(args: argparse.Namespace) -> None:
     from electrolyte_ml.training import evaluate_errors
 
     potential = load(args.potential, species=args.species)
-    errors = _errors_dict(evaluate_errors(potential, _read_labelled(args, potential.species)))
-    print(json.dumps(errors, indent=1) if args.json else _format_errors(errors))
+    configurations = _read_labelled(args, potential.species)
+    with _about(args.data):
+        errors = evaluate_errors(potential, configurations)
+    print(json.dumps(_errors_dict(errors), indent=1) if args.json else errors)
 
 
 def _grade(args: argparse.Namespace) -> None:
@@ -556,17 +560,6 @@ def _describe(potential: MomentTensorPotential) -> dict[str, Any]:
     }
 
 
-def _errors_dict(errors: Any) -> dict[str, float | int | None]:
-    from dataclasses import asdict
-
-    return asdict(errors)
-
-
-def _format_errors(errors: dict[str, Any]) -> str:
-    units = {"energy": (1000.0, "meV/atom"), "force": (1000.0, "meV/Å"), "stress": (1.0, "GPa")}
-    lines = [f"{'':8}{'RMSE':>12}{'MAE':>12}"]
-    for quantity, (factor, unit) in units.items():
-        rmse, mae = errors.get(f"{quantity}_rmse"), errors.get(f"{quantity}_mae")
-        if rmse is not None and rmse == rmse:  # NaN stands for labels that are not there
-            lines.append(f"{quantity:8}{rmse * factor:12.3f}{mae * factor:12.3f}  {unit}")
-    return "\n".join(lines)
+def _errors_dict(errors: Errors) -> dict[str, float | int | None]:
+    """Without NaN, which JSON does not have: nothing was labelled with what is None."""
+    return {name: None if value != value else value for name, value in asdict(errors).items()}

@@ -187,6 +187,8 @@ CASES = [
     ("active-learn learn_molecule", "XY"),
     ("active-learn learn_reference", "nothing-like-it"),
     ("active-learn learn_start", "absent.xyz"),
+    # what this machine has
+    ("benchmark --threads 5000", "5000 threads"),
     # scales and notebooks
     ("reproduce --scale enormous", "enormous.*quick, standard, paper"),
     ("reproduce --only 77", "77"),

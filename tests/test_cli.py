@@ -148,7 +148,7 @@ def test_train_then_evaluate(capsys, tmp_path, labelled):
     errors = json.loads(run(capsys, "evaluate", path, labelled, "--json"))
     assert {"energy_rmse", "energy_mae", "force_rmse", "force_mae"} <= errors.keys()
     table = run(capsys, "evaluate", path, labelled)
-    assert f"{errors['force_rmse'] * 1000:.3f}" in table
+    assert f"{errors['force_rmse']:.4f}" in table
     forces = np.concatenate([atoms.get_forces().ravel() for atoms in read_configurations(labelled)])
     assert errors["force_rmse"] < forces.std()
 
