@@ -25,3 +25,25 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("others' data are not here (set ELECTROLYTE_ML_SHARED to their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def liquid():
+    """Build random liquids: `liquid(n, species, seed, side=, skew=, pbc=)`, no two atoms closer than 0.9 Å."""
+    import numpy as np
+    from ase import Atoms
+    from ase.geometry import get_distances
+
+    def build(n, species=("H", "C", "O"), seed=0, *, side=None, skew=0.0, pbc=True) -> Atoms:
+        rng = np.random.default_rng(seed)
+        side = side or (12.0 * n) ** (1 / 3)  # Å
+        cell = side * (np.eye(3) + skew * rng.uniform(-1, 1, (3, 3)))
+        positions = np.zeros((0, 3))
+        while len(positions) < n:
+            new = rng.uniform(0, 1, 3) @ cell
+            if not len(positions) or get_distances(new, positions, cell=cell, pbc=pbc)[1].min() > 0.9:
+                positions = np.vstack([positions, new])
+        symbols = [species[k % len(species)] for k in range(n)]
+        return Atoms(symbols, positions, cell=cell, pbc=pbc)
+
+    return build

@@ -26,7 +26,7 @@ def _braces(values) -> str:
 
 
 def _floats(values) -> str:
-    return _braces(f"{v:.17g}" for v in values)
+    return _braces(repr(float(v)) for v in values)
 
 
 def write_mtp(path: str | Path, potential: MomentTensorPotential) -> None:
@@ -39,12 +39,12 @@ def write_mtp(path: str | Path, potential: MomentTensorPotential) -> None:
         "MTP",
         "version = 1.1.0",
         f"potential_name = {'MTP' if table.level is None else f'MTP{table.level}'}",
-        f"scaling = {potential.scaling:.17g}",
+        f"scaling = {float(potential.scaling)!r}",
         f"species_count = {len(potential.species)}",
         f"potential_tag = {tag}",
         "radial_basis_type = RBChebyshev",
-        f"\tmin_dist = {potential.min_distance:.17g}",
-        f"\tmax_dist = {potential.cutoff:.17g}",
+        f"\tmin_dist = {float(potential.min_distance)!r}",
+        f"\tmax_dist = {float(potential.cutoff)!r}",
         f"\tradial_basis_size = {potential.radial_basis_size}",
         f"\tradial_funcs_count = {table.n_radial}",
         "\tradial_coeffs",

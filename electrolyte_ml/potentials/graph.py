@@ -101,8 +101,8 @@ def compile_graph(basis: Basis) -> Graph:
     terms: dict[int, list[tuple[int, int, int]]] = {}
     used: set[int] = set()
     for left, right, factor, target in basis.products.tolist():
-        if target in used:
-            raise InputError(f"product table: node {target} is changed after it was used")
+        if target in used or target in (left, right):
+            raise InputError(f"product table: node {target} is used before it is complete")
         # Last in the dictionary is the target that is completed last, even where a file does not group its products.
         terms[target] = [*terms.pop(target, []), (left, right, factor)]
         used.update((left, right))
