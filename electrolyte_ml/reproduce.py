@@ -17,6 +17,10 @@ from electrolyte_ml.files import atomic_write
 from electrolyte_ml.settings import Scale, checkout, results_root, scale
 
 
+# Whatever backend the user's environment asks for, figures belong into the notebook.
+_INLINE = "module://matplotlib_inline.backend_inline"
+
+
 @dataclass(frozen=True)
 class ExecutedNotebook:
     """A notebook after its run: where it now is, what it took, and why it failed if it did."""
@@ -147,7 +151,8 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
     failure = None
     started = time.perf_counter()
     try:
-        client.execute()
+        with _environment(MPLBACKEND=_INLINE):
+            client.execute()
     except CellExecutionError as error:
         failure = f"{error.ename}: {error.evalue}".splitlines()[0][:300]
     except Exception as error:  # the kernel died, no port was free, ...: the other notebooks still have their turn

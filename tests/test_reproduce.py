@@ -21,7 +21,7 @@ def course(tmp_path, monkeypatch):
     )
     write(tmp_path / "notebooks" / "01_second.ipynb", "# Second", "raise ValueError('no such thing')")
     plot = "import matplotlib.pyplot as plt; plt.plot([0, 1])"
-    write(tmp_path / "notebooks" / "02_third.ipynb", "# Third", f"%matplotlib inline\n{plot}")
+    write(tmp_path / "notebooks" / "02_third.ipynb", "# Third", plot)
     (tmp_path / "pyproject.toml").touch()
     monkeypatch.setattr(module, "checkout", lambda: tmp_path)
     monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path / "results"))
