@@ -16,7 +16,6 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.settings import Scale, checkout, results_root, scale
 
-
 # Whatever backend the user's environment asks for, figures belong into the notebook.
 _INLINE = "module://matplotlib_inline.backend_inline"
 
