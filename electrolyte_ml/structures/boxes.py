@@ -97,7 +97,7 @@ def pack(composition: Mapping[str, int], density: float, seed: int = 0) -> Atoms
     )
     edge = (sum(body.mass for body in molecules) * AMU_PER_A3 / density) ** (1 / 3)
     closest = 0.0
-    for attempt in range(max(2, min(MAX_ATTEMPTS, 500 // len(molecules)))):  # large boxes are all alike
+    for attempt in range(max(2, min(MAX_ATTEMPTS, 100 // len(molecules)))):  # large boxes are all alike
         positions = bodies.pack(edge, np.random.default_rng([seed, attempt]))
         contact = TARGET * bodies.closest_contact(positions, edge)
         if contact >= CONTACT:
