@@ -16,6 +16,9 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures import density
+from electrolyte_ml.structures.neighbours import periodic_pairs
+from electrolyte_ml.structures.topology import Topology, changes
 
 
 class Monitor(Protocol):
@@ -79,8 +82,6 @@ class DensityMonitor:
     @classmethod
     def around(cls, atoms: Atoms, fraction: float, every: int = 10) -> DensityMonitor:
         """Allow a drift by `fraction` of the density of `atoms`, the start of the run, either way."""
-        from electrolyte_ml.structures import density
-
         start = density(atoms)
         return cls(start * (1 - fraction), start * (1 + fraction), every)
 
@@ -106,14 +107,10 @@ class MoleculeMonitor:
     reason = "broken molecule"
 
     def __init__(self, atoms: Atoms, every: int = 50) -> None:
-        from electrolyte_ml.structures.topology import Topology
-
         self.topology, self.every = Topology.of(atoms), _whole(every)
 
     def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
         """Compare the bonds with those of the start."""
-        from electrolyte_ml.structures.topology import changes
-
         return changes(self.topology, atoms)
 
 
@@ -137,8 +134,6 @@ class ContactMonitor:
 
     def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
         """Look for the closest pair of atoms."""
-        from electrolyte_ml.structures.neighbours import periodic_pairs
-
         cell = atoms.cell.array
         i, j, shift = periodic_pairs(atoms.positions, cell, atoms.pbc, self.distance)
         if not len(i):

@@ -167,8 +167,8 @@ def run_md(
     Notes
     -----
     An error of the calculator during the run ends it with the reason "calculator"; everything written is kept.
-    Calculators are `reset()` whenever a restart file is written: a resumed run starts with a fresh one, and would
-    otherwise differ in the last bits.
+    A potential's calculator is made anew, and an ASE calculator `reset()`, whenever a restart file is written: a
+    resumed run starts with a fresh one, and would otherwise differ in the last bits.
 
     References
     ----------
@@ -434,8 +434,10 @@ class _Forces:
     """
 
     def __init__(self, calculator: Any, atoms: Atoms, need_stress: bool) -> None:
+        self.make = None
         if not hasattr(calculator, "calculate") and callable(getattr(calculator, "calculator", None)):
-            calculator = calculator.calculator()
+            self.make = calculator.calculator
+            calculator = self.make()
         available = getattr(calculator, "implemented_properties", ())
         name = type(calculator).__name__
         if not hasattr(calculator, "calculate") or not {"energy", "forces"} <= set(available):
@@ -475,7 +477,9 @@ class _Forces:
 
     def reset(self) -> None:
         """Make the calculator forget what it remembers of earlier steps (neighbour lists, wave functions)."""
-        if hasattr(self.calculator, "reset"):
+        if self.make is not None:
+            self.calculator = self.make()
+        elif hasattr(self.calculator, "reset"):
             self.calculator.reset()
         self.changes = all_changes
 

@@ -19,6 +19,8 @@ import numpy as np
 from ase import Atoms, units
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures import MOLECULES
+from electrolyte_ml.structures.topology import Topology
 
 _HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
 _MAGIC = (1993, 13, 12, b"GMX_trn_file")
@@ -107,14 +109,18 @@ def read_trajectory(path: str | os.PathLike, template: Atoms) -> list[Atoms]:
 
 def encode_topology(atoms: Atoms, rotation: np.ndarray) -> str:
     """Return the .pdb text that names the atoms of a .trr: elements, box and start, one residue a molecule."""
+    topology = Topology.of(atoms)
+    known = {molecule.formula: name for name, molecule in MOLECULES.items()}
+    names = [known.get(formula, "MOL") for formula in topology.formulas]
     lines = []
     if atoms.cell.rank == 3:
         lengths, angles = np.split(atoms.cell.cellpar(), 2)
         lines.append("CRYST1" + "".join(f"{x:9.3f}" for x in lengths) + "".join(f"{x:7.2f}" for x in angles) + " P 1")
     for index, (symbol, (x, y, z)) in enumerate(zip(atoms.get_chemical_symbols(), atoms.positions @ rotation)):
-        serial = (index + 1) % 100_000  # the column holds no more digits
+        owner = topology.labels[index]
+        serial, residue = (index + 1) % 100_000, (owner + 1) % 10_000  # the columns hold no more digits
         lines.append(
-            f"HETATM{serial:5d} {symbol:>2s}   MOL     1    "
+            f"HETATM{serial:5d} {symbol:>2s}   {names[owner]:3s}  {residue:4d}    "
             f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00          {symbol.upper():>2s}"
         )
     return "\n".join([*lines, "END", ""])

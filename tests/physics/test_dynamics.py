@@ -1,0 +1,179 @@
+"""What the ensembles must sample, from theory alone."""
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
+
+from electrolyte_ml.dynamics import run_md
+from electrolyte_ml.dynamics.integrators import build
+
+
+class Argon(Calculator):
+    """Lennard-Jones with force and energy going to zero at the cutoff; minimum image in a cubic cell."""
+
+    implemented_properties = ("energy", "free_energy", "forces", "stress")
+    epsilon, sigma, cutoff = 0.0104, 3.4, 5.0  # eV, Å, Å
+
+    def calculate(self, atoms=None, properties=(), system_changes=all_changes):
+        edge = atoms.cell.array[0, 0]
+        assert edge > 2 * self.cutoff * 0.9, "the minimum image needs a wider box"
+        d = atoms.positions[None] - atoms.positions[:, None]
+        d -= edge * np.round(d / edge)
+        r2 = (d**2).sum(2)
+        np.fill_diagonal(r2, np.inf)
+        r2[r2 > self.cutoff**2] = np.inf
+        # (r^2 - cutoff^2)^2 is smooth at the cutoff; the constant makes the factor of order one at contact.
+        gap = np.where(np.isfinite(r2), 1 - r2 / self.cutoff**2, 0.0)
+        s6 = self.sigma**6 / r2**3
+        bare, slope = 4 * self.epsilon * (s6**2 - s6), 24 * self.epsilon * (s6 - 2 * s6**2) / r2  # slope: dE/dr / r
+        pull = (slope * gap**2 - 4 * bare * gap / self.cutoff**2)[:, :, None] * d  # (N, N, 3)
+        stress = 0.5 * np.einsum("ijk,ijl->kl", d, pull) / atoms.cell.volume
+        energy = 0.5 * (bare * gap**2).sum()
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "forces": pull.sum(1),
+            "stress": stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
+        }
+
+
+class IdealGas:
+    """What the integrators see of an ideal gas of atoms, or of diatomic molecules."""
+
+    spring = 1.0  # eV/Å^2
+
+    def __init__(self, atoms, per_molecule):
+        self.per_molecule = per_molecule
+        self.get_forces(atoms)
+
+    def get_forces(self, atoms):
+        self.forces, self.stress = np.zeros((len(atoms), 3)), np.zeros(6)
+        if self.per_molecule == 2:
+            d = atoms.positions[1::2] - atoms.positions[::2]
+            r = np.linalg.norm(d, axis=1)[:, None]
+            pull = self.spring * (r - 1.2) / r * d
+            self.forces[::2], self.forces[1::2] = pull, -pull
+            self.stress[:3] = (d * pull).sum(0) / atoms.cell.volume
+        return self.forces
+
+    def get_stress(self):
+        return self.stress
+
+
+def liquid(seed=0):
+    atoms = bulk("Ar", "fcc", 5.7, cubic=True).repeat(2)
+    atoms.rattle(0.1, seed=seed)
+    return atoms
+
+
+def draw_momenta(atoms, kT, rng):
+    momenta = rng.normal(size=(len(atoms), 3)) * np.sqrt(kT * atoms.get_masses()[:, None])
+    atoms.set_momenta(momenta - momenta.mean(axis=0))
+
+
+def block_error(values, blocks=20):
+    means = np.array_split(values, blocks)
+    return np.std([block.mean() for block in means]) / np.sqrt(blocks - 1)
+
+
+def test_the_test_liquid_has_forces_and_stress_of_its_energy():
+    from ase.calculators.fd import calculate_numerical_forces
+
+    atoms = liquid()
+    atoms.calc = Argon()
+    np.testing.assert_allclose(atoms.get_forces(), calculate_numerical_forces(atoms, 1e-4), atol=1e-6)
+    pressure, volume = -atoms.get_stress()[:3].mean(), atoms.get_volume()
+    energies = []
+    for strain in (1e-5, -1e-5):
+        scaled = atoms.copy()
+        scaled.set_cell(atoms.cell * (1 + strain), scale_atoms=True)
+        scaled.calc = Argon()
+        energies.append(scaled.get_potential_energy())
+    assert pressure == pytest.approx((energies[1] - energies[0]) / (6e-5 * volume), rel=1e-5)
+
+
+def test_energy_is_conserved_with_the_square_of_the_time_step():
+    spread = []
+    for timestep in (2.0, 4.0, 8.0):
+        options = {"ensemble": "nve", "temperature": 150, "time_ps": 2, "log_interval_fs": timestep}
+        result = run_md(liquid(), Argon(), timestep_fs=timestep, progress=False, **options)
+        spread.append(result.conserved_energies.std())
+        assert spread[-1] < 0.02 * result.kinetic_energies.std()
+    assert spread[1] / spread[0] == pytest.approx(4, rel=0.25)
+    assert spread[2] / spread[1] == pytest.approx(4, rel=0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ensemble, thermostat", [("nvt", "bussi"), ("nvt", "nose-hoover"), ("npt", "bussi")])
+def test_kinetic_energy_has_the_distribution_of_3n_minus_3_degrees_of_freedom(ensemble, thermostat):
+    result = run_md(
+        liquid(), Argon(), ensemble=ensemble, thermostat=thermostat, temperature=110, pressure_bar=300, time_ps=60,
+        timestep_fs=5, log_interval_fs=20, progress=False,
+    )  # fmt: skip
+    temperatures = result.temperatures[250:]
+    freedom = 3 * 32 - 3
+    error = block_error(temperatures)
+    assert error < 1.2  # K; three degrees more would show as 3.5 K
+    assert temperatures.mean() == pytest.approx(110, abs=3 * error)
+    assert temperatures.std() == pytest.approx(110 * np.sqrt(2 / freedom), rel=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ensemble, thermostat", [("nvt", "bussi"), ("nvt", "nose-hoover")])
+def test_total_energy_minus_heat_is_conserved_in_nvt(ensemble, thermostat):
+    result = run_md(
+        liquid(), Argon(), ensemble=ensemble, thermostat=thermostat, temperature=110, time_ps=20, timestep_fs=4,
+        progress=False,
+    )  # fmt: skip
+    total = result.energies + result.kinetic_energies
+    assert result.conserved_energies.std() < 0.01 * total.std()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("molecules, per_molecule", [(3, 1), (8, 1), (4, 2)])
+def test_ideal_gas_has_the_volumes_of_the_isothermal_isobaric_ensemble(molecules, per_molecule):
+    """p(V) ~ V^M exp(-PV/kT) for M molecules, whatever they are made of: mean and variance are M + 1 in kT/P."""
+    rng = np.random.default_rng(3)
+    kT = 300 * units.kB
+    pressure = kT / 100.0  # so that the unit of volume is 100 Å^3
+    count = molecules * per_molecule
+    positions = np.repeat(rng.random((molecules, 3)), per_molecule, axis=0)
+    positions[1::2] += [1.2, 0, 0]
+    atoms = Atoms(f"Ar{count}", positions, cell=[(100.0 * molecules) ** (1 / 3)] * 3, pbc=True)
+    draw_momenta(atoms, kT, rng)
+    atoms.calc = IdealGas(atoms, per_molecule)
+    integrator = build(
+        "npt", atoms, timestep_fs=1.0, temperature=300, pressure_bar=pressure / units.bar, thermostat="bussi",
+        tdamp_fs=20, pdamp_fs=100, compressibility_per_bar=units.bar / pressure, rng=rng,
+    )  # fmt: skip
+    volumes = np.empty(50_000)
+    forces = atoms.calc.forces
+    for step in range(len(volumes)):
+        if step % 200 == 0:  # molecules that never meet would keep their shares of rotation and translation for ever
+            draw_momenta(atoms, kT, rng)
+        forces = integrator.step(forces)
+        volumes[step] = atoms.cell.volume / 100.0
+    error = block_error(volumes)
+    assert error < 0.05 * (molecules + 1)
+    assert volumes.mean() == pytest.approx(molecules + 1, abs=3.5 * error)
+    assert volumes.std() == pytest.approx(np.sqrt(molecules + 1), rel=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_badly_packed_box_relaxes_without_boiling(seed):
+    """From a start at GPa the density falls to that of a well-equilibrated liquid, and never much below."""
+    atoms = liquid(seed)
+    atoms.set_cell(atoms.cell * 0.9, scale_atoms=True)
+    atoms.rattle(0.25, seed=seed + 5)
+    atoms.wrap()
+    options = {"temperature": 110, "pressure_bar": 500, "timestep_fs": 4, "compressibility_per_bar": 3e-4}
+    rough = run_md(atoms, Argon(), time_ps=10, progress=False, **options)
+    assert rough.pressures[0] > 1e4
+    calm = run_md(liquid(seed), Argon(), time_ps=20, progress=False, **options)
+    settled = calm.densities[len(calm.densities) // 2 :]
+    assert rough.densities.min() > settled.mean() - 5 * settled.std()
+    late = rough.densities[len(rough.densities) // 2 :]
+    assert abs(late.mean() - settled.mean()) < 3 * settled.std()
