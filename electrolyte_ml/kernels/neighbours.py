@@ -21,7 +21,7 @@ def neighbour_list_reference(positions, cell, pbc, cutoff):
     spread = positions @ inverse
     reach = np.zeros(3, int)
     for axis in range(3):
-        if pbc[axis]:
+        if pbc[axis] and len(positions):
             # A point at distance < cutoff differs in this fractional coordinate by at most cutoff * |row of the inverse|.
             reach[axis] = int(np.ceil(cutoff * np.linalg.norm(inverse[:, axis]) + np.ptp(spread[:, axis])))
     ranges = [range(-n, n + 1) for n in reach]
