@@ -7,6 +7,7 @@ The format has no place for element names. Ours stand in `potential_tag`, a free
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -92,14 +93,16 @@ class _Lines:
     def back(self) -> None:
         self.number -= 1
 
-    def value(self, key: str) -> str:
+    def value(self, key: str, other_name: str = "") -> str:
         name, equals, text = self.next(key).partition("=")
-        if name.strip() != key or not equals:
+        if name.strip() not in (key, other_name) or not equals:
             raise self.fail(f"expected '{key} = ...', found '{name.strip()[:40]}'")
         return text.strip()
 
-    def number_of(self, key: str, kind=int, at_least: float = 1):
-        text = self.value(key)
+    def number_of(
+        self, key: str, kind: type[int] | type[float] = int, at_least: float = 1, other_name: str = ""
+    ) -> int | float:
+        text = self.value(key, other_name)
         try:
             number = kind(text)
         except ValueError:
@@ -107,6 +110,15 @@ class _Lines:
         if not at_least <= number < np.inf:
             raise self.fail(f"{key} = {text} is out of range")
         return number
+
+    def optional(self, key: str, kind: type[int] | type[float] = int, at_least: float = 1) -> int | float | None:
+        found = self.next(key).partition("=")[0].strip() == key
+        self.back()
+        return self.number_of(key, kind, at_least) if found else None
+
+    def rows_ahead(self) -> int:
+        """How many of the lines that follow are rows of numbers."""
+        return sum(1 for _ in takewhile(lambda line: line.strip().startswith("{"), self.lines[self.number :]))
 
     def array(self, text: str, key: str, count: int, width: int = 1, kind=float) -> np.ndarray:
         """`count` rows of `width` numbers between braces."""
@@ -151,25 +163,20 @@ def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = Non
     if version != "1.1.0":
         raise lines.fail(f"version {version} is not supported, only 1.1.0")
     lines.value("potential_name")
-    scaling = None
-
-    def optional_scaling() -> float | None:
-        found = lines.next("scaling").startswith("scaling")
-        lines.back()
-        return lines.number_of("scaling", float, 0) if found else None
-
-    scaling = optional_scaling()
+    scaling = lines.optional("scaling", float, 0)
     n_species = lines.number_of("species_count")
     tag = _tag(lines.value("potential_tag"))
     radial_type = lines.value("radial_basis_type")
     if radial_type != "RBChebyshev":
         raise lines.fail(f"radial basis '{radial_type}' is not supported, only RBChebyshev")
-    early = optional_scaling()  # older files have it here
-    scaling = 1.0 if scaling is None and early is None else (scaling if early is None else early)
-    low = lines.number_of("min_dist", float, 0)
-    high = lines.number_of("max_dist", float, 0)
-    size = lines.number_of("radial_basis_size")
-    n_radial = lines.number_of("radial_funcs_count")
+    older = lines.optional("scaling", float, 0)  # where older files have it
+    scaling = next((value for value in (older, scaling) if value is not None), 1.0)
+    # motep's own files have shorter names here, and the number of radial functions behind their coefficients.
+    low = lines.number_of("min_dist", float, 0, "min")
+    high = lines.number_of("max_dist", float, 0, "max")
+    size = lines.number_of("radial_basis_size", other_name="size")
+    n_radial = lines.optional("radial_funcs_count")
+    behind = n_radial is None
     untrained = lines.next("radial_coeffs") != "radial_coeffs"
     if untrained:
         raise lines.fail("no radial coefficients: the potential is not trained")
@@ -182,8 +189,11 @@ def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = Non
         if not pair or max(pair) >= n_species or pair in pairs:
             raise lines.fail(f"expected the next of {n_species**2} species pairs, such as '0-0', found '{header[:40]}'")
         pairs[pair] = []
+        n_radial = n_radial or lines.rows_ahead()
         while len(pairs[pair]) < n_radial:
             pairs[pair].append(lines.array(lines.next("radial coefficients"), "radial_coeffs", size))
+    if behind and lines.number_of("radial_funcs_count") != n_radial:
+        raise lines.fail(f"radial_funcs_count does not fit the {n_radial} rows of radial_coeffs for each pair")
     radial = np.array([pairs[pair] for pair in sorted(pairs)]).reshape(n_species, n_species, n_radial, size)
 
     n_nodes = lines.number_of("alpha_moments_count")
