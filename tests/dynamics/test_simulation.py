@@ -384,3 +384,37 @@ def test_velocities_are_drawn_at_the_temperature():
         for seed in range(200)
     ]
     assert np.mean(kinetic) == pytest.approx(0.5 * 9 * units.kB * 300, rel=0.12)
+
+
+def test_potential_with_a_neighbour_list_resumes_to_the_bit(tmp_path):
+    """A list made at another moment may order its pairs differently: sums would differ in the last bits."""
+    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.structures import pack
+
+    potential = MomentTensorPotential.random(level=6, species=("H", "C", "O"), cutoff=4.0, seed=0)
+    box = pack({"EC": 2}, density=0.9, seed=0)
+    options = {"temperature": 300, "timestep_fs": 0.2, "time_ps": 0.02, "restart_interval_fs": 4, "frame_interval_fs": 2}
+    calls = []
+
+    class Killed:
+        def calculator(self):
+            calculator = potential.calculator()
+            calculate = calculator.calculate
+
+            def counted(*arguments):
+                calls.append(None)
+                if len(calls) == 55:
+                    raise KeyboardInterrupt
+                calculate(*arguments)
+
+            calculator.calculate = counted
+            return calculator
+
+    with pytest.raises(KeyboardInterrupt):
+        run(box, Killed(), directory=tmp_path / "killed", **options)
+    resumed = run(box, potential, directory=tmp_path / "killed", **options)
+    whole = run(box, potential, directory=tmp_path / "whole", **options)
+    assert whole.completed
+    np.testing.assert_array_equal(resumed.atoms.positions, whole.atoms.positions)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
