@@ -5,9 +5,9 @@ Equations (Chalykh et al. 4.1), with unit vectors u = r_ij / r_ij:
     f_mu(r) = sum_beta c[z_i, z_j, mu, beta] phi_beta(r),   phi_beta(r) = scaling (Rcut - r)^2 T_beta(xi(r))
     M(mu; a, b, c) = sum_j f_mu(r_ij) u_x^a u_y^b u_z^c
 
-One atom's neighbours are the fast axis of every array here, sorted by species (the radial coefficients are then scalars of
-the inner loop) and padded to a multiple of LANES with points at r = Rcut, where f and f' are exactly 0. After that, LANES
-atoms go through the graph of products together: `moments[node, lane]`.
+One atom's neighbours are the fast axis of every array here, sorted by species (the radial coefficients are then
+scalars of the inner loop) and padded to a multiple of LANES with points at r = Rcut, where f and f' are exactly 0.
+After that, LANES atoms go through the graph of products together: `moments[node, lane]`.
 
 Counts below are per atom with n neighbours; R radial functions, m monomials, K summed moments.
 """
@@ -141,8 +141,8 @@ def spread_traces(trace, adjoint):
 def gather_products(left, right, i, j, factor, first, last, out, node):
     """out[node] += sum over terms of factor * left[i] * right[j], for LANES atoms: 3 LANES flops a term.
 
-    Written out by lane: the sums stay in registers and one store ends them, so the compiler need not prove that `out` is
-    neither `left` nor `right`.
+    Written out by lane: the sums stay in registers and one store ends them, so the compiler need not prove that `out`
+    is neither `left` nor `right`.
     """
     s0, s1, s2, s3 = out[node, 0], out[node, 1], out[node, 2], out[node, 3]
     s4, s5, s6, s7 = out[node, 4], out[node, 5], out[node, 6], out[node, 7]

@@ -1,7 +1,7 @@
 """Neighbour list under any boundary conditions, in time linear in the number of atoms.
 
-Atoms are sorted into bins of at least the cutoff's width along each axis; a cell narrower than the cutoff is one bin that is
-visited once per periodic image. The twin is `neighbour_list_reference` below: all pairs of all images.
+Atoms are sorted into bins of at least the cutoff's width along each axis; a cell narrower than the cutoff is one bin
+that is visited once per periodic image. The twin is `neighbour_list_reference` below: all pairs of all images.
 """
 
 import numpy as np
@@ -22,7 +22,8 @@ def neighbour_list_reference(positions, cell, pbc, cutoff):
     reach = np.zeros(3, int)
     for axis in range(3):
         if pbc[axis] and len(positions):
-            # A point at distance < cutoff differs in this fractional coordinate by at most cutoff * |row of the inverse|.
+            # A point at distance < cutoff differs in this fractional coordinate by at most cutoff * |row of the
+            # inverse|.
             reach[axis] = int(np.ceil(cutoff * np.linalg.norm(inverse[:, axis]) + np.ptp(spread[:, axis])))
     ranges = [range(-n, n + 1) for n in reach]
     found = []

@@ -1,6 +1,6 @@
 """Derivatives of each site energy by the parameters: the rows of MaxVol.
 
-    dE_i/dxi_alpha = B_alpha(n_i),      dE_i/dc[z_i, s, mu, beta] = sum_{j of species s} phi_beta(r_ij) sum_k A_k u_ij^k,
+    dE_i/dxi_alpha = B_alpha(n_i),    dE_i/dc[z_i, s, mu, beta] = sum_{j of species s} phi_beta(r_ij) sum_k A_k u_ij^k,
 
 with A = dE_i/dM from the same sweeps as the forces; about the cost of one energy-force evaluation.
 """

@@ -1,9 +1,9 @@
 """From a level to the scalar contractions of moments, and to the graph of products that evaluates them.
 
-A moment M(mu, nu) is a symmetric tensor of rank nu. A *contraction* multiplies up to four moments and contracts all their
-indices: a loop-free multigraph whose vertices are moments and whose edges are contracted pairs of indices, so that a vertex
-has as many edges as its moment has indices. Two multigraphs that differ by the names of their vertices are the same
-function; one of each isomorphism class is a basis function B_alpha.
+A moment M(mu, nu) is a symmetric tensor of rank nu. A *contraction* multiplies up to four moments and contracts all
+their indices: a loop-free multigraph whose vertices are moments and whose edges are contracted pairs of indices, so
+that a vertex has as many edges as its moment has indices. Two multigraphs that differ by the names of their vertices
+are the same function; one of each isomorphism class is a basis function B_alpha.
 
 Level (eq. 3, 6 of Chalykh et al.): lev M(mu, nu) = 2 + 4 mu + nu, and of a product the sum; the basis of level L holds
 every class of level <= L.
@@ -12,8 +12,9 @@ every class of level <= L.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from itertools import combinations, combinations_with_replacement, permutations, product
 from math import factorial
 
@@ -24,6 +25,8 @@ from ..errors import InputError
 MAX_FACTORS = 4
 MAX_LEVEL = 28
 
+Moment = tuple[int, int]  # (mu, nu)
+Split = tuple[int, int, int, int]
 Index = tuple[int, int, int]  # (a, b, c): the component x^a y^b z^c of a symmetric tensor
 
 
@@ -44,6 +47,7 @@ class Contraction:
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
+        """The pairs of factors, in the order of `edges`."""
         return list(combinations(range(len(self.mus)), 2))
 
     def between(self, i: int, j: int) -> int:
@@ -61,6 +65,7 @@ class Contraction:
 
     @property
     def level(self) -> int:
+        """Eq. 3."""
         return sum(2 + 4 * mu + nu for mu, nu in zip(self.mus, self.ranks, strict=True))
 
     def canonical(self) -> Contraction:
@@ -116,7 +121,7 @@ def _integer_tuples(length: int, total: int) -> list[tuple[int, ...]]:
     return [(n, *rest) for n in range(total + 1) for rest in _integer_tuples(length - 1, total - n)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def contractions(level: int) -> tuple[Contraction, ...]:
     """Every distinct scalar contraction of at most four moments and of level <= `level`.
 
@@ -157,7 +162,7 @@ def _orbit_representatives(found: set) -> list:
     return kept
 
 
-@lru_cache(maxsize=None)
+@cache
 def components(rank: int) -> tuple[Index, ...]:
     """The (rank+1)(rank+2)/2 distinct components of a symmetric tensor."""
     return tuple((a, b, rank - a - b) for a in range(rank, -1, -1) for b in range(rank - a, -1, -1))
@@ -208,6 +213,7 @@ class Basis:
 
     @property
     def n_scalars(self) -> int:
+        """Number of basis functions."""
         return len(self.scalars)
 
     @property
@@ -240,7 +246,7 @@ class _Graph:
                     self.basic.append((mu, *index))
                     self.n_nodes += 1
 
-    def node(self, key, terms: dict[tuple[int, int], int]) -> int:
+    def node(self, key: Hashable, terms: dict[tuple[int, int], int]) -> int:
         """The node of `key`; made from `terms` if it does not exist yet."""
         if key not in self.nodes:
             self.nodes[key] = self.n_nodes
@@ -249,15 +255,17 @@ class _Graph:
         return self.nodes[key]
 
 
-# A plan for a contraction is the order in which its factors are joined. Every tensor on the way is kept symmetric in each
-# group of indices that goes to one and the same later factor, because a symmetric factor sees nothing else.
+# A plan for a contraction is the order in which its factors are joined. Every tensor on the way is kept symmetric in
+# each group of indices that goes to one and the same later factor, because a symmetric factor sees nothing else.
 
 
-def _pair_tensor(graph: _Graph, a, b, n: int, split: tuple[int, int, int, int]) -> dict[tuple[Index, Index], int]:
+def _pair_tensor(
+    graph: _Graph, a: Moment, b: Moment, n: int, split: Split
+) -> dict[tuple[Index, Index], dict[tuple[int, int], int]]:
     """Contract moments a = (mu, rank) and b over n index pairs; the free indices form two symmetric groups.
 
-    `split` = (a to group 1, a to group 2, b to group 1, b to group 2). The component [g; h] carries the multiplicities of the
-    indices that were merged, so that contracting it later takes one product a component.
+    `split` = (a to group 1, a to group 2, b to group 1, b to group 2). The component [g; h] carries the
+    multiplicities of the indices that were merged, so that contracting it later takes one product a component.
     """
     (mu_a, _), (mu_b, _) = a, b
     a1, a2, b1, b2 = split
@@ -271,7 +279,7 @@ def _pair_tensor(graph: _Graph, a, b, n: int, split: tuple[int, int, int, int]) 
     return {key: dict(terms) for key, terms in parts.items()}
 
 
-def _plans(c: Contraction):
+def _plans(c: Contraction) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The ways to evaluate a connected contraction of three or four factors, as (kind, order of factors)."""
     for order in permutations(range(len(c.mus))):
         if len(c.mus) == 3:
@@ -289,7 +297,7 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
     n = {(i, j): c.between(order[i], order[j]) for i, j in permutations(range(len(order)), 2)}
     cost = 0
 
-    def tensor(key, make) -> dict:
+    def tensor(key: Hashable, make: Callable[[], dict]) -> dict:
         """The nodes of a tensor's components, {component: node}, made once."""
         nonlocal cost
         if key in graph.nodes:
@@ -341,7 +349,7 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
     return cost if dry else graph.node(c, terms)
 
 
-def _pair_key(a, b, n: int, split: tuple[int, int, int, int]):
+def _pair_key(a: Moment, b: Moment, n: int, split: Split) -> tuple:
     """Equal for tensors that are equal, whichever factor comes first."""
     return max(("pair", a, b, n, split), ("pair", b, a, n, (split[2], split[3], split[0], split[1])))
 
@@ -380,7 +388,7 @@ def _union(parts: list[Contraction]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return mus, tuple(edges.get(pair, 0) for pair in combinations(range(len(mus)), 2))
 
 
-@lru_cache(maxsize=None)
+@cache
 def basis(level: int) -> Basis:
     """The basis of a level, generated from the definition alone.
 

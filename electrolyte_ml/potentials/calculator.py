@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -11,14 +12,17 @@ from ..errors import InputError
 from .neighbourhoods import Neighbourhoods, candidate_pairs, check_geometry, pairs_within, species_indices
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from .mtp import MomentTensorPotential
 
 
 class VerletList:
     """Pairs within cutoff + skin, good for as long as no pair can have come within the cutoff unseen.
 
-    Let F be the cell's deformation since the list was made and u_i how far atom i moved beyond it. A pair now at distance
-    r < cutoff was then at most |F^-1| r + 2 max |u| apart; while that stays below cutoff + skin the list holds it.
+    Let F be the cell's deformation since the list was made and u_i how far atom i moved beyond it. A pair now at
+    distance r < cutoff was then at most |F^-1| r + 2 max |u| apart; while that stays below cutoff + skin the list
+    holds it.
     """
 
     def __init__(self, cutoff: float, skin: float) -> None:
@@ -26,14 +30,17 @@ class VerletList:
         self.builds = 0
         self._made_for: tuple | None = None
 
-    def __call__(self, positions, cell, pbc, species, n_species: int) -> Neighbourhoods:
+    def __call__(
+        self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, species: np.ndarray, n_species: int
+    ) -> Neighbourhoods:
+        """The pairs within the cutoff now."""
         if not self._holds(positions, cell, pbc, species):
             self._pairs = candidate_pairs(positions, cell, pbc, species, n_species, self.cutoff + self.skin)
             self._made_for = (positions.copy(), cell.copy(), pbc.copy(), species.copy())
             self.builds += 1
         return pairs_within(positions, cell, pbc, self._pairs, species, n_species, self.cutoff)
 
-    def _holds(self, positions, cell, pbc, species) -> bool:
+    def _holds(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, species: np.ndarray) -> bool:
         if self._made_for is None:
             return False
         old, old_cell, old_pbc, old_species = self._made_for
@@ -64,7 +71,7 @@ class PotentialCalculator(Calculator):
         See `MomentTensorPotential.evaluate`.
     """
 
-    implemented_properties = ["energy", "energies", "forces", "stress", "free_energy"]
+    implemented_properties: ClassVar[list[str]] = ["energy", "energies", "forces", "stress", "free_energy"]
 
     def __init__(self, potential: MomentTensorPotential, *, skin: float = 0.5, threads: int | None = None) -> None:
         super().__init__()
@@ -75,7 +82,13 @@ class PotentialCalculator(Calculator):
         self.pairs = VerletList(potential.cutoff, skin)
         self.neighbourhoods: Neighbourhoods | None = None  # of the last configuration, for whoever grades it
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Everything at once, into `results`, as ASE asks for it."""
         super().calculate(atoms, properties, system_changes)
         positions, cell = np.array(self.atoms.positions, float), np.array(self.atoms.cell, float)
         pbc = np.array(self.atoms.pbc)

@@ -1,12 +1,14 @@
 """Potentials on disk: the MLIP `.mtp` text format (version 1.1.0), as MLIP-2, MLIP-3, motep and LAMMPS read it.
 
 The format has no place for element names. Ours stand in `potential_tag`, a free text that the other programs skip:
-`species:H,C,O;reference:GFN1-xTB` (no space, no '=': some readers split lines there; a reference's name is percent-encoded).
+`species:H,C,O;reference:GFN1-xTB` (no space, no '=': some readers split lines there; a reference's name is
+percent-encoded).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
     from .mtp import MomentTensorPotential
 
 
-def _braces(values) -> str:
+def _braces(values: Iterable[str]) -> str:
     return "{" + ", ".join(values) + "}"
 
 
-def _floats(values) -> str:
+def _floats(values: Iterable[float]) -> str:
     return _braces(repr(float(v)) for v in values)
 
 
@@ -120,7 +122,7 @@ class _Lines:
         """How many of the lines that follow are rows of numbers."""
         return sum(1 for _ in takewhile(lambda line: line.strip().startswith("{"), self.lines[self.number :]))
 
-    def array(self, text: str, key: str, count: int, width: int = 1, kind=float) -> np.ndarray:
+    def array(self, text: str, key: str, count: int, width: int = 1, kind: type = float) -> np.ndarray:
         """`count` rows of `width` numbers between braces."""
         if not (text.startswith("{") and text.endswith("}") and text.count("{") == text.count("}")):
             raise self.fail(f"{key}: the list is not closed, is the file truncated?")
@@ -239,7 +241,7 @@ def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = Non
         raise InputError(f"{path}: {error}") from None
 
 
-def _known_basis(n_radial: int, basic, times, scalars, n_nodes: int) -> Basis:
+def _known_basis(n_radial: int, basic: np.ndarray, times: np.ndarray, scalars: np.ndarray, n_nodes: int) -> Basis:
     """The tables as read; if they are those that we generate for a level, that basis itself."""
     from .graph import compile_graph
 
@@ -257,5 +259,6 @@ def _known_basis(n_radial: int, basic, times, scalars, n_nodes: int) -> Basis:
     return foreign
 
 
-# Basis functions of each level, a fact of mathematics (tests count them again): naming a file's level needs no generation.
+# Basis functions of each level, a fact of mathematics (tests count them again): naming a file's level needs no
+# generation.
 _SCALARS = dict(zip(range(2, 26, 2), (1, 2, 5, 9, 16, 29, 52, 92, 163, 288, 500, 864), strict=True))

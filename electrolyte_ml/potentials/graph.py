@@ -1,8 +1,8 @@
 """The basis tables in the form that the kernels read: dense numbering, gather lists, leaf products fused.
 
 Nodes are renumbered: basic moments first, then the *inner* nodes, those that another product uses, in an order in which
-everything comes after what it needs. Basis functions that nothing else uses (most of them) get no node: each is a sum of
-products of inner nodes, so the energy that they add is one quadratic form,
+everything comes after what it needs. Basis functions that nothing else uses (most of them) get no node: each is a sum
+of products of inner nodes, so the energy that they add is one quadratic form,
 
     E_leaf = sum_pairs w_p M_l M_r,    w_p = sum_alpha xi_alpha mult(alpha, p),
 
@@ -67,7 +67,7 @@ def _lists(n: int, entries: list[list[tuple]]) -> tuple[np.ndarray, ...]:
     return (first, *(np.array([item[k] for item in flat], dtype=np.float64) for k in range(width)))
 
 
-def _index(values) -> np.ndarray:
+def _index(values: list) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(values).astype(np.uint32))
 
 

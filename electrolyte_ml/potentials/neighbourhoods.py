@@ -108,7 +108,13 @@ def candidate_pairs(
 
 
 def pairs_within(
-    positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, pairs, species: np.ndarray, n_species: int, cutoff: float
+    positions: np.ndarray,
+    cell: np.ndarray,
+    pbc: np.ndarray,
+    pairs: tuple[np.ndarray, np.ndarray, np.ndarray],
+    species: np.ndarray,
+    n_species: int,
+    cutoff: float,
 ) -> Neighbourhoods:
     """Keep of a neighbour list what is within the cutoff now.
 

@@ -1,4 +1,4 @@
-"""The moment tensor potential in plain NumPy, equation by equation: slow, short, and what the kernels are checked against.
+"""The moment tensor potential in plain NumPy, equation by equation: what the kernels are checked against.
 
 Nothing here goes through the graph of products or through symmetric components: a moment is a full tensor made by outer
 products, a basis function one `einsum` over the edges of its multigraph, and a derivative the product rule, each factor
@@ -61,7 +61,7 @@ def radial_basis(r: np.ndarray, potential: MomentTensorPotential) -> tuple[np.nd
 
 
 def outer_power(u: np.ndarray, nu: int) -> np.ndarray:
-    """u (x) u (x) ... (x) u of each row: (n, 3) -> (n, 3, ..., 3) with nu axes of 3."""
+    """Tensor products u (x) u (x) ... (x) u of each row: (n, 3) -> (n, 3, ..., 3) with nu axes of 3."""
     out = np.ones(len(u), dtype=u.dtype)
     for _ in range(nu):
         out = np.einsum("j...,ja->j...a", out, u)
@@ -139,7 +139,7 @@ class Site:
         return self._weighted(gradients)
 
     def by_radial(self) -> np.ndarray:
-        """dV/dc[z_i, s, mu, beta], (S, R, size): a coefficient changes the moments of its mu, by the neighbours of s."""
+        """dV/dc[z_i, s, mu, beta], (S, R, size): a coefficient changes the moments of its mu."""
         species, n_radial = len(self.potential.species), self.potential.basis.n_radial
         is_species = (np.arange(species)[:, None] == self.z[self.near.neighbours]).astype(float)  # (S, n)
         tensors = {nu: np.einsum("sj,bj,j...->sb...", is_species, self.phi, outer_power(self.u, nu))
@@ -183,7 +183,7 @@ def site_energy_gradients(
 def energy_gradient_along(potential: MomentTensorPotential, atoms: Atoms, direction: np.ndarray) -> np.ndarray:
     """(n_parameters,) derivative of dE/dtheta along a displacement field (N, 3), by a complex step.
 
-    All above is analytic in the positions, so Im dE/dtheta(x + i h d) / h is the derivative to rounding for a tiny h. It is
-    what the gradient of the loss (eq. 10) needs of the forces, along their residuals.
+    All above is analytic in the positions, so Im dE/dtheta(x + i h d) / h is the derivative to rounding for a tiny h.
+    It is what the gradient of the loss (eq. 10) needs of the forces, along their residuals.
     """
     return site_energy_gradients(potential, atoms, 1j * STEP * direction).sum(0).imag / STEP

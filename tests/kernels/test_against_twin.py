@@ -108,7 +108,8 @@ import numpy as np
 from ase.io import read
 from electrolyte_ml.potentials import load
 potential, atoms = load(sys.argv[1]), read(sys.argv[2])
-assert sys.argv[4] == "compiled" or not hasattr(__import__("electrolyte_ml.kernels.neighbours").kernels.neighbours.neighbour_list, "signatures")
+from electrolyte_ml.kernels.neighbours import neighbour_list
+assert hasattr(neighbour_list, "signatures") == (sys.argv[4] == "compiled")
 results = [potential.evaluate(atoms, threads) for threads in (1, 2, 2, 3)]
 np.savez(sys.argv[3], rows=potential.site_energy_gradients(atoms), energies=[r.energies for r in results],
          forces=[r.forces for r in results], virial=[r.virial for r in results])

@@ -34,7 +34,7 @@ def test_copies_are_independent():
     potential = MomentTensorPotential.random(4, ("H",))
     copy = potential.copy()
     copy.radial[:] = 0
-    assert potential.radial.any() and potential.fingerprint != MomentTensorPotential.random(4, ("H",), seed=1).fingerprint
+    assert potential.radial.any() and copy.fingerprint != potential.fingerprint
 
 
 def test_hand_made_dimer():
