@@ -1,0 +1,41 @@
+import csv
+
+import numpy as np
+import pytest
+
+from electrolyte_ml import experiment
+from electrolyte_ml.errors import InputError
+
+
+def test_densities_are_those_interpolated_from_the_measurements(shared_data):
+    with open(shared_data / "experiment" / "wang2022_density_viscosity_conductivity.csv") as stream:
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+    pure = [row for row in rows if row["xLiPF6"] == 0]
+    ratios = sorted({row["ec"] for row in pure})
+    at_300 = []
+    for ratio in ratios:
+        points = sorted({(row["Temp"] + 273.15, row["d"]) for row in pure if row["ec"] == ratio})
+        at_300.append(np.interp(300.0, *zip(*points)))
+    for liquid, x in (("EMC", 0.0), ("EC:EMC 3:7", 0.3), ("EC:EMC 7:3", 0.7)):
+        weight = x * 88.06 / (x * 88.06 + (1 - x) * 104.10)
+        assert experiment.density(liquid).value == pytest.approx(np.interp(weight, ratios, at_300), abs=1e-3)
+
+
+def test_every_value_says_where_it_is_from():
+    for table in (experiment.DENSITY, experiment.DENSITY_PBE_D3_BJ):
+        for measurement in table.values():
+            assert measurement.unit == "g/cm³" and measurement.source and 290 < measurement.temperature < 320
+
+
+def test_more_ec_is_denser_and_the_functional_too_light():
+    order = ["EMC", "EC:EMC 3:7", "EC:EMC 7:3", "EC"]
+    measured = np.array([experiment.DENSITY[name].value for name in order])
+    functional = np.array([experiment.DENSITY_PBE_D3_BJ[name].value for name in order])
+    assert (np.diff(measured) > 0).all()
+    deviation = functional / measured - 1
+    assert (deviation < -0.035).all() and (deviation > -0.075).all()
+
+
+def test_unknown_liquid_is_refused():
+    with pytest.raises(InputError, match="no measured density of 'DMC'; there are EC"):
+        experiment.density("DMC")
