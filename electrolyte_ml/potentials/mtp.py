@@ -59,7 +59,7 @@ def _graph(level: int) -> Graph:
     return compile_graph(basis(level))
 
 
-@dataclass
+@dataclass(eq=False)
 class MomentTensorPotential:
     """A moment tensor potential (Shapeev 2016; eq. 1-6 of Chalykh et al.).
 
@@ -83,6 +83,11 @@ class MomentTensorPotential:
         Multiplies the radial basis.
     reference : str or None
         Name of the reference that labelled the training data; figures show it.
+
+    Notes
+    -----
+    The arrays are not to be changed in place (what the kernels need of them is made once): `with_parameters` gives a
+    potential with others.
 
     Raises
     ------
@@ -151,14 +156,17 @@ class MomentTensorPotential:
 
     @property
     def level(self) -> int | None:
+        """Of the basis; None for tables of another program that match no level's count."""
         return self.basis.level
 
     @property
     def radial_basis_size(self) -> int:
+        """Chebyshev polynomials in each radial function."""
         return self.radial.shape[3]
 
     @property
     def n_parameters(self) -> int:
+        """Radial coefficients, shifts and moment coefficients together."""
         return self.radial.size + self.shifts.size + self.moments.size
 
     @property
@@ -181,6 +189,7 @@ class MomentTensorPotential:
         return replace(self, radial=theta[:a].reshape(self.radial.shape), shifts=theta[a:b], moments=theta[b:])
 
     def copy(self) -> MomentTensorPotential:
+        """The same potential in arrays of its own."""
         return self.with_parameters(self.parameters)
 
     @cached_property
@@ -192,6 +201,7 @@ class MomentTensorPotential:
 
     @cached_property
     def graph(self) -> Graph:
+        """The basis as the kernels read it."""
         generated = self.level is not None and self.basis.contractions
         return _graph(self.level) if generated else compile_graph(self.basis)
 
@@ -217,8 +227,8 @@ class MomentTensorPotential:
         ----------
         atoms : ase.Atoms or Neighbourhoods
         threads : int, optional
-            By default all of numba's for boxes of more than a few dozen atoms, else one. The result is bitwise the same for
-            the same number.
+            By default all of numba's for boxes of more than a few dozen atoms, else one. The result is bitwise the
+            same for the same number.
         """
         import numba
 
@@ -244,17 +254,17 @@ class MomentTensorPotential:
         radial, scalars = self._site_gradients(near)
         n = len(near.species)
         rows = np.zeros((n, self.n_parameters))
-        by_centre = rows[:, : self.radial.size].reshape(n, len(self.species), -1)
-        by_centre[np.arange(n), near.species] = radial.reshape(n, -1)
+        by_centre = rows[:, : self.radial.size].reshape(n, len(self.species), self.radial[0].size)
+        by_centre[np.arange(n), near.species] = radial.reshape(n, self.radial[0].size)
         rows[np.arange(n), self.radial.size + near.species] = 1.0
         rows[:, self.radial.size + len(self.species) :] = scalars
         return rows
 
     def energy_gradient(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
-        """(n_parameters,) derivative of the energy by every parameter: the row of a configuration in MaxVol (eq. 12)."""
+        """(n_parameters,) derivative of the energy by every parameter: a configuration's row in MaxVol (eq. 12)."""
         near = atoms if isinstance(atoms, Neighbourhoods) else self.neighbourhoods(atoms)
         radial, scalars = self._site_gradients(near)
-        by_centre = np.zeros((len(self.species), radial[0].size if len(radial) else 0))
+        by_centre = np.zeros((len(self.species), self.radial[0].size))
         for s in range(len(self.species)):
             by_centre[s] = radial[near.species == s].sum(0).ravel()
         counts = np.bincount(near.species, minlength=len(self.species)).astype(float)
@@ -283,7 +293,7 @@ class MomentTensorPotential:
 
 
 def kernel_coefficients(graph: Graph, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """xi arranged for `Graph`: (n_nodes,) of the nodes, and the factor of each term of `quad_other`."""
+    """The coefficients xi arranged for `Graph`: (n_nodes,) of the nodes, and the factors of `quad_other`."""
     linear = np.zeros(graph.n_nodes)
     np.add.at(linear, graph.linear_node, moments[graph.linear_scalar])
     per_term = np.repeat(moments[graph.leaf_scalar], np.diff(graph.leaf_first)) * graph.leaf_factor
