@@ -126,15 +126,16 @@ class ActiveSet:
             raise InputError('grades of single atoms need an active set built with mode="neighbourhood"')
         return self.result.grades(self.potential.site_energy_gradients(atoms))
 
-    def select(self, candidates: Sequence[Atoms]) -> np.ndarray:
+    def select(self, candidates: Sequence[Atoms], threshold: float | None = None) -> np.ndarray:
         """Which of the candidates MaxVol would take into A: those worth a label (indices, ascending).
 
-        Candidates that lie in what the set, or the other candidates taken, already span are left out.
+        Candidates that lie in what the set, or the other candidates taken, already span are left out. Afterwards no
+        candidate has a grade above `threshold`, by default that of the set; a higher one takes fewer of them.
         """
         if len(candidates) == 0:
             return np.empty(0, dtype=int)
         rows, owner = _rows(self.potential, candidates, self.mode)
-        return np.unique(owner[maxvol(rows, threshold=self.threshold, start=self.result).selected])
+        return np.unique(owner[maxvol(rows, threshold=threshold or self.threshold, start=self.result).selected])
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the set to a ``.npz`` file, atomically, with the fingerprint of its potential."""

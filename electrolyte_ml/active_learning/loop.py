@@ -351,7 +351,7 @@ class _Run:
         saved = read_configurations(folder / "saved.xyz")
         # What ended a trajectory though the potential felt sure of it is labelled whatever its grade.
         surprising = [k for k, atoms in enumerate(saved) if "stopped" in atoms.info]
-        chosen = sorted({*self.active_set.select(saved).tolist(), *surprising})
+        chosen = sorted({*self.active_set.select(saved, self.settings.swap_threshold).tolist(), *surprising})
         selected, failed = [], []
         for k in chosen:
             try:

@@ -49,6 +49,12 @@ def _not_negative(value: Any) -> str | None:
     return None if value >= 0 else "must not be negative"
 
 
+def _above_one(value: Any) -> str | None:
+    if not _number(value):
+        return "must be a number"
+    return None if value > 1 else "must be above 1"
+
+
 def _any_number(value: Any) -> str | None:
     return None if _number(value) else "must be a number"
 
@@ -122,6 +128,9 @@ class ActiveLearningSettings:
         End a trajectory whose molecules break or fuse, and label where it ended.
     mode : str
         ``"configuration"`` (the paper) or ``"neighbourhood"``.
+    swap_threshold : float
+        A saved configuration is selected if it enlarges the volume of A by more than this factor. With more than the
+        1.001 of the paper's code fewer are labelled; up to `grade_save` none is left that would be saved again.
     energy_weight, force_weight, stress_weight, seeding_fit_iterations, fit_iterations
         Of the loss, eq. (10), and of its minimisation: for the first fit from random parameters, and for every refit.
     max_iterations : int
@@ -162,6 +171,7 @@ class ActiveLearningSettings:
     grade_interval_fs: float = _setting(5.0, _positive)
     watch_molecules: bool = _setting(True, _yes_or_no)
     mode: str = _setting("configuration", _mode)
+    swap_threshold: float = _setting(1.001, _above_one)
     energy_weight: float = _setting(1.0, _not_negative)
     force_weight: float = _setting(0.01, _not_negative)
     stress_weight: float = _setting(0.0, _not_negative)
@@ -194,6 +204,10 @@ class ActiveLearningSettings:
             raise InputError(f"min_distance = {self.min_distance}: must be below cutoff = {self.cutoff}")
         if self.grade_save <= 1:
             raise InputError(f"grade_save = {self.grade_save}: must be above 1, the grade of the training set itself")
+        if self.swap_threshold > self.grade_save:
+            raise InputError(
+                f"swap_threshold = {self.swap_threshold}: must not be above grade_save = {self.grade_save}"
+            )
         if self.grade_break <= self.grade_save:
             raise InputError(f"grade_break = {self.grade_break}: must be above grade_save = {self.grade_save}")
         if not self.energy_weight + self.force_weight + self.stress_weight > 0:

@@ -91,6 +91,16 @@ def test_selection_takes_the_new_and_leaves_the_known(training, mode):
     assert 40 in enlarged.active
 
 
+def test_a_higher_threshold_selects_fewer_and_leaves_none_above_it(training):
+    model = PairModel()
+    active_set = ActiveSet.build(model, training)
+    candidates = [water_like(seed, spread=0.25) for seed in range(100, 160)]
+    few, many = active_set.select(candidates, 2.0), active_set.select(candidates)
+    assert 0 < len(few) < len(many)
+    enlarged = ActiveSet.build(model, [*training, *(candidates[k] for k in few)])
+    assert max(enlarged.grade(atoms) for atoms in candidates) < max(active_set.grade(atoms) for atoms in candidates)
+
+
 @pytest.mark.parametrize("mode", ["configuration", "neighbourhood"])
 def test_saved_and_loaded_grades_alike(training, mode, tmp_path):
     active_set = ActiveSet.build(PairModel(), training, mode)

@@ -57,6 +57,8 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("seed = -1", "seed = -1: must be at least 0"),
         ("grade_break = 2", "grade_break = 2: must be above grade_save"),
         ("grade_save = 0.5", "grade_save = 0.5: must be above 1"),
+        ("swap_threshold = 1", "swap_threshold = 1: must be above 1"),
+        ("swap_threshold = 3", "swap_threshold = 3: must not be above grade_save"),
         ("temperature = 0", "temperature = 0: must be positive"),
         ("time_ps = 0.0001", "time_ps = 0.0001: shorter than one step"),
         ("time_ps = inf", "time_ps = inf: must be a number"),
