@@ -1,6 +1,7 @@
 """Energy, forces and virial of a moment tensor potential: one forward and one reverse sweep, no stored Jacobian.
 
-E_i = shift + sum_alpha xi_alpha B_alpha. The reverse sweep gives A = dE_i/dM for every basic moment; then, a neighbour at a time,
+E_i = shift + sum_alpha xi_alpha B_alpha. The reverse sweep gives A = dE_i/dM for every basic moment; then, a neighbour
+at a time,
 
     dE_i/dr_ij = u sum_k A_k f'_mu u^k + (1 - u u^T)/r . d/du [ sum_k A_k f_mu u^k ],
 
@@ -104,11 +105,11 @@ def pair_forces(graph, n, x, y, z, r, f, df, power, adjoint, lane, back, radial,
 @njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
 def energy_forces_range(
     begin, end, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector,
-    energies, forces, virial,
+    energies, forces, virials,
 ):  # fmt: skip
-    """Atoms begin:end; adds to `forces` (N, 3) and `virial` (3, 3), sets `energies` (N,).
+    """Atoms begin:end; adds to `forces` (N, 3) and to their own `virials` (N, 3, 3), sets their `energies` (N,).
 
-    Virial = sum_ij r_ij (x) dE_i/dr_ij.
+    virials[i] = sum_j r_ij (x) dE_i/dr_ij.
     """
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     most = 0
@@ -156,38 +157,34 @@ def energy_forces_range(
                 forces[other, 1] -= gy[j]
                 forces[other, 2] -= gz[j]
                 dx, dy, dz = vector[0, first + j], vector[1, first + j], vector[2, first + j]
-                virial[0, 0] += dx * gx[j]
-                virial[0, 1] += dx * gy[j]
-                virial[0, 2] += dx * gz[j]
-                virial[1, 0] += dy * gx[j]
-                virial[1, 1] += dy * gy[j]
-                virial[1, 2] += dy * gz[j]
-                virial[2, 0] += dz * gx[j]
-                virial[2, 1] += dz * gy[j]
-                virial[2, 2] += dz * gz[j]
+                virials[i, 0, 0] += dx * gx[j]
+                virials[i, 0, 1] += dx * gy[j]
+                virials[i, 0, 2] += dx * gz[j]
+                virials[i, 1, 0] += dy * gx[j]
+                virials[i, 1, 1] += dy * gy[j]
+                virials[i, 1, 2] += dy * gz[j]
+                virials[i, 2, 0] += dz * gx[j]
+                virials[i, 2, 1] += dz * gy[j]
+                virials[i, 2, 2] += dz * gz[j]
 
 
 @njit(cache=True, error_model="numpy", parallel=True)
 def energy_forces_threads(
-    n_chunks, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector
+    graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector, energies, forces, virials
 ):
-    """All atoms in `n_chunks` contiguous shares, each with its own buffers, added up in a fixed order."""
-    n = len(species)
-    energies = np.zeros(n)
-    forces = np.zeros((n_chunks, n, 3))
-    virial = np.zeros((n_chunks, 3, 3))
-    share = ((n + n_chunks - 1) // n_chunks + LANES - 1) // LANES * LANES
-    for c in prange(n_chunks):
+    """All atoms in contiguous shares, as many as `forces` (n_shares, N, 3) has buffers, to be summed in their order."""
+    n, shares = len(species), len(forces)
+    share = ((n + shares - 1) // shares + LANES - 1) // LANES * LANES
+    for c in prange(shares):
         energy_forces_range(
             min(n, c * share), min(n, (c + 1) * share), graph, linear, quad, radial, shifts, low, high, scaling,
-            species, segment, index, vector, energies, forces[c], virial[c],
+            species, segment, index, vector, energies, forces[c], virials,
         )  # fmt: skip
-    return energies, forces.sum(0), virial.sum(0)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def energy_forces(graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector):
-    """Energies (N,) eV, forces (N, 3) eV/Å and virial (3, 3) eV on the calling thread.
+    """Energies (N,) eV, forces (N, 3) eV/Å and virial (3, 3) eV, on the calling thread.
 
     Parameters
     ----------
@@ -206,9 +203,9 @@ def energy_forces(graph, linear, quad, radial, shifts, low, high, scaling, speci
         From `neighbours.pair_vectors`.
     """
     n = len(species)
-    energies, forces, virial = np.zeros(n), np.zeros((n, 3)), np.zeros((3, 3))
+    energies, forces, virials = np.zeros(n), np.zeros((n, 3)), np.zeros((n, 3, 3))
     energy_forces_range(
         0, n, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector,
-        energies, forces, virial,
+        energies, forces, virials,
     )  # fmt: skip
-    return energies, forces, virial
+    return energies, forces, virials.sum(0)

@@ -243,7 +243,10 @@ class MomentTensorPotential:
         if threads is None:
             threads = numba.get_num_threads() if len(near.species) > SERIAL_ATOMS else 1
         if threads > 1:
-            energies, forces, virial = energy_forces_threads(threads, *arguments)
+            n = len(near.species)
+            energies, shares, virials = np.zeros(n), np.zeros((threads, n, 3)), np.zeros((n, 3, 3))
+            energy_forces_threads(*arguments, energies, shares, virials)
+            forces, virial = shares.sum(0), virials.sum(0)
         else:
             energies, forces, virial = energy_forces(*arguments)
         return Evaluation(float(energies.sum()), forces, energies, virial, near.volume)
