@@ -391,9 +391,9 @@ class _Run:
             force_weight=settings.force_weight,
             stress_weight=settings.stress_weight,
             max_iterations=settings.seeding_fit_iterations if number == 0 else settings.fit_iterations,
-            progress=False,
+            checkpoint=folder / "fit_checkpoint.npz",
+            progress=self.progress,
         )
-        result.potential.reference = self.reference.name
         result.potential.save(folder / "potential.mtp")
         # Read back: the set belongs to the parameters as the file has them.
         potential = load(folder / "potential.mtp")
@@ -403,6 +403,7 @@ class _Run:
             "energy_rmse": 1000 * result.errors.energy_rmse,
             "force_rmse": result.errors.force_rmse,
             "loss": [float(loss) for _, loss, _ in result.history],
+            "message": result.message,
         }
 
 
