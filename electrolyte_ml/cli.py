@@ -308,16 +308,17 @@ def _train(args: argparse.Namespace) -> None:
             radial_basis_size=args.radial_basis_size,
         )
     limits = {} if args.max_iterations is None else {"max_iterations": args.max_iterations}
-    result = train(
-        configurations,
-        start,
-        energy_weight=args.energy_weight,
-        force_weight=args.force_weight,
-        stress_weight=args.stress_weight,
-        method=args.method,
-        checkpoint=args.checkpoint,
-        **limits,
-    )
+    with _about(args.data):
+        result = train(
+            configurations,
+            start,
+            energy_weight=args.energy_weight,
+            force_weight=args.force_weight,
+            stress_weight=args.stress_weight,
+            method=args.method,
+            checkpoint=args.checkpoint,
+            **limits,
+        )
     result.potential.save(args.output)
     print(f"{len(configurations)} configurations, {start.n_parameters} parameters: {result.message}")
     print(result.errors)

@@ -154,6 +154,7 @@ CASES = [
     ("evaluate good.mtp unended.cfg", "unended.cfg"),
     ("train good.cfg --level 4 -o out.mtp", "species"),
     # configurations that no potential can take
+    ("train lithium.xyz --species H C O --level 4 -o out.mtp", "lithium.xyz.*Li.*H C O"),
     ("evaluate good.mtp lithium.xyz", "lithium.xyz.*Li|Li.*H C O"),
     ("grade good.mtp overlap.xyz --train good.xyz", "overlap.xyz, configuration 1: atoms? .*4"),
     ("grade good.mtp good.xyz --train lithium.xyz", "lithium.xyz.*Li"),
