@@ -9,7 +9,7 @@ where the derivative of the polynomial in u is taken by running back through the
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from .moments import (
     FAST,
@@ -103,13 +103,33 @@ def pair_forces(graph, n, x, y, z, r, f, df, power, adjoint, lane, back, radial,
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
-def energy_forces_range(
+def energy_forces(
     begin, end, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector,
     energies, forces, virials,
 ):  # fmt: skip
-    """Atoms begin:end; adds to `forces` (N, 3) and to their own `virials` (N, 3, 3), sets their `energies` (N,).
+    """Atoms begin:end, on the calling thread: add to `forces` and to their own `virials`, set their `energies`.
 
-    virials[i] = sum_j r_ij (x) dE_i/dr_ij.
+    Parameters
+    ----------
+    begin, end : int
+        Shares of different threads need forces of their own: neighbours feel the reaction. The rest they may share.
+    graph : Graph
+    linear : (n_nodes,) float64
+        Coefficients of the basis functions that are nodes.
+    quad : float64
+        Factor of every term of `graph.quad_other`: quad_factor * w[quad_pair].
+    radial : (S, S, R, size) float64
+        c[centre, neighbour, mu, beta].
+    shifts : (S,) float64, eV
+    low, high : float, Å
+        The interval [min_distance, cutoff] that xi maps to [-1, 1].
+    scaling : float
+    species, segment, index, vector
+        From `neighbours.pair_vectors`.
+    energies : (N,) float64, eV
+    forces : (N, 3) float64, eV/Å
+    virials : (N, 3, 3) float64, eV
+        sum_j r_ij (x) dE_i/dr_ij of each atom.
     """
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     most = 0
@@ -166,46 +186,3 @@ def energy_forces_range(
                 virials[i, 2, 0] += dz * gx[j]
                 virials[i, 2, 1] += dz * gy[j]
                 virials[i, 2, 2] += dz * gz[j]
-
-
-@njit(cache=True, error_model="numpy", parallel=True)
-def energy_forces_threads(
-    graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector, energies, forces, virials
-):
-    """All atoms in contiguous shares, as many as `forces` (n_shares, N, 3) has buffers, to be summed in their order."""
-    n, shares = len(species), len(forces)
-    share = ((n + shares - 1) // shares + LANES - 1) // LANES * LANES
-    for c in prange(shares):
-        energy_forces_range(
-            min(n, c * share), min(n, (c + 1) * share), graph, linear, quad, radial, shifts, low, high, scaling,
-            species, segment, index, vector, energies, forces[c], virials,
-        )  # fmt: skip
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def energy_forces(graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector):
-    """Energies (N,) eV, forces (N, 3) eV/Å and virial (3, 3) eV, on the calling thread.
-
-    Parameters
-    ----------
-    graph : Graph
-    linear : (n_nodes,) float64
-        Coefficients of the basis functions that are nodes.
-    quad : float64
-        Factor of every term of `graph.quad_other`: quad_factor * w[quad_pair].
-    radial : (S, S, R, size) float64
-        c[centre, neighbour, mu, beta].
-    shifts : (S,) float64, eV
-    low, high : float, Å
-        The interval [min_distance, cutoff] that xi maps to [-1, 1].
-    scaling : float
-    species, segment, index, vector
-        From `neighbours.pair_vectors`.
-    """
-    n = len(species)
-    energies, forces, virials = np.zeros(n), np.zeros((n, 3)), np.zeros((n, 3, 3))
-    energy_forces_range(
-        0, n, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector,
-        energies, forces, virials,
-    )  # fmt: skip
-    return energies, forces, virials.sum(0)

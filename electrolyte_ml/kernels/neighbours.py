@@ -39,6 +39,25 @@ def neighbour_list_reference(positions, cell, pbc, cutoff):
 
 
 @njit(cache=True, error_model="numpy")
+def resized(values, n, size):
+    """The first n of `values` in a new array of `size`."""
+    copy = np.empty(size, np.int32)
+    for p in range(n):
+        copy[p] = values[p]
+    return copy
+
+
+@njit(cache=True, error_model="numpy")
+def resized_rows(values, n, size):
+    """The first n rows of `values` in a new array of `size` rows."""
+    copy = np.empty((size, 3), np.int32)
+    for p in range(n):
+        for axis in range(3):
+            copy[p, axis] = values[p, axis]
+    return copy
+
+
+@njit(cache=True, error_model="numpy")
 def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
     """The full neighbour list, each atom's neighbours sorted by species.
 
@@ -62,7 +81,15 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
         The neighbour's image: r_ij = x_j + shift . cell - x_i.
     """
     n = positions.shape[0]
-    fractional = positions @ inverse
+    # Element by element throughout: array expressions would take five times as long to compile, and run no faster.
+    fractional = np.empty((n, 3))
+    for i in range(n):
+        for axis in range(3):
+            fractional[i, axis] = (
+                positions[i, 0] * inverse[0, axis]
+                + positions[i, 1] * inverse[1, axis]
+                + positions[i, 2] * inverse[2, axis]
+            )
     wrap = np.zeros((n, 3), np.int32)
     bins = np.ones(3, np.int64)
     reach = np.ones(3, np.int64)
@@ -79,13 +106,21 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
                 fractional[i, axis] -= turns
                 wrap[i, axis] = np.int32(turns)
         elif n > 0:
-            low[axis] = fractional[:, axis].min()
-            extent[axis] = max(fractional[:, axis].max() - low[axis], 1e-9) * 1.000001
+            low[axis] = high = fractional[0, axis]
+            for i in range(n):
+                low[axis] = min(low[axis], fractional[i, axis])
+                high = max(high, fractional[i, axis])
+            extent[axis] = max(high - low[axis], 1e-9) * 1.000001
         bins[axis] = max(1, min(1 + n, np.int64(extent[axis] * height[axis] / range_)))
     while bins[0] * bins[1] * bins[2] > 8 * (1 + n):  # few atoms in a huge cell
-        bins[np.argmax(bins)] //= 2
-    width = extent / bins
+        most = 0
+        for axis in range(3):
+            if bins[axis] > bins[most]:
+                most = axis
+        bins[most] //= 2
+    width = np.empty(3)
     for axis in range(3):
+        width[axis] = extent[axis] / bins[axis]
         reach[axis] = np.int64(np.ceil(range_ / (width[axis] * height[axis])))
         if not pbc[axis]:
             reach[axis] = min(reach[axis], bins[axis] - 1)
@@ -101,7 +136,9 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
         start[home[i] + 1] += 1
     for b in range(len(start) - 1):
         start[b + 1] += start[b]
-    fill = start[:-1].copy()
+    fill = np.empty(len(start), np.int64)
+    for b in range(len(start)):
+        fill[b] = start[b]
     members = np.empty(n, np.int64)
     inside = np.empty((n, 3))
     for i in range(n):
@@ -121,6 +158,7 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
     shift = np.empty((capacity, 3), np.int32)
     count = 0
     per_species = np.zeros(n_species + 1, np.int64)
+    own, own_shift = np.empty(128, np.int32), np.empty((128, 3), np.int32)
     for i in range(n):
         begin = count
         xi, yi, zi = inside[i, 0], inside[i, 1], inside[i, 2]
@@ -155,29 +193,34 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
                             continue
                         if count == capacity:
                             capacity *= 2
-                            more, more_shift = np.empty(capacity, np.int32), np.empty((capacity, 3), np.int32)
-                            more[:count], more_shift[:count] = neighbour[:count], shift[:count]
-                            neighbour, shift = more, more_shift
+                            neighbour, shift = resized(neighbour, count, capacity), resized_rows(shift, count, capacity)
                         neighbour[count] = j
                         shift[count, 0] = turn_a - wrap[j, 0] + wrap[i, 0]
                         shift[count, 1] = turn_b - wrap[j, 1] + wrap[i, 1]
                         shift[count, 2] = turn_c - wrap[j, 2] + wrap[i, 2]
                         count += 1
         # Stable counting sort of this atom's neighbours by species.
-        per_species[:] = 0
+        for s in range(n_species + 1):
+            per_species[s] = 0
         for p in range(begin, count):
             per_species[species[neighbour[p]] + 1] += 1
         for s in range(n_species):
             per_species[s + 1] += per_species[s]
-        own, own_shift = neighbour[begin:count].copy(), shift[begin:count].copy()
+        if count - begin > len(own):
+            own, own_shift = np.empty(2 * (count - begin), np.int32), np.empty((2 * (count - begin), 3), np.int32)
+        for p in range(count - begin):
+            own[p] = neighbour[begin + p]
+            for axis in range(3):
+                own_shift[p, axis] = shift[begin + p, axis]
         for p in range(count - begin):
             s = species[own[p]]
             target = begin + per_species[s]
             per_species[s] += 1
             neighbour[target] = own[p]
-            shift[target] = own_shift[p]
+            for axis in range(3):
+                shift[target, axis] = own_shift[p, axis]
         first[i + 1] = count
-    return first, neighbour[:count].copy(), shift[:count].copy()
+    return first, resized(neighbour, count, count), resized_rows(shift, count, count)
 
 
 @njit(cache=True, error_model="numpy")
@@ -227,4 +270,8 @@ def pair_vectors(positions, cell, first, neighbour, shift, species, n_species, c
         while current < n_species:
             current += 1
             segment[i, current] = count
-    return segment, index[:count].copy(), vector[:, :count].copy(), np.sqrt(closest), pair
+    kept = np.empty((3, count))
+    for axis in range(3):
+        for p in range(count):
+            kept[axis, p] = vector[axis, p]
+    return segment, resized(index, count, count), kept, np.sqrt(closest), pair

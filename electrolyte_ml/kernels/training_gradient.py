@@ -5,8 +5,8 @@ With alpha = dL/dE of an atom's configuration, W = dL/dF, S = dL/dVirial and w_i
     dL/dtheta = d/dtheta [ alpha E + D ],     D = sum_ij w_ij . dE_i/dr_ij,
 
 because F_i = sum_j (dE_i/dr_ij - dE_j/dr_ji). D is the derivative of E along the displacements w_ij, so a forward sweep
-that carries the tangents dM beside the moments M gives dB_alpha = dD/dxi_alpha, and a reverse sweep that carries A = dE/dM
-and its tangent dA gives the derivative by the radial coefficients,
+that carries the tangents dM beside the moments M gives dB_alpha = dD/dxi_alpha, and a reverse sweep that carries
+A = dE/dM and its tangent dA gives the derivative by the radial coefficients,
 
     dL/dc[mu, beta] = sum_j phi_beta sum_k ( (alpha A_k + dA_k) u^k + A_k du^k ) + phi'_beta dr sum_k A_k u^k .
 
@@ -14,9 +14,8 @@ No Jacobian of the forces is ever formed; memory is that of the pairs.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
-from .energy_forces import energy_forces_range
 from .moments import (
     FAST,
     LANES,
@@ -196,11 +195,29 @@ def add_radial(graph, alpha, n, power, dpower, dr, adjoint, dadjoint, lane, valu
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
-def gradient_range(
+def training_gradient(
     begin, end, graph, linear, quad, radial, low, high, scaling, species, segment, index, vector,
     alpha, weights, stretch, by_radial, by_node, by_pair,
 ):  # fmt: skip
-    """Add the atoms begin:end to the derivatives by radial coefficients, node functions and leaf products."""
+    """Add the atoms begin:end to the derivatives of the loss, on the calling thread.
+
+    Parameters
+    ----------
+    begin, end : int
+    alpha : (N,) float64
+        dL/dE of the atom's configuration.
+    weights : (N, 3) float64
+        dL/dF.
+    stretch : (N, 3, 3) float64
+        dL/dVirial of the atom's configuration, symmetric.
+    by_radial : (S, S, R, size) float64
+    by_node : (n_linear,) float64
+        By the functions that are nodes of the graph.
+    by_pair : (n_pairs,) float64
+        By the products of the leaves.
+    others
+        As in `energy_forces`.
+    """
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     n_monomials = len(graph.parent)
     most = 0
@@ -245,51 +262,3 @@ def gradient_range(
                 graph, alpha[i], padded[lane], power[lane], dpower[lane], dr[lane], adjoint, dadjoint, lane,
                 value[lane], slope[lane], segment[i], sums, slopes, by_radial[species[i]],
             )  # fmt: skip
-
-
-@njit(cache=True, error_model="numpy", parallel=True)
-def training_forces(
-    bounds, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector,
-    energies, forces, virials,
-):  # fmt: skip
-    """Set energies (N,), and add to forces (N, 3) and virials (N, 3, 3), of all atoms of a set of configurations.
-
-    The shares `bounds` (n_shares + 1,) begin and end with a configuration, so no force is written by two threads.
-    """
-    for c in prange(len(bounds) - 1):
-        energy_forces_range(
-            bounds[c], bounds[c + 1], graph, linear, quad, radial, shifts, low, high, scaling,
-            species, segment, index, vector, energies, forces, virials,
-        )  # fmt: skip
-
-
-@njit(cache=True, error_model="numpy", parallel=True)
-def training_gradient(
-    bounds, graph, linear, quad, radial, low, high, scaling, species, segment, index, vector, alpha, weights, stretch,
-    by_radial, by_node, by_pair,
-):  # fmt: skip
-    """Add each share's derivatives of the loss to its own row, to be summed in a fixed order.
-
-    Parameters
-    ----------
-    bounds : (n_shares + 1,) int64
-        Shares of the atoms, one after another.
-    alpha : (N,) float64
-        dL/dE of the atom's configuration.
-    weights : (N, 3) float64
-        dL/dF.
-    stretch : (N, 3, 3) float64
-        dL/dVirial of the atom's configuration, symmetric.
-    by_radial : (n_shares, S, S, R, size) float64
-    by_node : (n_shares, n_linear) float64
-        By the functions that are nodes of the graph.
-    by_pair : (n_shares, n_pairs) float64
-        By the products of the leaves.
-    others
-        As in `energy_forces`.
-    """
-    for c in prange(len(bounds) - 1):
-        gradient_range(
-            bounds[c], bounds[c + 1], graph, linear, quad, radial, low, high, scaling, species, segment, index, vector,
-            alpha, weights, stretch, by_radial[c], by_node[c], by_pair[c],
-        )  # fmt: skip

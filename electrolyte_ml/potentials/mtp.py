@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
+from ..threads import available, run
 from .basis import Basis, basis, check_level
 from .graph import Graph, compile_graph
 from .neighbourhoods import Neighbourhoods, neighbourhoods, species_indices
@@ -227,29 +228,29 @@ class MomentTensorPotential:
         ----------
         atoms : ase.Atoms or Neighbourhoods
         threads : int, optional
-            By default all of numba's for boxes of more than a few dozen atoms, else one. The result is bitwise the
+            By default all cores' for boxes of more than a few dozen atoms, else one. The result is bitwise the
             same for the same number.
         """
-        import numba
-
-        from ..kernels.energy_forces import energy_forces, energy_forces_threads
+        from ..kernels.energy_forces import energy_forces
 
         near = atoms if isinstance(atoms, Neighbourhoods) else self.neighbourhoods(atoms)
+        n = len(near.species)
+        if threads is None:
+            threads = available() if n > SERIAL_ATOMS else 1
         linear, quad = self.coefficients
         arguments = (
             self.graph, linear, quad, self.radial, self.shifts, self.min_distance, self.cutoff, self.scaling,
             near.species, near.segment, near.index, near.vector,
         )  # fmt: skip
-        if threads is None:
-            threads = numba.get_num_threads() if len(near.species) > SERIAL_ATOMS else 1
-        if threads > 1:
-            n = len(near.species)
-            energies, shares, virials = np.zeros(n), np.zeros((threads, n, 3)), np.zeros((n, 3, 3))
-            energy_forces_threads(*arguments, energies, shares, virials)
-            forces, virial = shares.sum(0), virials.sum(0)
-        else:
-            energies, forces, virial = energy_forces(*arguments)
-        return Evaluation(float(energies.sum()), forces, energies, virial, near.volume)
+        energies, virials = np.zeros(n), np.zeros((n, 3, 3))
+        forces = np.zeros((threads, n, 3))  # of each thread: its atoms push their neighbours in other shares
+        cuts = [n * k // threads for k in range(threads + 1)]
+        run(
+            energy_forces,
+            [(cuts[k], cuts[k + 1], *arguments, energies, forces[k], virials) for k in range(threads)],
+            threads,
+        )
+        return Evaluation(float(energies.sum()), forces.sum(0), energies, virials.sum(0), near.volume)
 
     def site_energy_gradients(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
         """(N, n_parameters) derivative of each site energy by every parameter, in the order of `parameters`."""

@@ -129,7 +129,7 @@ def train(
         File that keeps the parameters while the fit runs; a fit of the same data that finds it goes on from there. It
         is removed when the fit has ended.
     threads : int, optional
-        All of numba's by default; the result is bitwise the same for the same number.
+        All cores by default; the result does not depend on it.
     progress : bool
 
     Returns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +13,13 @@ from ..errors import InputError
 from ..potentials.graph import Graph
 from ..potentials.mtp import MomentTensorPotential
 from ..potentials.neighbourhoods import Neighbourhoods
+from ..threads import available, run
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])
+SHARES = 16  # of the work, whatever the number of threads: sums are then made in the same order on every machine
 GPA = 160.21766208  # of one eV/Å^3
 
 
@@ -31,7 +34,7 @@ class Weights:
     def __post_init__(self) -> None:
         values = (self.energy, self.force, self.stress)
         if not all(np.isfinite(values)) or min(values) < 0 or max(values) == 0:
-            raise InputError(f"weights {values} must not be negative, nor all zero")
+            raise InputError(f"weights {values} must be numbers, none negative, not all zero")
 
 
 class TrainingSet:
@@ -48,14 +51,15 @@ class TrainingSet:
     Raises
     ------
     InputError
-        Naming the configuration: no labels, labels that are not numbers, unknown species, overlapping atoms.
+        Naming the configuration (the first is number 1): no labels, labels that are not numbers or of the wrong shape,
+        unknown species, overlapping atoms.
     """
 
     def __init__(self, configurations: Sequence[Atoms], potential: MomentTensorPotential) -> None:
         if len(configurations) == 0:
             raise InputError("no configurations to train on")
         prepared, labels = [], []
-        for number, atoms in enumerate(configurations):
+        for number, atoms in enumerate(configurations, start=1):
             try:
                 prepared.append(potential.neighbourhoods(atoms))
                 labels.append(_labels(atoms))
@@ -113,23 +117,29 @@ class TrainingSet:
 
 def _labels(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
     """Energy, forces (N, 3) and stress (3, 3), NaN where there is none."""
-    results = atoms.calc.results if atoms.calc is not None else {}
-    energy = results.get("energy", np.nan)
-    forces = np.asarray(results.get("forces", np.full((len(atoms), 3), np.nan)), float)
-    stress = np.full((3, 3), np.nan)
-    if results.get("stress") is not None:
-        six = np.asarray(results["stress"], float)
-        six = six[VOIGT] if six.shape == (3, 3) else six
-        stress[VOIGT] = six
-        stress[VOIGT[::-1]] = six
-    for name, label in (("energy", energy), ("forces", forces), ("stress", stress)):
-        if results.get(name) is not None and not np.isfinite(label).all():
-            raise InputError(f"its {name} label is not a number")
-    if forces.shape != (len(atoms), 3):
-        raise InputError(f"its forces have shape {forces.shape}, need {(len(atoms), 3)}")
+    if len(atoms) == 0:
+        raise InputError("it has no atoms")
+    results = {} if atoms.calc is None else atoms.calc.results
     if results.get("energy") is None and results.get("forces") is None:
         raise InputError("it carries neither energy nor forces")
+    energy = _label(results, "energy", ())
+    forces = _label(results, "forces", (len(atoms), 3))
+    if np.shape(results.get("stress")) == (3, 3):
+        return float(energy), forces, _label(results, "stress", (3, 3))
+    stress = np.empty((3, 3))
+    stress[VOIGT] = stress[VOIGT[::-1]] = _label(results, "stress", (6,))
     return float(energy), forces, stress
+
+
+def _label(results: dict, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    if results.get(name) is None:
+        return np.full(shape, np.nan)
+    label = np.asarray(results[name], float)
+    if label.shape != shape:
+        raise InputError(f"its {name} label has shape {label.shape}, need {shape}")
+    if not np.isfinite(label).all():
+        raise InputError(f"its {name} label is not a number")
+    return label
 
 
 @dataclass(frozen=True)
@@ -179,40 +189,44 @@ class Loss:
     data : TrainingSet
     weights : Weights
     threads : int, optional
-        Result and gradient are bitwise the same for the same number.
+        All cores by default; the result does not depend on it, not in a bit.
     """
 
     def __init__(
         self, potential: MomentTensorPotential, data: TrainingSet, weights: Weights, threads: int | None = None
     ) -> None:
-        import numba
-
         self.potential, self.data, self.weights = potential, data, weights
-        self.threads = threads or numba.get_num_threads()
-        # More shares than threads even out the work; their number must not depend on anything but the number of threads.
-        self.bounds = data.shares(4 * self.threads)
+        self.threads = threads or available()
+        bounds = data.shares(SHARES)
+        self.shares = list(pairwise(bounds.tolist()))
         self.evaluations = 0
         self.owner = np.repeat(np.arange(len(data)), data.sizes)
-
-    def _kernel_arguments(self, potential: MomentTensorPotential) -> tuple:
-        linear, quad = potential.coefficients
-        return self.bounds, potential.graph, linear, quad, potential.radial
 
     def sample(self, numbers: Sequence[int]) -> Loss:
         """The loss over some of the configurations."""
         return Loss(self.potential, self.data.subset(numbers), self.weights, self.threads)
 
+    def rows(self) -> np.ndarray:
+        """(K,) how many numbers of each configuration are labelled and have a weight."""
+        data, w = self.data, self.weights
+        forces = np.add.reduceat(np.isfinite(data.forces).sum(1), data.first[:-1])
+        rows = np.isfinite(data.energies) * bool(w.energy) + forces * bool(w.force)
+        return rows + np.isfinite(data.virials).sum((1, 2)) * bool(w.stress)
+
     def residuals(self, parameters: np.ndarray) -> Residuals:
         """Prediction minus label, zero where there is no label."""
-        from ..kernels.training_gradient import training_forces
+        from ..kernels.energy_forces import energy_forces
 
         data, potential = self.data, self.potential.with_parameters(parameters)
         n = len(data.species)
         energies, forces, virials = np.zeros(n), np.zeros((n, 3)), np.zeros((n, 3, 3))
-        training_forces(
-            *self._kernel_arguments(potential), potential.shifts, potential.min_distance, potential.cutoff,
-            potential.scaling, data.species, data.segment, data.index, data.vector, energies, forces, virials,
+        arguments = (
+            potential.graph, *potential.coefficients, potential.radial, potential.shifts, potential.min_distance,
+            potential.cutoff, potential.scaling, data.species, data.segment, data.index, data.vector,
+            energies, forces, virials,
         )  # fmt: skip
+        # A share is whole configurations: no force is written by two threads.
+        run(energy_forces, [(a, b, *arguments) for a, b in self.shares], self.threads)
         energy = np.add.reduceat(energies, data.first[:-1])
         virial = np.add.reduceat(virials, data.first[:-1])
         return Residuals(
@@ -241,15 +255,19 @@ class Loss:
         potential = self.potential.with_parameters(parameters)
         alpha = 2 * w.energy / k * residuals.energy / data.sizes
         stretch = 2 * w.stress / k * residuals.virial / data.sizes[:, None, None]
-        graph, shares = potential.graph, len(self.bounds) - 1
+        graph, shares = potential.graph, len(self.shares)
         by_radial = np.zeros((shares, *potential.radial.shape))
         by_node, by_pair = np.zeros((shares, len(graph.linear_node))), np.zeros((shares, len(graph.pair_left)))
-        training_gradient(
-            *self._kernel_arguments(potential), potential.min_distance, potential.cutoff, potential.scaling,
-            data.species, data.segment, data.index, data.vector,
+        arguments = (
+            graph, *potential.coefficients, potential.radial, potential.min_distance, potential.cutoff,
+            potential.scaling, data.species, data.segment, data.index, data.vector,
             alpha[self.owner], 2 * w.force / k * residuals.forces, stretch[self.owner],
-            by_radial, by_node, by_pair,
         )  # fmt: skip
+        run(
+            training_gradient,
+            [(a, b, *arguments, by_radial[c], by_node[c], by_pair[c]) for c, (a, b) in enumerate(self.shares)],
+            self.threads,
+        )
         by_scalar = scalar_gradient(graph, by_node.sum(0), by_pair.sum(0))
         return value, np.concatenate([by_radial.sum(0).ravel(), alpha @ data.counts, by_scalar])
 
@@ -267,10 +285,12 @@ class Loss:
 
 
 def weighted_residuals(loss: Loss, residuals: Residuals) -> np.ndarray:
-    """All residuals in one vector, weighted so that half its square is the loss; what is not labelled is left out."""
+    """All residuals in one vector, weighted so that half its square is the loss: (sum of `Loss.rows`,)."""
     data, w, k = loss.data, loss.weights, len(loss.data)
     per_atom = np.sqrt(2 / k / data.sizes)
-    parts = [np.sqrt(w.energy) * (per_atom * residuals.energy)[np.isfinite(data.energies)]]
+    parts = [np.zeros(0)]
+    if w.energy:
+        parts.append(np.sqrt(w.energy) * (per_atom * residuals.energy)[np.isfinite(data.energies)])
     if w.force:
         parts.append(np.sqrt(2 * w.force / k) * residuals.forces[np.isfinite(data.forces)])
     if w.stress:
