@@ -152,6 +152,9 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
                 - wrap[i, 2] * cell[2, axis]
             )
 
+    open_ = np.zeros(3, np.int64)  # a number, so that the compiler does not make the loops anew for each case
+    for axis in range(3):
+        open_[axis] = 0 if pbc[axis] else 1
     first = np.zeros(n + 1, np.int64)
     capacity = 64 * n + 64
     neighbour = np.empty(capacity, np.int32)
@@ -165,19 +168,19 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
         for da in range(-reach[0], reach[0] + 1):
             a = place[i, 0] + da
             turn_a = a // bins[0]
-            if turn_a != 0 and not pbc[0]:
+            if turn_a * open_[0] != 0:
                 continue
             a -= turn_a * bins[0]
             for db in range(-reach[1], reach[1] + 1):
                 b = place[i, 1] + db
                 turn_b = b // bins[1]
-                if turn_b != 0 and not pbc[1]:
+                if turn_b * open_[1] != 0:
                     continue
                 b -= turn_b * bins[1]
                 for dc in range(-reach[2], reach[2] + 1):
                     c = place[i, 2] + dc
                     turn_c = c // bins[2]
-                    if turn_c != 0 and not pbc[2]:
+                    if turn_c * open_[2] != 0:
                         continue
                     c -= turn_c * bins[2]
                     ox = turn_a * cell[0, 0] + turn_b * cell[1, 0] + turn_c * cell[2, 0] - xi
