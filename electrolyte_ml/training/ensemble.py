@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +73,7 @@ def train_ensemble(
     species: Sequence[str],
     *,
     seeds: Sequence[int] = (0, 1, 2),
+    checkpoint: str | Path | None = None,
     **options: Any,
 ) -> Ensemble:
     """Fit the same data from several random starts.
@@ -83,11 +85,24 @@ def train_ensemble(
     species : sequence of str
     seeds : sequence of int
         One potential each.
+    checkpoint : path, optional
+        See `train`; each seed's name is this with the seed before the suffix, `fit-0.npz` for `fit.npz`.
     **options
         `cutoff`, `min_distance`, `radial_basis_size` and `scaling` go to `MomentTensorPotential.random`, all others to
         `train`.
+
+    Raises
+    ------
+    InputError
+        Fewer than two seeds, or one of them twice; and what `train` refuses.
     """
+    if len(set(seeds)) != len(seeds) or len(seeds) < 2:
+        raise InputError(f"seeds {tuple(seeds)}: an ensemble needs two or more, all different")
     model = {k: options.pop(k) for k in ("cutoff", "min_distance", "radial_basis_size", "scaling") if k in options}
     starts = [MomentTensorPotential.random(level, tuple(species), seed=seed, **model) for seed in seeds]
-    results = tuple(train(configurations, start, **options) for start in starts)
+    path = Path(checkpoint) if checkpoint else None
+    files = [path and path.with_name(f"{path.stem}-{seed}{path.suffix}") for seed in seeds]
+    results = tuple(
+        train(configurations, start, checkpoint=file, **options) for start, file in zip(starts, files, strict=True)
+    )
     return Ensemble(tuple(result.potential for result in results), results)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ElectrolyteError, InputError
+from ..errors import InputError
 from ..files import atomic_write
 from ..potentials.mtp import MomentTensorPotential
 from .linear import solve_linear
@@ -34,7 +35,12 @@ SAMPLE_ROWS = 24  # force components in the sample, as a multiple of the number 
 DAMPING = (
     1e-3  # added to the curvature, scaled to a unit diagonal: it is a sample's, and not to be trusted to the last digit
 )
+UNSEEN = 1e-8  # of the largest derivative: below it a sample says nothing of a parameter
 DIFFERENCE = 1e-6
+# Of the first solution of the linear part: huge coefficients that cancel each other are a bad start for the radial
+# functions, which are fitted next.
+RIDGE = 1e-4
+SAME_ENERGY = 1e-6  # eV, of an isolated atom computed twice
 CHECKPOINT_SECONDS = 20.0
 
 
@@ -49,7 +55,7 @@ class FitResult:
     errors : Errors
         On the training set.
     history : list of (int, float, float)
-        Iteration, loss (eq. 10 averaged over configurations), seconds.
+        Iteration, loss (eq. 10 averaged over configurations), seconds; 0 is the start of BFGS.
     converged : bool
         The loss had stopped falling before the iterations ran out.
     message : str
@@ -69,26 +75,63 @@ class _Progress:
     """History, progress bar and checkpoint of a fit."""
 
     def __init__(self, total: int, shown: bool, checkpoint: Path | None, identity: str) -> None:
+        self.total, self.shown, self.checkpoint, self.identity = total, shown, checkpoint, identity
+        self.history: list[tuple[int, float, float]] = []
+        self.began = time.perf_counter()
+
+    def start(self, parameters: np.ndarray, loss: float | None = None) -> None:
+        """From the first value of the loss, or (None) from a history that was resumed."""
         from tqdm.auto import tqdm
 
-        self.began = self.saved = time.perf_counter()
-        self.history: list[tuple[int, float, float]] = []
-        self.checkpoint, self.identity = checkpoint, identity
-        self.bar = tqdm(total=total, desc="Fit", unit="it", disable=not shown, leave=True)
+        if loss is None:
+            self.began -= self.history[-1][2]
+        else:
+            self.history = [(0, loss, time.perf_counter() - self.began)]
+        self.bar = tqdm(total=self.total, initial=self.done, desc="Fit", unit="it", disable=not self.shown)
+        self.latest = parameters
+        self.save()
+
+    @property
+    def done(self) -> int:
+        return self.history[-1][0]
+
+    @property
+    def loss(self) -> float:
+        return self.history[-1][1]
 
     def __call__(self, parameters: np.ndarray, loss: float) -> None:
         now = time.perf_counter()
-        self.history.append((len(self.history) + 1, float(loss), now - self.began))
+        self.latest = parameters
+        self.history.append((self.done + 1, float(loss), now - self.began))
         self.bar.set_postfix_str(f"loss {loss:.5g}", refresh=False)
         self.bar.update()
-        if self.checkpoint is not None and now - self.saved > CHECKPOINT_SECONDS:
-            self.save(parameters)
+        if now - self.saved > CHECKPOINT_SECONDS:
+            self.save()
 
-    def save(self, parameters: np.ndarray) -> None:
-        buffer = io.BytesIO()
-        np.savez(buffer, parameters=parameters, identity=self.identity)
-        atomic_write(self.checkpoint, buffer.getvalue())
+    def save(self) -> None:
+        """Write the checkpoint, if there is to be one."""
         self.saved = time.perf_counter()
+        if self.checkpoint is not None:
+            buffer = io.BytesIO()
+            np.savez(buffer, parameters=self.latest, identity=self.identity, history=np.array(self.history))
+            atomic_write(self.checkpoint, buffer.getvalue())
+
+    def resume(self) -> np.ndarray | None:
+        """Parameters of the checkpoint, if there is one."""
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return None
+        try:
+            with np.load(self.checkpoint) as saved:
+                identity, parameters, history = str(saved["identity"]), saved["parameters"], saved["history"]
+        except (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile):
+            raise InputError(f"{self.checkpoint}: not a checkpoint of a fit; remove it to start anew") from None
+        if identity != self.identity:
+            raise InputError(
+                f"{self.checkpoint}: belongs to another potential, other data or other settings; "
+                "remove it to start anew"
+            )
+        self.history = [(int(iteration), float(loss), float(seconds)) for iteration, loss, seconds in history]
+        return parameters
 
 
 def train(
@@ -118,7 +161,7 @@ def train(
     energy_weight, force_weight, stress_weight : float
         w_e, w_f and w_s, see `Loss`.
     max_iterations : int
-        Of BFGS.
+        Of BFGS, those before a checkpoint included.
     tolerance : float
         Stop when a stage of 50 iterations lowers the loss by less than this fraction.
     method : {"default", "paper"}
@@ -126,8 +169,8 @@ def train(
     linear_start : bool
         Begin with the exact solution for shifts and moment coefficients.
     checkpoint : path, optional
-        File that keeps the parameters while the fit runs; a fit of the same data that finds it goes on from there. It
-        is removed when the fit has ended.
+        File that keeps parameters and history while the fit runs and when it is interrupted; the same fit that finds
+        it goes on from there. It is removed when the fit has ended.
     threads : int, optional
         All cores by default; the result does not depend on it.
     progress : bool
@@ -139,41 +182,47 @@ def train(
     Raises
     ------
     InputError
-        Naming the configuration: no labels, unknown species, overlapping atoms, labels that are not numbers; or
-        settings that make no sense.
+        Naming the configuration (the first is number 1): no labels, unknown species, overlapping atoms, labels that are
+        not numbers, another energy of the same isolated atom; settings that make no sense; a checkpoint of another fit.
     """
     if method not in METHODS:
         raise InputError(f"method '{method}' is unknown: choose one of {', '.join(METHODS)}")
-    if max_iterations < 1 or tolerance < 0:
+    if max_iterations < 1 or not tolerance >= 0:
         raise InputError("max_iterations must be at least 1, tolerance not negative")
     weights = Weights(energy_weight, force_weight, stress_weight)
     loss = Loss(potential, TrainingSet(configurations, potential), weights, threads)
+    if not loss.rows().any():
+        raise InputError("nothing to fit: no configuration carries a label whose weight is not zero")
     parameters, fixed = _with_isolated_atoms(loss, potential.parameters)
+    if not np.isfinite(loss.value(loss.residuals(parameters))):
+        raise InputError("the loss of the first parameters is not finite: are the labels sensible?")
 
-    checkpoint = Path(checkpoint) if checkpoint else None
-    identity = _identity(loss)
-    report = _Progress(max_iterations, progress, checkpoint, identity)
-    resumed = _resume(checkpoint, identity)
+    linear_start = linear_start and method == "default"
+    identity = _identity(loss, parameters, method, linear_start)
+    report = _Progress(max_iterations, progress, Path(checkpoint) if checkpoint else None, identity)
+    resumed = report.resume()
     if resumed is not None:
         parameters = resumed
-    elif linear_start and method == "default":
-        parameters = solve_linear(loss, parameters, fixed)
-    start = loss.value(loss.residuals(parameters))
-    report.history.append((0, start, time.perf_counter() - report.began))
+        report.start(parameters)
+    else:
+        if linear_start:
+            parameters = solve_linear(loss, parameters, fixed, RIDGE)
+        report.start(parameters, loss.value(loss.residuals(parameters)))
     try:
-        parameters, converged, message = _minimise(loss, parameters, ~fixed, method, max_iterations, tolerance, report)
+        parameters, converged = _minimise(loss, parameters, ~fixed, method, max_iterations, tolerance, report)
+    except BaseException:  # Ctrl-C above all
+        report.save()
+        raise
     finally:
         report.bar.close()
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
-    errors = loss.errors(parameters)
-    if not np.isfinite(errors.energy_rmse) and not np.isfinite(errors.force_rmse):
-        raise ElectrolyteError("the fit did not reach finite errors: are the labels sensible?")
+    if report.checkpoint is not None:
+        report.checkpoint.unlink(missing_ok=True)
     fitted = potential.with_parameters(parameters)
     names = {atoms.info.get("reference") for atoms in configurations if len(atoms) > 1}
-    if len(names) == 1 and None not in names:
-        fitted.reference = str(names.pop())
-    return FitResult(fitted, errors, report.history, converged, message, loss.evaluations)
+    fitted.reference = str(*names) if len(names) == 1 and None not in names else None
+    reason = "the loss has stopped falling" if converged else "ran out of iterations while the loss was still falling"
+    message = f"{reason}: loss {report.loss:.5g} after {report.done} iterations"
+    return FitResult(fitted, loss.errors(parameters), report.history, converged, message, loss.evaluations)
 
 
 def _with_isolated_atoms(loss: Loss, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -185,11 +234,11 @@ def _with_isolated_atoms(loss: Loss, parameters: np.ndarray) -> tuple[np.ndarray
     fixed = np.zeros(len(parameters), bool)
     for k in data.isolated:
         place = n_radial + data.species[data.first[k]]
-        if fixed[place] and parameters[place] != data.energies[k]:
+        if fixed[place] and abs(parameters[place] - data.energies[k]) > SAME_ENERGY:
             symbol = loss.potential.species[data.species[data.first[k]]]
-            raise InputError(f"configuration {k}: another energy of an isolated {symbol} atom than before")
-        parameters[place] = data.energies[k]
-        fixed[place] = True
+            raise InputError(f"configuration {k + 1}: another energy of an isolated {symbol} atom than before")
+        if not fixed[place]:
+            parameters[place], fixed[place] = data.energies[k], True
     return parameters, fixed
 
 
@@ -201,38 +250,22 @@ def _minimise(
     max_iterations: int,
     tolerance: float,
     report: _Progress,
-) -> tuple[np.ndarray, bool, str]:
-    """Stages of BFGS until one gains too little: the parameters, whether that happened, and why it ended."""
-    rng = np.random.default_rng(0)
-    done = len(report.history) - 1
+) -> tuple[np.ndarray, bool]:
+    """Stages of BFGS until one gains too little: the parameters, and whether that happened."""
     plain = np.eye(len(parameters))[:, free]
+    if method == "paper":
+        return _bfgs(loss, parameters, plain, max_iterations - report.done, report), report.done < max_iterations
+    rng = np.random.default_rng(0)
     # Far from a fit the curvature here says nothing of that there: the first steps keep to the parameters' scale.
-    near = method == "default" and _explains_most(loss, parameters, report.history[0][1])
-    while True:
-        if method == "paper":
-            transform, length = plain, max_iterations
-        else:
-            transform = _curvature_transform(loss, parameters, free, rng) if near else plain
-            length = min(STAGE, max_iterations - done)
-        before = report.history[-1][1]
-        parameters = _bfgs(loss, parameters, transform, length, report)
-        after = report.history[-1][1]
-        iterations = len(report.history) - 1 - done
-        done += iterations
-        if (
-            method == "default"
-            and near
-            and iterations
-            and before - after > tolerance * before
-            and done < max_iterations
-        ):
-            continue
-        if method == "default" and not near and done < max_iterations:
-            near = True
-            continue
-        stopped = done < max_iterations or before - after <= tolerance * before
-        reason = "the loss has stopped falling" if stopped else "ran out of iterations while the loss was still falling"
-        return parameters, stopped, f"{reason}: loss {after:.5g} after {done} iterations"
+    near = _explains_most(loss, parameters, report.loss)
+    converged = False
+    while not converged and report.done < max_iterations:
+        before = report.loss
+        transform = _curvature_transform(loss, parameters, free, rng) if near else plain
+        parameters = _bfgs(loss, parameters, transform, min(STAGE, max_iterations - report.done), report)
+        converged = near and before - report.loss <= tolerance * before
+        near = True
+    return parameters, converged
 
 
 def _bfgs(loss: Loss, parameters: np.ndarray, transform: np.ndarray, iterations: int, report: _Progress) -> np.ndarray:
@@ -275,13 +308,10 @@ def _curvature_transform(loss: Loss, parameters: np.ndarray, free: np.ndarray, r
 
     J are the derivatives of the weighted residuals of a sample of the configurations, by differences.
     """
-    rows, chosen = 0, []
-    for k in rng.permutation(len(loss.data)):
-        chosen.append(int(k))
-        rows += 3 * loss.data.sizes[k] + 1
-        if rows > SAMPLE_ROWS * free.sum():
-            break
-    sample = loss.sample(sorted(chosen))
+    rows = loss.rows()
+    order = rng.permutation(np.flatnonzero(rows))
+    enough = 1 + np.searchsorted(np.cumsum(rows[order]), SAMPLE_ROWS * free.sum())
+    sample = loss.sample(np.sort(order[:enough]))
     base = weighted_residuals(sample, sample.residuals(parameters))
     places = np.flatnonzero(free)
     jacobian = np.empty((len(base), len(places)))
@@ -292,33 +322,20 @@ def _curvature_transform(loss: Loss, parameters: np.ndarray, free: np.ndarray, r
         jacobian[:, column] = (weighted_residuals(sample, sample.residuals(moved)) - base) / step
     curvature = jacobian.T @ jacobian
     scale = np.sqrt(np.diag(curvature))
-    scale = np.maximum(scale, 1e-12 * scale.max())
+    # What the sample does not see may matter to the other configurations: first steps along it are short, not endless.
+    scale[scale <= UNSEEN * scale.max()] = scale.max() or 1.0
     values, vectors = np.linalg.eigh(curvature / (scale[:, None] * scale))
     transform = np.zeros((len(free), len(places)))
     transform[places] = vectors / np.sqrt(np.maximum(values, 0.0) + DAMPING) / scale[:, None]
     return transform
 
 
-def _identity(loss: Loss) -> str:
-    """Tells whether a checkpoint belongs to this model and these data."""
+def _identity(loss: Loss, start: np.ndarray, method: str, linear_start: bool) -> str:
+    """Tells whether a checkpoint belongs to this fit: model, start, data and settings."""
     data, p = loss.data, loss.potential
-    digest = hashlib.sha256(
-        repr((p.species, p.cutoff, p.min_distance, p.scaling, p.radial.shape, loss.weights)).encode()
-    )
-    for array in (p.basis.basic, p.basis.products, p.basis.scalars, data.vector, data.energies, data.forces):
+    text = repr((p.species, p.cutoff, p.min_distance, p.scaling, p.radial.shape, loss.weights, method, linear_start))
+    digest = hashlib.sha256(text.encode())
+    tables = (p.basis.basic, p.basis.products, p.basis.scalars)
+    for array in (*tables, start, data.first, data.species, data.vector, data.energies, data.forces, data.virials):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _resume(checkpoint: Path | None, identity: str) -> np.ndarray | None:
-    if checkpoint is None or not checkpoint.exists():
-        return None
-    try:
-        with np.load(checkpoint) as saved:
-            if str(saved["identity"]) != identity:
-                raise InputError(f"{checkpoint}: belongs to another potential or other data; remove it to start anew")
-            return saved["parameters"]
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{checkpoint}: not a checkpoint of a fit; remove it to start anew") from None

@@ -14,9 +14,7 @@ from .loss import Loss, weighted_residuals
 ROWS = 20_000  # of the design matrix at a time
 
 
-def solve_linear(
-    loss: Loss, parameters: np.ndarray, fixed: np.ndarray | None = None, ridge: float = 0.0
-) -> np.ndarray:
+def solve_linear(loss: Loss, parameters: np.ndarray, fixed: np.ndarray | None = None, ridge: float = 0.0) -> np.ndarray:
     """Parameters with shifts and moment coefficients at the minimum of the loss for these radial functions.
 
     Directions that the data do not fix keep what `parameters` say of them.
