@@ -1,0 +1,54 @@
+"""Labels and predictions side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import InputError
+from ..potentials.mtp import MomentTensorPotential
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the reference and a potential say of a set of configurations.
+
+    Attributes
+    ----------
+    energies, reference_energies : (K,) eV/atom
+    forces, reference_forces : (n, 3) eV/Å
+        Of all atoms, configuration by configuration.
+    """
+
+    energies: np.ndarray
+    reference_energies: np.ndarray
+    forces: np.ndarray
+    reference_forces: np.ndarray
+
+
+def predict(potential: MomentTensorPotential, configurations: Sequence[Atoms]) -> Predictions:
+    """Evaluate a potential on labelled configurations.
+
+    Raises
+    ------
+    InputError
+        If there are none, or one has no energy or forces (named by its number).
+    """
+    if not len(configurations):
+        raise InputError("no configurations to predict")
+    for number, atoms in enumerate(configurations):
+        if atoms.calc is None or not {"energy", "forces"} <= atoms.calc.results.keys():
+            raise InputError(f"configuration {number}: it carries no energy and forces")
+    said = [potential.evaluate(atoms) for atoms in configurations]
+    return Predictions(
+        np.array([one.energy / len(atoms) for one, atoms in zip(said, configurations)]),
+        np.array([atoms.get_potential_energy() / len(atoms) for atoms in configurations]),
+        np.concatenate([one.forces for one in said]),
+        np.concatenate([atoms.get_forces() for atoms in configurations]),
+    )
