@@ -93,6 +93,32 @@ class PureSolvents:
 
 
 @dataclass(frozen=True)
+class Tour:
+    """Notebooks 00, 02 and 03: one small potential of a small cell, the same at every scale.
+
+    The grades are those of neighbourhoods: with fewer configurations than parameters, the rows of whole configurations
+    span too little for any grade to mean much.
+    """
+
+    level: int = 8
+    cutoff: float = 5.0
+    radial_basis_size: int = 8
+    seeds: tuple[int, ...] = (0, 1, 2)
+    cell: str = "EC=2"
+    packing_densities: tuple[float, ...] = (1.1, 1.3)
+    seeding: Run = Run("nvt", temperature=400.0, time_ps=0.06)
+    seeding_configurations: int = 60
+    fit: Fit = Fit(max_iterations=150, refit_iterations=60)
+    learning: Learning = Learning(
+        trajectories=1,
+        run=Run("npt", temperature=300.0, time_ps=1.0),
+        grade_interval_fs=2.0,
+        mode="neighbourhood",
+    )
+    swap_threshold: float = 1.5
+
+
+@dataclass(frozen=True)
 class MixtureTraining:
     """Sections 2.2 and S1: one potential for every EC to EMC ratio."""
 
@@ -171,6 +197,7 @@ class Scale:
     reference: Reference
     fit: Fit
     pure_solvents: PureSolvents
+    tour: Tour = Tour()
     mixture_training: MixtureTraining | None = None
     mixture_density: MixtureDensity | None = None
     intermolecular_errors: IntermolecularErrors | None = None

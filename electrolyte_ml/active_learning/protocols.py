@@ -1,12 +1,24 @@
-"""The paper's learning runs at any scale, as settings of the loop."""
+"""The runs that the notebooks ask for by name, at any scale and on the labels that the scale keeps."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from electrolyte_ml import reference as references
+from electrolyte_ml.active_learning.seeding import Walker, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.settings import Scale
+from electrolyte_ml.structures import pack, parse_composition
+
+if TYPE_CHECKING:
+    from electrolyte_ml.dynamics import RunResult
+    from electrolyte_ml.potentials import MomentTensorPotential
 
 
 def pure_solvent(scale: Scale, solvent: str, **changes: Any) -> ActiveLearningSettings:
@@ -27,17 +39,15 @@ def pure_solvent(scale: Scale, solvent: str, **changes: Any) -> ActiveLearningSe
         If the scale has no cell of this solvent, or a changed setting is impossible.
     """
     protocol, fit = scale.pure_solvents, scale.fit
-    cells = dict(zip((cell.partition("=")[0] for cell in protocol.cells), protocol.cells))
-    if solvent not in cells:
-        raise InputError(f"the {scale.name} scale learns {' and '.join(cells)}, not {solvent!r}")
+    place = _place(scale, solvent)
     seeding, learning = protocol.seeding, protocol.learning
     settings = {
-        "composition": cells[solvent],
-        "density": protocol.packing_densities[protocol.cells.index(cells[solvent])],
+        "composition": protocol.cells[place],
+        "density": protocol.packing_densities[place],
         "level": protocol.level,
         "cutoff": protocol.cutoff,
         "radial_basis_size": protocol.radial_basis_size,
-        "reference": _PRESETS[scale.reference.name],
+        "reference": PRESETS[scale.reference.name],
         "seeding_trajectories": protocol.seeding_trajectories,
         "seeding_temperature": seeding.temperature,
         "seeding_time_ps": seeding.time_ps,
@@ -62,5 +72,95 @@ def pure_solvent(scale: Scale, solvent: str, **changes: Any) -> ActiveLearningSe
     return ActiveLearningSettings(**{**settings, **changes})
 
 
+def label_store(scale: Scale) -> references.LabelStore:
+    """Return the store of everything that is labelled at a scale, so that no notebook computes a label twice."""
+    return references.LabelStore(scale.directory / "labels")
+
+
+def reference_of(scale: Scale) -> references.Reference:
+    """Return what labels the data of a scale."""
+    return references.get(PRESETS[scale.reference.name])
+
+
+def tour_seeding(scale: Scale, *, progress: bool = True) -> list[Walker]:
+    """Run the short reference dynamics from which the small potential of notebooks 00, 02 and 03 learns.
+
+    Returns
+    -------
+    list of Walker
+        One for each packing density; `samples` are its labelled configurations in the order of time.
+    """
+    tour = scale.tour
+    return sample_dynamics(
+        [pack(parse_composition(tour.cell), density, seed=k) for k, density in enumerate(tour.packing_densities)],
+        reference_of(scale),
+        label_store(scale),
+        temperature=tour.seeding.temperature,
+        timestep_fs=tour.seeding.timestep_fs,
+        steps=round(1000 * tour.seeding.time_ps / tour.seeding.timestep_fs),
+        configurations=tour.seeding_configurations,
+        seed=0,
+        jobs=None,
+        progress=progress,
+    )
+
+
+def density_runs(
+    scale: Scale, solvent: str, potentials: Sequence[MomentTensorPotential], *, progress: bool = True
+) -> list[RunResult]:
+    """Run the density protocol (Fig. 1a) with each potential, from one start; several run at once.
+
+    The runs are kept beside the scale's results, under the potential's fingerprint: what has run is not run again.
+
+    Returns
+    -------
+    list of RunResult
+        In the order of the potentials; `reason` says whether a run reached its end.
+
+    Raises
+    ------
+    InputError
+        If the scale has no cell of this solvent.
+    """
+    place = _place(scale, solvent)
+    return map_progress(
+        partial(_density_run, scale=scale, place=place),
+        potentials,
+        description=f"{solvent}, density runs",
+        progress=progress,
+    )
+
+
+def _density_run(potential: MomentTensorPotential, scale: Scale, place: int) -> RunResult:
+    from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
+
+    protocol = scale.pure_solvents
+    run, cell = protocol.density.run, protocol.density.cells[place]
+    start = pack(parse_composition(cell), float(np.mean(protocol.packing_densities[place])))
+    name = f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
+    return run_md(
+        start,
+        potential,
+        ensemble=run.ensemble,
+        temperature=run.temperature,
+        pressure_bar=run.pressure_bar,
+        time_ps=run.time_ps,
+        timestep_fs=run.timestep_fs,
+        directory=scale.directory / "density" / name,
+        monitors=[MoleculeMonitor(start), TemperatureMonitor(maximum=4 * run.temperature)],
+        relax=_RELAX,
+        progress=False,
+    )
+
+
+def _place(scale: Scale, solvent: str) -> int:
+    solvents = [cell.partition("=")[0] for cell in scale.pure_solvents.cells]
+    if solvent not in solvents:
+        raise InputError(f"the {scale.name} scale learns {' and '.join(solvents)}, not {solvent!r}")
+    return solvents.index(solvent)
+
+
+_RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
+
 # By which program a scale's reference is computed: the paper's by CP2K, which is free, unless a change says VASP.
-_PRESETS = {"GFN1-xTB": "gfn1-xtb", "PBE-D3(0)": "cp2k-pbe-d3"}
+PRESETS = {"GFN1-xTB": "gfn1-xtb", "PBE-D3(0)": "cp2k-pbe-d3"}
