@@ -269,7 +269,7 @@ def watched(atoms, safer):
     return compute(atoms, safer)
 
 reference._compute = watched
-active_learn(sys.argv[1], reference=reference, progress=False)
+active_learn(sys.argv[1], reference=reference)
 """
 
 
@@ -285,10 +285,9 @@ def test_killed_ten_times_it_ends_where_the_undisturbed_run_ends(finished, setti
     rng, kept, kills = random.Random(time.time_ns()), set(), 0
     environment = os.environ | {"NUMBA_NUM_THREADS": "1"}
     while kills < 10:
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
-        while not (directory / ".lock").exists() and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(rng.uniform(0.0, 1.5))
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()  # the heading of its table: it is at work
+        time.sleep(rng.uniform(0.0, 1.0))
         ended = process.poll()
         process.send_signal(signal.SIGKILL)
         _, error = process.communicate()
