@@ -35,7 +35,7 @@ SAMPLE_ROWS = 24  # force components in the sample, as a multiple of the number 
 DAMPING = (
     1e-3  # added to the curvature, scaled to a unit diagonal: it is a sample's, and not to be trusted to the last digit
 )
-UNSEEN = 1e-8  # of the largest derivative: below it a sample says nothing of a parameter
+UNSEEN = 1e-4  # of the largest derivative: below it a sample says nothing of a parameter
 DIFFERENCE = 1e-6
 # Of the first solution of the linear part: huge coefficients that cancel each other are a bad start for the radial
 # functions, which are fitted next.
@@ -81,7 +81,7 @@ class _Progress:
 
     def start(self, parameters: np.ndarray, loss: float | None = None) -> None:
         """From the first value of the loss, or (None) from a history that was resumed."""
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
         if loss is None:
             self.began -= self.history[-1][2]

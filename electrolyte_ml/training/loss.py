@@ -158,13 +158,14 @@ class Errors:
     n_configurations: int
 
     def __str__(self) -> str:
-        text = (
-            f"energy {1e3 * self.energy_rmse:.2f} meV/atom RMSE ({1e3 * self.energy_mae:.2f} MAE), "
-            f"forces {self.force_rmse:.4f} eV/Å ({self.force_mae:.4f})"
-        )
-        if np.isfinite(self.stress_rmse):
-            text += f", stress {self.stress_rmse:.3f} GPa ({self.stress_mae:.3f})"
-        return f"{text}, {self.n_configurations} configurations"
+        parts = [
+            f"energy {1e3 * self.energy_rmse:.2f} meV/atom RMSE ({1e3 * self.energy_mae:.2f} MAE)",
+            f"forces {self.force_rmse:.4f} eV/Å RMSE ({self.force_mae:.4f} MAE)",
+            f"stress {self.stress_rmse:.3f} GPa RMSE ({self.stress_mae:.3f} MAE)",
+        ]
+        labelled = np.isfinite([self.energy_rmse, self.force_rmse, self.stress_rmse])
+        said = [part for part, is_labelled in zip(parts, labelled, strict=True) if is_labelled]
+        return ", ".join([*said, f"{self.n_configurations} configurations"])
 
 
 @dataclass(frozen=True)
