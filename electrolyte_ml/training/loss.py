@@ -196,6 +196,8 @@ class Loss:
     def __init__(
         self, potential: MomentTensorPotential, data: TrainingSet, weights: Weights, threads: int | None = None
     ) -> None:
+        if threads is not None and threads < 1:
+            raise InputError(f"threads must be at least 1, not {threads}")
         self.potential, self.data, self.weights = potential, data, weights
         self.threads = threads or available()
         bounds = data.shares(SHARES)
@@ -239,8 +241,9 @@ class Loss:
     def value(self, residuals: Residuals) -> float:
         """The loss of given residuals."""
         data, w = self.data, self.weights
-        total = w.energy * (residuals.energy**2 / data.sizes).sum() + w.force * (residuals.forces**2).sum()
-        total += w.stress * ((residuals.virial**2).sum((1, 2)) / data.sizes).sum()
+        with np.errstate(over="ignore"):  # a step too far may end anywhere; infinite is an answer
+            total = w.energy * (residuals.energy**2 / data.sizes).sum() + w.force * (residuals.forces**2).sum()
+            total += w.stress * ((residuals.virial**2).sum((1, 2)) / data.sizes).sum()
         return float(total / len(data))
 
     def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
