@@ -31,13 +31,13 @@ from ase import Atoms
 
 from electrolyte_ml import reference as references
 from electrolyte_ml.active_learning.active_set import ActiveSet
-from electrolyte_ml.active_learning.seeding import sample_dynamics
+from electrolyte_ml.active_learning.seeding import packed_starts, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.structures import density, pack, parse_composition, read_configurations, write_configurations
+from electrolyte_ml.structures import density, read_configurations, write_configurations
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import MomentTensorPotential
@@ -503,13 +503,8 @@ def _starts(settings: ActiveLearningSettings, reference: Reference, source: str)
         given = read_configurations(settings.start)
         starts = [given[k] for k in np.arange(count) * max(1, len(given) // count) % len(given)]
     else:
-        composition = parse_composition(settings.composition)
-        densities = settings.density if isinstance(settings.density, tuple) else (settings.density,)
         try:
-            starts = [
-                pack(composition, densities[k % len(densities)], seed=settings.seeding_seed * 1000 + k)
-                for k in range(count)
-            ]
+            starts = packed_starts(settings.compositions, settings.densities, count, settings.seeding_seed)
         except InputError as error:
             raise InputError(f"{source}: density: {error}") from error
     for k, atoms in enumerate(starts):

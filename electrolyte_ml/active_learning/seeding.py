@@ -12,6 +12,7 @@ from ase import Atoms, units
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference import LabelError, LabelStore, Reference
+from electrolyte_ml.structures import pack, parse_composition
 
 # A thermostat on every atom: a global one would leave the bonds of packed, rigid molecules cold for picoseconds.
 _FRICTION_PER_FS = 0.02
@@ -37,6 +38,18 @@ class Walker:
     rng: np.random.Generator
     samples: list[Atoms] = field(default_factory=list)
     failure: str | None = None
+
+
+def packed_starts(compositions: Sequence[str], densities: Sequence[float], count: int, seed: int) -> list[Atoms]:
+    """Pack `count` boxes, no two alike, taking compositions and densities (g/cm³) in turn."""
+    return [
+        pack(
+            parse_composition(compositions[k % len(compositions)]),
+            densities[k % len(densities)],
+            seed=1000 * seed + k,
+        )
+        for k in range(count)
+    ]
 
 
 def sample_dynamics(

@@ -24,6 +24,11 @@ def _text(value: Any) -> str | None:
     return None if isinstance(value, str) and value.strip() else "must be a non-empty text"
 
 
+def _texts(value: Any) -> str | None:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return next(filter(None, map(_text, values)), None) if values else "must not be empty"
+
+
 def _whole(least: int) -> Callable[[Any], str | None]:
     def check(value: Any) -> str | None:
         if isinstance(value, bool) or not isinstance(value, int):
@@ -97,10 +102,11 @@ class ActiveLearningSettings:
 
     Parameters
     ----------
-    composition : str, optional
-        Molecules of the box, e.g. ``"EC=4"`` or ``"EC=3 EMC=7"``; or give `start`.
+    composition : str or list of str, optional
+        Molecules of the box, e.g. ``"EC=4"`` or ``"EC=3 EMC=7"``; or give `start`. With several (mixtures of several
+        ratios, boxes of several sizes) the seeding trajectories take them in turn.
     density : float or list of float, optional
-        Of the packed boxes, g/cm³; with several values the seeding trajectories take them in turn.
+        Of the packed boxes, g/cm³; several are taken in turn, too.
     start : str, optional
         File of start configurations for the seeding, in place of packed boxes; relative to the settings' file.
     level, cutoff, radial_basis_size, min_distance
@@ -144,7 +150,7 @@ class ActiveLearningSettings:
         An impossible value, naming the setting.
     """
 
-    composition: str | None = _setting(None, _text, optional=True)
+    composition: str | tuple[str, ...] | None = _setting(None, _texts, optional=True)
     density: float | tuple[float, ...] | None = _setting(None, _densities, optional=True)
     start: str | None = _setting(None, _text, optional=True)
     level: int = _setting(8, _level)
@@ -187,19 +193,20 @@ class ActiveLearningSettings:
                 continue
             if fault := one.metadata["check"](value):
                 raise InputError(f"{one.name} = {value!r}: {fault}")
-        if isinstance(self.density, list):
-            object.__setattr__(self, "density", tuple(self.density))
+        for name in ("composition", "density"):
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
         if (self.composition is None) == (self.start is None):
             raise InputError("composition: give either composition (and density) or start, the file to begin from")
         if (self.density is None) != (self.composition is None):
             raise InputError("density: goes with composition, in g/cm3 (and only with it)")
-        if self.composition is not None:
+        for composition in self.compositions:
             from electrolyte_ml.structures import parse_composition
 
             try:
-                parse_composition(self.composition)
+                parse_composition(composition)
             except InputError as error:
-                raise InputError(f"composition = {self.composition!r}: {error}") from error
+                raise InputError(f"composition = {composition!r}: {error}") from error
         if self.min_distance >= self.cutoff:
             raise InputError(f"min_distance = {self.min_distance}: must be below cutoff = {self.cutoff}")
         if self.grade_save <= 1:
@@ -222,6 +229,18 @@ class ActiveLearningSettings:
             )
         if self.seeding_configurations < self.seeding_trajectories:
             raise InputError(f"seeding_configurations = {self.seeding_configurations}: fewer than seeding_trajectories")
+
+    @property
+    def compositions(self) -> tuple[str, ...]:
+        """Compositions of the boxes; none if a file of starts is given."""
+        given = self.composition or ()
+        return (given,) if isinstance(given, str) else given
+
+    @property
+    def densities(self) -> tuple[float, ...]:
+        """Densities of the boxes, g/cm³."""
+        given = self.density or ()
+        return given if isinstance(given, tuple) else (given,)
 
     @property
     def seeding_steps(self) -> int:

@@ -5,8 +5,9 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk
 
-from electrolyte_ml.active_learning.seeding import sample_dynamics
+from electrolyte_ml.active_learning.seeding import packed_starts, sample_dynamics
 from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
+from electrolyte_ml.structures import density
 
 
 class Springs(Reference):
@@ -30,6 +31,15 @@ class Springs(Reference):
 @pytest.fixture
 def crystal():
     return bulk("Xe", "fcc", a=6.2, cubic=True) * (2, 2, 2)  # 32 atoms
+
+
+def test_boxes_take_compositions_and_densities_in_turn():
+    starts = packed_starts(["EC=1", "EMC=1"], [0.5, 0.4, 0.3], 6, seed=0)
+    assert [len(atoms) for atoms in starts] == [10, 15] * 3
+    assert [density(atoms) for atoms in starts] == pytest.approx([0.5, 0.4, 0.3] * 2)
+    again = packed_starts(["EC=1"], [0.5], 2, seed=0)
+    assert np.array_equal(again[0].positions, starts[0].positions)
+    assert not np.array_equal(again[1].positions, starts[0].positions)
 
 
 def run(starts, reference, store, **changes):

@@ -35,6 +35,14 @@ def test_written_settings_are_read_back(tmp_path):
     assert ActiveLearningSettings.from_toml(write(tmp_path, settings.to_toml())) == settings
 
 
+def test_lists_of_compositions_and_densities_are_kept(tmp_path):
+    path = write(tmp_path, 'composition = ["EC=1", "EMC=1"]\ndensity = [0.5, 0.4, 0.3]')
+    settings = ActiveLearningSettings.from_toml(path)
+    assert settings.compositions == ("EC=1", "EMC=1")
+    assert settings.densities == (0.5, 0.4, 0.3)
+    assert ActiveLearningSettings.from_toml(write(tmp_path, settings.to_toml())) == settings
+
+
 def test_files_are_relative_to_the_settings(tmp_path):
     settings = ActiveLearningSettings.from_toml(write(tmp_path, 'start = "boxes.xyz"\nlabels = "../labels"\n'))
     assert settings.start == str(tmp_path / "boxes.xyz")
@@ -98,6 +106,9 @@ def test_each_fault_is_one_line_with_file_and_key(text, message, tmp_path):
         ('composition = "EC=4"\ndensity = []', "density = []: must be a number or a list"),
         ('composition = "EC=4"\ndensity = ["a"]', "must be a number or a list"),
         ('composition = "XY=4"\ndensity = 1.3', "composition = 'XY=4'"),
+        ('composition = ["EC=4", "EC"]\ndensity = 1.3', "composition = 'EC'"),
+        ("composition = []\ndensity = 1.3", "composition = []: must not be empty"),
+        ('composition = ["EC=4", 3]\ndensity = 1.3', "must be a non-empty text"),
         ('composition = ""\ndensity = 1.3', "composition = '': must be a non-empty text"),
     ],
 )
