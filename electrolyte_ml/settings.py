@@ -115,7 +115,7 @@ class Tour:
         grade_interval_fs=2.0,
         mode="neighbourhood",
     )
-    swap_threshold: float = 1.5
+    swap_threshold: float = 2.0
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,10 @@ def grade_trace(
         level_label(grades, level, name, colour)
     grades.set_yscale("log")
     grades.set_ylim(0.8 * lowest, highest)
+    grades.yaxis.set_major_formatter("{x:g}")
+    if highest < 50.0:  # a decade and a half: powers of ten alone would leave the axis bare
+        grades.yaxis.set_ticks([1, 2, 5, 10, 20])
+        grades.set_ylim(0.8 * lowest, highest)
     grades.set_ylabel("extrapolation grade γ")
     densities.set_ylabel("density (g/cm³)")
     densities.set_xlabel("time (ps)")

@@ -155,11 +155,14 @@ def parity(sets: Mapping[str, Predictions], *, reference: str, scale: str) -> Fi
             rmse = np.sqrt(np.mean((predicted - true) ** 2))
             label = f"{name}, RMSE {rmse:.2g} {unit}"
             axes.scatter(true, predicted, s=size, color=colour, alpha=0.5, lw=0, label=label)
-    for axes, what in ((energy, "energy above the lowest (meV/atom)"), (force, "force component (eV/Å)")):
+    for axes, what, unit in ((energy, "energy", "meV/atom"), (force, "force component", "eV/Å")):
         axes.axline((0, 0), slope=1, color=BLACK, lw=0.8)
-        axes.set_xlabel(f"{what}, {reference}")
-        axes.set_ylabel(f"{what}, potential")
+        axes.set_xlabel(f"{what} by {reference} ({unit})")
+        axes.set_ylabel(f"{what} by the potential ({unit})")
         # Above the axes: a wide cloud leaves no corner free.
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), markerscale=2)
-    caption(figure, "The potential against its reference", scale=scale, reference=reference)
+    caption(
+        figure, "The potential against its reference", scale=scale, reference=reference,
+        note="Energies above the lowest of the reference.",
+    )  # fmt: skip
     return figure

@@ -1,0 +1,189 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: -all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01  The moment tensor potential
+#
+# **You will learn** how the energy of a liquid becomes a sum over atoms, each a polynomial of *moments* of its
+# surroundings; why that sum knows nothing of rotations and of names; and where the 383 and 651 parameters come from.
+#
+# **It rebuilds** section 4.1 of the paper, equations 1 to 6, and its counts of parameters. It has no figure of its own.
+
+# %%
+import numpy as np
+
+from electrolyte_ml import figures, settings
+from electrolyte_ml.potentials import MomentTensorPotential, basis, twin
+from electrolyte_ml.structures import molecule
+
+scale = settings.scale()
+tour = scale.tour
+print(f"{scale.name} scale; level {tour.level}, cutoff {tour.cutoff:g} Å, the small potential of these first notebooks")
+
+# %% [markdown]
+# ## An atom and its neighbours
+#
+# A moment tensor potential (MTP) gives each atom an energy that depends on what lies within the cutoff,
+#
+# $$E^\mathrm{MTP} = \sum_{i=1}^N V(\mathbf{n}_i), \qquad
+#   \mathbf{n}_i = \{\mathbf{r}_{ij}, z_i, z_j\}_{j = 1 \dots N_\mathrm{nbh}}. \tag{1}$$
+#
+# Take one molecule of ethylene carbonate, EC, and a potential whose parameters are drawn from U(−1, 1), as every fit
+# begins. It says nothing of chemistry yet, but all of the mathematics is there.
+
+# %%
+ec = molecule("EC")
+potential = MomentTensorPotential.random(
+    tour.level, ("H", "C", "O"), cutoff=tour.cutoff, radial_basis_size=tour.radial_basis_size, seed=0
+)
+symbols = np.array(ec.get_chemical_symbols())
+z = np.array([potential.species.index(symbol) for symbol in symbols])  # (N,) index into the species
+i = int(np.flatnonzero(symbols == "O")[0])
+r_ij = np.delete(ec.positions - ec.positions[i], i, axis=0)  # (n, 3) Å
+z_j = np.delete(z, i)  # (n,)
+r = np.linalg.norm(r_ij, axis=1)  # (n,) Å
+near = r < potential.cutoff
+r_ij, z_j, r = r_ij[near], z_j[near], r[near]
+print(f"{ec.get_chemical_formula()}; atom {i} is {symbols[i]} and has {len(r)} neighbours, {r.min():.2f} to {r.max():.2f} Å away")
+
+# %% [markdown]
+# ## Radial functions
+#
+# How much a neighbour counts depends on the two elements and the distance alone,
+#
+# $$f_\mu(r, z_i, z_j) = \sum_\beta c^{(\beta)}_{\mu, z_i, z_j}\, T^{(\beta)}(r)\, (R_\mathrm{cut} - r)^2, \tag{5}$$
+#
+# with Chebyshev polynomials $T^{(\beta)}$. The last factor lets value and slope vanish at the cutoff, so that an atom
+# can leave without a jump in energy or force. The package keeps beside every compiled kernel a slow twin in plain NumPy
+# that can be read against the equation; `twin.radial_basis` is that of $T^{(\beta)}(r)(R_\mathrm{cut} - r)^2$.
+
+# %%
+phi, _ = twin.radial_basis(r, potential)  # (8, n); times `scaling` = 0.01, a unit of MLIP's files
+c = potential.radial[z[i], z_j]  # (n, mu, beta)
+f = np.einsum("jmb,bj->mj", c, phi)  # (mu, n), equation 5
+print("f_0 of the neighbours:", np.round(f[0], 3))
+figures.radial_functions(potential, scale=scale.name)
+
+# %% [markdown]
+# ## Moments
+#
+# The directions of the neighbours enter as tensors: $\nu = 0$ counts neighbours, $\nu = 1$ is a dipole of the
+# surroundings, $\nu = 2$ tells a chain from a plane,
+#
+# $$M_{\mu,\nu}(\mathbf{n}_i) = \sum_j f_\mu(r_{ij}, z_i, z_j)\, \hat{\mathbf{r}}_{ij}^{\otimes\nu}. \tag{4}$$
+#
+# (The paper writes $r_{ij}^{\otimes\nu}$; the codes of the field take unit vectors, and so do we: the length stands in
+# $f_\mu$ anyway.)
+
+# %%
+u = r_ij / r[:, None]  # unit vectors (n, 3)
+M00 = f[0].sum()
+M01 = np.einsum("j,ja->a", f[0], u)
+M02 = np.einsum("j,ja,jb->ab", f[0], u, u)
+print("M_00 =", M00.round(4), "\nM_01 =", M01.round(4), "\nM_02 =\n", M02.round(4))
+
+# %% [markdown]
+# ## Contractions: what does not change when the liquid turns
+#
+# A tensor turns with the molecule; an energy must not. The basis functions $B_\alpha$ are the products of moments in
+# which *every* index is contracted, for instance $M_{0,1}\cdot M_{0,1}$ or $M_{0,2} : M_{0,2}$. Each is a little graph:
+# moments are vertices, contracted indices are edges. Which are taken is said by the level,
+#
+# $$\mathrm{lev}\,M_{\mu,\nu} = 2 + 4\mu + \nu, \qquad \mathrm{lev} \prod_p M_{\mu_p,\nu_p} = \sum_p \mathrm{lev}\,M_{\mu_p,\nu_p}
+#   \le \mathrm{lev}_\mathrm{max}. \tag{3, 6}$$
+#
+# Generated from these two lines alone, without a table, the basis of this level is
+
+# %%
+for alpha, contraction in enumerate(potential.basis.contractions):
+    print(f"B_{alpha}  level {contraction.level}  {contraction}")
+
+# %% [markdown]
+# Read `M0,1 M0,1 [0-1:1]` as two moments (μ, ν) = (0, 1) with one index contracted between them. By hand, and by the
+# twin's `Site`, which does the same for any graph with one `einsum`:
+
+# %%
+site = twin.Site(potential, z, twin.neighbourhoods(potential, ec)[i])
+ours = {"M0,0": M00, "M0,1 M0,1 [0-1:1]": M01 @ M01, "M0,2 M0,2 [0-1:2]": (M02 * M02).sum()}
+for contraction, value in zip(potential.basis.contractions, site.functions):
+    if str(contraction) in ours:
+        print(f"{contraction!s:20} by hand {ours[str(contraction)]:+.12f}   twin {value:+.12f}")
+
+# %% [markdown]
+# The energy of the atom is then linear in the functions, with the coefficients $\xi_\alpha$ and one shift for each
+# element,
+#
+# $$V(\mathbf{n}_i) = \sum_\alpha \xi_\alpha B_\alpha(\mathbf{n}_i). \tag{2}$$
+#
+# The kernels that dynamics and training use never build these tensors. They give the same numbers all the same:
+
+# %%
+kernel, slow = potential.evaluate(ec), twin.evaluate(potential, ec)
+print(f"V of atom {i}:     kernel {kernel.energies[i]:+.12f} eV   twin {site.energy():+.12f} eV")
+print(f"E of the molecule: kernel {kernel.energy:+.12f} eV   twin {slow.energy:+.12f} eV")
+print(f"largest difference of a force: {np.abs(kernel.forces - slow.forces).max():.1e} eV/Å")
+
+# %% [markdown]
+# ## What it cannot see, and what it can
+#
+# A turned, shifted or renumbered molecule has the same energy, to the last digits; a stretched bond has not. Forces are
+# derivatives, which a small step confirms.
+
+# %%
+turned = ec.copy()
+turned.rotate(40, (1, 2, 3))
+turned.translate((1.0, -2.0, 0.5))
+renumbered = ec[np.random.default_rng(0).permutation(len(ec))]
+stretched = ec.copy()
+stretched.positions[i, 0] += 1e-4  # Å
+before = ec.copy()
+before.positions[i, 0] -= 1e-4
+slope = (potential.evaluate(stretched).energy - potential.evaluate(before).energy) / 2e-4
+print(f"turned and shifted: {potential.evaluate(turned).energy - kernel.energy:+.1e} eV")
+print(f"renumbered:         {potential.evaluate(renumbered).energy - kernel.energy:+.1e} eV")
+print(f"force on atom {i}:    {kernel.forces[i, 0]:+.8f} eV/Å, by a step of 1e-4 Å {-slope:+.8f} eV/Å")
+
+# %% [markdown]
+# ## 383 and 651
+#
+# With $S$ elements, $R$ radial functions of eight polynomials each (as many as the level has use for,
+# $R = \lfloor(\mathrm{lev}_\mathrm{max} - 2)/4\rfloor + 1$) and one shift for each element, there are
+#
+# $$S^2 \cdot R \cdot 8 + n_\mathrm{functions} + S$$
+#
+# parameters. The paper prints 383 for level 16 and 651 for level 20 with H, C and O. Its MTP16-QRd adds two for each
+# element: 389.
+
+# %%
+for level in (12, 16, 20):
+    one = basis(level)
+    print(
+        f"level {level}: {one.n_scalars:3} functions, 3² · {one.n_radial} · 8 + {one.n_scalars} + 3 = "
+        f"{one.n_parameters(3)} parameters"
+    )
+assert (basis(16).n_parameters(3), basis(20).n_parameters(3)) == (383, 651)
+figures.basis_growth([basis(level) for level in range(2, 22, 2)], scale=scale.name)
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Multiply all radial coefficients of $\mu = 0$ by 2 and the $\xi_\alpha$ by what it takes to keep the energy. Such
+#    directions, in which no label can ever tell two potentials apart, number $R(R + 1)/2$; what does that mean for a
+#    code that inverts $J^\top J$?
+# 2. Move the farthest hydrogen of two EC molecules through the cutoff in steps of 0.01 Å and plot the energy. Then put
+#    $(R_\mathrm{cut} - r)$ in place of its square in a copy of `twin.radial_basis`, and look at the force.
+# 3. Two mirror images of a chiral molecule have the same energy here. Which contraction would it take to tell them
+#    apart, and is there one among products of at most four moments?
