@@ -5,6 +5,7 @@ Three kinds: *exact* claims hold at every scale; *protocol* claims hold when the
 the standard scale and above. At the quick scale the same machinery runs, and its numbers are shown but not judged.
 """
 
+import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -352,3 +353,16 @@ def format_claims(judged: Sequence[JudgedClaim], width: int = 60) -> str:
     lines.insert(1, "  ".join("-" * size for size in widths))
     heading = f"Claims of the paper at the {judged[0].scale} scale, labels by {judged[0].reference}\n"
     return heading + "\n".join(lines)
+
+
+def claims_html(judged: Sequence[JudgedClaim]) -> str:
+    """Return the claims as an HTML table."""
+    head = "".join(f"<th>{name}</th>" for name in ("#", "where", "paper", "kind", "ours", "experiment", "verdict"))
+    rows = []
+    for j in judged:
+        claim, outcome = j.claim, j.outcome
+        cells = (claim.number, claim.where, claim.paper, claim.kind, outcome.ours, outcome.experiment)
+        style = ' class="bad"' if outcome.verdict == NOT_REPRODUCED else ""
+        row = "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells)
+        rows.append(f"<tr>{row}<td{style}>{html.escape(outcome.verdict)}</td></tr>")
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electrolyte_ml.claims import JudgedClaim, format_claims, judge_claims
+from electrolyte_ml.claims import JudgedClaim, claims_html, format_claims, judge_claims
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.settings import Scale, checkout, results_root, scale
@@ -176,29 +176,9 @@ def render_report(notebooks: list[ExecutedNotebook], claims: list[JudgedClaim], 
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_CSS}{HtmlFormatter().get_style_defs('.highlight')}</style></head><body>"
         f"<h1>{title}</h1><p>Labels by {html.escape(claims[0].reference)}; {seconds / 60:.1f} minutes in all.</p>"
-        f'<ul><li><a href="#claims">Claims</a></li>{toc}</ul>{_claims_html(claims)}{sections}</body></html>\n'
+        f'<ul><li><a href="#claims">Claims</a></li>{toc}</ul>'
+        f'<section id="claims"><h1>Claims of the paper</h1>{claims_html(claims)}</section>{sections}</body></html>\n'
     )
-
-
-def _claims_html(claims: list[JudgedClaim]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ("#", "where", "paper", "kind", "ours", "experiment", "verdict"))
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{html.escape(str(cell))}</td>"
-            for cell in (
-                j.claim.number,
-                j.claim.where,
-                j.claim.paper,
-                j.claim.kind,
-                j.outcome.ours,
-                j.outcome.experiment,
-            )
-        )
-        + f'<td class="{"bad" if j.outcome.verdict.startswith("not rep") else ""}">{j.outcome.verdict}</td></tr>'
-        for j in claims
-    )
-    return f'<section id="claims"><h1>Claims of the paper</h1><table><tr>{head}</tr>{rows}</table></section>'
 
 
 def _body(document: Any) -> str:

@@ -76,7 +76,8 @@ class DensityRun:
 class PureSolvents:
     """Section 2.1: potentials of pure EC and pure EMC from nothing.
 
-    Each cell is packed at its densities (g/cm³), which the seeding trajectories take in turn.
+    Each cell is packed at its densities (g/cm³), which the seeding trajectories take in turn. With `own_sets` every
+    seed learns a training set of its own, as in the paper; without, all are fitted to the set of the first.
     """
 
     level: int
@@ -90,6 +91,7 @@ class PureSolvents:
     seeding_configurations: int
     learning: Learning
     density: DensityRun
+    own_sets: bool = True
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,8 @@ QUICK = Scale(
         seeding_trajectories=2,
         seeding_configurations=50,
         learning=Learning(trajectories=10, run=replace(_LIQUID, time_ps=2.0), grade_interval_fs=5.0, max_iterations=20),
-        density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=10.0), average_last_ps=5.0),
+        density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), average_last_ps=10.0),
+        own_sets=False,
     ),
 )
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from electrolyte_ml import reference as references
-from electrolyte_ml.active_learning.seeding import Walker, sample_dynamics
+from electrolyte_ml.active_learning.loop import ActiveLearningResult, active_learn
+from electrolyte_ml.active_learning.seeding import Walker, packed_starts, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.potentials import MomentTensorPotential
 from electrolyte_ml.settings import Scale
 from electrolyte_ml.structures import pack, parse_composition
+from electrolyte_ml.training import train
 
 if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
-    from electrolyte_ml.potentials import MomentTensorPotential
 
 
 def pure_solvent(scale: Scale, solvent: str, **changes: Any) -> ActiveLearningSettings:
@@ -92,7 +96,7 @@ def tour_seeding(scale: Scale, *, progress: bool = True) -> list[Walker]:
     """
     tour = scale.tour
     return sample_dynamics(
-        [pack(parse_composition(tour.cell), density, seed=k) for k, density in enumerate(tour.packing_densities)],
+        packed_starts([tour.cell], tour.packing_densities, len(tour.packing_densities), seed=0),
         reference_of(scale),
         label_store(scale),
         temperature=tour.seeding.temperature,
@@ -103,6 +107,72 @@ def tour_seeding(scale: Scale, *, progress: bool = True) -> list[Walker]:
         jobs=None,
         progress=progress,
     )
+
+
+def learn_pure_solvent(
+    scale: Scale,
+    solvent: str,
+    *,
+    seed: int | None = None,
+    on_iteration: Callable[[ActiveLearningResult], None] | None = None,
+    progress: bool = True,
+) -> ActiveLearningResult:
+    """Learn a pure solvent from nothing (section 2.1), or go on where an earlier call was stopped.
+
+    Parameters
+    ----------
+    scale, solvent
+        As for `pure_solvent`; labels come from and go to the scale's store.
+    seed
+        Of the potential's parameters and the trajectories' velocities; the scale's first by default. The seeding is
+        the same for all.
+    on_iteration
+        Called after each iteration with the state so far.
+    progress
+        Print the status table as it grows.
+    """
+    seed = scale.pure_solvents.seeds[0] if seed is None else seed
+    settings = pure_solvent(scale, solvent, seed=seed, labels=str(label_store(scale).directory))
+    # Other settings are another run, in another folder; the labels are shared.
+    told = hashlib.blake2b(repr(replace(settings, jobs=None, labels=None)).encode(), digest_size=4).hexdigest()
+    directory = scale.directory / "pure_solvents" / f"{solvent}_seed{seed}_{told}"
+    return active_learn(directory, settings, on_iteration=on_iteration, progress=progress)
+
+
+def pure_solvent_ensemble(
+    scale: Scale, solvent: str, learned: ActiveLearningResult, *, progress: bool = True
+) -> list[MomentTensorPotential]:
+    """Return the potentials of all the scale's seeds, the learnt one first.
+
+    Where the scale gives each seed a training set of its own the others are learnt here; else they are fitted, from
+    random parameters, to the set that the first one learnt.
+    """
+    protocol, fit = scale.pure_solvents, scale.fit
+    potentials = [learned.potential]
+    for seed in protocol.seeds[1:]:
+        if protocol.own_sets:
+            potentials.append(learn_pure_solvent(scale, solvent, seed=seed, progress=progress).potential)
+            continue
+        first = learned.potential
+        start = MomentTensorPotential.random(
+            protocol.level,
+            first.species,
+            cutoff=first.cutoff,
+            min_distance=first.min_distance,
+            radial_basis_size=first.radial_basis_size,
+            seed=seed,
+        )
+        result = train(
+            learned.training_set,
+            start,
+            energy_weight=fit.energy_weight,
+            force_weight=fit.force_weight,
+            stress_weight=fit.stress_weight,
+            max_iterations=fit.max_iterations,
+            progress=progress,
+        )
+        potentials.append(result.potential)
+    return potentials
 
 
 def density_runs(
@@ -126,7 +196,8 @@ def density_runs(
     return map_progress(
         partial(_density_run, scale=scale, place=place),
         potentials,
-        description=f"{solvent}, density runs",
+        None,
+        f"{solvent}, density runs",
         progress=progress,
     )
 

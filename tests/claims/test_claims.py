@@ -2,7 +2,18 @@
 
 import pytest
 
-from electrolyte_ml.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN, REPRODUCED, SHOWN, format_claims, judge_claims
+from electrolyte_ml.claims import (
+    CLAIMS,
+    NOT_REPRODUCED,
+    NOT_RUN,
+    REPRODUCED,
+    SHOWN,
+    JudgedClaim,
+    Outcome,
+    claims_html,
+    format_claims,
+    judge_claims,
+)
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.results import load_result, save_result
 from electrolyte_ml.settings import PAPER, QUICK, STANDARD
@@ -95,3 +106,11 @@ def test_damaged_result_is_named(results):
     (QUICK.directory / "numbers.json").write_text("{")
     with pytest.raises(InputError, match="numbers.json"):
         load_result("numbers", QUICK)
+
+
+def test_page_holds_every_claim_and_marks_what_failed():
+    judged = [JudgedClaim(CLAIMS[0], Outcome(NOT_REPRODUCED, "a < b"), "quick", "GFN1-xTB"),
+              JudgedClaim(CLAIMS[1], Outcome(REPRODUCED), "quick", "GFN1-xTB")]  # fmt: skip
+    page = claims_html(judged)
+    assert page.count("<tr>") == 3 and "a &lt; b" in page
+    assert page.count('class="bad"') == 1
