@@ -88,7 +88,9 @@ def _parameter_counts(scale: Scale) -> Outcome:
     ours = tuple(MomentTensorPotential.random(level, ("H", "C", "O")).n_parameters for level in (16, 20))
     # Charges add b and s per species to the level-16 potential: 383 + 2 * 3, of which the paper counts all six.
     charged = ours[0] + 2 * 3
-    return Outcome(_verdict((*ours, charged) == (383, 651, 389)), f"{ours[0]}; {ours[1]}; {charged}")
+    return Outcome(
+        _verdict((*ours, charged) == (383, 651, 389)), f"{ours[0]}; {ours[1]}; {ours[0]} + 2 per species = {charged}"
+    )
 
 
 # -- protocols --------------------------------------------------------------------------------------------------------
@@ -210,7 +212,7 @@ def _energy_density(solvents: dict[str, Any], scale: Scale) -> Outcome:
         return Outcome(_physics(False, scale), "nothing was learnt beyond the seeds")
     lower = energy[:seeded].mean() < energy[seeded:].mean()
     denser = density[:seeded].mean() > density[seeded:].mean()
-    wide = density.min() <= 1.04 and density.max() >= 1.30
+    wide = density.min() <= 1.04 and density.max() >= 1.49
     ours = (
         f"{density.min():.2f}–{density.max():.2f} g/cm³; AIMD part {'lower' if lower else 'higher'} in energy, "
         f"{'denser' if denser else 'less dense'}"

@@ -31,7 +31,7 @@ def solvent(densities, experiment, drifts=False):
         "experiment": experiment,
         "drifts": drifts,
         "set_energies": [-1.00, -1.01, -0.90, -0.80] + [-0.85] * 996,
-        "set_densities": [1.35, 1.36, 1.02, 1.20] + [1.2] * 996,
+        "set_densities": [1.35, 1.50, 1.02, 1.20] + [1.2] * 996,
         "seeded": 2,
     }
 
@@ -73,6 +73,7 @@ def test_physics_is_judged_at_the_standard_scale(results):
         ({"densities": [1.20, 1.26, 1.32]}, 4),  # seeds disagree by 5 %
         ({"seeded": 1000}, 5),
         ({"set_densities": [1.02] * 2 + [1.35] * 998}, 5),  # the AIMD part is the dilute one
+        ({"set_densities": [1.40] * 2 + [1.02] * 998}, 5),  # nothing as dense as 1.49
         ({"set_energies": [-1.0] * 100, "set_densities": [1.2] * 100}, 3),  # 100 configurations
     ],
 )
