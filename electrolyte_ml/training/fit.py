@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 METHODS = ("default", "paper")
-STAGE = 50  # BFGS iterations between two samples of the curvature
+STAGE = 50  # BFGS iterations between two samples of the curvature, at first
+LONGEST_STAGE = 400
+SLOW = 0.1  # a stage that lowers the loss by less than this fraction is followed by one of twice the length
 SAMPLE_ROWS = 24  # force components in the sample, as a multiple of the number of parameters
 DAMPING = (
     1e-3  # added to the curvature, scaled to a unit diagonal: it is a sample's, and not to be trusted to the last digit
@@ -163,7 +165,7 @@ def train(
     max_iterations : int
         Of BFGS, those before a checkpoint included.
     tolerance : float
-        Stop when a stage of 50 iterations lowers the loss by less than this fraction.
+        Stop when the loss falls by less than this fraction in 50 iterations.
     method : {"default", "paper"}
         The paper's is plain BFGS with neither linear solution nor curvature.
     linear_start : bool
@@ -258,12 +260,16 @@ def _minimise(
     rng = np.random.default_rng(0)
     # Far from a fit the curvature here says nothing of that there: the first steps keep to the parameters' scale.
     near = _explains_most(loss, parameters, report.loss)
-    converged = False
+    converged, length = False, STAGE
     while not converged and report.done < max_iterations:
         before = report.loss
         transform = _curvature_transform(loss, parameters, free, rng) if near else plain
-        parameters = _bfgs(loss, parameters, transform, min(STAGE, max_iterations - report.done), report)
-        converged = near and before - report.loss <= tolerance * before
+        parameters = _bfgs(loss, parameters, transform, min(length, max_iterations - report.done), report)
+        if near:
+            gain = (before - report.loss) / before
+            converged = length >= LONGEST_STAGE and gain <= tolerance * length / STAGE
+            # In a valley what BFGS has gathered is worth more than a sample: leave it the more time the less is gained.
+            length = min(2 * length, LONGEST_STAGE) if gain < SLOW else length
         near = True
     return parameters, converged
 
