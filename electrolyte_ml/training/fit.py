@@ -266,7 +266,7 @@ def _minimise(
         transform = _curvature_transform(loss, parameters, free, rng) if near else plain
         parameters = _bfgs(loss, parameters, transform, min(length, max_iterations - report.done), report)
         if near:
-            gain = (before - report.loss) / before
+            gain = (before - report.loss) / before if before > 0 else 0.0
             converged = length >= LONGEST_STAGE and gain <= tolerance * length / STAGE
             # In a valley what BFGS has gathered is worth more than a sample: leave it the more time the less is gained.
             length = min(2 * length, LONGEST_STAGE) if gain < SLOW else length
