@@ -60,6 +60,7 @@ class Learning:
     grade_break: float = 10.0
     grade_interval_fs: float = 1.0
     mode: str = "configuration"
+    swap_threshold: float = 1.001
     max_iterations: int = 100
 
 
@@ -116,8 +117,8 @@ class Tour:
         run=Run("npt", temperature=300.0, time_ps=1.0),
         grade_interval_fs=2.0,
         mode="neighbourhood",
+        swap_threshold=2.0,
     )
-    swap_threshold: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -302,16 +303,23 @@ STANDARD = Scale(
 QUICK = Scale(
     name="quick",
     reference=Reference("GFN1-xTB"),
-    fit=Fit(max_iterations=300, refit_iterations=100),
+    fit=Fit(max_iterations=150, refit_iterations=60),
     pure_solvents=replace(
         PAPER.pure_solvents,
         level=8,
-        cells=("EC=2", "EMC=2"),
-        packing_densities=((1.1, 1.3), (0.9, 1.0)),
-        seeding=Run("nvt", temperature=400.0, time_ps=0.1),
-        seeding_trajectories=2,
-        seeding_configurations=50,
-        learning=Learning(trajectories=10, run=replace(_LIQUID, time_ps=2.0), grade_interval_fs=5.0, max_iterations=20),
+        cells=("EC=4", "EMC=4"),
+        packing_densities=((1.1, 1.2, 1.3, 1.4), (0.85, 0.95, 1.05)),
+        seeding=Run("nvt", temperature=400.0, time_ps=0.015),
+        seeding_trajectories=8,
+        seeding_configurations=60,
+        learning=Learning(
+            trajectories=10,
+            run=replace(_LIQUID, time_ps=2.0),
+            grade_interval_fs=5.0,
+            mode="neighbourhood",
+            swap_threshold=1.1,
+            max_iterations=20,
+        ),
         density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), average_last_ps=10.0),
         own_sets=False,
     ),

@@ -66,6 +66,7 @@ def pure_solvent(scale: Scale, solvent: str, **changes: Any) -> ActiveLearningSe
         "grade_break": learning.grade_break,
         "grade_interval_fs": learning.grade_interval_fs,
         "mode": learning.mode,
+        "swap_threshold": learning.swap_threshold,
         "energy_weight": fit.energy_weight,
         "force_weight": fit.force_weight,
         "stress_weight": fit.stress_weight,

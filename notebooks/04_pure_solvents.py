@@ -1,0 +1,217 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: -all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 04  Pure solvents from nothing
+#
+# **You will learn** what active learning does when it is let run: potentials of liquid ethylene carbonate (EC) and ethyl
+# methyl carbonate (EMC) are learnt from random parameters and no data at all, until nothing that they meet is new to them.
+# Then they say what the liquids weigh.
+#
+# **It rebuilds** section 2.1 of the paper, Fig. 1a (densities beside experiment) and Fig. 1b (the energy–density diagram).
+
+# %%
+from dataclasses import fields
+
+from IPython.display import display
+
+from electrolyte_ml import experiment, figures, settings
+from electrolyte_ml.active_learning.protocols import (
+    density_runs, learn_pure_solvent, pure_solvent, pure_solvent_ensemble,
+)  # fmt: skip
+from electrolyte_ml.analysis import ensemble_density, mean_density
+from electrolyte_ml.results import save_result
+
+scale = settings.scale()
+protocol, reference = scale.pure_solvents, scale.reference.name
+said = {"reference": reference, "scale": scale.name}  # what every figure must say
+print(f"{scale.name} scale, labels by {reference}, everything kept in results/{scale.name}/")
+
+# %% [markdown]
+# ## The protocol, ours and the paper's
+#
+# 1. *Seed.* Dynamics with the reference itself at 400 K, sampled at even intervals, gives the first labels.
+# 2. *Fit* a moment tensor potential from random parameters (notebook 02).
+# 3. *Explore.* Ten runs at once, NPT at 300 K and 1 atm, save what has a grade $2 < \gamma < 10$ and stop above
+#    (notebook 03).
+# 4. *Select* by MaxVol, *label*, *refit*; back to 3, until no run saves anything.
+#
+# The numbers at this scale beside the paper's:
+
+# %%
+here, paper = pure_solvent(scale, "EC"), pure_solvent(settings.PAPER, "EC")
+print(f"{'':24}{scale.name:>24}{'paper':>16}")
+for name in (one.name for one in fields(here)):
+    ours, theirs = getattr(here, name), getattr(paper, name)
+    if ours != theirs:
+        print(f"{name:24}{ours!s:>24}{theirs!s:>16}")
+
+# %% [markdown]
+# The reference differs from the paper's too where it says so: "GFN1-xTB" is a fast tight-binding method, and its liquids
+# need not weigh what those of PBE-D3(0) do. Small boxes also mean that an atom may see its own periodic image. What such a
+# run can show is that the machinery closes the loop; what it cannot show is the paper's accuracy.
+#
+# ## Ethylene carbonate
+#
+# One call. It prints a line for each iteration and can be stopped and started at any moment; the diagram below is drawn anew
+# after each. Fig. 1b of the paper is its last state.
+
+
+# %%
+def learn(solvent):
+    shown = None
+
+    def draw(result):
+        nonlocal shown
+        figure = figures.energy_density(result.energy_density(), **said, liquid=solvent)
+        if shown is None:
+            shown = display(figure, display_id=True)
+        else:
+            shown.update(figure)
+
+    result = learn_pure_solvent(scale, solvent, on_iteration=draw)
+    if shown is None:  # everything had been learnt before
+        draw(result)
+    return result
+
+
+learned = {"EC": learn("EC")}
+
+# %% [markdown]
+# Squares are the seeds, circles what the potential asked for, coloured by the order in which they joined. The paper's
+# seeds lie at low energy and high density, and the runs at constant pressure then go to lower densities, from
+# 1.49 down to 1.04 g/cm³. Here the seeds are packed at several densities from the start, so that less is left to find.
+#
+# How it went, by iteration:
+
+# %%
+figures.learning_progress(
+    learned["EC"].status, **said, grade_save=here.grade_save, grade_break=here.grade_break
+)
+
+# %% [markdown]
+# The highest grade of the last iteration lies below the first line: no run met anything new. The errors *rise* while it
+# learns, for the set comes to hold what is harder to describe.
+#
+# ## Ethyl methyl carbonate
+#
+# The same for EMC, a chain in place of a ring, and so with more shapes to learn.
+
+# %%
+learned["EMC"] = learn("EMC")
+figures.learning_progress(
+    learned["EMC"].status, **said, grade_save=here.grade_save, grade_break=here.grade_break
+)
+
+# %%
+for solvent, result in learned.items():
+    print(f"{solvent}: {len(result.training_set)} configurations; {result.message}")
+
+# %% [markdown]
+# ## Three potentials each
+#
+# The paper repeats the whole loop from three random starts and takes the spread of the densities as their error. Where the
+# scale affords it so do we; at the quick scale the loop runs once, and the other two potentials are fitted, from random
+# parameters of their own, to the set that the first one learnt. That spread holds the chance of the fit alone and not that
+# of the set, and is the smaller for it.
+
+# %%
+potentials = {
+    solvent: pure_solvent_ensemble(scale, solvent, result, progress=False) for solvent, result in learned.items()
+}
+print("sets of their own" if protocol.own_sets else "one set shared by", len(protocol.seeds), "seeds")
+
+# %% [markdown]
+# ## Do they hold a liquid?
+#
+# Larger boxes, longer runs, and nobody there to label: a run ends early if a molecule breaks or the temperature runs away,
+# and the figure then says so. The paper's first claim is that the density does not drift.
+
+# %%
+runs = {solvent: density_runs(scale, solvent, members) for solvent, members in potentials.items()}
+window = protocol.density.average_last_ps
+means = {
+    solvent: {f"seed {seed}": mean_density(run, last_ps=window)
+              for seed, run in zip(protocol.seeds, runs[solvent]) if run.completed}
+    for solvent in runs
+}  # fmt: skip
+for solvent in runs:
+    for seed, run in zip(protocol.seeds, runs[solvent]):
+        print(f"{solvent} seed {seed}: {means[solvent].get(f'seed {seed}', f'{run.reason}: {run.detail}')}")
+display(
+    *(
+        figures.density_trace(
+            {f"seed {seed}": run for seed, run in zip(protocol.seeds, runs[solvent])},
+            **said, liquid=solvent, means=means[solvent],
+        )
+        for solvent in runs
+    )
+)  # fmt: skip
+
+# %% [markdown]
+# ## Fig. 1a
+#
+# The mean of each ensemble beside experiment. The band is the paper's own mean deviation, the diamonds what a functional
+# close to the paper's gives when learnt well: a potential can be no better than its reference.
+
+# %%
+densities = {solvent: ensemble_density(list(members.values())) for solvent, members in means.items() if members}
+for solvent, ensemble in densities.items():
+    measured = experiment.density(solvent).value
+    print(
+        f"{solvent}: {ensemble.mean:.3f} ± {ensemble.sigma:.3f} g/cm³ over {len(ensemble.members)} potentials; "
+        f"experiment {measured:.3f} ({ensemble.mean / measured - 1:+.1%}); "
+        f"{sum(member.drifts for member in ensemble.members)} of {len(ensemble.members)} runs still drift"
+    )
+figures.density_comparison(densities, **said)
+
+# %% [markdown]
+# Three things stand between these numbers and experiment: the reference, which at the quick scale is not the paper's; the
+# potential, which at a low level learns the pressure of its reference only roughly; and the run, too short and too small for
+# the last per cent. Exercise 2 tells the first two apart.
+#
+# What the claims table of notebook 90 needs is stored.
+
+# %%
+save_result(
+    "pure_solvents",
+    {
+        "reference": reference,
+        "solvents": {
+            solvent: {
+                "densities": [member.mean for member in densities[solvent].members],
+                "experiment": experiment.density(solvent).value,
+                "drifts": any(member.drifts for member in densities[solvent].members),
+                "set_energies": result.energy_density()["energy"],
+                "set_densities": result.energy_density()["density"],
+                "seeded": int((result.energy_density()["iteration"] == 0).sum()),
+            }
+            for solvent, result in learned.items()
+            if solvent in densities
+        },
+    },
+    scale,
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Learn EC again with `pure_solvent(scale, "EC", seed=1)` and `active_learn` in a folder of its own. The labels of the
+#    seeding are reused. How far apart are the densities now, and what does that say of the shared set's spread?
+# 2. Label ten frames of a density run with `reference_of(scale)` and compare its pressure with the potential's. A liquid
+#    of compressibility $\kappa$ changes its density by $\kappa \Delta p$ (EC: about 5 % for 1 kbar): which part of the
+#    deviation is the reference's, and which the potential's?
+# 3. Set `stress_weight=0.001` in `pure_solvent`. Which of the two parts changes? The paper has no such term. Should it?
