@@ -99,7 +99,7 @@ print(f"{before.steps} steps, {before.reason}; {len(before.saved)} configuration
 
 # %%
 candidates = [atoms for _, _, atoms in before.saved]
-chosen = [candidates[k] for k in active_set.select(candidates, tour.swap_threshold)]
+chosen = [candidates[k] for k in active_set.select(candidates, learning.swap_threshold)]
 labelled = label_store(scale).label_all(chosen, reference_of(scale), jobs=None)
 training_set += [atoms for atoms in labelled.labelled if atoms is not None]
 print(f"{len(candidates)} saved, {len(chosen)} chosen, {labelled.computed} computed, {labelled.reused} from the store")

@@ -139,7 +139,7 @@ print(f"{before.steps} steps, {len(before.saved)} configurations above γ = {lea
 
 # %%
 candidates = [atoms for _, _, atoms in before.saved]
-for threshold in (1.001, 1.1, 1.5, tour.swap_threshold):
+for threshold in (1.001, 1.1, 1.5, learning.swap_threshold):
     print(f"threshold {threshold:5}: {len(active_set.select(candidates, threshold)):3} of {len(candidates)} selected")
 
 # %% [markdown]
@@ -148,7 +148,7 @@ for threshold in (1.001, 1.1, 1.5, tour.swap_threshold):
 # Label the selected, fit on, build A anew, and run again.
 
 # %%
-chosen = [candidates[k] for k in active_set.select(candidates, tour.swap_threshold)]
+chosen = [candidates[k] for k in active_set.select(candidates, learning.swap_threshold)]
 labelled = label_store(scale).label_all(chosen, reference_of(scale), jobs=None)
 grown = training_set + [atoms for atoms in labelled.labelled if atoms is not None]
 refitted = eml.train(grown, potential, max_iterations=tour.fit.refit_iterations, progress=False)
