@@ -52,7 +52,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Learning:
-    """Active learning (section 4.4): parallel runs that save above one grade and stop above the other."""
+    """Active learning (section 4.4): parallel runs that save above one grade and stop above the other.
+
+    They stop, too, with `most_saved` configurations saved, unless it is 0.
+    """
 
     trajectories: int
     run: Run
@@ -61,24 +64,30 @@ class Learning:
     grade_interval_fs: float = 1.0
     mode: str = "configuration"
     swap_threshold: float = 1.001
+    most_saved: int = 0
     max_iterations: int = 100
 
 
 @dataclass(frozen=True)
 class DensityRun:
-    """Density of a liquid: a run in NPT, averaged over its end."""
+    """Density of a liquid: a run in NPT, averaged over its end.
+
+    `heating` is a run at constant volume before it: molecules packed at random turn and settle within picoseconds when
+    hot and dense, and within tens of them in NPT at 300 K, where the box first blows up.
+    """
 
     cells: tuple[str, ...]
     run: Run
     average_last_ps: float
+    heating: Run | None = None
 
 
 @dataclass(frozen=True)
 class PureSolvents:
     """Section 2.1: potentials of pure EC and pure EMC from nothing.
 
-    Each cell is packed at its densities (g/cm³), which the seeding trajectories take in turn. With `own_sets` every
-    seed learns a training set of its own, as in the paper; without, all are fitted to the set of the first.
+    Each cell is packed at its densities (g/cm³), which the seeding trajectories take in turn. Every seed learns a
+    training set of its own.
     """
 
     level: int
@@ -92,7 +101,6 @@ class PureSolvents:
     seeding_configurations: int
     learning: Learning
     density: DensityRun
-    own_sets: bool = True
 
 
 @dataclass(frozen=True)
@@ -214,6 +222,7 @@ class Scale:
 
 
 _LIQUID = Run("npt", temperature=300.0, time_ps=100.0)
+_HEATING = Run("nvt", temperature=450.0, time_ps=5.0)
 
 PAPER = Scale(
     name="paper",
@@ -287,7 +296,7 @@ PAPER = Scale(
 STANDARD = Scale(
     name="standard",
     reference=Reference("GFN1-xTB"),
-    fit=Fit(),
+    fit=Fit(stress_weight=0.1),
     pure_solvents=replace(
         PAPER.pure_solvents,
         level=12,
@@ -296,19 +305,20 @@ STANDARD = Scale(
         seeding=Run("nvt", temperature=400.0, time_ps=0.5),
         seeding_trajectories=3,
         learning=Learning(trajectories=10, run=replace(_LIQUID, time_ps=20.0), grade_interval_fs=5.0),
-        density=DensityRun(("EC=48", "EMC=32"), replace(_LIQUID, time_ps=150.0), average_last_ps=100.0),
+        density=DensityRun(("EC=48", "EMC=32"), replace(_LIQUID, time_ps=150.0), 100.0, heating=_HEATING),
     ),
 )
 
 QUICK = Scale(
     name="quick",
     reference=Reference("GFN1-xTB"),
-    fit=Fit(max_iterations=150, refit_iterations=60),
+    fit=Fit(stress_weight=0.1, max_iterations=150, refit_iterations=60),
     pure_solvents=replace(
         PAPER.pure_solvents,
-        level=8,
+        level=12,
+        seeds=(0, 1),
         cells=("EC=4", "EMC=4"),
-        packing_densities=((1.1, 1.2, 1.3, 1.4), (0.85, 0.95, 1.05)),
+        packing_densities=((1.15, 1.25, 1.35, 1.45), (0.9, 1.0, 1.1)),
         seeding=Run("nvt", temperature=400.0, time_ps=0.015),
         seeding_trajectories=8,
         seeding_configurations=60,
@@ -318,10 +328,10 @@ QUICK = Scale(
             grade_interval_fs=5.0,
             mode="neighbourhood",
             swap_threshold=1.1,
-            max_iterations=20,
+            most_saved=20,
+            max_iterations=30,
         ),
-        density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), average_last_ps=10.0),
-        own_sets=False,
+        density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), 15.0, heating=_HEATING),
     ),
 )
 

@@ -182,14 +182,21 @@ class ActiveSet:
 
 
 def _rows(potential: Differentiable, configurations: Sequence[Atoms], mode: Mode) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of all configurations (n, m), and to which configuration each belongs (n,)."""
-    if mode == "configuration":
-        rows = np.stack([potential.energy_gradient(atoms) for atoms in configurations])
-        owner = np.arange(len(configurations))
-    else:
-        rows = np.concatenate([potential.site_energy_gradients(atoms) for atoms in configurations])
-        owner = np.repeat(np.arange(len(configurations)), [len(atoms) for atoms in configurations])
-    bad = owner[~np.isfinite(rows).all(axis=1)]
-    if bad.size:
-        raise InputError(f"configuration {bad[0]} has no finite dE/dtheta: are atoms on top of each other?")
-    return rows, owner
+    """Rows of all configurations (n, m), and to which configuration each belongs (n,).
+
+    Raises
+    ------
+    InputError
+        Naming the configuration (the first is number 1).
+    """
+    parts = []
+    for number, atoms in enumerate(configurations, start=1):
+        try:
+            whole = mode == "configuration"
+            part = potential.energy_gradient(atoms)[None] if whole else potential.site_energy_gradients(atoms)
+        except InputError as error:
+            raise InputError(f"configuration {number}: {error}") from None
+        if not np.isfinite(part).all():
+            raise InputError(f"configuration {number} has no finite dE/dtheta: are atoms on top of each other?")
+        parts.append(part)
+    return np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])

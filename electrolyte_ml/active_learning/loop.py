@@ -418,7 +418,13 @@ def _trajectory(
 
     start, folder, seed = task
     monitors = [
-        GradeMonitor(active_set, settings.grade_save, settings.grade_break, every=settings.grade_interval),
+        GradeMonitor(
+            active_set,
+            settings.grade_save,
+            settings.grade_break,
+            every=settings.grade_interval,
+            most=settings.most_saved,
+        ),
         TemperatureMonitor(maximum=4 * settings.temperature),
     ]
     if settings.watch_molecules:

@@ -19,7 +19,6 @@ from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import MomentTensorPotential
 from electrolyte_ml.settings import Scale
 from electrolyte_ml.structures import pack, parse_composition
-from electrolyte_ml.training import train
 
 if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
@@ -67,6 +66,7 @@ def pure_solvent(scale: Scale, solvent: str, **changes: Any) -> ActiveLearningSe
         "grade_interval_fs": learning.grade_interval_fs,
         "mode": learning.mode,
         "swap_threshold": learning.swap_threshold,
+        "most_saved": learning.most_saved,
         "energy_weight": fit.energy_weight,
         "force_weight": fit.force_weight,
         "stress_weight": fit.stress_weight,
@@ -140,53 +140,18 @@ def learn_pure_solvent(
     return active_learn(directory, settings, on_iteration=on_iteration, progress=progress)
 
 
-def pure_solvent_ensemble(
-    scale: Scale, solvent: str, learned: ActiveLearningResult, *, progress: bool = True
-) -> list[MomentTensorPotential]:
-    """Return the potentials of all the scale's seeds, the learnt one first.
-
-    Where the scale gives each seed a training set of its own the others are learnt here; else they are fitted, from
-    random parameters, to the set that the first one learnt.
-    """
-    protocol, fit = scale.pure_solvents, scale.fit
-    potentials = [learned.potential]
-    for seed in protocol.seeds[1:]:
-        if protocol.own_sets:
-            potentials.append(learn_pure_solvent(scale, solvent, seed=seed, progress=progress).potential)
-            continue
-        first = learned.potential
-        start = MomentTensorPotential.random(
-            protocol.level,
-            first.species,
-            cutoff=first.cutoff,
-            min_distance=first.min_distance,
-            radial_basis_size=first.radial_basis_size,
-            seed=seed,
-        )
-        result = train(
-            learned.training_set,
-            start,
-            energy_weight=fit.energy_weight,
-            force_weight=fit.force_weight,
-            stress_weight=fit.stress_weight,
-            max_iterations=fit.max_iterations,
-            progress=progress,
-        )
-        potentials.append(result.potential)
-    return potentials
-
-
 def density_runs(
     scale: Scale, solvent: str, potentials: Sequence[MomentTensorPotential], *, progress: bool = True
 ) -> list[RunResult]:
-    """Run the density protocol (Fig. 1a) with each potential, from one start; several run at once.
+    """Run the density protocol (Fig. 1a) with each potential, from one packed box; several run at once.
 
     The runs are kept beside the scale's results, under the potential's fingerprint: what has run is not run again.
 
     Returns
     -------
     list of RunResult
-        In the order of the potentials; `reason` says whether a run reached its end.
+        In the order of the potentials; `reason` says whether a run reached its end. One that already broke while it
+        was heated is returned as it ended there.
 
     Raises
     ------
@@ -206,23 +171,32 @@ def density_runs(
 def _density_run(potential: MomentTensorPotential, scale: Scale, place: int) -> RunResult:
     from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
 
-    protocol = scale.pure_solvents
-    run, cell = protocol.density.run, protocol.density.cells[place]
-    start = pack(parse_composition(cell), float(np.mean(protocol.packing_densities[place])))
+    density = scale.pure_solvents.density
+    cell = density.cells[place]
+    start = pack(parse_composition(cell), float(np.mean(scale.pure_solvents.packing_densities[place])))
     name = f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
-    return run_md(
-        start,
-        potential,
-        ensemble=run.ensemble,
-        temperature=run.temperature,
-        pressure_bar=run.pressure_bar,
-        time_ps=run.time_ps,
-        timestep_fs=run.timestep_fs,
-        directory=scale.directory / "density" / name,
-        monitors=[MoleculeMonitor(start), TemperatureMonitor(maximum=4 * run.temperature)],
-        relax=_RELAX,
-        progress=False,
-    )
+    directory = scale.directory / "density" / name
+    monitor, relax, result = MoleculeMonitor(start), _RELAX, None
+    for stage in filter(None, (density.heating, density.run)):
+        if result is not None:
+            if not result.completed:
+                break
+            start, relax = result.atoms, 0
+            start.set_momenta(np.zeros_like(start.positions))  # to be drawn anew, at this stage's temperature
+        result = run_md(
+            start,
+            potential,
+            ensemble=stage.ensemble,
+            temperature=stage.temperature,
+            pressure_bar=stage.pressure_bar,
+            time_ps=stage.time_ps,
+            timestep_fs=stage.timestep_fs,
+            directory=directory if stage is density.run else directory / "heating",
+            monitors=[monitor, TemperatureMonitor(maximum=4 * stage.temperature)],
+            relax=relax,
+            progress=False,
+        )
+    return result
 
 
 def _place(scale: Scale, solvent: str) -> int:

@@ -97,8 +97,11 @@ def _setting(default: Any, check: Callable[[Any], str | None], *, optional: bool
 class ActiveLearningSettings:
     """Settings of :func:`~electrolyte_ml.active_learning.loop.active_learn`; the names are also the keys of the TOML.
 
-    The defaults are the paper's where it gives a number, except for the sizes: level, times and numbers of
-    configurations are those of a laptop.
+    The defaults learn a small box on a laptop. Temperatures, weights of energies and forces, grades and the number of
+    trajectories are the paper's; level, times and numbers of configurations are smaller. Grades are those of
+    neighbourhoods and stresses are fitted, which the paper does not: so few and so small configurations span too little
+    for a grade of their whole, and leave the pressure to chance. The paper's run is
+    ``electrolyte_ml.active_learning.protocols.pure_solvent(settings.PAPER, "EC")``.
 
     Parameters
     ----------
@@ -137,6 +140,9 @@ class ActiveLearningSettings:
     swap_threshold : float
         A saved configuration is selected if it enlarges the volume of A by more than this factor. With more than the
         1.001 of the paper's code fewer are labelled; up to `grade_save` none is left that would be saved again.
+    most_saved : int
+        A trajectory that has saved so many configurations is ended: it runs on forces that nobody vouches for. 0 sets
+        no limit, as in the paper.
     energy_weight, force_weight, stress_weight, seeding_fit_iterations, fit_iterations
         Of the loss, eq. (10), and of its minimisation: for the first fit from random parameters, and for every refit.
     max_iterations : int
@@ -153,7 +159,7 @@ class ActiveLearningSettings:
     composition: str | tuple[str, ...] | None = _setting(None, _texts, optional=True)
     density: float | tuple[float, ...] | None = _setting(None, _densities, optional=True)
     start: str | None = _setting(None, _text, optional=True)
-    level: int = _setting(8, _level)
+    level: int = _setting(12, _level)
     cutoff: float = _setting(5.0, _positive)
     radial_basis_size: int = _setting(8, _whole(1))
     min_distance: float = _setting(0.9, _not_negative)
@@ -161,11 +167,11 @@ class ActiveLearningSettings:
     reference: str = _setting("GFN1-xTB", _text)
     reference_settings: Mapping[str, Any] = field(default_factory=dict, metadata={"check": _table, "optional": False})
     labels: str | None = _setting(None, _text, optional=True)
-    seeding_trajectories: int = _setting(2, _whole(1))
+    seeding_trajectories: int = _setting(8, _whole(1))
     seeding_temperature: float = _setting(400.0, _positive)
-    seeding_time_ps: float = _setting(0.1, _positive)
+    seeding_time_ps: float = _setting(0.015, _positive)
     seeding_timestep_fs: float = _setting(1.0, _positive)
-    seeding_configurations: int = _setting(100, _whole(1))
+    seeding_configurations: int = _setting(60, _whole(1))
     seeding_seed: int = _setting(0, _whole(0))
     trajectories: int = _setting(10, _whole(1))
     time_ps: float = _setting(2.0, _positive)
@@ -176,13 +182,14 @@ class ActiveLearningSettings:
     grade_break: float = _setting(10.0, _positive)
     grade_interval_fs: float = _setting(5.0, _positive)
     watch_molecules: bool = _setting(True, _yes_or_no)
-    mode: str = _setting("configuration", _mode)
-    swap_threshold: float = _setting(1.001, _above_one)
+    mode: str = _setting("neighbourhood", _mode)
+    swap_threshold: float = _setting(1.1, _above_one)
+    most_saved: int = _setting(20, _whole(0))
     energy_weight: float = _setting(1.0, _not_negative)
     force_weight: float = _setting(0.01, _not_negative)
-    stress_weight: float = _setting(0.0, _not_negative)
-    seeding_fit_iterations: int = _setting(300, _whole(1))
-    fit_iterations: int = _setting(100, _whole(1))
+    stress_weight: float = _setting(0.1, _not_negative)
+    seeding_fit_iterations: int = _setting(150, _whole(1))
+    fit_iterations: int = _setting(60, _whole(1))
     max_iterations: int = _setting(100, _whole(1))
     jobs: int | None = _setting(None, _whole(1), optional=True)
 

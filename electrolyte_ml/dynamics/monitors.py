@@ -2,9 +2,9 @@
 
 Anything with `reason` (a word for the kind of stop), `every` (steps) and ``check(step, atoms, results)`` is a monitor.
 `results` holds what the last step gave: `energy` (eV), `forces` ((N, 3) eV/Å), `stress` ((6,) eV/Å^3 or None),
-`temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar) and `time_ps`; `check` returns None
-or the reason in words. Monitors keep nothing that a resumed run would miss: what they compare with is given when they
-are made.
+`temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar), `time_ps` and `saved`, how many
+configurations have been saved so far; `check` returns None or the reason in words. Monitors keep nothing that a resumed
+run would miss: what they compare with is given when they are made.
 """
 
 from __future__ import annotations
@@ -184,25 +184,33 @@ class GradeMonitor:
         Save above the first grade, stop above the second.
     every
         Steps between two looks.
+    most
+        Stop, too, when so many configurations have been saved; 0 for no limit. A run that goes on and on between the
+        two grades is driven by forces that nobody vouches for, and ends where no liquid ever goes.
     """
 
     reason = "grade"
 
-    def __init__(self, active_set: Any, save: float = 2.0, break_: float = 10.0, every: int = 1) -> None:
+    def __init__(self, active_set: Any, save: float = 2.0, break_: float = 10.0, every: int = 1, most: int = 0) -> None:
         if not 0 < save <= break_:
             raise InputError(
                 f"the grade to save at ({save}) must be positive and not above the one to stop at ({break_})"
             )
+        if most < 0:
+            raise InputError(f"the most configurations to save must be a whole number from 0 on, not {most}")
         self.active_set, self.save, self.break_, self.every = active_set, save, break_, _whole(every)
+        self.most = most
 
     def check(self, step: int, atoms: Atoms, results: dict[str, Any]) -> str | None:
         """Grade the configuration and leave the verdict in `results`."""
         grade = float(self.active_set.grade(atoms))
         results["grade"] = grade
         results["save"] = not grade <= self.save  # a NaN is saved and stops, too
-        if grade <= self.break_:
-            return None
-        return f"extrapolation grade {grade:.3g} is above {self.break_:g}"
+        if not grade <= self.break_:
+            return f"extrapolation grade {grade:.3g} is above {self.break_:g}"
+        if self.most and results["save"] and results["saved"] + 1 >= self.most:
+            return f"saved {self.most} configurations above grade {self.save:g}"
+        return None
 
 
 def _whole(every: int) -> int:

@@ -231,6 +231,7 @@ class _Run:
         )
         self.step = 0
         self.grade = math.nan  # the highest since the last row of the log
+        self.saved = 0  # configurations that monitors asked to keep
         self.stop: tuple[str, str] | None = None
 
     def start(self) -> None:
@@ -283,7 +284,7 @@ class _Run:
         self.forces.reset()
         self._build(np.random.default_rng())
         self.integrator.set_state(meta["integrator"])
-        self.step, self.grade = meta["step"], meta["grade"]
+        self.step, self.grade, self.saved = meta["step"], meta["grade"], meta["saved"]
         self.files.open(meta["lengths"])
 
     def until(self, n_steps: int, progress: bool) -> RunResult:
@@ -366,6 +367,7 @@ class _Run:
             "temperature": temperature,
             "density": density,
             "pressure": pressure,
+            "saved": self.saved,
         }
 
     def _write_row(self, results: dict[str, Any]) -> None:
@@ -392,6 +394,7 @@ class _Run:
         text = io.StringIO()
         write(text, frame, format="extxyz")
         self.files.append("saved.xyz", text.getvalue().encode())
+        self.saved += 1
 
     def _write_restart(self, reason: str = "", detail: str = "") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         atoms, results = self.atoms, self.forces.results
@@ -412,6 +415,7 @@ class _Run:
         meta = {
             "step": self.step,
             "grade": self.grade,
+            "saved": self.saved,
             "reason": reason,
             "detail": detail,
             "integrator": self.integrator.get_state(),

@@ -52,7 +52,7 @@ def species_indices(atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:
     found = table[atoms.numbers]
     if (found < 0).any():
         i = int(np.argmax(found < 0))
-        raise InputError(f"atom {i} is {atoms.symbols[i]}, but the potential knows only {' '.join(species)}")
+        raise InputError(f"atom {i + 1} is {atoms.symbols[i]}, but the potential knows only {' '.join(species)}")
     return found
 
 
@@ -65,12 +65,13 @@ def check_geometry(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> 
         NaN, infinite or far too large positions; a periodic axis without a vector, or a cell of no volume.
     """
     if not np.isfinite(positions).all():
-        raise InputError(f"atom {int(np.argmax(~np.isfinite(positions).all(1)))} has a position that is not a number")
+        i = int(np.argmax(~np.isfinite(positions).all(1)))
+        raise InputError(f"atom {i + 1} has a position that is not a number")
     if not np.isfinite(cell).all():
         raise InputError("the cell has entries that are not numbers")
     if (np.abs(positions) > FARTHEST).any():
         i = int(np.argmax((np.abs(positions) > FARTHEST).any(1)))
-        raise InputError(f"atom {i} is more than {FARTHEST:g} Å away from the origin")
+        raise InputError(f"atom {i + 1} is more than {FARTHEST:g} Å away from the origin")
     lengths = np.linalg.norm(cell, axis=1)
     if (pbc & (lengths < OVERLAP)).any():
         axis = int(np.argmax(pbc & (lengths < OVERLAP)))
@@ -127,7 +128,7 @@ def pairs_within(
 
     segment, index, vector, closest, (i, j) = pair_vectors(positions, cell, *pairs, species, n_species, cutoff)
     if closest < OVERLAP:
-        raise InputError(f"atoms {i} and {j} overlap: {closest:.3f} Å apart")
+        raise InputError(f"atoms {i + 1} and {j + 1} overlap: {closest:.3f} Å apart")
     volume = abs(np.linalg.det(cell)) if pbc.all() else None
     return Neighbourhoods(species, segment, index, vector, volume)
 

@@ -147,6 +147,8 @@ class Errors:
     """Errors on a set of configurations.
 
     Energies per atom in eV, forces by component in eV/Å, stresses by component in GPa; NaN where nothing was labelled.
+    `pressure_bias` is the mean of the potential's pressure minus the reference's, GPa. It shifts a density
+    by the compressibility times it: a liquid's by 4 to 5 % for 0.1 GPa.
     """
 
     energy_rmse: float
@@ -155,13 +157,14 @@ class Errors:
     force_mae: float
     stress_rmse: float
     stress_mae: float
+    pressure_bias: float
     n_configurations: int
 
     def __str__(self) -> str:
         parts = [
             f"energy {1e3 * self.energy_rmse:.2f} meV/atom RMSE ({1e3 * self.energy_mae:.2f} MAE)",
             f"forces {self.force_rmse:.4f} eV/Å RMSE ({self.force_mae:.4f} MAE)",
-            f"stress {self.stress_rmse:.3f} GPa RMSE ({self.stress_mae:.3f} MAE)",
+            f"stress {self.stress_rmse:.3f} GPa RMSE ({self.stress_mae:.3f} MAE, pressure {self.pressure_bias:+.3f})",
         ]
         labelled = np.isfinite([self.energy_rmse, self.force_rmse, self.stress_rmse])
         said = [part for part, is_labelled in zip(parts, labelled, strict=True) if is_labelled]
@@ -276,7 +279,7 @@ class Loss:
         return value, np.concatenate([by_radial.sum(0).ravel(), alpha @ data.counts, by_scalar])
 
     def errors(self, parameters: np.ndarray) -> Errors:
-        """RMSE and MAE of energies per atom, force components and stress components."""
+        """RMSE and MAE of energies per atom, force components and stress components; the bias of the pressure."""
         residuals = self.residuals(parameters)
         data = self.data
         energy = (residuals.energy / data.sizes)[np.isfinite(data.energies)]
@@ -284,7 +287,9 @@ class Loss:
         labelled = np.isfinite(data.virials).all((1, 2))
         stress = (residuals.virial[labelled] / data.volumes[labelled, None, None])[:, VOIGT[0], VOIGT[1]] * GPA
         return Errors(
-            *(f(values) for values in (energy, forces, stress) for f in (_rmse, _mae)), n_configurations=len(data)
+            *(f(values) for values in (energy, forces, stress) for f in (_rmse, _mae)),
+            pressure_bias=float(-stress[:, :3].mean()) if len(stress) else float("nan"),
+            n_configurations=len(data),
         )
 
 

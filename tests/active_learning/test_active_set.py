@@ -151,5 +151,5 @@ def test_overlapping_atoms_are_named_by_configuration(training):
 
     bad = training[0].copy()
     bad.info["bad"] = True
-    with pytest.raises(InputError, match="configuration 2"):
+    with pytest.raises(InputError, match="configuration 3"):
         ActiveSet.build(Overlapping(), [*training[:2], bad])

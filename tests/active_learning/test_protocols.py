@@ -1,18 +1,13 @@
 """Scales become settings of the loop without losing a number."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from electrolyte_ml.active_learning.protocols import (
     density_runs,
     label_store,
     pure_solvent,
-    pure_solvent_ensemble,
     reference_of,
     tour_seeding,
 )
@@ -62,7 +57,9 @@ def test_the_tour_is_seeded_from_the_scales_store(tmp_path, monkeypatch):
 def test_density_runs_keep_the_order_and_are_not_run_twice(tmp_path, monkeypatch):
     monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path))
     protocol = QUICK.pure_solvents
-    density = replace(protocol.density, cells=("EC=1", "EMC=1"), run=replace(protocol.density.run, time_ps=0.005))
+    short = replace(protocol.density.run, time_ps=0.005)
+    hot = replace(protocol.density.heating, time_ps=0.005)
+    density = replace(protocol.density, cells=("EC=1", "EMC=1"), run=short, heating=hot)
     scale = replace(QUICK, pure_solvents=replace(protocol, density=density, packing_densities=((0.3,), (0.3,))))
     potentials = [soft(seed) for seed in (0, 1)]
     first = density_runs(scale, "EC", potentials, progress=False)
@@ -76,19 +73,3 @@ def soft(seed):
     """A potential too weak to break anything within a few steps."""
     potential = MomentTensorPotential.random(2, ("H", "C", "O"), seed=seed)
     return potential.with_parameters(1e-3 * potential.parameters)
-
-
-def test_members_that_share_a_set_differ_by_their_start_alone():
-    rng = np.random.default_rng(0)
-    configurations = []
-    for _ in range(6):
-        atoms = Atoms("COH", rng.uniform(0, 2, (3, 3)) + 2 * np.arange(3)[:, None], cell=[9, 9, 9], pbc=True)
-        atoms.calc = SinglePointCalculator(atoms, energy=rng.normal(), forces=rng.normal(size=(3, 3)))
-        configurations.append(atoms)
-    scale = replace(QUICK, fit=replace(QUICK.fit, max_iterations=3))
-    first = MomentTensorPotential.random(QUICK.pure_solvents.level, ("H", "C", "O"), seed=9)
-    learned = SimpleNamespace(potential=first, training_set=configurations)
-    members = pure_solvent_ensemble(scale, "EC", learned, progress=False)
-    assert members[0] is first
-    assert len({member.fingerprint for member in members}) == len(QUICK.pure_solvents.seeds)
-    assert {member.level for member in members} == {QUICK.pure_solvents.level}

@@ -78,7 +78,7 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("reference_settings = 3", "reference_settings = 3: must be a table"),
         ("seeding_configurations = 100000", "do not hold so many"),
         ("seeding_configurations = 1", "fewer than seeding_trajectories"),
-        ("energy_weight = 0\nforce_weight = 0", "weights of the loss are all zero"),
+        ("energy_weight = 0\nforce_weight = 0\nstress_weight = 0", "weights of the loss are all zero"),
         ("force_weight = -1", "force_weight = -1: must not be negative"),
         ("levle = 8", "unknown key 'levle'; did you mean 'level'?"),
         ("grade_brake = 10", "unknown key 'grade_brake'; did you mean 'grade_break'?"),

@@ -57,6 +57,21 @@ def test_grade_saves_between_thresholds_and_stops_with_the_breaking_one(diatomic
     np.testing.assert_array_equal(result.saved[-1][2].cell.array, result.atoms.cell.array)
 
 
+def test_enough_saved_configurations_end_the_run_killed_or_not(diatomic, tmp_path):
+    class KilledAfterThree(Rising):
+        def grade(self, atoms):
+            if len(self.seen) == 6:
+                raise KeyboardInterrupt
+            return super().grade(atoms)
+
+    options = {"restart_interval_fs": 1, "directory": tmp_path}
+    with pytest.raises(KeyboardInterrupt):
+        run(diatomic, monitors=[GradeMonitor(KilledAfterThree(), most=5)], **options)
+    result = run(diatomic, monitors=[GradeMonitor(ByVolume(lambda volume: 4.0), most=5)], **options)
+    assert (result.reason, result.detail) == ("grade", "saved 5 configurations above grade 2")
+    assert [step for step, _, _ in result.saved] == list(range(3, 8))
+
+
 def test_saved_configurations_survive_a_kill_once_each(diatomic, tmp_path):
     class Half(Rising):
         def grade(self, atoms):
@@ -157,6 +172,7 @@ def test_narrow_cell_is_found_by_the_distance_of_its_faces():
         lambda: GradeMonitor(Rising(), save=10, break_=2),
         lambda: GradeMonitor(Rising(), save=0),
         lambda: GradeMonitor(Rising(), every=0),
+        lambda: GradeMonitor(Rising(), most=-1),
         lambda: TemperatureMonitor(maximum=300, every=1.5),
     ],
 )

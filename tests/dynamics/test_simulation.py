@@ -393,7 +393,8 @@ def test_potential_with_a_neighbour_list_resumes_to_the_bit(tmp_path):
 
     potential = MomentTensorPotential.random(level=6, species=("H", "C", "O"), cutoff=4.0, seed=0)
     box = pack({"EC": 2}, density=0.9, seed=0)
-    options = {"temperature": 300, "timestep_fs": 0.2, "time_ps": 0.02, "restart_interval_fs": 4, "frame_interval_fs": 2}
+    options = {"temperature": 300, "timestep_fs": 0.2, "time_ps": 0.02}
+    options |= {"restart_interval_fs": 4, "frame_interval_fs": 2}
     calls = []
 
     class Killed:

@@ -82,7 +82,7 @@ def test_recovers_after_bad_atoms(liquid):
     energy, good = atoms.get_potential_energy(), atoms.positions.copy()
     for bad in (np.nan, np.inf, 1e300):
         atoms.positions[3, 1] = bad
-        with pytest.raises(InputError, match="atom 3"):
+        with pytest.raises(InputError, match="atom 4"):
             atoms.get_potential_energy()
     atoms.positions = good
     assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-13)
