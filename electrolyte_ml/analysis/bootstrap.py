@@ -73,8 +73,8 @@ class Blocks:
         Block of each frame of each trajectory, counted from 0 within it.
     first : (n_trajectories + 1,) int
         Number of the first block of each trajectory.
-    length : int
-        Frames in a block.
+    frames : (n_blocks,) int
+        Frames in each block.
     independent : bool
         Whether the blocks are as long as they should be; if not, the run is too short and errors are too small.
     """
@@ -96,7 +96,7 @@ class Blocks:
             self.of_frame.append(np.arange(n, dtype=np.int64) * blocks // n)
             counts.append(blocks)
         self.first = np.r_[0, np.cumsum(counts)]
-        self.length = max(int(np.bincount(blocks).max()) for blocks in self.of_frame)
+        self.frames = np.concatenate([np.bincount(blocks) for blocks in self.of_frame])
         self._draws = self._draw(np.random.default_rng(seed))
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs, cation_pairs, rdf
+from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs, cation_pairs, radial_distributions
 from electrolyte_ml.analysis.species import Species
 from electrolyte_ml.analysis.trajectory import Trajectory
 from electrolyte_ml.errors import InputError
@@ -125,7 +125,7 @@ def find_cutoffs(
     ion = runs[0].only("cation", cation).name
     everything = f"{ion}-all donors"
     pairs[everything] = (runs[0].roles[ion].centres, np.unique(np.concatenate([b for _, b in pairs.values()])))
-    found = rdf(some, pairs)
+    found = radial_distributions(some, pairs)
     shell = found[everything].shell
     if shell is None:
         raise InputError(

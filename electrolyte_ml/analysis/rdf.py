@@ -69,7 +69,7 @@ class RadialDistribution:
     shell: FirstShell | None
 
 
-def rdf(
+def radial_distributions(
     trajectories: Trajectory | Sequence[Trajectory],
     pairs: Mapping[str, tuple[str | np.ndarray, str | np.ndarray]] | None = None,
     *,

@@ -77,7 +77,7 @@ class Bonds:
     n_frames: int
 
 
-def residence(
+def residence_times(
     runs: Sequence[Bonds],
     timestep_ps: float,
     blocks: Blocks,

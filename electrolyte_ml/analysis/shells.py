@@ -41,8 +41,8 @@ class Shells:
         (F, n_ions) 0 SSIP, 1 CIP, 2 AGG.
     cluster_cations, cluster_anions
         (F, n_ions) how many ions the cluster of the cation has.
-    contact_ligand, contact_donor
-        (C,) row of the ligand, and donor counted within the contacts' donors, of every contact.
+    contact_ligand, contact_donor, contact_kind
+        (C,) of every contact: row of its ligand, its donor counted within the contacts' donors, and kind of donor.
     """
 
     n_frames: int
@@ -62,6 +62,7 @@ class Shells:
     cluster_anions: np.ndarray
     contact_ligand: np.ndarray
     contact_donor: np.ndarray
+    contact_kind: np.ndarray
 
     @classmethod
     def of(cls, contacts: Contacts, anions: np.ndarray, shift: float = 0.0) -> Shells:
@@ -113,11 +114,12 @@ class Shells:
             cluster_anions=anions_,
             contact_ligand=ligand,
             contact_donor=donor,
+            contact_kind=donors.kind[donor],
         )
 
-    def donor_code(self) -> np.ndarray:
-        """(L,) one number for every way in which a ligand coordinates; :meth:`donor_label` names it."""
-        return self.ligand_donors.astype(np.int64) @ _BASE ** np.arange(len(self.kinds), dtype=np.int64)
+    def code(self, donors: np.ndarray) -> np.ndarray:
+        """(L,) one number for every set of donors, given (L, n_kinds) counts; :meth:`donor_label` names it."""
+        return donors.astype(np.int64) @ _BASE ** np.arange(len(self.kinds), dtype=np.int64)
 
     def donor_label(self, code: int) -> str:
         """Return the donors of a code, such as "carbonyl" or "carbonyl+ether"."""

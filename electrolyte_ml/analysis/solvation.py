@@ -16,7 +16,7 @@ import numpy as np
 from electrolyte_ml.analysis.bootstrap import Blocks, Estimate, as_json, plain
 from electrolyte_ml.analysis.contacts import BAND, Contacts, Cutoff, find_contacts, find_cutoffs
 from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs
-from electrolyte_ml.analysis.residence import Bonds, Residence, residence
+from electrolyte_ml.analysis.residence import Bonds, Residence, residence_times
 from electrolyte_ml.analysis.shells import PAIRING, SSIP, Shells
 from electrolyte_ml.analysis.trajectory import Trajectory
 from electrolyte_ml.errors import InputError
@@ -151,43 +151,6 @@ class Solvation:
             yield from rows(f"residence of {name} (ps)", times)
 
 
-def solvation(
-    trajectories: Trajectory | Sequence[Trajectory],
-    *,
-    cation: str | None = None,
-    cutoffs: Mapping[str, float] | None = None,
-    seed: int = 0,
-    progress: bool = False,
-) -> Solvation:
-    """Measure how a cation is solvated.
-
-    Parameters
-    ----------
-    trajectories
-        One or more runs of one system, of any lengths; each frame counts the same.
-    cation
-        Its name, where there are several.
-    cutoffs
-        Å, by species, for all of those with donors; by default the first minima of the RDFs
-        (:func:`electrolyte_ml.analysis.find_cutoffs`).
-    seed
-        Of the bootstrap.
-    progress
-        Show a bar.
-
-    Returns
-    -------
-    Solvation
-
-    Raises
-    ------
-    InputError
-        No cation, no donors, cutoffs that cannot be found or are not those of the species, runs of different systems.
-    """
-    runs = as_runs(trajectories)
-    return analyse_shells(runs, find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress))
-
-
 @dataclass(frozen=True, eq=False)
 class ShellsOfRuns:
     """The shells of all runs with the cutoffs, and with cutoffs 0.2 Å shorter and longer.
@@ -221,7 +184,7 @@ def find_shells(
 ) -> ShellsOfRuns:
     """Read the trajectories once and keep what solvation and networks are counted from.
 
-    The parameters are those of :func:`solvation`.
+    The parameters are those of :func:`analyse_solvation`.
     """
     runs = as_runs(trajectories)
     distributions: dict[str, RadialDistribution] = {}
@@ -241,17 +204,52 @@ def find_shells(
     return ShellsOfRuns(found, distributions, contacts, shells, blocks)
 
 
-def analyse_shells(runs: Sequence[Trajectory], found: ShellsOfRuns) -> Solvation:
-    """Count what :class:`Solvation` holds from shells that were found before."""
+def analyse_solvation(
+    trajectories: Trajectory | Sequence[Trajectory],
+    *,
+    cation: str | None = None,
+    cutoffs: Mapping[str, float] | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    shells: ShellsOfRuns | None = None,
+) -> Solvation:
+    """Measure how a cation is solvated.
+
+    Parameters
+    ----------
+    trajectories
+        One or more runs of one system, of any lengths; each frame counts the same.
+    cation
+        Its name, where there are several.
+    cutoffs
+        Å, by species, for all of those with donors; by default the first minima of the RDFs
+        (:func:`electrolyte_ml.analysis.find_cutoffs`).
+    seed
+        Of the bootstrap.
+    progress
+        Show a bar.
+    shells
+        What :func:`find_shells` found, so that the trajectories are not read again.
+
+    Returns
+    -------
+    Solvation
+
+    Raises
+    ------
+    InputError
+        No cation, no donors, cutoffs that cannot be found or are not those of the species, runs of different systems.
+    """
+    runs = as_runs(trajectories)
+    found = shells or find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress)
     blocks, first = found.blocks, found.shells[0][0]
     n_ions = first.n_ions
     sizes = [len(runs[0].roles[name]) for name in first.names]
-    counts = [merge(_tally_run(blocks, run, s, sizes) for run, s in enumerate(shells)) for shells in found.shells]
+    counts = [merge(_tally_run(blocks, run, s, sizes) for run, s in enumerate(of_runs)) for of_runs in found.shells]
     names = {k: name for k, name in enumerate(first.names) if name in found.cutoffs}
-    independent = float(len(blocks) * n_ions)
 
     def ratio(what: str, key: tuple, base: str, base_key: tuple = (), *, fraction: bool = True) -> Estimate:
-        return ratio_of(blocks, counts, (what, key), (base, base_key), independent if fraction else None)
+        return ratio_of(blocks, counts, (what, key), (base, base_key), fraction=fraction)
 
     def by_species(what: str) -> dict[str, Estimate]:
         every = {name: ratio(what, (k,), "ion", fraction=False) for k, name in names.items()}
@@ -278,7 +276,7 @@ def analyse_shells(runs: Sequence[Trajectory], found: ShellsOfRuns) -> Solvation
     if timestep is not None:
         for k, name in names.items():
             bonds = [[_bonds(shells, k, sizes[k]) for shells in of_runs] for of_runs in found.shells]
-            stay[name] = residence(bonds[0], timestep, blocks, band=(bonds[1], bonds[2]))
+            stay[name] = residence_times(bonds[0], timestep, blocks, band=(bonds[1], bonds[2]))
     return Solvation(
         cation=found.contacts[0].cation.name,
         n_ions=n_ions,
@@ -334,7 +332,8 @@ def ratio_of(
     counts: Sequence[Counts],
     top: tuple[str, tuple],
     bottom: tuple[str, tuple],
-    observations: float | None = None,
+    *,
+    fraction: bool = True,
 ) -> Estimate:
     """Return one count over another, with its error and its band.
 
@@ -346,8 +345,9 @@ def ratio_of(
         With the cutoffs as they are, shorter and longer.
     top, bottom
         What is counted, and the category.
-    observations
-        Of a fraction, for the rule of three; None for what is no fraction.
+    fraction
+        Whether the value lies between 0 and 1. The rule of three then takes what is counted in `bottom` in one frame
+        of a block for independent, and all frames of a block for one.
     """
     zero = np.zeros(len(blocks))
 
@@ -359,8 +359,11 @@ def ratio_of(
             return total[:, 0] / total[:, 1]
 
     less, more = (divide(pair(count).sum(axis=0)[None])[0] for count in counts[1:])
-    bounds = (-np.inf, np.inf) if observations is None else (0.0, 1.0)
-    return blocks.estimate(divide, pair(counts[0]), band=(less, more), bounds=bounds, observations=observations)[()]
+    data = pair(counts[0])
+    if not fraction:
+        return blocks.estimate(divide, data, band=(less, more))[()]
+    observations = float(np.ceil(data[:, 1] / blocks.frames).sum())
+    return blocks.estimate(divide, data, band=(less, more), bounds=(0.0, 1.0), observations=observations)[()]
 
 
 def tally(blocks: Blocks, run: int, frame: np.ndarray, *category: np.ndarray) -> dict[tuple, np.ndarray]:
@@ -436,7 +439,7 @@ def _tally_run(blocks: Blocks, run: int, s: Shells, sizes: Sequence[int]) -> Cou
         "number by pairing": count(ion_frame, pairing, number),
         "ligands": count(ion_frame, s.ligands.sum(axis=2).ravel()),
         "denticity": count(s.ligand_frame, s.ligand_species, denticity),
-        "donors": count(s.ligand_frame, s.ligand_species, s.donor_code()),
+        "donors": count(s.ligand_frame, s.ligand_species, s.code(s.ligand_donors)),
         "shell": count(ion_frame, s.shell_code().ravel()),
         "molecule": {},
         "free": {},
