@@ -150,8 +150,8 @@ def first_minimum(r: np.ndarray, g: np.ndarray, error: np.ndarray) -> tuple[floa
                 falling, bottom = True, k
         elif g[k] <= g[bottom]:
             bottom = k
-        elif g[k] - g[bottom] > max(_SIGNIFICANT * np.hypot(error[k], error[bottom]), 0.02 * g[top]):
-            flat = g <= g[bottom] + max(error[bottom], 0.005 * g[top])
+        elif g[k] - g[bottom] > max(_SIGNIFICANT * np.hypot(error[k], error[bottom]), 0.005 * g[top]):
+            flat = g <= g[bottom] + max(error[bottom], 0.002 * g[top])
             low = high = bottom
             while flat[low - 1] and low - 1 > top:
                 low -= 1

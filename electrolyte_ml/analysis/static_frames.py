@@ -102,7 +102,7 @@ def shell(ligands: Sequence[str], *, donors: Sequence[int] | None = None, side: 
     number, dentate = 0, Counter()
     for direction, name in zip(_CORNERS, ligands):
         with_ = donors or (next(iter(MOLECULES[name].donors.values()))[0],)
-        atoms += _beside(molecule(name), with_, direction)
+        atoms += _out_of_the_way(_beside(molecule(name), with_, direction), direction, atoms)
         number += len(with_)
         dentate[name, len(with_)] += 1
     anions = sum(MOLECULES[name].charge < 0 for name in ligands)
@@ -199,6 +199,18 @@ def _beside(atoms: Atoms, donors: Sequence[int], direction: np.ndarray) -> Atoms
     atoms.rotate(inwards, direction)
     atoms.translate(np.sqrt(BOND**2 - apart**2) * direction)
     return atoms
+
+
+def _out_of_the_way(ligand: Atoms, axis: np.ndarray, others: Atoms) -> Atoms:
+    """Turn a ligand about the axis through the cation to where it is furthest from what is there already."""
+    best, furthest = ligand, -1.0
+    for angle in range(0, 360, 15):
+        turned = ligand.copy()
+        turned.rotate(angle, axis)
+        apart = np.linalg.norm(turned.positions[:, None] - others.positions[None, 1:], axis=2).min(initial=np.inf)
+        if apart > furthest:
+            best, furthest = turned, apart
+    return best
 
 
 def _neighbours_in_row(n: int) -> list[int]:

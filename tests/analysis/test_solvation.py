@@ -117,8 +117,6 @@ def ions_and_anions(draw):
 @given(ions_and_anions())
 def test_counts_are_those_of_brute_force(system):
     """Whole molecules at random places that do not overlap, wrapped; everything counted again atom by atom."""
-    import networkx as nx
-
     from electrolyte_ml.structures.molecules import molecule
 
     seed, n_li, n_pf6, n_ec, cell = system
@@ -145,8 +143,7 @@ def test_counts_are_those_of_brute_force(system):
     s = found.shells[0][0]
     li = np.flatnonzero(atoms.numbers == 3)
     donors = np.flatnonzero(np.isin(atoms.numbers, (8, 9)))
-    ionic, shared = nx.Graph(), nx.Graph()
-    ionic.add_nodes_from(li.tolist())
+    ionic = {ion: set() for ion in li.tolist()}
     shells_of = {}
     for k, ion in enumerate(li.tolist()):
         d = atoms.get_distances(ion, donors, mic=True)
@@ -154,19 +151,28 @@ def test_counts_are_those_of_brute_force(system):
         assert s.coordination[0, k].sum() == len(near)
         shells_of[ion] = set(owner[near].tolist())
         assert s.ligands[0, k].sum() == len(shells_of[ion])
-        ionic.add_edges_from((ion, ("PF6", m)) for m in owner[near[atoms.numbers[near] == 9]].tolist())
-    separated = [ion for ion in li.tolist() if ionic.degree(ion) == 0]
-    shared.add_nodes_from(separated)
-    for a in separated:
-        shared.add_edges_from((a, b) for b in separated if a < b and shells_of[a] & shells_of[b])
-    sizes = {}
+        for anion in set(owner[near[atoms.numbers[near] == 9]].tolist()):
+            ionic[ion].add(-1 - anion)
+            ionic.setdefault(-1 - anion, set()).add(ion)
+    separated = [ion for ion in li.tolist() if not ionic[ion]]
+    shared = {a: {b for b in separated if a != b and shells_of[a] & shells_of[b]} for a in separated}
     for k, ion in enumerate(li.tolist()):
-        cluster = nx.node_connected_component(ionic, ion)
-        expected = 0 if len(cluster) == 1 else 1 if len(cluster) == 2 else 2
-        assert s.pairing[0, k] == expected
-    for component in nx.connected_components(shared):
-        sizes[len(component)] = sizes.get(len(component), 0) + len(component) / len(separated)
+        assert s.pairing[0, k] == min(len(reached(ionic, ion)) - 1, 2)
+    sizes = {}
+    for ion in separated:
+        size = len(reached(shared, ion))
+        sizes[size] = sizes.get(size, 0) + 1 / len(separated)
     assert values(analyse_networks(trajectory, shells=found).sizes) == pytest.approx(sizes)
+
+
+def reached(graph, start):
+    """Everything connected to the start, itself included."""
+    seen, queue = {start}, [start]
+    while queue:
+        for other in graph[queue.pop()] - seen:
+            seen.add(other)
+            queue.append(other)
+    return seen
 
 
 def test_band_is_what_other_cutoffs_give():

@@ -108,12 +108,12 @@ def test_first_minima_agree_where_noise_allows(shipped):
     for name, r, g in curves("rdf_vs_li_easy"):
         if not name.endswith(("N_bins", "O_bins")):
             continue
-        found = first_minimum(r, g, np.full(len(g), 0.01 * g.max()))
+        found = first_minimum(r, g, 0.02 * np.sqrt(g + 0.01))
         assert found is not None, name
         assert 1.8 < found[0] < 2.3, name
         assert 2.3 < found[1] < 3.7, name
     for name, r, g in curves("rdf_non_solvated"):
-        found = first_minimum(r, g, np.full(len(g), 0.05 * g.max()))
+        found = first_minimum(r, g, 0.02 * np.sqrt(g + 0.01))
         assert found is None or found[1] > 3.7, name
 
 
