@@ -12,6 +12,7 @@ from electrolyte_ml.figures.shells import (
     network_sizes,
     radial_distribution,
     residence,
+    solvation_overview,
 )
 from electrolyte_ml.figures.view import picture, view
 
@@ -33,6 +34,7 @@ __all__ = [
     "radial_distribution",
     "radial_functions",
     "residence",
+    "solvation_overview",
     "training_history",
     "view",
 ]

@@ -81,6 +81,34 @@ def radial_distribution(
 
 
 @styled
+def solvation_overview(result: Solvation, networks: Networks, *, reference: str, scale: str) -> Figure:
+    """Draw ligands, coordination numbers, ion pairs and networks on one page.
+
+    Parameters
+    ----------
+    result, networks
+        Of `analyse_solvation` and `analyse_networks`.
+    reference, scale
+        What the trajectory was made with, and the scale.
+    """
+    figure, panels = subplots(2, 2, size=(11.0, 7.2))
+    species = list(result.ligands)
+    for k, (colour, what, label) in enumerate(
+        ((BLUE, result.coordination, "donor atoms"), (ORANGE, result.ligands, "molecules"))
+    ):
+        _bars(panels[0, 0], np.arange(len(species)), [what[name] for name in species], k, 2, colour, label)
+    panels[0, 0].set_xticks(range(len(species)), species)
+    panels[0, 0].set_ylabel(f"in the shell of {result.cation}")
+    _legend_above(panels[0, 0])
+    _draw_numbers(panels[0, 1], result)
+    _legend_above(panels[0, 1])
+    _draw_pairs(panels[1, 0], {"": result})
+    _draw_sizes(panels[1, 1], {"": networks})
+    caption(figure, f"Solvation of {result.cation}", scale=scale, reference=reference, note=_ERRORS)
+    return figure
+
+
+@styled
 def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Figure:
     """Draw the distribution of coordination numbers of all cations, and of each kind of ion pair.
 
@@ -91,23 +119,8 @@ def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Fi
     reference, scale
         What the trajectory was made with, and the scale.
     """
-    groups = {"all": BLACK} | _PAIRING
-    labels = {
-        name: name if name == "all" else f"{name} ({100 * result.ion_pairs[name].value:.1f} %)" for name in groups
-    }
-    shown = {
-        name: by
-        for name, by in result.coordination_distribution.items()
-        if any(e.value == e.value for e in by.values())
-    }
-    numbers = [n for n in result.coordination_distribution["all"] if any(by[n].value > 0 for by in shown.values())]
-    numbers = list(range(min(numbers), max(numbers) + 1))
     figure, axes = subplots(size=(7.6, 4.2))
-    for k, (name, by) in enumerate(shown.items()):
-        _bars(axes, np.array(numbers), [by[n] for n in numbers], k, len(shown), groups[name], labels[name])
-    axes.set_xticks(numbers)
-    axes.set_xlabel(f"donor atoms in the shell of {result.cation}")
-    axes.set_ylabel(f"fraction of these {result.cation}")
+    _draw_numbers(axes, result)
     legend_beside(axes)
     caption(figure, "Coordination numbers", scale=scale, reference=reference, note=_ERRORS)
     return figure
@@ -132,13 +145,7 @@ def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -
     if not results:
         raise InputError("there is no result to draw")
     figure, axes = subplots(size=(6.6, 4.0))
-    kinds = list(_PAIRING)
-    for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
-        estimates = [result.ion_pairs[kind] for kind in kinds]
-        _bars(axes, np.arange(3), estimates, k, len(results), colour, name, percent=True)
-    axes.set_xticks(range(3), ["SSIP\nno anion in the shell", "CIP\none pair", "AGG\nlarger clusters"])
-    axes.set_ylabel("cations (%)")
-    axes.grid(axis="x", visible=False)
+    _draw_pairs(axes, results)
     if len(results) > 1:
         legend_beside(axes)
     caption(figure, "Ion pairs", scale=scale, reference=reference, note=_ERRORS)
@@ -211,7 +218,7 @@ def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
         axes.set_title(title)
         axes.set_xlabel("time (ps)")
         axes.set_ylim(-0.05, 1.02)
-        axes.legend(loc="upper right")
+        axes.legend(loc="lower left")
     panels[0].set_ylabel("fraction of bonds")
     caption(figure, f"Residence in the shell of {result.cation}", scale=scale, reference=reference, note="Dashed: 1/e.")
     return figure
@@ -236,22 +243,16 @@ def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str
     if not results:
         raise InputError("there is no result to draw")
     figure, (left, right) = subplots(1, 2, size=(10.4, 4.0), width_ratios=(3, 2))
-    largest = max(max(result.sizes) for result in results.values())
-    sizes = np.arange(1, largest + 1)
-    rows: list[tuple[str, Estimate, str, float]] = []
-    for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
-        known = [result.sizes.get(int(size)) for size in sizes]
-        _bars(left, sizes, known, k, len(results), colour, name, percent=True)
-        for species, by in result.bridge_donors.items():
-            for donors, share in by.items():
-                if share.value > 0:
-                    rows.append((f"{species}: {_short(donors)}", share, colour, result.bridges[species].value))
-    left.set_xticks(sizes)
-    left.set_xlabel("size of the network (cations; 1: isolated)")
-    left.set_ylabel("solvent-separated cations (%)")
-    left.grid(axis="x", visible=False)
+    _draw_sizes(left, results)
     if len(results) > 1:
-        left.legend(loc="upper right")
+        _legend_above(left)
+    rows = [
+        (f"{species}: {_short(donors)}", share, colour, result.bridges[species].value)
+        for colour, result in zip(CYCLE * len(results), results.values())
+        for species, by in result.bridge_donors.items()
+        for donors, share in by.items()
+        if share.value > 0
+    ]
     for y, (_, share, colour, weight) in enumerate(rows):
         right.barh(y, 100 * share.value * weight, color=colour, height=0.7)
         right.hlines(y, 100 * share.interval[0] * weight, 100 * share.interval[1] * weight, color=BLACK, lw=1.2)
@@ -291,9 +292,52 @@ def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
     left.set_ylabel("such cations (%)")
     right.set_xticks(range(len(species)), species)
     right.set_ylabel("ligands per cation")
-    right.legend(loc="upper left")
+    _legend_above(left)
     caption(figure, "Shells in networks and alone", scale=scale, reference=reference, note=_ERRORS)
     return figure
+
+
+def _draw_numbers(axes: Axes, result: Solvation) -> None:
+    """Draw the coordination numbers of all cations and of each kind of pair."""
+    groups = {"all": BLACK} | _PAIRING
+    labels = {
+        name: name if name == "all" else f"{name} ({100 * result.ion_pairs[name].value:.1f} %)" for name in groups
+    }
+    shown = {
+        name: by
+        for name, by in result.coordination_distribution.items()
+        if any(e.value == e.value for e in by.values())
+    }
+    numbers = [n for n in result.coordination_distribution["all"] if any(by[n].value > 0 for by in shown.values())]
+    numbers = list(range(min(numbers), max(numbers) + 1))
+    for k, (name, by) in enumerate(shown.items()):
+        _bars(axes, np.array(numbers), [by[n] for n in numbers], k, len(shown), groups[name], labels[name])
+    axes.set_xticks(numbers)
+    axes.set_xlabel(f"donor atoms in the shell of {result.cation}")
+    axes.set_ylabel(f"fraction of these {result.cation}")
+
+
+def _draw_pairs(axes: Axes, results: Mapping[str, Solvation]) -> None:
+    """Draw the percentages of SSIP, CIP and AGG."""
+    kinds = list(_PAIRING)
+    for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
+        estimates = [result.ion_pairs[kind] for kind in kinds]
+        _bars(axes, np.arange(3), estimates, k, len(results), colour, name, percent=True)
+    axes.set_xticks(range(3), ["SSIP\nno anion in the shell", "CIP\none pair", "AGG\nlarger clusters"])
+    axes.set_ylabel("cations (%)")
+    axes.grid(axis="x", visible=False)
+
+
+def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
+    """Draw the percentages of solvent-separated cations in networks of each size."""
+    sizes = np.arange(1, max(max(result.sizes) for result in results.values()) + 1)
+    for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
+        known = [result.sizes.get(int(size)) for size in sizes]
+        _bars(axes, sizes, known, k, len(results), colour, name, percent=True)
+    axes.set_xticks(sizes)
+    axes.set_xlabel("size of the network (cations; 1: isolated)")
+    axes.set_ylabel("solvent-separated cations (%)")
+    axes.grid(axis="x", visible=False)
 
 
 def _bars(
@@ -317,6 +361,10 @@ def _bars(
         if known:
             axes.vlines(place - 0.12 * width, *(factor * v for v in e.interval), color=BLACK, lw=1.2)
             axes.vlines(place + 0.18 * width, *(factor * v for v in e.band), color=GREY, lw=2)
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, columnspacing=1.2, handlelength=1.2)
 
 
 def _short(donors: str) -> str:
