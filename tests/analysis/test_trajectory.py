@@ -69,7 +69,8 @@ def write_dump(path, frames, *, shuffle=True, columns="id type element xs ys zs 
         (a, _, _), (xy, b, _), (xz, yz, c) = frame.cell.array
         n = len(frame)
         low_x, high_x = min(0, xy, xz, xy + xz), a + max(0, xy, xz, xy + xz)
-        lines += ["ITEM: UNITS", units] if units else []
+        lines += ["ITEM: UNITS", units] if units and k == 0 else []
+        lines += ["ITEM: TIME", str(1000 * frame.info["time_ps"])] if units == "real" else []
         lines += ["ITEM: TIMESTEP", str((steps or range(0, 10**6, 100))[k]), "ITEM: NUMBER OF ATOMS", str(n)]
         lines += ["ITEM: BOX BOUNDS xy xz yz pp pp pp", f"{low_x} {high_x} {xy}"]
         lines += [f"{min(0, yz)} {b + max(0, yz)} {xz}", f"0 {c} {yz}", f"ITEM: ATOMS {columns}"]
@@ -215,8 +216,11 @@ def test_velocities_of_a_dump_need_units(tmp_path, frames):
     with pytest.raises(InputError, match="has no velocities"):
         open_trajectory(path, timestep_ps=0.5).require_velocities()
     write_dump(path, frames, units="real")
-    got = next(open_trajectory(path, timestep_ps=0.5).chunks()).velocities[0]
+    real = open_trajectory(path)
+    assert real.timestep_ps == pytest.approx(0.5)
+    got = next(real.chunks()).velocities[0]
     np.testing.assert_allclose(got, 1000.0 * frames[0].get_velocities(), rtol=1e-4, atol=1e-2)
+    write_dump(path, frames)
     with pytest.raises(InputError, match="must be one of metal, real"):
         open_trajectory(path, timestep_ps=0.5, lammps_units="lj")
 
