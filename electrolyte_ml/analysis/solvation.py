@@ -127,7 +127,7 @@ class Solvation:
         if self.n_blocks < 2:
             yield "One frame: no errors can be given"
         elif not self.converged:
-            yield "The run is shorter than ten of its correlation times: errors are too small"
+            yield "There are fewer than five blocks of independent frames: the errors are too small"
         yield ""
         for name, cutoff in self.cutoffs.items():
             error = f" ± {cutoff.error:.2f}" if np.isfinite(cutoff.error) else ""

@@ -22,9 +22,19 @@ def shipped() -> Path:
 @pytest.fixture(scope="session")
 def bn_fec(shipped):
     """49 LiPF6 in butyronitrile and FEC, ten frames; its donors are all atoms, as solvation-analysis counts them."""
+    return open_bn_fec(shipped, "wrap")
+
+
+@pytest.fixture(scope="session")
+def bn_fec_unwrapped(shipped):
+    """The same with positions that no boundary wraps."""
+    return open_bn_fec(shipped, "unwrap")
+
+
+def open_bn_fec(shipped, which):
     folder = shipped / "bn_fec_data"
     return open_trajectory(
-        folder / "bn_fec_short_wrap.dcd",
+        folder / f"bn_fec_short_{which}.dcd",
         topology=folder / "bn_fec.data",
         roles={
             "PF6": Role("type 20", kind="anion", donors={"any": "byres type 20"}),
@@ -36,19 +46,22 @@ def bn_fec(shipped):
 
 @pytest.fixture(scope="session")
 def eax(shipped):
-    """LiPF6 in four (fluorinated) ethyl acetates with FEC, ten frames each; all atoms are donors."""
+    """LiPF6 in (fluorinated) ethyl acetates with FEC, ten frames each; all atoms are donors."""
 
     def open_one(name):
         import MDAnalysis
 
         folder = shipped / "eax_data" / name
-        sizes = [len(residue.atoms) for residue in MDAnalysis.Universe(folder / "topology.pdb").residues]
+        files = [folder / "topology.pdb", folder / "trajectory_equil.dcd"]
+        if name == "ea_fec":
+            files = [shipped / "ea_fec_data" / f"ea_fec.{suffix}" for suffix in ("pdb", "dcd")]
+        sizes = [len(residue.atoms) for residue in MDAnalysis.Universe(files[0]).residues]
         solvent = " ".join(str(k) for k, size in enumerate(sizes) if size == 14)
         carbonate = " ".join(str(k) for k, size in enumerate(sizes) if size == 10)
         return open_trajectory(
-            folder / "trajectory_equil.dcd",
-            topology=folder / "topology.pdb",
-            cell=EAX_BOX[name],
+            files[1],
+            topology=files[0],
+            cell=EAX_BOX.get(name),
             roles={
                 "PF6": Role("element P", kind="anion", donors={"any": "byres element P"}),
                 "EAx": Role(f"resindex {solvent}", donors={"any": f"resindex {solvent}"}),

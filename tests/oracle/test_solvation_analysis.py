@@ -58,7 +58,7 @@ def test_coordination_and_shells_agree(bn_fec):
         parts = dict(reversed(part.split(" ")) for part in label.split(" + "))
         ours_by[tuple(int(parts.get(name, 0)) for name in RADII)] = estimate.value
     for _, row in speciation.iterrows():
-        assert ours_by[tuple(int(row.get(name, 0)) for name in RADII)] == pytest.approx(row["count"])
+        assert ours_by[tuple(int(row.get(name, 0)) for name in RADII)] == pytest.approx(row["fraction"])
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,23 @@ def test_anions_in_the_shells_of_fluorinated_acetates(eax, name, fractions):
     theirs = run(to_solute(trajectory, cutoffs))
     for species in cutoffs:
         assert ours.ligands[species].value == pytest.approx(theirs.coordination.coordination_numbers[species])
+
+
+def test_ethyl_acetate_and_fec_agree(eax):
+    trajectory = eax("ea_fec")
+    cutoffs = {"PF6": 2.6, "EAx": 2.7, "FEC": 2.7}
+    ours, theirs = analyse_solvation(trajectory, cutoffs=cutoffs), run(to_solute(trajectory, cutoffs))
+    for species in cutoffs:
+        assert ours.ligands[species].value == pytest.approx(theirs.coordination.coordination_numbers[species])
+
+
+def test_wrapped_and_unwrapped_positions_count_the_same(bn_fec, bn_fec_unwrapped):
+    wrapped, unwrapped = (analyse_solvation(t, cutoffs=RADII) for t in (bn_fec, bn_fec_unwrapped))
+    for name in RADII:
+        assert wrapped.ligands[name].value == pytest.approx(unwrapped.ligands[name].value, abs=0.003)
+    inside, outside = (np.concatenate(list(t.unwrapped())) for t in (bn_fec, bn_fec_unwrapped))
+    moved = (inside - inside[0]) - (outside - outside[0])
+    assert np.abs(moved).max() < 0.01  # the file's own unwrapping is ours
 
 
 def test_a_ligand_that_never_coordinates_counts_zero(bn_fec):
