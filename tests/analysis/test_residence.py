@@ -27,6 +27,7 @@ def measure(runs, dt):
     return residence_times([bonds for bonds, _ in runs], dt, blocks)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_exact_times():
     """tau = 10 ps in 40 runs of 60 tau: the 95 % interval holds it in most of them, for both times."""
     covered = np.zeros(2)

@@ -61,6 +61,7 @@ def test_coordination_and_shells_agree(bn_fec):
         assert ours_by[tuple(int(row.get(name, 0)) for name in RADII)] == pytest.approx(row["fraction"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fractions"),
     [
@@ -80,12 +81,35 @@ def test_anions_in_the_shells_of_fluorinated_acetates(eax, name, fractions):
         assert ours.ligands[species].value == pytest.approx(theirs.coordination.coordination_numbers[species])
 
 
+@pytest.mark.slow
 def test_ethyl_acetate_and_fec_agree(eax):
     trajectory = eax("ea_fec")
     cutoffs = {"PF6": 2.6, "EAx": 2.7, "FEC": 2.7}
     ours, theirs = analyse_solvation(trajectory, cutoffs=cutoffs), run(to_solute(trajectory, cutoffs))
     for species in cutoffs:
         assert ours.ligands[species].value == pytest.approx(theirs.coordination.coordination_numbers[species])
+
+
+def test_found_cutoffs_lie_between_the_shells(shipped):
+    """With the donors that bonds suggest: beyond the first peak near 2 Å, before the second shell near 4.5 Å."""
+    from electrolyte_ml.analysis import find_cutoffs, open_trajectory
+
+    folder = shipped / "bn_fec_data"
+    trajectory = open_trajectory(
+        folder / "bn_fec_short_wrap.dcd",
+        topology=folder / "bn_fec.data",
+        roles={"BN": "type 5", "FEC": "type 19"},
+    )
+    cutoffs, distributions = find_cutoffs(trajectory)
+    assert set(cutoffs) == {"PF6", "BN", "FEC"}
+    for cutoff in cutoffs.values():
+        assert 2.4 < cutoff.value < 4.2
+        assert cutoff.error < 0.5
+    shell = distributions["Li-all donors"].shell
+    assert 1.9 < shell.peak < 2.3
+    assert shell.coordination == pytest.approx(4.9, abs=0.3)  # BN, FEC and PF6 of the known radii, together
+    far = distributions["Li-BN"]
+    assert far.g[-50:].mean() == pytest.approx(1.0, abs=0.3)
 
 
 def test_wrapped_and_unwrapped_positions_count_the_same(bn_fec, bn_fec_unwrapped):
