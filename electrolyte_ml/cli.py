@@ -18,6 +18,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from electrolyte_ml.analysis import Trajectory
     from electrolyte_ml.potentials import MomentTensorPotential
     from electrolyte_ml.training import Errors
 
@@ -185,6 +186,26 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--radial-basis-size", type=_count, default=8)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
+    parser = commands.add(
+        "solvation",
+        _solvation,
+        "shells, ion pairs, residence times and networks in a trajectory",
+        "solvation run.xtc --topology run.pdb --figure shells.png\n"
+        "  electrolyte-ml solvation dump.lammpstrj --topology system.data --solvent 'FEC=type 19' --json\n"
+        "  electrolyte-ml solvation npt_run/  (of electrolyte-ml md)",
+    )
+    _add_trajectories(parser)
+    parser.add_argument(
+        "--cutoff",
+        nargs="+",
+        default=[],
+        metavar="NAME=Å",
+        help="of all species (default: the first minima of the RDFs)",
+    )
+    parser.add_argument("--seed", type=_whole, default=0, help="of the bootstrap (default 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="figure to draw (.png, .pdf, .svg)")
+
     parser = commands.add("benchmark", _benchmark, "time the kernels here", "benchmark --levels 8 16 --json")
     parser.add_argument("--levels", nargs="+", type=_whole, default=[8, 12, 16, 20], help="default 8 12 16 20")
     parser.add_argument("--molecules", type=_count, default=100, help="of EC in the box (default 100: 1000 atoms)")
@@ -225,6 +246,36 @@ def _add_model(parser: argparse.ArgumentParser, species_required: bool = False) 
     parser.add_argument("--min-distance", type=_not_negative, default=0.9, help="Å (default 0.9)")
     parser.add_argument("--radial-basis-size", type=_count, default=8, help="Chebyshev polynomials (default 8)")
     parser.add_argument("--seed", type=_whole, default=0, help="of the random parameters (default 0)")
+
+
+def _add_trajectories(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "trajectories",
+        nargs="+",
+        type=Path,
+        metavar="TRAJ",
+        help="runs of one system, each a file or the folder of a run",
+    )
+    parser.add_argument("--topology", type=Path, metavar="T", help="file that says what the atoms are")
+    parser.add_argument("--li", metavar="SELECTION", help="the cation, if it is not Li (MDAnalysis selection)")
+    parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="an anion that is not PF6")
+    parser.add_argument(
+        "--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="a solvent that is not known"
+    )
+    parser.add_argument(
+        "--donor",
+        nargs="+",
+        default=[],
+        metavar="NAME:KIND=SELECTION",
+        help="donors of these (default: by their bonds)",
+    )
+    parser.add_argument("--timestep", type=_positive, metavar="PS", help="between frames, if the file does not say it")
+    parser.add_argument(
+        "--cell", nargs="+", type=_positive, metavar="Å", help="lengths (and angles), if not in the file"
+    )
+    parser.add_argument("--elements", nargs="+", default=[], metavar="TYPE=X", help="element of each type of atom")
+    parser.add_argument("--begin", type=_whole, default=0, metavar="N", help="leave out the first N frames (default 0)")
+    parser.add_argument("--stride", type=_count, default=1, metavar="N", help="take every N-th frame (default 1)")
 
 
 def _add_mode(parser: argparse.ArgumentParser) -> None:
@@ -467,6 +518,37 @@ def _info(args: argparse.Namespace) -> None:
             print(f"{name.replace('_', ' '):<20} {'unknown' if shown is None else shown}")
 
 
+def _solvation(args: argparse.Namespace) -> None:
+    from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
+
+    if args.figure:
+        _check_output(args.figure, (".png", ".pdf", ".svg"))
+    cutoffs = {}
+    for name, value in _pairs(args.cutoff, "--cutoff").items():
+        try:
+            cutoffs[name] = float(value)
+        except ValueError:
+            raise InputError(f"--cutoff {name}={value}: not a distance in Å") from None
+    runs = _open_trajectories(args)
+    shells = find_shells(runs, cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty())
+    result = analyse_solvation(runs, shells=shells)
+    networks = analyse_networks(runs, shells=shells)
+    if args.figure:
+        from electrolyte_ml.figures import solvation_overview
+
+        names = ", ".join(str(path) for path in args.trajectories)
+        frames = f"{result.n_frames} frames, {result.n_ions} {result.cation}"
+        solvation_overview(result, networks, reference=names, scale=frames).savefig(args.figure)
+    if args.json:
+        print(json.dumps({"solvation": result.to_dict(), "networks": networks.to_dict()}, indent=1))
+        return
+    print(result)
+    print()
+    print(networks)
+    if args.figure:
+        print(f"\nFigure: {args.figure}")
+
+
 def _benchmark(args: argparse.Namespace) -> None:
     from electrolyte_ml.benchmark import benchmark, format_benchmark
     from electrolyte_ml.files import atomic_write
@@ -524,6 +606,53 @@ def _check_output(path: Path, suffixes: tuple[str, ...] = ()) -> None:
         raise InputError(f"{folder} is not a folder: {path} cannot be written")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{folder} is not writable: {path} cannot be written")
+
+
+def _pairs(items: Sequence[str], option: str) -> dict[str, str]:
+    """Split NAME=VALUE."""
+    found = {}
+    for item in items:
+        name, sign, value = item.partition("=")
+        if not (name and sign and value):
+            raise InputError(f"{option} {item}: write NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
+    import warnings
+
+    from electrolyte_ml.analysis import Role, open_trajectory
+
+    donors: dict[str, dict[str, str]] = {}
+    for key, selection in _pairs(args.donor, "--donor").items():
+        name, sign, kind = key.partition(":")
+        if not sign:
+            raise InputError(f"--donor {key}={selection}: write NAME:KIND=SELECTION")
+        donors.setdefault(name, {})[kind] = selection
+    roles = {"Li": Role(args.li, kind="cation")} if args.li else {}
+    for option, kind, items in (("--anion", "anion", args.anion), ("--solvent", "solvent", args.solvent)):
+        for name, selection in _pairs(items, option).items():
+            roles[name] = Role(selection, kind=kind, donors=donors.pop(name, None))
+    if donors:
+        raise InputError(f"--donor {next(iter(donors))}: name the species by --anion or --solvent as well")
+    runs = []
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        for path in args.trajectories:
+            run = open_trajectory(
+                path,
+                topology=args.topology,
+                roles=roles,
+                timestep_ps=args.timestep,
+                cell=args.cell[0] if args.cell and len(args.cell) == 1 else args.cell,
+                elements=_pairs(args.elements, "--elements") or None,
+            )
+            runs.append(run[args.begin :: args.stride])
+    for warning in said:
+        if "whole frames" in str(warning.message):
+            print(f"warning: {_one_line(warning.message)}", file=sys.stderr)
+    return runs
 
 
 def _read_labelled(args: argparse.Namespace, species: Sequence[str] | None) -> list[Atoms]:

@@ -1,4 +1,7 @@
-"""What is read off trajectories."""
+"""What is read off trajectories: densities, shells and ion pairs, networks."""
+
+from importlib import import_module
+from typing import Any
 
 from electrolyte_ml.analysis.density import (
     DensityResult,
@@ -9,4 +12,45 @@ from electrolyte_ml.analysis.density import (
     mean_error,
 )
 
-__all__ = ["DensityResult", "EnsembleDensity", "block_errors", "ensemble_density", "mean_density", "mean_error"]
+_HOME = {  # imported on first use: a density needs none of it
+    "Estimate": "bootstrap",
+    "Cutoff": "contacts",
+    "find_contacts": "contacts",
+    "find_cutoffs": "contacts",
+    "Networks": "networks",
+    "analyse_networks": "networks",
+    "RadialDistribution": "rdf",
+    "radial_distributions": "rdf",
+    "Residence": "residence",
+    "to_solute": "solute",
+    "Solvation": "solvation",
+    "analyse_solvation": "solvation",
+    "find_shells": "solvation",
+    "Role": "species",
+    "Species": "species",
+    "Trajectory": "trajectory",
+    "open_trajectory": "trajectory",
+}
+
+__all__ = [
+    "DensityResult",
+    "EnsembleDensity",
+    "block_errors",
+    "ensemble_density",
+    "mean_density",
+    "mean_error",
+    *_HOME,
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module the first time somebody asks for it."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

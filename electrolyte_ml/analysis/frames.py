@@ -1,0 +1,457 @@
+"""Frames of any trajectory file, one at a time: MDAnalysis's formats, extended XYZ, and configurations in memory.
+
+Every reader has `name`, `n_frames`, `cut_short` (what is wrong with the file's end, or ""), `numbers`, `masses`,
+`bonds` (None when the file has none), `times_known`, and `read(k)`. Random access keeps memory at one frame.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+from ase import Atoms, units
+from ase.data import atomic_masses, atomic_numbers
+
+from electrolyte_ml.errors import InputError
+
+if TYPE_CHECKING:
+    from MDAnalysis import Universe
+
+_ASE_SUFFIXES = (".xyz", ".extxyz", ".cif", ".vasp", ".poscar", ".traj")
+_DATA_SUFFIXES = (".data", ".lmp", ".lammps", ".lammps-data")
+_ATOM_STYLES = {
+    "atomic": "id type x y z",
+    "charge": "id type charge x y z",
+    "bond": "id resid type x y z",
+    "angle": "id resid type x y z",
+    "molecular": "id resid type x y z",
+    "full": "id resid type charge x y z",
+}
+
+
+class Frame(NamedTuple):
+    """One frame.
+
+    Attributes
+    ----------
+    positions
+        (N, 3) Å.
+    cell
+        (3, 3) Å, vectors as rows, or None when the file has none.
+    velocities
+        (N, 3) Å/ps or None.
+    time
+        In ps when the reader's times are known; else whatever counts on with the frames, or NaN.
+    """
+
+    positions: np.ndarray
+    cell: np.ndarray | None
+    velocities: np.ndarray | None
+    time: float
+
+
+class Frames(Protocol):
+    """What every reader has."""
+
+    name: str
+    n_frames: int
+    cut_short: str
+    numbers: np.ndarray
+    masses: np.ndarray
+    bonds: np.ndarray | None
+    times_known: bool
+
+    def read(self, k: int) -> Frame:
+        """Return frame k, counted from 0."""
+
+    def universe(self, molecule: np.ndarray) -> Universe:
+        """Return an MDAnalysis universe of the same atoms, to select from."""
+
+
+def open_frames(
+    files: Any,
+    topology: Any = None,
+    *,
+    elements: Mapping[str, str] | None = None,
+    lammps_units: str | None = None,
+) -> Frames:
+    """Open whatever holds frames; the parameters are those of `open_trajectory`."""
+    if isinstance(files, Atoms):
+        files = [files]
+    if hasattr(files, "trajectory") and hasattr(files, "select_atoms"):
+        return UniverseFrames(files, "universe", elements)
+    if isinstance(files, Sequence) and not isinstance(files, str) and files and isinstance(files[0], Atoms):
+        return AtomsFrames(files)
+    if isinstance(files, (str, os.PathLike)):
+        files = [files]
+    paths = [Path(path) for path in files]
+    if not paths:
+        raise InputError("there is no trajectory to open")
+    if len(paths) > 1:
+        return JoinedFrames(
+            [open_frames(path, topology, elements=elements, lammps_units=lammps_units) for path in paths]
+        )
+    path = paths[0]
+    if path.is_dir():
+        topology = topology or path / "topology.pdb"
+        path = path / "trajectory.trr"
+    for needed in (path, topology):
+        if isinstance(needed, (str, os.PathLike)) and not Path(needed).is_file():
+            raise InputError(f"{needed}: no such file")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty")
+    if path.suffix in (".xyz", ".extxyz"):
+        return ExtxyzFrames(path)
+    return _open_with_mdanalysis(path, topology, elements, lammps_units)
+
+
+class AtomsFrames:
+    """Configurations in memory; `info["time_ps"]` is the time where there is one."""
+
+    def __init__(self, configurations: Sequence[Atoms], name: str = "the configurations") -> None:
+        first = configurations[0]
+        self.name, self.n_frames, self.cut_short = name, len(configurations), ""
+        self.numbers, self.masses, self.bonds = first.numbers.copy(), first.get_masses(), None
+        self.times_known = "time_ps" in first.info
+        self._get = configurations.__getitem__
+
+    def read(self, k: int) -> Frame:
+        """Return frame k, counted from 0."""
+        atoms = self._get(k)
+        if not np.array_equal(atoms.numbers, self.numbers):
+            raise InputError("its atoms are not those of frame 1 in the same order")
+        if atoms.cell.rank == 3 and not atoms.pbc.all():
+            raise InputError("it is not periodic in all three directions")
+        velocities = atoms.get_velocities() * 1000.0 * units.fs if atoms.has("momenta") else None
+        cell = atoms.cell.array.copy() if atoms.cell.rank == 3 else None
+        return Frame(atoms.positions, cell, velocities, float(atoms.info.get("time_ps", np.nan)))
+
+    def universe(self, molecule: np.ndarray) -> Universe:
+        """Return an MDAnalysis universe of the same atoms, to select from: element, name, type, resname, resid."""
+        return plain_universe(self.numbers, molecule)
+
+
+class ExtxyzFrames(AtomsFrames):
+    """Extended XYZ; frames are found once, by counting lines, and read when they are wanted."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offsets: list[tuple[int, int]] = []
+        with open(path, "rb") as stream:
+            cut = ""
+            while True:
+                start = stream.tell()
+                line = stream.readline()
+                if not line:
+                    break
+                if not line.strip():
+                    continue
+                if not line.strip().isdigit():
+                    raise InputError(f"{path}: frame {len(self._offsets) + 1} does not begin with a number of atoms")
+                lines = [stream.readline() for _ in range(int(line) + 1)]
+                if not lines[-1].endswith(b"\n") and not _is_whole(lines):
+                    cut = "the file ends within a frame"
+                    break
+                self._offsets.append((start, stream.tell()))
+        if not self._offsets:
+            raise InputError(f"{path}: the file ends before its first frame does")
+        first = self._parse(0)
+        self._get = self._parse
+        self.name, self.n_frames, self.cut_short = str(path), len(self._offsets), cut
+        self.numbers, self.masses, self.bonds = first.numbers.copy(), first.get_masses(), None
+        self.times_known = "time_ps" in first.info
+
+    def _parse(self, k: int) -> Atoms:
+        from ase.io.extxyz import read_extxyz
+
+        start, end = self._offsets[k]
+        with open(self._path, "rb") as stream:
+            stream.seek(start)
+            text = stream.read(end - start).decode()
+        return next(read_extxyz(StringIO(text), 0))
+
+
+class UniverseFrames:
+    """Anything that MDAnalysis reads."""
+
+    def __init__(
+        self,
+        universe: Universe,
+        name: str,
+        elements: Mapping[str, str] | None = None,
+        structure: Atoms | None = None,
+    ) -> None:
+        self._universe, self.name = universe, name
+        self._reader = universe.trajectory
+        if structure is not None:
+            self.numbers, self.masses, self.bonds = structure.numbers.copy(), structure.get_masses(), None
+        else:
+            known = _identify(universe, name, elements)
+            self.numbers, self.masses, self.bonds = known.numbers, known.masses, known.bonds
+        self.n_frames, self.cut_short = _whole_frames(self._reader, name)
+        timestep = self._reader[0]
+        self.times_known = "time" in timestep.data or "dt" in timestep.data
+
+    def read(self, k: int) -> Frame:
+        """Return frame k, counted from 0."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            timestep = self._reader[k]
+        box = timestep.dimensions
+        cell = None if box is None or not np.all(box[:3] > 0) else np.asarray(timestep.triclinic_dimensions, float)
+        velocities = None
+        if timestep.has_velocities:
+            velocities = timestep.velocities.astype(float)
+        time = float(timestep.time) if self.times_known else np.nan
+        return Frame(timestep.positions.astype(float), cell, velocities, time)
+
+    def universe(self, molecule: np.ndarray) -> Universe:
+        """Return the universe that reads the file; `molecule` is not needed where the file names residues."""
+        if hasattr(self._universe.atoms, "types") or hasattr(self._universe.atoms, "names"):
+            if not hasattr(self._universe.atoms, "elements"):
+                from ase.data import chemical_symbols
+
+                self._universe.add_TopologyAttr("elements", [chemical_symbols[z] for z in self.numbers])
+            return self._universe
+        return plain_universe(self.numbers, molecule)
+
+
+class JoinedFrames:
+    """Parts of one run, one after the other; a part may begin with the frame at which the one before it ends."""
+
+    def __init__(self, parts: Sequence[Frames]) -> None:
+        first = parts[0]
+        for part in parts:
+            if not np.array_equal(part.numbers, first.numbers):
+                raise InputError(f"{part.name} does not hold the atoms of {first.name}")
+        self.name = f"{first.name} and {len(parts) - 1} more"
+        self.numbers, self.masses, self.bonds = first.numbers, first.masses, first.bonds
+        self.times_known = all(part.times_known for part in parts)
+        self.cut_short = next((f"{part.name}: {part.cut_short}" for part in parts if part.cut_short), "")
+        self._frames: list[tuple[Frames, int]] = []
+        last = -np.inf
+        for part in parts:
+            start, end = part.read(0).time, part.read(part.n_frames - 1).time
+            if start < last:
+                raise InputError(f"{part.name} begins at {start:g}, before the part in front of it ends at {last:g}")
+            self._frames.extend((part, k) for k in range(int(start == last), part.n_frames))
+            last = end
+        self.n_frames = len(self._frames)
+        self._first = first
+
+    def read(self, k: int) -> Frame:
+        """Return frame k, counted from 0."""
+        part, own = self._frames[k]
+        return part.read(own)
+
+    def universe(self, molecule: np.ndarray) -> Universe:
+        """Return the universe of the first part, to select from."""
+        return self._first.universe(molecule)
+
+
+class Identity(NamedTuple):
+    """What the atoms of a trajectory are.
+
+    Attributes
+    ----------
+    numbers, masses
+        (N,) atomic numbers, amu.
+    bonds
+        (n_bonds, 2) or None when they are not known.
+    universe
+        To select from; None when nothing but the elements is known.
+    """
+
+    numbers: np.ndarray
+    masses: np.ndarray
+    bonds: np.ndarray | None
+    universe: Universe | None
+
+
+def numbers_of(symbols: Sequence[str], name: str) -> np.ndarray:
+    """Return the atomic numbers of chemical symbols.
+
+    Raises
+    ------
+    InputError
+        One that is none, with the name of the file and the atom.
+    """
+    for index, symbol in enumerate(symbols):
+        if symbol not in atomic_numbers or symbol == "X":
+            raise InputError(f"{name}: atom {index + 1} is of no known element ({symbol!r}): give elements")
+    return np.array([atomic_numbers[symbol] for symbol in symbols])
+
+
+def plain_universe(numbers: np.ndarray, molecule: np.ndarray) -> Universe:
+    """Return a universe without coordinates; name, type and element are the chemical symbol, a residue a molecule."""
+    from ase.data import chemical_symbols
+
+    mda = _mdanalysis()
+    symbols = [chemical_symbols[z] for z in numbers]
+    n_molecules = int(molecule.max()) + 1
+    universe = mda.Universe.empty(len(numbers), n_residues=n_molecules, atom_resindex=molecule, trajectory=False)
+    for attribute in ("names", "types", "elements"):
+        universe.add_TopologyAttr(attribute, symbols)
+    universe.add_TopologyAttr("masses", atomic_masses[numbers])
+    universe.add_TopologyAttr("resids", np.arange(1, n_molecules + 1))
+    return universe
+
+
+def _open_with_mdanalysis(
+    path: Path, topology: Any, elements: Mapping[str, str] | None, lammps_units: str | None
+) -> Frames:
+    mda = _mdanalysis()
+    structure = topology if isinstance(topology, Atoms) else None
+    if structure is None and topology is not None and Path(topology).suffix in _ASE_SUFFIXES:
+        structure = _read_structure(topology)
+    options: dict[str, Any] = {"to_guess": ()}
+    if structure is None and topology is not None and Path(topology).suffix in _DATA_SUFFIXES:
+        options |= {"topology_format": "DATA", "atom_style": _atom_style(Path(topology))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            if _is_dump(path):
+                from electrolyte_ml.analysis.dump import DumpFrames
+
+                known = None
+                if structure is not None:
+                    known = Identity(structure.numbers, structure.get_masses(), None, None)
+                elif topology is not None:
+                    known = _identify(mda.Universe(str(topology), **options), str(topology), elements)
+                return DumpFrames(path, known, elements, lammps_units)
+            if structure is not None:
+                universe = mda.Universe.empty(len(structure))
+                universe.load_new(str(path))
+            elif topology is not None:
+                universe = mda.Universe(str(topology), str(path), **options)
+            else:
+                universe = mda.Universe(str(path), **options)
+        except InputError:
+            raise
+        except Exception as error:
+            if topology is None and path.suffix in (".xtc", ".trr", ".dcd", ".nc", ".ncdf"):
+                raise InputError(f"{path} holds positions only: name the file of its topology") from error
+            beside = f" with {topology}" if isinstance(topology, (str, os.PathLike)) else ""
+            raise InputError(f"{path}{beside} cannot be read ({_one_line(error)})") from error
+    if not hasattr(universe, "trajectory"):
+        raise InputError(f"{path} has no positions")
+    return UniverseFrames(universe, str(path), elements, structure)
+
+
+def _mdanalysis() -> Any:
+    """Import MDAnalysis, without what its progress bars have to say of a notebook that lacks widgets."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import MDAnalysis
+    return MDAnalysis
+
+
+def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
+    """Return how many frames can be read, and what is wrong with the file's end."""
+    count = int(reader.n_frames)
+    cut = ""
+    while count:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                reader[count - 1]
+            break
+        except Exception:  # each format has its own errors for a file that ends too early
+            cut = f"the file ends within frame {count}"
+            count -= 1
+    if not count:
+        raise InputError(f"{name}: the file ends before its first frame does")
+    return count, cut or _remainder(reader, count)
+
+
+def _remainder(reader: Any, count: int) -> str:
+    """Some readers leave a last frame that was cut out without a word."""
+    size = os.path.getsize(reader.filename) if isinstance(reader.filename, (str, os.PathLike)) else 0
+    if reader.format == "DCD":
+        file = reader._file
+        rest = size - file._header_size - file._firstframesize - (count - 1) * file._framesize
+        return f"the file ends within frame {count + 1}" if rest > 0 else ""
+    if reader.format == "XTC":
+        return f"the file ends within frame {count + 1}" if reader._xdr._bytes_tell() < size else ""
+    return ""
+
+
+def _identify(universe: Universe, name: str, elements: Mapping[str, str] | None) -> Identity:
+    """Say what atoms are: by element, by mass, or by the names of the atoms, in this order."""
+    atoms = universe.atoms
+    masses = np.asarray(atoms.masses, float) if hasattr(atoms, "masses") else None
+    if masses is not None and not (masses > 0).all():
+        masses = None
+    if elements is not None:
+        labels = [str(t) for t in (atoms.types if hasattr(atoms, "types") else atoms.names)]
+        numbers = numbers_of([str(elements.get(label, label)) for label in labels], name)
+    elif hasattr(atoms, "elements") and all(str(e).strip() for e in atoms.elements):
+        numbers = numbers_of([str(e).strip().capitalize() for e in atoms.elements], name)
+    elif masses is not None:
+        numbers = np.abs(atomic_masses[None, 1:] - masses[:, None]).argmin(axis=1) + 1
+        off = np.abs(atomic_masses[numbers] - masses)
+        if (off > 0.1).any():
+            wrong = int(np.argmax(off > 0.1))
+            raise InputError(f"{name}: no element has the mass of atom {wrong + 1}, {masses[wrong]:g}: give elements")
+    elif hasattr(atoms, "names"):
+        from MDAnalysis.guesser.default_guesser import DefaultGuesser
+
+        guess = DefaultGuesser(None).guess_atom_element
+        numbers = numbers_of([str(guess(str(n))).capitalize() for n in atoms.names], name)
+    else:
+        raise InputError(f"{name}: nothing says what element an atom is: give a topology or elements")
+    if masses is None:
+        masses = atomic_masses[numbers]
+    return Identity(numbers, masses, _bonds(universe, numbers), universe)
+
+
+def _bonds(universe: Universe, numbers: np.ndarray) -> np.ndarray | None:
+    """Return the file's bonds if they can be all: every atom but those of Li and the like has one."""
+    if not hasattr(universe, "bonds") or not len(universe.bonds):
+        return None
+    bonds = np.asarray(universe.bonds.indices, dtype=int)
+    alone = np.setdiff1d(np.arange(len(numbers)), bonds)
+    lonely = np.isin(numbers[alone], [atomic_numbers[s] for s in ("H", "B", "C", "N", "O", "P", "S")])
+    return None if lonely.any() else bonds
+
+
+def _is_dump(path: Path) -> bool:
+    with open(path, "rb") as stream:
+        head = stream.read(32)
+    return head.startswith((b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME\n"))
+
+
+def _read_structure(path: str | os.PathLike) -> Atoms:
+    from ase.io import read
+
+    try:
+        atoms = read(os.fspath(path), index=0, do_not_split_by_at_sign=True)
+    except Exception as error:
+        raise InputError(f"{path} cannot be read ({_one_line(error)})") from error
+    return atoms[0] if isinstance(atoms, list) else atoms
+
+
+def _atom_style(path: Path) -> str:
+    """Return the columns of a data file's atoms, by the style it names behind "Atoms"; "full" if it names none."""
+    with open(path) as stream:
+        for line in stream:
+            if line.startswith("Atoms"):
+                style = line.partition("#")[2].strip() or "full"
+                if style not in _ATOM_STYLES:
+                    raise InputError(f"{path}: atoms of style {style!r}; known are {', '.join(_ATOM_STYLES)}")
+                return _ATOM_STYLES[style]
+    raise InputError(f"{path}: a LAMMPS data file without atoms")
+
+
+def _is_whole(lines: Sequence[bytes]) -> bool:
+    """Whether the last line, which no line end closes, has as many columns as the one before it."""
+    return len(lines) < 3 or (bool(lines[-1].strip()) and len(lines[-1].split()) == len(lines[-2].split()))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
