@@ -1,4 +1,7 @@
-"""What is read off trajectories."""
+"""What is read off trajectories: densities, transport."""
+
+from importlib import import_module
+from typing import Any
 
 from electrolyte_ml.analysis.density import (
     DensityResult,
@@ -9,4 +12,52 @@ from electrolyte_ml.analysis.density import (
     mean_error,
 )
 
-__all__ = ["DensityResult", "EnsembleDensity", "block_errors", "ensemble_density", "mean_density", "mean_error"]
+_HOME = {  # imported on first use: a density needs none of it
+    "ConductivityResult": "conductivity",
+    "measure_conductivity": "conductivity",
+    "Plateau": "correlation",
+    "find_plateau": "correlation",
+    "kinisi_conductivity": "crosschecks",
+    "stacie_conductivity": "crosschecks",
+    "TransportEstimate": "estimates",
+    "IonTrajectory": "ions",
+    "read_ions": "ions",
+    "OnsagerResult": "onsager",
+    "onsager_coefficients": "onsager",
+    "solvent_frame": "onsager",
+    "transference_numbers": "onsager",
+    "Production": "production",
+    "expected_error": "production",
+    "needed_time": "production",
+    "OrnsteinUhlenbeckIons": "synthetic",
+    "Trajectory": "trajectory",
+    "open_trajectory": "trajectory",
+    "NernstEinsteinResult": "transport",
+    "einstein_helfand": "transport",
+    "green_kubo": "transport",
+    "nernst_einstein": "transport",
+    "viscosity": "transport",
+}
+
+__all__ = [
+    "DensityResult",
+    "EnsembleDensity",
+    "block_errors",
+    "ensemble_density",
+    "mean_density",
+    "mean_error",
+    *_HOME,
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module the first time somebody asks for it."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})
