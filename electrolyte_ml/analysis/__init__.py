@@ -26,6 +26,8 @@ _HOME = {  # imported on first use: a density needs none of it
     "onsager_coefficients": "onsager",
     "solvent_frame": "onsager",
     "transference_numbers": "onsager",
+    "Role": "species",
+    "Species": "species",
     "Production": "production",
     "expected_error": "production",
     "needed_time": "production",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,48 @@ class ConductivityResult:
             For an error that is not positive.
         """
         return needed_time(self.best.plateau.effective_ps, error)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the curves as plain numbers and strings, for JSON."""
+        plain: dict[str, Any] = {
+            "temperature_K": self.temperature,
+            "volume_A3": self.volume,
+            "conductivity": {method: one.as_dict() for method, one in self.estimates.items()},
+            "refused": dict(self.refused),
+        }
+        if self.nernst_einstein:
+            plain["diffusion"] = {name: one.as_dict() for name, one in self.nernst_einstein.diffusion.items()}
+        if self.onsager:
+            whole = self.onsager
+            plain["onsager"] = {one.quantity: one.as_dict() for row in whole.coefficients for one in row}
+            plain["transference"] = {
+                frame: {name: one.as_dict() for name, one in zip(whole.species, numbers)}
+                for frame, numbers in whole.transference.items()
+            }
+            plain["ionicity"] = whole.ionicity.as_dict()
+        return plain
+
+    def report(self) -> str:
+        """Return the table of methods, what else they measured, how long better runs must be, and what to beware of."""
+        lines = [str(self)]
+        more = [] if self.nernst_einstein is None else list(self.nernst_einstein.diffusion.values())
+        if self.onsager is not None:
+            more += [one for numbers in self.onsager.transference.values() for one in numbers]
+            more.append(self.onsager.ionicity)
+        if more:
+            lines += ["", *map(str, more)]
+        read = [one for one in self.estimates.values() if one.plateau is not None]
+        if read:
+            plateau = read[0].plateau
+            lines += ["", f"plateau of {read[0].method}: {plateau.reason}"]
+            if plateau.reason == "given":
+                lines[-1] = f"plateau: {plateau.start_ps:g}-{plateau.end_ps:g} ps, as given"
+            needed = needed_time(plateau.effective_ps, 0.1) / 1000
+            lines.append(
+                f"for an error of 10 % it takes {needed:.3g} ns in all; here are {read[0].total_ps / 1000:.3g} ns"
+            )
+        lines += [f"{one.method}: {note}" for one in self.estimates.values() for note in one.notes]
+        return "\n".join(lines)
 
     def __str__(self) -> str:
         lines = [f"{'method':18} {'σ (mS/cm)':>10} {'error':>8} {'95 % interval':>17} {'expected':>8}  how"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -96,6 +97,14 @@ class TransportEstimate:
             f"{self.quantity} {self.value:.4g} ± {self.error:.2g} {self.unit}".rstrip()
             + f", 95 % {self.low:.4g} to {self.high:.4g} ({self.method})"
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it without its curve, as JSON takes it."""
+        plain = {name: value for name, value in vars(self).items() if name not in ("curve", "plateau", "notes")}
+        if self.plateau is not None:
+            plain["window_ps"] = [self.plateau.start_ps, self.plateau.end_ps]
+            plain["window_reason"] = self.plateau.reason
+        return plain | {"notes": list(self.notes)}
 
     def scaled(self, factor: float, unit: str, quantity: str | None = None) -> TransportEstimate:
         """Return the same estimate times a positive factor."""
