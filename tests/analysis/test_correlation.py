@@ -117,4 +117,4 @@ def test_slow_tail_behind_fast_rattling_is_found():
 
 
 def test_function_that_does_not_decay_has_no_plateau():
-    assert find_plateau(np.ones(200), 0.1, 20.0, 3) is None
+    assert find_plateau(np.ones(200), 0.1, 20.0, 3000) is None
