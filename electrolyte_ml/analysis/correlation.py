@@ -20,7 +20,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 
-_BLOCK = 1 << 17  # frames that are transformed at once: memory does not grow with the length of the run
+_BLOCK = 1 << 19  # values that are transformed at once: memory does not grow with the length of the run
 
 
 def correlation(series: np.ndarray, n_lags: int) -> np.ndarray:
@@ -50,22 +50,16 @@ def correlation(series: np.ndarray, n_lags: int) -> np.ndarray:
     frames, count, components = series.shape
     if not 1 <= n_lags <= frames:
         raise InputError(f"{n_lags} lags of {frames} frames cannot be correlated")
-    block = min(frames, max(_BLOCK, n_lags))
+    block = min(frames, max(_BLOCK // (count * components), n_lags))
     size = next_fast_len(block + n_lags - 1, real=True)
-    spectrum = np.zeros((count, count, size // 2 + 1), dtype=complex)
-    for k in range(components):
-        for begin in range(0, frames, block):
-            here = [rfft(series[begin : begin + block, a, k], size) for a in range(count)]
-            beyond = [rfft(series[begin : begin + block + n_lags - 1, a, k], size) for a in range(count)]
-            for a in range(count):
-                for b in range(a, count):
-                    spectrum[a, b] += 0.5 * (here[a].conj() * beyond[b] + here[b].conj() * beyond[a])
+    spectrum = np.zeros((size // 2 + 1, count, count), dtype=complex)
+    for begin in range(0, frames, block):
+        here = rfft(series[begin : begin + block], size, axis=0).conj()
+        beyond = rfft(series[begin : begin + block + n_lags - 1], size, axis=0)
+        spectrum += np.einsum("fak,fbk->fab", here, beyond)
     pairs = components * np.arange(frames, frames - n_lags, -1)
-    result = np.empty((n_lags, count, count))
-    for a in range(count):
-        for b in range(a, count):
-            result[:, a, b] = result[:, b, a] = irfft(spectrum[a, b], size)[:n_lags] / pairs
-    return result
+    products = irfft(spectrum, size, axis=0)[:n_lags] / pairs[:, None, None]
+    return 0.5 * (products + products.transpose(0, 2, 1))
 
 
 def mean_squared_displacement(positions: np.ndarray, n_lags: int) -> np.ndarray:

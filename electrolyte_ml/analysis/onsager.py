@@ -27,7 +27,7 @@ from electrolyte_ml.analysis.transport import check_ions, names_of, nernst_einst
 from electrolyte_ml.analysis.units import DIFFUSION_UNIT, ONSAGER_UNIT, conductivity_scale
 from electrolyte_ml.errors import InputError
 
-_DRAWS = 5000
+_DRAWS = 2000
 
 
 @dataclass(frozen=True)
