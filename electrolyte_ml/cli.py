@@ -18,6 +18,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from electrolyte_ml.analysis import Trajectory
     from electrolyte_ml.potentials import MomentTensorPotential
     from electrolyte_ml.training import Errors
 
@@ -189,10 +190,10 @@ def build_parser() -> argparse.ArgumentParser:
         "conductivity",
         _conductivity,
         "ionic conductivity of independent trajectories, by several methods",
-        "conductivity run1.trr run2.trr --topology box.gro --temperature 300 --method all --figure sigma.png",
+        "conductivity run1.trr run2.trr --topology box.gro --temperature 300 --method all --figure sigma.png\n"
+        "  electrolyte-ml conductivity nvt_run/ --temperature 300 --window 200 500 --json",
     )
-    parser.add_argument("trajectories", type=Path, nargs="+", metavar="TRAJ", help="one file a run, at constant volume")
-    parser.add_argument("--topology", type=Path, metavar="T", help="what the atoms are, where TRAJ does not say")
+    _add_trajectories(parser)
     parser.add_argument("--temperature", type=_positive, required=True, help="K")
     parser.add_argument(
         "--method",
@@ -201,16 +202,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="M",
         help="green-kubo einstein-helfand nernst-einstein onsager (default: these) stacie kinisi, or all",
     )
-    parser.add_argument("--li", metavar="SELECTION", help="the cations, where they are not found by themselves")
-    parser.add_argument("--anion", metavar="SELECTION", help="the anions, where they are not found by themselves")
-    parser.add_argument("--timestep", type=_positive, metavar="PS", help="between frames, in place of the file's")
-    parser.add_argument("--skip", type=_not_negative, default=0.0, metavar="PS", help="leave out the start of each run")
     parser.add_argument(
         "--window", nargs=2, type=_positive, metavar=("A", "B"), help="plateau, ps (default: found); the paper: 200 500"
     )
     parser.add_argument("--viscosity", type=_positive, metavar="MPA_S", help="for the correction of Nernst-Einstein")
     parser.add_argument("--unwrapped", action="store_true", help="positions cross the cell's faces freely")
-    parser.add_argument("--lammps-units", choices=("metal", "real"), help="of the velocities of a LAMMPS dump")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draw sigma(t) with its plateau (.png, .pdf, .svg)")
 
@@ -227,6 +223,26 @@ def build_parser() -> argparse.ArgumentParser:
     wanted.add_argument("--error", type=_positive, help="relative error that is wanted, such as 0.1")
     wanted.add_argument("--time", type=_positive, metavar="PS", help="length of all runs, whose error is wanted")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+    parser = commands.add(
+        "solvation",
+        _solvation,
+        "shells, ion pairs, residence times and networks in a trajectory",
+        "solvation run.xtc --topology run.pdb --figure shells.png\n"
+        "  electrolyte-ml solvation dump.lammpstrj --topology system.data --solvent 'FEC=type 19' --json\n"
+        "  electrolyte-ml solvation npt_run/  (of electrolyte-ml md)",
+    )
+    _add_trajectories(parser)
+    parser.add_argument(
+        "--cutoff",
+        nargs="+",
+        default=[],
+        metavar="NAME=Å",
+        help="of all species (default: the first minima of the RDFs)",
+    )
+    parser.add_argument("--seed", type=_whole, default=0, help="of the bootstrap (default 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="figure to draw (.png, .pdf, .svg)")
 
     parser = commands.add("benchmark", _benchmark, "time the kernels here", "benchmark --levels 8 16 --json")
     parser.add_argument("--levels", nargs="+", type=_whole, default=[8, 12, 16, 20], help="default 8 12 16 20")
@@ -268,6 +284,37 @@ def _add_model(parser: argparse.ArgumentParser, species_required: bool = False) 
     parser.add_argument("--min-distance", type=_not_negative, default=0.9, help="Å (default 0.9)")
     parser.add_argument("--radial-basis-size", type=_count, default=8, help="Chebyshev polynomials (default 8)")
     parser.add_argument("--seed", type=_whole, default=0, help="of the random parameters (default 0)")
+
+
+def _add_trajectories(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "trajectories",
+        nargs="+",
+        type=Path,
+        metavar="TRAJ",
+        help="runs of one system, each a file or the folder of a run",
+    )
+    parser.add_argument("--topology", type=Path, metavar="T", help="file that says what the atoms are")
+    parser.add_argument("--li", metavar="SELECTION", help="the cation, if it is not Li (MDAnalysis selection)")
+    parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="an anion that is not PF6")
+    parser.add_argument(
+        "--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="a solvent that is not known"
+    )
+    parser.add_argument(
+        "--donor",
+        nargs="+",
+        default=[],
+        metavar="NAME:KIND=SELECTION",
+        help="donors of these (default: by their bonds)",
+    )
+    parser.add_argument("--timestep", type=_positive, metavar="PS", help="between frames, if the file does not say it")
+    parser.add_argument(
+        "--cell", nargs="+", type=_positive, metavar="Å", help="lengths (and angles), if not in the file"
+    )
+    parser.add_argument("--elements", nargs="+", default=[], metavar="TYPE=X", help="element of each type of atom")
+    parser.add_argument("--lammps-units", choices=("metal", "real"), help="of the velocities of a LAMMPS dump")
+    parser.add_argument("--begin", type=_whole, default=0, metavar="N", help="leave out the first N frames (default 0)")
+    parser.add_argument("--stride", type=_count, default=1, metavar="N", help="take every N-th frame (default 1)")
 
 
 def _add_mode(parser: argparse.ArgumentParser) -> None:
@@ -511,30 +558,20 @@ def _info(args: argparse.Namespace) -> None:
 
 
 def _conductivity(args: argparse.Namespace) -> None:
-    from electrolyte_ml.analysis import Role, measure_conductivity, open_trajectory, read_ions
+    from electrolyte_ml.analysis import measure_conductivity, read_ions
     from electrolyte_ml.analysis.conductivity import METHODS
 
     if args.figure:
         _check_output(args.figure, (".png", ".pdf", ".svg"))
     methods = METHODS if args.method == ["all"] else tuple(args.method)
-    roles = {}
-    if args.li:
-        roles["Li"] = Role(args.li, kind="cation")
-    if args.anion:
-        roles["anion"] = Role(args.anion, kind="anion")
-    runs = []
-    for path in args.trajectories:
-        run = open_trajectory(
-            path, topology=args.topology, roles=roles, timestep_ps=args.timestep, lammps_units=args.lammps_units
-        )
-        run = run[round(args.skip / run.require_times()) :] if args.skip else run
-        runs.append(read_ions(run, already_unwrapped=args.unwrapped, progress=sys.stderr.isatty()))
+    trajectories = _open_trajectories(args)
+    runs = [read_ions(one, already_unwrapped=args.unwrapped, progress=sys.stderr.isatty()) for one in trajectories]
     window = tuple(args.window) if args.window else None
     result = measure_conductivity(
         runs, args.temperature, methods=methods, window_ps=window, viscosity_mpa_s=args.viscosity
     )
     if args.json:
-        print(json.dumps(result.as_dict(), indent=1))
+        print(json.dumps(result.to_dict(), indent=1))
     else:
         print(f"{len(runs)} x {runs[0].time_ps:g} ps of {_counted(runs[0].species)} at {args.temperature:g} K")
         print(result.report())
@@ -561,6 +598,37 @@ def _plan_conductivity(args: argparse.Namespace) -> None:
         return
     print(f"{time_ps / 1000:.4g} ns in all give an error of {error:.1%} (one standard error) for tau = {args.tau:g} ps")
     print("Runs of at least ten tau each, from independent starts, show by their scatter whether that holds.")
+
+
+def _solvation(args: argparse.Namespace) -> None:
+    from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
+
+    if args.figure:
+        _check_output(args.figure, (".png", ".pdf", ".svg"))
+    cutoffs = {}
+    for name, value in _pairs(args.cutoff, "--cutoff").items():
+        try:
+            cutoffs[name] = float(value)
+        except ValueError:
+            raise InputError(f"--cutoff {name}={value}: not a distance in Å") from None
+    runs = _open_trajectories(args)
+    shells = find_shells(runs, cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty())
+    result = analyse_solvation(runs, shells=shells)
+    networks = analyse_networks(runs, shells=shells)
+    if args.figure:
+        from electrolyte_ml.figures import solvation_overview
+
+        names = ", ".join(str(path) for path in args.trajectories)
+        frames = f"{result.n_frames} frames, {result.n_ions} {result.cation}"
+        solvation_overview(result, networks, reference=names, scale=frames).savefig(args.figure)
+    if args.json:
+        print(json.dumps({"solvation": result.to_dict(), "networks": networks.to_dict()}, indent=1))
+        return
+    print(result)
+    print()
+    print(networks)
+    if args.figure:
+        print(f"\nFigure: {args.figure}")
 
 
 def _benchmark(args: argparse.Namespace) -> None:
@@ -620,6 +688,54 @@ def _check_output(path: Path, suffixes: tuple[str, ...] = ()) -> None:
         raise InputError(f"{folder} is not a folder: {path} cannot be written")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{folder} is not writable: {path} cannot be written")
+
+
+def _pairs(items: Sequence[str], option: str) -> dict[str, str]:
+    """Split NAME=VALUE."""
+    found = {}
+    for item in items:
+        name, sign, value = item.partition("=")
+        if not (name and sign and value):
+            raise InputError(f"{option} {item}: write NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
+    import warnings
+
+    from electrolyte_ml.analysis import Role, open_trajectory
+
+    donors: dict[str, dict[str, str]] = {}
+    for key, selection in _pairs(args.donor, "--donor").items():
+        name, sign, kind = key.partition(":")
+        if not sign:
+            raise InputError(f"--donor {key}={selection}: write NAME:KIND=SELECTION")
+        donors.setdefault(name, {})[kind] = selection
+    roles = {"Li": Role(args.li, kind="cation")} if args.li else {}
+    for option, kind, items in (("--anion", "anion", args.anion), ("--solvent", "solvent", args.solvent)):
+        for name, selection in _pairs(items, option).items():
+            roles[name] = Role(selection, kind=kind, donors=donors.pop(name, None))
+    if donors:
+        raise InputError(f"--donor {next(iter(donors))}: name the species by --anion or --solvent as well")
+    runs = []
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        for path in args.trajectories:
+            run = open_trajectory(
+                path,
+                topology=args.topology,
+                roles=roles,
+                timestep_ps=args.timestep,
+                cell=args.cell[0] if args.cell and len(args.cell) == 1 else args.cell,
+                elements=_pairs(args.elements, "--elements") or None,
+                lammps_units=args.lammps_units,
+            )
+            runs.append(run[args.begin :: args.stride])
+    for warning in said:
+        if "whole frames" in str(warning.message):
+            print(f"warning: {_one_line(warning.message)}", file=sys.stderr)
+    return runs
 
 
 def _read_labelled(args: argparse.Namespace, species: Sequence[str] | None) -> list[Atoms]:

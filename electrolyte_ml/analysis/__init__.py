@@ -1,4 +1,4 @@
-"""What is read off trajectories: densities, transport."""
+"""What is read off trajectories: densities, shells and ion pairs, networks, transport."""
 
 from importlib import import_module
 from typing import Any
@@ -13,8 +13,12 @@ from electrolyte_ml.analysis.density import (
 )
 
 _HOME = {  # imported on first use: a density needs none of it
+    "Estimate": "bootstrap",
     "ConductivityResult": "conductivity",
     "measure_conductivity": "conductivity",
+    "Cutoff": "contacts",
+    "find_contacts": "contacts",
+    "find_cutoffs": "contacts",
     "Plateau": "correlation",
     "find_plateau": "correlation",
     "kinisi_conductivity": "crosschecks",
@@ -22,15 +26,24 @@ _HOME = {  # imported on first use: a density needs none of it
     "TransportEstimate": "estimates",
     "IonTrajectory": "ions",
     "read_ions": "ions",
+    "Networks": "networks",
+    "analyse_networks": "networks",
     "OnsagerResult": "onsager",
     "onsager_coefficients": "onsager",
     "solvent_frame": "onsager",
     "transference_numbers": "onsager",
-    "Role": "species",
-    "Species": "species",
     "Production": "production",
     "expected_error": "production",
     "needed_time": "production",
+    "RadialDistribution": "rdf",
+    "radial_distributions": "rdf",
+    "Residence": "residence",
+    "to_solute": "solute",
+    "Solvation": "solvation",
+    "analyse_solvation": "solvation",
+    "find_shells": "solvation",
+    "Role": "species",
+    "Species": "species",
     "OrnsteinUhlenbeckIons": "synthetic",
     "Trajectory": "trajectory",
     "open_trajectory": "trajectory",

@@ -66,24 +66,24 @@ class ConductivityResult:
         """
         return needed_time(self.best.plateau.effective_ps, error)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as plain numbers and strings, for JSON."""
         plain: dict[str, Any] = {
             "temperature_K": self.temperature,
             "volume_A3": self.volume,
-            "conductivity": {method: one.as_dict() for method, one in self.estimates.items()},
+            "conductivity": {method: one.to_dict() for method, one in self.estimates.items()},
             "refused": dict(self.refused),
         }
         if self.nernst_einstein:
-            plain["diffusion"] = {name: one.as_dict() for name, one in self.nernst_einstein.diffusion.items()}
+            plain["diffusion"] = {name: one.to_dict() for name, one in self.nernst_einstein.diffusion.items()}
         if self.onsager:
             whole = self.onsager
-            plain["onsager"] = {one.quantity: one.as_dict() for row in whole.coefficients for one in row}
+            plain["onsager"] = {one.quantity: one.to_dict() for row in whole.coefficients for one in row}
             plain["transference"] = {
-                frame: {name: one.as_dict() for name, one in zip(whole.species, numbers)}
+                frame: {name: one.to_dict() for name, one in zip(whole.species, numbers)}
                 for frame, numbers in whole.transference.items()
             }
-            plain["ionicity"] = whole.ionicity.as_dict()
+            plain["ionicity"] = whole.ionicity.to_dict()
         return plain
 
     def report(self) -> str:

@@ -98,7 +98,7 @@ class TransportEstimate:
             + f", 95 % {self.low:.4g} to {self.high:.4g} ({self.method})"
         )
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return it without its curve, as JSON takes it."""
         plain = {name: value for name, value in vars(self).items() if name not in ("curve", "plateau", "notes")}
         if self.plateau is not None:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from MDAnalysis import Universe
 
 _ASE_SUFFIXES = (".xyz", ".extxyz", ".cif", ".vasp", ".poscar", ".traj")
-_DUMP_SUFFIXES = (".dump", ".lammpstrj", ".lammpsdump")
-_VELOCITY = {"metal": 1.0, "real": 1000.0}  # Å/ps of LAMMPS's unit of velocity
+_DATA_SUFFIXES = (".data", ".lmp", ".lammps", ".lammps-data")
 _ATOM_STYLES = {
     "atomic": "id type x y z",
     "charge": "id type charge x y z",
@@ -85,7 +84,7 @@ def open_frames(
     if isinstance(files, Atoms):
         files = [files]
     if hasattr(files, "trajectory") and hasattr(files, "select_atoms"):
-        return UniverseFrames(files, "universe", elements, lammps_units)
+        return UniverseFrames(files, "universe", elements)
     if isinstance(files, Sequence) and not isinstance(files, str) and files and isinstance(files[0], Atoms):
         return AtomsFrames(files)
     if isinstance(files, (str, os.PathLike)):
@@ -185,22 +184,18 @@ class UniverseFrames:
         universe: Universe,
         name: str,
         elements: Mapping[str, str] | None = None,
-        lammps_units: str | None = None,
         structure: Atoms | None = None,
     ) -> None:
         self._universe, self.name = universe, name
         self._reader = universe.trajectory
-        self._dump = self._reader.format == "LAMMPSDUMP"
-        self._velocity = self._velocity_unit(lammps_units)
         if structure is not None:
             self.numbers, self.masses, self.bonds = structure.numbers.copy(), structure.get_masses(), None
         else:
-            self.numbers, self.masses = _identity(universe, name, elements)
-            self.bonds = _bonds(universe, self.numbers)
+            known = _identify(universe, name, elements)
+            self.numbers, self.masses, self.bonds = known.numbers, known.masses, known.bonds
         self.n_frames, self.cut_short = _whole_frames(self._reader, name)
         timestep = self._reader[0]
-        self.times_known = not self._dump and ("time" in timestep.data or "dt" in timestep.data)
-        self._counts_on = self.times_known or self._dump
+        self.times_known = "time" in timestep.data or "dt" in timestep.data
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""
@@ -210,11 +205,9 @@ class UniverseFrames:
         box = timestep.dimensions
         cell = None if box is None or not np.all(box[:3] > 0) else np.asarray(timestep.triclinic_dimensions, float)
         velocities = None
-        if timestep.has_velocities and self._velocity is not None:
-            velocities = self._velocity * timestep.velocities.astype(float)
-        time = np.nan
-        if self._counts_on:
-            time = float(timestep.data["step"] if self._dump else timestep.time)
+        if timestep.has_velocities:
+            velocities = timestep.velocities.astype(float)
+        time = float(timestep.time) if self.times_known else np.nan
         return Frame(timestep.positions.astype(float), cell, velocities, time)
 
     def universe(self, molecule: np.ndarray) -> Universe:
@@ -226,20 +219,6 @@ class UniverseFrames:
                 self._universe.add_TopologyAttr("elements", [chemical_symbols[z] for z in self.numbers])
             return self._universe
         return plain_universe(self.numbers, molecule)
-
-    def _velocity_unit(self, lammps_units: str | None) -> float | None:
-        """Å/ps of one unit of velocity; None when nobody says what a dump's velocities are in."""
-        if not self._dump:
-            return 1.0
-        if lammps_units is None:
-            with open(self._reader.filename) as stream:
-                head = [next(stream, "").strip() for _ in range(2)]
-            if head[0] != "ITEM: UNITS":
-                return None
-            lammps_units = head[1]
-        if lammps_units not in _VELOCITY:
-            raise InputError(f"LAMMPS units must be one of {', '.join(_VELOCITY)}, not {lammps_units!r}")
-        return _VELOCITY[lammps_units]
 
 
 class JoinedFrames:
@@ -275,14 +254,47 @@ class JoinedFrames:
         return self._first.universe(molecule)
 
 
+class Identity(NamedTuple):
+    """What the atoms of a trajectory are.
+
+    Attributes
+    ----------
+    numbers, masses
+        (N,) atomic numbers, amu.
+    bonds
+        (n_bonds, 2) or None when they are not known.
+    universe
+        To select from; None when nothing but the elements is known.
+    """
+
+    numbers: np.ndarray
+    masses: np.ndarray
+    bonds: np.ndarray | None
+    universe: Universe | None
+
+
+def numbers_of(symbols: Sequence[str], name: str) -> np.ndarray:
+    """Return the atomic numbers of chemical symbols.
+
+    Raises
+    ------
+    InputError
+        One that is none, with the name of the file and the atom.
+    """
+    for index, symbol in enumerate(symbols):
+        if symbol not in atomic_numbers or symbol == "X":
+            raise InputError(f"{name}: atom {index + 1} is of no known element ({symbol!r}): give elements")
+    return np.array([atomic_numbers[symbol] for symbol in symbols])
+
+
 def plain_universe(numbers: np.ndarray, molecule: np.ndarray) -> Universe:
     """Return a universe without coordinates; name, type and element are the chemical symbol, a residue a molecule."""
-    import MDAnalysis
     from ase.data import chemical_symbols
 
+    mda = _mdanalysis()
     symbols = [chemical_symbols[z] for z in numbers]
     n_molecules = int(molecule.max()) + 1
-    universe = MDAnalysis.Universe.empty(len(numbers), n_residues=n_molecules, atom_resindex=molecule, trajectory=False)
+    universe = mda.Universe.empty(len(numbers), n_residues=n_molecules, atom_resindex=molecule, trajectory=False)
     for attribute in ("names", "types", "elements"):
         universe.add_TopologyAttr(attribute, symbols)
     universe.add_TopologyAttr("masses", atomic_masses[numbers])
@@ -292,35 +304,33 @@ def plain_universe(numbers: np.ndarray, molecule: np.ndarray) -> Universe:
 
 def _open_with_mdanalysis(
     path: Path, topology: Any, elements: Mapping[str, str] | None, lammps_units: str | None
-) -> UniverseFrames:
-    import MDAnalysis
-
-    options: dict[str, Any] = {"to_guess": ()}
-    with open(path, "rb") as stream:
-        head = stream.read(64)
-    dump = path.suffix in _DUMP_SUFFIXES or head.startswith((b"ITEM: TIMESTEP", b"ITEM: UNITS"))
-    if dump:
-        _check_dump(path)
-        options["format"] = "LAMMPSDUMP"
+) -> Frames:
+    mda = _mdanalysis()
     structure = topology if isinstance(topology, Atoms) else None
     if structure is None and topology is not None and Path(topology).suffix in _ASE_SUFFIXES:
         structure = _read_structure(topology)
+    options: dict[str, Any] = {"to_guess": ()}
+    if structure is None and topology is not None and Path(topology).suffix in _DATA_SUFFIXES:
+        options |= {"topology_format": "DATA", "atom_style": _atom_style(Path(topology))}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
+            if _is_dump(path):
+                from electrolyte_ml.analysis.dump import DumpFrames
+
+                known = None
+                if structure is not None:
+                    known = Identity(structure.numbers, structure.get_masses(), None, None)
+                elif topology is not None:
+                    known = _identify(mda.Universe(str(topology), **options), str(topology), elements)
+                return DumpFrames(path, known, elements, lammps_units)
             if structure is not None:
-                universe = MDAnalysis.Universe.empty(len(structure))
-                universe.load_new(str(path), **{k: v for k, v in options.items() if k == "format"})
+                universe = mda.Universe.empty(len(structure))
+                universe.load_new(str(path))
             elif topology is not None:
-                if _is_lammps_data(Path(topology)):
-                    options |= {"topology_format": "DATA", "atom_style": _atom_style(Path(topology))}
-                universe = MDAnalysis.Universe(str(topology), str(path), **options)
-            elif dump:
-                structure = _structure_of_dump(path, elements)
-                universe = MDAnalysis.Universe.empty(len(structure))
-                universe.load_new(str(path), format="LAMMPSDUMP")
+                universe = mda.Universe(str(topology), str(path), **options)
             else:
-                universe = MDAnalysis.Universe(str(path), **options)
+                universe = mda.Universe(str(path), **options)
         except InputError:
             raise
         except Exception as error:
@@ -330,7 +340,15 @@ def _open_with_mdanalysis(
             raise InputError(f"{path}{beside} cannot be read ({_one_line(error)})") from error
     if not hasattr(universe, "trajectory"):
         raise InputError(f"{path} has no positions")
-    return UniverseFrames(universe, str(path), elements, lammps_units, structure)
+    return UniverseFrames(universe, str(path), elements, structure)
+
+
+def _mdanalysis() -> Any:
+    """Import MDAnalysis, without what its progress bars have to say of a notebook that lacks widgets."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import MDAnalysis
+    return MDAnalysis
 
 
 def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
@@ -352,31 +370,28 @@ def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
 
 
 def _remainder(reader: Any, count: int) -> str:
-    """Two readers leave a last frame that was cut out without a word."""
+    """Some readers leave a last frame that was cut out without a word."""
     size = os.path.getsize(reader.filename) if isinstance(reader.filename, (str, os.PathLike)) else 0
     if reader.format == "DCD":
         file = reader._file
         rest = size - file._header_size - file._firstframesize - (count - 1) * file._framesize
         return f"the file ends within frame {count + 1}" if rest > 0 else ""
-    if reader.format == "LAMMPSDUMP":
-        with open(reader.filename) as stream:
-            stream.seek(reader._offsets[count - 1])
-            lines = sum(1 for line in stream if line.strip())
-        return f"the file ends within frame {count + 1}" if lines > reader.n_atoms + 9 else ""
+    if reader.format == "XTC":
+        return f"the file ends within frame {count + 1}" if reader._xdr._bytes_tell() < size else ""
     return ""
 
 
-def _identity(universe: Universe, name: str, elements: Mapping[str, str] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Atomic numbers and masses: by element, by mass, or by the names of the atoms, in this order."""
+def _identify(universe: Universe, name: str, elements: Mapping[str, str] | None) -> Identity:
+    """Say what atoms are: by element, by mass, or by the names of the atoms, in this order."""
     atoms = universe.atoms
     masses = np.asarray(atoms.masses, float) if hasattr(atoms, "masses") else None
     if masses is not None and not (masses > 0).all():
         masses = None
     if elements is not None:
         labels = [str(t) for t in (atoms.types if hasattr(atoms, "types") else atoms.names)]
-        numbers = _numbers_of_types(labels, elements, name)
+        numbers = numbers_of([str(elements.get(label, label)) for label in labels], name)
     elif hasattr(atoms, "elements") and all(str(e).strip() for e in atoms.elements):
-        numbers = _numbers([str(e).strip().capitalize() for e in atoms.elements], name)
+        numbers = numbers_of([str(e).strip().capitalize() for e in atoms.elements], name)
     elif masses is not None:
         numbers = np.abs(atomic_masses[None, 1:] - masses[:, None]).argmin(axis=1) + 1
         off = np.abs(atomic_masses[numbers] - masses)
@@ -387,25 +402,12 @@ def _identity(universe: Universe, name: str, elements: Mapping[str, str] | None)
         from MDAnalysis.guesser.default_guesser import DefaultGuesser
 
         guess = DefaultGuesser(None).guess_atom_element
-        numbers = _numbers([str(guess(str(n))).capitalize() for n in atoms.names], name)
+        numbers = numbers_of([str(guess(str(n))).capitalize() for n in atoms.names], name)
     else:
         raise InputError(f"{name}: nothing says what element an atom is: give a topology or elements")
-    return numbers, masses if masses is not None else atomic_masses[numbers]
-
-
-def _numbers(symbols: Sequence[str], name: str) -> np.ndarray:
-    for index, symbol in enumerate(symbols):
-        if symbol not in atomic_numbers or symbol == "X":
-            raise InputError(f"{name}: atom {index + 1} is of no known element ({symbol!r}): give elements")
-    return np.array([atomic_numbers[symbol] for symbol in symbols])
-
-
-def _numbers_of_types(labels: Sequence[str], elements: Mapping[str, str], name: str) -> np.ndarray:
-    missing = sorted(set(labels) - {str(key) for key in elements})
-    if missing:
-        raise InputError(f"{name}: no element is given for type {missing[0]!r}")
-    table = {str(key): value for key, value in elements.items()}
-    return _numbers([table[label] for label in labels], name)
+    if masses is None:
+        masses = atomic_masses[numbers]
+    return Identity(numbers, masses, _bonds(universe, numbers), universe)
 
 
 def _bonds(universe: Universe, numbers: np.ndarray) -> np.ndarray | None:
@@ -418,41 +420,10 @@ def _bonds(universe: Universe, numbers: np.ndarray) -> np.ndarray | None:
     return None if lonely.any() else bonds
 
 
-def _check_dump(path: Path) -> None:
-    columns = _dump_columns(path)
-    if "id" not in columns:
-        raise InputError(f"{path}: its atoms have no id, and LAMMPS changes their order from frame to frame")
-
-
-def _dump_columns(path: Path) -> list[str]:
-    with open(path) as stream:
-        for line, _ in zip(stream, range(16)):
-            if line.startswith("ITEM: ATOMS"):
-                return line.split()[2:]
-    raise InputError(f"{path} is not a LAMMPS dump of atoms")
-
-
-def _structure_of_dump(path: Path, elements: Mapping[str, str] | None) -> Atoms:
-    """Elements of a dump without a data file, in the order of the ids."""
-    columns = _dump_columns(path)
-    with open(path) as stream:
-        count = 0
-        for line in stream:
-            if line.startswith("ITEM: NUMBER OF ATOMS"):
-                count = int(next(stream))
-            if line.startswith("ITEM: ATOMS"):
-                break
-        rows = [next(stream, "").split() for _ in range(count)]
-    if any(len(row) < len(columns) for row in rows):
-        raise InputError(f"{path}: the file ends before its first frame does")
-    rows.sort(key=lambda row: int(row[columns.index("id")]))
-    if elements is not None and "type" in columns:
-        numbers = _numbers_of_types([row[columns.index("type")] for row in rows], elements, str(path))
-    elif "element" in columns:
-        numbers = _numbers([row[columns.index("element")] for row in rows], str(path))
-    else:
-        raise InputError(f"{path}: nothing says what element an atom is: give a topology or elements")
-    return Atoms(numbers=numbers)
+def _is_dump(path: Path) -> bool:
+    with open(path, "rb") as stream:
+        head = stream.read(32)
+    return head.startswith((b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME\n"))
 
 
 def _read_structure(path: str | os.PathLike) -> Atoms:
@@ -463,10 +434,6 @@ def _read_structure(path: str | os.PathLike) -> Atoms:
     except Exception as error:
         raise InputError(f"{path} cannot be read ({_one_line(error)})") from error
     return atoms[0] if isinstance(atoms, list) else atoms
-
-
-def _is_lammps_data(path: Path) -> bool:
-    return path.suffix in (".data", ".lmp", ".lammps", ".lammps-data")
 
 
 def _atom_style(path: Path) -> str:

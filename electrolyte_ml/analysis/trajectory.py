@@ -159,6 +159,40 @@ class Trajectory:
         frame = self._read(self._range[k])
         return Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True, masses=self.masses)
 
+    def cluster(self, k: int, molecules: Sequence[int]) -> Atoms:
+        """Return some molecules of frame k, counted from 0, in one piece, for drawing.
+
+        Parameters
+        ----------
+        k
+            The frame.
+        molecules
+            Counted from 0. Each stands at the image in which an ion of those before it, or it as an ion, is nearest.
+        """
+        whole = self.frame(k)
+        whole.positions = _whole_molecules(whole, self._topology)
+        cell, inverse = whole.cell.array, np.linalg.inv(whole.cell.array)
+        is_ion = np.isin(self.molecule, [m for s in self.roles.values() if s.kind == "cation" for m in s.molecules])
+        left = [np.flatnonzero(self.molecule == m) for m in molecules]
+        placed = left.pop(0)
+        while left:
+            best = (np.inf, 0, np.zeros(3))
+            for index, atoms in enumerate(left):
+                between = whole.positions[atoms][:, None] - whole.positions[placed][None]
+                turns = np.rint(between @ inverse)
+                apart = np.linalg.norm(between - turns @ cell, axis=2)
+                apart = np.where(is_ion[atoms][:, None] != is_ion[placed], apart, apart + 1e3)
+                i, j = np.unravel_index(np.argmin(apart), apart.shape)
+                if apart[i, j] < best[0]:
+                    best = (float(apart[i, j]), index, turns[i, j])
+            atoms = left.pop(best[1])
+            whole.positions[atoms] -= best[2] @ cell
+            placed = np.r_[placed, atoms]
+        chosen = whole[placed]
+        chosen.pbc = False
+        chosen.cell = None
+        return chosen
+
     def chunks(self, size: int | None = None) -> Iterator[Chunk]:
         """Stream the frames.
 

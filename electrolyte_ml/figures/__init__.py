@@ -10,20 +10,41 @@ from electrolyte_ml.figures.fig1 import density_comparison, density_trace, energ
 from electrolyte_ml.figures.grades import grade_trace, maxvol_plane
 from electrolyte_ml.figures.learning import learning_progress, training_history
 from electrolyte_ml.figures.model import basis_growth, parity, radial_functions
+from electrolyte_ml.figures.shells import (
+    coordination_numbers,
+    denticity,
+    ion_pairs,
+    network_shells,
+    network_sizes,
+    radial_distribution,
+    residence,
+    solvation_overview,
+)
+from electrolyte_ml.figures.view import picture, view
 
 __all__ = [
     "basis_growth",
     "conductivity_methods",
     "conductivity_temperature",
+    "coordination_numbers",
     "density_comparison",
     "density_trace",
+    "denticity",
     "energy_density",
     "grade_trace",
     "interval_coverage",
+    "ion_pairs",
     "learning_progress",
     "maxvol_plane",
+    "network_shells",
+    "network_sizes",
     "parity",
+    "picture",
+    "radial_distribution",
     "radial_functions",
+    "residence",
     "running_conductivity",
+    "solvation_overview",
     "training_history",
+    "view",
 ]

@@ -293,7 +293,7 @@ def test_result_is_plain_for_json(runs):
     import json
 
     result = measure_conductivity(runs, KELVIN)
-    plain = json.loads(json.dumps(result.as_dict()))
+    plain = json.loads(json.dumps(result.to_dict()))
     assert plain["conductivity"]["green-kubo"]["value"] == result.best.value
     assert plain["transference"]["solvent"]["Li"]["value"] < plain["transference"]["barycentric"]["Li"]["value"]
 

@@ -1,0 +1,228 @@
+"""Errors of averages over correlated frames, by resampling blocks of frames and whole trajectories.
+
+Frames close in time are alike, blocks that are several correlation times long are not. Drawing blocks with
+replacement therefore scatters an average as new runs would, whatever is computed from it. Blocks hide what differs from
+run to run for longer than a run lasts: with three or more trajectories these are drawn as well, and the larger of both
+errors counts.
+
+References
+----------
+H. Flyvbjerg, H. G. Petersen, J. Chem. Phys. 91, 461 (1989); B. Efron, R. J. Tibshirani, An Introduction to the
+Bootstrap (1993); U. Wolff, Comput. Phys. Commun. 156, 143 (2004), for the correlation times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.analysis.density import mean_error
+
+MIN_BLOCKS, MAX_BLOCKS = 5, 40
+_BLOCK_IN_CORRELATIONS = (
+    4.0  # length of a block in statistical inefficiencies (2 tau): 6 % of the error are then missed
+)
+_REPLICATES = 400
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number, its error, and what it would be with a slightly different cutoff.
+
+    Attributes
+    ----------
+    value
+        NaN where nothing was there to average.
+    error
+        One standard error; NaN for a single block, such as one frame.
+    interval
+        95 % confidence interval (Student's t with as many degrees of freedom as blocks less one). Where the value is
+        0 or 1 in every block, the rule of three bounds it.
+    band
+        The value with every cutoff 0.2 Å shorter and longer; NaN where there is no cutoff.
+    """
+
+    value: float
+    error: float = float("nan")
+    interval: tuple[float, float] = (float("nan"), float("nan"))
+    band: tuple[float, float] = (float("nan"), float("nan"))
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ± {self.error:.3f} ({self.band[0]:.3f} to {self.band[1]:.3f})"
+
+
+class Blocks:
+    """Blocks of the frames of one or several trajectories, and how to draw them.
+
+    Parameters
+    ----------
+    lengths
+        Frames of each trajectory.
+    series
+        For each trajectory (k, n_frames), the averages over the ions of a frame by which its correlation time is
+        judged; the slowest counts.
+    seed
+        Of the drawing.
+
+    Attributes
+    ----------
+    of_frame : list of (n_frames,) int64
+        Block of each frame of each trajectory, counted from 0 within it.
+    first : (n_trajectories + 1,) int
+        Number of the first block of each trajectory.
+    frames : (n_blocks,) int
+        Frames in each block.
+    independent : bool
+        Whether the blocks are as long as they should be; if not, the run is too short and errors are too small.
+    """
+
+    def __init__(self, lengths: Sequence[int], series: Sequence[np.ndarray], seed: int = 0) -> None:
+        inefficiency = 1.0
+        for n, values in zip(lengths, series):
+            if n >= MIN_BLOCKS:
+                inefficiency = max(inefficiency, *(n / mean_error(row)[1] for row in values))
+        # Uncorrelated frames are blocks of their own; only correlated ones have to be gathered.
+        wanted = 1 if inefficiency < 1.2 else int(np.ceil(_BLOCK_IN_CORRELATIONS * inefficiency))
+        self.of_frame, counts = [], []
+        self.independent = True
+        for n in lengths:
+            blocks = min(n // wanted, MAX_BLOCKS)
+            if blocks < MIN_BLOCKS:
+                self.independent = self.independent and (n // wanted) * len(lengths) >= 2 * MIN_BLOCKS
+                blocks = min(MIN_BLOCKS, n)
+            self.of_frame.append(np.arange(n, dtype=np.int64) * blocks // n)
+            counts.append(blocks)
+        self.first = np.r_[0, np.cumsum(counts)]
+        self.frames = np.concatenate([np.bincount(blocks) for blocks in self.of_frame])
+        self._draws = self._draw(np.random.default_rng(seed))
+
+    def __len__(self) -> int:
+        return int(self.first[-1])
+
+    def sums(self, values: Sequence[np.ndarray]) -> np.ndarray:
+        """Add up what was counted in the frames of each block.
+
+        Parameters
+        ----------
+        values
+            For each trajectory (n_frames, ...).
+
+        Returns
+        -------
+        (n_blocks, ...)
+        """
+        parts = []
+        for counted, block in zip(values, self.of_frame):
+            starts = np.flatnonzero(np.diff(block, prepend=-1))
+            parts.append(np.add.reduceat(np.asarray(counted, dtype=float), starts, axis=0))
+        return np.concatenate(parts)
+
+    def scatter(self, statistic: Callable[[np.ndarray], np.ndarray], sums: np.ndarray) -> np.ndarray:
+        """Return the standard error of whatever is computed from sums over all blocks.
+
+        Parameters
+        ----------
+        statistic
+            Turns (R, ...) sums of R drawings into (R, ...) values.
+        sums
+            (n_blocks, ...)
+
+        Returns
+        -------
+        (...)
+            NaN for a single block, or where the value is not finite in most drawings.
+        """
+        errors = []
+        for weights, correction in self._draws:
+            drawn = statistic(np.tensordot(weights, sums, axes=1))
+            good = np.isfinite(drawn)
+            count = good.sum(axis=0)
+            filled = np.where(good, drawn, 0.0)
+            mean = filled.sum(axis=0) / np.maximum(count, 1)
+            variance = (np.where(good, (drawn - mean) ** 2, 0.0)).sum(axis=0) / np.maximum(count - 1, 1)
+            errors.append(np.where(count > 0.5 * len(weights), correction * np.sqrt(variance), np.nan))
+        return np.fmax.reduce(errors) if errors else np.full(np.shape(statistic(sums[:1]))[1:], np.nan)
+
+    def estimate(
+        self,
+        statistic: Callable[[np.ndarray], np.ndarray],
+        sums: np.ndarray,
+        *,
+        band: tuple[np.ndarray, np.ndarray] | None = None,
+        bounds: tuple[float, float] = (-np.inf, np.inf),
+        observations: float | None = None,
+    ) -> np.ndarray:
+        """Return estimates of whatever is computed from sums over all blocks.
+
+        Parameters
+        ----------
+        statistic, sums
+            As of :meth:`scatter`.
+        band
+            The values with shorter and longer cutoffs.
+        bounds
+            Between which the value must lie: (0, 1) for a fraction.
+        observations
+            How many independent ones a fraction of 0 or 1 rests upon, for the rule of three.
+
+        Returns
+        -------
+        (...) array of Estimate
+        """
+        from scipy.stats import t as student
+
+        values = np.asarray(statistic(sums.sum(axis=0)[None])[0], dtype=float)
+        errors = np.broadcast_to(self.scatter(statistic, sums), values.shape)
+        less, more = band if band is not None else (np.full(values.shape, np.nan),) * 2
+        wide = student.ppf(0.975, len(self) - 1) if len(self) > 1 else np.nan
+        result = np.empty(values.shape, dtype=object)
+        for index in np.ndindex(values.shape):
+            value, error = float(values[index]), float(errors[index])
+            low, high = np.clip([value - wide * error, value + wide * error], *bounds)
+            if observations and value in bounds and np.isfinite(value):
+                rare = 1.0 - 0.05 ** (1.0 / observations)
+                low, high = (0.0, rare) if value == bounds[0] else (1.0 - rare, 1.0)
+            result[index] = Estimate(value, error, (float(low), float(high)), (float(less[index]), float(more[index])))
+        return result
+
+    def _draw(self, rng: np.random.Generator) -> list[tuple[np.ndarray, float]]:
+        """How often each block is drawn in each replicate, and what makes up for the few of them (n / (n - 1))."""
+        draws = []
+        n = len(self)
+        if n > 1:
+            counts = np.diff(self.first)
+            parts = [rng.multinomial(m, np.full(m, 1.0 / m), _REPLICATES) for m in counts]
+            # Runs are drawn from within, so that each keeps its weight; a run of one block varies with the others.
+            alone = counts == 1
+            if alone.any():
+                parts = [rng.multinomial(n, np.full(n, 1.0 / n), _REPLICATES)]
+                correction = np.sqrt(n / (n - 1.0))
+            else:
+                correction = float(np.sqrt((counts / (counts - 1.0)).mean()))
+            draws.append((np.concatenate(parts, axis=1).astype(float), float(correction)))
+        runs = len(self.first) - 1
+        if runs >= 3:
+            chosen = rng.multinomial(runs, np.full(runs, 1.0 / runs), _REPLICATES)
+            weights = np.repeat(chosen, np.diff(self.first), axis=1).astype(float)
+            draws.append((weights, float(np.sqrt(runs / (runs - 1.0)))))
+        return draws
+
+
+def as_json(values: Any) -> Any:
+    """Return estimates, and dictionaries of them, as JSON knows them."""
+    if isinstance(values, Estimate):
+        return {
+            "value": plain(values.value),
+            "error": plain(values.error),
+            "interval_95": [plain(x) for x in values.interval],
+            "cutoff_band": [plain(x) for x in values.band],
+        }
+    return {str(key): as_json(value) for key, value in values.items()}
+
+
+def plain(x: float) -> float | None:
+    """Return a number, or None for NaN and infinity, which JSON does not have."""
+    return float(x) if np.isfinite(x) else None

@@ -1,0 +1,230 @@
+"""Which donor atoms are in the first shell of which cation, frame by frame.
+
+Only contacts are kept, some ten numbers per ion and frame: positions are streamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs, cation_pairs, radial_distributions
+from electrolyte_ml.analysis.species import Species
+from electrolyte_ml.analysis.trajectory import Trajectory
+from electrolyte_ml.errors import InputError
+
+BAND = 0.2  # Å by which cutoffs are varied, both ways
+_FRAMES_FOR_CUTOFFS = 1000  # at most, evenly spaced
+_BEYOND = 0.5  # Å: the first minimum of one species may lie so far beyond that of all
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """How far a shell reaches for one species.
+
+    Attributes
+    ----------
+    value, error
+        Å; the error is NaN for a value that was given.
+    source
+        Where it is from.
+    """
+
+    value: float
+    error: float
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Donors:
+    """The atoms that can coordinate, of all species.
+
+    Attributes
+    ----------
+    atoms, molecule
+        (n,) indices of the atoms, and of their molecules in the trajectory.
+    species, kind
+        (n,) indices into `names` and `kinds`.
+    cutoff
+        (n,) Å.
+    names
+        Species that coordinate, or could: all but the cation.
+    kinds
+        Kinds of donors.
+    """
+
+    atoms: np.ndarray
+    molecule: np.ndarray
+    species: np.ndarray
+    kind: np.ndarray
+    cutoff: np.ndarray
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """Every pair of cation and donor within the cutoff and the band above it, each once, by its nearest image.
+
+    Attributes
+    ----------
+    cation
+        The species in the middle.
+    donors
+        What `donor` counts within.
+    n_frames
+        Of the trajectory.
+    frame, ion, donor
+        (P,) sorted by frame, then by ion.
+    distance
+        (P,) Å.
+    """
+
+    cation: Species
+    donors: Donors
+    n_frames: int
+    frame: np.ndarray
+    ion: np.ndarray
+    donor: np.ndarray
+    distance: np.ndarray
+
+
+def find_cutoffs(
+    trajectories: Trajectory | Sequence[Trajectory], *, cation: str | None = None
+) -> tuple[dict[str, Cutoff], dict[str, RadialDistribution]]:
+    """Find the first minimum of the cation's RDF with the donors of each species.
+
+    A species that hardly ever coordinates has no first shell: what its RDF shows first is its second. It gets the
+    first minimum of the RDF with all donors, and so does one whose minimum lies elsewhere.
+
+    Parameters
+    ----------
+    trajectories
+        One or more runs of one system; at most a thousand frames of all are read.
+    cation
+        Its name, where there are several.
+
+    Returns
+    -------
+    cutoffs : dict of str to Cutoff
+        By species.
+    distributions : dict of str to RadialDistribution
+        By pair: the cation with each species, and with all donors.
+
+    Raises
+    ------
+    InputError
+        If even the RDF with all donors has no first minimum.
+    """
+    runs = as_runs(trajectories)
+    stride = max(1, sum(run.n_frames for run in runs) // _FRAMES_FOR_CUTOFFS)
+    some = [run[::stride] for run in runs]
+    pairs = cation_pairs(runs[0], cation)
+    ion = runs[0].only("cation", cation).name
+    everything = f"{ion}-all donors"
+    pairs[everything] = (runs[0].roles[ion].centres, np.unique(np.concatenate([b for _, b in pairs.values()])))
+    found = radial_distributions(some, pairs)
+    shell = found[everything].shell
+    if shell is None:
+        raise InputError(
+            f"{runs[0].name}: the RDF of {ion} with all donors has no first minimum that noise does not explain: "
+            "give the cutoffs, or more frames"
+        )
+    cutoffs = {}
+    for name, species in runs[0].roles.items():
+        if not species.donors or name == ion:
+            continue
+        own = found[f"{ion}-{name}"].shell
+        if own is not None and own.peak < shell.minimum and own.minimum < shell.minimum + _BEYOND:
+            cutoffs[name] = Cutoff(own.minimum, own.error, f"first minimum of {ion}-{name}")
+        else:
+            cutoffs[name] = Cutoff(shell.minimum, shell.error, f"first minimum of {everything}")
+    return cutoffs, found
+
+
+def find_contacts(
+    trajectory: Trajectory, cutoffs: Mapping[str, Cutoff | float], *, cation: str | None = None, progress: bool = False
+) -> Contacts:
+    """Find every contact of a run, streaming it once.
+
+    Parameters
+    ----------
+    trajectory
+        The run.
+    cutoffs
+        Å, by species; those with donors must all be there.
+    cation
+        Its name, where there are several.
+    progress
+        Show a bar.
+
+    Returns
+    -------
+    Contacts
+
+    Raises
+    ------
+    InputError
+        A species without a cutoff or a cutoff without its species.
+    """
+    from tqdm import tqdm
+
+    from electrolyte_ml.kernels.contacts import contacts
+
+    ion = trajectory.only("cation", cation)
+    donors = _donors(trajectory, ion, cutoffs)
+    reach = float(donors.cutoff.max()) + BAND
+    parts: list[tuple[np.ndarray, ...]] = []
+    done = 0
+    with tqdm(total=trajectory.n_frames, unit="frame", desc="shells", disable=not progress) as bar:
+        for chunk in trajectory.chunks():
+            frame, centre, donor, distance = contacts(
+                chunk.positions, chunk.cells, np.linalg.inv(chunk.cells), ion.centres, donors.atoms, reach
+            )
+            order = np.lexsort((distance, donor, centre, frame))
+            frame, centre, donor, distance = frame[order], centre[order], donor[order], distance[order]
+            again = np.zeros(len(order), bool)  # another image of the same atom
+            again[1:] = (np.diff(frame) == 0) & (np.diff(centre) == 0) & (np.diff(donor) == 0)
+            keep = ~again & (distance < donors.cutoff[donor] + BAND)
+            parts.append((frame[keep] + np.int32(done), centre[keep], donor[keep], distance[keep].astype(np.float32)))
+            done += len(chunk.positions)
+            bar.update(len(chunk.positions))
+    columns = [np.concatenate(column) for column in zip(*parts)]
+    return Contacts(ion, donors, trajectory.n_frames, *columns)
+
+
+def _donors(trajectory: Trajectory, ion: Species, cutoffs: Mapping[str, Cutoff | float]) -> Donors:
+    others = {name: species for name, species in trajectory.roles.items() if name != ion.name}
+    unknown = sorted(set(cutoffs) - {name for name, species in others.items() if species.donors})
+    if unknown:
+        raise InputError(f"{trajectory.name}: there are no donors of {unknown[0]!r} to which a cutoff could apply")
+    kinds = tuple(sorted({kind for species in others.values() for kind in species.donors}))
+    rows = []
+    for index, (name, species) in enumerate(others.items()):
+        if not species.donors:
+            continue
+        if name not in cutoffs:
+            raise InputError(f"{trajectory.name}: no cutoff is given for {name}")
+        given = cutoffs[name]
+        value = float(given.value if isinstance(given, Cutoff) else given)
+        if not (np.isfinite(value) and value > BAND):
+            raise InputError(f"the cutoff of {name} must be a distance in Å, not {value}")
+        for kind, atoms in species.donors.items():
+            rows.append((atoms, np.full(len(atoms), index), np.full(len(atoms), kinds.index(kind)), value))
+    if not rows:
+        raise InputError(f"{trajectory.name}: no species has donors that could coordinate {ion.name}")
+    atoms = np.concatenate([row[0] for row in rows]).astype(np.int64)
+    if len(np.unique(atoms)) < len(atoms):
+        twice = int(atoms[np.argmax(np.bincount(atoms)[atoms] > 1)])
+        raise InputError(f"{trajectory.name}: atom {twice + 1} is a donor of two kinds")
+    return Donors(
+        atoms=atoms,
+        molecule=trajectory.molecule[atoms],
+        species=np.concatenate([row[1] for row in rows]),
+        kind=np.concatenate([row[2] for row in rows]),
+        cutoff=np.concatenate([np.full(len(row[0]), row[3]) for row in rows]),
+        names=tuple(others),
+        kinds=kinds,
+    )

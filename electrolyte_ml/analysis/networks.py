@@ -1,0 +1,356 @@
+"""Networks of solvent-separated cations that share solvent molecules.
+
+Two cations without anions in their shells are linked when one solvent molecule coordinates both. The connected
+components of this graph are the networks, their size is the number of cations, and a cation that shares no solvent is
+isolated: a network of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.analysis.bootstrap import Estimate, as_json
+from electrolyte_ml.analysis.rdf import as_runs
+from electrolyte_ml.analysis.residence import Bonds, Residence, residence_times
+from electrolyte_ml.analysis.shells import SSIP, Shells
+from electrolyte_ml.analysis.solvation import (
+    ALL,
+    Counts,
+    ShellsOfRuns,
+    common_timestep,
+    find_shells,
+    merge,
+    ratio_of,
+    rows,
+    tally,
+)
+from electrolyte_ml.analysis.trajectory import Trajectory
+
+ISOLATED, NETWORKED = "isolated", "network"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A network as it was found in one frame.
+
+    Attributes
+    ----------
+    trajectory, frame
+        Counted from 0.
+    ions, solvents
+        Molecules of the trajectory: the cations of the network, and everything in their shells.
+    bridges
+        Those of the solvents that link two or more of the cations.
+    """
+
+    trajectory: int
+    frame: int
+    ions: tuple[int, ...]
+    solvents: tuple[int, ...]
+    bridges: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """Networks of solvent-separated cations; fractions count cations, and every number is an :class:`Estimate`.
+
+    Attributes
+    ----------
+    cation
+        Its name.
+    ssip
+        Fraction of the cations that are solvent-separated.
+    networked
+        Fraction of these in networks of two or more.
+    sizes
+        Size in cations -> fraction of the solvent-separated cations in networks of it; 1 is isolated.
+    bridges
+        Species -> fraction of the bridging molecules.
+    bridge_donors
+        Species -> donor atoms through which a molecule bridges, all its cations together -> fraction of its bridges:
+        "carbonyl+ether" is a bridge through two atoms, "carbonyl" one through a single atom.
+    links_per_bridge
+        How many solvent-separated cations a bridging molecule coordinates -> fraction of the bridging molecules.
+    coordination, ligands
+        "isolated", "network" -> species and "all" -> donor atoms, molecules in the shell of such a cation.
+    coordination_distribution
+        "isolated", "network" -> coordination number -> fraction of these cations.
+    link_lifetime
+        Of a pair of cations that share a solvent molecule, whichever; None where times are unknown.
+    network_lifetime
+        Of networks of the same cations; None where times are unknown.
+    largest
+        The largest network that was seen, for drawing; None when there is none.
+    """
+
+    cation: str
+    ssip: Estimate
+    networked: Estimate
+    sizes: Mapping[int, Estimate]
+    bridges: Mapping[str, Estimate]
+    bridge_donors: Mapping[str, Mapping[str, Estimate]]
+    links_per_bridge: Mapping[int, Estimate]
+    coordination: Mapping[str, Mapping[str, Estimate]]
+    ligands: Mapping[str, Mapping[str, Estimate]]
+    coordination_distribution: Mapping[str, Mapping[int, Estimate]]
+    link_lifetime: Residence | None
+    network_lifetime: Residence | None
+    largest: Example | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curves as JSON knows it."""
+        lifetimes = {"link": self.link_lifetime, "network": self.network_lifetime}
+        return {
+            "ssip": as_json(self.ssip),
+            "networked": as_json(self.networked),
+            "sizes": as_json(self.sizes),
+            "bridges": as_json(self.bridges),
+            "bridge_donors": as_json(self.bridge_donors),
+            "links_per_bridge": as_json(self.links_per_bridge),
+            "coordination": as_json(self.coordination),
+            "ligands": as_json(self.ligands),
+            "coordination_distribution": as_json(self.coordination_distribution),
+            "lifetimes_ps": {name: life.to_dict() for name, life in lifetimes.items() if life is not None},
+        }
+
+    def __str__(self) -> str:
+        lines = [f"Networks of solvent-separated {self.cation}"]
+        lines += rows("fraction", {"solvent-separated": self.ssip, "of these in networks": self.networked})
+        lines += rows(f"{self.cation} in networks of size", self.sizes)
+        lines += rows("bridging molecules", self.bridges)
+        for name, by in self.bridge_donors.items():
+            lines += rows(f"donors of bridging {name}", by)
+        for where in (ISOLATED, NETWORKED):
+            lines += rows(f"ligands, {where}", self.ligands[where])
+        for name, life in (("link", self.link_lifetime), ("network", self.network_lifetime)):
+            if life is not None:
+                lines += rows(
+                    f"lifetime of a {name} (ps)", {"continuous": life.continuous, "intermittent": life.intermittent}
+                )
+        return "\n".join(lines)
+
+
+def analyse_networks(
+    trajectories: Trajectory | Sequence[Trajectory],
+    *,
+    cation: str | None = None,
+    cutoffs: Mapping[str, float] | None = None,
+    seed: int = 0,
+    progress: bool = False,
+    shells: ShellsOfRuns | None = None,
+) -> Networks:
+    """Find the networks of solvent-separated cations.
+
+    Parameters
+    ----------
+    trajectories, cation, cutoffs, seed, progress
+        As of :func:`electrolyte_ml.analysis.analyse_solvation`.
+    shells
+        What :func:`electrolyte_ml.analysis.find_shells` found, so that the trajectories are not read again.
+
+    Returns
+    -------
+    Networks
+
+    Raises
+    ------
+    InputError
+        As :func:`electrolyte_ml.analysis.analyse_solvation`.
+    """
+    runs = as_runs(trajectories)
+    found = shells or find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress)
+    graphs = [[_Graph.of(s) for s in of_runs] for of_runs in found.shells]
+    blocks, first = found.blocks, found.shells[0][0]
+    counts = [merge(_tally(found, k, g) for k, g in enumerate(of_runs)) for of_runs in graphs]
+    solvents = {k: name for k, name in enumerate(first.names) if name in found.cutoffs and not first.anions[k]}
+
+    def ratio(what: str, key: tuple, base: str, base_key: tuple = (), *, fraction: bool = True) -> Estimate:
+        return ratio_of(blocks, counts, (what, key), (base, base_key), fraction=fraction)
+
+    def keys(what: str) -> list[tuple]:
+        return sorted({key for count in counts for key in count.get(what, {})})
+
+    donors: dict[str, dict[str, Estimate]] = {name: {} for name in solvents.values()}
+    for k, code in keys("bridge donors"):
+        donors[solvents[k]][first.donor_label(code)] = ratio("bridge donors", (k, code), "bridge", (k,))
+    largest_number = max((number for _, number in keys("number")), default=0)
+    sides = {ISOLATED: 0, NETWORKED: 1}
+    timestep = common_timestep(runs)
+    lifetimes: list[Residence | None] = [None, None]
+    if timestep is not None:
+        for index, bonds in enumerate((_links, _sets)):
+            same, less, more = ([bonds(g) for g in of_runs] for of_runs in graphs)
+            lifetimes[index] = residence_times(same, timestep, blocks, band=(less, more))
+    return Networks(
+        cation=found.contacts[0].cation.name,
+        ssip=ratio("ssip", (), "ion"),
+        networked=ratio("side", (1,), "ssip"),
+        sizes={
+            size: ratio("size", (size,), "ssip")
+            for size in range(1, max((key[0] for key in keys("size")), default=1) + 1)
+        },
+        bridges={name: ratio("bridge", (k,), "all bridges") for k, name in solvents.items()},
+        bridge_donors=donors,
+        links_per_bridge={key[0]: ratio("bridged", key, "all bridges") for key in keys("bridged")},
+        coordination={
+            side: {name: ratio("contact", (s, k), "side", (s,), fraction=False) for k, name in solvents.items()}
+            | {ALL: ratio("all contact", (s,), "side", (s,), fraction=False)}
+            for side, s in sides.items()
+        },
+        ligands={
+            side: {name: ratio("ligand", (s, k), "side", (s,), fraction=False) for k, name in solvents.items()}
+            | {ALL: ratio("all ligand", (s,), "side", (s,), fraction=False)}
+            for side, s in sides.items()
+        },
+        coordination_distribution={
+            side: {n: ratio("number", (s, n), "side", (s,)) for n in range(largest_number + 1)}
+            for side, s in sides.items()
+        },
+        link_lifetime=lifetimes[0],
+        network_lifetime=lifetimes[1],
+        largest=_largest(found, graphs[0]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Graph:
+    """The networks of one run.
+
+    size (F, n_ions) is 0 for cations that are not solvent-separated, network (F, n_ions) numbers the components of all
+    frames. Rows are ligands of solvent-separated cations that bridge, sorted by frame and molecule.
+    """
+
+    shells: Shells
+    size: np.ndarray
+    network: np.ndarray
+    frame: np.ndarray
+    molecule: np.ndarray
+    ion: np.ndarray
+    species: np.ndarray
+    bridge: np.ndarray  # number of the bridging molecule, each frame anew
+    donors: np.ndarray  # of every bridge: code of all the atoms through which it does
+
+    @classmethod
+    def of(cls, s: Shells) -> _Graph:
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        separated = s.pairing == SSIP
+        mine = np.flatnonzero(separated[s.ligand_frame, s.ligand_ion] & ~s.anions[s.ligand_species])
+        n_molecules = int(s.ligand_molecule.max(initial=0)) + 1
+        key = s.ligand_frame[mine] * n_molecules + s.ligand_molecule[mine]
+        order = np.argsort(key, kind="stable")
+        mine, key = mine[order], key[order]
+        _, which, times = np.unique(key, return_inverse=True, return_counts=True)
+        mine = mine[times[which] > 1]
+        _, bridge = np.unique(s.ligand_frame[mine] * n_molecules + s.ligand_molecule[mine], return_inverse=True)
+        frame, ion = s.ligand_frame[mine], s.ligand_ion[mine]
+        n_sites, n_bridges = s.n_frames * s.n_ions, int(bridge.max(initial=-1)) + 1
+        site = frame * s.n_ions + ion
+        total = n_sites + n_bridges
+        edges = coo_array((np.ones(len(site), bool), (site, n_sites + bridge)), shape=(total, total))
+        n_components, label = connected_components(edges, directed=False)
+        label = label[:n_sites]
+        size = np.where(separated.ravel(), np.bincount(label, minlength=n_components)[label], 0)
+        # A donor on two cations is one atom of the bridge.
+        bridge_of_ligand = np.full(len(s.ligand_frame), -1)
+        bridge_of_ligand[mine] = bridge
+        through = bridge_of_ligand[s.contact_ligand]
+        atoms = np.unique(np.stack([through, s.contact_donor, s.contact_kind], axis=1)[through >= 0], axis=0)
+        kinds = np.zeros((n_bridges, len(s.kinds)), dtype=np.int64)
+        np.add.at(kinds, (atoms[:, 0], atoms[:, 2]), 1)
+        shape = (s.n_frames, s.n_ions)
+        return cls(
+            s,
+            size.reshape(shape),
+            label.reshape(shape),
+            frame,
+            s.ligand_molecule[mine],
+            ion,
+            s.ligand_species[mine],
+            bridge,
+            s.code(kinds),
+        )
+
+
+def _tally(found: ShellsOfRuns, run: int, g: _Graph) -> Counts:
+    s = g.shells
+
+    def count(frame: np.ndarray, *category: np.ndarray) -> dict[tuple, np.ndarray]:
+        return tally(found.blocks, run, frame, *category)
+
+    frame, ion = np.nonzero(g.size)
+    size = g.size[frame, ion]
+    side = (size > 1).astype(int)
+    number = s.coordination[frame, ion].sum(axis=1)
+    bound = g.size[s.ligand_frame, s.ligand_ion] > 0
+    ligand = np.flatnonzero(bound)
+    ligand_side = (g.size[s.ligand_frame, s.ligand_ion] > 1).astype(int)
+    contact = s.contact_ligand[bound[s.contact_ligand]]
+    first = np.flatnonzero(np.diff(g.bridge, prepend=-1))  # one row of every bridge
+    return {
+        "ion": count(np.repeat(np.arange(s.n_frames), s.n_ions)),
+        "ssip": count(frame),
+        "size": count(frame, size),
+        "side": count(frame, side),
+        "number": count(frame, side, number),
+        "ligand": count(s.ligand_frame[ligand], ligand_side[ligand], s.ligand_species[ligand]),
+        "all ligand": count(s.ligand_frame[ligand], ligand_side[ligand]),
+        "contact": count(s.ligand_frame[contact], ligand_side[contact], s.ligand_species[contact]),
+        "all contact": count(s.ligand_frame[contact], ligand_side[contact]),
+        "bridge": count(g.frame[first], g.species[first]),
+        "all bridges": count(g.frame[first]),
+        "bridge donors": count(g.frame[first], g.species[first], g.donors),
+        "bridged": count(g.frame[first], np.bincount(g.bridge, minlength=len(first))),
+    }
+
+
+def _links(g: _Graph) -> Bonds:
+    """Pairs of cations that share a solvent molecule."""
+    n_ions = g.shells.n_ions
+    pairs = [np.zeros((0, 2), dtype=np.int64)]
+    for step in range(1, n_ions):
+        both = g.bridge[step:] == g.bridge[:-step]
+        if not both.any():
+            break
+        ends = np.sort(np.stack([g.ion[step:][both], g.ion[:-step][both]], axis=1), axis=1)
+        pairs.append(np.stack([ends[:, 0] * n_ions + ends[:, 1], g.frame[step:][both]], axis=1))
+    bond, frame = np.unique(np.concatenate(pairs), axis=0).T
+    return Bonds(bond, frame, max(n_ions * (n_ions - 1) // 2, 1), g.shells.n_frames)
+
+
+def _sets(g: _Graph) -> Bonds:
+    """Networks of two or more, each known by its cations; any set of them could be one."""
+    n_ions = g.shells.n_ions
+    rng = np.random.default_rng(0)
+    frame, ion = np.nonzero(g.size > 1)
+    network, where, index = np.unique(g.network[frame, ion], return_index=True, return_inverse=True)
+    # Sums of random numbers tell sets apart: two sets have the same with a chance of 1e-19.
+    print_ = np.zeros(len(network), dtype=np.uint64)
+    np.add.at(print_, index, rng.integers(0, 2**63, n_ions, dtype=np.uint64)[ion])
+    _, bond = np.unique(print_, return_inverse=True)
+    return Bonds(bond, frame[where], 2 ** min(n_ions, 62), g.shells.n_frames)
+
+
+def _largest(found: ShellsOfRuns, graphs: Sequence[_Graph]) -> Example | None:
+    sizes = [int(g.size.max(initial=0)) for g in graphs]
+    if max(sizes) < 2:
+        return None
+    run = int(np.argmax(sizes))
+    g = graphs[run]
+    frame, ion = (int(k) for k in np.argwhere(g.size == sizes[run])[0])
+    ions = np.flatnonzero((g.network[frame] == g.network[frame, ion]) & (g.size[frame] > 0))
+    s = g.shells
+    around = (s.ligand_frame == frame) & np.isin(s.ligand_ion, ions)
+    bridging = (g.frame == frame) & np.isin(g.ion, ions)
+    return Example(
+        trajectory=run,
+        frame=frame,
+        ions=tuple(found.contacts[run].cation.molecules[ions].tolist()),
+        solvents=tuple(np.unique(s.ligand_molecule[around]).tolist()),
+        bridges=tuple(np.unique(g.molecule[bridging]).tolist()),
+    )

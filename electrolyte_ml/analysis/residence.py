@@ -1,0 +1,166 @@
+"""How long bonds last, in ps: a solvent in a shell, a pair of ions, a link of a network.
+
+With h(t) = 1 while a bond is there,
+
+- the continuous time is that of an unbroken bond. At every later frame a bond has broken with the probability
+  p = breaks / (bond, next frame), hence tau = -dt / ln(1 - p). It needs no bond to be seen from its beginning to its
+  end, and it depends on the time between frames: what breaks and forms again in between is not seen;
+- the intermittent time lets a bond break and form again. c(t) = (<h(0) h(t)> / <h> - b) / (1 - b), with b the chance
+  to find any two partners together, falls from 1 to 0; for bonds that break at the rate 1/tau and form at random
+  it is exp(-t / (tau (1 - b))), so that tau = t_e / (1 - b), c(t_e) = 1/e.
+
+References
+----------
+D. C. Rapaport, Mol. Phys. 50, 1151 (1983); R. W. Impey, P. A. Madden, I. R. McDonald, J. Phys. Chem. 87, 5071 (1983).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.analysis.bootstrap import Blocks, Estimate, as_json
+
+_LAGS = 80
+
+
+@dataclass(frozen=True, eq=False)
+class Residence:
+    """How long bonds of one kind last.
+
+    Attributes
+    ----------
+    continuous, intermittent
+        ps. Infinite when no bond breaks; NaN when there is none.
+    extrapolated
+        Whether c(t) does not fall to 1/e within half of the run: the intermittent time is then longer than what was
+        seen, and is continued from where c(t) ends.
+    times_ps
+        (n,)
+    survival, correlation
+        (n,) the fraction of bonds that are unbroken after a time, and c(t).
+    """
+
+    continuous: Estimate
+    intermittent: Estimate
+    extrapolated: bool
+    times_ps: np.ndarray
+    survival: np.ndarray
+    correlation: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the times as JSON knows them."""
+        times = {"continuous": self.continuous, "intermittent": self.intermittent}
+        return as_json(times) | {"extrapolated": self.extrapolated}
+
+
+@dataclass(frozen=True, eq=False)
+class Bonds:
+    """When each bond of one run is there.
+
+    Attributes
+    ----------
+    bond, frame
+        (P,) which bond is there in which frame, each pair once.
+    n_pairs
+        How many bonds there could be: ions times molecules.
+    n_frames
+        Of the run.
+    """
+
+    bond: np.ndarray
+    frame: np.ndarray
+    n_pairs: int
+    n_frames: int
+
+
+def residence_times(
+    runs: Sequence[Bonds],
+    timestep_ps: float,
+    blocks: Blocks,
+    *,
+    band: tuple[Sequence[Bonds], Sequence[Bonds]] | None = None,
+) -> Residence:
+    """Measure how long the bonds of one kind last.
+
+    Parameters
+    ----------
+    runs
+        One for each trajectory, at least two frames each.
+    timestep_ps
+        Between frames.
+    blocks
+        Of the same trajectories.
+    band
+        The bonds with shorter and with longer cutoffs.
+
+    Returns
+    -------
+    Residence
+    """
+    longest = max(1, min(run.n_frames for run in runs) // 2)
+    lags = np.unique(np.r_[0, 1, np.geomspace(1, longest, _LAGS).round()].astype(np.int64))
+    times = lags * timestep_ps
+
+    def times_of(total: np.ndarray) -> np.ndarray:
+        """(R, 2) continuous and intermittent."""
+        survival, correlation, chance = _curves(total)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            continuous = np.where(survival[:, 1] < 1.0, -timestep_ps / np.log(survival[:, 1]), np.inf)
+            intermittent = np.array([_fall(times, row)[0] for row in correlation]) / (1.0 - chance)
+        return np.where(total[:, :1] > 0, np.stack([continuous, intermittent], axis=1), np.nan)
+
+    sums = _sums(runs, lags, blocks)
+    edges = None
+    if band is not None:
+        less, more = (times_of(_sums(other, lags, blocks).sum(axis=0)[None])[0] for other in band)
+        edges = (less, more)
+    survival, correlation, _ = (curve[0] for curve in _curves(sums.sum(axis=0)[None]))
+    continuous, intermittent = blocks.estimate(times_of, sums, bounds=(0.0, np.inf), band=edges)
+    return Residence(continuous, intermittent, _fall(times, correlation)[1], times, survival, correlation)
+
+
+def _sums(runs: Sequence[Bonds], lags: np.ndarray, blocks: Blocks) -> np.ndarray:
+    """(n_blocks, 3 L + 2): origins, again and unbroken at each lag, then bonds that are there and that could be."""
+    from electrolyte_ml.kernels.lifetimes import survivals
+
+    sums = np.zeros((len(blocks), 3 * len(lags) + 2))
+    for index, run in enumerate(runs):
+        own = sums[blocks.first[index] : blocks.first[index + 1]]
+        of_frame = blocks.of_frame[index]
+        own[:, -1] = np.bincount(of_frame, minlength=len(own)) * run.n_pairs
+        if not len(run.bond):
+            continue
+        order = np.lexsort((run.frame, run.bond))
+        bond, frame = run.bond[order], run.frame[order].astype(np.int64)
+        first = np.r_[0, np.flatnonzero(np.diff(bond)) + 1, len(bond)].astype(np.int64)
+        own[:, :-2] = np.concatenate(survivals(first, frame, run.n_frames, lags, of_frame), axis=1)
+        own[:, -2] = np.bincount(of_frame[frame], minlength=len(own))
+    return sums
+
+
+def _curves(total: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (R, L) survival, (R, L) c(t) and (R,) b of sums of R drawings."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        origins, again, unbroken = np.moveaxis(total[:, :-2].reshape(len(total), 3, -1), 1, 0)
+        chance = total[:, -2] / total[:, -1]
+        b = chance[:, None]
+        correlation = np.where(b < 1.0, (again / origins - b) / (1.0 - b), 1.0)
+        return unbroken / origins, correlation, chance
+
+
+def _fall(times: np.ndarray, correlation: np.ndarray) -> tuple[float, bool]:
+    """When c(t) falls to 1/e, between two lags exponentially, and whether it has to be continued beyond the last."""
+    if not np.isfinite(correlation).all():
+        return np.nan, False
+    below = np.flatnonzero(correlation < np.exp(-1.0))
+    if not below.size:
+        last = correlation[-1]
+        return (float(-times[-1] / np.log(last)) if last < 1.0 else np.inf), True
+    k = below[0]
+    high, low = correlation[k - 1], max(correlation[k], 1e-6)
+    share = (np.log(high) + 1.0) / (np.log(high) - np.log(low))
+    return float(times[k - 1] + share * (times[k] - times[k - 1])), False

@@ -1,0 +1,155 @@
+"""First shells, ligands and ion clusters of every cation in every frame, from its contacts.
+
+A ligand coordinates a cation with one or more of its donor atoms; how many is its denticity. A cation without an anion
+in its shell is solvent-separated (SSIP). Cations and anions that are bound to each other form a cluster: one of each is
+a contact pair (CIP), anything larger an aggregate (AGG). Clusters are the connected components of the graph whose edges
+are the cation-anion contacts, and the cations are counted, not the clusters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from electrolyte_ml.analysis.contacts import Contacts
+
+PAIRING = ("SSIP", "CIP", "AGG")
+SSIP, CIP, AGG = range(3)
+_BASE = 16  # more donors of one kind than one ligand has on one ion
+
+
+@dataclass(frozen=True, eq=False)
+class Shells:
+    """What coordinates each cation in each frame of a run.
+
+    Attributes
+    ----------
+    n_frames, n_ions
+        Of the run.
+    names, kinds, anions
+        Species that could coordinate, kinds of donors, and (n_species,) which species are anions.
+    ligand_frame, ligand_ion, ligand_molecule, ligand_species
+        (L,) one row for each ligand on each ion, sorted; `ligand_species` counts within `names`.
+    ligand_donors
+        (L, n_kinds) donors of each kind with which it coordinates.
+    coordination
+        (F, n_ions, n_species) donor atoms.
+    ligands
+        (F, n_ions, n_species) molecules.
+    pairing
+        (F, n_ions) 0 SSIP, 1 CIP, 2 AGG.
+    cluster_cations, cluster_anions
+        (F, n_ions) how many ions the cluster of the cation has.
+    contact_ligand, contact_donor, contact_kind
+        (C,) of every contact: row of its ligand, its donor counted within the contacts' donors, and kind of donor.
+    """
+
+    n_frames: int
+    n_ions: int
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    anions: np.ndarray
+    ligand_frame: np.ndarray
+    ligand_ion: np.ndarray
+    ligand_molecule: np.ndarray
+    ligand_species: np.ndarray
+    ligand_donors: np.ndarray
+    coordination: np.ndarray
+    ligands: np.ndarray
+    pairing: np.ndarray
+    cluster_cations: np.ndarray
+    cluster_anions: np.ndarray
+    contact_ligand: np.ndarray
+    contact_donor: np.ndarray
+    contact_kind: np.ndarray
+
+    @classmethod
+    def of(cls, contacts: Contacts, anions: np.ndarray, shift: float = 0.0) -> Shells:
+        """Count ligands and clusters.
+
+        Parameters
+        ----------
+        contacts
+            Of a run.
+        anions
+            (n_species,) which of the donors' species are anions.
+        shift
+            Å, added to every cutoff; at most the band with which the contacts were found.
+        """
+        donors = contacts.donors
+        n_frames, n_ions, n_species = contacts.n_frames, len(contacts.cation), len(donors.names)
+        near = contacts.distance < donors.cutoff[contacts.donor] + shift
+        frame, ion, donor = contacts.frame[near], contacts.ion[near], contacts.donor[near]
+        site = frame.astype(np.int64) * n_ions + ion  # one cation in one frame
+        n_molecules = int(donors.molecule.max()) + 1
+        key = site * n_molecules + donors.molecule[donor]
+        key, first, ligand = np.unique(key, return_index=True, return_inverse=True)
+        ligand_site, ligand_molecule = key // n_molecules, key % n_molecules
+        ligand_species = donors.species[donor[first]]
+        ligand_donors = np.zeros((len(key), len(donors.kinds)), dtype=np.int8)
+        np.add.at(ligand_donors, (ligand, donors.kind[donor]), 1)
+
+        def per_ion(sites: np.ndarray, species: np.ndarray) -> np.ndarray:
+            flat = np.bincount(sites * n_species + species, minlength=n_frames * n_ions * n_species)
+            return flat.reshape(n_frames, n_ions, n_species).astype(np.int16)
+
+        bound = anions[ligand_species]
+        pairing, cations, anions_ = _clusters(ligand_site[bound], ligand_molecule[bound], n_frames, n_ions)
+        return cls(
+            n_frames=n_frames,
+            n_ions=n_ions,
+            names=donors.names,
+            kinds=donors.kinds,
+            anions=anions,
+            ligand_frame=ligand_site // n_ions,
+            ligand_ion=ligand_site % n_ions,
+            ligand_molecule=ligand_molecule,
+            ligand_species=ligand_species,
+            ligand_donors=ligand_donors,
+            coordination=per_ion(site, donors.species[donor]),
+            ligands=per_ion(ligand_site, ligand_species),
+            pairing=pairing,
+            cluster_cations=cations,
+            cluster_anions=anions_,
+            contact_ligand=ligand,
+            contact_donor=donor,
+            contact_kind=donors.kind[donor],
+        )
+
+    def code(self, donors: np.ndarray) -> np.ndarray:
+        """(L,) one number for every set of donors, given (L, n_kinds) counts; :meth:`donor_label` names it."""
+        return donors.astype(np.int64) @ _BASE ** np.arange(len(self.kinds), dtype=np.int64)
+
+    def donor_label(self, code: int) -> str:
+        """Return the donors of a code, such as "carbonyl" or "carbonyl+ether"."""
+        return "+".join(kind for k, kind in enumerate(self.kinds) for _ in range(code // _BASE**k % _BASE))
+
+    def shell_code(self) -> np.ndarray:
+        """(F, n_ions) one number for every composition of a shell; :meth:`shell_label` names it."""
+        return self.ligands.astype(np.int64) @ _BASE ** np.arange(len(self.names), dtype=np.int64)
+
+    def shell_label(self, code: int) -> str:
+        """Return the ligands of a code, such as "3 EC + 1 EMC"; "none" for an empty shell."""
+        counts = [(code // _BASE**k % _BASE, name) for k, name in enumerate(self.names)]
+        return " + ".join(f"{count} {name}" for count, name in counts if count) or "none"
+
+
+def _clusters(
+    site: np.ndarray, anion: np.ndarray, n_frames: int, n_ions: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pairing, cations and anions of the cluster of every cation, each (F, n_ions)."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n_sites = n_frames * n_ions
+    # An anion is another node in every frame.
+    nodes, node = np.unique((site // n_ions) * (int(anion.max(initial=0)) + 1) + anion, return_inverse=True)
+    size = n_sites + len(nodes)
+    edges = coo_array((np.ones(len(site), bool), (site, n_sites + node)), shape=(size, size))
+    n_components, label = connected_components(edges, directed=False)
+    cations = np.bincount(label[:n_sites], minlength=n_components)[label[:n_sites]]
+    anions = np.bincount(label[n_sites:], minlength=n_components)[label[:n_sites]]
+    pairing = np.where(anions == 0, SSIP, np.where((anions == 1) & (cations == 1), CIP, AGG))
+    shape = (n_frames, n_ions)
+    return pairing.reshape(shape).astype(np.int8), cations.reshape(shape), anions.reshape(shape)

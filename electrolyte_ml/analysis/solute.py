@@ -1,0 +1,83 @@
+"""The `Solute` of solvation-analysis, made from any trajectory that this package opens.
+
+The package of Cohen and co-workers reads shells, coordination numbers and speciation as this one does, and its table
+and plots are often what one wants. Two of its counts mean something else: `Networking.solute_status` counts clusters,
+not ions, and a ligand that is never there raises an error instead of counting 0. Ion pairs and networks are therefore
+counted by :mod:`electrolyte_ml.analysis.solvation` and :mod:`electrolyte_ml.analysis.networks`.
+
+References
+----------
+O. A. Cohen et al., J. Open Source Softw. 8, 5183 (2023).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from electrolyte_ml.analysis.contacts import Cutoff
+from electrolyte_ml.analysis.frames import plain_universe
+from electrolyte_ml.analysis.trajectory import Trajectory
+from electrolyte_ml.errors import InputError
+
+if TYPE_CHECKING:
+    from solvation_analysis.solute import Solute
+
+
+def to_solute(
+    trajectory: Trajectory,
+    cutoffs: Mapping[str, Cutoff | float],
+    *,
+    cation: str | None = None,
+    **options: Any,
+) -> Solute:
+    """Build the `Solute` of a trajectory; `.run()` analyses it.
+
+    Parameters
+    ----------
+    trajectory
+        All its frames are held in memory, in single precision: take a slice of a long one.
+    cutoffs
+        Å, by species: those with donors that are to be its solvents.
+    cation
+        Its name, where there are several.
+    **options
+        Further arguments of `Solute.from_atoms`, such as `analysis_classes`.
+
+    Returns
+    -------
+    solvation_analysis.solute.Solute
+        Its atoms are the cation and the donors: a molecule coordinates as it does for this package.
+
+    Raises
+    ------
+    InputError
+        The package is not installed, or a cutoff is of a species without donors.
+    """
+    try:
+        from solvation_analysis.solute import Solute
+    except ImportError as error:
+        raise InputError(f"solvation-analysis is needed for its Solute ({error})") from error
+    from ase.cell import Cell
+    from MDAnalysis.coordinates.memory import MemoryReader
+    from MDAnalysis.lib.mdamath import triclinic_box
+
+    ion = trajectory.only("cation", cation)
+    positions, boxes = [], []
+    for chunk in trajectory.chunks():
+        for x, cell in zip(chunk.positions, chunk.cells):
+            standard = np.asarray(Cell(cell).standard_form()[0])  # first vector along x, as MDAnalysis has it
+            positions.append((x @ np.linalg.inv(cell) @ standard).astype(np.float32))
+            boxes.append(triclinic_box(*standard))
+    universe = plain_universe(trajectory.numbers, trajectory.molecule)
+    universe.load_new(np.stack(positions), format=MemoryReader, order="fac", dimensions=np.array(boxes))
+    solvents = {}
+    for name in cutoffs:
+        species = trajectory.roles.get(name)
+        if species is None or not species.donors:
+            raise InputError(f"{trajectory.name}: there are no donors of {name!r}")
+        solvents[name] = universe.atoms[np.unique(np.concatenate(list(species.donors.values())))]
+    radii = {name: float(c.value if isinstance(c, Cutoff) else c) for name, c in cutoffs.items()}
+    return Solute.from_atoms(universe.atoms[ion.centres], solvents, radii=radii, skip_rdf=True, **options)

@@ -1,0 +1,374 @@
+"""Figures of solvation: radial distributions, coordination numbers, ion pairs, denticity, residence and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.figures.style import (
+    BLACK,
+    BLUE,
+    CYCLE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    caption,
+    legend_beside,
+    styled,
+    subplots,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from electrolyte_ml.analysis import Estimate, Networks, RadialDistribution, Solvation
+
+_ERRORS = "Bars: 95 % intervals from blocks and trajectories; grey lines: cutoffs 0.2 Å shorter to longer."
+_PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
+_SIDES = {"isolated": ORANGE, "network": BLUE}
+
+
+@styled
+def radial_distribution(
+    distributions: Mapping[str, RadialDistribution], *, reference: str, scale: str, r_max: float = 6.0
+) -> Figure:
+    """Draw radial distribution functions above running coordination numbers, and where the first shells end.
+
+    Parameters
+    ----------
+    distributions
+        Name -> g(r).
+    reference, scale
+        What the trajectory was made with, and the scale.
+    r_max
+        Å.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if not distributions:
+        raise InputError("there is no radial distribution function to draw")
+    figure, (above, below) = subplots(2, 1, size=(7.4, 5.6), sharex=True)
+    for colour, (name, d) in zip(CYCLE * len(distributions), distributions.items()):
+        near = d.r <= r_max
+        for axes, values, errors in ((above, d.g, d.g_error), (below, d.coordination, d.coordination_error)):
+            axes.plot(d.r[near], values[near], color=colour, lw=1.4, label=name)
+            low, high = values - errors, values + errors
+            axes.fill_between(d.r[near], low[near], high[near], color=colour, alpha=0.25, lw=0)
+        if d.shell is not None and d.shell.minimum <= r_max:
+            for axes in (above, below):
+                axes.axvline(d.shell.minimum, color=colour, lw=1, ls=":")
+            below.plot(d.shell.minimum, d.shell.coordination, "o", color=colour, ms=5)
+    above.set_ylabel("g(r)")
+    above.set_ylim(bottom=0)
+    below.set_ylabel("coordination number n(r)")
+    below.set_xlabel("r (Å)")
+    within = max(float(np.interp(r_max, d.r, d.coordination)) for d in distributions.values())
+    below.set_ylim(0, 1.05 * max(within, 1e-3))
+    below.set_xlim(0.5 if r_max > 1 else 0, r_max)
+    legend_beside(above)
+    caption(
+        figure, "Radial distribution", scale=scale, reference=reference,
+        note="Dotted: first minimum, as it was found. Bands: one standard error.",
+    )  # fmt: skip
+    return figure
+
+
+@styled
+def solvation_overview(result: Solvation, networks: Networks, *, reference: str, scale: str) -> Figure:
+    """Draw ligands, coordination numbers, ion pairs and networks on one page.
+
+    Parameters
+    ----------
+    result, networks
+        Of `analyse_solvation` and `analyse_networks`.
+    reference, scale
+        What the trajectory was made with, and the scale.
+    """
+    figure, panels = subplots(2, 2, size=(11.0, 7.2))
+    species = list(result.ligands)
+    for k, (colour, what, label) in enumerate(
+        ((BLUE, result.coordination, "donor atoms"), (ORANGE, result.ligands, "molecules"))
+    ):
+        _bars(panels[0, 0], np.arange(len(species)), [what[name] for name in species], k, 2, colour, label)
+    panels[0, 0].set_xticks(range(len(species)), species)
+    panels[0, 0].set_ylabel(f"in the shell of {result.cation}")
+    _legend_above(panels[0, 0])
+    _draw_numbers(panels[0, 1], result)
+    _legend_above(panels[0, 1])
+    _draw_pairs(panels[1, 0], {"": result})
+    _draw_sizes(panels[1, 1], {"": networks})
+    caption(figure, f"Solvation of {result.cation}", scale=scale, reference=reference, note=_ERRORS)
+    return figure
+
+
+@styled
+def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Figure:
+    """Draw the distribution of coordination numbers of all cations, and of each kind of ion pair.
+
+    Parameters
+    ----------
+    result
+        Of `analyse_solvation`.
+    reference, scale
+        What the trajectory was made with, and the scale.
+    """
+    figure, axes = subplots(size=(7.6, 4.2))
+    _draw_numbers(axes, result)
+    legend_beside(axes)
+    caption(figure, "Coordination numbers", scale=scale, reference=reference, note=_ERRORS)
+    return figure
+
+
+@styled
+def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -> Figure:
+    """Draw how many cations are solvent-separated, in contact pairs and in aggregates.
+
+    Parameters
+    ----------
+    results
+        Name of a system or a model -> its result.
+    reference, scale
+        What the trajectories were made with, and the scale.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if not results:
+        raise InputError("there is no result to draw")
+    figure, axes = subplots(size=(6.6, 4.0))
+    _draw_pairs(axes, results)
+    if len(results) > 1:
+        legend_beside(axes)
+    caption(figure, "Ion pairs", scale=scale, reference=reference, note=_ERRORS)
+    return figure
+
+
+@styled
+def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
+    """Draw with which donors the ligands of each species coordinate.
+
+    Parameters
+    ----------
+    result
+        Of `analyse_solvation`.
+    reference, scale
+        What the trajectory was made with, and the scale.
+    """
+    rows = [
+        (f"{name}: {_short(donors)}", estimate, colour)
+        for colour, (name, by) in zip(CYCLE * len(result.donors), result.donors.items())
+        for donors, estimate in by.items()
+        if estimate.value > 0
+    ]
+    figure, axes = subplots(size=(7.2, 1.6 + 0.32 * max(len(rows), 3)))
+    for y, (_, e, colour) in enumerate(rows):
+        axes.barh(y, 100 * e.value, color=colour, height=0.7)
+        axes.hlines(y, 100 * e.interval[0], 100 * e.interval[1], color=BLACK, lw=1.2)
+        axes.hlines(y + 0.22, 100 * e.band[0], 100 * e.band[1], color=GREY, lw=2)
+    axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("ligands of the species (%)")
+    caption(figure, "Donors of a ligand", scale=scale, reference=reference, note=_ERRORS)
+    return figure
+
+
+@styled
+def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
+    """Draw how ligands leave their shells: unbroken bonds, and bonds that may break and form again.
+
+    Parameters
+    ----------
+    result
+        Of `analyse_solvation`, of a trajectory with known times.
+    reference, scale
+        What the trajectory was made with, and the scale.
+
+    Raises
+    ------
+    InputError
+        If the times are unknown, or nothing coordinates.
+    """
+    shown = {name: stay for name, stay in result.residence.items() if np.isfinite(stay.survival).any()}
+    if not shown:
+        raise InputError("there are no residence times to draw: the time between frames is not known")
+    figure, panels = subplots(1, 2, size=(9.0, 3.8), sharey=True)
+    for axes, title, which, curve in zip(
+        panels, ("unbroken", "may break and form again"), ("continuous", "intermittent"), ("survival", "correlation")
+    ):
+        for colour, (name, stay) in zip(CYCLE * len(shown), shown.items()):
+            time = getattr(stay, which)
+            error = f" ± {time.error:.2g}" if np.isfinite(time.error) else ""
+            later = ", continued" if which == "intermittent" and stay.extrapolated else ""
+            axes.plot(
+                stay.times_ps, getattr(stay, curve), color=colour, lw=1.5, marker="o", ms=2.5,
+                label=f"{name}: {time.value:.3g}{error} ps{later}",
+            )  # fmt: skip
+        axes.axhline(np.exp(-1), color=GREY, lw=1, ls="--")
+        axes.set_title(title)
+        axes.set_xlabel("time (ps)")
+        axes.set_ylim(-0.05, 1.02)
+        axes.legend(loc="lower left")
+    panels[0].set_ylabel("fraction of bonds")
+    caption(figure, f"Residence in the shell of {result.cation}", scale=scale, reference=reference, note="Dashed: 1/e.")
+    return figure
+
+
+@styled
+def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str) -> Figure:
+    """Draw how many solvent-separated cations are in networks of each size, and through what they are joined.
+
+    Parameters
+    ----------
+    results
+        Name of a system or a model -> its networks.
+    reference, scale
+        What the trajectories were made with, and the scale.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    if not results:
+        raise InputError("there is no result to draw")
+    figure, (left, right) = subplots(1, 2, size=(10.4, 4.0), width_ratios=(3, 2))
+    _draw_sizes(left, results)
+    if len(results) > 1:
+        _legend_above(left)
+    rows = [
+        (f"{species}: {_short(donors)}", share, colour, result.bridges[species].value)
+        for colour, result in zip(CYCLE * len(results), results.values())
+        for species, by in result.bridge_donors.items()
+        for donors, share in by.items()
+        if share.value > 0
+    ]
+    for y, (_, share, colour, weight) in enumerate(rows):
+        right.barh(y, 100 * share.value * weight, color=colour, height=0.7)
+        right.hlines(y, 100 * share.interval[0] * weight, 100 * share.interval[1] * weight, color=BLACK, lw=1.2)
+    right.set_yticks(range(len(rows)), [row[0] for row in rows])
+    right.invert_yaxis()
+    right.grid(axis="y", visible=False)
+    right.set_xlim(0, 100)
+    right.set_xlabel("bridging molecules (%)")
+    if not rows:
+        right.text(50, 0, "no molecule bridges", ha="center", va="center", color=GREY)
+    caption(figure, "Networks of shared solvent", scale=scale, reference=reference, note=_ERRORS)
+    return figure
+
+
+@styled
+def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
+    """Draw coordination numbers and ligands of cations in networks beside those of isolated ones.
+
+    Parameters
+    ----------
+    result
+        Of `analyse_networks`.
+    reference, scale
+        What the trajectory was made with, and the scale.
+    """
+    figure, (left, right) = subplots(1, 2, size=(9.6, 3.9))
+    numbers = sorted({n for by in result.coordination_distribution.values() for n, e in by.items() if e.value > 0})
+    numbers = list(range(min(numbers, default=0), max(numbers, default=0) + 1))
+    species = list(result.ligands["isolated"])
+    for k, (side, colour) in enumerate(_SIDES.items()):
+        label = "isolated" if side == "isolated" else "in a network"
+        by = result.coordination_distribution[side]
+        _bars(left, np.array(numbers), [by.get(n) for n in numbers], k, 2, colour, label, percent=True)
+        _bars(right, np.arange(len(species)), [result.ligands[side][s] for s in species], k, 2, colour, label)
+    left.set_xticks(numbers)
+    left.set_xlabel("donor atoms in the shell")
+    left.set_ylabel("such cations (%)")
+    right.set_xticks(range(len(species)), species)
+    right.set_ylabel("ligands per cation")
+    _legend_above(left)
+    caption(figure, "Shells in networks and alone", scale=scale, reference=reference, note=_ERRORS)
+    return figure
+
+
+def _draw_numbers(axes: Axes, result: Solvation) -> None:
+    """Draw the coordination numbers of all cations and of each kind of pair."""
+    groups = {"all": BLACK} | _PAIRING
+    labels = {
+        name: name if name == "all" else f"{name} ({100 * result.ion_pairs[name].value:.1f} %)" for name in groups
+    }
+    shown = {
+        name: by
+        for name, by in result.coordination_distribution.items()
+        if any(e.value == e.value for e in by.values())
+    }
+    numbers = [n for n in result.coordination_distribution["all"] if any(by[n].value > 0 for by in shown.values())]
+    numbers = list(range(min(numbers), max(numbers) + 1))
+    for k, (name, by) in enumerate(shown.items()):
+        _bars(axes, np.array(numbers), [by[n] for n in numbers], k, len(shown), groups[name], labels[name])
+    axes.set_xticks(numbers)
+    axes.set_xlabel(f"donor atoms in the shell of {result.cation}")
+    axes.set_ylabel(f"fraction of these {result.cation}")
+
+
+def _draw_pairs(axes: Axes, results: Mapping[str, Solvation]) -> None:
+    """Draw the percentages of SSIP, CIP and AGG."""
+    kinds = list(_PAIRING)
+    for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
+        estimates = [result.ion_pairs[kind] for kind in kinds]
+        _bars(axes, np.arange(3), estimates, k, len(results), colour, name, percent=True)
+    axes.set_xticks(range(3), ["SSIP\nno anion in the shell", "CIP\none pair", "AGG\nlarger clusters"])
+    axes.set_ylabel("cations (%)")
+    axes.grid(axis="x", visible=False)
+
+
+def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
+    """Draw the percentages of solvent-separated cations in networks of each size."""
+    sizes = np.arange(1, max(max(result.sizes) for result in results.values()) + 1)
+    for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
+        known = [result.sizes.get(int(size)) for size in sizes]
+        _bars(axes, sizes, known, k, len(results), colour, name, percent=True)
+    axes.set_xticks(sizes)
+    axes.set_xlabel("size of the network (cations; 1: isolated)")
+    axes.set_ylabel("solvent-separated cations (%)")
+    axes.grid(axis="x", visible=False)
+
+
+def _bars(
+    axes: Axes,
+    x: np.ndarray,
+    estimates: Sequence[Estimate | None],
+    k: int,
+    n: int,
+    colour: str,
+    label: str,
+    *,
+    percent: bool = False,
+) -> None:
+    """Bars of group k of n, with their intervals, and their bands beside these."""
+    width = 0.8 / n
+    factor = 100.0 if percent else 1.0
+    for index, (place, e) in enumerate(zip(x + (k - (n - 1) / 2) * width, estimates)):
+        known = e is not None and e.value == e.value
+        options: dict[str, Any] = {"label": label} if index == 0 else {}
+        axes.bar(place, factor * e.value if known else 0.0, width=0.92 * width, color=colour, alpha=0.85, **options)
+        if known:
+            axes.vlines(place - 0.12 * width, *(factor * v for v in e.interval), color=BLACK, lw=1.2)
+            axes.vlines(place + 0.18 * width, *(factor * v for v in e.band), color=GREY, lw=2)
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, columnspacing=1.2, handlelength=1.2)
+
+
+def _short(donors: str) -> str:
+    """Write "fluoride+fluoride" as "2 fluoride"."""
+    kinds = donors.split("+")
+    counts = {kind: kinds.count(kind) for kind in kinds}
+    return " + ".join(kind if count == 1 else f"{count} {kind}" for kind, count in counts.items())

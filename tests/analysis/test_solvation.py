@@ -1,0 +1,239 @@
+"""Shells of frames that were built by hand, and of random ones against counting by brute force."""
+
+import json
+
+import numpy as np
+import pytest
+from ase import Atoms
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells, open_trajectory
+from electrolyte_ml.analysis.static_frames import displaced, known_frames, shell
+from electrolyte_ml.errors import InputError
+
+KNOWN = known_frames()
+SKEWED = np.array([[62.0, 0, 0], [14.0, 58.0, 0], [-9.0, 11.0, 55.0]])
+
+
+def cutoffs_of(trajectory):
+    return {name: 2.6 for name, species in trajectory.roles.items() if species.donors}
+
+
+def values(estimates):
+    return {key: e.value for key, e in estimates.items() if e.value > 0}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("place", ["middle", "corner", "triclinic"])
+def test_hand_built_frames(name, place):
+    known = KNOWN[name]
+    if place == "corner":
+        known = displaced(known, 0.5 * known.atoms.cell.lengths() + 0.3)
+    elif place == "triclinic":
+        known = displaced(known, (31.0, -17.0, 29.0), cell=SKEWED)
+    trajectory = open_trajectory(known.atoms)
+    found = find_shells([trajectory], cutoffs=cutoffs_of(trajectory))
+    s = found.shells[0][0]
+    assert tuple(("SSIP", "CIP", "AGG")[k] for k in s.pairing[0]) == known.pairing
+    assert tuple(s.coordination[0].sum(axis=1)) == known.coordination
+    result = analyse_solvation(trajectory, shells=found)
+    for kind in ("SSIP", "CIP", "AGG"):
+        assert result.ion_pairs[kind].value == pytest.approx(known.pairing.count(kind) / len(known.pairing))
+    total = {}
+    for (species, _), count in known.denticity.items():
+        total[species] = total.get(species, 0) + count
+    for (species, dentate), count in known.denticity.items():
+        assert result.denticity[species][dentate].value == pytest.approx(count / total[species])
+    sizes = analyse_networks(trajectory, shells=found).sizes
+    separated = [size for size in known.network if size]
+    expected = {size: separated.count(size) / len(separated) for size in set(separated)}
+    assert values(sizes) == pytest.approx(expected)
+
+
+def test_no_other_donor_is_near():
+    """The cutoff does not matter between the bond and what is clear of it."""
+    from electrolyte_ml.analysis.static_frames import BOND, CLEAR
+
+    for known in KNOWN.values():
+        atoms = known.atoms
+        donors = np.flatnonzero(np.isin(atoms.numbers, (8, 9)))
+        for li in np.flatnonzero(atoms.numbers == 3):
+            d = atoms.get_distances(li, donors, mic=True)
+            near = d < CLEAR
+            if len(known.coordination) == 1 and max(n for _, n in known.denticity) > 1:
+                near = d < 2.6  # a bidentate ligand has more atoms just behind
+            assert np.allclose(d[near], BOND, atol=1e-6)
+
+
+def test_bridging_donors():
+    both = analyse_networks(open_trajectory(KNOWN["network of 4"].atoms), cutoffs={"EC": 2.6})
+    assert values(both.bridges) == {"EC": 1.0}
+    assert values(both.bridge_donors["EC"]) == {"carbonyl+ether": 1.0}
+    assert values(both.links_per_bridge) == {2: 1.0}
+    one = analyse_networks(open_trajectory(KNOWN["EC bridges with one oxygen"].atoms), cutoffs={"EC": 2.6})
+    assert values(one.bridge_donors["EC"]) == {"carbonyl": 1.0}
+    assert len(both.largest.ions) == 4
+    assert len(both.largest.bridges) == 3
+
+
+def test_an_anion_takes_a_cation_out_of_its_network():
+    """Three Li in a row; PF6 on the last leaves a network of two."""
+    row = KNOWN["network of 3"].atoms
+    li = row.positions[2]
+    anion = shell(["PF6"]).atoms
+    anion.translate(li - anion.positions[0])
+    del anion[0]
+    anion.rotate(90, "z", center=li)
+    result = analyse_networks(open_trajectory(row + anion), cutoffs={"EC": 2.6, "PF6": 2.6})
+    assert result.ssip.value == pytest.approx(2 / 3)
+    assert values(result.sizes) == {2: 1.0}
+
+
+def test_shells_of_isolated_and_networked_cations_differ():
+    atoms = KNOWN["network of 2"].atoms.copy()
+    single = shell(["EMC", "EMC", "EMC"]).atoms
+    single.translate([20, 20, 20])
+    result = analyse_networks(open_trajectory(atoms + single), cutoffs={"EC": 2.6, "EMC": 2.6})
+    assert result.networked.value == pytest.approx(2 / 3)
+    assert result.ligands["network"]["EC"].value == 1.0
+    assert result.ligands["isolated"]["EC"].value == 0.0
+    assert result.ligands["isolated"]["EMC"].value == 3.0
+    assert values(result.coordination_distribution["network"]) == {1: 1.0}
+    assert values(result.coordination_distribution["isolated"]) == {3: 1.0}
+
+
+@st.composite
+def ions_and_anions(draw):
+    seed = draw(st.integers(0, 10**6))
+    n_li, n_pf6, n_o = draw(st.integers(1, 5)), draw(st.integers(0, 4)), draw(st.integers(0, 3))
+    side = draw(st.floats(11.0, 16.0))
+    skew = draw(st.floats(0.0, 0.3))
+    rng = np.random.default_rng(seed)
+    return seed, n_li, n_pf6, n_o, side * (np.eye(3) + skew * np.tril(rng.uniform(-1, 1, (3, 3)), -1))
+
+
+@settings(max_examples=25, deadline=None)
+@given(ions_and_anions())
+def test_counts_are_those_of_brute_force(system):
+    """Whole molecules at random places that do not overlap, wrapped; everything counted again atom by atom."""
+    from electrolyte_ml.structures.molecules import molecule
+
+    seed, n_li, n_pf6, n_ec, cell = system
+    rng = np.random.default_rng(seed)
+    atoms = Atoms(cell=cell, pbc=True)
+    owner = []
+    for index, name in enumerate(["Li"] * n_li + ["PF6"] * n_pf6 + ["EC"] * n_ec):
+        for _ in range(60):
+            new = molecule(name)
+            new.euler_rotate(*rng.uniform(0, 360, 3))
+            new.translate(rng.uniform(0, 1, 3) @ cell)
+            both = atoms + new
+            n = len(atoms)
+            if not n or min(both.get_distances(k, range(n), mic=True).min() for k in range(n, len(both))) > 1.75:
+                atoms, owner = both, owner + [index] * len(new)
+                break
+    atoms.wrap()
+    owner = np.array(owner)
+    cutoff = 3.0
+    trajectory = open_trajectory(atoms)
+    if not any(species.donors for species in trajectory.roles.values()):
+        return
+    found = find_shells([trajectory], cutoffs={k: cutoff for k in cutoffs_of(trajectory)})
+    s = found.shells[0][0]
+    li = np.flatnonzero(atoms.numbers == 3)
+    donors = np.flatnonzero(np.isin(atoms.numbers, (8, 9)))
+    ionic = {ion: set() for ion in li.tolist()}
+    shells_of = {}
+    for k, ion in enumerate(li.tolist()):
+        d = atoms.get_distances(ion, donors, mic=True)
+        near = donors[d < cutoff]
+        assert s.coordination[0, k].sum() == len(near)
+        shells_of[ion] = set(owner[near].tolist())
+        assert s.ligands[0, k].sum() == len(shells_of[ion])
+        for anion in set(owner[near[atoms.numbers[near] == 9]].tolist()):
+            ionic[ion].add(-1 - anion)
+            ionic.setdefault(-1 - anion, set()).add(ion)
+    separated = [ion for ion in li.tolist() if not ionic[ion]]
+    shared = {a: {b for b in separated if a != b and shells_of[a] & shells_of[b]} for a in separated}
+    for k, ion in enumerate(li.tolist()):
+        assert s.pairing[0, k] == min(len(reached(ionic, ion)) - 1, 2)
+    sizes = {}
+    for ion in separated:
+        size = len(reached(shared, ion))
+        sizes[size] = sizes.get(size, 0) + 1 / len(separated)
+    assert values(analyse_networks(trajectory, shells=found).sizes) == pytest.approx(sizes)
+
+
+def reached(graph, start):
+    """Everything connected to the start, itself included."""
+    seen, queue = {start}, [start]
+    while queue:
+        for other in graph[queue.pop()] - seen:
+            seen.add(other)
+            queue.append(other)
+    return seen
+
+
+def test_band_is_what_other_cutoffs_give():
+    rng = np.random.default_rng(3)
+    frames = []
+    base = shell(["EC", "EC", "EMC", "PF6"]).atoms
+    for _ in range(40):
+        moved = base.copy()
+        moved.positions[0] += rng.normal(0, 0.45, 3)
+        frames.append(moved)
+    trajectory = open_trajectory(frames, timestep_ps=0.1)
+    middle, less, more = (
+        analyse_solvation(trajectory, cutoffs={k: c for k in ("EC", "EMC", "PF6")}) for c in (2.4, 2.2, 2.6)
+    )
+    for name in ("EC", "EMC", "PF6", "all"):
+        assert middle.coordination[name].band == pytest.approx(
+            (less.coordination[name].value, more.coordination[name].value)
+        )
+    assert less.coordination["all"].value < middle.coordination["all"].value < more.coordination["all"].value
+    assert middle.residence["EC"].continuous.band[0] == pytest.approx(less.residence["EC"].continuous.value)
+    json.dumps(middle.to_dict(), allow_nan=False)
+    assert "cutoff" in str(middle)
+
+
+def test_one_frame_has_counts_but_no_errors():
+    result = analyse_solvation(open_trajectory(KNOWN["CIP"].atoms), cutoffs={"EC": 2.6, "EMC": 2.6, "PF6": 2.6})
+    assert result.coordination["all"].value == 4.0
+    assert np.isnan(result.coordination["all"].error)
+    assert not result.converged
+    assert result.residence == {}
+    assert "no errors" in str(result)
+
+
+def test_trajectories_of_mixed_lengths_weigh_as_their_frames():
+    contact, separated = (open_trajectory([KNOWN[k].atoms] * n) for k, n in (("CIP", 10), ("CIP", 30)))
+    away = KNOWN["CIP"].atoms.copy()
+    fluorine = away.numbers == 9
+    away.positions[fluorine | (away.numbers == 15)] += [8.0, 0, 0]
+    separated = open_trajectory([away] * 30)
+    result = analyse_solvation([contact, separated], cutoffs={"EC": 2.6, "EMC": 2.6, "PF6": 2.6})
+    assert result.ion_pairs["CIP"].value == pytest.approx(0.25)
+
+
+def test_bad_input():
+    trajectory = open_trajectory(KNOWN["CIP"].atoms)
+    with pytest.raises(InputError, match="no cutoff is given for EMC"):
+        analyse_solvation(trajectory, cutoffs={"EC": 2.6, "PF6": 2.6})
+    with pytest.raises(InputError, match="no donors of 'PC'"):
+        analyse_solvation(trajectory, cutoffs={"EC": 2.6, "EMC": 2.6, "PF6": 2.6, "PC": 2.0})
+    with pytest.raises(InputError, match="must be a distance"):
+        analyse_solvation(trajectory, cutoffs={"EC": float("nan"), "EMC": 2.6, "PF6": 2.6})
+    with pytest.raises(InputError, match="no first minimum"):
+        analyse_solvation(trajectory)
+    no_li = KNOWN["CIP"].atoms.copy()
+    del no_li[0]
+    with pytest.raises(InputError, match=r"has no cations \(PF6, EC, EMC\)"):
+        analyse_solvation(open_trajectory(no_li))
+    with pytest.raises(InputError, match="does not hold the molecules"):
+        analyse_solvation([trajectory, open_trajectory(KNOWN["SSIP"].atoms)])
+    with pytest.raises(InputError, match="no trajectory"):
+        analyse_solvation([])
+    near, far = (open_trajectory([KNOWN["CIP"].atoms] * 6, timestep_ps=dt) for dt in (1.0, 2.0))
+    with pytest.raises(InputError, match="2 ps apart"):
+        analyse_solvation([near, far], cutoffs={"EC": 2.6, "EMC": 2.6, "PF6": 2.6})
