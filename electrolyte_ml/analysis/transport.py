@@ -292,7 +292,7 @@ def _distinct(own: np.ndarray, together: np.ndarray, counts: np.ndarray) -> np.n
     """(S, S) coefficients of two different ions, from self and collective ones; within what a process allows."""
     pairs = np.outer(counts, counts) - np.diag(counts)
     distinct = (together - np.diag(counts * own)) / np.maximum(pairs, 1.0)
-    bound = np.sqrt(np.outer(own, own))
+    bound = np.sqrt(np.outer(np.maximum(own, 0.0), np.maximum(own, 0.0)))
     return np.clip(distinct, -bound, bound)
 
 
