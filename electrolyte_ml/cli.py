@@ -187,6 +187,44 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
     parser = commands.add(
+        "conductivity",
+        _conductivity,
+        "ionic conductivity of independent trajectories, by several methods",
+        "conductivity run1.trr run2.trr --topology box.gro --temperature 300 --method all --figure sigma.png\n"
+        "  electrolyte-ml conductivity nvt_run/ --temperature 300 --window 200 500 --json",
+    )
+    _add_trajectories(parser)
+    parser.add_argument("--temperature", type=_positive, required=True, help="K")
+    parser.add_argument(
+        "--method",
+        nargs="+",
+        default=["green-kubo", "einstein-helfand", "nernst-einstein", "onsager"],
+        metavar="M",
+        help="green-kubo einstein-helfand nernst-einstein onsager (default: these) stacie kinisi, or all",
+    )
+    parser.add_argument(
+        "--window", nargs=2, type=_positive, metavar=("A", "B"), help="plateau, ps (default: found); the paper: 200 500"
+    )
+    parser.add_argument("--viscosity", type=_positive, metavar="MPA_S", help="for the correction of Nernst-Einstein")
+    parser.add_argument("--unwrapped", action="store_true", help="positions cross the cell's faces freely")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw sigma(t) with its plateau (.png, .pdf, .svg)")
+
+    parser = commands.add(
+        "plan-conductivity",
+        _plan_conductivity,
+        "how long to run for a wanted error of a conductivity",
+        "plan-conductivity --tau 300 --error 0.1",
+    )
+    parser.add_argument(
+        "--tau", type=_positive, required=True, metavar="PS", help="end of the integral; a + (b - a)/3 of a window a-b"
+    )
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--error", type=_positive, help="relative error that is wanted, such as 0.1")
+    wanted.add_argument("--time", type=_positive, metavar="PS", help="length of all runs, whose error is wanted")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+    parser = commands.add(
         "solvation",
         _solvation,
         "shells, ion pairs, residence times and networks in a trajectory",
@@ -274,6 +312,7 @@ def _add_trajectories(parser: argparse.ArgumentParser) -> None:
         "--cell", nargs="+", type=_positive, metavar="Å", help="lengths (and angles), if not in the file"
     )
     parser.add_argument("--elements", nargs="+", default=[], metavar="TYPE=X", help="element of each type of atom")
+    parser.add_argument("--lammps-units", choices=("metal", "real"), help="of the velocities of a LAMMPS dump")
     parser.add_argument("--begin", type=_whole, default=0, metavar="N", help="leave out the first N frames (default 0)")
     parser.add_argument("--stride", type=_count, default=1, metavar="N", help="take every N-th frame (default 1)")
 
@@ -518,6 +557,49 @@ def _info(args: argparse.Namespace) -> None:
             print(f"{name.replace('_', ' '):<20} {'unknown' if shown is None else shown}")
 
 
+def _conductivity(args: argparse.Namespace) -> None:
+    from electrolyte_ml.analysis import measure_conductivity, read_ions
+    from electrolyte_ml.analysis.conductivity import METHODS
+
+    if args.figure:
+        _check_output(args.figure, (".png", ".pdf", ".svg"))
+    methods = METHODS if args.method == ["all"] else tuple(args.method)
+    trajectories = _open_trajectories(args)
+    runs = [read_ions(one, already_unwrapped=args.unwrapped, progress=sys.stderr.isatty()) for one in trajectories]
+    window = tuple(args.window) if args.window else None
+    result = measure_conductivity(
+        runs, args.temperature, methods=methods, window_ps=window, viscosity_mpa_s=args.viscosity
+    )
+    if args.json:
+        print(json.dumps(result.to_dict(), indent=1))
+    else:
+        print(f"{len(runs)} x {runs[0].time_ps:g} ps of {_counted(runs[0].species)} at {args.temperature:g} K")
+        print(result.report())
+    if args.figure:
+        from electrolyte_ml.figures import running_conductivity
+
+        curves = {name: one for name, one in result.estimates.items() if one.curve is not None}
+        running_conductivity(
+            curves,
+            reference=", ".join(path.name for path in args.trajectories),
+            scale=f"{len(runs)} x {runs[0].time_ps:g} ps, {args.temperature:g} K",
+        ).savefig(args.figure)
+    if not result.estimates:
+        raise InputError("no method gave a conductivity")
+
+
+def _plan_conductivity(args: argparse.Namespace) -> None:
+    from electrolyte_ml.analysis import expected_error, needed_time
+
+    time_ps = args.time or needed_time(args.tau, args.error)
+    error = expected_error(args.tau, time_ps)
+    if args.json:
+        print(json.dumps({"tau_ps": args.tau, "total_ps": time_ps, "relative_error": error}, indent=1))
+        return
+    print(f"{time_ps / 1000:.4g} ns in all give an error of {error:.1%} (one standard error) for tau = {args.tau:g} ps")
+    print("Runs of at least ten tau each, from independent starts, show by their scatter whether that holds.")
+
+
 def _solvation(args: argparse.Namespace) -> None:
     from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
 
@@ -647,6 +729,7 @@ def _open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
                 timestep_ps=args.timestep,
                 cell=args.cell[0] if args.cell and len(args.cell) == 1 else args.cell,
                 elements=_pairs(args.elements, "--elements") or None,
+                lammps_units=args.lammps_units,
             )
             runs.append(run[args.begin :: args.stride])
     for warning in said:
@@ -673,6 +756,13 @@ def _species_of(configurations: Sequence[Atoms]) -> list[str]:
     from ase.data import chemical_symbols
 
     return [chemical_symbols[z] for z in sorted({int(z) for atoms in configurations for z in atoms.numbers})]
+
+
+def _counted(names: Sequence[str]) -> str:
+    """Such as "8 Li, 8 PF6"."""
+    from collections import Counter
+
+    return ", ".join(f"{count} {name}" for name, count in Counter(str(name) for name in names).items())
 
 
 def _describe(potential: MomentTensorPotential) -> dict[str, Any]:

@@ -54,6 +54,25 @@ DENSITY_PBE_D3_BJ: dict[str, Measurement] = {
     "EMC": Measurement(0.965, None, "g/cm³", 298.0, PBE_D3_BJ),
 }
 
+DING = (
+    "M. S. Ding et al., J. Electrochem. Soc. 148, A1196 (2001), as digitised in CALiSol-23 (Sci. Data 11, 750, 2024); "
+    "interpolated in temperature, composition and salt content, to 1.007 (3:7), 1.024 (2:3) and 1.041 mol/kg (1:1)"
+)
+
+# LiPF6 in EC:EMC at the molality of the paper's cells, by amount of substance (3:7 is 26.6 wt% EC) and temperature.
+# Laboratories differ by 4 to 7 %.
+CONDUCTIVITY: dict[str, dict[float, Measurement]] = {
+    ratio: {
+        temperature: Measurement(value, None, "mS/cm", temperature, DING)
+        for temperature, value in zip((280.0, 300.0, 320.0), values)
+    }
+    for ratio, values in {"3:7": (5.97, 8.82, 11.70), "2:3": (6.17, 9.46, 12.93), "1:1": (6.13, 9.74, 13.62)}.items()
+}
+
+# Section 2.3.3: the mean absolute deviations that the paper states, MTP at all compositions and MTP-QRd at 3:7.
+PAPER_CONDUCTIVITY_DEVIATION = 0.11
+PAPER_CONDUCTIVITY_DEVIATION_QRD = 0.06
+
 # Section 2.1 of the paper, on its ensembles of three for EC and for EMC at 300 K; Fig. 1a has no numbers.
 PAPER_DENSITY_DEVIATION = 0.06  # "about 6 % on average" from experiment
 PAPER_DENSITY_SPREAD = 0.02  # "approximately 2 %" 1σ over random initialisations
@@ -75,3 +94,21 @@ def density(liquid: str) -> Measurement:
     if liquid not in DENSITY:
         raise InputError(f"no measured density of {liquid!r}; there are {', '.join(DENSITY)}")
     return DENSITY[liquid]
+
+
+def conductivities(ratio: str) -> dict[float, Measurement]:
+    """Return the measured conductivities of LiPF6 in EC:EMC by temperature (K), mS/cm.
+
+    Parameters
+    ----------
+    ratio
+        EC:EMC by amount of substance: "3:7", "2:3" or "1:1".
+
+    Raises
+    ------
+    InputError
+        If there are none for it.
+    """
+    if ratio not in CONDUCTIVITY:
+        raise InputError(f"no measured conductivity of EC:EMC {ratio!r}; there are {', '.join(CONDUCTIVITY)}")
+    return CONDUCTIVITY[ratio]

@@ -1,4 +1,4 @@
-"""What is read off trajectories: densities, shells and ion pairs, networks."""
+"""What is read off trajectories: densities, shells and ion pairs, networks, transport."""
 
 from importlib import import_module
 from typing import Any
@@ -14,11 +14,27 @@ from electrolyte_ml.analysis.density import (
 
 _HOME = {  # imported on first use: a density needs none of it
     "Estimate": "bootstrap",
+    "ConductivityResult": "conductivity",
+    "measure_conductivity": "conductivity",
     "Cutoff": "contacts",
     "find_contacts": "contacts",
     "find_cutoffs": "contacts",
+    "Plateau": "correlation",
+    "find_plateau": "correlation",
+    "kinisi_conductivity": "crosschecks",
+    "stacie_conductivity": "crosschecks",
+    "TransportEstimate": "estimates",
+    "IonTrajectory": "ions",
+    "read_ions": "ions",
     "Networks": "networks",
     "analyse_networks": "networks",
+    "OnsagerResult": "onsager",
+    "onsager_coefficients": "onsager",
+    "solvent_frame": "onsager",
+    "transference_numbers": "onsager",
+    "Production": "production",
+    "expected_error": "production",
+    "needed_time": "production",
     "RadialDistribution": "rdf",
     "radial_distributions": "rdf",
     "Residence": "residence",
@@ -28,8 +44,14 @@ _HOME = {  # imported on first use: a density needs none of it
     "find_shells": "solvation",
     "Role": "species",
     "Species": "species",
+    "OrnsteinUhlenbeckIons": "synthetic",
     "Trajectory": "trajectory",
     "open_trajectory": "trajectory",
+    "NernstEinsteinResult": "transport",
+    "einstein_helfand": "transport",
+    "green_kubo": "transport",
+    "nernst_einstein": "transport",
+    "viscosity": "transport",
 }
 
 __all__ = [

@@ -1,5 +1,11 @@
 """One function a figure: each takes results, computes nothing else, and returns a matplotlib figure."""
 
+from electrolyte_ml.figures.conductivity import (
+    conductivity_methods,
+    conductivity_temperature,
+    interval_coverage,
+    running_conductivity,
+)
 from electrolyte_ml.figures.fig1 import density_comparison, density_trace, energy_density
 from electrolyte_ml.figures.grades import grade_trace, maxvol_plane
 from electrolyte_ml.figures.learning import learning_progress, training_history
@@ -18,12 +24,15 @@ from electrolyte_ml.figures.view import picture, view
 
 __all__ = [
     "basis_growth",
+    "conductivity_methods",
+    "conductivity_temperature",
     "coordination_numbers",
     "density_comparison",
     "density_trace",
     "denticity",
     "energy_density",
     "grade_trace",
+    "interval_coverage",
     "ion_pairs",
     "learning_progress",
     "maxvol_plane",
@@ -34,6 +43,7 @@ __all__ = [
     "radial_distribution",
     "radial_functions",
     "residence",
+    "running_conductivity",
     "solvation_overview",
     "training_history",
     "view",

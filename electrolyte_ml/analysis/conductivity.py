@@ -1,0 +1,218 @@
+"""All that trajectories of an electrolyte say of its conductivity, by every estimator that they support."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.analysis.crosschecks import kinisi_conductivity, stacie_conductivity
+from electrolyte_ml.analysis.estimates import TransportEstimate
+from electrolyte_ml.analysis.ions import IonTrajectory
+from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
+from electrolyte_ml.analysis.production import needed_time
+from electrolyte_ml.analysis.transport import NernstEinsteinResult, einstein_helfand, green_kubo, nernst_einstein
+from electrolyte_ml.errors import ElectrolyteError, InputError
+
+METHODS = ("green-kubo", "einstein-helfand", "nernst-einstein", "onsager", "stacie", "kinisi")
+
+
+@dataclass(frozen=True)
+class ConductivityResult:
+    """What each method says, or why it says nothing.
+
+    Attributes
+    ----------
+    temperature, volume
+        K, Å³.
+    estimates
+        Method -> conductivity, S/m.
+    refused
+        Method -> why it gives none.
+    nernst_einstein, onsager
+        The whole results of these two, None where they are not among the estimates.
+    """
+
+    temperature: float
+    volume: float
+    estimates: Mapping[str, TransportEstimate]
+    refused: Mapping[str, str]
+    nernst_einstein: NernstEinsteinResult | None
+    onsager: OnsagerResult | None
+
+    @property
+    def best(self) -> TransportEstimate:
+        """Green-Kubo's estimate, as in the paper, or Einstein-Helfand's without velocities.
+
+        Raises
+        ------
+        InputError
+            Neither gives one.
+        """
+        for method in ("green-kubo", "einstein-helfand"):
+            if method in self.estimates:
+                return self.estimates[method]
+        raise InputError("; ".join(self.refused.values()) or "neither Green-Kubo nor Einstein-Helfand was asked for")
+
+    def needed_ps(self, error: float) -> float:
+        """Return how long all trajectories together must be for a relative error of the best estimate.
+
+        Raises
+        ------
+        InputError
+            For an error that is not positive.
+        """
+        return needed_time(self.best.plateau.effective_ps, error)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curves as plain numbers and strings, for JSON."""
+        plain: dict[str, Any] = {
+            "temperature_K": self.temperature,
+            "volume_A3": self.volume,
+            "conductivity": {method: one.to_dict() for method, one in self.estimates.items()},
+            "refused": dict(self.refused),
+        }
+        if self.nernst_einstein:
+            plain["diffusion"] = {name: one.to_dict() for name, one in self.nernst_einstein.diffusion.items()}
+        if self.onsager:
+            whole = self.onsager
+            plain["onsager"] = {one.quantity: one.to_dict() for row in whole.coefficients for one in row}
+            plain["transference"] = {
+                frame: {name: one.to_dict() for name, one in zip(whole.species, numbers)}
+                for frame, numbers in whole.transference.items()
+            }
+            plain["ionicity"] = whole.ionicity.to_dict()
+        return plain
+
+    def report(self) -> str:
+        """Return the table of methods, what else they measured, how long better runs must be, and what to beware of."""
+        lines = [str(self)]
+        more = [] if self.nernst_einstein is None else list(self.nernst_einstein.diffusion.values())
+        if self.onsager is not None:
+            more += [one for numbers in self.onsager.transference.values() for one in numbers]
+            more.append(self.onsager.ionicity)
+        if more:
+            lines += ["", *map(str, more)]
+        read = [one for one in self.estimates.values() if one.plateau is not None]
+        if read:
+            plateau = read[0].plateau
+            lines += ["", f"plateau of {read[0].method}: {plateau.reason}"]
+            if plateau.reason == "given":
+                lines[-1] = f"plateau: {plateau.start_ps:g}-{plateau.end_ps:g} ps, as given"
+            needed = needed_time(plateau.effective_ps, 0.1) / 1000
+            lines.append(
+                f"for an error of 10 % it takes {needed:.3g} ns in all; here are {read[0].total_ps / 1000:.3g} ns"
+            )
+        lines += [f"{one.method}: {note}" for one in self.estimates.values() for note in one.notes]
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        lines = [f"{'method':18} {'σ (mS/cm)':>10} {'error':>8} {'95 % interval':>17} {'expected':>8}  how"]
+        for method, one in self.estimates.items():
+            low, high = 10 * one.low, 10 * one.high
+            lines.append(
+                f"{method:18} {10 * one.value:10.4g} {10 * one.error:8.2g} {f'{low:.4g} to {high:.4g}':>17} "
+                f"{one.expected_error / one.value:8.0%}  {one.basis}"
+            )
+        for method, why in self.refused.items():
+            lines.append(f"{method:18} {'-':>10}  {why}")
+        return "\n".join(lines)
+
+
+def measure_conductivity(
+    trajectories: Sequence[IonTrajectory],
+    temperature: float,
+    *,
+    methods: Sequence[str] = ("green-kubo", "einstein-helfand", "nernst-einstein", "onsager"),
+    window_ps: tuple[float, float] | None = None,
+    viscosity_mpa_s: float | None = None,
+) -> ConductivityResult:
+    """Measure the conductivity by several methods at once.
+
+    Parameters
+    ----------
+    trajectories
+        Independent runs of the same system at constant volume.
+    temperature
+        K.
+    methods
+        Among :data:`METHODS`. A method that the runs do not support (no velocities, too short, its package not
+        installed) is refused with its reason, and the others go on.
+    window_ps
+        The plateau, for all methods that have one; found by each otherwise.
+    viscosity_mpa_s
+        For the correction of Nernst-Einstein's for the size of the cell.
+
+    Returns
+    -------
+    ConductivityResult
+
+    Raises
+    ------
+    InputError
+        Without a trajectory, for an unknown method, or for trajectories of different ions, time steps, lengths or
+        volumes.
+    """
+    if not trajectories:
+        raise InputError("there is no trajectory")
+    unknown = [name for name in methods if name not in METHODS]
+    if unknown:
+        raise InputError(f"there is no method {unknown[0]!r}; there are {', '.join(METHODS)}")
+    first = trajectories[0]
+    _check_alike(trajectories)
+    common = (first.timestep_ps, first.volume, temperature)
+    ions = (first.species, first.charges, *common)
+
+    def currents() -> list[np.ndarray]:
+        return [one.current() for one in trajectories]
+
+    def dipoles() -> list[np.ndarray]:
+        return [one.dipole() for one in trajectories]
+
+    def moved() -> list[np.ndarray]:
+        return [one.displacements() for one in trajectories]
+
+    measure: dict[str, Callable[[], TransportEstimate | NernstEinsteinResult | OnsagerResult]] = {
+        "green-kubo": lambda: green_kubo(currents(), *common, window_ps=window_ps),
+        "einstein-helfand": lambda: einstein_helfand(dipoles(), *common, window_ps=window_ps),
+        "nernst-einstein": lambda: nernst_einstein(
+            moved(), *ions, viscosity_mpa_s=viscosity_mpa_s, window_ps=window_ps
+        ),
+        "onsager": lambda: onsager_coefficients(
+            moved(), *ions, masses=first.masses, solvent_mass=first.solvent_mass, window_ps=window_ps
+        ),
+        "stacie": lambda: stacie_conductivity(currents(), *common),
+        "kinisi": lambda: kinisi_conductivity(dipoles(), *common, window_ps=window_ps),
+    }
+    estimates, refused, whole = {}, {}, {}
+    for method in methods:
+        try:
+            found = measure[method]()
+        except ElectrolyteError as error:
+            refused[method] = str(error)
+            continue
+        whole[method] = found
+        estimates[method] = found if isinstance(found, TransportEstimate) else found.conductivity
+    return ConductivityResult(
+        temperature, first.volume, estimates, refused, whole.get("nernst-einstein"), whole.get("onsager")
+    )
+
+
+def _check_alike(trajectories: Sequence[IonTrajectory]) -> None:
+    first = trajectories[0]
+    for other in trajectories[1:]:
+        if not np.array_equal(other.species, first.species) or not np.array_equal(other.charges, first.charges):
+            raise InputError(f"{other.name} does not hold the ions of {first.name}")
+        if abs(other.timestep_ps - first.timestep_ps) > 1e-3 * first.timestep_ps:
+            raise InputError(
+                f"{other.name} has a frame every {other.timestep_ps:g} ps, {first.name} every {first.timestep_ps:g} ps"
+            )
+        if abs(other.volume - first.volume) > 1e-3 * first.volume:
+            raise InputError(f"{other.name} has {other.volume:.6g} Å³, {first.name} {first.volume:.6g} Å³")
+        if other.frames != first.frames:
+            raise InputError(
+                f"{first.name} and {other.name} have {first.frames} and {other.frames} frames: trajectories of "
+                "different lengths cannot be averaged; cut them to one length or leave the short ones out"
+            )

@@ -1,0 +1,201 @@
+"""Correlation functions, mean squared displacements and running integrals of long series, and where they level off.
+
+One fact ties the estimators together. For a stationary series x with correlation function c(t), each of the usual ways
+to a transport coefficient is a weighted integral D = int w(t) c(t) dt: the Green-Kubo integral averaged over a window
+[a, b] and the slope of the mean squared displacement between a and b both have w = 1 up to a, falling to 0 at b. Where
+the process is Gaussian and its memory is shorter than a, the estimate is then scaled chi-squared with
+
+    degrees of freedom = K T / (2 int w(t)^2 dt)
+
+from K independent components over a total time T (Priestley, Spectral Analysis and Time Series, 1981, sec. 6.2; the
+flat-top window is that of Politis and Romano, J. Time Ser. Anal. 16, 67, 1995). This is where the relative error
+sqrt(4 tau / (3 T)) of a conductivity comes from, with tau = int w(t)^2 dt = a + (b - a) / 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+
+_BLOCK = 1 << 19  # values that are transformed at once: memory does not grow with the length of the run
+
+
+def correlation(series: np.ndarray, n_lags: int) -> np.ndarray:
+    """Return the correlation matrix <x_a(0) . x_b(t)> / K of a series with zero mean.
+
+    Parameters
+    ----------
+    series
+        (F, S, K): S vectors of K equivalent components. The mean is not subtracted: it is zero by symmetry, and
+        subtracting the sample's own would bias the integral by its length over the run's.
+    n_lags
+        Number of lags from 0 on, at most F.
+
+    Returns
+    -------
+    (n_lags, S, S)
+        Symmetrised (microscopic reversibility) and normalised by the number of pairs of frames, thus unbiased; by
+        zero-padded fast Fourier transforms of blocks, exact to rounding.
+
+    Raises
+    ------
+    InputError
+        For more lags than frames.
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    frames, count, components = series.shape
+    if not 1 <= n_lags <= frames:
+        raise InputError(f"{n_lags} lags of {frames} frames cannot be correlated")
+    block = min(frames, max(_BLOCK // (count * components), n_lags))
+    size = next_fast_len(block + n_lags - 1, real=True)
+    spectrum = np.zeros((size // 2 + 1, count, count), dtype=complex)
+    for begin in range(0, frames, block):
+        here = rfft(series[begin : begin + block], size, axis=0).conj()
+        beyond = rfft(series[begin : begin + block + n_lags - 1], size, axis=0)
+        spectrum += np.einsum("fak,fbk->fab", here, beyond)
+    pairs = components * np.arange(frames, frames - n_lags, -1)
+    products = irfft(spectrum, size, axis=0)[:n_lags] / pairs[:, None, None]
+    return 0.5 * (products + products.transpose(0, 2, 1))
+
+
+def mean_squared_displacement(positions: np.ndarray, n_lags: int) -> np.ndarray:
+    """Return <dX_a(t) . dX_b(t)> / K over all time origins, by fast Fourier transforms.
+
+    Parameters
+    ----------
+    positions
+        (F, S, K) unwrapped; best given from the first frame on, so that nothing large cancels.
+    n_lags
+        Number of lags from 0 on, at most F.
+
+    Returns
+    -------
+    (n_lags, S, S)
+        The diagonal is the mean squared displacement *per component*.
+
+    References
+    ----------
+    V. Calandrini et al., Collection SFN 12, 201 (2011).
+    """
+    frames = len(positions)
+    products = np.einsum("fak,fbk->fab", positions, positions) / positions.shape[2]
+    sums = np.concatenate([np.zeros((1, *products.shape[1:])), np.cumsum(products, axis=0)])
+    lags = np.arange(n_lags)
+    both = sums[frames - lags] + sums[-1] - sums[lags]
+    return both / (frames - lags)[:, None, None] - 2.0 * correlation(positions, n_lags)
+
+
+def running_integral(function: np.ndarray, timestep: float) -> np.ndarray:
+    """Return the integral from 0 to every lag by the trapezoid rule, along the first axis."""
+    result = np.zeros_like(function)
+    np.cumsum(0.5 * timestep * (function[1:] + function[:-1]), axis=0, out=result[1:])
+    return result
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Where a running integral is read off.
+
+    Attributes
+    ----------
+    start_ps, end_ps
+        The window [a, b] over which it is averaged.
+    memory_ps
+        Lag from which the correlation function is nothing but noise; NaN for a window that was given.
+    reason
+        Why this window, in a sentence.
+    """
+
+    start_ps: float
+    end_ps: float
+    memory_ps: float
+    reason: str
+
+    @property
+    def effective_ps(self) -> float:
+        """A + (b - a) / 3, the tau of the error sqrt(4 tau / (3 T)) of a conductivity."""
+        return self.start_ps + (self.end_ps - self.start_ps) / 3.0
+
+
+def window_weights(times: np.ndarray, start: float, end: float) -> np.ndarray:
+    """Return the weight that averaging a running integral over [start, end] gives to each lag: 1, then falling to 0."""
+    return np.clip((end - times) / (end - start), 0.0, 1.0)
+
+
+def relative_variance(start: float, end: float, length: float, components: float) -> float:
+    """Return the relative variance of an estimate with the window [start, end], from runs of one length.
+
+    Parameters
+    ----------
+    start, end, length
+        In one unit of time; the length is that of one run.
+    components
+        Number of independent components, those of all runs together.
+    """
+    times = np.linspace(0.0, end, 257)
+    weights = window_weights(times, start, end)
+    # Lag t is averaged over length - t only: the plain formula is that of infinitely long runs.
+    return float(4.0 / components * np.trapezoid(weights**2 / (length - times), times))
+
+
+def find_plateau(function: np.ndarray, timestep: float, length: float, components: float) -> Plateau | None:
+    """Find where the running integral of a correlation function levels off, and say why.
+
+    The *memory* ends at the first lag from which the function stays, for as long again, within two standard errors of
+    zero. It is tested on the process averaged over blocks of a quarter of the lag (a second difference of the mean
+    squared displacement), so that fast rattling does not hide a slow tail; Bartlett's formula gives the standard error.
+    The window is [1.5, 3] memories: what a signal that sinks into noise there may still add is then small beside the
+    error of the estimate itself.
+
+    Parameters
+    ----------
+    function
+        (n_lags,) correlation function from lag 0 on.
+    timestep
+        Between lags.
+    length, components
+        Of one run; number of independent components in all runs together.
+
+    Returns
+    -------
+    Plateau or None
+        None when the lags at hand do not reach twice the memory.
+    """
+    double = running_integral(running_integral(function, 1.0), 1.0)  # half the mean squared displacement
+    lags = np.unique(np.round(2.0 ** (0.25 * np.arange(4 * np.log2(len(function)) + 1))).astype(int))
+    tested, quiet = [], []
+    for lag in lags:
+        width = max(1, lag // 4)
+        k = round(lag / width)
+        if (k + 1) * width >= len(function):
+            break
+        steps = np.arange(k + 1)
+        block = double[(steps + 1) * width] - 2.0 * double[steps * width] + double[np.abs(steps - 1) * width]
+        block /= block[0]
+        pairs = components * (length - k * width * timestep)
+        noise = np.sqrt(width * timestep * (1.0 + 2.0 * np.sum(block[1:k] ** 2)) / pairs)
+        tested.append(k * width)
+        quiet.append(abs(block[k]) < 2.0 * noise)
+    at, silent = np.array(tested), np.array(quiet)
+    for lag in at:
+        if at[-1] < 1.5 * lag:
+            return None
+        if silent[(at >= lag) & (at <= 2 * lag)].all():
+            memory = float(lag * timestep)
+            start, end = timestep * round(1.5 * lag), timestep * 3.0 * float(lag)
+            return Plateau(
+                start, end, memory,
+                f"the correlation sinks into noise at {memory:.3g} ps and stays there; read off from half as far again "
+                f"to three times as far, {start:.3g}-{end:.3g} ps",
+            )  # fmt: skip
+    return None
+
+
+def window_average(integral: np.ndarray, timestep: float, start: float, end: float) -> np.ndarray:
+    """Average a running integral over [start, end], along the first axis."""
+    first, last = round(start / timestep), round(end / timestep)
+    return integral[first : last + 1].mean(axis=0)

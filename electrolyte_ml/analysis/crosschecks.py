@@ -1,0 +1,184 @@
+"""Conductivity by two other packages, each with a statistical model of its own error, as the same result type.
+
+STACIE fits a model to the low frequencies of the current's spectrum; kinisi fits a straight line to the mean squared
+displacement of the charges, by Bayesian regression with the covariance of its points. Neither shares code with
+:mod:`electrolyte_ml.analysis.transport`. Both come with ``pip install 'electrolyte-ml[crosscheck]'``.
+
+References
+----------
+G. Tóth, T. Verstraelen et al., STACIE, https://molmod.github.io/stacie; A. R. McCluskey, S. W. Coles, B. J. Morgan,
+J. Chem. Theory Comput. 21, 79 (2025).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import numpy as np
+
+from electrolyte_ml.analysis.correlation import Plateau
+from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, length_of, plateau_of, said
+from electrolyte_ml.analysis.units import conductivity_scale
+from electrolyte_ml.errors import ElectrolyteError, InputError
+
+_INSTALL = "pip install 'electrolyte-ml[crosscheck]'"
+_LARGEST_ERROR = 0.25  # of STACIE's: single runs of 30 correlation times leave 0.3, and hold the value in 85 of 100
+_KINISI_LAGS = 20
+_FEWEST_LENGTHS = 20.0  # of the window's end in all runs together, for kinisi's variances
+
+
+def stacie_conductivity(
+    currents: Sequence[np.ndarray], timestep_ps: float, volume: float, temperature: float
+) -> TransportEstimate:
+    """Conductivity from the spectrum of the charge current, by STACIE's Lorentz model.
+
+    Parameters
+    ----------
+    currents, timestep_ps, volume, temperature
+        As of :func:`electrolyte_ml.analysis.green_kubo`.
+
+    Returns
+    -------
+    TransportEstimate
+        In S/m. STACIE's error is Gaussian on a positive number: the interval takes it for that of the logarithm.
+
+    Raises
+    ------
+    InputError
+        As :func:`electrolyte_ml.analysis.green_kubo`, and for runs that are too short for STACIE: no cutoff frequency,
+        or an error above 25 %, which is then too small.
+    ElectrolyteError
+        Without STACIE.
+    """
+    try:
+        from stacie import LorentzModel, compute_spectrum, estimate_acint
+    except ImportError:
+        raise ElectrolyteError(f"stacie is not installed: {_INSTALL}") from None
+
+    check_series(currents, 3, "current")
+    length = length_of(currents, timestep_ps)
+    spectrum = compute_spectrum(
+        np.concatenate([np.asarray(one, float).T for one in currents]),
+        prefactors=conductivity_scale(volume, temperature),
+        timestep=timestep_ps,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            # A coarser scan than the default: the same answer within a tenth of its error, at a quarter of the time.
+            result = estimate_acint(spectrum, LorentzModel(), nonlinear_budget=10, fcut_spacing=1.0)
+        except (ValueError, ArithmeticError) as error:
+            raise InputError(f"stacie: {said(length, length[0])} are too short for it ({error})") from error
+    value, error = float(result.acint), float(result.acint_std)
+    if not error < _LARGEST_ERROR * value:
+        raise InputError(
+            f"stacie: {said(length, length[0])} leave an error of {error / value:.0%}; above {_LARGEST_ERROR:.0%} it "
+            "is known to be too small, being that of a linearised model; longer or more runs are needed"
+        )
+    factor = float(np.exp(1.96 * error / value))
+    return TransportEstimate(
+        "conductivity",
+        "S/m",
+        "STACIE",
+        value,
+        error,
+        value / factor,
+        value * factor,
+        error,
+        f"Lorentz model of the spectrum below {result.fcut:.3g} THz, {result.neff:.0f} points",
+        length[0],
+        length[0] * length[1],
+    )
+
+
+def kinisi_conductivity(
+    dipoles: Sequence[np.ndarray],
+    timestep_ps: float,
+    volume: float,
+    temperature: float,
+    *,
+    window_ps: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> TransportEstimate:
+    """Conductivity from the mean squared displacement of the charges, by kinisi's Bayesian regression.
+
+    Parameters
+    ----------
+    dipoles, timestep_ps, volume, temperature, window_ps
+        As of :func:`electrolyte_ml.analysis.einstein_helfand`; the line is fitted over the window.
+    seed
+        Of the sampling.
+
+    Returns
+    -------
+    TransportEstimate
+        In S/m, with the quantiles of the posterior.
+
+    Raises
+    ------
+    InputError
+        As :func:`electrolyte_ml.analysis.einstein_helfand`, and for runs that hold fewer than 20 windows in all, from
+        which kinisi cannot estimate the variances that its likelihood rests on.
+    ElectrolyteError
+        Without kinisi.
+    """
+    try:
+        import scipp
+        from kinisi.diffusion import Diffusion
+        from kinisi.displacement import calculate_mstd
+    except ImportError:
+        raise ElectrolyteError(f"kinisi is not installed: {_INSTALL}") from None
+
+    check_series(dipoles, 3, "dipole")
+    length = length_of(dipoles, timestep_ps)
+    series = [np.diff(np.asarray(one, float), axis=0)[:, None] for one in dipoles]
+    plateau: Plateau = plateau_of(series, timestep_ps, window_ps, 3)
+    if length[0] * length[1] < _FEWEST_LENGTHS * plateau.end_ps:
+        raise InputError(
+            f"kinisi: {said(length, length[0])} hold {length[0] * length[1] / plateau.end_ps:.1f} windows of "
+            f"{plateau.end_ps:.3g} ps; from fewer than {_FEWEST_LENGTHS:.0f} it cannot estimate its variances"
+        )
+    lags = np.linspace(plateau.start_ps, plateau.end_ps, _KINISI_LAGS) / timestep_ps
+    frames = len(dipoles[0]) - 1
+    lags = np.append(np.unique(np.round(lags).astype(int)), frames)  # kinisi reads the run's length off the last lag
+    moved = np.stack([np.asarray(one, float)[1:] - one[0] for one in dipoles], axis=1)  # (F - 1, M, 3)
+    data = calculate_mstd(
+        SimpleNamespace(
+            displacements=scipp.array(dims=["obs", "particle", "dimension"], values=moved, unit="angstrom"),
+            dt_index=scipp.array(dims=["time interval"], values=lags),
+            dt=scipp.array(dims=["time interval"], values=lags * timestep_ps, unit="ps"),
+            dimensionality=3 * scipp.units.dimensionless,
+        ),
+        system_particles=len(dipoles),
+        progress=False,
+    )
+    data["da"] = data["da"]["time interval", : len(lags) - 1]
+    fit = Diffusion(data)
+    state = np.random.get_state()  # noqa: NPY002  (kinisi draws from the global state)
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            first = 0.999 * lags[0] * timestep_ps * scipp.Unit("ps")
+            fit.bayesian_regression(start_dt=first, n_samples=400, n_walkers=16, n_burn=200, progress=False)
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    posterior = conductivity_scale(volume, temperature) * np.asarray(fit.gradient.values) / 6.0
+    low, high = np.quantile(posterior, [0.025, 0.975]).tolist()
+    error = float(posterior.std(ddof=1))
+    return TransportEstimate(
+        "conductivity",
+        "S/m",
+        "kinisi",
+        float(posterior.mean()),
+        error,
+        low,
+        high,
+        error,
+        f"posterior of a line through {len(lags) - 1} lags",
+        length[0],
+        length[0] * length[1],
+        plateau,
+    )

@@ -1,0 +1,302 @@
+"""Estimates with errors: what every transport coefficient has in common.
+
+All of them are weighted integrals of a correlation function (:mod:`electrolyte_ml.analysis.correlation`), so that one
+theory gives the error of each: estimates are scaled chi-squared with degrees of freedom that follow from the window and
+the length of the runs. Five trajectories or more also show their error by their scatter (Student's t). The wider of the
+two intervals is given: the scatter sees trajectories that differ more than the theory knows, and the theory does not
+depend on a handful of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.analysis.correlation import (
+    Plateau,
+    correlation,
+    find_plateau,
+    mean_squared_displacement,
+    relative_variance,
+    running_integral,
+    window_average,
+)
+from electrolyte_ml.errors import InputError
+
+MIN_FRAMES = 20
+_POINTS = 1000  # of a curve: enough to draw
+MIN_SCATTER = 5  # trajectories from which on their scatter is an error
+_FEWEST_DEGREES = 2.5  # of freedom: with less, an interval of 95 % spans more than a factor of forty
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What an estimate is read off: a running integral against its upper limit, or the like.
+
+    Attributes
+    ----------
+    times_ps
+        (n,) lags.
+    mean, error
+        (n,) mean over the trajectories and its standard error (the process's, below five trajectories); in the unit of
+        the estimate, but for mean squared displacements.
+    """
+
+    times_ps: np.ndarray
+    mean: np.ndarray
+    error: np.ndarray
+
+
+@dataclass(frozen=True)
+class TransportEstimate:
+    """A number with its error, and where both come from.
+
+    Attributes
+    ----------
+    quantity, unit, method
+        What it is, in what unit, by which estimator.
+    value, error
+        The error is one standard error: by the scatter of the trajectories where there are five or more, as in the
+        paper, else by the theory.
+    low, high
+        95 % interval.
+    expected_error
+        What the theory expects of runs of this number and length, sqrt(4 tau / (3 T)) of the value for a conductivity.
+    basis
+        How the interval came about.
+    trajectories, total_ps
+        How many runs, and their length in all.
+    plateau
+        Where it was read off, and why there; None where the method has none.
+    curve
+        The curve from which it was read; None where the method has none.
+    notes
+        What a reader should know before believing it.
+    """
+
+    quantity: str
+    unit: str
+    method: str
+    value: float
+    error: float
+    low: float
+    high: float
+    expected_error: float
+    basis: str
+    trajectories: int
+    total_ps: float
+    plateau: Plateau | None = None
+    curve: Curve | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"{self.quantity} {self.value:.4g} ± {self.error:.2g} {self.unit}".rstrip()
+            + f", 95 % {self.low:.4g} to {self.high:.4g} ({self.method})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it without its curve, as JSON takes it."""
+        plain = {name: value for name, value in vars(self).items() if name not in ("curve", "plateau", "notes")}
+        if self.plateau is not None:
+            plain["window_ps"] = [self.plateau.start_ps, self.plateau.end_ps]
+            plain["window_reason"] = self.plateau.reason
+        return plain | {"notes": list(self.notes)}
+
+    def scaled(self, factor: float, unit: str, quantity: str | None = None) -> TransportEstimate:
+        """Return the same estimate times a positive factor."""
+        curve = self.curve and replace(self.curve, mean=factor * self.curve.mean, error=factor * self.curve.error)
+        numbers = {name: factor * getattr(self, name) for name in ("value", "error", "low", "high", "expected_error")}
+        return replace(self, **numbers, unit=unit, quantity=quantity or self.quantity, curve=curve)
+
+
+def check_series(given: Sequence[np.ndarray], columns: int | None, what: str) -> Sequence[np.ndarray]:
+    """Check what every estimator asks of its series: one length, enough frames, finite."""
+    if isinstance(given, np.ndarray) and given.ndim == (2 if columns else 3):
+        raise InputError(f"a list of trajectories is needed, one array of {what} each; a single one is [array]")
+    if not len(given):
+        raise InputError("there is no trajectory")
+    shapes = [np.shape(one) for one in given]
+    for number, shape in enumerate(shapes, 1):
+        if (columns and (len(shape) != 2 or shape[1] != columns)) or (not columns and len(shape) != 3):
+            wanted = f"(frames, {columns})" if columns else "(frames, ions, 3)"
+            raise InputError(f"trajectory {number}: {what} must be {wanted}, not {shape}")
+        if shape[0] < MIN_FRAMES:
+            few = "one frame: nothing moves in it" if shape[0] == 1 else f"{shape[0]} frames"
+            raise InputError(f"trajectory {number} has {few}; transport needs at least {MIN_FRAMES}")
+        if shape != shapes[0]:
+            raise InputError(
+                f"trajectories 1 and {number} have {shapes[0][0]} and {shape[0]} frames: their curves cannot be "
+                "averaged; cut them to one length or leave the short ones out"
+                if shape[1:] == shapes[0][1:]
+                else f"trajectories 1 and {number} hold different numbers of ions"
+            )
+    for number, one in enumerate(given, 1):
+        if not np.isfinite(one).all():
+            raise InputError(f"trajectory {number}: {what} not finite in frame {_first_bad(one)}")
+    return given
+
+
+def _first_bad(values: np.ndarray) -> int:
+    return int(np.argmax(~np.isfinite(values).reshape(len(values), -1).all(axis=1))) + 1
+
+
+def length_of(series: Sequence[np.ndarray], timestep_ps: float) -> tuple[int, float]:
+    """Number of trajectories and length of one, ps."""
+    return len(series), len(series[0]) * timestep_ps
+
+
+def said(length: tuple[int, float], count: int) -> str:
+    """Say how many trajectories of what length there are."""
+    return f"{count} trajector{'y' if count == 1 else 'ies'} of {length[1]:.4g} ps"
+
+
+def plateau_of(
+    series: Sequence[np.ndarray], timestep_ps: float, window_ps: tuple[float, float] | None, components: int
+) -> Plateau:
+    """Find the plateau of the mean correlation function of series (F, 1, K), or take the one that is given."""
+    if not timestep_ps > 0:
+        raise InputError(f"the time between frames must be positive, not {timestep_ps:g} ps")
+    frames = len(series[0])
+    length = frames * timestep_ps
+    if window_ps is not None:
+        start, end = window_ps
+        if not timestep_ps <= start < end <= 0.9 * length:
+            raise InputError(
+                f"a window of {start:g}-{end:g} ps cannot be read off runs of {length:.4g} ps with frames every "
+                f"{timestep_ps:g} ps: it must lie between one frame and 0.9 of the run"
+            )
+        return Plateau(float(start), float(end), float("nan"), "given")
+    count = components * len(series)
+    lags = min(frames, 4096)
+    while True:
+        function = sum(correlation(one, lags)[:, 0, 0] for one in series) / len(series)
+        if not function[0] > 0:
+            raise InputError("nothing moves: the correlation function is zero")
+        found = find_plateau(function, timestep_ps, length, count)
+        if found is not None and found.start_ps <= 0.5 * length:
+            return replace(found, end_ps=min(found.end_ps, 0.9 * length))
+        if lags == frames:
+            break
+        lags = min(frames, 4 * lags)
+    why = "is still above its noise" if found is None else f"sinks into noise only at {found.memory_ps:.3g} ps"
+    raise InputError(
+        f"no plateau within {said((0, length), len(series))}: the correlation {why}; longer runs are needed, or a "
+        "window that is known from elsewhere"
+    )
+
+
+def integrate(
+    series: Sequence[np.ndarray],
+    timestep_ps: float,
+    window_ps: tuple[float, float] | None,
+    quantity: str,
+    method: str,
+) -> TransportEstimate:
+    """Integrate the correlation function per component of each (F, 1, K) and read it off the plateau."""
+    components = series[0].shape[2]
+    plateau = plateau_of(series, timestep_ps, window_ps, components)
+    first, last = round(plateau.start_ps / timestep_ps), round(plateau.end_ps / timestep_ps)
+    functions = np.array([correlation(one, last + 1)[:, 0, 0] for one in series])  # (M, n)
+    curves = running_integral(functions.T, timestep_ps)  # (n, M)
+    values = window_average(curves, timestep_ps, plateau.start_ps, plateau.end_ps)
+    coarse = window_average(
+        running_integral(functions.mean(axis=0)[::2], 2 * timestep_ps),
+        2 * timestep_ps,
+        plateau.start_ps,
+        plateau.end_ps,
+    )
+    # Twice the step makes four times the trapezoid rule's error.
+    if abs(coarse - values.mean()) / 3.0 > 0.05 * abs(values.mean()):
+        raise InputError(
+            f"frames {timestep_ps:g} ps apart are too far apart to integrate the correlation over them; save them more "
+            "often, or use the displacements (Einstein-Helfand)"
+        )
+    length = length_of(series, timestep_ps)
+    relative = relative_variance(plateau.start_ps, plateau.end_ps, length[1], components * len(series))
+    scatter = None
+    shown = np.unique(np.linspace(0, last, min(last + 1, _POINTS)).astype(int))
+    if len(series) >= MIN_SCATTER:
+        error = curves.std(axis=1, ddof=1) / np.sqrt(len(series))
+        scatter = float(error[first : last + 1].mean())
+        error = error[shown]
+    else:
+        cut = timestep_ps * shown[1:]
+        variances = [relative_variance(0.999 * t, t, length[1], components * len(series)) for t in cut]
+        error = abs(values.mean()) * np.sqrt([0.0, *variances])
+    estimate = judge(values, relative, quantity, method, length, scatter)
+    return replace(estimate, plateau=plateau, curve=Curve(timestep_ps * shown, curves.mean(axis=1)[shown], error))
+
+
+def slopes_of(series: Sequence[np.ndarray], timestep_ps: float, plateau: Plateau) -> tuple[np.ndarray, float, Curve]:
+    """Fit straight lines to the mean squared displacements of each (F, S, K) over the plateau.
+
+    Returns
+    -------
+    slopes, relative_variance, curve
+        (M, S, S) half the slopes per component; the relative variance of their mean; half the local slope of [0, 0].
+    """
+    last = round(plateau.end_ps / timestep_ps)
+    first = min(round(plateau.start_ps / timestep_ps), last - 1)
+    frames, components = len(series[0]), series[0].shape[2]
+    displaced = np.array([mean_squared_displacement(one - one[0], last + 1) for one in series])  # (M, n, S, S)
+    lags = timestep_ps * np.arange(first, last + 1)
+    centred = lags - lags.mean()
+    slopes = np.einsum("n,mnab->mab", centred, displaced[:, first:]) / (2.0 * centred @ centred)
+    relative = relative_variance(
+        first * timestep_ps, last * timestep_ps, frames * timestep_ps, components * len(series)
+    )
+    local = np.diff(displaced[:, :, 0, 0], axis=1).T / (2.0 * timestep_ps)  # (n - 1, M)
+    error = np.full(last, abs(slopes[:, 0, 0].mean()) * np.sqrt(relative))
+    if len(series) >= MIN_SCATTER:
+        error = local.std(axis=1, ddof=1) / np.sqrt(len(series))
+    shown = np.unique(np.linspace(0, last - 1, min(last, _POINTS)).astype(int))
+    return slopes, relative, Curve(timestep_ps * (shown + 0.5), local.mean(axis=1)[shown], error[shown])
+
+
+def judge(
+    values: np.ndarray,
+    relative: float,
+    quantity: str,
+    method: str,
+    length: tuple[int, float],
+    scatter: float | None = None,
+) -> TransportEstimate:
+    """Give the mean of one value per trajectory its error and its interval."""
+    from scipy.stats import chi2
+    from scipy.stats import t as student
+
+    count = len(values)
+    value, degrees = float(np.mean(values)), 2.0 / relative
+    if degrees < _FEWEST_DEGREES:
+        raise InputError(
+            f"{quantity} by {method}: {said(length, count)} are worth {degrees:.1f} degrees of freedom, too few for "
+            "an interval; longer or more runs are needed"
+        )
+    if not value > 0:
+        raise InputError(
+            f"{quantity} by {method} came out as {value:.3g}, which is noise: {said(length, count)} are too short"
+        )
+    expected = value * float(np.sqrt(relative))
+    low, high = (degrees * value / chi2.ppf([0.975, 0.025], degrees)).tolist()
+    error, basis = expected, f"chi-squared, {degrees:.0f} degrees of freedom"
+    notes: tuple[str, ...] = ()
+    if count >= MIN_SCATTER:
+        own = float(np.std(values, ddof=1) / np.sqrt(count))
+        error = own if scatter is None else scatter
+        half = float(student.ppf(0.975, count - 1)) * error
+        if 2.0 * half > high - low:
+            low, high, basis = value - half, value + half, f"scatter of {count} trajectories, Student's t"
+        if chi2.sf((count - 1) * (own / expected) ** 2, count - 1) < 0.01:
+            notes = (
+                f"the trajectories differ {own / expected:.1f} times as much as their length explains: are they "
+                "equilibrated, and long beside the slowest process?",
+            )
+    elif count > 1:
+        basis += f"; {count} trajectories are too few to show their scatter"
+    return TransportEstimate(
+        quantity, "", method, value, error, low, high, expected, basis, count, count * length[1], notes=notes
+    )

@@ -1,0 +1,198 @@
+"""What transport needs of a trajectory: where the ions are, how fast they go, and what they carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+
+if TYPE_CHECKING:
+    from electrolyte_ml.analysis.trajectory import Trajectory
+
+
+@dataclass(frozen=True)
+class IonTrajectory:
+    """The ions of one trajectory at constant volume.
+
+    An ion of several atoms is its centre of mass, and its charge is the ion's integer charge (section 4.6 of the
+    paper), never that of a force field's or a model's atoms.
+
+    Attributes
+    ----------
+    timestep_ps
+        Time between frames.
+    positions
+        (F, n, 3) *unwrapped*, Å; None where only velocities are known.
+    velocities
+        (F, n, 3) Å/ps; None where the trajectory has none.
+    species
+        (n,) name of each ion's species.
+    charges, masses
+        (n,) e; amu.
+    volume
+        Å³, the same in every frame: where the cell changes, displacements are not defined (NPT is refused when the
+        trajectory is read).
+    solvent_mass
+        Mass of all that is not an ion, amu; None where it is not known, and then there is no solvent frame.
+    name
+        What messages call the trajectory.
+
+    Raises
+    ------
+    InputError
+        For fewer than two frames, shapes that disagree, values that are not finite, a volume or time step that is not
+        positive, charges that do not sum to zero, or neither positions nor velocities.
+    """
+
+    timestep_ps: float
+    positions: np.ndarray | None
+    velocities: np.ndarray | None
+    species: np.ndarray
+    charges: np.ndarray
+    masses: np.ndarray
+    volume: float
+    solvent_mass: float | None = None
+    name: str = "trajectory"
+
+    def __post_init__(self) -> None:
+        n = len(self.charges)
+        if self.positions is None and self.velocities is None:
+            raise InputError(f"{self.name} has neither positions nor velocities")
+        if len(self.species) != n or len(self.masses) != n:
+            raise InputError(f"{self.name}: {n} charges, {len(self.species)} species and {len(self.masses)} masses")
+        if not self.timestep_ps > 0 or not self.volume > 0:
+            raise InputError(f"{self.name}: the time between frames and the volume must be positive")
+        for what, values in (("positions", self.positions), ("velocities", self.velocities)):
+            if values is None:
+                continue
+            if values.ndim != 3 or values.shape[1:] != (n, 3):
+                raise InputError(f"{self.name}: {what} of {n} ions must be (frames, {n}, 3), not {values.shape}")
+            if len(values) < 2:
+                raise InputError(f"{self.name} has one frame: nothing moves in it")
+            bad = ~np.isfinite(values).all(axis=(1, 2))
+            if bad.any():
+                raise InputError(f"{self.name}, frame {np.argmax(bad) + 1}: {what} are not finite")
+        if abs(float(np.sum(self.charges))) > 1e-6:
+            raise InputError(f"{self.name}: the ions' charges sum to {np.sum(self.charges):g}, not 0")
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.positions if self.positions is not None else self.velocities)
+
+    @property
+    def time_ps(self) -> float:
+        """Length of the trajectory."""
+        return (self.frames - 1) * self.timestep_ps
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Species in the order in which they first occur."""
+        return tuple(dict.fromkeys(str(name) for name in self.species))
+
+    def current(self) -> np.ndarray:
+        """(F, 3) charge current J = sum q v, e Å/ps (eq. 14).
+
+        Raises
+        ------
+        InputError
+            Without velocities.
+        """
+        if self.velocities is None:
+            raise InputError(f"{self.name} has no velocities: the current of Green-Kubo needs them")
+        return np.einsum("fic,i->fc", self.velocities, self.charges)
+
+    def dipole(self) -> np.ndarray:
+        """(F, 3) charge times unwrapped position, summed, from the first frame on, e Å: the integral of the current.
+
+        Raises
+        ------
+        InputError
+            Without positions.
+        """
+        return np.einsum("fic,i->fc", self.displacements(), self.charges)
+
+    def displacements(self) -> np.ndarray:
+        """(F, n, 3) displacement of each ion since the first frame, Å.
+
+        Raises
+        ------
+        InputError
+            Without positions.
+        """
+        if self.positions is None:
+            raise InputError(f"{self.name} has no positions: displacements need them")
+        return self.positions - self.positions[0]
+
+    def by_species(self, values: np.ndarray) -> np.ndarray:
+        """Sum (F, n, 3) over the ions of each species: (F, S, 3)."""
+        return np.stack([values[:, self.species == name].sum(axis=1) for name in self.names], axis=1)
+
+
+def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progress: bool = False) -> IonTrajectory:
+    """Take the ions out of a trajectory, in one pass over its frames.
+
+    Ions are all charged molecules, each its centre of mass, in the frame of the whole system's centre of mass.
+
+    Parameters
+    ----------
+    trajectory
+        As :func:`electrolyte_ml.analysis.open_trajectory` gives it, at constant volume.
+    already_unwrapped
+        The positions of the file cross the cell's faces freely.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    IonTrajectory
+        With velocities where the trajectory has them.
+
+    Raises
+    ------
+    InputError
+        One frame, unknown or unequal time steps, a cell that changes (NPT: a barostat moves the molecules with it, and
+        that is neither diffusion nor a current), frames too far apart to unwrap, charges that do not sum to zero, or
+        no ions.
+    """
+    from tqdm import tqdm
+
+    step = trajectory.require_times()
+    cell = trajectory.require_constant_cell()
+    trajectory.require_neutral()
+    ions = np.flatnonzero(trajectory.charges)
+    if not ions.size:
+        raise InputError(f"{trajectory.name} has no ions among {', '.join(trajectory.roles)}")
+    weights = trajectory.molecule_weights()[ions]
+    share = trajectory.masses / trajectory.masses.sum()
+    positions = np.empty((trajectory.n_frames, len(ions), 3))
+    velocities = np.empty_like(positions) if trajectory.has_velocities else None
+    names = np.empty(trajectory.n_molecules, dtype=object)
+    for name, species in trajectory.roles.items():
+        names[species.molecules] = name
+    with tqdm(total=trajectory.n_frames, desc=trajectory.name, unit="frame", disable=not progress, leave=False) as bar:
+        done = 0
+        streams = zip(trajectory.unwrapped(already=already_unwrapped), trajectory.chunks(), strict=True)
+        for unwrapped, chunk in streams:
+            for k, frame in enumerate(unwrapped):
+                positions[done + k] = weights @ frame - share @ frame
+                if velocities is not None:
+                    velocities[done + k] = weights @ chunk.velocities[k] - share @ chunk.velocities[k]
+            done += len(unwrapped)
+            bar.update(len(unwrapped))
+    molecule_masses = np.bincount(trajectory.molecule, weights=trajectory.masses, minlength=trajectory.n_molecules)
+    solvent = float(molecule_masses.sum() - molecule_masses[ions].sum())
+    return IonTrajectory(
+        timestep_ps=step,
+        positions=positions,
+        velocities=velocities,
+        species=names[ions].astype(str),
+        charges=trajectory.charges[ions].astype(float),
+        masses=molecule_masses[ions],
+        volume=float(abs(np.linalg.det(cell))),
+        solvent_mass=solvent or None,
+        name=trajectory.name,
+    )

@@ -1,0 +1,249 @@
+"""Onsager coefficients: how the species of ions move together, and what follows for transference and ionicity.
+
+References
+----------
+K. D. Fong, H. K. Bergstrom, B. D. McCloskey, K. K. Mandadapu, AIChE J. 66, e17091 (2020); L. A. Woolf, K. R. Harris,
+J. Chem. Soc., Faraday Trans. 1 74, 933 (1978).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from electrolyte_ml.analysis.correlation import Plateau
+from electrolyte_ml.analysis.estimates import (
+    MIN_SCATTER,
+    TransportEstimate,
+    check_series,
+    length_of,
+    plateau_of,
+    said,
+    slopes_of,
+)
+from electrolyte_ml.analysis.transport import check_ions, names_of, nernst_einstein, self_diffusion
+from electrolyte_ml.analysis.units import DIFFUSION_UNIT, ONSAGER_UNIT, conductivity_scale
+from electrolyte_ml.errors import InputError
+
+_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class OnsagerResult:
+    """Everything that follows from how the species move together.
+
+    Attributes
+    ----------
+    species
+        (S,) names, in the order of the matrices.
+    coefficients
+        (S, S) Onsager coefficients L_ab, mol²/(J m s), each an estimate.
+    self_part, distinct_part
+        (S,) and (S, S), same unit: L_aa of ions that move alone, and what remains of L.
+    contributions
+        (S, S) S/m: z_a z_b F² L_ab, which sum to the conductivity.
+    conductivity
+        Their sum.
+    transference
+        Frame ("barycentric", and "solvent" where the solvent's mass is known) -> (S,) transference numbers.
+    ionicity
+        Conductivity over that of Nernst and Einstein.
+    """
+
+    species: tuple[str, ...]
+    coefficients: tuple[tuple[TransportEstimate, ...], ...]
+    self_part: tuple[TransportEstimate, ...]
+    distinct_part: tuple[tuple[TransportEstimate, ...], ...]
+    contributions: tuple[tuple[TransportEstimate, ...], ...]
+    conductivity: TransportEstimate
+    transference: Mapping[str, tuple[TransportEstimate, ...]]
+    ionicity: TransportEstimate
+
+
+def onsager_coefficients(
+    displacements: Sequence[np.ndarray],
+    species: Sequence[str],
+    charges: Sequence[float],
+    timestep_ps: float,
+    volume: float,
+    temperature: float,
+    *,
+    masses: Sequence[float] | None = None,
+    solvent_mass: float | None = None,
+    window_ps: tuple[float, float] | None = None,
+) -> OnsagerResult:
+    """Onsager coefficients from the displacements of the species, and what follows from them.
+
+    L_ab = lim d/dt <dR_a . dR_b> / (6 V k_B T) with R_a the summed displacement of the ions of species a in the frame
+    of the whole liquid's centre of mass. Intervals come from the Wishart distribution of the matrix.
+
+    Parameters
+    ----------
+    displacements, species, charges, timestep_ps, volume, temperature, window_ps
+        As of :func:`nernst_einstein`; the displacements are barycentric.
+    masses, solvent_mass
+        (n,) amu of each ion, and of all else together: with them the transference numbers in the solvent's frame.
+
+    Raises
+    ------
+    InputError
+        As :func:`einstein_helfand`, and for a matrix that is not positive: the runs are too short for it.
+    """
+    names, labels = names_of(species)
+    charges = np.asarray(charges, float)
+    data = [np.asarray(one, float) for one in check_series(displacements, None, "displacements")]
+    check_ions(data, labels, charges)
+    counts = np.bincount(labels).astype(float)
+    charge = np.array([charges[labels == a][0] for a in range(len(names))])
+    summed = [np.stack([one[:, labels == a].sum(axis=1) for a in range(len(names))], axis=1) for one in data]
+    moves = [np.diff(one, axis=0) for one in summed]
+    combined = [[m[:, [a]] for m in moves] for a in range(len(names))]
+    combined.append([np.einsum("fac,a->fc", m, charge)[:, None] for m in moves])
+    plateau = max((plateau_of(one, timestep_ps, window_ps, 3) for one in combined), key=lambda p: p.end_ps)
+    each, relative, _ = slopes_of(summed, timestep_ps, plateau)  # (M, S, S)
+    own, _ = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)
+    matrix, degrees = each.mean(axis=0), 2.0 / relative
+    if np.linalg.eigvalsh(matrix).min() <= 0 or degrees < 3.5 * len(names):
+        raise InputError(
+            f"the Onsager matrix of {said(length_of(data, timestep_ps), len(data))} is worth {degrees:.1f} degrees of "
+            "freedom and cannot be told from a singular one: longer or more runs are needed"
+        )
+    draws = _inverse_wishart(matrix, degrees)
+    length = length_of(data, timestep_ps)
+    # A self part is known much better than the collective one of which it is part: its own error is left out.
+    alone = counts * own
+
+    def estimate(
+        of: Callable[[np.ndarray, np.ndarray], np.ndarray], quantity: str, unit: str = ""
+    ) -> TransportEstimate:
+        return _judge_function(of, matrix, draws, each, alone, quantity, unit, degrees, length, plateau)
+
+    number, scale = ONSAGER_UNIT / (volume * temperature), conductivity_scale(volume, temperature)
+    indices = range(len(names))
+    coefficients = _table(names, lambda a, b: estimate(
+        lambda m, s: number * m[..., a, b], f"L {names[a]}-{names[b]}", "mol²/(J m s)"))  # fmt: skip
+    distinct = _table(names, lambda a, b: estimate(
+        lambda m, s: number * (m[..., a, b] - (a == b) * s[..., a]),
+        f"distinct L {names[a]}-{names[b]}", "mol²/(J m s)"))  # fmt: skip
+    contributions = _table(
+        names,
+        lambda a, b: estimate(
+            lambda m, s: scale * charge[a] * charge[b] * m[..., a, b], f"conductivity {names[a]}-{names[b]}", "S/m"
+        ),
+    )
+    numbers = nernst_einstein(
+        data, species, charges, timestep_ps, volume, temperature, window_ps=(plateau.start_ps, plateau.end_ps)
+    )
+    to_self = ONSAGER_UNIT / (volume * temperature) / DIFFUSION_UNIT
+    self_part = tuple(
+        numbers.diffusion[name].scaled(float(counts[a]) * to_self, "mol²/(J m s)", f"self L {name}")
+        for a, name in enumerate(names)
+    )
+    conductivity = estimate(lambda m, s: scale * np.einsum("...ab,a,b->...", m, charge, charge), "conductivity", "S/m")
+    frames = {"barycentric": np.eye(len(names))}
+    if masses is not None and solvent_mass is not None:
+        mass = np.array([np.asarray(masses, float)[labels == a][0] for a in indices])
+        frames["solvent"] = _to_solvent(counts, mass, solvent_mass)
+    transference = {
+        frame: tuple(
+            estimate(
+                lambda m, s, a=a, turn=turn: transference_numbers(turn @ m @ turn.T, charge)[..., a],
+                f"transference number of {names[a]}, {frame} frame",
+            )
+            for a in indices
+        )
+        for frame, turn in frames.items()
+    }
+    ionicity = estimate(lambda m, s: np.einsum("...ab,a,b->...", m, charge, charge) / (s @ charge**2), "ionicity")
+    return OnsagerResult(names, coefficients, self_part, distinct, contributions, conductivity, transference, ionicity)
+
+
+def transference_numbers(collective: np.ndarray, charges: Sequence[float]) -> np.ndarray:
+    """Return t_a = sum_b z_a z_b L_ab / sum_ab z_a z_b L_ab; (..., S, S) in any unit gives (..., S)."""
+    charge = np.asarray(charges, float)
+    shares = charge * np.einsum("...ab,b->...a", collective, charge)
+    return shares / shares.sum(axis=-1, keepdims=True)
+
+
+def solvent_frame(
+    collective: np.ndarray, counts: Sequence[int], masses: Sequence[float], solvent_mass: float
+) -> np.ndarray:
+    """Turn Onsager coefficients from the barycentric into the solvent's frame.
+
+    The solvent's centre of mass moves by minus the ions' momentum over its mass, so that in its frame the flux of
+    species a is J_a + N_a sum_b m_b J_b / M_solvent.
+
+    Parameters
+    ----------
+    collective
+        (..., S, S) barycentric, any unit.
+    counts, masses
+        (S,) ions of each species, and the mass of one, amu.
+    solvent_mass
+        Mass of all that is not an ion, amu.
+    """
+    turn = _to_solvent(np.asarray(counts, float), np.asarray(masses, float), solvent_mass)
+    return turn @ collective @ turn.T
+
+
+def _to_solvent(counts: np.ndarray, masses: np.ndarray, solvent_mass: float) -> np.ndarray:
+    if not solvent_mass > 0:
+        raise InputError("the solvent's frame needs a solvent with a mass")
+    return np.eye(len(counts)) + np.outer(counts, masses) / solvent_mass
+
+
+def _inverse_wishart(matrix: np.ndarray, degrees: float) -> np.ndarray:
+    """Draw the matrices that an estimate of so many degrees of freedom may come from; a 1 x 1 one is chi-squared's."""
+    rng = np.random.default_rng(0)
+    size = len(matrix)
+    lower = np.zeros((_DRAWS, size, size))  # Bartlett's decomposition
+    for k in range(size):
+        lower[:, k, k] = np.sqrt(rng.chisquare(degrees - k, _DRAWS))
+        lower[:, k, :k] = rng.normal(size=(_DRAWS, k))
+    turned = np.linalg.cholesky(matrix) @ np.linalg.inv(lower).transpose(0, 2, 1)
+    return degrees * turned @ turned.transpose(0, 2, 1)
+
+
+def _judge_function(
+    of: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    matrix: np.ndarray,
+    draws: np.ndarray,
+    each: np.ndarray,
+    alone: np.ndarray,
+    quantity: str,
+    unit: str,
+    degrees: float,
+    length: tuple[int, float],
+    plateau: Plateau,
+) -> TransportEstimate:
+    """Give a function of the collective matrix (and the self parts) its error and its interval."""
+    from scipy.stats import t as student
+
+    count = len(each)
+    mean = alone.mean(axis=0)
+    value = float(of(matrix, mean))
+    spread = of(draws, mean)
+    low, high = np.quantile(spread, [0.025, 0.975]).tolist()
+    inner = np.quantile(spread, [0.1587, 0.8413])
+    expected = error = 0.5 * float(inner[1] - inner[0])
+    basis = f"Wishart, {degrees:.0f} degrees of freedom"
+    if count >= MIN_SCATTER:
+        left = [
+            (np.delete(each, m, axis=0).mean(axis=0), np.delete(alone, m, axis=0).mean(axis=0)) for m in range(count)
+        ]
+        without = np.array([of(m, s) for m, s in left])
+        error = float(np.sqrt((count - 1) / count * np.sum((without - without.mean()) ** 2)))
+        half = float(student.ppf(0.975, count - 1)) * error
+        if 2.0 * half > high - low:
+            low, high, basis = value - half, value + half, f"jackknife over {count} trajectories, Student's t"
+    return TransportEstimate(
+        quantity, unit, "Onsager", value, error, low, high, expected, basis, count, count * length[1], plateau
+    )
+
+
+def _table(
+    names: Sequence[str], entry: Callable[[int, int], TransportEstimate]
+) -> tuple[tuple[TransportEstimate, ...], ...]:
+    return tuple(tuple(entry(a, b) for b in range(len(names))) for a in range(len(names)))

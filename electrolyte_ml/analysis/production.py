@@ -1,0 +1,100 @@
+"""What runs are worth: the error to expect of a conductivity, the time an error needs, and how many runs lived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+
+
+def expected_error(tau_ps: float, total_ps: float) -> float:
+    """Return the relative error to expect of a conductivity, sqrt(4 tau / (3 T)).
+
+    Parameters
+    ----------
+    tau_ps
+        Where the integral is cut off; for an average over the window [a, b] it is a + (b - a) / 3: 300 ps for the
+        paper's 200-500 ps.
+    total_ps
+        Length of all trajectories together.
+
+    Raises
+    ------
+    InputError
+        For times that are not positive.
+    """
+    if not (tau_ps > 0 and total_ps > 0):
+        raise InputError("the correlation time and the length of the runs must be positive")
+    return float(np.sqrt(4.0 * tau_ps / (3.0 * total_ps)))
+
+
+def needed_time(tau_ps: float, error: float) -> float:
+    """Return how many ps a relative error needs, 4 tau / (3 error²); :func:`expected_error` the other way round.
+
+    Raises
+    ------
+    InputError
+        For a time or an error that is not positive.
+    """
+    if not (tau_ps > 0 and error > 0):
+        raise InputError("the correlation time and the wanted error must be positive")
+    return 4.0 * tau_ps / (3.0 * error**2)
+
+
+@dataclass(frozen=True)
+class Production:
+    """How the runs of one condition ended (Table 1).
+
+    Attributes
+    ----------
+    planned, completed
+        Numbers of runs.
+    failures
+        Reason -> number of runs that it ended.
+    completed_ps, lost_ps
+        Length of all completed runs, and what the failed ones had done.
+    """
+
+    planned: int
+    completed: int
+    failures: Mapping[str, int]
+    completed_ps: float
+    lost_ps: float
+
+    @classmethod
+    def of(cls, runs: Sequence[tuple[float, str]]) -> Production:
+        """Count runs, each its length (ps) and "completed" or why it ended.
+
+        Raises
+        ------
+        InputError
+            Without a run.
+        """
+        if not runs:
+            raise InputError("there is no run to count")
+        failures: dict[str, int] = {}
+        for _, reason in runs:
+            if reason != "completed":
+                failures[reason] = failures.get(reason, 0) + 1
+        done = sum(length for length, reason in runs if reason == "completed")
+        count = len(runs) - sum(failures.values())
+        return cls(len(runs), count, failures, done, sum(length for length, _ in runs) - done)
+
+    @property
+    def bias(self) -> str:
+        """What the failures mean for averages over the completed runs; empty where nothing failed."""
+        if not self.failures:
+            return ""
+        return (
+            f"survivorship bias: averages are over the {self.completed} of {self.planned} runs that lived, and what "
+            "ended the others (often the very configurations that matter) is missing from them; no statistical error "
+            "holds it"
+        )
+
+    def __str__(self) -> str:
+        why = ", ".join(f"{count} {reason}" for reason, count in self.failures.items())
+        failed = f"; failed: {why}" if why else ""
+        return f"{self.completed} of {self.planned} runs completed, {self.completed_ps / 1000:.3g} ns{failed}"

@@ -1,0 +1,24 @@
+"""The units of transport: what the numbers of a trajectory in Å, ps, e, amu, K and bar are worth."""
+
+from electrolyte_ml.errors import InputError
+
+BOLTZMANN = 1.380649e-23  # J/K
+AVOGADRO = 6.02214076e23
+ELEMENTARY_CHARGE = 1.602176634e-19  # C
+CONDUCTIVITY_UNIT = ELEMENTARY_CHARGE**2 / BOLTZMANN * 1e22  # S/m of 1 e² Å⁻¹ ps⁻¹ K⁻¹: 1.8592e7
+ONSAGER_UNIT = 1e22 / (BOLTZMANN * AVOGADRO**2)  # mol²/(J m s) of 1 Å⁻¹ ps⁻¹ K⁻¹
+VISCOSITY_UNIT = 1e-29 / BOLTZMANN  # mPa s of 1 bar² Å³ ps K⁻¹
+DIFFUSION_UNIT = 1e-4  # cm²/s of 1 Å²/ps
+
+
+def conductivity_scale(volume: float, temperature: float) -> float:
+    """Return the S/m of 1 e² Å²/ps, an integral of the current's correlation, in a volume (Å³) at a temperature (K).
+
+    Raises
+    ------
+    InputError
+        For a volume or a temperature that is not positive.
+    """
+    if not (volume > 0 and temperature > 0):
+        raise InputError(f"the volume and the temperature must be positive, not {volume:g} Å³ and {temperature:g} K")
+    return CONDUCTIVITY_UNIT / (volume * temperature)

@@ -1,0 +1,238 @@
+"""Conductivity: sigma against correlation time (Fig. S7, S8), against temperature (Fig. 6), and by several methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from electrolyte_ml import experiment
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.figures.style import (
+    BLACK,
+    BLUE,
+    CYCLE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    caption,
+    legend_beside,
+    styled,
+    subplots,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from electrolyte_ml.analysis import ConductivityResult, TransportEstimate
+
+_MARKERS = "osD^vP*"
+
+
+@styled
+def running_conductivity(
+    estimates: Mapping[str, TransportEstimate],
+    *,
+    reference: str,
+    scale: str,
+    exact: float | None = None,
+    title: str = "Conductivity against correlation time (Fig. S7, S8)",
+) -> Figure:
+    """Draw sigma(t) with its standard error, the plateau from which each value is read, and the value.
+
+    Parameters
+    ----------
+    estimates
+        Name (a temperature, a composition, a method) -> estimate with a curve, S/m.
+    reference, scale
+        What the potential learnt from, and the scale.
+    exact
+        The known answer of a synthetic process, S/m.
+    title
+        Above the figure.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to draw, or an estimate without a curve.
+    """
+    if not estimates:
+        raise InputError("there is no conductivity to draw")
+    figure, axes = subplots(size=(8.6, 4.4))
+    notes = []
+    for colour, (name, one) in zip(CYCLE, estimates.items()):
+        if one.curve is None or one.plateau is None:
+            raise InputError(f"{name}: {one.method} has no curve against time")
+        times, mean, error = one.curve.times_ps, 10 * one.curve.mean, 10 * one.curve.error
+        axes.fill_between(times, mean - error, mean + error, color=colour, alpha=0.15, lw=0)
+        axes.plot(times, mean, color=colour, lw=1.3)
+        span = [one.plateau.start_ps, one.plateau.end_ps]
+        axes.fill_between(
+            span, *[[10 * (one.value + s * one.error)] * 2 for s in (-1, 1)], color=colour, alpha=0.3, lw=0
+        )
+        axes.plot(span, [10 * one.value] * 2, color=colour, lw=3, solid_capstyle="butt",
+                  label=f"{name}: {10 * one.value:.3g} ± {10 * one.error:.2g} mS/cm")  # fmt: skip
+        notes.append(f"{span[0]:.3g}-{span[1]:.3g} ps")
+    if exact is not None:
+        axes.axhline(10 * exact, color=BLACK, lw=1.2, ls="--", label=f"exact: {10 * exact:.3g} mS/cm")
+    axes.set_xlabel("correlation time (ps)")
+    axes.set_ylabel("conductivity (mS/cm)")
+    axes.set_xlim(left=0.0)
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    legend_beside(axes)
+    caption(
+        figure, title, scale=scale, reference=reference,
+        note=f"Band: standard error. Bars: the plateau ({', '.join(dict.fromkeys(notes))}) and its mean ± error.",
+    )  # fmt: skip
+    return figure
+
+
+@styled
+def conductivity_temperature(
+    estimates: Mapping[str, Mapping[float, TransportEstimate]], *, reference: str, scale: str
+) -> Figure:
+    """Draw Fig. 6: sigma against temperature beside experiment, and the deviation that the paper says its own has.
+
+    Parameters
+    ----------
+    estimates
+        EC:EMC molar ratio ("3:7", "2:3", "1:1") -> temperature (K) -> conductivity, S/m.
+    reference, scale
+        What the potential learnt from, and the scale.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to draw, or no measured value for a composition.
+    """
+    if not any(estimates.values()):
+        raise InputError("there is no conductivity to draw")
+    figure, panels = subplots(1, len(estimates), size=(2.6 + 2.6 * len(estimates), 4.2), sharey=True, squeeze=False)
+    margin = experiment.PAPER_CONDUCTIVITY_DEVIATION
+    for axes, colour, marker, (ratio, by_temperature) in zip(panels[0], CYCLE, _MARKERS, estimates.items()):
+        measured = experiment.conductivities(ratio)
+        temperatures = np.array(sorted(measured))
+        values = np.array([measured[t].value for t in temperatures])
+        axes.fill_between(
+            temperatures, (1 - margin) * values, (1 + margin) * values, color=GREY, alpha=0.18, lw=0,
+            label=f"paper's mean deviation, ±{margin:.0%}",
+        )  # fmt: skip
+        axes.plot(temperatures, values, "--", marker="_", color=BLACK, lw=1.2, ms=9, label="experiment")
+        ours = sorted(by_temperature)
+        found = [by_temperature[t] for t in ours]
+        value = 10 * np.array([one.value for one in found])
+        bars = 10 * np.abs([[one.value - one.low for one in found], [one.high - one.value for one in found]])
+        axes.errorbar(ours, value, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2, alpha=0.6)
+        axes.errorbar(
+            ours, value, [10 * one.error for one in found], fmt=marker, color=colour, ms=7, capsize=4, lw=2,
+            label="ours ± standard error; thin: 95 %",
+        )  # fmt: skip
+        for temperature, one in zip(ours, found):
+            if temperature in measured:
+                deviation = 10 * one.value / measured[temperature].value - 1
+                axes.annotate(
+                    f"{deviation:+.0%}", (temperature, 10 * one.value), xytext=(8, -3), textcoords="offset points",
+                    color=colour, fontsize=9,
+                )  # fmt: skip
+        axes.set_title(f"EC:EMC {ratio}")
+        axes.set_xlabel("temperature (K)")
+        axes.margins(x=0.12)
+    panels[0, 0].set_ylabel("conductivity (mS/cm)")
+    panels[0, 0].set_ylim(bottom=0.0)
+    legend_beside(panels[0, -1])
+    caption(
+        figure, "Conductivity of about 1 mol/kg LiPF6 in EC:EMC (Fig. 6)", scale=scale, reference=reference,
+        note="Percentages: deviation from experiment (Ding 2001; laboratories differ by 4-7 %).",
+    )  # fmt: skip
+    return figure
+
+
+@styled
+def conductivity_methods(
+    result: ConductivityResult, *, reference: str, scale: str, exact: float | None = None
+) -> Figure:
+    """Draw what each method says of one conductivity, with its 95 % interval.
+
+    Parameters
+    ----------
+    result
+        Of :func:`electrolyte_ml.analysis.measure_conductivity`.
+    reference, scale
+        What the potential learnt from, and the scale.
+    exact
+        The known answer of a synthetic process, S/m.
+
+    Raises
+    ------
+    InputError
+        If every method was refused.
+    """
+    if not result.estimates:
+        raise InputError(f"no method gave a conductivity: {'; '.join(result.refused.values())}")
+    figure, axes = subplots(size=(7.4, 1.6 + 0.45 * len(result.estimates)))
+    for row, (method, one) in enumerate(result.estimates.items()):
+        colour = ORANGE if method == "nernst-einstein" else BLUE
+        axes.plot([10 * one.low, 10 * one.high], [row, row], color=colour, lw=1.4)
+        axes.errorbar(10 * one.value, row, xerr=10 * one.error, fmt="o", color=colour, lw=3.5, ms=7)
+    if exact is not None:
+        axes.axvline(10 * exact, color=VERMILION, lw=1.4, ls="--", label=f"exact: {10 * exact:.3g} mS/cm")
+        legend_beside(axes)
+    axes.set_yticks(range(len(result.estimates)), result.estimates)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(left=0.0)
+    axes.set_xlabel("conductivity (mS/cm)")
+    caption(
+        figure, f"Conductivity at {result.temperature:g} K by {len(result.estimates)} methods", scale=scale,
+        reference=reference, note="Thick: standard error. Thin: 95 %. Nernst-Einstein takes ions to move alone.",
+    )  # fmt: skip
+    return figure
+
+
+@styled
+def interval_coverage(
+    coverage: Mapping[str, Mapping[float, tuple[int, int, int]]], *, reference: str, scale: str
+) -> Figure:
+    """Draw how often 95 % intervals hold the exact value, against the length of the runs.
+
+    Parameters
+    ----------
+    coverage
+        Method -> length in correlation times -> (intervals that hold it, intervals given, runs refused).
+    reference, scale
+        What was run, and the scale.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to draw.
+    """
+    if not coverage:
+        raise InputError("there is no coverage to draw")
+    figure, axes = subplots(size=(8.0, 4.0))
+    axes.axhline(95, color=BLACK, lw=1.2, ls="--")
+    axes.axhspan(90, 99, color=GREY, alpha=0.15, lw=0)
+    for shift, (colour, marker, (method, by_length)) in enumerate(zip(CYCLE, _MARKERS, coverage.items())):
+        lengths = sorted(length for length in by_length if by_length[length][1])
+        held = np.array([by_length[length][0] for length in lengths], float)
+        given = np.array([by_length[length][1] for length in lengths], float)
+        share = held / given
+        axes.errorbar(
+            np.array(lengths) * 1.05 ** (shift - len(coverage) / 2), 100 * share,
+            100 * np.sqrt(np.maximum(share * (1 - share), 0.5 / given) / given), fmt=marker, color=colour, ms=7,
+            capsize=3,
+            label=f"{method} ({sum(entry[2] for entry in by_length.values())} runs refused)",
+        )  # fmt: skip
+    axes.set_xscale("log")
+    ticks = sorted({length for by_length in coverage.values() for length in by_length})
+    axes.set_xticks(ticks, [f"{length:g}" for length in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("length of a run (correlation times)")
+    axes.set_ylabel("95 % intervals that hold the exact value (%)")
+    legend_beside(axes)
+    caption(
+        figure, "Do the intervals hold what they promise?", scale=scale, reference=reference,
+        note="Band: 90 to 99 of 100. Bars: counting error.",
+    )  # fmt: skip
+    return figure
