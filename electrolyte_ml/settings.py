@@ -222,7 +222,7 @@ class Scale:
 
 
 _LIQUID = Run("npt", temperature=300.0, time_ps=100.0)
-_HEATING = Run("nvt", temperature=450.0, time_ps=5.0)
+_HEATING = Run("nvt", temperature=400.0, time_ps=5.0)
 
 PAPER = Scale(
     name="paper",
@@ -324,7 +324,7 @@ QUICK = Scale(
         seeding_configurations=60,
         learning=Learning(
             trajectories=10,
-            run=replace(_LIQUID, time_ps=2.0),
+            run=replace(_LIQUID, temperature=400.0, time_ps=2.0),
             grade_interval_fs=5.0,
             mode="neighbourhood",
             swap_threshold=1.1,
