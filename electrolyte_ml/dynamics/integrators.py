@@ -1,203 +1,363 @@
-"""ASE's integrators, set up for a liquid whose centre of mass is at rest, and constant pressure on top of them.
+"""What carries a configuration from step to step: one set of half steps, around a calculator or a compiled potential.
 
-ASE counts 3 N degrees of freedom where a system at rest has 3 N - 3: a box of 40 atoms would be 2.6 % (8 K) too hot.
-Every class here says 3 N - 3. Units are ASE's own (eV, Å, amu, Å·sqrt(amu/eV)).
+The equations stand in :mod:`electrolyte_ml.kernels.dynamics`. Around an ASE calculator they are called step by step;
+with a potential whose arrays the kernels can read, many steps are one call. Units are ASE's own (eV, Å, amu,
+Å·sqrt(amu/eV)).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms, units
-from ase.md.bussi import Bussi
-from ase.md.nose_hoover_chain import NoseHooverChainThermostat
-from ase.md.verlet import VelocityVerlet
+from ase.calculators.calculator import all_changes
+
+from electrolyte_ml import threads
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.kernels import dynamics as kernels
+from electrolyte_ml.potentials.calculator import PotentialCalculator
+from electrolyte_ml.potentials.neighbourhoods import OVERLAP, Neighbourhoods, candidate_pairs, species_indices
+
+SHARED_ATOMS = 500  # from here on, threads share the atoms of one box
+_SKIN = 0.5  # Å
+_BLOCK = 1024  # steps whose noise is drawn at once
 
 
-class VelocityRescaling(Bussi):
-    """Constant temperature by stochastic velocity rescaling: ASE's `Bussi` for a centre of mass at rest.
+class Noise:
+    """What is random in the steps of a run: a function of the seed and of the step's number, and of nothing else.
 
-    References
-    ----------
-    G. Bussi, D. Donadio, M. Parrinello, J. Chem. Phys. 126, 014101 (2007).
+    A run that is resumed, or walks in strides of another length, therefore meets the same noise.
     """
 
-    def __init__(
-        self, atoms: Atoms, timestep: float, temperature: float, tdamp: float, rng: np.random.Generator
-    ) -> None:
-        super().__init__(atoms, timestep, temperature_K=temperature, taut=tdamp, rng=rng)
-        self.ndof = 3 * len(atoms) - 3
-        self.target_kinetic_energy = 0.5 * self.temp * self.ndof
+    def __init__(self, seed: int, freedom: int) -> None:
+        self.seed, self.freedom = seed, freedom
+        self._block, self._rows = -1, np.empty((0, 3))
 
-    def heat_given(self) -> float:
-        """Return the energy (eV) that the bath has given; total energy minus this is conserved."""
-        return self.transferred_energy
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Return (n, 3) for the steps from `first` on, to `last` or as far as one block goes.
 
-    def get_state(self) -> dict[str, Any]:
-        """Return what a restart needs beside positions, momenta and cell, as plain numbers."""
-        return {"transferred_energy": self.transferred_energy, "rng": self.rng.bit_generator.state}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `get_state` returned."""
-        self.transferred_energy = state["transferred_energy"]
-        self.rng.bit_generator.state = state["rng"]
+        A normal number and a chi-square one of freedom - 1 degrees for the thermostat, a normal one for the barostat.
+        """
+        block, place = divmod(first, _BLOCK)
+        if block != self._block:
+            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(block,)))
+            chi_square = 2.0 * rng.standard_gamma(0.5 * (self.freedom - 1), _BLOCK)
+            self._rows = np.stack([rng.standard_normal(_BLOCK), chi_square, rng.standard_normal(_BLOCK)], axis=1)
+            self._block = block
+        return self._rows[place : place + last - first]
 
 
-class StochasticCellRescaling(VelocityRescaling):
-    r"""Constant pressure: stochastic velocity rescaling, and the volume relaxing with the noise that belongs to it.
+class Integrator:
+    """A configuration in an ensemble, `step` time steps from its start.
 
-    With λ = sqrt(V) the isotropic equation is
+    Positions, momenta and cell are those of `atoms`, changed in place.
 
-    .. math:: dλ = -\frac{β_T λ}{2 τ_p} \left(P_0 - P - \frac{k_B T}{2 V}\right) dt
-              + \sqrt{\frac{k_B T β_T}{2 τ_p}}\, dW .
-
-    It is of first order: a badly packed box, at a pressure of GPa, relaxes to its density without ringing, where an
-    inertial barostat overshoots, and it samples the isothermal-isobaric ensemble exactly in the limit of small time
-    steps. The compressibility β_T sets the pace only. The centre of mass is at rest, but its share k_B T / V belongs
-    to the pressure: it is 100 bar in a box of 40 atoms.
-
-    The cell, the positions and the momenta are scaled between the two half steps of velocity Verlet, before the forces
-    are computed, so that there is one evaluation a step and every force belongs to its geometry.
-
-    References
+    Attributes
     ----------
-    M. Bernetti, G. Bussi, J. Chem. Phys. 153, 114107 (2020).
+    step : int
+        Steps done.
+    forces : (N, 3), eV/Å
+    stress : (6,) eV/Å^3 or None
+        As ASE has it; None without a volume or where the calculator gives none.
+    scalars : (11,)
+        What else a resumed run must know; see the kernels.
+    """
+
+    threads = 1
+    stress: np.ndarray | None = None
+
+    def __init__(self, atoms: Atoms, ensemble: kernels.Ensemble, noise: Noise) -> None:
+        self.atoms, self.ensemble, self.noise = atoms, ensemble, noise
+        self.step = 0
+        self.forces, self.scalars = np.zeros((len(atoms), 3)), np.zeros(kernels.N_SCALARS)
+        self.particles = kernels.Particles(
+            atoms.get_masses(), atoms.arrays["positions"], atoms.arrays["momenta"], self.forces, atoms.cell.array,
+            self.scalars,
+        )  # fmt: skip
+
+    @property
+    def energy(self) -> float:
+        """Potential energy, eV."""
+        return float(self.scalars[kernels.ENERGY])
+
+    @property
+    def kinetic_energy(self) -> float:
+        """Kinetic energy, eV."""
+        return kernels.kinetic_energy(self.particles)
+
+    @property
+    def given(self) -> float:
+        """The energy (eV) that thermostat and barostat have given; total energy minus this is conserved."""
+        return float(self.scalars[kernels.GIVEN])
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What else monitors may use of this step."""
+        return {}
+
+    def finite(self) -> bool:
+        """Tell whether energy, forces and stress are numbers."""
+        total = self.scalars[kernels.ENERGY] + self.scalars[kernels.VIRIAL] + self.forces.sum()
+        return math.isfinite(total)
+
+    def evaluate(self) -> None:
+        """Compute energy, forces and stress of the positions."""
+        raise NotImplementedError
+
+    def advance(self, to: int) -> None:
+        """Go on to a step, or to the first one whose forces are not finite.
+
+        Raises
+        ------
+        Exception
+            Whatever the calculator raises; `step` counts the steps finished before.
+        """
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Forget what is remembered of earlier steps (neighbour lists, wave functions) and may decide the last bits."""
+        raise NotImplementedError
+
+    def relax(self, steps: int) -> None:
+        """Minimise the energy in the fixed cell by at most so many steps of FIRE."""
+        from ase.optimize import FIRE
+
+        self.atoms.calc = _Landscape(self)
+        FIRE(self.atoms, logfile=None, maxstep=0.1).run(fmax=0.05, steps=steps)
+        self.atoms.calc = None
+        self.evaluate()
+
+
+class _Landscape:
+    """What ASE's optimisers see of an integrator."""
+
+    def __init__(self, integrator: Integrator) -> None:
+        self.integrator = integrator
+        self._positions = np.empty(0)
+
+    def get_forces(self, atoms: Atoms) -> np.ndarray:
+        self._evaluate(atoms)
+        return self.integrator.forces.copy()
+
+    def get_potential_energy(self, atoms: Atoms, force_consistent: bool = False) -> float:
+        self._evaluate(atoms)
+        return self.integrator.energy
+
+    def _evaluate(self, atoms: Atoms) -> None:
+        if not np.array_equal(atoms.positions, self._positions):
+            self.integrator.evaluate()
+            self._positions = atoms.positions.copy()
+
+
+class CalculatorIntegrator(Integrator):
+    """Forces by an ASE calculator, one call a step."""
+
+    def __init__(self, atoms: Atoms, ensemble: kernels.Ensemble, noise: Noise, calculator: Any) -> None:
+        super().__init__(atoms, ensemble, noise)
+        self.make = None
+        if not hasattr(calculator, "calculate") and callable(getattr(calculator, "calculator", None)):
+            self.make = calculator.calculator
+            calculator = self.make()
+        available = getattr(calculator, "implemented_properties", ())
+        name = type(calculator).__name__
+        if not hasattr(calculator, "calculate") or not {"energy", "forces"} <= set(available):
+            raise InputError(f"{name} is neither a potential nor an ASE calculator of energies and forces")
+        if ensemble.rate and "stress" not in available:
+            raise InputError(f"constant pressure needs a stress, and {name} has none")
+        self.calculator, self.name = calculator, name
+        self.properties = ["energy", "forces"]
+        if atoms.pbc.all() and "stress" in available:
+            self.properties.append("stress")
+        self.changes = all_changes
+
+    def evaluate(self) -> None:
+        """Ask the calculator."""
+        # ASE's own way compares the whole configuration with a copy, several times a step.
+        self.calculator.calculate(self.atoms, self.properties, self.changes)
+        results = self.calculator.results
+        self.forces[:] = results["forces"]
+        self.scalars[kernels.ENERGY] = results["energy"]
+        if "stress" in self.properties:
+            self.stress = np.array(results["stress"], dtype=float)
+            self.scalars[kernels.VIRIAL] = self.stress[:3].sum() * self.atoms.cell.volume
+        self.changes = ["positions", "cell"]
+
+    def advance(self, to: int) -> None:
+        """Go on to a step, one evaluation each."""
+        while self.step < to:
+            for draws in self.noise.rows(self.step, to):
+                kernels.before_forces(self.ensemble, draws, self.particles)
+                self.evaluate()
+                finite = kernels.after_forces(self.ensemble, self.particles)
+                self.step += 1
+                if not finite:
+                    return
+
+    def reset(self) -> None:
+        """Make a potential's calculator anew; ask an ASE calculator to reset itself."""
+        if self.make is not None:
+            self.calculator = self.make()
+        elif hasattr(self.calculator, "reset"):
+            self.calculator.reset()
+        self.changes = all_changes
+
+
+class Compiled(Protocol):
+    """What the compiled steps ask of a potential."""
+
+    species: tuple[str, ...]
+    cutoff: float
+    kernel_arrays: tuple  # in the order of `kernels.Model`
+
+
+class PotentialIntegrator(Integrator):
+    """Forces by a moment tensor potential, all steps up to the next event in one call.
+
+    Small boxes have one thread; the atoms of larger ones are shared by all threads there are.
     """
 
     def __init__(
         self,
         atoms: Atoms,
-        timestep: float,
-        temperature: float,
-        tdamp: float,
-        rng: np.random.Generator,
-        pressure: float,
-        pdamp: float,
-        compressibility: float,
+        ensemble: kernels.Ensemble,
+        noise: Noise,
+        potential: Compiled,
+        skin: float = _SKIN,
+        n_threads: int | None = None,
     ) -> None:
-        super().__init__(atoms, timestep, temperature, tdamp, rng)
-        self.pressure = pressure  # eV/Å^3
-        self.rate = compressibility / pdamp  # Å^3/eV per time
+        super().__init__(atoms, ensemble, noise)
+        self.potential, self.skin, self.name = potential, skin, type(potential).__name__
+        n, n_species = len(atoms), len(potential.species)
+        self.threads = n_threads or (threads.available() if n >= SHARED_ATOMS else 1)
+        cuts = np.array([n * k // self.threads for k in range(self.threads + 1)])
+        self.model = kernels.Model(*potential.kernel_arrays)
+        self.sites = kernels.Sites(
+            species_indices(atoms, potential.species), np.empty(n), np.empty((n, 3, 3)), np.empty((3, 3)),
+            cuts, np.empty((self.threads, n, 3)),
+        )  # fmt: skip
+        self.pairs = kernels.Pairs(
+            np.zeros(n + 1, np.int64), np.empty(0, np.int32), np.empty((0, 3), np.int32), np.empty((n, 3)),
+            np.empty(1), np.empty((n, n_species + 1), np.int64), np.empty(0, np.int32), np.empty((3, 0)),
+        )  # fmt: skip
+        self.periodic = bool(atoms.pbc.all())
+        self.reset()
 
-    def step(self, forces: np.ndarray | None = None) -> np.ndarray:
-        """Advance by one time step and return the new forces."""
-        atoms = self.atoms
-        positions, momenta = atoms.arrays["positions"], atoms.arrays["momenta"]  # changed in place
-        if forces is None:
-            forces = atoms.get_forces()
-        self.scale_velocities()
-        momenta += 0.5 * self.dt * forces
-        positions += self.dt * momenta / self._masses
-        scale = self._scale(atoms, momenta)
-        positions *= scale
-        momenta /= scale
-        atoms.cell.array[:] *= scale
-        forces = atoms.get_forces()
-        momenta += 0.5 * self.dt * forces
-        return forces
+    @property
+    def stress(self) -> np.ndarray | None:
+        """(6,) eV/Å^3 in ASE's order, or None without a volume."""
+        if not self.periodic:
+            return None
+        sigma = (self.sites.virial + self.sites.virial.T) / (2.0 * self.atoms.cell.volume)
+        return sigma[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
-    def scale_velocities(self) -> None:
-        """Let the bath rescale the velocities, in place."""
-        momenta = self.atoms.arrays["momenta"]
-        kinetic = 0.5 * np.vdot(momenta, momenta / self._masses)
-        factor = self.calculate_alpha(kinetic)
-        momenta *= factor
-        self.transferred_energy += (factor**2 - 1.0) * kinetic
+    @property
+    def known(self) -> dict[str, Any]:
+        """The potential, and the pairs of the configuration in arrays that the next step changes."""
+        volume = self.atoms.cell.volume if self.periodic else None
+        near = Neighbourhoods(self.sites.species, self.pairs.segment, self.pairs.index, self.pairs.vector, volume)
+        return {"potential": self.potential, "neighbourhoods": near}
 
-    def _scale(self, atoms: Atoms, momenta: np.ndarray) -> float:
-        """Draw the factor by which lengths change in this step."""
-        volume = atoms.cell.volume
-        stress = atoms.calc.get_stress()  # of the geometry at the beginning of the step
-        kinetic = np.vdot(momenta, momenta / self._masses) + 3.0 * self.temp
-        pressure = kinetic / (3.0 * volume) - stress[:3].sum() / 3.0
-        drift = -0.5 * self.rate * (self.pressure - pressure - 0.5 * self.temp / volume) * self.dt
-        noise = math.sqrt(0.5 * self.temp * self.rate * self.dt / volume) * self.rng.standard_normal()
-        # λ'/λ = 1 + drift + noise; the cube root of (λ'/λ)^2 is the length's. An overlapping start may have any
-        # pressure: no single step changes a length by more than 7 %.
-        return min(max(1.0 + drift + noise, 0.9), 1.1) ** (2.0 / 3.0)
+    def evaluate(self) -> None:
+        """Compute energy, forces and virial with a new list."""
+        self._renew()
+        self._evaluate()
 
+    def advance(self, to: int) -> None:
+        """Go on to a step: in one call a list, or with one meeting of the threads a step."""
+        stride = self._stride if self.threads == 1 else self._shared_stride
+        while self.step < to:
+            if not stride(self.noise.rows(self.step, to)):
+                return
 
-class NoseHooverChain(VelocityVerlet):
-    """Constant temperature by a deterministic chain of thermostats around velocity Verlet.
+    def reset(self) -> None:
+        """Forget the neighbour list."""
+        self.pairs.stretch[0] = np.nan
 
-    References
-    ----------
-    G. J. Martyna, M. L. Klein, M. Tuckerman, J. Chem. Phys. 97, 2635 (1992).
-    """
+    def _stride(self, draws: np.ndarray) -> bool:
+        status, steps = kernels.advance(
+            self.ensemble, draws, self.particles, self.model, self.sites, self.pairs, self.skin, OVERLAP
+        )
+        self.step += steps
+        if status == kernels.SPENT:
+            self._renew()
+        elif status == kernels.OVERLAP:
+            self.potential.neighbourhoods(self.atoms)  # raises, naming the atoms
+        return status != kernels.NOT_FINITE
 
-    def __init__(self, atoms: Atoms, timestep: float, temperature: float, tdamp: float) -> None:
-        super().__init__(atoms, timestep)
-        # N - 1 atoms have the 3 N - 3 degrees of freedom of N atoms at rest.
-        self.chain = NoseHooverChainThermostat(len(atoms) - 1, self.masses, temperature, tdamp)
+    def _shared_stride(self, draws: np.ndarray) -> bool:
+        positions = self.particles.positions
+        for row in draws:
+            self.pairs.stretch[0] *= kernels.before_forces(self.ensemble, row, self.particles)
+            if not kernels.holds(positions, self.pairs, self.potential.cutoff, self.skin):
+                self._renew()
+            self._evaluate()
+            finite = kernels.after_forces(self.ensemble, self.particles)
+            self.step += 1
+            if not finite:
+                return False
+        return True
 
-    def step(self, forces: np.ndarray | None = None) -> np.ndarray:
-        """Advance by one time step and return the new forces."""
-        momenta = self.atoms.arrays["momenta"]
-        momenta[:] = self.chain.integrate_nhc(momenta, 0.5 * self.dt)
-        forces = super().step(forces)
-        momenta = self.atoms.arrays["momenta"]
-        momenta[:] = self.chain.integrate_nhc(momenta, 0.5 * self.dt)
-        return forces
+    def _evaluate(self) -> None:
+        shares = [(k, self.model, self.sites, self.pairs, self.particles) for k in range(self.threads)]
+        if min(threads.run(kernels.evaluate_share, shares, self.threads)) < OVERLAP**2:
+            self.potential.neighbourhoods(self.atoms)  # raises, naming the atoms
+        kernels.collect(self.sites, self.particles)
 
-    def heat_given(self) -> float:
-        """Return the energy (eV) that the bath has given; total energy minus this is conserved."""
-        return -self.chain.get_thermostat_energy()
-
-    def get_state(self) -> dict[str, Any]:
-        """Return what a restart needs beside positions, momenta and cell, as plain numbers."""
-        return {"eta": self.chain._eta.tolist(), "p_eta": self.chain._p_eta.tolist()}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from what `get_state` returned."""
-        self.chain._eta[:] = state["eta"]
-        self.chain._p_eta[:] = state["p_eta"]
-
-
-class ConstantEnergy(VelocityVerlet):
-    """ASE's velocity Verlet; there is no bath and no state."""
-
-    def heat_given(self) -> float:
-        """Return 0: nothing exchanges energy with the atoms."""
-        return 0.0
-
-    def get_state(self) -> dict[str, Any]:
-        """Return nothing: positions, momenta and cell are all there is."""
-        return {}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Do nothing."""
+    def _renew(self) -> None:
+        """Make a new neighbour list; refuses positions of which none can be made."""
+        positions, cell, pbc = self.particles.positions, self.particles.cell, np.array(self.atoms.pbc)
+        reach, n_species = self.potential.cutoff + self.skin, len(self.potential.species)
+        first, neighbour, shift = candidate_pairs(positions, cell, pbc, self.sites.species, n_species, reach)
+        index, vector = self.pairs.index, self.pairs.vector
+        if len(neighbour) > len(index):
+            room = len(neighbour) + len(neighbour) // 8
+            index, vector = np.empty(room, np.int32), np.empty((3, room))
+        self.pairs.origin[:] = positions
+        self.pairs.stretch[0] = 1.0
+        self.pairs = self.pairs._replace(first=first, neighbour=neighbour, shift=shift, index=index, vector=vector)
 
 
 def build(
-    ensemble: str,
     atoms: Atoms,
+    calculator: Any,
     *,
-    timestep_fs: float,
+    ensemble: str,
     temperature: float,
-    pressure_bar: float,
-    thermostat: str,
-    tdamp_fs: float,
-    pdamp_fs: float,
-    compressibility_per_bar: float,
-    rng: np.random.Generator,
-) -> ConstantEnergy | NoseHooverChain | VelocityRescaling:
-    """Set up the integrator of an ensemble ("nve", "nvt" or "npt") for atoms that carry momenta and a calculator."""
-    timestep, tdamp = timestep_fs * units.fs, tdamp_fs * units.fs
-    if ensemble == "nve":
-        return ConstantEnergy(atoms, timestep)
-    if ensemble == "nvt" and thermostat == "nose-hoover":
-        return NoseHooverChain(atoms, timestep, temperature, tdamp)
-    if ensemble == "nvt":
-        return VelocityRescaling(atoms, timestep, temperature, tdamp, rng)
-    return StochasticCellRescaling(
-        atoms,
-        timestep,
-        temperature,
-        tdamp,
-        rng,
+    timestep_fs: float,
+    thermostat: str = "bussi",
+    tdamp_fs: float = 100.0,
+    pressure_bar: float = 1.01325,
+    pdamp_fs: float = 1000.0,
+    compressibility_per_bar: float = 4.5e-5,
+    seed: int = 0,
+) -> Integrator:
+    """Set up the integrator of an ensemble ("nve", "nvt" or "npt") for atoms at rest as a whole.
+
+    ASE counts 3 N degrees of freedom where a system at rest has 3 N - 3: a box of 40 atoms would be 2.6 % (8 K) too
+    hot. Here they are 3 N - 3.
+
+    Raises
+    ------
+    InputError
+        If the calculator cannot give what the ensemble needs.
+    """
+    freedom = 3 * len(atoms) - 3
+    kind = kernels.CHAIN if thermostat == "nose-hoover" and ensemble == "nvt" else kernels.RESCALING
+    constants = kernels.Ensemble(
+        thermostat=kernels.NO_THERMOSTAT if ensemble == "nve" else kind,
+        timestep=timestep_fs * units.fs,
+        tdamp=tdamp_fs * units.fs,
+        kT=temperature * units.kB,
+        freedom=float(freedom),
         pressure=pressure_bar * units.bar,
-        pdamp=pdamp_fs * units.fs,
-        compressibility=compressibility_per_bar / units.bar,
+        rate=compressibility_per_bar / units.bar / (pdamp_fs * units.fs) if ensemble == "npt" else 0.0,
     )
+    noise = Noise(seed, freedom)
+    if type(calculator) is PotentialCalculator and hasattr(calculator.potential, "kernel_arrays"):
+        skin, count = calculator.pairs.skin, calculator.threads
+        return PotentialIntegrator(atoms, constants, noise, calculator.potential, skin, count)
+    if hasattr(calculator, "kernel_arrays"):
+        return PotentialIntegrator(atoms, constants, noise, calculator)
+    return CalculatorIntegrator(atoms, constants, noise, calculator)

@@ -15,9 +15,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms, units
-from ase.calculators.calculator import all_changes
 
-from electrolyte_ml.dynamics import integrators
 from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.dynamics.trajectory import decode_frames, encode_frame, encode_topology, standard_rotation
 from electrolyte_ml.errors import ElectrolyteError, InputError
@@ -35,6 +33,7 @@ COLUMNS = (
     "conserved_energy_eV",
     "grade",
 )
+_STRIDE = 100  # steps at most from one look at the clock, and at the keyboard, to the next
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class RunResult:
         Time steps done.
     times_ps, temperatures, densities, energies, kinetic_energies, pressures, conserved_energies, grades
         (n_rows,) of the log: ps, K, g/cm³, eV, eV, bar, eV; the highest grade since the row before. NaN where there
-        is none. The conserved energy is that of NVE and NVT (total energy minus what the bath gave).
+        is none. The conserved energy is the total energy minus what thermostat and barostat have given.
     saved
         (step, grade, configuration) of every configuration that a monitor asked to keep.
     settings
@@ -213,13 +212,15 @@ class _Run:
     def __init__(
         self, atoms: Atoms, calculator: Any, settings: dict[str, Any], monitors: list[Any], files: RunFiles
     ) -> None:
+        from electrolyte_ml.dynamics.integrators import build  # numba and the kernels take a second to load
+
         self.settings, self.monitors, self.files = settings, monitors, files
         # A bare copy: tags, labels and whatever else the start carries are no part of a run.
         self.atoms = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, masses=atoms.get_masses())
         self.atoms.set_momenta(atoms.get_momenta())
         self.start_positions, self.start_cell = atoms.positions.copy(), atoms.cell.array.copy()
-        self.forces = _Forces(calculator, self.atoms, need_stress=settings["ensemble"] == "npt")
-        self.atoms.calc = self.forces
+        names = inspect.signature(build).parameters.keys() & settings.keys()
+        self.integrator = build(self.atoms, calculator, **{name: settings[name] for name in names})
         self.rotation = standard_rotation(atoms)
         self.masses = atoms.get_masses()[:, None]  # (N, 1) amu
         self.total_mass = float(self.masses.sum())
@@ -229,30 +230,32 @@ class _Run:
             max(1, round(settings[f"{name}_interval_fs"] / settings["timestep_fs"]))
             for name in ("log", "frame", "restart")
         )
-        self.step = 0
+        self.events = {self.log_every, self.frame_every, self.restart_every, _STRIDE}
+        self.events |= {monitor.every for monitor in monitors}
         self.grade = math.nan  # the highest since the last row of the log
         self.saved = 0  # configurations that monitors asked to keep
         self.stop: tuple[str, str] | None = None
 
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.integrator.step
+
     def start(self) -> None:
         """Minimise if asked, draw velocities, and write what belongs to step 0."""
         atoms, settings = self.atoms, self.settings
-        rng = np.random.default_rng(settings["seed"])
         try:
-            self.forces.evaluate(atoms)
+            self.integrator.evaluate()
         except Exception as error:
-            name = type(self.forces.calculator).__name__
-            raise ElectrolyteError(f"{name} fails on the start: {_one_line(error)}") from error
+            raise ElectrolyteError(f"{self.integrator.name} fails on the start: {_one_line(error)}") from error
         if settings["relax"]:
-            from ase.optimize import FIRE
-
-            FIRE(atoms, logfile=None, maxstep=0.1).run(fmax=0.05, steps=settings["relax"])
+            self.integrator.relax(settings["relax"])
         momenta = atoms.arrays["momenta"]
         if not momenta.any():
+            rng = np.random.default_rng(settings["seed"])
             kT = settings["temperature"] * units.kB
             momenta[:] = rng.standard_normal(momenta.shape) * np.sqrt(kT * self.masses)
         self._remove_drift()
-        self._build(rng)
         self.files.open()
         if self.files.directory is not None:
             topology = encode_topology(atoms, self.rotation)
@@ -269,49 +272,47 @@ class _Run:
         InputError
             If the calculator gives another energy than the one the run was started with.
         """
-        atoms = self.atoms
+        atoms, integrator = self.atoms, self.integrator
         atoms.arrays["positions"][:] = arrays["positions"]
         atoms.arrays["momenta"][:] = arrays["momenta"]
         atoms.cell.array[:] = arrays["cell"]
-        self.forces.evaluate(atoms)
-        expected, found = float(arrays["energy"]), self.forces.results["energy"]
-        if not math.isclose(found, expected, rel_tol=1e-6, abs_tol=1e-6 * len(atoms)):
+        integrator.evaluate()
+        found = integrator.energy
+        integrator.forces[:], integrator.scalars[:] = arrays["forces"], arrays["scalars"]
+        if not math.isclose(found, integrator.energy, rel_tol=1e-6, abs_tol=1e-6 * len(atoms)):
             raise InputError(
                 f"{self.files.directory} was begun with another potential: its last configuration has "
-                f"{expected:.6f} eV there and {found:.6f} eV here; choose another directory"
+                f"{integrator.energy:.6f} eV there and {found:.6f} eV here; choose another directory"
             )
-        self.forces.results |= {name: arrays[name] for name in ("forces", "stress") if name in arrays}
-        self.forces.reset()
-        self._build(np.random.default_rng())
-        self.integrator.set_state(meta["integrator"])
-        self.step, self.grade, self.saved = meta["step"], meta["grade"], meta["saved"]
+        integrator.reset()
+        integrator.step, self.grade, self.saved = meta["step"], meta["grade"], meta["saved"]
         self.files.open(meta["lengths"])
 
     def until(self, n_steps: int, progress: bool) -> RunResult:
         """Run to step `n_steps` or to whatever stops it before, and write the result."""
         from tqdm import tqdm
 
-        step, forces = self.integrator.step, self.forces.results["forces"]
-        began, first = time.perf_counter(), self.step
+        began, first, threads = time.perf_counter(), self.step, self.integrator.threads
         with tqdm(
             total=n_steps,
             initial=first,
-            desc=f"{self.settings['ensemble'].upper()} {self.settings['temperature']:g} K",
+            desc=f"{self.settings['ensemble'].upper()} {self.settings['temperature']:g} K"
+            + (f", {threads} threads" if threads > 1 else ""),
             unit="step",
             smoothing=0.0,  # the mean speed: the remaining time does not jump
             disable=not progress,
         ) as bar:
             while self.stop is None and self.step < n_steps:
+                event = min(self.step - self.step % every + every for every in self.events)
                 try:
-                    forces = step(forces)
+                    self.integrator.advance(min(event, n_steps))
                 except Exception as error:
                     self.stop = "calculator", _one_line(error)
                     break
-                self.step += 1
                 self._observe()
                 if self.step % self.restart_every == 0:
                     self._write_restart()
-                if self.step % self.log_every == 0:
+                if progress:
                     rate = (self.step - first) / (time.perf_counter() - began)
                     speed = rate * self.settings["timestep_fs"] * 1e-6 * 86400.0
                     bar.set_postfix_str(f"{speed:.3g} ns/day", refresh=False)
@@ -321,19 +322,15 @@ class _Run:
         arrays, meta = self._write_restart(reason, detail)
         return _result(self.files, arrays, meta, self.settings)
 
-    def _build(self, rng: np.random.Generator) -> None:
-        names = inspect.signature(integrators.build).parameters.keys() & self.settings.keys()
-        self.integrator = integrators.build(atoms=self.atoms, rng=rng, **{name: self.settings[name] for name in names})
-
     def _observe(self) -> None:
         """Do what is due after a step: look for a reason to stop, and write."""
-        step, results = self.step, self.forces.results
-        if not self.forces.finite():
+        step, integrator = self.step, self.integrator
+        if not integrator.finite():
             self.stop = "nan", f"energy or forces are not finite at step {step}"
         due = [monitor for monitor in self.monitors if step % monitor.every == 0]
         log_due = step % self.log_every == 0
         if due or log_due or self.stop:
-            results = results | self._thermodynamics()
+            results = self._results()
             for monitor in due:
                 if self.stop is not None:
                     break
@@ -350,19 +347,24 @@ class _Run:
             time_ps = step * self.settings["timestep_fs"] / 1000.0
             self.files.append("trajectory.trr", encode_frame(self.atoms, step, time_ps, self.rotation))
 
-    def _thermodynamics(self) -> dict[str, float]:
-        atoms, stress = self.atoms, self.forces.results["stress"]
-        momenta = atoms.arrays["momenta"]
-        kinetic = 0.5 * float(np.vdot(momenta, momenta / self.masses))
+    def _results(self) -> dict[str, Any]:
+        """What monitors and the log see of a step."""
+        atoms, integrator = self.atoms, self.integrator
+        kinetic = integrator.kinetic_energy
         temperature = 2.0 * kinetic / (self.freedom * units.kB)
         density = pressure = math.nan
+        stress = integrator.stress
         if self.periodic:
             volume = atoms.cell.volume
             density = self.total_mass / volume * AMU_PER_A3
             if stress is not None:  # N k_B T counts the centre of mass, too, which is at rest by convention only
-                pressure = (len(atoms) * units.kB * temperature / volume - stress[:3].sum() / 3.0) / units.bar
-        return {
+                trace = float(stress[0] + stress[1] + stress[2])
+                pressure = (len(atoms) * units.kB * temperature / volume - trace / 3.0) / units.bar
+        return integrator.known | {
             "time_ps": self.step * self.settings["timestep_fs"] / 1000.0,
+            "energy": integrator.energy,
+            "forces": integrator.forces,
+            "stress": stress,
             "kinetic_energy": kinetic,
             "temperature": temperature,
             "density": density,
@@ -372,10 +374,9 @@ class _Run:
 
     def _write_row(self, results: dict[str, Any]) -> None:
         energy, kinetic = results["energy"], results["kinetic_energy"]
-        conserved = math.nan if self.settings["ensemble"] == "npt" else energy + kinetic - self.integrator.heat_given()
         values = (
             results["time_ps"], results["temperature"], results["density"], energy, kinetic, results["pressure"],
-            conserved, self.grade,
+            energy + kinetic - self.integrator.given, self.grade,
         )  # fmt: skip
         self.files.append("log.csv", f"{self.step},{','.join(f'{x:.10g}' for x in values)}\n".encode())
         self.grade = math.nan
@@ -397,7 +398,7 @@ class _Run:
         self.saved += 1
 
     def _write_restart(self, reason: str = "", detail: str = "") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        atoms, results = self.atoms, self.forces.results
+        atoms, integrator = self.atoms, self.integrator
         arrays = {
             "numbers": atoms.numbers,
             "pbc": atoms.pbc,
@@ -405,101 +406,28 @@ class _Run:
             "positions": atoms.positions,
             "cell": atoms.cell.array,
             "momenta": atoms.arrays["momenta"],
-            "energy": np.array(results["energy"]),
-            "forces": results["forces"],
+            "forces": integrator.forces,
+            "scalars": integrator.scalars,
             "start_positions": self.start_positions,
             "start_cell": self.start_cell,
         }
-        if results["stress"] is not None:
-            arrays["stress"] = results["stress"]
         meta = {
             "step": self.step,
             "grade": self.grade,
             "saved": self.saved,
             "reason": reason,
             "detail": detail,
-            "integrator": self.integrator.get_state(),
             "settings": self.settings,
         }
-        self.forces.reset()
+        if not reason:
+            integrator.reset()
         self.files.write_restart(arrays, meta)
         if reason and self.files.directory is not None:
             time_ps = self.step * self.settings["timestep_fs"] / 1000.0
-            summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": time_ps} | self.settings
+            summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": time_ps}
+            summary |= {"threads": integrator.threads} | self.settings
             atomic_write(self.files.directory / "result.json", json.dumps(summary, indent=2) + "\n")
         return arrays, meta
-
-
-class _Forces:
-    """What the integrators see as the calculator: one evaluation per geometry gives energy, forces and stress.
-
-    ASE compares the whole configuration with a copy at every question, several times a step; for a box of 40 atoms
-    that costs more than the forces.
-    """
-
-    def __init__(self, calculator: Any, atoms: Atoms, need_stress: bool) -> None:
-        self.make = None
-        if not hasattr(calculator, "calculate") and callable(getattr(calculator, "calculator", None)):
-            self.make = calculator.calculator
-            calculator = self.make()
-        available = getattr(calculator, "implemented_properties", ())
-        name = type(calculator).__name__
-        if not hasattr(calculator, "calculate") or not {"energy", "forces"} <= set(available):
-            raise InputError(f"{name} is neither a potential nor an ASE calculator of energies and forces")
-        if need_stress and "stress" not in available:
-            raise InputError(f"constant pressure needs a stress, and {name} has none")
-        self.calculator = calculator
-        self.properties = ["energy", "forces"]
-        if atoms.pbc.all() and "stress" in available:
-            self.properties.append("stress")
-        self.changes = all_changes
-        self.results: dict[str, Any] = {}
-        self._positions = self._cell = np.empty(0)
-
-    def evaluate(self, atoms: Atoms) -> None:
-        """Compute what is not known of this geometry."""
-        positions, cell = atoms.arrays["positions"], atoms.cell.array
-        if np.array_equal(positions, self._positions) and np.array_equal(cell, self._cell):
-            return
-        self.calculator.calculate(atoms, self.properties, self.changes)
-        results = self.calculator.results
-        self.results = {
-            "energy": float(results["energy"]),
-            "forces": results["forces"],
-            "stress": results["stress"] if "stress" in self.properties else None,
-        }
-        self._positions, self._cell = positions.copy(), cell.copy()
-        self.changes = ["positions", "cell"]
-
-    def finite(self) -> bool:
-        """Tell whether energy, forces and stress are numbers."""
-        results = self.results
-        total = results["energy"] + float(results["forces"].sum())
-        if results["stress"] is not None:
-            total += float(results["stress"].sum())
-        return math.isfinite(total)
-
-    def reset(self) -> None:
-        """Make the calculator forget what it remembers of earlier steps (neighbour lists, wave functions)."""
-        if self.make is not None:
-            self.calculator = self.make()
-        elif hasattr(self.calculator, "reset"):
-            self.calculator.reset()
-        self.changes = all_changes
-
-    def get_forces(self, atoms: Atoms) -> np.ndarray:
-        """Return the forces, (N, 3) eV/Å."""
-        self.evaluate(atoms)
-        return self.results["forces"]
-
-    def get_stress(self, atoms: Atoms | None = None) -> np.ndarray:
-        """Return the stress, (6,) eV/Å^3, of the geometry evaluated last."""
-        return self.results["stress"]
-
-    def get_potential_energy(self, atoms: Atoms, force_consistent: bool = False) -> float:
-        """Return the energy, eV."""
-        self.evaluate(atoms)
-        return self.results["energy"]
 
 
 def _result(

@@ -227,6 +227,47 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
 
 
 @njit(cache=True, error_model="numpy")
+def gather_pairs(
+    i, start, positions, cell, first, neighbour, shift, species, n_species, cutoff, segment, index, vector
+):  # fmt: skip
+    """Those of atom i's listed neighbours that are within the cutoff now, from place `start` on.
+
+    Returns
+    -------
+    end : int
+        The place after the last one.
+    square : float, Å^2
+        The nearest one's squared distance (infinite if there is none).
+    nearest : int
+    """
+    count = start
+    current = 0
+    segment[i, 0] = start
+    closest, nearest = np.inf, i
+    for p in range(first[i], first[i + 1]):
+        j = neighbour[p]
+        a, b, c = shift[p, 0], shift[p, 1], shift[p, 2]
+        dx = positions[j, 0] - positions[i, 0] + a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
+        dy = positions[j, 1] - positions[i, 1] + a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
+        dz = positions[j, 2] - positions[i, 2] + a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
+        square = dx * dx + dy * dy + dz * dz
+        if square >= cutoff * cutoff:
+            continue
+        while current < species[j]:
+            current += 1
+            segment[i, current] = count
+        index[count] = j
+        vector[0, count], vector[1, count], vector[2, count] = dx, dy, dz
+        count += 1
+        if square < closest:
+            closest, nearest = square, np.int64(j)
+    while current < n_species:
+        current += 1
+        segment[i, current] = count
+    return count, closest, nearest
+
+
+@njit(cache=True, error_model="numpy")
 def pair_vectors(positions, cell, first, neighbour, shift, species, n_species, cutoff):
     """Vectors to the neighbours that are within the cutoff now, from a list made with a larger one.
 
@@ -250,29 +291,12 @@ def pair_vectors(positions, cell, first, neighbour, shift, species, n_species, c
     closest, pair = np.inf, np.zeros(2, np.int64)
     count = 0
     for i in range(n):
-        segment[i, 0] = count
-        current = 0
-        for p in range(first[i], first[i + 1]):
-            j = neighbour[p]
-            a, b, c = shift[p, 0], shift[p, 1], shift[p, 2]
-            dx = positions[j, 0] - positions[i, 0] + a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
-            dy = positions[j, 1] - positions[i, 1] + a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
-            dz = positions[j, 2] - positions[i, 2] + a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
-            square = dx * dx + dy * dy + dz * dz
-            if square >= cutoff * cutoff:
-                continue
-            while current < species[j]:
-                current += 1
-                segment[i, current] = count
-            index[count] = j
-            vector[0, count], vector[1, count], vector[2, count] = dx, dy, dz
-            count += 1
-            if square < closest:
-                closest = square
-                pair[0], pair[1] = i, j
-        while current < n_species:
-            current += 1
-            segment[i, current] = count
+        count, square, j = gather_pairs(
+            i, count, positions, cell, first, neighbour, shift, species, n_species, cutoff, segment, index, vector
+        )
+        if square < closest:
+            closest = square
+            pair[0], pair[1] = i, j
     kept = np.empty((3, count))
     for axis in range(3):
         for p in range(count):

@@ -211,6 +211,11 @@ class MomentTensorPotential:
         """The linear coefficients as the kernels use them: of the nodes, and of the leaves' quadratic form."""
         return kernel_coefficients(self.graph, self.moments)
 
+    @cached_property
+    def kernel_arrays(self) -> tuple:
+        """What the kernels of energy and forces take of a potential, in their order."""
+        return (self.graph, *self.coefficients, self.radial, self.shifts, self.min_distance, self.cutoff, self.scaling)
+
     def neighbourhoods(self, atoms: Atoms) -> Neighbourhoods:
         """The pairs within the cutoff; checks the configuration.
 
@@ -237,11 +242,7 @@ class MomentTensorPotential:
         n = len(near.species)
         if threads is None:
             threads = available() if n > SERIAL_ATOMS else 1
-        linear, quad = self.coefficients
-        arguments = (
-            self.graph, linear, quad, self.radial, self.shifts, self.min_distance, self.cutoff, self.scaling,
-            near.species, near.segment, near.index, near.vector,
-        )  # fmt: skip
+        arguments = (*self.kernel_arrays, near.species, near.segment, near.index, near.vector)
         energies, virials = np.zeros(n), np.zeros((n, 3, 3))
         forces = np.zeros((threads, n, 3))  # of each thread: its atoms push their neighbours in other shares
         cuts = [n * k // threads for k in range(threads + 1)]

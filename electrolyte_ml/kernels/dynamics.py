@@ -1,0 +1,406 @@
+"""Molecular dynamics, many steps in a call: the half steps of every ensemble, and the forces between them.
+
+A step is `before_forces` (thermostat, half a kick, drift, barostat), one evaluation, `after_forces` (half a kick,
+thermostat). Whoever computes the forces elsewhere calls the same two. Everything outside the evaluation is linear in
+the number of atoms with a small factor, and nothing is allocated. A spent neighbour list is made anew by the caller:
+every tenth step or so, for a thousandth of the time, and this file compiles in half the time without it.
+
+Units are those in which eV, Å and amu leave no factor: time in Å sqrt(amu / eV).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from .energy_forces import energy_forces
+from .neighbours import gather_pairs
+
+NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
+
+# Places in `Particles.scalars`: potential energy, trace of the virial, the energy that thermostat and barostat have
+# given, logarithm of the last step's length factor, whether a step waits for its forces, and the chain's coordinates
+# and momenta.
+ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, N_SCALARS = 0, 1, 2, 3, 4, 5, 8, 11
+
+# Why `advance` came back.
+DONE, SPENT, OVERLAP, NOT_FINITE = 0, 1, 2, 3
+
+# Suzuki and Yoshida's weights of a product of second order whose error is of fourth.
+OUTER = 1.0 / (2.0 - 2.0 ** (1.0 / 3.0))
+INNER = 1.0 - 2.0 * OUTER
+
+
+# Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
+PIECE = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+class Ensemble(NamedTuple):
+    """What is held constant, and how.
+
+    Attributes
+    ----------
+    thermostat : int
+        NO_THERMOSTAT, RESCALING or CHAIN.
+    timestep, tdamp : float
+        The thermostat's relaxation time.
+    kT : float, eV
+    freedom : float
+        Degrees of freedom: 3 N - 3, the centre of mass being at rest.
+    pressure : float, eV/Å^3
+    rate : float
+        Compressibility over the barostat's relaxation time; 0 for constant volume.
+    """
+
+    thermostat: int
+    timestep: float
+    tdamp: float
+    kT: float
+    freedom: float
+    pressure: float
+    rate: float
+
+
+class Particles(NamedTuple):
+    """What the half steps change, in place: (N,), (N, 3), (N, 3), (N, 3), (3, 3) and (N_SCALARS,) float64."""
+
+    masses: np.ndarray
+    positions: np.ndarray
+    momenta: np.ndarray
+    forces: np.ndarray
+    cell: np.ndarray
+    scalars: np.ndarray
+
+
+class Model(NamedTuple):
+    """A moment tensor potential as `energy_forces` takes it."""
+
+    graph: NamedTuple
+    linear: np.ndarray
+    quad: np.ndarray
+    radial: np.ndarray
+    shifts: np.ndarray
+    low: float
+    high: float
+    scaling: float
+
+
+class Sites(NamedTuple):
+    """What an evaluation reads and fills beside the particles.
+
+    Attributes
+    ----------
+    species : (N,) int64
+    energies, virials : (N,), (N, 3, 3) float64, eV
+    virial : (3, 3) float64, eV
+        The sum of `virials`.
+    cuts : (threads + 1,) int64
+        Thread k computes the atoms cuts[k]:cuts[k + 1].
+    pushes : (threads, N, 3) float64, eV/Å
+        The forces that each thread's atoms exert.
+    """
+
+    species: np.ndarray
+    energies: np.ndarray
+    virials: np.ndarray
+    virial: np.ndarray
+    cuts: np.ndarray
+    pushes: np.ndarray
+
+
+class Pairs(NamedTuple):
+    """A Verlet list, and the pairs within the cutoff now: those of atom i stand from place first[i] on.
+
+    Attributes
+    ----------
+    first, neighbour, shift
+        From `neighbour_list`, made with cutoff + skin.
+    origin : (N, 3) float64, Å
+        The positions for which the list was made.
+    stretch : (1,) float64
+        Factor by which lengths have grown since; NaN where there is no list.
+    segment, index, vector
+        As in `energy_forces`.
+    """
+
+    first: np.ndarray
+    neighbour: np.ndarray
+    shift: np.ndarray
+    origin: np.ndarray
+    stretch: np.ndarray
+    segment: np.ndarray
+    index: np.ndarray
+    vector: np.ndarray
+
+
+@njit(cache=True, error_model="numpy")
+def kinetic_energy(particles):
+    """Half the sum of p^2 / m."""
+    total = 0.0
+    for i in range(len(particles.masses)):
+        px, py, pz = particles.momenta[i, 0], particles.momenta[i, 1], particles.momenta[i, 2]
+        total += (px * px + py * py + pz * pz) / particles.masses[i]
+    return 0.5 * total
+
+
+@njit(**PIECE)
+def scale_rows(values, factor):
+    """Multiply an (n, 3) array in place."""
+    for i in range(values.shape[0]):
+        values[i, 0] *= factor
+        values[i, 1] *= factor
+        values[i, 2] *= factor
+
+
+@njit(**PIECE)
+def determinant(cell):
+    """Of three row vectors."""
+    return (
+        cell[0, 0] * (cell[1, 1] * cell[2, 2] - cell[1, 2] * cell[2, 1])
+        + cell[0, 1] * (cell[1, 2] * cell[2, 0] - cell[1, 0] * cell[2, 2])
+        + cell[0, 2] * (cell[1, 0] * cell[2, 1] - cell[1, 1] * cell[2, 0])
+    )
+
+
+@njit(**PIECE)
+def rescale_velocities(ensemble, normal, chi_square, particles):
+    """Stochastic velocity rescaling over one time step.
+
+    With c = exp(-dt / tdamp), K0 = freedom kT / 2, R a normal number and S a sum of freedom - 1 squares of others,
+
+        K' / K = c + (1 - c) K0 / (freedom K) (R^2 + S) + 2 R sqrt(c (1 - c) K0 / (freedom K)).
+
+    Bussi, Donadio, Parrinello, J. Chem. Phys. 126, 014101 (2007), eq. A7.
+    """
+    kinetic = kinetic_energy(particles)
+    memory = np.exp(-ensemble.timestep / ensemble.tdamp)
+    share = (1.0 - memory) * 0.5 * ensemble.kT / kinetic
+    ratio = memory + share * (chi_square + normal * normal) + 2.0 * normal * np.sqrt(memory * share)
+    scale_rows(particles.momenta, np.sqrt(ratio))
+    particles.scalars[GIVEN] += (ratio - 1.0) * kinetic
+
+
+@njit(**PIECE)
+def chain_half_step(ensemble, particles):
+    """Half a time step of a chain of three thermostats.
+
+    Martyna, Klein, Tuckerman, J. Chem. Phys. 97, 2635 (1992), in the order of Martyna et al., Mol. Phys. 87, 1117
+    (1996): forces on the chain from its end to its beginning, the velocities, and back.
+    """
+    scalars, kT, freedom = particles.scalars, ensemble.kT, ensemble.freedom
+    twice, factor = 2.0 * kinetic_energy(particles), 1.0
+    light = kT * ensemble.tdamp * ensemble.tdamp
+    heavy = freedom * light  # masses: the first thermostat holds all atoms, each further one the one before
+    for weight in (OUTER, INNER, OUTER):
+        step = 0.5 * ensemble.timestep * weight
+        for k in range(6):
+            j = 2 - k if k < 3 else k - 3
+            brake = np.exp(-0.25 * step * scalars[P_ETA + j + 1] / light) if j < 2 else 1.0
+            if j == 0:
+                push = twice - freedom * kT
+            else:
+                before = scalars[P_ETA + j - 1]
+                push = before * before / (heavy if j == 1 else light) - kT
+            scalars[P_ETA + j] = (scalars[P_ETA + j] * brake + 0.5 * step * push) * brake
+            if k == 2:
+                for m in range(3):
+                    scalars[ETA + m] += step * scalars[P_ETA + m] / (heavy if m == 0 else light)
+                slower = np.exp(-step * scalars[P_ETA] / heavy)
+                twice *= slower * slower
+                factor *= slower
+    scale_rows(particles.momenta, factor)
+    # What the atoms have lost, the chain holds.
+    given = -freedom * kT * scalars[ETA] - 0.5 * scalars[P_ETA] * scalars[P_ETA] / heavy
+    for j in range(1, 3):
+        given -= kT * scalars[ETA + j] + 0.5 * scalars[P_ETA + j] * scalars[P_ETA + j] / light
+    scalars[GIVEN] = given
+
+
+@njit(**PIECE)
+def scale_cell(ensemble, normal, particles):
+    """Stochastic cell rescaling over one time step; returns the factor of all lengths.
+
+    With lambda = sqrt(V) and rate = compressibility / relaxation time,
+
+        d lambda = - rate lambda / 2 (P0 - P - kT / (2 V)) dt + sqrt(kT rate / 2) dW.
+
+    It is of first order: a badly packed box, at a pressure of GPa, relaxes to its density without ringing. The centre
+    of mass is at rest, but its share kT / V belongs to the pressure: it is 100 bar in a box of 40 atoms. The potential
+    part of the pressure is that of the geometry at the beginning of the step, so that there is one evaluation a step
+    and every force belongs to its geometry.
+
+    Bernetti, Bussi, J. Chem. Phys. 153, 114107 (2020).
+    """
+    volume = abs(determinant(particles.cell))
+    kinetic = kinetic_energy(particles)
+    pressure = (2.0 * kinetic + 3.0 * ensemble.kT - particles.scalars[VIRIAL]) / (3.0 * volume)
+    dt = ensemble.timestep
+    drift = -0.5 * ensemble.rate * (ensemble.pressure - pressure - 0.5 * ensemble.kT / volume) * dt
+    noise = np.sqrt(0.5 * ensemble.kT * ensemble.rate * dt / volume) * normal
+    # lambda' / lambda = 1 + drift + noise. An overlapping start may have any pressure: no single step changes a length
+    # by more than 7 %.
+    scale = min(max(1.0 + drift + noise, 0.9), 1.1) ** (2.0 / 3.0)
+    scale_rows(particles.positions, scale)
+    scale_rows(particles.momenta, 1.0 / scale)
+    scale_rows(particles.cell, scale)
+    particles.scalars[GIVEN] += (1.0 / (scale * scale) - 1.0) * kinetic
+    return scale
+
+
+@njit(cache=True, error_model="numpy")
+def before_forces(ensemble, draws, particles):
+    """A time step up to the positions at its end; returns the factor by which all lengths have grown.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    draws : (3,) float64
+        A normal number, a chi-square one of freedom - 1 degrees, and a normal one for the barostat.
+    particles : Particles
+        `forces`, ENERGY and VIRIAL are those of its positions.
+    """
+    if ensemble.thermostat == RESCALING:
+        rescale_velocities(ensemble, draws[0], draws[1], particles)
+    elif ensemble.thermostat == CHAIN:
+        chain_half_step(ensemble, particles)
+    kick = 0.5 * ensemble.timestep
+    for i in range(len(particles.masses)):
+        velocity = ensemble.timestep / particles.masses[i]
+        for axis in range(3):
+            particles.momenta[i, axis] += kick * particles.forces[i, axis]
+            particles.positions[i, axis] += velocity * particles.momenta[i, axis]
+    if ensemble.rate == 0.0:
+        return 1.0
+    scale = scale_cell(ensemble, draws[2], particles)
+    # Scaling by exp(g) raises the potential energy by the integral of tr(virial) dg: half of it is this.
+    particles.scalars[GROWTH] = np.log(scale)
+    particles.scalars[GIVEN] += 0.5 * particles.scalars[GROWTH] * particles.scalars[VIRIAL]
+    return scale
+
+
+@njit(cache=True, error_model="numpy")
+def after_forces(ensemble, particles):
+    """The rest of the time step, with `forces`, ENERGY and VIRIAL of the new positions; tells whether all are finite."""
+    scalars = particles.scalars
+    kick = 0.5 * ensemble.timestep
+    total = scalars[ENERGY] + scalars[VIRIAL]
+    for i in range(len(particles.masses)):
+        for axis in range(3):
+            total += particles.forces[i, axis]
+            particles.momenta[i, axis] += kick * particles.forces[i, axis]
+    if ensemble.rate != 0.0:
+        scalars[GIVEN] += 0.5 * scalars[GROWTH] * scalars[VIRIAL]
+    if ensemble.thermostat == CHAIN:
+        chain_half_step(ensemble, particles)
+    return np.isfinite(total)
+
+
+@njit(cache=True, error_model="numpy")
+def holds(positions, pairs, cutoff, skin):
+    """Whether no pair can have come within the cutoff unseen.
+
+    With lengths grown by a factor s since the list was made and atoms moved by at most u beyond that, a pair now at
+    `cutoff` was at most cutoff / s + 2 u apart; the list has all up to cutoff + skin.
+    """
+    shrink = 1.0 / pairs.stretch[0]
+    allowed = 0.5 * (cutoff * (1.0 - shrink) + skin)
+    if not allowed >= 0.0:  # NaN, too, is no
+        return False
+    for i in range(positions.shape[0]):
+        dx = positions[i, 0] * shrink - pairs.origin[i, 0]
+        dy = positions[i, 1] * shrink - pairs.origin[i, 1]
+        dz = positions[i, 2] * shrink - pairs.origin[i, 2]
+        if not dx * dx + dy * dy + dz * dz <= allowed * allowed:
+            return False
+    return True
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def evaluate_share(thread, model, sites, pairs, particles):
+    """One thread's atoms of an evaluation: their energies and virials, and the forces they exert.
+
+    Returns
+    -------
+    square : float, Å^2
+        The smallest squared distance.
+    """
+    n_species = model.radial.shape[1]
+    begin, end, pushes = sites.cuts[thread], sites.cuts[thread + 1], sites.pushes[thread]
+    for i in range(pushes.shape[0]):
+        pushes[i, 0], pushes[i, 1], pushes[i, 2] = 0.0, 0.0, 0.0
+    closest = np.inf
+    for i in range(begin, end):
+        for a in range(3):
+            for b in range(3):
+                sites.virials[i, a, b] = 0.0
+        _, square, _ = gather_pairs(
+            i, pairs.first[i], particles.positions, particles.cell, pairs.first, pairs.neighbour, pairs.shift,
+            sites.species, n_species, model.high, pairs.segment, pairs.index, pairs.vector,
+        )  # fmt: skip
+        closest = min(closest, square)
+    energy_forces(
+        begin, end, model.graph, model.linear, model.quad, model.radial, model.shifts, model.low, model.high,
+        model.scaling, sites.species, pairs.segment, pairs.index, pairs.vector, sites.energies, pushes, sites.virials,
+    )  # fmt: skip
+    return closest
+
+
+@njit(cache=True, error_model="numpy")
+def collect(sites, particles):
+    """Add up what the shares have left."""
+    energy = 0.0
+    for a in range(3):
+        for b in range(3):
+            sites.virial[a, b] = 0.0
+    for i in range(len(sites.energies)):
+        energy += sites.energies[i]
+        for a in range(3):
+            for b in range(3):
+                sites.virial[a, b] += sites.virials[i, a, b]
+            total = sites.pushes[0, i, a]
+            for thread in range(1, sites.pushes.shape[0]):
+                total += sites.pushes[thread, i, a]
+            particles.forces[i, a] = total
+    particles.scalars[ENERGY] = energy
+    particles.scalars[VIRIAL] = sites.virial[0, 0] + sites.virial[1, 1] + sites.virial[2, 2]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def advance(ensemble, draws, particles, model, sites, pairs, skin, overlap):
+    """Several time steps on the calling thread.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    draws : (n_steps, 3) float64
+        As in `before_forces`, a row a step.
+    particles : Particles
+    model : Model
+    sites : Sites
+    pairs : Pairs
+    skin : float, Å
+    overlap : float, Å
+        Atoms nearer than this end the run.
+
+    Returns
+    -------
+    status : int
+        DONE; SPENT or OVERLAP in the middle of a step that waits for a new list, or that cannot go on; NOT_FINITE after
+        a step whose forces are not numbers.
+    steps : int
+        Those finished.
+    """
+    for step in range(draws.shape[0]):
+        if particles.scalars[HALFWAY] == 0.0:
+            pairs.stretch[0] *= before_forces(ensemble, draws[step], particles)
+            particles.scalars[HALFWAY] = 1.0
+        if not holds(particles.positions, pairs, model.high, skin):
+            return SPENT, step
+        if evaluate_share(0, model, sites, pairs, particles) < overlap * overlap:
+            return OVERLAP, step
+        collect(sites, particles)
+        finite = after_forces(ensemble, particles)
+        particles.scalars[HALFWAY] = 0.0
+        if not finite:
+            return NOT_FINITE, step + 1
+    return DONE, draws.shape[0]
