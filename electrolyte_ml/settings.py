@@ -309,6 +309,8 @@ STANDARD = Scale(
     ),
 )
 
+# Seeds of 15 fs from packed molecules at rest keep half of 1000 K, and a few picoseconds of exploration at 400 K show
+# what a liquid at 300 K meets in many: potentials learnt colder let molecules fuse in larger boxes.
 QUICK = Scale(
     name="quick",
     reference=Reference("GFN1-xTB"),
@@ -318,8 +320,8 @@ QUICK = Scale(
         level=12,
         seeds=(0, 1),
         cells=("EC=4", "EMC=4"),
-        packing_densities=((1.15, 1.25, 1.35, 1.45), (0.9, 1.0, 1.1)),
-        seeding=Run("nvt", temperature=400.0, time_ps=0.015),
+        packing_densities=((1.15, 1.25, 1.35, 1.45), (0.9, 1.0, 1.1, 1.25)),
+        seeding=Run("nvt", temperature=1000.0, time_ps=0.015),
         seeding_trajectories=8,
         seeding_configurations=60,
         learning=Learning(
@@ -327,8 +329,8 @@ QUICK = Scale(
             run=replace(_LIQUID, temperature=400.0, time_ps=2.0),
             grade_interval_fs=5.0,
             mode="neighbourhood",
-            swap_threshold=1.1,
-            most_saved=20,
+            swap_threshold=1.05,
+            most_saved=40,
             max_iterations=30,
         ),
         density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), 15.0, heating=_HEATING),

@@ -44,10 +44,9 @@ print(f"{scale.name} scale, labels by {reference}, everything kept in results/{s
 # %% [markdown]
 # ## The protocol, ours and the paper's
 #
-# 1. *Seed.* Dynamics with the reference itself at 400 K, sampled at even intervals, gives the first labels.
+# 1. *Seed.* Hot dynamics with the reference itself, sampled at even intervals, gives the first labels.
 # 2. *Fit* a moment tensor potential from random parameters (notebook 02).
-# 3. *Explore.* Ten runs at once, NPT at 300 K and 1 atm, save what has a grade $2 < \gamma < 10$ and stop above
-#    (notebook 03).
+# 3. *Explore.* Ten runs at once, NPT at 1 atm, save what has a grade $2 < \gamma < 10$ and stop above (notebook 03).
 # 4. *Select* by MaxVol, *label*, *refit*; back to 3, until no run saves anything.
 #
 # The numbers at this scale beside the paper's:
@@ -63,8 +62,10 @@ for name in (one.name for one in fields(here)):
 # %% [markdown]
 # The reference may differ, too: GFN1-xTB is a fast tight-binding method, and its liquids need not weigh what those of
 # PBE-D3(0) do. Where stresses are fitted, which the paper does not, it is because so few and so small configurations leave
-# the pressure of a potential to chance. Small boxes also mean that an atom may see its own periodic image. What such a
-# run can show is that the machinery closes the loop; what it cannot show is the paper's accuracy.
+# the pressure of a potential to chance. Where seeds and exploration are hotter, it is because molecules packed at rest keep
+# only half of the heat, and because a few picoseconds of a few molecules must show what many meet in a long run. Small boxes
+# also mean that an atom may see its own periodic image. What such a run can show is that the machinery closes the loop;
+# what it cannot show is the paper's accuracy.
 #
 # ## Ethylene carbonate
 #
@@ -140,7 +141,7 @@ potentials = {
 # ## Do they hold a liquid?
 #
 # Larger boxes, longer runs, and nobody there to label: a run ends early if a molecule breaks or the temperature runs away,
-# and the figure then says so. Molecules packed at random first turn towards each other at constant volume and 450 K; from
+# and the figure then says so. Molecules packed at random first turn towards each other at constant volume and 400 K; from
 # a cold start the box blows up, and takes tens of picoseconds to come back. The paper's first claim is that the density
 # then does not drift.
 

@@ -97,11 +97,12 @@ def _setting(default: Any, check: Callable[[Any], str | None], *, optional: bool
 class ActiveLearningSettings:
     """Settings of :func:`~electrolyte_ml.active_learning.loop.active_learn`; the names are also the keys of the TOML.
 
-    The defaults learn a small box on a laptop. Temperatures, weights of energies and forces, grades and the number of
-    trajectories are the paper's; level, times and numbers of configurations are smaller. Grades are those of
-    neighbourhoods and stresses are fitted, which the paper does not: so few and so small configurations span too little
-    for a grade of their whole, and leave the pressure to chance. The paper's run is
-    ``electrolyte_ml.active_learning.protocols.pure_solvent(settings.PAPER, "EC")``.
+    The defaults learn a small box on a laptop. Weights of energies and forces, grades and the number of trajectories
+    are the paper's; level, times and numbers of configurations are smaller. Grades are those of neighbourhoods and
+    stresses are fitted, which the paper does not: so few and so small configurations span too little for a grade of
+    their whole, and leave the pressure to chance. Seeds and exploration are hotter than what the potential is for:
+    packed molecules start at rest in their minima, and a few picoseconds must show what liquids meet in many. The
+    paper's run is ``electrolyte_ml.active_learning.protocols.pure_solvent(settings.PAPER, "EC")``.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ class ActiveLearningSettings:
     reference_settings: Mapping[str, Any] = field(default_factory=dict, metadata={"check": _table, "optional": False})
     labels: str | None = _setting(None, _text, optional=True)
     seeding_trajectories: int = _setting(8, _whole(1))
-    seeding_temperature: float = _setting(400.0, _positive)
+    seeding_temperature: float = _setting(1000.0, _positive)
     seeding_time_ps: float = _setting(0.015, _positive)
     seeding_timestep_fs: float = _setting(1.0, _positive)
     seeding_configurations: int = _setting(60, _whole(1))
@@ -176,15 +177,15 @@ class ActiveLearningSettings:
     trajectories: int = _setting(10, _whole(1))
     time_ps: float = _setting(2.0, _positive)
     timestep_fs: float = _setting(1.0, _positive)
-    temperature: float = _setting(300.0, _positive)
+    temperature: float = _setting(400.0, _positive)
     pressure_bar: float = _setting(ATMOSPHERE_BAR, _any_number)
     grade_save: float = _setting(2.0, _positive)
     grade_break: float = _setting(10.0, _positive)
     grade_interval_fs: float = _setting(5.0, _positive)
     watch_molecules: bool = _setting(True, _yes_or_no)
     mode: str = _setting("neighbourhood", _mode)
-    swap_threshold: float = _setting(1.1, _above_one)
-    most_saved: int = _setting(20, _whole(0))
+    swap_threshold: float = _setting(1.05, _above_one)
+    most_saved: int = _setting(40, _whole(0))
     energy_weight: float = _setting(1.0, _not_negative)
     force_weight: float = _setting(0.01, _not_negative)
     stress_weight: float = _setting(0.1, _not_negative)

@@ -280,7 +280,7 @@ def before_forces(ensemble, draws, particles):
 
 @njit(cache=True, error_model="numpy")
 def after_forces(ensemble, particles):
-    """The rest of the time step, with `forces`, ENERGY and VIRIAL of the new positions; tells whether all are finite."""
+    """The rest of the time step, with `forces`, ENERGY and VIRIAL of the new positions; tells if all are finite."""
     scalars = particles.scalars
     kick = 0.5 * ensemble.timestep
     total = scalars[ENERGY] + scalars[VIRIAL]
