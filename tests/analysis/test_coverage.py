@@ -124,26 +124,19 @@ def test_viscosity_keeps_the_promise(length):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("length", "trajectories"), [(30, 1), (100, 1), (10, 10), (30, 10), (100, 10)])
-def test_kinisi_keeps_the_promise(length, trajectories):
-    pytest.importorskip("kinisi")
+@pytest.mark.parametrize(
+    ("package", "estimator", "length", "trajectories"),
+    [("kinisi", kinisi_conductivity, 10, 10), ("stacie", stacie_conductivity, 100, 1)],
+)
+def test_other_packages_keep_it_within_what_few_runs_can_tell(package, estimator, length, trajectories):
+    """Each takes seconds a sample: of 30 intervals that hold with 90 % each, 23 or fewer do so in 1 of 50 cases."""
+    pytest.importorskip(package)
 
     def which(sample):
-        dipoles = [run.dipole() for run in sample]
+        data = [run.dipole() if package == "kinisi" else run.current() for run in sample]
         common = (STEP, PROCESS.volume, PROCESS.temperature)
-        yield "kinisi", lambda: {"sigma": (kinisi_conductivity(dipoles, *common), PROCESS.conductivity)}
+        yield package, lambda: {"sigma": (estimator(data, *common), PROCESS.conductivity)}
 
-    check(*count(length, trajectories, which))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("length", "trajectories"), [(10, 1), (30, 1), (100, 1)])
-def test_stacie_keeps_the_promise(length, trajectories):
-    pytest.importorskip("stacie")
-
-    def which(sample):
-        currents = [run.current() for run in sample]
-        common = (STEP, PROCESS.volume, PROCESS.temperature)
-        yield "stacie", lambda: {"sigma": (stacie_conductivity(currents, *common), PROCESS.conductivity)}
-
-    check(*count(length, trajectories, which))
+    held, refused = count(length, trajectories, which, runs=30)
+    holds = held[package, "sigma"]
+    assert len(refused[package]) <= 15 and sum(holds) >= 0.8 * len(holds)
