@@ -314,7 +314,7 @@ STANDARD = Scale(
 QUICK = Scale(
     name="quick",
     reference=Reference("GFN1-xTB"),
-    fit=Fit(stress_weight=0.1, max_iterations=150, refit_iterations=60),
+    fit=Fit(stress_weight=0.1, max_iterations=150, refit_iterations=40),
     pure_solvents=replace(
         PAPER.pure_solvents,
         level=12,

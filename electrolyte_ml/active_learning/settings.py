@@ -190,7 +190,7 @@ class ActiveLearningSettings:
     force_weight: float = _setting(0.01, _not_negative)
     stress_weight: float = _setting(0.1, _not_negative)
     seeding_fit_iterations: int = _setting(150, _whole(1))
-    fit_iterations: int = _setting(60, _whole(1))
+    fit_iterations: int = _setting(40, _whole(1))
     max_iterations: int = _setting(100, _whole(1))
     jobs: int | None = _setting(None, _whole(1), optional=True)
 
