@@ -309,7 +309,7 @@ STANDARD = Scale(
     ),
 )
 
-# Seeds of 16 fs from packed molecules at rest keep half of 1000 K, and a few picoseconds of exploration at 400 K show
+# Seeds of 15 fs from packed molecules at rest keep half of 1000 K, and a few picoseconds of exploration at 400 K show
 # what a liquid at 300 K meets in many: potentials learnt colder let molecules fuse in larger boxes.
 QUICK = Scale(
     name="quick",
@@ -321,9 +321,9 @@ QUICK = Scale(
         seeds=(0, 1),
         cells=("EC=4", "EMC=4"),
         packing_densities=((1.15, 1.25, 1.35, 1.45), (0.9, 1.0, 1.1, 1.25)),
-        seeding=Run("nvt", temperature=1000.0, time_ps=0.016, timestep_fs=2.0),
+        seeding=Run("nvt", temperature=1000.0, time_ps=0.015),
         seeding_trajectories=8,
-        seeding_configurations=64,
+        seeding_configurations=60,
         learning=Learning(
             trajectories=10,
             run=replace(_LIQUID, temperature=400.0, time_ps=2.0),
