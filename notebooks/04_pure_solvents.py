@@ -194,7 +194,7 @@ figures.density_comparison(densities, **said)
 # %%
 for solvent in runs:
     for seed, potential, run in zip(protocol.seeds, potentials[solvent], runs[solvent]):
-        frames = run.frames()[-1:0:-80][:3]
+        frames = run.frames()[-1:0:-100][:2]
         labelled = label_store(scale).label_all(frames, reference_of(scale), jobs=None, progress=False).labelled
         print(f"{solvent} seed {seed}: {evaluate_errors(potential, [one for one in labelled if one is not None])}")
 
