@@ -40,17 +40,21 @@ _RC = {
 def styled(function: Function) -> Function:
     """Draw a figure function's figure in the common style.
 
-    The figure is closed for pyplot before it is returned: a notebook shows the value of its cell once, not twice.
+    The figure is closed for pyplot before it is returned: a notebook shows the value of its cell once, not twice, and
+    never one that is half drawn when its input turns out to be wrong.
     """
 
     @wraps(function)
     def draw(*arguments: Any, **options: Any) -> Figure:
         import matplotlib.pyplot as plt
 
-        with plt.rc_context(_RC):
-            figure = function(*arguments, **options)
-        plt.close(figure)
-        return figure
+        others = set(plt.get_fignums())
+        try:
+            with plt.rc_context(_RC):
+                return function(*arguments, **options)
+        finally:
+            for number in set(plt.get_fignums()) - others:
+                plt.close(number)
 
     return draw  # type: ignore[return-value]
 

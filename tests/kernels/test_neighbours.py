@@ -136,5 +136,5 @@ def test_vectors_of_open_axes_mean_nothing(pbc):
 def test_a_pair_that_overlaps_is_named():
     positions = np.array([[0.0, 0, 0], [2.0, 0, 0], [2.0, 0.2, 0]])
     pairs = candidate_pairs(positions, np.zeros((3, 3)), np.zeros(3, bool), np.zeros(3, int), 1, 4.0)
-    with pytest.raises(InputError, match=r"atoms 1 and 2 overlap: 0\.200 Å apart"):
+    with pytest.raises(InputError, match=r"atoms 2 and 3 overlap: 0\.200 Å apart"):
         pairs_within(positions, np.zeros((3, 3)), np.zeros(3, bool), pairs, np.zeros(3, int), 1, 4.0)

@@ -105,11 +105,11 @@ def test_wrong_number_of_parameters():
 @pytest.mark.parametrize(
     ("atoms", "message"),
     [
-        (Atoms("HF", [[0, 0, 0], [0, 0, 1]]), "atom 1 is F, but the potential knows only H O"),
-        (Atoms("HH", [[0, 0, 0], [0, 0, np.nan]]), "atom 1 has a position that is not a number"),
-        (Atoms("HH", [[0, 0, 0], [0, 0, 1e12]]), "atom 1 is more than 1e[+]08 Å away"),
-        (Atoms("HHO", [[0, 0, 5], [0, 0, 1], [0, 0.1, 1]]), "atoms 1 and 2 overlap: 0.100 Å apart"),
-        (Atoms("HO", [[0, 0, 0], [0, 0, 3.9]], cell=[4, 4, 4], pbc=True), "atoms 0 and 1 overlap"),
+        (Atoms("HF", [[0, 0, 0], [0, 0, 1]]), "atom 2 is F, but the potential knows only H O"),
+        (Atoms("HH", [[0, 0, 0], [0, 0, np.nan]]), "atom 2 has a position that is not a number"),
+        (Atoms("HH", [[0, 0, 0], [0, 0, 1e12]]), "atom 2 is more than 1e[+]08 Å away"),
+        (Atoms("HHO", [[0, 0, 5], [0, 0, 1], [0, 0.1, 1]]), "atoms 2 and 3 overlap: 0.100 Å apart"),
+        (Atoms("HO", [[0, 0, 0], [0, 0, 3.9]], cell=[4, 4, 4], pbc=True), "atoms 1 and 2 overlap"),
         (Atoms("H", [[0, 0, 0]], pbc=True), "periodic along axis 0, but that cell vector is zero"),
         (Atoms("H", [[0, 0, 0]], cell=[4, 4, 0], pbc=True), "periodic along axis 2, but that cell vector is zero"),
         (Atoms("H", [[0, 0, 0]], cell=[4, 4, 1e-3], pbc=True), "periodic along axis 2, but .* only 0.001 Å long"),

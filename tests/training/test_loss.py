@@ -93,7 +93,7 @@ BAD = {
     r"its stress label has shape \(5,\)": lambda atoms: atoms.calc.results.update(stress=np.zeros(5)),
     "neither energy nor forces": lambda atoms: setattr(atoms, "calc", None),
     "is C, but the potential knows only H O": lambda atoms: atoms.numbers.__setitem__(2, 6),
-    "atoms 0 and 1 overlap": lambda atoms: atoms.positions.__setitem__(1, atoms.positions[0] + 0.05),
+    "atoms 1 and 2 overlap": lambda atoms: atoms.positions.__setitem__(1, atoms.positions[0] + 0.05),
     "position that is not a number": lambda atoms: atoms.positions.__setitem__((4, 0), np.nan),
     "has no atoms": lambda atoms: atoms.__delitem__(slice(None)),
 }
