@@ -1,10 +1,17 @@
 """Fitting: minimise the loss of eq. (10) over all parameters.
 
-The default method works in stages. Each takes the Gauss-Newton curvature J^T J of a sample of the configurations as the
-initial curvature of BFGS (Nocedal & Wright, ch. 6 and 10): the loss is a sum of squares, its parameters differ in scale
-by orders of magnitude, and R(R + 1)/2 of their directions change nothing at all. A sample gives the scales at the price
-of a few evaluations. The first stage starts from the exact solution for shifts and moment coefficients (`linear`).
-`method="paper"` is plain BFGS from the given parameters.
+The default method works in stages of BFGS, and each stage does two things that plain BFGS does not.
+
+It starts from the Gauss-Newton curvature J^T J of a sample of the configurations (Nocedal & Wright, ch. 6 and 10): the
+loss is a sum of squares, its parameters differ in scale by orders of magnitude, and R(R + 1)/2 of their directions
+change nothing at all.
+
+Far from a fit it minimises the loss of a sample only, which doubles whenever its loss falls below that of all, until all configurations take part
+(Byrd, Chin, Nocedal and Wu, Math. Program. 134, 127 (2012)): a dozen labels a parameter tell the way to a fit as well
+as hundreds do.
+
+There the first stage starts from the exact solution for shifts and moment coefficients (`linear`). `method="paper"` is plain
+BFGS on everything, from the given parameters.
 """
 
 from __future__ import annotations
@@ -30,13 +37,15 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 METHODS = ("default", "paper")
-STAGE = 50  # BFGS iterations between two samples of the curvature, at first
+STAGE = 60  # BFGS iterations between two samples of the curvature, at first
 LONGEST_STAGE = 400
 SLOW = 0.1  # a stage that lowers the loss by less than this fraction is followed by one of twice the length
-SAMPLE_ROWS = 24  # force components in the sample, as a multiple of the number of parameters
-DAMPING = (
-    1e-3  # added to the curvature, scaled to a unit diagonal: it is a sample's, and not to be trusted to the last digit
-)
+CURVATURE_ROWS = 24  # labels in the sample that gives the curvature, as a multiple of the number of parameters
+FIRST_ROWS = 12  # and in the first sample that is fitted
+OVERFITTED = 0.1  # by how much more than this fraction the loss of all must exceed that of a sample that then grows
+# Added to the curvature, scaled to a unit diagonal. Along directions of less curvature than this a stage begins
+# cautiously: far from a fit many, since the curvature there is soon another, and near it few.
+FIRST_DAMPING, DAMPING = 1e-3, 1e-6
 UNSEEN = 1e-4  # of the largest derivative: below it a sample says nothing of a parameter
 DIFFERENCE = 1e-6
 # Of the first solution of the linear part: huge coefficients that cancel each other are a bad start for the radial
@@ -57,12 +66,13 @@ class FitResult:
     errors : Errors
         On the training set.
     history : list of (int, float, float)
-        Iteration, loss (eq. 10 averaged over configurations), seconds; 0 is the start of BFGS.
+        Iteration, loss (eq. 10 averaged over configurations), seconds; 0 is the start of BFGS. While a sample is fitted
+        the loss is that of the sample.
     converged : bool
         The loss had stopped falling before the iterations ran out.
     message : str
     evaluations : int
-        Of loss and gradient together.
+        Of loss and gradient together, those of samples included.
     """
 
     potential: MomentTensorPotential
@@ -79,6 +89,7 @@ class _Progress:
     def __init__(self, total: int, shown: bool, checkpoint: Path | None, identity: str) -> None:
         self.total, self.shown, self.checkpoint, self.identity = total, shown, checkpoint, identity
         self.history: list[tuple[int, float, float]] = []
+        self.evaluations = 0
         self.began = time.perf_counter()
 
     def start(self, parameters: np.ndarray, loss: float | None = None) -> None:
@@ -169,7 +180,8 @@ def train(
     method : {"default", "paper"}
         The paper's is plain BFGS with neither linear solution nor curvature.
     linear_start : bool
-        Begin with the exact solution for shifts and moment coefficients.
+        Begin with the exact solution for shifts and moment coefficients, unless the given ones already explain most of
+        what the labels say.
     checkpoint : path, optional
         File that keeps parameters and history while the fit runs and when it is interrupted; the same fit that finds
         it goes on from there. It is removed when the fit has ended.
@@ -211,7 +223,7 @@ def train(
             parameters = solve_linear(loss, parameters, fixed, RIDGE)
         report.start(parameters, loss.value(loss.residuals(parameters)))
     try:
-        parameters, converged = _minimise(loss, parameters, ~fixed, method, max_iterations, tolerance, report)
+        parameters, converged = _minimise(loss, parameters, ~fixed, method, linear_start, max_iterations, tolerance, report)
     except BaseException:  # Ctrl-C above all
         report.save()
         raise
@@ -224,7 +236,7 @@ def train(
     fitted.reference = str(*names) if len(names) == 1 and None not in names else None
     reason = "the loss has stopped falling" if converged else "ran out of iterations while the loss was still falling"
     message = f"{reason}: loss {report.loss:.5g} after {report.done} iterations"
-    return FitResult(fitted, loss.errors(parameters), report.history, converged, message, loss.evaluations)
+    return FitResult(fitted, loss.errors(parameters), report.history, converged, message, report.evaluations)
 
 
 def _with_isolated_atoms(loss: Loss, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -249,6 +261,7 @@ def _minimise(
     parameters: np.ndarray,
     free: np.ndarray,
     method: str,
+    linear_start: bool,
     max_iterations: int,
     tolerance: float,
     report: _Progress,
@@ -258,27 +271,64 @@ def _minimise(
     if method == "paper":
         return _bfgs(loss, parameters, plain, max_iterations - report.done, report), report.done < max_iterations
     rng = np.random.default_rng(0)
-    # Far from a fit the curvature here says nothing of that there: the first steps keep to the parameters' scale.
-    near = _explains_most(loss, parameters, report.loss)
+    if not _explains_most(loss, parameters, report.loss):
+        parameters = _approach(loss, parameters, free, rng, linear_start, max_iterations, report)
     converged, length = False, STAGE
     while not converged and report.done < max_iterations:
-        before = report.loss
-        transform = _curvature_transform(loss, parameters, free, rng) if near else plain
+        before = loss.value(loss.residuals(parameters))
+        transform = _curvature_transform(loss, parameters, free, rng, DAMPING)
         parameters = _bfgs(loss, parameters, transform, min(length, max_iterations - report.done), report)
-        if near:
-            gain = (before - report.loss) / before if before > 0 else 0.0
-            converged = length >= LONGEST_STAGE and gain <= tolerance * length / STAGE
-            # In a valley what BFGS has gathered is worth more than a sample: leave it the more time the less is gained.
-            length = min(2 * length, LONGEST_STAGE) if gain < SLOW else length
-        near = True
+        gain = (before - report.loss) / before if before > 0 else 0.0
+        converged = length >= LONGEST_STAGE and gain <= tolerance * length / STAGE
+        # In a valley what BFGS has gathered is worth more than a sample: leave it the more time the less is gained.
+        length = min(2 * length, LONGEST_STAGE) if gain < SLOW else length
     return parameters, converged
 
 
+def _approach(
+    loss: Loss,
+    parameters: np.ndarray,
+    free: np.ndarray,
+    rng: np.random.Generator,
+    linear_start: bool,
+    max_iterations: int,
+    report: _Progress,
+) -> np.ndarray:
+    """Come near a fit on a sample of the configurations, which grows when it has told what it can.
+
+    A third of the iterations is left for all configurations.
+    """
+    order = rng.permutation(np.flatnonzero(loss.rows()))
+    labels = np.cumsum(loss.rows()[order])
+    size, damping = FIRST_ROWS * free.sum(), FIRST_DAMPING
+    last = report.done + 2 * (max_iterations - report.done) // 3
+
+    def sample() -> Loss:
+        return loss.sample(np.sort(order[: 1 + np.searchsorted(labels, size)]))
+
+    part = sample()
+    if linear_start:
+        parameters = solve_linear(part, parameters, ~free, RIDGE)
+    # The curvature here says nothing of that at the fit: the first steps keep to the parameters' scale.
+    parameters = _bfgs(part, parameters, np.eye(len(free))[:, free], min(STAGE, last - report.done), report)
+    while size < labels[-1] and report.done < last:
+        before = part.value(part.residuals(parameters))
+        transform = _curvature_transform(part, parameters, free, rng, damping)
+        parameters = _bfgs(part, parameters, transform, min(STAGE, last - report.done), report)
+        damping = max(0.1 * damping, DAMPING)
+        overfitted = loss.value(loss.residuals(parameters)) > (1 + OVERFITTED) * report.loss
+        if overfitted or before - report.loss < SLOW * before:
+            size *= 2
+            part = sample()
+    return parameters
+
+
 def _bfgs(loss: Loss, parameters: np.ndarray, transform: np.ndarray, iterations: int, report: _Progress) -> np.ndarray:
-    """Minimise over u in theta = parameters + transform u."""
+    """Minimise over u in theta = parameters + transform u, with a loss of all configurations or of some."""
     from scipy.optimize import OptimizeResult, minimize
 
     def function(u: np.ndarray) -> tuple[float, np.ndarray]:
+        report.evaluations += 1
         value, gradient = loss(parameters + transform @ u)
         return value, transform.T @ gradient
 
@@ -309,14 +359,16 @@ def _explains_most(loss: Loss, parameters: np.ndarray, value: float) -> bool:
     return value < 0.1 * loss.value(loss.residuals(null))
 
 
-def _curvature_transform(loss: Loss, parameters: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _curvature_transform(
+    loss: Loss, parameters: np.ndarray, free: np.ndarray, rng: np.random.Generator, damping: float
+) -> np.ndarray:
     """T with T T^t = (J^T J + damping)^-1 over the free parameters: in u the loss curves alike in all directions.
 
     J are the derivatives of the weighted residuals of a sample of the configurations, by differences.
     """
     rows = loss.rows()
     order = rng.permutation(np.flatnonzero(rows))
-    enough = 1 + np.searchsorted(np.cumsum(rows[order]), SAMPLE_ROWS * free.sum())
+    enough = 1 + np.searchsorted(np.cumsum(rows[order]), CURVATURE_ROWS * free.sum())
     sample = loss.sample(np.sort(order[:enough]))
     base = weighted_residuals(sample, sample.residuals(parameters))
     places = np.flatnonzero(free)
@@ -332,7 +384,7 @@ def _curvature_transform(loss: Loss, parameters: np.ndarray, free: np.ndarray, r
     scale[scale <= UNSEEN * scale.max()] = scale.max() or 1.0
     values, vectors = np.linalg.eigh(curvature / (scale[:, None] * scale))
     transform = np.zeros((len(free), len(places)))
-    transform[places] = vectors / np.sqrt(np.maximum(values, 0.0) + DAMPING) / scale[:, None]
+    transform[places] = vectors / np.sqrt(np.maximum(values, 0.0) + damping) / scale[:, None]
     return transform
 
 

@@ -205,7 +205,6 @@ class Loss:
         self.threads = threads or available()
         bounds = data.shares(SHARES)
         self.shares = list(pairwise(bounds.tolist()))
-        self.evaluations = 0
         self.owner = np.repeat(np.arange(len(data)), data.sizes)
 
     def sample(self, numbers: Sequence[int]) -> Loss:
@@ -253,7 +252,6 @@ class Loss:
         """Loss and gradient (n_parameters,)."""
         from ..kernels.training_gradient import training_gradient
 
-        self.evaluations += 1
         data, w, k = self.data, self.weights, len(self.data)
         residuals = self.residuals(parameters)
         value = self.value(residuals)

@@ -182,7 +182,7 @@ def test_an_element_that_is_rare(noisy, labelled, monkeypatch):
     rare.symbols[3] = "Li"
     rare = labelled(rare, **noisy[-1].calc.results)
     whole = quiet([*noisy, rare], start, max_iterations=150)
-    monkeypatch.setattr(fit, "SAMPLE_ROWS", 0.5)  # a sample of few configurations
+    monkeypatch.setattr(fit, "CURVATURE_ROWS", 0.5)  # a sample of few configurations
     result = quiet([*noisy, rare], start, max_iterations=150)
     assert result.history[-1][0] > 60 and result.history[-1][1] < 1.5 * whole.history[-1][1]
 
