@@ -219,8 +219,6 @@ def train(
         parameters = resumed
         report.start(parameters)
     else:
-        if linear_start:
-            parameters = solve_linear(loss, parameters, fixed, RIDGE)
         report.start(parameters, loss.value(loss.residuals(parameters)))
     try:
         parameters, converged = _minimise(loss, parameters, ~fixed, method, linear_start, max_iterations, tolerance, report)
@@ -307,7 +305,7 @@ def _approach(
         return loss.sample(np.sort(order[: 1 + np.searchsorted(labels, size)]))
 
     part = sample()
-    if linear_start:
+    if linear_start and report.done == 0:
         parameters = solve_linear(part, parameters, ~free, RIDGE)
     # The curvature here says nothing of that at the fit: the first steps keep to the parameters' scale.
     parameters = _bfgs(part, parameters, np.eye(len(free))[:, free], min(STAGE, last - report.done), report)
@@ -380,11 +378,14 @@ def _curvature_transform(
         jacobian[:, column] = (weighted_residuals(sample, sample.residuals(moved)) - base) / step
     curvature = jacobian.T @ jacobian
     scale = np.sqrt(np.diag(curvature))
+    seen = scale > UNSEEN * scale.max()
     # What the sample does not see may matter to the other configurations: first steps along it are short, not endless.
-    scale[scale <= UNSEEN * scale.max()] = scale.max() or 1.0
-    values, vectors = np.linalg.eigh(curvature / (scale[:, None] * scale))
     transform = np.zeros((len(free), len(places)))
-    transform[places] = vectors / np.sqrt(np.maximum(values, 0.0) + damping) / scale[:, None]
+    transform[places, np.arange(len(places))] = 1 / (scale.max() or 1.0)
+    correlation = curvature[np.ix_(seen, seen)] / (scale[seen, None] * scale[seen])
+    values, vectors = np.linalg.eigh(correlation)
+    whitened = vectors / np.sqrt(np.maximum(values, 0.0) + damping) / scale[seen, None]
+    transform[np.ix_(places[seen], np.flatnonzero(seen))] = whitened
     return transform
 
 

