@@ -6,12 +6,12 @@ It starts from the Gauss-Newton curvature J^T J of a sample of the configuration
 loss is a sum of squares, its parameters differ in scale by orders of magnitude, and R(R + 1)/2 of their directions
 change nothing at all.
 
-Far from a fit it minimises the loss of a sample only, which doubles whenever its loss falls below that of all, until all configurations take part
-(Byrd, Chin, Nocedal and Wu, Math. Program. 134, 127 (2012)): a dozen labels a parameter tell the way to a fit as well
-as hundreds do.
+Far from a fit it minimises the loss of a sample only, which doubles whenever its loss falls below that of all, until
+all configurations take part (Byrd, Chin, Nocedal and Wu, Math. Program. 134, 127 (2012)): a dozen labels a parameter
+tell the way to a fit as well as hundreds do. There the first stage starts from the exact solution for shifts and moment
+coefficients (`linear`).
 
-There the first stage starts from the exact solution for shifts and moment coefficients (`linear`). `method="paper"` is plain
-BFGS on everything, from the given parameters.
+`method="paper"` is plain BFGS on everything, from the given parameters.
 """
 
 from __future__ import annotations
@@ -221,7 +221,9 @@ def train(
     else:
         report.start(parameters, loss.value(loss.residuals(parameters)))
     try:
-        parameters, converged = _minimise(loss, parameters, ~fixed, method, linear_start, max_iterations, tolerance, report)
+        parameters, converged = _minimise(
+            loss, parameters, ~fixed, method, linear_start, max_iterations, tolerance, report
+        )
     except BaseException:  # Ctrl-C above all
         report.save()
         raise
