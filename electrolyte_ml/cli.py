@@ -229,7 +229,7 @@ def build_parser() -> argparse.ArgumentParser:
         _solvation,
         "shells, ion pairs, residence times and networks in a trajectory",
         "solvation run.xtc --topology run.pdb --figure shells.png\n"
-        "  electrolyte-ml solvation dump.lammpstrj --topology system.data --solvent 'FEC=type 19' --json\n"
+        "  electrolyte-ml solvation dump.lammpstrj --topology system.data --solvent 'BN=formula C4H7N' --json\n"
         "  electrolyte-ml solvation npt_run/  (of electrolyte-ml md)",
     )
     _add_trajectories(parser)
@@ -295,10 +295,19 @@ def _add_trajectories(parser: argparse.ArgumentParser) -> None:
         help="runs of one system, each a file or the folder of a run",
     )
     parser.add_argument("--topology", type=Path, metavar="T", help="file that says what the atoms are")
-    parser.add_argument("--li", metavar="SELECTION", help="the cation, if it is not Li (MDAnalysis selection)")
-    parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="an anion that is not PF6")
     parser.add_argument(
-        "--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="a solvent that is not known"
+        "--cation",
+        nargs="+",
+        default=[],
+        metavar="NAME[=SELECTION]",
+        help="cations that are not known; the first one is the one whose shells are read (selections are MDAnalysis's, "
+        "or 'formula C4H8O3')",
+    )
+    parser.add_argument("--li", metavar="SELECTION", help="short for --cation Li=SELECTION")
+    parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="anions not known")
+    parser.add_argument("--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="solvents not known")
+    parser.add_argument(
+        "--charge", nargs="+", default=[], metavar="NAME=Q", help="of one such ion, e (default 1 and -1), as Mg=2"
     )
     parser.add_argument(
         "--donor",
@@ -612,7 +621,8 @@ def _solvation(args: argparse.Namespace) -> None:
         except ValueError:
             raise InputError(f"--cutoff {name}={value}: not a distance in Å") from None
     runs = _open_trajectories(args)
-    shells = find_shells(runs, cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty())
+    cation = "Li" if args.li else args.cation[0].partition("=")[0] if args.cation else None
+    shells = find_shells(runs, cation=cation, cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty())
     result = analyse_solvation(runs, shells=shells)
     networks = analyse_networks(runs, shells=shells)
     if args.figure:
@@ -690,6 +700,13 @@ def _check_output(path: Path, suffixes: tuple[str, ...] = ()) -> None:
         raise InputError(f"{folder} is not writable: {path} cannot be written")
 
 
+def _integer(text: str, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{option}={text}: not a whole number") from None
+
+
 def _pairs(items: Sequence[str], option: str) -> dict[str, str]:
     """Split NAME=VALUE."""
     found = {}
@@ -712,12 +729,21 @@ def _open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
         if not sign:
             raise InputError(f"--donor {key}={selection}: write NAME:KIND=SELECTION")
         donors.setdefault(name, {})[kind] = selection
-    roles = {"Li": Role(args.li, kind="cation")} if args.li else {}
-    for option, kind, items in (("--anion", "anion", args.anion), ("--solvent", "solvent", args.solvent)):
+    charges = {name: _integer(value, f"--charge {name}") for name, value in _pairs(args.charge, "--charge").items()}
+    cations = ([f"Li={args.li}"] if args.li else []) + [item for item in args.cation if "=" in item]
+    roles = {}
+    for option, kind, items in (
+        ("--cation", "cation", cations),
+        ("--anion", "anion", args.anion),
+        ("--solvent", "solvent", args.solvent),
+    ):
         for name, selection in _pairs(items, option).items():
-            roles[name] = Role(selection, kind=kind, donors=donors.pop(name, None))
-    if donors:
-        raise InputError(f"--donor {next(iter(donors))}: name the species by --anion or --solvent as well")
+            if name in roles:
+                raise InputError(f"{option} {name}={selection}: {name} is named twice")
+            roles[name] = Role(selection, kind=kind, charge=charges.pop(name, None), donors=donors.pop(name, None))
+    for option, left in (("--donor", donors), ("--charge", charges)):
+        if left:
+            raise InputError(f"{option} {next(iter(left))}: name the species by --cation, --anion or --solvent as well")
     runs = []
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)

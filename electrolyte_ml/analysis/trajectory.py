@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from ase.formula import Formula
 
 from electrolyte_ml.analysis.frames import Frame, Frames, open_frames
 from electrolyte_ml.analysis.species import Role, Species, find_species
@@ -294,7 +295,19 @@ class Trajectory:
         return csr_array((share, (self.molecule, np.arange(self.n_atoms))), shape=(self.n_molecules, self.n_atoms))
 
     def select(self, selection: str) -> np.ndarray:
-        """Return the indices of the atoms that an MDAnalysis selection finds, such as "resname EC and name O1"."""
+        """Return the indices of the atoms that a selection finds.
+
+        Parameters
+        ----------
+        selection
+            MDAnalysis's, such as "resname EC and name O1", or "formula C3H4O3" for all molecules of that formula, which
+            needs no names in the file.
+        """
+        word, _, formula = selection.strip().partition(" ")
+        if word == "formula":
+            wanted = Formula(formula.strip()).format("hill")
+            alike = np.array([one == wanted for one in self._topology.formulas])
+            return np.flatnonzero(alike[self.molecule])
         return np.asarray(self.universe().select_atoms(selection).indices)
 
     def universe(self) -> Universe:
@@ -383,7 +396,8 @@ class Trajectory:
         if name is not None:
             raise InputError(f"{self.name} has no {kind} {name!r}; there are {have}")
         what = "several" if found else "no"
-        raise InputError(f"{self.name} has {what} {kind}s ({have}): say which it is")
+        which = f": name one ({kind}=, --{kind})" if found else ""
+        raise InputError(f"{self.name} has {what} {kind}s ({have}){which}")
 
     # -- how the above is found ----------------------------------------------------------------------------------------
 
@@ -497,7 +511,8 @@ def open_trajectory(
         What its atoms are where the file does not say: any topology that MDAnalysis reads, a LAMMPS data file, or a
         structure that ASE reads. Bonds are taken from it where it has them all, else found from the first frame.
     roles
-        Name of a species -> :class:`Role`, or its selection alone, for what is not EC, EMC, DMC, DEC, PC, Li or PF6.
+        Name of a species -> :class:`Role`, or its selection alone, for what the package does not know
+        (:data:`electrolyte_ml.analysis.species.KNOWN`).
     timestep_ps
         Time between frames, in place of what the file says.
     cell

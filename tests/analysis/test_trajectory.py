@@ -142,9 +142,10 @@ def test_a_truncated_file_says_what_was_read(kind, written):
         trajectory = open_trajectory(path, **options)
     assert sum(len(chunk.positions) for chunk in trajectory.chunks()) == N_FRAMES - 1
     file.write_bytes(file.read_bytes()[:90])
-    with pytest.raises(InputError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pytest.raises(InputError) as caught, warnings.catch_warnings():
+        warnings.simplefilter("error")  # a half-opened reader that fails in its destructor would warn here
         open_trajectory(path, **options)
+    assert "\n" not in str(caught.value)
 
 
 def test_unwrapped_molecules_are_whole_and_move_as_they_did(frames):
@@ -291,6 +292,51 @@ def test_what_is_not_known_must_be_named(frames):
         named.require_neutral()
 
 
+def test_molecules_are_selected_by_their_formula(frames):
+    trajectory = open_trajectory(frames)
+    for formula, name in (("F6P", "PF6"), ("PF6", "PF6"), ("C3H4O3", "EC"), ("C4H8O3", "EMC"), ("Li", "Li")):
+        np.testing.assert_array_equal(
+            trajectory.select(f"formula {formula}"), np.sort(trajectory.roles[name].atoms.ravel())
+        )
+    assert open_trajectory(frames, roles={"carbonate": "formula C3H4O3"}).roles["carbonate"].formula == "C3H4O3"
+    with pytest.raises(InputError, match="finds no atom"):
+        open_trajectory(frames, roles={"X": "formula C3H4O4"})
+    with pytest.raises(InputError, match="cannot select"):
+        open_trajectory(frames, roles={"X": "formula water"})
+
+
+def test_elements_are_guessed_from_the_names_of_force_fields(tmp_path, liquid):
+    """Names of OPLS, GAFF, CHARMM and LigParGen; "C0" is no calcium and "CS" no caesium in a molecule."""
+    other = {"C": ["C0", "CS", "CT1", "C00", "CA"], "O": ["O01", "OS", "O=", "OY"], "H": ["HC", "H5'", "HA", "H04"]}
+    seen = {symbol: 0 for symbol in other}
+    lines = []
+    molecule = open_trajectory(liquid).molecule
+    for i, (symbol, x) in enumerate(zip(liquid.symbols, 0.1 * liquid.positions)):
+        name = symbol.upper()
+        if symbol in other:
+            name = other[symbol][seen[symbol] % len(other[symbol])]
+            seen[symbol] += 1
+        lines.append(f"{molecule[i] + 1:5d}RES  {name:>5}{i + 1:5d}{x[0]:8.3f}{x[1]:8.3f}{x[2]:8.3f}\n")
+    (a, _, _), (bx, b, _), (cx, cy, c) = 0.1 * liquid.cell.array
+    box = f"{a:.5f} {b:.5f} {c:.5f} 0 0 {bx:.5f} 0 {cx:.5f} {cy:.5f}\n"
+    (tmp_path / "box.gro").write_text(f"liquid\n{len(liquid)}\n{''.join(lines)}{box}")
+    found = open_trajectory(tmp_path / "box.gro")
+    np.testing.assert_array_equal(found.numbers, liquid.numbers)
+    assert set(found.roles) == {"Li", "PF6", "EC", "EMC"}
+
+
+def test_one_cell_above_the_models_of_a_pdb_is_that_of_all(tmp_path, frames):
+    text = encode_topology(frames[0], np.eye(3))
+    atoms = [line for line in text.splitlines() if line.startswith(("ATOM", "HETATM"))]
+    a, b, c, alpha, beta, gamma = frames[0].cell.cellpar()
+    cell = f"CRYST1{a:9.3f}{b:9.3f}{c:9.3f}{alpha:7.2f}{beta:7.2f}{gamma:7.2f} P 1           1\n"
+    models = [f"MODEL     {k}\n" + "\n".join(atoms) + "\nENDMDL\n" for k in (1, 2, 3)]
+    (tmp_path / "run.pdb").write_text(cell + "".join(models) + "END\n")
+    found = open_trajectory(tmp_path / "run.pdb", timestep_ps=1.0)
+    assert found.n_frames == 3
+    np.testing.assert_allclose(found.require_constant_cell(), frames[0].cell.array, atol=5e-3)
+
+
 def test_isomers_are_not_taken_for_carbonates():
     """Two molecules of EMC's formula: EMC itself, whatever the order of its atoms, and one with another chain."""
     from electrolyte_ml.analysis.species import find_species
@@ -309,11 +355,34 @@ def test_isomers_are_not_taken_for_carbonates():
         find_species(numbers[order], wrong, np.zeros(len(numbers), int))
 
 
-@pytest.mark.parametrize(("name", "smiles_size", "donors"), [("DMC", 12, 3), ("DEC", 18, 3), ("PC", 13, 3)])
-def test_other_carbonates_are_known(name, smiles_size, donors):
-    from electrolyte_ml.analysis.species import _known
+# Formulas and numbers of bonds as a chemist counts them.
+@pytest.mark.parametrize(
+    ("name", "kind", "formula", "bonds"),
+    [
+        ("DMC", "solvent", "C3H6O3", 11),
+        ("DEC", "solvent", "C5H10O3", 17),
+        ("PC", "solvent", "C4H6O3", 13),
+        ("FEC", "solvent", "C3H3FO3", 10),
+        ("VC", "solvent", "C3H2O3", 8),
+        ("DME", "solvent", "C4H10O2", 15),
+        ("DOL", "solvent", "C3H6O2", 11),
+        ("Na", "cation", "Na", 0),
+        ("K", "cation", "K", 0),
+        ("BF4", "anion", "BF4", 4),
+        ("ClO4", "anion", "ClO4", 4),
+        ("FSI", "anion", "F2NO4S2", 8),
+        ("TFSI", "anion", "C2F6NO4S2", 14),
+    ],
+)
+def test_other_molecules_are_known(name, kind, formula, bonds):
+    from electrolyte_ml.analysis.species import _graph, find_species
 
-    assert len(_known()[name]) == smiles_size
+    symbols, pairs = _graph(name)
+    assert len(pairs) == bonds
+    order = np.random.default_rng(0).permutation(len(symbols))
+    numbers = Atoms(symbols).numbers[order]
+    (found,) = find_species(numbers, np.argsort(order)[pairs], np.zeros(len(numbers), int)).values()
+    assert (found.name, found.kind, found.formula) == (name, kind, formula)
 
 
 def test_files_that_are_not_there_or_not_trajectories(tmp_path, frames):
