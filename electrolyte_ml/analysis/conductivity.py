@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from electrolyte_ml.analysis.crosschecks import kinisi_conductivity, stacie_conductivity
-from electrolyte_ml.analysis.estimates import TransportEstimate
+from electrolyte_ml.analysis.estimates import GIVEN, TransportEstimate
 from electrolyte_ml.analysis.ions import IonTrajectory
 from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
 from electrolyte_ml.analysis.production import needed_time
@@ -99,7 +99,7 @@ class ConductivityResult:
         if read:
             plateau = read[0].plateau
             lines += ["", f"plateau of {read[0].method}: {plateau.reason}"]
-            if plateau.reason == "given":
+            if plateau.reason == GIVEN:
                 lines[-1] = f"plateau: {plateau.start_ps:g}-{plateau.end_ps:g} ps, as given"
             needed = needed_time(plateau.effective_ps, 0.1) / 1000
             lines.append(
