@@ -26,7 +26,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 _INSTALL = "pip install 'electrolyte-ml[crosscheck]'"
 _LARGEST_ERROR = 0.25  # of STACIE's: single runs of 30 correlation times leave 0.3, and hold the value in 85 of 100
 _KINISI_LAGS = 20
-_FEWEST_LENGTHS = 20.0  # of the window's end in all runs together, for kinisi's variances
+_FEWEST_LENGTHS = 30.0  # of the window's end in all runs together, for kinisi's variances
 
 
 def stacie_conductivity(
@@ -119,7 +119,7 @@ def kinisi_conductivity(
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.analysis.einstein_helfand`, and for runs that hold fewer than 20 windows in all, from
+        As :func:`electrolyte_ml.analysis.einstein_helfand`, and for runs that hold fewer than 30 windows in all, from
         which kinisi cannot estimate the variances that its likelihood rests on.
     ElectrolyteError
         Without kinisi.
