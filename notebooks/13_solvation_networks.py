@@ -67,7 +67,7 @@ by_hand = analyse_solvation(trajectory, cutoffs=cutoffs)
 print("by the function:", {name: e.value for name, e in by_hand.coordination.items()})
 
 # %% [markdown]
-# The view below turns with the mouse; the picture beside it shows the same.
+# The view below turns with the mouse; the picture under it shows the same.
 
 # %%
 shell = trajectory.cluster(0, range(trajectory.n_molecules))
@@ -201,8 +201,8 @@ display(figures.view(biggest))
 figures.picture(biggest, f"The largest network: {len(found.largest.ions)} Li", **said)
 
 # %% [markdown]
-# Shells of networked Li beside those of isolated ones are what Fig. S9 compares; with one network in ten frames its
-# intervals span everything, as they should.
+# Shells of networked Li beside those of isolated ones are what Fig. S9 compares. With one network in ten frames its
+# intervals on the left span everything, as they should; on the right it has none, since one block of frames cannot scatter.
 
 # %%
 figures.network_shells(found, **said)

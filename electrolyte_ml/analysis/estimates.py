@@ -157,7 +157,7 @@ def said(length: tuple[int, float], count: int) -> str:
 
 
 def plateau_of(
-    series: Sequence[np.ndarray], timestep_ps: float, window_ps: tuple[float, float] | None, components: int
+    series: Sequence[np.ndarray], timestep_ps: float, window_ps: tuple[float, float] | None, components: float
 ) -> Plateau:
     """Find the plateau of the mean correlation function of series (F, 1, K), or take the one that is given."""
     if not timestep_ps > 0:

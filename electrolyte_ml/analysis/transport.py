@@ -28,6 +28,7 @@ from electrolyte_ml.analysis.estimates import (
 from electrolyte_ml.analysis.units import BOLTZMANN, DIFFUSION_UNIT, VISCOSITY_UNIT, conductivity_scale
 from electrolyte_ml.errors import InputError
 
+_FRAMES_FOR_RHO = 20000  # of each run, at most twice as many
 YEH_HUMMER = 2.837297  # of a cubic cell
 
 
@@ -262,14 +263,22 @@ def names_of(species: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
 def common_plateau(
     data: Sequence[np.ndarray], labels: np.ndarray, timestep_ps: float, window_ps: tuple[float, float] | None
 ) -> Plateau:
-    """Return one plateau for displacements (F, n, 3) of several species, each given the same weight."""
+    """Return one plateau for displacements (F, n, 3) of several species, each given the same weight.
+
+    Columns that move together are worth fewer: by Isserlis' theorem n² / sum_ij rho_ij² of them are independent.
+    """
     moves = [np.diff(one, axis=0) for one in data]
     for a in range(labels.max() + 1):
         size = np.sqrt(np.mean([np.mean(m[:, labels == a] ** 2) for m in moves]))
         for m in moves:
             m[:, labels == a] /= size or 1.0
+    some = np.concatenate(
+        [m[:: 1 + len(m) // _FRAMES_FOR_RHO].transpose(0, 2, 1).reshape(-1, len(labels)) for m in moves]
+    )
+    rho = some.T @ some
+    independent = np.trace(rho) ** 2 / np.sum(rho**2) if rho.any() else 1.0
     flat = [m.reshape(len(m), 1, -1) for m in moves]
-    return plateau_of(flat, timestep_ps, window_ps, flat[0].shape[2])
+    return plateau_of(flat, timestep_ps, window_ps, 3.0 * independent)
 
 
 def self_diffusion(

@@ -80,6 +80,9 @@ class View:
     def __init__(self, page: str, width: int, height: int) -> None:
         self.page, self.width, self.height = page, width, height
 
+    def __repr__(self) -> str:
+        return f"View of {self.width} x {self.height} pixels, which a notebook shows"
+
     def _repr_html_(self) -> str:
         source = html.escape(self.page, quote=True)
         return (

@@ -106,6 +106,19 @@ def test_given_windows_keep_the_promise_too(length):
 
 
 @pytest.mark.slow
+def test_a_slow_process_behind_a_fast_one_is_mostly_found():
+    """Single runs of fifty slow times. Read off behind the fast process alone, a tenth of the intervals hold."""
+    slow = OrnsteinUhlenbeckIons(counts=(2, 2), relaxation_ps=(0.1, 10.0), weights=(0.5, 0.5))
+    held = stretched = 0
+    for seed in range(40):
+        current = slow.sample(500.0, 0.05, seed=seed).current()
+        found = green_kubo([current], 0.05, slow.volume, slow.temperature)
+        held += found.low <= slow.conductivity <= found.high
+        stretched += "goes on changing" in found.plateau.reason
+    assert held >= 28 and stretched >= 28
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [10, 30, 100])
 def test_viscosity_keeps_the_promise(length):
     def which(sample):
