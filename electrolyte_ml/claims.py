@@ -197,12 +197,13 @@ def _set_sizes(solvents: dict[str, Any], scale: Scale) -> Outcome:
 def _densities(solvents: dict[str, Any], scale: Scale) -> Outcome:
     ours, measured, holds = [], [], []
     for name, entry in solvents.items():
-        density, experiment = np.asarray(entry["densities"]), float(entry["experiment"])
+        density, known = np.asarray(entry["densities"]), float(entry["experiment"])
         mean, spread = density.mean(), density.std(ddof=1) if len(density) > 1 else 0.0
-        deviation = mean / experiment - 1.0
+        deviation = mean / known - 1.0
         ours.append(f"{name} {mean:.3f} ± {spread:.3f} ({deviation:+.1%})" + (" drifts" if entry["drifts"] else ""))
-        measured.append(f"{name} {experiment:.3f}")
-        holds.append(abs(deviation) <= 0.06 and spread / mean <= 0.02 and not entry["drifts"])
+        measured.append(f"{name} {known:.3f}")
+        near = abs(deviation) <= experiment.PAPER_DENSITY_DEVIATION and spread / mean <= experiment.PAPER_DENSITY_SPREAD
+        holds.append(near and not entry["drifts"])
     return Outcome(_physics(all(holds), scale), "; ".join(ours), "; ".join(measured))
 
 

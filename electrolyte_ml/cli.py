@@ -17,6 +17,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from matplotlib.figure import Figure
 
     from electrolyte_ml.analysis import Trajectory
     from electrolyte_ml.potentials import MomentTensorPotential
@@ -588,11 +589,12 @@ def _conductivity(args: argparse.Namespace) -> None:
         from electrolyte_ml.figures import running_conductivity
 
         curves = {name: one for name, one in result.estimates.items() if one.curve is not None}
-        running_conductivity(
+        figure = running_conductivity(
             curves,
             reference=", ".join(path.name for path in args.trajectories),
             scale=f"{len(runs)} x {runs[0].time_ps:g} ps, {args.temperature:g} K",
-        ).savefig(args.figure)
+        )
+        _save(figure, args.figure)
     if not result.estimates:
         raise InputError("no method gave a conductivity")
 
@@ -630,7 +632,7 @@ def _solvation(args: argparse.Namespace) -> None:
 
         names = ", ".join(str(path) for path in args.trajectories)
         frames = f"{result.n_frames} frames, {result.n_ions} {result.cation}"
-        solvation_overview(result, networks, reference=names, scale=frames).savefig(args.figure)
+        _save(solvation_overview(result, networks, reference=names, scale=frames), args.figure)
     if args.json:
         print(json.dumps({"solvation": result.to_dict(), "networks": networks.to_dict()}, indent=1))
         return
@@ -698,6 +700,11 @@ def _check_output(path: Path, suffixes: tuple[str, ...] = ()) -> None:
         raise InputError(f"{folder} is not a folder: {path} cannot be written")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{folder} is not writable: {path} cannot be written")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
 
 
 def _integer(text: str, option: str) -> int:

@@ -26,7 +26,7 @@ def run(tmp_path):
 
 
 def test_table_and_figure(run, tmp_path, capsys):
-    figure = tmp_path / "out.png"
+    figure = tmp_path / "figures" / "out.png"  # whose folder is not there yet
     assert main(["solvation", str(run), *CUTOFFS, "--figure", str(figure)]) == 0
     said = capsys.readouterr().out
     assert "CIP                         1.000" in said

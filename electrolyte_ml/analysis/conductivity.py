@@ -56,16 +56,6 @@ class ConductivityResult:
                 return self.estimates[method]
         raise InputError("; ".join(self.refused.values()) or "neither Green-Kubo nor Einstein-Helfand was asked for")
 
-    def needed_ps(self, error: float) -> float:
-        """Return how long all trajectories together must be for a relative error of the best estimate.
-
-        Raises
-        ------
-        InputError
-            For an error that is not positive.
-        """
-        return needed_time(self.best.plateau.effective_ps, error)
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as plain numbers and strings, for JSON."""
         plain: dict[str, Any] = {

@@ -19,7 +19,7 @@ from electrolyte_ml.errors import InputError
 if TYPE_CHECKING:
     from MDAnalysis import Universe
 
-_UNITS = {"metal": (1.0, 1.0), "real": (1000.0, 0.001)}  # Å/ps and ps of LAMMPS's units of velocity and time
+VELOCITY_AND_TIME = {"metal": (1.0, 1.0), "real": (1000.0, 0.001)}  # Å/ps and ps of LAMMPS's units of velocity and time
 _POSITIONS = (("x", "y", "z"), ("xs", "ys", "zs"), ("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
 _START = b"ITEM: TIMESTEP"
 
@@ -58,9 +58,9 @@ class DumpFrames:
             raise InputError(f"{path} is not a LAMMPS dump of atoms")
         named = self._content[: self._starts[0]].decode(errors="replace").split()
         units = named[2] if named[:2] == ["ITEM:", "UNITS"] and len(named) > 2 else units
-        if units is not None and units not in _UNITS:
-            raise InputError(f"{path}: LAMMPS units must be one of {', '.join(_UNITS)}, not {units!r}")
-        self._velocity, self._time = _UNITS[units] if units else (None, None)
+        if units is not None and units not in VELOCITY_AND_TIME:
+            raise InputError(f"{path}: LAMMPS units must be one of {', '.join(VELOCITY_AND_TIME)}, not {units!r}")
+        self._velocity, self._time = VELOCITY_AND_TIME[units] if units else (None, None)
         self.n_frames = len(self._starts)
         try:
             self._table(self.n_frames - 1)

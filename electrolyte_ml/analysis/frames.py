@@ -87,7 +87,7 @@ def open_frames(
     if isinstance(files, Atoms):
         files = [files]
     if hasattr(files, "trajectory") and hasattr(files, "select_atoms"):
-        return UniverseFrames(files, "universe", elements)
+        return UniverseFrames(files, "universe", elements, lammps_units=lammps_units)
     if isinstance(files, Sequence) and not isinstance(files, str) and files and isinstance(files[0], Atoms):
         return AtomsFrames(files)
     if isinstance(files, (str, os.PathLike)):
@@ -188,6 +188,7 @@ class UniverseFrames:
         name: str,
         elements: Mapping[str, str] | None = None,
         structure: Atoms | None = None,
+        lammps_units: str | None = None,
     ) -> None:
         self._universe, self.name = universe, name
         self._reader = universe.trajectory
@@ -199,6 +200,11 @@ class UniverseFrames:
         self.n_frames, self.cut_short = _whole_frames(self._reader, name)
         timestep = self._reader[0]
         self._box = _only_box(self._reader)
+        self._velocity: float | None = 1.0
+        if self._reader.format == "LAMMPSDUMP":  # whose velocities MDAnalysis hands on in whatever unit they are
+            from electrolyte_ml.analysis.dump import VELOCITY_AND_TIME
+
+            self._velocity = VELOCITY_AND_TIME[lammps_units][0] if lammps_units else None
         self.times_known = "time" in timestep.data or "dt" in timestep.data
 
     def read(self, k: int) -> Frame:
@@ -211,8 +217,8 @@ class UniverseFrames:
         box = self._box if timestep.dimensions is None else timestep.dimensions
         cell = None if box is None or not np.all(box[:3] > 0) else np.asarray(triclinic_vectors(box), float)
         velocities = None
-        if timestep.has_velocities:
-            velocities = timestep.velocities.astype(float)
+        if timestep.has_velocities and self._velocity is not None:
+            velocities = self._velocity * timestep.velocities.astype(float)
         time = float(timestep.time) if self.times_known else np.nan
         return Frame(timestep.positions.astype(float), cell, velocities, time)
 

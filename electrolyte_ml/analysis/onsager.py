@@ -23,7 +23,14 @@ from electrolyte_ml.analysis.estimates import (
     said,
     slopes_of,
 )
-from electrolyte_ml.analysis.transport import check_ions, common_plateau, names_of, nernst_einstein, self_diffusion
+from electrolyte_ml.analysis.transport import (
+    check_ions,
+    common_plateau,
+    names_of,
+    nernst_einstein,
+    self_diffusion,
+    summed_by_species,
+)
 from electrolyte_ml.analysis.units import DIFFUSION_UNIT, ONSAGER_UNIT, conductivity_scale
 from electrolyte_ml.errors import InputError
 
@@ -97,7 +104,7 @@ def onsager_coefficients(
     check_ions(data, labels, charges)
     counts = np.bincount(labels).astype(float)
     charge = np.array([charges[labels == a][0] for a in range(len(names))])
-    summed = [np.stack([one[:, labels == a].sum(axis=1) for a in range(len(names))], axis=1) for one in data]
+    summed = [summed_by_species(one, labels) for one in data]
     plateau = common_plateau(summed, np.arange(len(names)), timestep_ps, window_ps)
     each, relative, _ = slopes_of(summed, timestep_ps, plateau)  # (M, S, S)
     own, _ = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)

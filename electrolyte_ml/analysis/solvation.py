@@ -123,11 +123,14 @@ class Solvation:
 
     def _lines(self) -> Iterable[str]:
         runs = f" of {self.n_trajectories} trajectories" if self.n_trajectories > 1 else ""
-        yield f"{self.n_ions} {self.cation} in {self.n_frames} frames{runs}, {self.n_blocks} blocks"
+        frames, blocks = (
+            f"{n} {what}{'s' * (n > 1)}" for n, what in ((self.n_frames, "frame"), (self.n_blocks, "block"))
+        )
+        yield f"{self.n_ions} {self.cation} in {frames}{runs}, {blocks}"
         if self.n_blocks < 2:
             yield "One frame: no errors can be given"
         elif not self.converged:
-            yield "There are fewer than five blocks of independent frames: the errors are too small"
+            yield "Too short for five independent blocks of frames: the errors are too small"
         yield ""
         for name, cutoff in self.cutoffs.items():
             error = f" ± {cutoff.error:.2f}" if np.isfinite(cutoff.error) else ""

@@ -265,27 +265,6 @@ class Trajectory:
             done += len(positions)
             yield positions
 
-    def centres_of_mass(self, size: int | None = None, *, already: bool = False) -> Iterator[np.ndarray]:
-        """Stream the unwrapped centres of mass of the molecules.
-
-        Parameters
-        ----------
-        size, already
-            As of :meth:`unwrapped`.
-
-        Yields
-        ------
-        (F, n_molecules, 3) Å
-
-        Raises
-        ------
-        InputError
-            As :meth:`unwrapped`.
-        """
-        weights = self.molecule_weights()
-        for positions in self.unwrapped(size, already=already):
-            yield np.stack([weights @ frame for frame in positions])
-
     def molecule_weights(self) -> Any:
         """(n_molecules, N) sparse matrix that turns values of atoms into those of centres of mass."""
         from scipy.sparse import csr_array
@@ -353,19 +332,6 @@ class Trajectory:
         """
         if self.n_frames < n:
             raise InputError(f"{self.name} has {self.n_frames} frame{'s' * (self.n_frames > 1)}, {n} are needed")
-
-    def require_velocities(self) -> None:
-        """Insist on velocities.
-
-        Raises
-        ------
-        InputError
-            If there are none, or a dump's are in unknown units.
-        """
-        if not self.has_velocities:
-            raise InputError(
-                f"{self.name} has no velocities (those of a LAMMPS dump count once lammps_units says what they are in)"
-            )
 
     def require_neutral(self) -> None:
         """Insist on charges that sum to zero.
@@ -447,7 +413,11 @@ class Trajectory:
         if not np.isfinite(first.time):
             return 0.0, 1.0, timestep_ps
         if n == 1:
-            return (0.0, 1.0, timestep_ps) if timestep_ps else (first.time, None, 1.0 if self._times_known() else None)
+            return (
+                (0.0, 1.0, timestep_ps)
+                if timestep_ps
+                else (first.time, None, 1.0 if self._frames.times_known else None)
+            )
         step = self._read(1).time - first.time
         mean = (self._read(n - 1).time - first.time) / (n - 1)
         if step <= 0 or abs(mean - step) > 1e-3 * step + _rounding(first.time + (n - 1) * step):
@@ -457,10 +427,7 @@ class Trajectory:
             )
         if timestep_ps is not None:
             return first.time, mean, timestep_ps / mean
-        return first.time, mean, 1.0 if self._times_known() else None
-
-    def _times_known(self) -> bool:
-        return self._frames.times_known
+        return first.time, mean, 1.0 if self._frames.times_known else None
 
     def _check_time(self, k: int, frame: Frame) -> None:
         if not np.isfinite(frame.time) or self._step is None or self.n_frames < 2:

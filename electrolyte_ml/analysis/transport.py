@@ -172,7 +172,7 @@ def nernst_einstein(
     counts = np.bincount(labels).astype(float)
     charge = np.array([charges[labels == a][0] for a in range(len(names))])
     own, relative = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)
-    summed = [np.stack([one[:, labels == a].sum(axis=1) for a in range(len(names))], axis=1) for one in data]
+    summed = [summed_by_species(one, labels) for one in data]
     together = slopes_of(summed, timestep_ps, plateau)[0].mean(axis=0)  # (S, S)
     pairs = _distinct(own.mean(axis=0), together, counts)
     length = length_of(data, timestep_ps)
@@ -258,6 +258,11 @@ def names_of(species: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     """Return the species in the order in which they occur, and (n,) the index of each ion's."""
     names = tuple(dict.fromkeys(str(name) for name in species))
     return names, np.array([names.index(str(name)) for name in species])
+
+
+def summed_by_species(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Sum (F, n, 3) over the ions of each species: (F, S, 3)."""
+    return np.stack([values[:, labels == a].sum(axis=1) for a in range(labels.max() + 1)], axis=1)
 
 
 def common_plateau(

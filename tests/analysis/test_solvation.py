@@ -237,6 +237,8 @@ def test_bad_input():
         analyse_solvation(trajectory, cutoffs={"EC": 2.6, "EMC": 2.6, "PF6": 2.6, "PC": 2.0})
     with pytest.raises(InputError, match="must be a distance"):
         analyse_solvation(trajectory, cutoffs={"EC": float("nan"), "EMC": 2.6, "PF6": 2.6})
+    with pytest.raises(InputError, match=r"cutoff of EMC, 16 Å, is above half of the cell, 15 Å"):
+        analyse_solvation(trajectory, cutoffs={"EC": 2.6, "EMC": 16.0, "PF6": 2.6})
     with pytest.raises(InputError, match="no first minimum"):
         analyse_solvation(trajectory)
     no_li = KNOWN["CIP"].atoms.copy()

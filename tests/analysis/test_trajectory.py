@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from ase.io import write
 
-from electrolyte_ml.analysis import Role, open_trajectory
+from electrolyte_ml.analysis import Role, open_trajectory, read_ions
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import pack
@@ -150,7 +150,8 @@ def test_a_truncated_file_says_what_was_read(kind, written):
 
 def test_unwrapped_molecules_are_whole_and_move_as_they_did(frames):
     trajectory = open_trajectory(frames)
-    moved = np.concatenate(list(trajectory.centres_of_mass(2)))
+    weights = trajectory.molecule_weights()
+    moved = np.array([weights @ frame for chunk in trajectory.unwrapped(2) for frame in chunk])
     steps = np.diff(moved, axis=0)
     expected = np.broadcast_to([0.9, 0.5, -0.7], steps.shape)
     np.testing.assert_allclose(steps, expected, atol=0.25)  # but for the noise of a single ion
@@ -214,8 +215,8 @@ def test_unsorted_ids_are_sorted_and_none_are_refused(tmp_path, frames):
 def test_velocities_of_a_dump_need_units(tmp_path, frames):
     path = tmp_path / "run.dump"
     write_dump(path, frames)
-    with pytest.raises(InputError, match="has no velocities"):
-        open_trajectory(path, timestep_ps=0.5).require_velocities()
+    with pytest.raises(InputError, match="--lammps-units, says what they are in"):
+        read_ions(open_trajectory(path, timestep_ps=0.5)).current()
     write_dump(path, frames, units="real")
     real = open_trajectory(path)
     assert real.timestep_ps == pytest.approx(0.5)
@@ -224,6 +225,24 @@ def test_velocities_of_a_dump_need_units(tmp_path, frames):
     write_dump(path, frames)
     with pytest.raises(InputError, match="must be one of metal, real"):
         open_trajectory(path, timestep_ps=0.5, lammps_units="lj")
+
+
+def test_a_universe_is_read_as_its_file_is(tmp_path, frames):
+    import MDAnalysis
+
+    path, topology = tmp_path / "run.lammpstrj", tmp_path / "topology.pdb"
+    write_dump(path, frames)
+    topology.write_text(encode_topology(frames[0], np.eye(3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe(str(topology), str(path), format="LAMMPSDUMP")
+    assert not open_trajectory(universe, timestep_ps=0.5).has_velocities  # in which unit, nobody has said
+    for units, factor in (("metal", 1.0), ("real", 1000.0)):
+        found = open_trajectory(universe, timestep_ps=0.5, lammps_units=units)
+        assert set(found.roles) == {"Li", "PF6", "EC", "EMC"}
+        got = next(found.chunks())
+        np.testing.assert_allclose(got.velocities[0], factor * frames[0].get_velocities(), rtol=1e-4, atol=1e-2)
+        np.testing.assert_allclose(got.positions[2], frames[2].positions, atol=1e-3)
 
 
 def test_unknown_times(frames):
