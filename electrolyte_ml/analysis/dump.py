@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from MDAnalysis import Universe
 
 VELOCITY_AND_TIME = {"metal": (1.0, 1.0), "real": (1000.0, 0.001)}  # Å/ps and ps of LAMMPS's units of velocity and time
-_POSITIONS = (("x", "y", "z"), ("xs", "ys", "zs"), ("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
+_UNWRAPPED = (("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
+_POSITIONS = (*_UNWRAPPED, ("x", "y", "z"), ("xs", "ys", "zs"))  # the first that a dump has are read
+_IMAGES = ("ix", "iy", "iz")
 _START = b"ITEM: TIMESTEP"
 
 
@@ -72,6 +74,7 @@ class DumpFrames:
         columns, table, _ = self._table(0)
         if "id" not in columns:
             raise InputError(f"{path}: its atoms have no id, and LAMMPS changes their order from frame to frame")
+        self.unwrapped = any(set(names) <= set(columns) for names in (*_UNWRAPPED, _IMAGES))
         self._ids = np.sort(table[:, columns.index("id")].astype(np.int64))
         if identity is None:
             identity = self._identify(columns, table, elements)
@@ -98,6 +101,8 @@ class DumpFrames:
         positions = self._values(columns, table, names)
         if "s" in names[0]:
             positions = positions @ cell + origin
+        if names not in _UNWRAPPED and set(_IMAGES) <= set(columns):
+            positions += self._values(columns, table, _IMAGES) @ cell
         velocities = None
         if self._velocity is not None and {"vx", "vy", "vz"} <= set(columns):
             velocities = self._velocity * self._values(columns, table, ("vx", "vy", "vz"))

@@ -1,7 +1,8 @@
 """Frames of any trajectory file, one at a time: MDAnalysis's formats, extended XYZ, and configurations in memory.
 
 Every reader has `name`, `n_frames`, `cut_short` (what is wrong with the file's end, or ""), `numbers`, `masses`,
-`bonds` (None when the file has none), `times_known`, and `read(k)`. Random access keeps memory at one frame.
+`bonds` (None when the file has none), `times_known`, `unwrapped` (whether its positions cross the cell's faces freely),
+and `read(k)`. Random access keeps memory at one frame.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class Frames(Protocol):
     masses: np.ndarray
     bonds: np.ndarray | None
     times_known: bool
+    unwrapped: bool
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""
@@ -115,6 +117,8 @@ def open_frames(
 
 class AtomsFrames:
     """Configurations in memory; `info["time_ps"]` is the time where there is one."""
+
+    unwrapped = False
 
     def __init__(self, configurations: Sequence[Atoms], name: str = "the configurations") -> None:
         first = configurations[0]
@@ -182,6 +186,8 @@ class ExtxyzFrames(AtomsFrames):
 class UniverseFrames:
     """Anything that MDAnalysis reads."""
 
+    unwrapped = False
+
     def __init__(
         self,
         universe: Universe,
@@ -198,7 +204,9 @@ class UniverseFrames:
             known = _identify(universe, name, elements)
             self.numbers, self.masses, self.bonds = known.numbers, known.masses, known.bonds
         self.n_frames, self.cut_short = _whole_frames(self._reader, name)
-        timestep = self._reader[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            timestep = self._reader[0]
         self._box = _only_box(self._reader)
         self._velocity: float | None = 1.0
         if self._reader.format == "LAMMPSDUMP":  # whose velocities MDAnalysis hands on in whatever unit they are
@@ -235,6 +243,8 @@ class UniverseFrames:
 
 class JoinedFrames:
     """Parts of one run, one after the other; a part may begin with the frame at which the one before it ends."""
+
+    unwrapped = False
 
     def __init__(self, parts: Sequence[Frames]) -> None:
         first = parts[0]

@@ -228,7 +228,8 @@ class Trajectory:
         size
             Frames in a chunk.
         already
-            The positions of the file are unwrapped; only the molecules of the first frame are made whole.
+            The positions of the file are unwrapped; only the molecules of the first frame are made whole. Dumps with
+            unwrapped positions or image flags (xu, ix) say so themselves.
 
         Yields
         ------
@@ -240,6 +241,7 @@ class Trajectory:
             The cell changes, or frames are so far apart that an atom moves by more than 0.4 of the cell between
             two of them: which way it went cannot be known.
         """
+        already = already or self._frames.unwrapped
         cell = self.require_constant_cell()
         inverse = np.linalg.inv(cell)
         first = Atoms(self.numbers, self._read(self._range[0]).positions, cell=cell, pbc=True)

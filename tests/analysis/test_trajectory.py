@@ -78,6 +78,9 @@ def write_dump(path, frames, *, shuffle=True, columns="id type element xs ys zs 
         for i in rng.permutation(n) if shuffle else range(n):
             row = {"id": i + 1, "type": frame.numbers[i], "element": frame.symbols[i]}
             row |= dict(zip(("xs", "ys", "zs"), scaled[i])) | dict(zip(("vx", "vy", "vz"), v[i]))
+            unscaled = frame.cell.scaled_positions(frame.positions[i])
+            row |= dict(zip(("ix", "iy", "iz"), np.floor(unscaled).astype(int)))
+            row |= dict(zip(("xu", "yu", "zu"), frame.positions[i]))
             lines.append(" ".join(str(row[name]) for name in columns.split()))
     path.write_text("\n".join(lines) + "\n")
 
@@ -210,6 +213,21 @@ def test_unsorted_ids_are_sorted_and_none_are_refused(tmp_path, frames):
     write_dump(uneven, frames, steps=[0, 100, 200, 350, 400])
     with pytest.raises(InputError, match="not evenly spaced"):
         list(open_trajectory(uneven, timestep_ps=0.5).chunks())
+
+
+@pytest.mark.parametrize("columns", ["xs ys zs ix iy iz", "xu yu zu", "xs ys zs xu yu zu"])
+def test_image_flags_and_unwrapped_positions_are_followed_however_far_they_go(tmp_path, liquid, columns):
+    far = [liquid.copy() for _ in range(3)]
+    for k, frame in enumerate(far):
+        frame.positions += k * np.array([1.45, -0.5, 2.2]) @ frame.cell.array
+        frame.info["time_ps"] = 100.0 * k
+    write_dump(tmp_path / "far.dump", far, columns=f"id type element {columns}")
+    trajectory = open_trajectory(tmp_path / "far.dump", timestep_ps=100.0)
+    moved = np.concatenate(list(trajectory.unwrapped()))
+    np.testing.assert_allclose(moved[2] - moved[0], far[2].positions - far[0].positions, atol=1e-6)
+    write_dump(tmp_path / "far.dump", far, columns="id type element xs ys zs")
+    with pytest.raises(InputError, match="too far apart"):
+        list(open_trajectory(tmp_path / "far.dump", timestep_ps=100.0).unwrapped())
 
 
 def test_velocities_of_a_dump_need_units(tmp_path, frames):
