@@ -324,6 +324,7 @@ def _add_trajectories(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--elements", nargs="+", default=[], metavar="TYPE=X", help="element of each type of atom")
     parser.add_argument("--lammps-units", choices=("metal", "real"), help="of the velocities of a LAMMPS dump")
     parser.add_argument("--begin", type=_whole, default=0, metavar="N", help="leave out the first N frames (default 0)")
+    parser.add_argument("--end", type=_count, metavar="N", help="leave out what comes after the first N frames")
     parser.add_argument("--stride", type=_count, default=1, metavar="N", help="take every N-th frame (default 1)")
 
 
@@ -764,7 +765,7 @@ def _open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
                 elements=_pairs(args.elements, "--elements") or None,
                 lammps_units=args.lammps_units,
             )
-            runs.append(run[args.begin :: args.stride])
+            runs.append(run[args.begin : args.end : args.stride])
     for warning in said:
         if "whole frames" in str(warning.message):
             print(f"warning: {_one_line(warning.message)}", file=sys.stderr)

@@ -204,5 +204,6 @@ def _check_alike(trajectories: Sequence[IonTrajectory]) -> None:
         if other.frames != first.frames:
             raise InputError(
                 f"{first.name} and {other.name} have {first.frames} and {other.frames} frames: trajectories of "
-                "different lengths cannot be averaged; cut them to one length or leave the short ones out"
+                f"different lengths cannot be averaged; cut them to {min(first.frames, other.frames)} frames (a slice, "
+                "--end) or leave the short ones out"
             )
