@@ -171,7 +171,7 @@ class Trajectory:
             Counted from 0. Each stands at the image in which an ion of those before it, or it as an ion, is nearest.
         """
         whole = self.frame(k)
-        whole.positions = _whole_molecules(whole, self._topology)
+        whole.positions = self._topology.whole(whole)
         cell, inverse = whole.cell.array, np.linalg.inv(whole.cell.array)
         is_ion = np.isin(self.molecule, [m for s in self.roles.values() if s.kind == "cation" for m in s.molecules])
         left = [np.flatnonzero(self.molecule == m) for m in molecules]
@@ -245,7 +245,7 @@ class Trajectory:
         cell = self.require_constant_cell()
         inverse = np.linalg.inv(cell)
         first = Atoms(self.numbers, self._read(self._range[0]).positions, cell=cell, pbc=True)
-        start = _whole_molecules(first, self._topology)
+        start = self._topology.whole(first)
         before: np.ndarray | None = None  # (N, 3) as read, fractional
         image = np.rint((start - first.positions) @ inverse)  # (N, 3) cells to add
         done = 0
@@ -392,7 +392,7 @@ class Trajectory:
     def _find_molecules(self, frame: Frame) -> Topology:
         atoms = Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True)
         if self._frames.bonds is not None:
-            return _topology_of_bonds(atoms, self._frames.bonds)
+            return Topology.of_bonds(atoms, self._frames.bonds)
         topology = Topology.of(atoms)
         if topology.endless.any():
             index = int(topology.endless.argmax())
@@ -515,64 +515,6 @@ def open_trajectory(
             stacklevel=2,
         )
     return trajectory
-
-
-def _topology_of_bonds(atoms: Atoms, bonds: np.ndarray) -> Topology:
-    """Return the molecules of given bonds."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count = len(atoms)
-    graph = coo_array((np.ones(len(bonds), bool), tuple(bonds.T)), shape=(count, count))
-    n_molecules, labels = connected_components(graph, directed=False)
-    first = np.unique(labels, return_index=True)[1]
-    labels = np.argsort(np.argsort(first))[labels]  # in the order of their first atoms
-    order = np.argsort(labels, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    formulas: dict[tuple, str] = {}
-    names = []
-    for atoms_of_one in members:
-        key = tuple(sorted(atoms.numbers[atoms_of_one]))
-        if key not in formulas:
-            formulas[key] = Atoms(numbers=key).get_chemical_formula("hill")
-        names.append(formulas[key])
-    return Topology(
-        np.sort(bonds, axis=1), labels, tuple(names), atoms.positions, np.zeros(n_molecules, bool), atoms.numbers
-    )
-
-
-def _whole_molecules(atoms: Atoms, topology: Topology) -> np.ndarray:
-    """(N, 3) Å: every molecule in one piece, its first atom where it is."""
-    from ase.geometry import find_mic
-
-    neighbours: list[list[int]] = [[] for _ in range(len(atoms))]
-    for i, j in topology.bonds.tolist():
-        neighbours[i].append(j)
-        neighbours[j].append(i)
-    parent = np.full(len(atoms), -1)
-    order: list[int] = []
-    seen = np.zeros(len(atoms), bool)
-    for root in range(len(atoms)):
-        if seen[root]:
-            continue
-        seen[root] = True
-        queue = [root]
-        for atom in queue:
-            order.append(atom)
-            for other in neighbours[atom]:
-                if not seen[other]:
-                    seen[other], parent[other] = True, atom
-                    queue.append(other)
-    bonded = np.flatnonzero(parent >= 0)
-    vectors = np.zeros((len(atoms), 3))
-    if bonded.size:
-        between = atoms.positions[bonded] - atoms.positions[parent[bonded]]
-        vectors[bonded] = find_mic(between, atoms.cell, pbc=True)[0]
-    whole = atoms.positions.copy()
-    for atom in order:
-        if parent[atom] >= 0:
-            whole[atom] = whole[parent[atom]] + vectors[atom]
-    return whole
 
 
 def _as_cell(cell: Any) -> np.ndarray | None:

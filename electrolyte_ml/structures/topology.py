@@ -14,7 +14,7 @@ classical dynamics) and 0.05 Å for C-O, and a break needs 0.6 and 0.9 Å.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -88,6 +88,29 @@ class Topology:
             endless=np.bincount(labels[i[torn]], minlength=n_molecules) > 0,
             numbers=atoms.numbers.copy(),
         )
+
+    @classmethod
+    def of_bonds(cls, atoms: Atoms, bonds: np.ndarray) -> "Topology":
+        """Take the bonds that a file names, (n_bonds, 2), for the molecules of a periodic configuration."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        count = len(atoms)
+        graph = coo_array((np.ones(len(bonds), bool), tuple(np.transpose(bonds))), shape=(count, count))
+        n_molecules, labels = connected_components(graph, directed=False)
+        formulas = _formulas(atoms.numbers, labels, n_molecules)
+        endless = np.zeros(n_molecules, dtype=bool)
+        topology = cls(np.sort(bonds, axis=1), labels, formulas, atoms.positions, endless, atoms.numbers.copy())
+        return replace(topology, unwrapped=topology.whole(atoms))
+
+    def whole(self, atoms: Atoms) -> np.ndarray:
+        """Return (N, 3) Å, every molecule of another configuration in one piece, its first atom where it is given.
+
+        Bonds are taken for shorter than half of the cell.
+        """
+        i, j = self.bonds.T
+        between = (atoms.positions[j] - atoms.positions[i]) @ np.linalg.inv(atoms.cell.array)
+        return atoms.positions + _images(i, j, -np.rint(between).astype(int), self.labels) @ atoms.cell.array
 
     def counts(self) -> Counter[str]:
         """How many molecules there are of each formula."""

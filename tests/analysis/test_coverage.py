@@ -4,6 +4,7 @@ One process whose ions move together, so that Nernst-Einstein is wrong for the c
 quantity; single runs and ten independent ones, of 10, 30 and 100 correlation times each. Seeds are fixed.
 """
 
+import os
 from collections import defaultdict
 
 import numpy as np
@@ -142,14 +143,19 @@ def test_viscosity_keeps_the_promise(length):
     [("kinisi", kinisi_conductivity, 30, 10), ("stacie", stacie_conductivity, 100, 1)],
 )
 def test_other_packages_keep_it_within_what_few_runs_can_tell(package, estimator, length, trajectories):
-    """Each takes seconds a sample: of 30 intervals that hold with 90 % each, 23 or fewer do so in 1 of 50 cases."""
+    """Each takes up to a second a run: of 30 intervals that hold with 90 % each, 23 or fewer do so in 1 of 50 cases.
+
+    ELECTROLYTE_ML_COVERAGE_RUNS=100 counts as many as for our own.
+    """
     pytest.importorskip(package)
+    runs = int(os.environ.get("ELECTROLYTE_ML_COVERAGE_RUNS", "30"))
 
     def which(sample):
         data = [run.dipole() if package == "kinisi" else run.current() for run in sample]
         common = (STEP, PROCESS.volume, PROCESS.temperature)
         yield package, lambda: {"sigma": (estimator(data, *common), PROCESS.conductivity)}
 
-    held, refused = count(length, trajectories, which, runs=30)
+    held, refused = count(length, trajectories, which, runs=runs)
     holds = held[package, "sigma"]
-    assert len(refused[package]) <= 15 and sum(holds) >= 0.8 * len(holds)
+    assert len(refused[package]) <= 0.5 * runs
+    assert sum(holds) >= (0.8 if runs < 100 else 0.9) * len(holds)
