@@ -234,8 +234,6 @@ def test_molecules_of_foreign_clusters_are_those_named_in_the_file(shared_data):
 
 def test_bonds_that_a_file_names_make_the_same_molecules():
     """Of molecules that the faces of a skewed cell cut, whatever the order and the direction of the bonds."""
-    from electrolyte_ml.structures import pack
-
     atoms = pack({"EC": 3, "EMC": 2, "Li": 1, "PF6": 1}, density=0.9, seed=5)
     skew = np.array([[1, 0, 0], [0.2, 1, 0], [-0.1, 0.3, 1]])
     atoms.set_cell(skew @ atoms.cell.array, scale_atoms=False)
