@@ -7,11 +7,12 @@ the standard scale and above. At the quick scale the same machinery runs, and it
 
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from electrolyte_ml import experiment
 from electrolyte_ml.results import load_result
 from electrolyte_ml.settings import ATMOSPHERE_BAR, PAPER, Scale
 
@@ -28,6 +29,9 @@ class Outcome:
     verdict: str
     ours: str = ""
     experiment: str = ""
+
+
+Judge = Callable[[Scale], Outcome]
 
 
 @dataclass(frozen=True)
@@ -193,12 +197,13 @@ def _set_sizes(solvents: dict[str, Any], scale: Scale) -> Outcome:
 def _densities(solvents: dict[str, Any], scale: Scale) -> Outcome:
     ours, measured, holds = [], [], []
     for name, entry in solvents.items():
-        density, experiment = np.asarray(entry["densities"]), float(entry["experiment"])
+        density, known = np.asarray(entry["densities"]), float(entry["experiment"])
         mean, spread = density.mean(), density.std(ddof=1) if len(density) > 1 else 0.0
-        deviation = mean / experiment - 1.0
+        deviation = mean / known - 1.0
         ours.append(f"{name} {mean:.3f} ± {spread:.3f} ({deviation:+.1%})" + (" drifts" if entry["drifts"] else ""))
-        measured.append(f"{name} {experiment:.3f}")
-        holds.append(abs(deviation) <= 0.06 and spread / mean <= 0.02 and not entry["drifts"])
+        measured.append(f"{name} {known:.3f}")
+        near = abs(deviation) <= experiment.PAPER_DENSITY_DEVIATION and spread / mean <= experiment.PAPER_DENSITY_SPREAD
+        holds.append(near and not entry["drifts"])
     return Outcome(_physics(all(holds), scale), "; ".join(ours), "; ".join(measured))
 
 
@@ -218,6 +223,182 @@ def _energy_density(solvents: dict[str, Any], scale: Scale) -> Outcome:
         f"{'denser' if denser else 'less dense'}"
     )
     return Outcome(_physics(lower and denser and wide, scale), ours)
+
+
+# -- the electrolytes, from what electrolyte_ml.analysis.stored keeps --------------------------------------------------
+
+
+def _of_models(what: str, judge: Callable[[dict[str, Any], dict[str, Any] | None, Scale], Outcome]) -> Judge:
+    """Judge from the stored results of MTP and, where it was run, of MTP-QRd."""
+
+    def judged(scale: Scale) -> Outcome:
+        mtp, qrd = (load_result(f"{what}_{model}", scale) for model in ("mtp", "qrd"))
+        if mtp is None:
+            return Outcome(NOT_RUN)
+        outcome = judge(mtp, qrd, scale)
+        return outcome if qrd else replace(outcome, ours=f"{outcome.ours}; MTP-QRd not run")
+
+    return judged
+
+
+def _or_settings(stored: Judge, settings: Judge) -> Judge:
+    """Judge from results where there are some, else say whether the settings hold the numbers."""
+
+    def judged(scale: Scale) -> Outcome:
+        outcome = stored(scale)
+        return settings(scale) if outcome.verdict == NOT_RUN else outcome
+
+    return judged
+
+
+def _points(stored: dict[str, Any]) -> dict[str, dict[float, dict[str, Any]]]:
+    """Ratio -> temperature -> stored conductivity, in order of temperature."""
+    return {
+        ratio: {float(t): by[t] for t in sorted(by, key=float)} for ratio, by in stored["points"].items() if len(by)
+    }
+
+
+def _conductivities(mtp: dict[str, Any], qrd: dict[str, Any] | None, scale: Scale) -> Outcome:
+    parts, holds = [], []
+    for name, stored, limit in (
+        ("MTP", mtp, experiment.PAPER_CONDUCTIVITY_DEVIATION),
+        ("MTP-QRd", qrd, experiment.PAPER_CONDUCTIVITY_DEVIATION_QRD),
+    ):
+        if stored is None:
+            continue
+        points = _points(stored)
+        off = [
+            by[t]["value"] / experiment.conductivities(ratio)[t].value - 1
+            for ratio, by in points.items()
+            for t in by
+            if t in experiment.conductivities(ratio)
+        ]
+        values = {ratio: [point["value"] for point in by.values()] for ratio, by in points.items()}
+        rises = all(len(row) > 1 and min(np.diff(row)) > 0 for row in values.values())
+        deviation = float(np.mean(np.abs(off)))
+        holds += [deviation <= limit, rises]
+        parts.append(f"{name} {deviation:.0%} off in {len(off)} points, {'rises' if rises else 'does not rise'} with T")
+        if list(values) == ["3:7", "2:3", "1:1"]:
+            steeper = bool(min(np.diff([row[-1] - row[0] for row in values.values()])) > 0)
+            holds.append(steeper)
+            parts[-1] += f", {'more' if steeper else 'not more'} steeply with more EC"
+    measured = "; ".join(
+        f"{ratio} {', '.join(f'{m.value:g}' for m in experiment.conductivities(ratio).values())}"
+        for ratio in _points(mtp)
+    )
+    return Outcome(_physics(all(holds), scale), "; ".join(parts), f"{measured} mS/cm at 280, 300, 320 K")
+
+
+def _plateaus(mtp: dict[str, Any], qrd: dict[str, Any] | None, scale: Scale) -> Outcome:
+    protocol, parts, holds = PAPER.conductivity, [], []
+    for name, stored, runs in (("MTP", mtp, protocol.mtp), ("MTP-QRd", qrd, protocol.qrd)):
+        if stored is None:
+            continue
+        points = [point for by in _points(stored).values() for point in by.values()]
+        window = [runs.correlation_ps - runs.window_ps, runs.correlation_ps]
+        same = all(point.get("window_ps") == window for point in points)
+        flat = sum(abs(point.get("change_in_window", np.inf)) <= 2.0 * point["error"] for point in points)
+        holds += [same, flat == len(points)]
+        parts.append(
+            f"{name} {'read off the same windows' if same else 'read off other windows'}, "
+            f"flat within 2 errors in {flat} of {len(points)}"
+        )
+    return Outcome(_physics(all(holds), scale), "; ".join(parts))
+
+
+def _survivors(scale: Scale) -> Outcome:
+    stored = load_result("conductivity_qrd", scale)
+    by_temperature = (stored or {}).get("production", {}).get("3:7")
+    if not by_temperature:
+        return Outcome(NOT_RUN)
+    runs = [by_temperature[t] for t in sorted(by_temperature, key=float)]
+    completed = [run["completed"] for run in runs]
+    holds = all(run["planned"] == 50 and run["completed"] < 50 for run in runs) and bool(np.all(np.diff(completed) < 0))
+    ended = "/".join(f"{run['completed']} of {run['planned']}" for run in runs)
+    length = "/".join(f"{run['completed_ps'] / 1000:.2g}" for run in runs)
+    return Outcome(_physics(holds, scale), f"{ended} completed → {length} ns")
+
+
+def _value(estimates: dict[str, Any], key: str) -> float:
+    """Value of a stored estimate; 0 for a category that was never seen, NaN for one of which there was nothing."""
+    value = estimates[key]["value"] if key in estimates else 0.0
+    return float("nan") if value is None else float(value)
+
+
+def _mean_number(distribution: dict[str, Any]) -> float:
+    return sum(int(number) * _value(distribution, number) for number in distribution)
+
+
+def _ion_pair_set(scale: Scale) -> Outcome:
+    stored = load_result("ion_pair_set", scale)
+    if stored is None:
+        return Outcome(NOT_RUN)
+    found = stored["solvation"]
+    ssip, cip, agg = (_value(found["ion_pairs"], kind) for kind in ("SSIP", "CIP", "AGG"))
+    ligands, number = _value(found["ligands"], "all"), _value(found["coordination"], "all")
+    by = found["coordination_distribution"]
+    higher = agg > 0 and _mean_number(by["AGG"]) > number
+    holds = ssip > cip > agg > 0 and 3.5 <= ligands < 4.0 and abs(number - 4.0) <= 0.5 and higher
+    ours = f"SSIP {ssip:.0%}, CIP {cip:.0%}, AGG {agg:.0%}; {ligands:.2f} ligands per Li; CN {number:.2f}"
+    return Outcome(_physics(holds, scale), ours)
+
+
+def _li_o(scale: Scale) -> Outcome:
+    stored = (load_result("ion_pair_set", scale) or {}).get("li_o")
+    if stored is None:
+        return Outcome(NOT_RUN)
+    shell = stored["shell"]
+    if shell is None:
+        return Outcome(_physics(False, scale), "no first shell is told from noise")
+    r, g = np.asarray(stored["r"]), np.asarray(stored["g"])
+    behind = r > shell["minimum"]
+    second = float(r[behind][np.argmax(g[behind])])
+    ours = f"maxima at {shell['peak']:.2f} and {second:.2f} Å, {shell['coordination']:.1f} O in the first shell"
+    return Outcome(_physics(1.90 <= shell["peak"] <= 2.04, scale), ours, "first at 1.90–2.04 Å, about 4 O")
+
+
+def _pairs_of_models(mtp: dict[str, Any], qrd: dict[str, Any] | None, scale: Scale) -> Outcome:
+    parts, holds = [], []
+    for name, stored in (("MTP", mtp), ("MTP-QRd", qrd)):
+        if stored is None:
+            continue
+        pairs = stored["solvation"]["ion_pairs"]
+        ssip, cip, agg = (_value(pairs, kind) for kind in ("SSIP", "CIP", "AGG"))
+        holds.append(ssip > 0.99 if name == "MTP" else 0 < agg < cip < 0.1)
+        parts.append(f"{name} SSIP {ssip:.1%}, CIP {cip:.1%}, AGG {agg:.1%}")
+    return Outcome(_physics(all(holds), scale), "; ".join(parts))
+
+
+def _networks(mtp: dict[str, Any], qrd: dict[str, Any] | None, scale: Scale) -> Outcome:
+    parts, holds = [], []
+    for name, stored in (("MTP", mtp), ("MTP-QRd", qrd)):
+        if stored is None:
+            continue
+        found = stored["networks"]
+        joined = _value(found, "networked")
+        sizes = [0] + [int(size) for size in found["sizes"] if _value(found["sizes"], size) > 0]
+        through = _value(found["bridges"], "EC")
+        both = _value(found["bridge_donors"].get("EC", {}), "carbonyl+ether")
+        holds.append(joined > 0.5 and max(sizes) <= 8 and through * both > 0.5 if name == "MTP" else joined < 0.2)
+        parts.append(
+            f"{name} {joined:.0%} in networks of up to {max(sizes)}, {through * both:.0%} of bridges EC by both O"
+        )
+    return Outcome(_physics(all(holds), scale), "; ".join(parts))
+
+
+def _network_shells(mtp: dict[str, Any], qrd: dict[str, Any] | None, scale: Scale) -> Outcome:
+    found = mtp["networks"]
+    ec_alone, ec_joined = (_value(found["ligands"][side], "EC") for side in ("isolated", "network"))
+    alone, joined = (
+        {n: _value(found["coordination_distribution"][side], str(n)) for n in (3, 5)}
+        for side in ("isolated", "network")
+    )
+    holds = ec_joined > ec_alone and joined[5] > alone[5] and joined[3] < alone[3]
+    ours = (
+        f"networks against isolated: EC {ec_joined:.2f}, {ec_alone:.2f}; CN 5 {joined[5]:.0%}, {alone[5]:.0%}; "
+        f"CN 3 {joined[3]:.0%}, {alone[3]:.0%}"
+    )
+    return Outcome(_physics(holds, scale), ours)
 
 
 CLAIMS: tuple[Claim, ...] = (
@@ -290,9 +471,15 @@ CLAIMS: tuple[Claim, ...] = (
         _settings_hold(_ion_pair_protocol),
     ),
     Claim(16, "2.3.1", "Level 20 converged after 86 iterations, 6296 configurations", "value"),
-    Claim(17, "Fig. 5", "Set: SSIP 51 %, CIP 46 %, AGG 3 %; just under 4 ligands per Li; CN near 4", "trend"),
+    Claim(
+        17,
+        "Fig. 5",
+        "Set: SSIP 51 %, CIP 46 %, AGG 3 %; just under 4 ligands per Li; CN near 4",
+        "trend",
+        _ion_pair_set,
+    ),
     Claim(18, "Fig. 5", "Force errors worst on carbonyl C and P; about 15 % of the force on O, 40 % on Li", "trend"),
-    Claim(19, "Fig. 5", "Li–O RDF of 8 LiPF6 in 80 EC: first and second maximum", "figure"),
+    Claim(19, "Fig. 5", "Li–O RDF of 8 LiPF6 in 80 EC: first and second maximum", "figure", _li_o),
     Claim(20, "S5, S6", "QRd force errors; charges of the QRd models, physical or not", "figure"),
     Claim(
         21,
@@ -301,24 +488,48 @@ CLAIMS: tuple[Claim, ...] = (
         "protocol",
         _settings_hold(_conductivity_protocol),
     ),
-    Claim(22, "Fig. 6", "σ(T) within 11 % of experiment (MTP20), 6 % (QRd20); rises with T", "value, trend"),
+    Claim(
+        22,
+        "Fig. 6",
+        "σ(T) within 11 % of experiment (MTP20), 6 % (QRd20); rises with T, more steeply with more EC",
+        "value, trend",
+        _of_models("conductivity", _conductivities),
+    ),
     Claim(
         23,
         "S7, S8",
         "σ against correlation time; plateau windows 500/300 ps and 100/20 ps",
         "figure",
-        _settings_hold(_plateau_protocol),
+        _or_settings(_of_models("conductivity", _plateaus), _settings_hold(_plateau_protocol)),
     ),
     Claim(
         24,
         "Table 1",
         "QRd: 50 × 200 ps, 17/14/6 completed → 3.4/2.8/1.2 ns",
         "protocol, table",
-        _settings_hold(_charged_runs_protocol),
+        _or_settings(_survivors, _settings_hold(_charged_runs_protocol)),
     ),
-    Claim(25, "2.3.3", "3:7, 300 K: MTP20 all SSIP; QRd CIP 4.7 %, AGG 0.7 %", "trend"),
-    Claim(26, "Fig. 7", "About 85 % of SSIP Li in networks of 2–8, mostly through EC; QRd 7.3 %, pairs only", "trend"),
-    Claim(27, "S9", "Networks: more EC, more CN 5, fewer CN 3 than isolated SSIP", "trend"),
+    Claim(
+        25,
+        "2.3.3",
+        "3:7, 300 K: MTP20 all SSIP; QRd CIP 4.7 %, AGG 0.7 %",
+        "trend",
+        _of_models("solvation", _pairs_of_models),
+    ),
+    Claim(
+        26,
+        "Fig. 7",
+        "About 85 % of SSIP Li in networks of 2–8, mostly through both O of EC; QRd 7.3 %, pairs only",
+        "trend",
+        _of_models("solvation", _networks),
+    ),
+    Claim(
+        27,
+        "S9",
+        "Networks: more EC, more CN 5, fewer CN 3 than isolated SSIP",
+        "trend",
+        _of_models("solvation", _network_shells),
+    ),
     Claim(
         28,
         "4.3, 4.4, 4.5",
@@ -335,7 +546,8 @@ def judge_claims(scale: Scale) -> list[JudgedClaim]:
     The result ``pure_solvents`` is a dictionary ``{"reference": name, "solvents": {"EC": {...}, "EMC": {...}}}`` whose
     entries hold ``densities`` (g/cm³, one per seed), ``experiment`` (g/cm³), ``drifts`` (bool), ``set_energies``
     (eV/atom) and ``set_densities`` (g/cm³), one per configuration of the training set in the order in which they
-    joined it, and ``seeded``, how many of them came from the seeding run.
+    joined it, and ``seeded``, how many of them came from the seeding run. Those of the electrolytes are written by
+    :mod:`electrolyte_ml.analysis.stored`.
     """
     stored = load_result("pure_solvents", scale)
     reference = stored["reference"] if stored else scale.reference.name

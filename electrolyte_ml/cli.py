@@ -17,6 +17,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from matplotlib.figure import Figure
 
     from electrolyte_ml.analysis import Trajectory
     from electrolyte_ml.potentials import MomentTensorPotential
@@ -229,7 +230,7 @@ def build_parser() -> argparse.ArgumentParser:
         _solvation,
         "shells, ion pairs, residence times and networks in a trajectory",
         "solvation run.xtc --topology run.pdb --figure shells.png\n"
-        "  electrolyte-ml solvation dump.lammpstrj --topology system.data --solvent 'FEC=type 19' --json\n"
+        "  electrolyte-ml solvation dump.lammpstrj --topology system.data --solvent 'BN=formula C4H7N' --json\n"
         "  electrolyte-ml solvation npt_run/  (of electrolyte-ml md)",
     )
     _add_trajectories(parser)
@@ -295,10 +296,19 @@ def _add_trajectories(parser: argparse.ArgumentParser) -> None:
         help="runs of one system, each a file or the folder of a run",
     )
     parser.add_argument("--topology", type=Path, metavar="T", help="file that says what the atoms are")
-    parser.add_argument("--li", metavar="SELECTION", help="the cation, if it is not Li (MDAnalysis selection)")
-    parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="an anion that is not PF6")
     parser.add_argument(
-        "--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="a solvent that is not known"
+        "--cation",
+        nargs="+",
+        default=[],
+        metavar="NAME[=SELECTION]",
+        help="cations that are not known; the first one is the one whose shells are read (selections are MDAnalysis's, "
+        "or 'formula C4H8O3')",
+    )
+    parser.add_argument("--li", metavar="SELECTION", help="short for --cation Li=SELECTION")
+    parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="anions not known")
+    parser.add_argument("--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="solvents not known")
+    parser.add_argument(
+        "--charge", nargs="+", default=[], metavar="NAME=Q", help="of one such ion, e (default 1 and -1), as Mg=2"
     )
     parser.add_argument(
         "--donor",
@@ -314,6 +324,7 @@ def _add_trajectories(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--elements", nargs="+", default=[], metavar="TYPE=X", help="element of each type of atom")
     parser.add_argument("--lammps-units", choices=("metal", "real"), help="of the velocities of a LAMMPS dump")
     parser.add_argument("--begin", type=_whole, default=0, metavar="N", help="leave out the first N frames (default 0)")
+    parser.add_argument("--end", type=_count, metavar="N", help="leave out what comes after the first N frames")
     parser.add_argument("--stride", type=_count, default=1, metavar="N", help="take every N-th frame (default 1)")
 
 
@@ -579,11 +590,12 @@ def _conductivity(args: argparse.Namespace) -> None:
         from electrolyte_ml.figures import running_conductivity
 
         curves = {name: one for name, one in result.estimates.items() if one.curve is not None}
-        running_conductivity(
+        figure = running_conductivity(
             curves,
             reference=", ".join(path.name for path in args.trajectories),
             scale=f"{len(runs)} x {runs[0].time_ps:g} ps, {args.temperature:g} K",
-        ).savefig(args.figure)
+        )
+        _save(figure, args.figure)
     if not result.estimates:
         raise InputError("no method gave a conductivity")
 
@@ -612,7 +624,8 @@ def _solvation(args: argparse.Namespace) -> None:
         except ValueError:
             raise InputError(f"--cutoff {name}={value}: not a distance in Å") from None
     runs = _open_trajectories(args)
-    shells = find_shells(runs, cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty())
+    cation = "Li" if args.li else args.cation[0].partition("=")[0] if args.cation else None
+    shells = find_shells(runs, cation=cation, cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty())
     result = analyse_solvation(runs, shells=shells)
     networks = analyse_networks(runs, shells=shells)
     if args.figure:
@@ -620,7 +633,7 @@ def _solvation(args: argparse.Namespace) -> None:
 
         names = ", ".join(str(path) for path in args.trajectories)
         frames = f"{result.n_frames} frames, {result.n_ions} {result.cation}"
-        solvation_overview(result, networks, reference=names, scale=frames).savefig(args.figure)
+        _save(solvation_overview(result, networks, reference=names, scale=frames), args.figure)
     if args.json:
         print(json.dumps({"solvation": result.to_dict(), "networks": networks.to_dict()}, indent=1))
         return
@@ -690,6 +703,18 @@ def _check_output(path: Path, suffixes: tuple[str, ...] = ()) -> None:
         raise InputError(f"{folder} is not writable: {path} cannot be written")
 
 
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+def _integer(text: str, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{option}={text}: not a whole number") from None
+
+
 def _pairs(items: Sequence[str], option: str) -> dict[str, str]:
     """Split NAME=VALUE."""
     found = {}
@@ -712,12 +737,21 @@ def _open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
         if not sign:
             raise InputError(f"--donor {key}={selection}: write NAME:KIND=SELECTION")
         donors.setdefault(name, {})[kind] = selection
-    roles = {"Li": Role(args.li, kind="cation")} if args.li else {}
-    for option, kind, items in (("--anion", "anion", args.anion), ("--solvent", "solvent", args.solvent)):
+    charges = {name: _integer(value, f"--charge {name}") for name, value in _pairs(args.charge, "--charge").items()}
+    cations = ([f"Li={args.li}"] if args.li else []) + [item for item in args.cation if "=" in item]
+    roles = {}
+    for option, kind, items in (
+        ("--cation", "cation", cations),
+        ("--anion", "anion", args.anion),
+        ("--solvent", "solvent", args.solvent),
+    ):
         for name, selection in _pairs(items, option).items():
-            roles[name] = Role(selection, kind=kind, donors=donors.pop(name, None))
-    if donors:
-        raise InputError(f"--donor {next(iter(donors))}: name the species by --anion or --solvent as well")
+            if name in roles:
+                raise InputError(f"{option} {name}={selection}: {name} is named twice")
+            roles[name] = Role(selection, kind=kind, charge=charges.pop(name, None), donors=donors.pop(name, None))
+    for option, left in (("--donor", donors), ("--charge", charges)):
+        if left:
+            raise InputError(f"{option} {next(iter(left))}: name the species by --cation, --anion or --solvent as well")
     runs = []
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
@@ -731,7 +765,7 @@ def _open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
                 elements=_pairs(args.elements, "--elements") or None,
                 lammps_units=args.lammps_units,
             )
-            runs.append(run[args.begin :: args.stride])
+            runs.append(run[args.begin : args.end : args.stride])
     for warning in said:
         if "whole frames" in str(warning.message):
             print(f"warning: {_one_line(warning.message)}", file=sys.stderr)

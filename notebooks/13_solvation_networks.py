@@ -67,7 +67,7 @@ by_hand = analyse_solvation(trajectory, cutoffs=cutoffs)
 print("by the function:", {name: e.value for name, e in by_hand.coordination.items()})
 
 # %% [markdown]
-# The view below turns with the mouse; the picture beside it shows the same.
+# The view below turns with the mouse; the picture under it shows the same.
 
 # %%
 shell = trajectory.cluster(0, range(trajectory.n_molecules))
@@ -147,7 +147,8 @@ for lengths in (2, 20, 200):
 #
 # `solvation-analysis` ships ten frames of 49 LiPF6 in butyronitrile (BN) and fluoroethylene carbonate (FEC), by an OPLS
 # force field. Neither solvent is known to this package, so both are named by a **role**; Li and PF6 are found. Any other
-# trajectory is opened the same way, one of your own as well: replace the file, and drop the roles for EC and EMC.
+# trajectory is opened the same way, one of your own as well: replace the file, and drop the roles for EC and EMC. Its results
+# are set beside the paper's claims 25 to 27 (notebook 90) by `store_solvation` of `electrolyte_ml.analysis`.
 
 # %%
 data = Path(find_spec("solvation_analysis").origin).parent / "tests" / "data" / "bn_fec_data"
@@ -200,8 +201,8 @@ display(figures.view(biggest))
 figures.picture(biggest, f"The largest network: {len(found.largest.ions)} Li", **said)
 
 # %% [markdown]
-# Shells of networked Li beside those of isolated ones are what Fig. S9 compares; with one network in ten frames its
-# intervals span everything, as they should.
+# Shells of networked Li beside those of isolated ones are what Fig. S9 compares. With one network in ten frames its
+# intervals on the left span everything, as they should; on the right it has none, since one block of frames cannot scatter.
 
 # %%
 figures.network_shells(found, **said)

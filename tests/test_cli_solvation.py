@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from ase.io import write
+from ase import Atoms
+from ase.io import read, write
 
-from electrolyte_ml.analysis.static_frames import known_frames
+from electrolyte_ml.analysis.static_frames import shell
 from electrolyte_ml.cli import main
 
 CUTOFFS = ["--cutoff", "EC=2.6", "EMC=2.6", "PF6=2.6"]
@@ -15,9 +16,9 @@ CUTOFFS = ["--cutoff", "EC=2.6", "EMC=2.6", "PF6=2.6"]
 @pytest.fixture
 def run(tmp_path):
     rng = np.random.default_rng(0)
-    frames = []
+    frames, contact_pair = [], shell(["PF6", "EC", "EC", "EMC"]).atoms
     for k in range(12):
-        frames.append(known_frames()["CIP"].atoms.copy())
+        frames.append(contact_pair.copy())
         frames[-1].positions[0] += rng.normal(0, 0.1, 3)
         frames[-1].info["time_ps"] = 1.0 * k
     write(tmp_path / "run.extxyz", frames, format="extxyz")
@@ -25,7 +26,7 @@ def run(tmp_path):
 
 
 def test_table_and_figure(run, tmp_path, capsys):
-    figure = tmp_path / "out.png"
+    figure = tmp_path / "figures" / "out.png"  # whose folder is not there yet
     assert main(["solvation", str(run), *CUTOFFS, "--figure", str(figure)]) == 0
     said = capsys.readouterr().out
     assert "CIP                         1.000" in said
@@ -53,6 +54,26 @@ def test_roles_by_option(run, capsys):
     assert result["solvation"]["ligands"]["hexafluorophosphate"]["value"] == 1.0
 
 
+def test_any_cation_and_its_charge(run, tmp_path, capsys):
+    """Calcium in place of Li, and one Na beside it: which one is meant has to be said, and each keeps its charge."""
+    frames = read(run, ":")
+    for atoms in frames:
+        atoms.numbers[0] = 20
+        atoms += Atoms("Na", [[1.0, 1.0, 1.0]])
+    write(tmp_path / "two.extxyz", frames, format="extxyz")
+    arguments = ["solvation", str(tmp_path / "two.extxyz"), *CUTOFFS]
+    assert main(arguments) == 1
+    assert "(--solvent, --anion or --cation X='formula Ca')" in capsys.readouterr().err
+    assert main([*arguments, "--solvent", "Ca=formula Ca"]) == 0  # a neutral atom, and Na is the cation
+    assert "1 Na in 12 frames" in capsys.readouterr().out
+    assert main([*arguments, "--cation", "Ca=formula Ca", "--charge", "Ca=2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["solvation"]["coordination"]["all"]["value"] == 4.0
+    assert main([*arguments, "--cation", "Na", "Ca=formula Ca", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["solvation"]["coordination"]["all"]["value"] == 0.0
+    assert main(["conductivity", arguments[1], "--temperature", "300", "--cation", "Ca=formula Ca", "--charge", "Ca=2"])
+    assert "sum to +2 e, not to 0 (1 Ca of +2, 1 Na of +1, 1 PF6 of -1)" in capsys.readouterr().err
+
+
 def test_a_truncated_run_is_said(run, capsys):
     run.write_text(run.read_text()[:-60])
     assert main(["solvation", str(run), *CUTOFFS, "--json"]) == 0
@@ -68,9 +89,13 @@ def test_a_truncated_run_is_said(run, capsys):
         (["--cutoff", "EC=near", "EMC=2.6"], "not a distance"),
         (["--cutoff", "EC=2.6"], "no cutoff is given for"),
         (["--donor", "EC=element O"], "write NAME:KIND=SELECTION"),
-        (["--donor", "EC:x=element O"], "name the species by --anion or --solvent"),
+        (["--donor", "EC:x=element O"], "name the species by --cation, --anion or --solvent"),
         (["--figure", "out.bmp"], "must end in .png"),
         (["--li", "element Na"], "finds no atom"),
+        (["--cation", "Na"], "has no cation 'Na'"),
+        (["--charge", "Li=one"], "not a whole number"),
+        (["--charge", "Li=1"], "name the species by"),
+        (["--anion", "X=element P", "--solvent", "X=element C"], "X is named twice"),
     ],
 )
 def test_one_line_for_each_mistake(run, options, said, capsys):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from electrolyte_ml.analysis.crosschecks import kinisi_conductivity, stacie_conductivity
-from electrolyte_ml.analysis.estimates import TransportEstimate
+from electrolyte_ml.analysis.estimates import GIVEN, TransportEstimate
 from electrolyte_ml.analysis.ions import IonTrajectory
 from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
 from electrolyte_ml.analysis.production import needed_time
@@ -56,16 +56,6 @@ class ConductivityResult:
                 return self.estimates[method]
         raise InputError("; ".join(self.refused.values()) or "neither Green-Kubo nor Einstein-Helfand was asked for")
 
-    def needed_ps(self, error: float) -> float:
-        """Return how long all trajectories together must be for a relative error of the best estimate.
-
-        Raises
-        ------
-        InputError
-            For an error that is not positive.
-        """
-        return needed_time(self.best.plateau.effective_ps, error)
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as plain numbers and strings, for JSON."""
         plain: dict[str, Any] = {
@@ -99,7 +89,7 @@ class ConductivityResult:
         if read:
             plateau = read[0].plateau
             lines += ["", f"plateau of {read[0].method}: {plateau.reason}"]
-            if plateau.reason == "given":
+            if plateau.reason == GIVEN:
                 lines[-1] = f"plateau: {plateau.start_ps:g}-{plateau.end_ps:g} ps, as given"
             needed = needed_time(plateau.effective_ps, 0.1) / 1000
             lines.append(
@@ -214,5 +204,6 @@ def _check_alike(trajectories: Sequence[IonTrajectory]) -> None:
         if other.frames != first.frames:
             raise InputError(
                 f"{first.name} and {other.name} have {first.frames} and {other.frames} frames: trajectories of "
-                "different lengths cannot be averaged; cut them to one length or leave the short ones out"
+                f"different lengths cannot be averaged; cut them to {min(first.frames, other.frames)} frames (a slice, "
+                "--end) or leave the short ones out"
             )

@@ -167,7 +167,7 @@ def find_contacts(
     Raises
     ------
     InputError
-        A species without a cutoff or a cutoff without its species.
+        A species without a cutoff, a cutoff without its species, or one above half of the cell.
     """
     from tqdm import tqdm
 
@@ -175,6 +175,13 @@ def find_contacts(
 
     ion = trajectory.only("cation", cation)
     donors = _donors(trajectory, ion, cutoffs)
+    half = 0.5 / np.linalg.norm(np.linalg.inv(trajectory.frame(0).cell.array), axis=0).max()
+    if donors.cutoff.max() > half:
+        wide = donors.names[donors.species[donors.cutoff.argmax()]]
+        raise InputError(
+            f"{trajectory.name}: the cutoff of {wide}, {donors.cutoff.max():g} Å, is above half of the cell, "
+            f"{half:.3g} Å"
+        )
     reach = float(donors.cutoff.max()) + BAND
     parts: list[tuple[np.ndarray, ...]] = []
     done = 0

@@ -20,6 +20,10 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 
+_STRETCH = 2.0**0.5  # between the windows that are compared
+_LONGEST = 0.45  # of a run: the end of the last of them
+_TOLERANCE = 1.5  # standard errors by which a longer window may differ
+_NOISIEST = 0.25  # relative variance of the last of them: eight degrees of freedom
 _BLOCK = 1 << 19  # values that are transformed at once: memory does not grow with the length of the run
 
 
@@ -50,13 +54,17 @@ def correlation(series: np.ndarray, n_lags: int) -> np.ndarray:
     frames, count, components = series.shape
     if not 1 <= n_lags <= frames:
         raise InputError(f"{n_lags} lags of {frames} frames cannot be correlated")
-    block = min(frames, max(_BLOCK // (count * components), n_lags))
+    block = min(frames, max(_BLOCK // count, n_lags))
     size = next_fast_len(block + n_lags - 1, real=True)
     spectrum = np.zeros((size // 2 + 1, count, count), dtype=complex)
-    for begin in range(0, frames, block):
-        here = rfft(series[begin : begin + block], size, axis=0).conj()
-        beyond = rfft(series[begin : begin + block + n_lags - 1], size, axis=0)
-        spectrum += np.einsum("fak,fbk->fab", here, beyond)
+    for k in range(components):
+        for begin in range(0, frames, block):
+            here = rfft(series[begin : begin + block, :, k], size, axis=0)
+            if begin + block < frames:
+                beyond = rfft(series[begin : begin + block + n_lags - 1, :, k], size, axis=0)
+            else:
+                beyond = here  # nothing comes behind the last block
+            spectrum += here.conj()[:, :, None] * beyond[:, None]
     pairs = components * np.arange(frames, frames - n_lags, -1)
     products = irfft(spectrum, size, axis=0)[:n_lags] / pairs[:, None, None]
     return 0.5 * (products + products.transpose(0, 2, 1))
@@ -126,7 +134,9 @@ def window_weights(times: np.ndarray, start: float, end: float) -> np.ndarray:
     return np.clip((end - times) / (end - start), 0.0, 1.0)
 
 
-def relative_variance(start: float, end: float, length: float, components: float) -> float:
+def relative_variance(
+    start: float, end: float, length: float, components: float, *, less: tuple[float, float] | None = None
+) -> float:
     """Return the relative variance of an estimate with the window [start, end], from runs of one length.
 
     Parameters
@@ -135,9 +145,13 @@ def relative_variance(start: float, end: float, length: float, components: float
         In one unit of time; the length is that of one run.
     components
         Number of independent components, those of all runs together.
+    less
+        An earlier window whose estimate is subtracted: the variance is then that of what lies in between.
     """
     times = np.linspace(0.0, end, 257)
     weights = window_weights(times, start, end)
+    if less is not None:
+        weights = weights - window_weights(times, *less)
     # Lag t is averaged over length - t only: the plain formula is that of infinitely long runs.
     return float(4.0 / components * np.trapezoid(weights**2 / (length - times), times))
 
@@ -148,8 +162,9 @@ def find_plateau(function: np.ndarray, timestep: float, length: float, component
     The *memory* ends at the first lag from which the function stays, for as long again, within two standard errors of
     zero. It is tested on the process averaged over blocks of a quarter of the lag (a second difference of the mean
     squared displacement), so that fast rattling does not hide a slow tail; Bartlett's formula gives the standard error.
-    The window is [1.5, 3] memories: what a signal that sinks into noise there may still add is then small beside the
-    error of the estimate itself.
+    The first window is [1.5, 3] memories. A slow process that carries much but is weak at every single lag may still
+    come behind it. Windows are therefore stretched by steps of the square root of 2, and the first one is taken from
+    which no longer one differs by more than one standard error of the difference (Lepski's rule).
 
     Parameters
     ----------
@@ -164,14 +179,56 @@ def find_plateau(function: np.ndarray, timestep: float, length: float, component
     -------
     Plateau or None
         None when the lags at hand do not reach twice the memory.
+
+    References
+    ----------
+    O. V. Lepski, Theory Probab. Appl. 35, 454 (1991).
     """
-    double = running_integral(running_integral(function, 1.0), 1.0)  # half the mean squared displacement
-    lags = np.unique(np.round(2.0 ** (0.25 * np.arange(4 * np.log2(len(function)) + 1))).astype(int))
+    integral = running_integral(function, 1.0)
+    lag = _memory(running_integral(integral, 1.0), timestep, length, components)
+    if lag is None:
+        return None
+    windows = [(round(1.5 * lag), 3 * lag)]
+    while True:
+        start, end = (round(edge * _STRETCH ** len(windows)) for edge in windows[0])
+        if end >= len(function) or end * timestep > _LONGEST * length:
+            break
+        if relative_variance(start * timestep, end * timestep, length, components) > _NOISIEST:
+            break
+        windows.append((start, end))
+    value = [integral[start : end + 1].mean() for start, end in windows if end < len(function)]
+
+    def change(i: int, j: int) -> tuple[float, float]:
+        """By how much window j changes the value of window i, and the standard error of that."""
+        (a, b), (c, d) = windows[i], windows[j]
+        variance = relative_variance(c * timestep, d * timestep, length, components, less=(a * timestep, b * timestep))
+        return value[j] / value[i] - 1.0, float(np.sqrt(variance))
+
+    last = len(windows) - 1
+    chosen = 0
+    while any(abs(by) > _TOLERANCE * error for by, error in (change(chosen, j) for j in range(chosen + 1, last + 1))):
+        chosen += 1
+    memory, (start, end) = lag * timestep, (edge * timestep for edge in windows[chosen])
+    reason = f"the correlation sinks into noise at {memory:.3g} ps and stays there"
+    if chosen:
+        reason += ", but its integral goes on changing, as behind a fast process a slow one makes it"
+    reason += f"; read off {start:.3g}-{end:.3g} ps, "
+    if chosen < last:
+        by, error = change(chosen, last)
+        reason += f"which a window out to {windows[last][1] * timestep:.3g} ps would change by {by:+.0%} ± {error:.0%}"
+    else:
+        reason += "and runs of this length do not show what comes behind"
+    return Plateau(start, end, memory, reason)
+
+
+def _memory(double: np.ndarray, timestep: float, length: float, components: float) -> int | None:
+    """Return the lag at which a correlation function sinks into its noise, given its double integral; None if never."""
+    lags = np.unique(np.round(2.0 ** (0.25 * np.arange(4 * np.log2(len(double)) + 1))).astype(int))
     tested, quiet = [], []
     for lag in lags:
         width = max(1, lag // 4)
         k = round(lag / width)
-        if (k + 1) * width >= len(function):
+        if (k + 1) * width >= len(double):
             break
         steps = np.arange(k + 1)
         block = double[(steps + 1) * width] - 2.0 * double[steps * width] + double[np.abs(steps - 1) * width]
@@ -181,17 +238,11 @@ def find_plateau(function: np.ndarray, timestep: float, length: float, component
         tested.append(k * width)
         quiet.append(abs(block[k]) < 2.0 * noise)
     at, silent = np.array(tested), np.array(quiet)
-    for lag in at:
+    for lag in tested:
         if at[-1] < 1.5 * lag:
             return None
         if silent[(at >= lag) & (at <= 2 * lag)].all():
-            memory = float(lag * timestep)
-            start, end = timestep * round(1.5 * lag), timestep * 3.0 * float(lag)
-            return Plateau(
-                start, end, memory,
-                f"the correlation sinks into noise at {memory:.3g} ps and stays there; read off from half as far again "
-                f"to three times as far, {start:.3g}-{end:.3g} ps",
-            )  # fmt: skip
+            return int(lag)
     return None
 
 

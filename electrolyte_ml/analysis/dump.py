@@ -19,8 +19,10 @@ from electrolyte_ml.errors import InputError
 if TYPE_CHECKING:
     from MDAnalysis import Universe
 
-_UNITS = {"metal": (1.0, 1.0), "real": (1000.0, 0.001)}  # Å/ps and ps of LAMMPS's units of velocity and time
-_POSITIONS = (("x", "y", "z"), ("xs", "ys", "zs"), ("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
+VELOCITY_AND_TIME = {"metal": (1.0, 1.0), "real": (1000.0, 0.001)}  # Å/ps and ps of LAMMPS's units of velocity and time
+_UNWRAPPED = (("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
+_POSITIONS = (*_UNWRAPPED, ("x", "y", "z"), ("xs", "ys", "zs"))  # the first that a dump has are read
+_IMAGES = ("ix", "iy", "iz")
 _START = b"ITEM: TIMESTEP"
 
 
@@ -58,9 +60,9 @@ class DumpFrames:
             raise InputError(f"{path} is not a LAMMPS dump of atoms")
         named = self._content[: self._starts[0]].decode(errors="replace").split()
         units = named[2] if named[:2] == ["ITEM:", "UNITS"] and len(named) > 2 else units
-        if units is not None and units not in _UNITS:
-            raise InputError(f"{path}: LAMMPS units must be one of {', '.join(_UNITS)}, not {units!r}")
-        self._velocity, self._time = _UNITS[units] if units else (None, None)
+        if units is not None and units not in VELOCITY_AND_TIME:
+            raise InputError(f"{path}: LAMMPS units must be one of {', '.join(VELOCITY_AND_TIME)}, not {units!r}")
+        self._velocity, self._time = VELOCITY_AND_TIME[units] if units else (None, None)
         self.n_frames = len(self._starts)
         try:
             self._table(self.n_frames - 1)
@@ -72,6 +74,7 @@ class DumpFrames:
         columns, table, _ = self._table(0)
         if "id" not in columns:
             raise InputError(f"{path}: its atoms have no id, and LAMMPS changes their order from frame to frame")
+        self.unwrapped = any(set(names) <= set(columns) for names in (*_UNWRAPPED, _IMAGES))
         self._ids = np.sort(table[:, columns.index("id")].astype(np.int64))
         if identity is None:
             identity = self._identify(columns, table, elements)
@@ -98,6 +101,8 @@ class DumpFrames:
         positions = self._values(columns, table, names)
         if "s" in names[0]:
             positions = positions @ cell + origin
+        if names not in _UNWRAPPED and set(_IMAGES) <= set(columns):
+            positions += self._values(columns, table, _IMAGES) @ cell
         velocities = None
         if self._velocity is not None and {"vx", "vy", "vz"} <= set(columns):
             velocities = self._velocity * self._values(columns, table, ("vx", "vy", "vz"))

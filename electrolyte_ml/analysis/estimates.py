@@ -29,6 +29,8 @@ from electrolyte_ml.errors import InputError
 MIN_FRAMES = 20
 _POINTS = 1000  # of a curve: enough to draw
 MIN_SCATTER = 5  # trajectories from which on their scatter is an error
+GIVEN = "given"  # reason of a window that was not found
+_SEARCH = 1.2  # by which looking for the window on the same data raises the variance, as synthetic ions show
 _FEWEST_DEGREES = 2.5  # of freedom: with less, an interval of 95 % spans more than a factor of forty
 
 
@@ -155,7 +157,7 @@ def said(length: tuple[int, float], count: int) -> str:
 
 
 def plateau_of(
-    series: Sequence[np.ndarray], timestep_ps: float, window_ps: tuple[float, float] | None, components: int
+    series: Sequence[np.ndarray], timestep_ps: float, window_ps: tuple[float, float] | None, components: float
 ) -> Plateau:
     """Find the plateau of the mean correlation function of series (F, 1, K), or take the one that is given."""
     if not timestep_ps > 0:
@@ -169,19 +171,13 @@ def plateau_of(
                 f"a window of {start:g}-{end:g} ps cannot be read off runs of {length:.4g} ps with frames every "
                 f"{timestep_ps:g} ps: it must lie between one frame and 0.9 of the run"
             )
-        return Plateau(float(start), float(end), float("nan"), "given")
-    count = components * len(series)
-    lags = min(frames, 4096)
-    while True:
-        function = sum(correlation(one, lags)[:, 0, 0] for one in series) / len(series)
-        if not function[0] > 0:
-            raise InputError("nothing moves: the correlation function is zero")
-        found = find_plateau(function, timestep_ps, length, count)
-        if found is not None and found.start_ps <= 0.5 * length:
-            return replace(found, end_ps=min(found.end_ps, 0.9 * length))
-        if lags == frames:
-            break
-        lags = min(frames, 4 * lags)
+        return Plateau(float(start), float(end), float("nan"), GIVEN)
+    function = sum(correlation(one, frames)[:, 0, 0] for one in series) / len(series)
+    if not function[0] > 0:
+        raise InputError("nothing moves: the correlation function is zero")
+    found = find_plateau(function, timestep_ps, length, components * len(series))
+    if found is not None and found.start_ps <= 0.5 * length:
+        return replace(found, end_ps=min(found.end_ps, 0.9 * length))
     why = "is still above its noise" if found is None else f"sinks into noise only at {found.memory_ps:.3g} ps"
     raise InputError(
         f"no plateau within {said((0, length), len(series))}: the correlation {why}; longer runs are needed, or a "
@@ -227,8 +223,8 @@ def integrate(
         cut = timestep_ps * shown[1:]
         variances = [relative_variance(0.999 * t, t, length[1], components * len(series)) for t in cut]
         error = abs(values.mean()) * np.sqrt([0.0, *variances])
-    estimate = judge(values, relative, quantity, method, length, scatter)
-    return replace(estimate, plateau=plateau, curve=Curve(timestep_ps * shown, curves.mean(axis=1)[shown], error))
+    estimate = judge(values, relative, quantity, method, length, plateau, scatter)
+    return replace(estimate, curve=Curve(timestep_ps * shown, curves.mean(axis=1)[shown], error))
 
 
 def slopes_of(series: Sequence[np.ndarray], timestep_ps: float, plateau: Plateau) -> tuple[np.ndarray, float, Curve]:
@@ -257,12 +253,18 @@ def slopes_of(series: Sequence[np.ndarray], timestep_ps: float, plateau: Plateau
     return slopes, relative, Curve(timestep_ps * (shown + 0.5), local.mean(axis=1)[shown], error[shown])
 
 
+def degrees_of(relative: float, plateau: Plateau) -> float:
+    """Return the degrees of freedom of an estimate of a relative variance: fewer where its data chose the window."""
+    return 2.0 / (relative if plateau.reason == GIVEN else _SEARCH * relative)
+
+
 def judge(
     values: np.ndarray,
     relative: float,
     quantity: str,
     method: str,
     length: tuple[int, float],
+    plateau: Plateau,
     scatter: float | None = None,
 ) -> TransportEstimate:
     """Give the mean of one value per trajectory its error and its interval."""
@@ -270,7 +272,7 @@ def judge(
     from scipy.stats import t as student
 
     count = len(values)
-    value, degrees = float(np.mean(values)), 2.0 / relative
+    value, degrees = float(np.mean(values)), degrees_of(relative, plateau)
     if degrees < _FEWEST_DEGREES:
         raise InputError(
             f"{quantity} by {method}: {said(length, count)} are worth {degrees:.1f} degrees of freedom, too few for "
@@ -298,5 +300,5 @@ def judge(
     elif count > 1:
         basis += f"; {count} trajectories are too few to show their scatter"
     return TransportEstimate(
-        quantity, "", method, value, error, low, high, expected, basis, count, count * length[1], notes=notes
+        quantity, "", method, value, error, low, high, expected, basis, count, count * length[1], plateau, notes=notes
     )

@@ -1,12 +1,15 @@
 """Frames of any trajectory file, one at a time: MDAnalysis's formats, extended XYZ, and configurations in memory.
 
 Every reader has `name`, `n_frames`, `cut_short` (what is wrong with the file's end, or ""), `numbers`, `masses`,
-`bonds` (None when the file has none), `times_known`, and `read(k)`. Random access keeps memory at one frame.
+`bonds` (None when the file has none), `times_known`, `unwrapped` (whether its positions cross the cell's faces freely),
+and `read(k)`. Random access keeps memory at one frame.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from io import StringIO
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 _ASE_SUFFIXES = (".xyz", ".extxyz", ".cif", ".vasp", ".poscar", ".traj")
 _DATA_SUFFIXES = (".data", ".lmp", ".lammps", ".lammps-data")
+_BONDED = ["H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "As", "Se", "Br", "Sb", "I"]  # elements of molecules
 _ATOM_STYLES = {
     "atomic": "id type x y z",
     "charge": "id type charge x y z",
@@ -65,6 +69,7 @@ class Frames(Protocol):
     masses: np.ndarray
     bonds: np.ndarray | None
     times_known: bool
+    unwrapped: bool
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""
@@ -84,7 +89,7 @@ def open_frames(
     if isinstance(files, Atoms):
         files = [files]
     if hasattr(files, "trajectory") and hasattr(files, "select_atoms"):
-        return UniverseFrames(files, "universe", elements)
+        return UniverseFrames(files, "universe", elements, lammps_units=lammps_units)
     if isinstance(files, Sequence) and not isinstance(files, str) and files and isinstance(files[0], Atoms):
         return AtomsFrames(files)
     if isinstance(files, (str, os.PathLike)):
@@ -112,6 +117,8 @@ def open_frames(
 
 class AtomsFrames:
     """Configurations in memory; `info["time_ps"]` is the time where there is one."""
+
+    unwrapped = False
 
     def __init__(self, configurations: Sequence[Atoms], name: str = "the configurations") -> None:
         first = configurations[0]
@@ -179,12 +186,15 @@ class ExtxyzFrames(AtomsFrames):
 class UniverseFrames:
     """Anything that MDAnalysis reads."""
 
+    unwrapped = False
+
     def __init__(
         self,
         universe: Universe,
         name: str,
         elements: Mapping[str, str] | None = None,
         structure: Atoms | None = None,
+        lammps_units: str | None = None,
     ) -> None:
         self._universe, self.name = universe, name
         self._reader = universe.trajectory
@@ -194,19 +204,29 @@ class UniverseFrames:
             known = _identify(universe, name, elements)
             self.numbers, self.masses, self.bonds = known.numbers, known.masses, known.bonds
         self.n_frames, self.cut_short = _whole_frames(self._reader, name)
-        timestep = self._reader[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            timestep = self._reader[0]
+        self._box = _only_box(self._reader)
+        self._velocity: float | None = 1.0
+        if self._reader.format == "LAMMPSDUMP":  # whose velocities MDAnalysis hands on in whatever unit they are
+            from electrolyte_ml.analysis.dump import VELOCITY_AND_TIME
+
+            self._velocity = VELOCITY_AND_TIME[lammps_units][0] if lammps_units else None
         self.times_known = "time" in timestep.data or "dt" in timestep.data
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""
+        from MDAnalysis.lib.mdamath import triclinic_vectors
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             timestep = self._reader[k]
-        box = timestep.dimensions
-        cell = None if box is None or not np.all(box[:3] > 0) else np.asarray(timestep.triclinic_dimensions, float)
+        box = self._box if timestep.dimensions is None else timestep.dimensions
+        cell = None if box is None or not np.all(box[:3] > 0) else np.asarray(triclinic_vectors(box), float)
         velocities = None
-        if timestep.has_velocities:
-            velocities = timestep.velocities.astype(float)
+        if timestep.has_velocities and self._velocity is not None:
+            velocities = self._velocity * timestep.velocities.astype(float)
         time = float(timestep.time) if self.times_known else np.nan
         return Frame(timestep.positions.astype(float), cell, velocities, time)
 
@@ -223,6 +243,8 @@ class UniverseFrames:
 
 class JoinedFrames:
     """Parts of one run, one after the other; a part may begin with the frame at which the one before it ends."""
+
+    unwrapped = False
 
     def __init__(self, parts: Sequence[Frames]) -> None:
         first = parts[0]
@@ -334,6 +356,7 @@ def _open_with_mdanalysis(
         except InputError:
             raise
         except Exception as error:
+            _forget(error)
             if topology is None and path.suffix in (".xtc", ".trr", ".dcd", ".nc", ".ncdf"):
                 raise InputError(f"{path} holds positions only: name the file of its topology") from error
             beside = f" with {topology}" if isinstance(topology, (str, os.PathLike)) else ""
@@ -341,6 +364,17 @@ def _open_with_mdanalysis(
     if not hasattr(universe, "trajectory"):
         raise InputError(f"{path} has no positions")
     return UniverseFrames(universe, str(path), elements, structure)
+
+
+def _forget(error: BaseException) -> None:
+    """Let readers that could not be opened die here: MDAnalysis's destructors then fail, and Python prints it."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
+    try:
+        while error is not None:
+            traceback.clear_frames(error.__traceback__)
+            error = error.__cause__ or error.__context__
+    finally:
+        sys.unraisablehook = hook
 
 
 def _mdanalysis() -> Any:
@@ -367,6 +401,15 @@ def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
     if not count:
         raise InputError(f"{name}: the file ends before its first frame does")
     return count, cut or _remainder(reader, count)
+
+
+def _only_box(reader: Any) -> np.ndarray | None:
+    """Return lengths and angles of the one cell that a PDB file names above all its models, which MDAnalysis misses."""
+    if "PDB" not in reader.format or reader.n_frames == 1:
+        return None
+    with open(reader.filename) as stream:
+        cells = {line[6:54] for line in stream if line.startswith("CRYST1")}
+    return np.array(cells.pop().split(), dtype=np.float32) if len(cells) == 1 else None
 
 
 def _remainder(reader: Any, count: int) -> str:
@@ -399,15 +442,26 @@ def _identify(universe: Universe, name: str, elements: Mapping[str, str] | None)
             wrong = int(np.argmax(off > 0.1))
             raise InputError(f"{name}: no element has the mass of atom {wrong + 1}, {masses[wrong]:g}: give elements")
     elif hasattr(atoms, "names"):
-        from MDAnalysis.guesser.default_guesser import DefaultGuesser
-
-        guess = DefaultGuesser(None).guess_atom_element
-        numbers = numbers_of([str(guess(str(n))).capitalize() for n in atoms.names], name)
+        numbers = numbers_of(_elements_of_names(atoms), name)
     else:
         raise InputError(f"{name}: nothing says what element an atom is: give a topology or elements")
     if masses is None:
         masses = atomic_masses[numbers]
     return Identity(numbers, masses, _bonds(universe, numbers), universe)
+
+
+def _elements_of_names(atoms: Any) -> list[str]:
+    """Guess elements from the names of atoms: "LI1", "CT2", "O03"; a metal's only for a residue of one atom."""
+    from MDAnalysis.guesser.default_guesser import DefaultGuesser
+
+    guess = DefaultGuesser(None).guess_atom_element
+    _, index, size = np.unique(atoms.resindices, return_inverse=True, return_counts=True)
+    elements = []
+    for label, alone in zip(atoms.names, size[index] == 1):
+        letters = str(label).strip("0123456789+-*'\"")
+        element = str(guess(letters)).capitalize()
+        elements.append(element if alone or element in _BONDED else letters[:1].upper())  # "CS" of a solvent is carbon
+    return elements
 
 
 def _bonds(universe: Universe, numbers: np.ndarray) -> np.ndarray | None:

@@ -102,7 +102,10 @@ class IonTrajectory:
             Without velocities.
         """
         if self.velocities is None:
-            raise InputError(f"{self.name} has no velocities: the current of Green-Kubo needs them")
+            raise InputError(
+                f"{self.name} has no velocities, and the current of Green-Kubo needs them (those of a LAMMPS dump "
+                "count once lammps_units, --lammps-units, says what they are in)"
+            )
         return np.einsum("fic,i->fc", self.velocities, self.charges)
 
     def dipole(self) -> np.ndarray:
@@ -126,10 +129,6 @@ class IonTrajectory:
         if self.positions is None:
             raise InputError(f"{self.name} has no positions: displacements need them")
         return self.positions - self.positions[0]
-
-    def by_species(self, values: np.ndarray) -> np.ndarray:
-        """Sum (F, n, 3) over the ions of each species: (F, S, 3)."""
-        return np.stack([values[:, self.species == name].sum(axis=1) for name in self.names], axis=1)
 
 
 def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progress: bool = False) -> IonTrajectory:

@@ -167,9 +167,17 @@ def analyse_networks(
     blocks, first = found.blocks, found.shells[0][0]
     counts = [merge(_tally(found, k, g) for k, g in enumerate(of_runs)) for of_runs in graphs]
     solvents = {k: name for k, name in enumerate(first.names) if name in found.cutoffs and not first.anions[k]}
+    sides = {ISOLATED: 0, NETWORKED: 1}
 
     def ratio(what: str, key: tuple, base: str, base_key: tuple = (), *, fraction: bool = True) -> Estimate:
         return ratio_of(blocks, counts, (what, key), (base, base_key), fraction=fraction)
+
+    def by_side(what: str) -> dict[str, dict[str, Estimate]]:
+        return {
+            side: {name: ratio(what, (s, k), "side", (s,), fraction=False) for k, name in solvents.items()}
+            | {ALL: ratio(f"all {what}", (s,), "side", (s,), fraction=False)}
+            for side, s in sides.items()
+        }
 
     def keys(what: str) -> list[tuple]:
         return sorted({key for count in counts for key in count.get(what, {})})
@@ -178,7 +186,6 @@ def analyse_networks(
     for k, code in keys("bridge donors"):
         donors[solvents[k]][first.donor_label(code)] = ratio("bridge donors", (k, code), "bridge", (k,))
     largest_number = max((number for _, number in keys("number")), default=0)
-    sides = {ISOLATED: 0, NETWORKED: 1}
     timestep = common_timestep(runs)
     lifetimes: list[Residence | None] = [None, None]
     if timestep is not None:
@@ -196,16 +203,8 @@ def analyse_networks(
         bridges={name: ratio("bridge", (k,), "all bridges") for k, name in solvents.items()},
         bridge_donors=donors,
         links_per_bridge={key[0]: ratio("bridged", key, "all bridges") for key in keys("bridged")},
-        coordination={
-            side: {name: ratio("contact", (s, k), "side", (s,), fraction=False) for k, name in solvents.items()}
-            | {ALL: ratio("all contact", (s,), "side", (s,), fraction=False)}
-            for side, s in sides.items()
-        },
-        ligands={
-            side: {name: ratio("ligand", (s, k), "side", (s,), fraction=False) for k, name in solvents.items()}
-            | {ALL: ratio("all ligand", (s,), "side", (s,), fraction=False)}
-            for side, s in sides.items()
-        },
+        coordination=by_side("contact"),
+        ligands=by_side("ligand"),
         coordination_distribution={
             side: {n: ratio("number", (s, n), "side", (s,)) for n in range(largest_number + 1)}
             for side, s in sides.items()

@@ -18,12 +18,19 @@ from electrolyte_ml.analysis.estimates import (
     MIN_SCATTER,
     TransportEstimate,
     check_series,
+    degrees_of,
     length_of,
-    plateau_of,
     said,
     slopes_of,
 )
-from electrolyte_ml.analysis.transport import check_ions, names_of, nernst_einstein, self_diffusion
+from electrolyte_ml.analysis.transport import (
+    check_ions,
+    common_plateau,
+    names_of,
+    nernst_einstein,
+    self_diffusion,
+    summed_by_species,
+)
 from electrolyte_ml.analysis.units import DIFFUSION_UNIT, ONSAGER_UNIT, conductivity_scale
 from electrolyte_ml.errors import InputError
 
@@ -97,14 +104,11 @@ def onsager_coefficients(
     check_ions(data, labels, charges)
     counts = np.bincount(labels).astype(float)
     charge = np.array([charges[labels == a][0] for a in range(len(names))])
-    summed = [np.stack([one[:, labels == a].sum(axis=1) for a in range(len(names))], axis=1) for one in data]
-    moves = [np.diff(one, axis=0) for one in summed]
-    combined = [[m[:, [a]] for m in moves] for a in range(len(names))]
-    combined.append([np.einsum("fac,a->fc", m, charge)[:, None] for m in moves])
-    plateau = max((plateau_of(one, timestep_ps, window_ps, 3) for one in combined), key=lambda p: p.end_ps)
+    summed = [summed_by_species(one, labels) for one in data]
+    plateau = common_plateau(summed, np.arange(len(names)), timestep_ps, window_ps)
     each, relative, _ = slopes_of(summed, timestep_ps, plateau)  # (M, S, S)
     own, _ = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)
-    matrix, degrees = each.mean(axis=0), 2.0 / relative
+    matrix, degrees = each.mean(axis=0), degrees_of(relative, plateau)
     if np.linalg.eigvalsh(matrix).min() <= 0 or degrees < 3.5 * len(names):
         raise InputError(
             f"the Onsager matrix of {said(length_of(data, timestep_ps), len(data))} is worth {degrees:.1f} degrees of "

@@ -8,7 +8,7 @@ cutoffs 0.2 Å shorter and longer would give.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -123,11 +123,14 @@ class Solvation:
 
     def _lines(self) -> Iterable[str]:
         runs = f" of {self.n_trajectories} trajectories" if self.n_trajectories > 1 else ""
-        yield f"{self.n_ions} {self.cation} in {self.n_frames} frames{runs}, {self.n_blocks} blocks"
+        frames, blocks = (
+            f"{n} {what}{'s' * (n > 1)}" for n, what in ((self.n_frames, "frame"), (self.n_blocks, "block"))
+        )
+        yield f"{self.n_ions} {self.cation} in {frames}{runs}, {blocks}"
         if self.n_blocks < 2:
             yield "One frame: no errors can be given"
         elif not self.converged:
-            yield "There are fewer than five blocks of independent frames: the errors are too small"
+            yield "Too short for five independent blocks of frames: the errors are too small"
         yield ""
         for name, cutoff in self.cutoffs.items():
             error = f" ± {cutoff.error:.2f}" if np.isfinite(cutoff.error) else ""
@@ -138,7 +141,9 @@ class Solvation:
         yield from rows("ligands per ion", self.ligands)
         yield from rows("ion pairs", self.ion_pairs)
         yield from rows("anions in the shell", self.anions_in_shell)
-        yield from rows("coordination number", self.coordination_distribution[ALL])
+        numbers = self.coordination_distribution[ALL]
+        lowest = min(number for number, estimate in numbers.items() if estimate.value > 0)
+        yield from rows("coordination number", {n: e for n, e in numbers.items() if n >= lowest})
         for name, by in self.denticity.items():
             yield from rows(f"denticity of {name}", by)
         for name, by in self.donors.items():
@@ -360,10 +365,14 @@ def ratio_of(
 
     less, more = (divide(pair(count).sum(axis=0)[None])[0] for count in counts[1:])
     data = pair(counts[0])
-    if not fraction:
-        return blocks.estimate(divide, data, band=(less, more))[()]
-    observations = float(np.ceil(data[:, 1] / blocks.frames).sum())
-    return blocks.estimate(divide, data, band=(less, more), bounds=(0.0, 1.0), observations=observations)[()]
+    bounds = (0.0, 1.0) if fraction else (0.0, np.inf)
+    observations = float(np.ceil(data[:, 1] / blocks.frames).sum()) if fraction else None
+    found = blocks.estimate(divide, data, band=(less, more), bounds=bounds, observations=observations)[()]
+    if np.count_nonzero(data[:, 1]) > 1:
+        return found
+    # What was seen in one block only cannot scatter; the rule of three still bounds a fraction of 0 or 1.
+    ruled = fraction and found.value in bounds
+    return replace(found, error=np.nan, interval=found.interval if ruled else (np.nan, np.nan))
 
 
 def tally(blocks: Blocks, run: int, frame: np.ndarray, *category: np.ndarray) -> dict[tuple, np.ndarray]:

@@ -1,13 +1,14 @@
 """Which molecules an electrolyte is made of: ions, solvents, and the donor atoms with which they coordinate.
 
-The carbonates EC, EMC, DMC, DEC and PC, Li+ and PF6- are recognised by their bonds, whatever they are called in a
-file; an isomer is not taken for one of them. Any other molecule is named by a :class:`Role`.
+The commonest ions and solvents (:data:`KNOWN`) are recognised by their bonds, whatever they are called in a file; an
+isomer is not taken for one of them. Any other molecule is named by a :class:`Role`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from ase import Atoms
@@ -17,6 +18,24 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.molecules import MOLECULES
 
 KINDS = {"cation": 1, "anion": -1, "solvent": 0}  # and the charge of one of them unless a role says otherwise
+# Name -> charge, heavy atoms, bonds among them (two hexadecimal indices each), and how many H are on each.
+_GRAPHS = {
+    "DMC": (0, "C O O O C C", "01 02 03 24 35", "000033"),
+    "DEC": (0, "C O O O C C C C", "01 02 03 24 35 46 57", "00002233"),
+    "PC": (0, "C O O O C C C", "01 02 03 24 35 45 46", "0000123"),
+    "FEC": (0, "C O O O C C F", "01 02 03 24 35 45 46", "0000120"),
+    "VC": (0, "C O O O C C", "01 02 03 24 35 45", "000011"),
+    "DME": (0, "C O C C O C", "01 12 23 34 45", "302203"),
+    "DOL": (0, "C O C C O", "01 12 23 34 40", "20220"),
+    "Na": (1, "Na", "", "0"),
+    "K": (1, "K", "", "0"),
+    "BF4": (-1, "B F F F F", "01 02 03 04", "00000"),
+    "ClO4": (-1, "Cl O O O O", "01 02 03 04", "00000"),
+    "FSI": (-1, "N S S O O O O F F", "01 02 13 14 25 26 17 28", "000000000"),
+    "TFSI": (-1, "N S S O O O O C C F F F F F F", "01 02 13 14 25 26 17 28 79 7a 7b 8c 8d 8e", "0" * 15),
+}
+_CHARGES = {name: m.charge for name, m in MOLECULES.items()} | {name: graph[0] for name, graph in _GRAPHS.items()}
+KNOWN = tuple(_CHARGES)
 _ROUNDS = 6  # of colouring: two atoms are alike when their surroundings are, so many bonds away
 
 
@@ -27,7 +46,8 @@ class Role:
     Attributes
     ----------
     selection
-        MDAnalysis selection of at least one atom of each of its molecules, such as "resname FEC" or "type 22".
+        Of at least one atom of each of its molecules, as :meth:`Trajectory.select` takes it: "resname FEC", "type 22",
+        "formula C4H5N".
     kind
         "cation", "anion" or "solvent"; by default that of a known molecule of this name, else "solvent".
     charge
@@ -157,7 +177,7 @@ def find_species(
             raise InputError(f"{name}: the selection {role.selection!r} takes molecules that {taken[0]} has already")
         owner.update(dict.fromkeys(chosen.tolist(), name))
         found[name] = _species(name, role, chosen, members, numbers, bonds, kinds, select)
-    known = {print_: name for name, print_ in _known().items()}
+    known = _known()
     guessed: dict[str, list[int]] = {}
     for index, print_ in enumerate(prints):
         if index in owner:
@@ -225,14 +245,13 @@ def _unknown(index: int, members: list[np.ndarray], numbers: np.ndarray, prints:
     alike = sum(other == prints[index] for other in prints)
     first = members[index][0] + 1
     return (
-        f"molecule {index + 1} ({formula}, {alike} alike, its first atom is {first}) is not one of "
-        f"{', '.join(_known())}: name it by a role"
+        f"molecule {index + 1} ({formula}, {alike} alike, its first atom is {first}) is not one of {', '.join(KNOWN)}: "
+        f"name it by a role, X = 'formula {formula}' (--solvent, --anion or --cation X='formula {formula}')"
     )
 
 
 def _known_kind(name: str) -> str:
-    charge = MOLECULES[name].charge if name in MOLECULES else 0
-    return next(kind for kind, sign in KINDS.items() if sign == charge)
+    return next(kind for kind, sign in KINDS.items() if sign == _CHARGES.get(name, 0))
 
 
 def _formula(numbers: np.ndarray) -> str:
@@ -261,27 +280,25 @@ def _fingerprints(numbers: np.ndarray, bonds: np.ndarray, molecule: np.ndarray) 
     return [tuple(sorted(colours[i] for i in atoms)) for atoms in _members(molecule)]
 
 
-def _known() -> dict[str, tuple[int, ...]]:
-    """Fingerprint of every molecule that is recognised."""
-    graphs = {name: (m.symbols, m.bonds) for name, m in MOLECULES.items()}
-    # Heavy atoms (the carbonyl C, its O, the two ether O, then the alkyl C), their bonds, and H on each alkyl C.
-    carbonate = ((0, 1), (0, 2), (0, 3), (2, 4), (3, 5))
-    graphs["DMC"] = _with_hydrogen("COOOCC", carbonate, {4: 3, 5: 3})
-    graphs["DEC"] = _with_hydrogen("COOOCCCC", (*carbonate, (4, 6), (5, 7)), {4: 2, 5: 2, 6: 3, 7: 3})
-    graphs["PC"] = _with_hydrogen("COOOCCC", (*carbonate, (4, 5), (4, 6)), {4: 1, 5: 2, 6: 3})
+@cache
+def _known() -> dict[tuple[int, ...], str]:
+    """Return the name of every fingerprint that is recognised."""
     prints = {}
-    for name, (symbols, bonds) in graphs.items():
+    for name in KNOWN:
+        symbols, bonds = _graph(name)
         numbers = np.array([atomic_numbers[s] for s in symbols])
-        prints[name] = _fingerprints(numbers, np.array(bonds, dtype=int).reshape(-1, 2), np.zeros(len(numbers), int))[0]
+        prints[_fingerprints(numbers, bonds, np.zeros(len(numbers), int))[0]] = name
     return prints
 
 
-def _with_hydrogen(
-    heavy: str, bonds: tuple[tuple[int, int], ...], hydrogens: Mapping[int, int]
-) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
-    symbols, all_bonds = list(heavy), list(bonds)
-    for carbon, count in hydrogens.items():
-        for _ in range(count):
-            all_bonds.append((carbon, len(symbols)))
-            symbols.append("H")
-    return tuple(symbols), tuple(all_bonds)
+def _graph(name: str) -> tuple[list[str], np.ndarray]:
+    """Return the elements of a known molecule's atoms and its (n_bonds, 2) bonds."""
+    if name in MOLECULES:
+        return list(MOLECULES[name].symbols), np.array(MOLECULES[name].bonds, dtype=int).reshape(-1, 2)
+    _, heavy, bonded, hydrogens = _GRAPHS[name]
+    symbols = heavy.split()
+    bonds = [(int(pair[0], 16), int(pair[1], 16)) for pair in bonded.split()]
+    for atom, count in enumerate(hydrogens):
+        bonds += [(atom, len(symbols) + k) for k in range(int(count))]
+        symbols += ["H"] * int(count)
+    return symbols, np.array(bonds, dtype=int).reshape(-1, 2)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
+from ase.formula import Formula
 
 from electrolyte_ml.analysis.frames import Frame, Frames, open_frames
 from electrolyte_ml.analysis.species import Role, Species, find_species
@@ -170,7 +171,7 @@ class Trajectory:
             Counted from 0. Each stands at the image in which an ion of those before it, or it as an ion, is nearest.
         """
         whole = self.frame(k)
-        whole.positions = _whole_molecules(whole, self._topology)
+        whole.positions = self._topology.whole(whole)
         cell, inverse = whole.cell.array, np.linalg.inv(whole.cell.array)
         is_ion = np.isin(self.molecule, [m for s in self.roles.values() if s.kind == "cation" for m in s.molecules])
         left = [np.flatnonzero(self.molecule == m) for m in molecules]
@@ -227,7 +228,8 @@ class Trajectory:
         size
             Frames in a chunk.
         already
-            The positions of the file are unwrapped; only the molecules of the first frame are made whole.
+            The positions of the file are unwrapped; only the molecules of the first frame are made whole. Dumps with
+            unwrapped positions or image flags (xu, ix) say so themselves.
 
         Yields
         ------
@@ -239,10 +241,11 @@ class Trajectory:
             The cell changes, or frames are so far apart that an atom moves by more than 0.4 of the cell between
             two of them: which way it went cannot be known.
         """
+        already = already or self._frames.unwrapped
         cell = self.require_constant_cell()
         inverse = np.linalg.inv(cell)
         first = Atoms(self.numbers, self._read(self._range[0]).positions, cell=cell, pbc=True)
-        start = _whole_molecules(first, self._topology)
+        start = self._topology.whole(first)
         before: np.ndarray | None = None  # (N, 3) as read, fractional
         image = np.rint((start - first.positions) @ inverse)  # (N, 3) cells to add
         done = 0
@@ -264,27 +267,6 @@ class Trajectory:
             done += len(positions)
             yield positions
 
-    def centres_of_mass(self, size: int | None = None, *, already: bool = False) -> Iterator[np.ndarray]:
-        """Stream the unwrapped centres of mass of the molecules.
-
-        Parameters
-        ----------
-        size, already
-            As of :meth:`unwrapped`.
-
-        Yields
-        ------
-        (F, n_molecules, 3) Å
-
-        Raises
-        ------
-        InputError
-            As :meth:`unwrapped`.
-        """
-        weights = self.molecule_weights()
-        for positions in self.unwrapped(size, already=already):
-            yield np.stack([weights @ frame for frame in positions])
-
     def molecule_weights(self) -> Any:
         """(n_molecules, N) sparse matrix that turns values of atoms into those of centres of mass."""
         from scipy.sparse import csr_array
@@ -294,7 +276,19 @@ class Trajectory:
         return csr_array((share, (self.molecule, np.arange(self.n_atoms))), shape=(self.n_molecules, self.n_atoms))
 
     def select(self, selection: str) -> np.ndarray:
-        """Return the indices of the atoms that an MDAnalysis selection finds, such as "resname EC and name O1"."""
+        """Return the indices of the atoms that a selection finds.
+
+        Parameters
+        ----------
+        selection
+            MDAnalysis's, such as "resname EC and name O1", or "formula C3H4O3" for all molecules of that formula, which
+            needs no names in the file.
+        """
+        word, _, formula = selection.strip().partition(" ")
+        if word == "formula":
+            wanted = Formula(formula.strip()).format("hill")
+            alike = np.array([one == wanted for one in self._topology.formulas])
+            return np.flatnonzero(alike[self.molecule])
         return np.asarray(self.universe().select_atoms(selection).indices)
 
     def universe(self) -> Universe:
@@ -341,19 +335,6 @@ class Trajectory:
         if self.n_frames < n:
             raise InputError(f"{self.name} has {self.n_frames} frame{'s' * (self.n_frames > 1)}, {n} are needed")
 
-    def require_velocities(self) -> None:
-        """Insist on velocities.
-
-        Raises
-        ------
-        InputError
-            If there are none, or a dump's are in unknown units.
-        """
-        if not self.has_velocities:
-            raise InputError(
-                f"{self.name} has no velocities (those of a LAMMPS dump count once lammps_units says what they are in)"
-            )
-
     def require_neutral(self) -> None:
         """Insist on charges that sum to zero.
 
@@ -383,7 +364,8 @@ class Trajectory:
         if name is not None:
             raise InputError(f"{self.name} has no {kind} {name!r}; there are {have}")
         what = "several" if found else "no"
-        raise InputError(f"{self.name} has {what} {kind}s ({have}): say which it is")
+        which = f": name one ({kind}=, --{kind})" if found else ""
+        raise InputError(f"{self.name} has {what} {kind}s ({have}){which}")
 
     # -- how the above is found ----------------------------------------------------------------------------------------
 
@@ -410,7 +392,7 @@ class Trajectory:
     def _find_molecules(self, frame: Frame) -> Topology:
         atoms = Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True)
         if self._frames.bonds is not None:
-            return _topology_of_bonds(atoms, self._frames.bonds)
+            return Topology.of_bonds(atoms, self._frames.bonds)
         topology = Topology.of(atoms)
         if topology.endless.any():
             index = int(topology.endless.argmax())
@@ -433,7 +415,11 @@ class Trajectory:
         if not np.isfinite(first.time):
             return 0.0, 1.0, timestep_ps
         if n == 1:
-            return (0.0, 1.0, timestep_ps) if timestep_ps else (first.time, None, 1.0 if self._times_known() else None)
+            return (
+                (0.0, 1.0, timestep_ps)
+                if timestep_ps
+                else (first.time, None, 1.0 if self._frames.times_known else None)
+            )
         step = self._read(1).time - first.time
         mean = (self._read(n - 1).time - first.time) / (n - 1)
         if step <= 0 or abs(mean - step) > 1e-3 * step + _rounding(first.time + (n - 1) * step):
@@ -443,10 +429,7 @@ class Trajectory:
             )
         if timestep_ps is not None:
             return first.time, mean, timestep_ps / mean
-        return first.time, mean, 1.0 if self._times_known() else None
-
-    def _times_known(self) -> bool:
-        return self._frames.times_known
+        return first.time, mean, 1.0 if self._frames.times_known else None
 
     def _check_time(self, k: int, frame: Frame) -> None:
         if not np.isfinite(frame.time) or self._step is None or self.n_frames < 2:
@@ -497,7 +480,8 @@ def open_trajectory(
         What its atoms are where the file does not say: any topology that MDAnalysis reads, a LAMMPS data file, or a
         structure that ASE reads. Bonds are taken from it where it has them all, else found from the first frame.
     roles
-        Name of a species -> :class:`Role`, or its selection alone, for what is not EC, EMC, DMC, DEC, PC, Li or PF6.
+        Name of a species -> :class:`Role`, or its selection alone, for what the package does not know
+        (:data:`electrolyte_ml.analysis.species.KNOWN`).
     timestep_ps
         Time between frames, in place of what the file says.
     cell
@@ -531,64 +515,6 @@ def open_trajectory(
             stacklevel=2,
         )
     return trajectory
-
-
-def _topology_of_bonds(atoms: Atoms, bonds: np.ndarray) -> Topology:
-    """Return the molecules of given bonds."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count = len(atoms)
-    graph = coo_array((np.ones(len(bonds), bool), tuple(bonds.T)), shape=(count, count))
-    n_molecules, labels = connected_components(graph, directed=False)
-    first = np.unique(labels, return_index=True)[1]
-    labels = np.argsort(np.argsort(first))[labels]  # in the order of their first atoms
-    order = np.argsort(labels, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
-    formulas: dict[tuple, str] = {}
-    names = []
-    for atoms_of_one in members:
-        key = tuple(sorted(atoms.numbers[atoms_of_one]))
-        if key not in formulas:
-            formulas[key] = Atoms(numbers=key).get_chemical_formula("hill")
-        names.append(formulas[key])
-    return Topology(
-        np.sort(bonds, axis=1), labels, tuple(names), atoms.positions, np.zeros(n_molecules, bool), atoms.numbers
-    )
-
-
-def _whole_molecules(atoms: Atoms, topology: Topology) -> np.ndarray:
-    """(N, 3) Å: every molecule in one piece, its first atom where it is."""
-    from ase.geometry import find_mic
-
-    neighbours: list[list[int]] = [[] for _ in range(len(atoms))]
-    for i, j in topology.bonds.tolist():
-        neighbours[i].append(j)
-        neighbours[j].append(i)
-    parent = np.full(len(atoms), -1)
-    order: list[int] = []
-    seen = np.zeros(len(atoms), bool)
-    for root in range(len(atoms)):
-        if seen[root]:
-            continue
-        seen[root] = True
-        queue = [root]
-        for atom in queue:
-            order.append(atom)
-            for other in neighbours[atom]:
-                if not seen[other]:
-                    seen[other], parent[other] = True, atom
-                    queue.append(other)
-    bonded = np.flatnonzero(parent >= 0)
-    vectors = np.zeros((len(atoms), 3))
-    if bonded.size:
-        between = atoms.positions[bonded] - atoms.positions[parent[bonded]]
-        vectors[bonded] = find_mic(between, atoms.cell, pbc=True)[0]
-    whole = atoms.positions.copy()
-    for atom in order:
-        if parent[atom] >= 0:
-            whole[atom] = whole[parent[atom]] + vectors[atom]
-    return whole
 
 
 def _as_cell(cell: Any) -> np.ndarray | None:

@@ -28,6 +28,7 @@ from electrolyte_ml.analysis.estimates import (
 from electrolyte_ml.analysis.units import BOLTZMANN, DIFFUSION_UNIT, VISCOSITY_UNIT, conductivity_scale
 from electrolyte_ml.errors import InputError
 
+_FRAMES_FOR_RHO = 20000  # of each run, at most twice as many
 YEH_HUMMER = 2.837297  # of a cubic cell
 
 
@@ -128,9 +129,9 @@ def einstein_helfand(
     series = [np.asarray(one, float)[:, None, :] for one in check_series(dipoles, 3, "dipole")]
     plateau = plateau_of([np.diff(one, axis=0) for one in series], timestep_ps, window_ps, 3)
     slopes, relative, curve = slopes_of(series, timestep_ps, plateau)
-    estimate = judge(slopes[:, 0, 0], relative, "conductivity", "Einstein-Helfand", length_of(series, timestep_ps))
-    estimate = replace(estimate, plateau=plateau, curve=curve)
-    return estimate.scaled(conductivity_scale(volume, temperature), "S/m")
+    length = length_of(series, timestep_ps)
+    estimate = judge(slopes[:, 0, 0], relative, "conductivity", "Einstein-Helfand", length, plateau)
+    return replace(estimate, curve=curve).scaled(conductivity_scale(volume, temperature), "S/m")
 
 
 def nernst_einstein(
@@ -153,7 +154,7 @@ def nernst_einstein(
     species, charges
         (n,) name and charge (e) of each ion.
     timestep_ps, volume, temperature, window_ps
-        As of :func:`green_kubo`; without a window, that of the species whose memory is longest.
+        As of :func:`green_kubo`; without a window, one found from all species together.
     viscosity_mpa_s
         Of the liquid. With it the cell's finite size is corrected for: D = D(L) + 2.837297 k_B T / (6 pi eta L)
         (Yeh and Hummer), L the edge of a cube of this volume.
@@ -167,11 +168,11 @@ def nernst_einstein(
     charges = np.asarray(charges, float)
     data = [np.asarray(one, float) for one in check_series(displacements, None, "displacements")]
     check_ions(data, labels, charges)
-    plateau = _self_plateau(data, labels, len(names), timestep_ps, window_ps)
+    plateau = common_plateau(data, labels, timestep_ps, window_ps)
     counts = np.bincount(labels).astype(float)
     charge = np.array([charges[labels == a][0] for a in range(len(names))])
     own, relative = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)
-    summed = [np.stack([one[:, labels == a].sum(axis=1) for a in range(len(names))], axis=1) for one in data]
+    summed = [summed_by_species(one, labels) for one in data]
     together = slopes_of(summed, timestep_ps, plateau)[0].mean(axis=0)  # (S, S)
     pairs = _distinct(own.mean(axis=0), together, counts)
     length = length_of(data, timestep_ps)
@@ -187,17 +188,16 @@ def nernst_einstein(
         weights = np.zeros(len(names))
         weights[a] = 1.0 / counts[a]
         spread = _self_variance(weights, own.mean(axis=0), pairs, counts)
-        estimate = judge(own[:, a], relative * spread, f"D of {name}", "mean squared displacement", length)
-        estimate = _shifted(estimate, correction)
-        diffusion[name] = replace(estimate, plateau=plateau).scaled(DIFFUSION_UNIT, "cm²/s")
+        estimate = judge(own[:, a], relative * spread, f"D of {name}", "mean squared displacement", length, plateau)
+        diffusion[name] = _shifted(estimate, correction).scaled(DIFFUSION_UNIT, "cm²/s")
     spread = _self_variance(charge**2, own.mean(axis=0), pairs, counts)
     total = own @ (counts * charge**2)
-    estimate = judge(total, relative * spread, "conductivity", "Nernst-Einstein", length)
+    estimate = judge(total, relative * spread, "conductivity", "Nernst-Einstein", length, plateau)
     estimate = _shifted(estimate, correction * float(counts @ charge**2))
     notes = ("ions are taken to move independently of each other",)
     if viscosity_mpa_s is None:
         notes += ("not corrected for the size of the cell: no viscosity was given",)
-    conductivity = replace(estimate, plateau=plateau, notes=estimate.notes + notes)
+    conductivity = replace(estimate, notes=estimate.notes + notes)
     return NernstEinsteinResult(
         conductivity.scaled(conductivity_scale(volume, temperature), "S/m"), diffusion, correction * DIFFUSION_UNIT
     )
@@ -260,20 +260,30 @@ def names_of(species: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray]:
     return names, np.array([names.index(str(name)) for name in species])
 
 
-def _self_plateau(
-    data: Sequence[np.ndarray],
-    labels: np.ndarray,
-    count: int,
-    timestep_ps: float,
-    window_ps: tuple[float, float] | None,
+def summed_by_species(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Sum (F, n, 3) over the ions of each species: (F, S, 3)."""
+    return np.stack([values[:, labels == a].sum(axis=1) for a in range(labels.max() + 1)], axis=1)
+
+
+def common_plateau(
+    data: Sequence[np.ndarray], labels: np.ndarray, timestep_ps: float, window_ps: tuple[float, float] | None
 ) -> Plateau:
-    """Return the latest plateau of the species' self-diffusion."""
-    found = []
-    for a in range(count):
-        moves = [np.diff(one[:, labels == a], axis=0) for one in data]
-        flat = [m.reshape(len(m), 1, -1) for m in moves]
-        found.append(plateau_of(flat, timestep_ps, window_ps, flat[0].shape[2]))
-    return max(found, key=lambda plateau: plateau.end_ps)
+    """Return one plateau for displacements (F, n, 3) of several species, each given the same weight.
+
+    Columns that move together are worth fewer: by Isserlis' theorem n² / sum_ij rho_ij² of them are independent.
+    """
+    moves = [np.diff(one, axis=0) for one in data]
+    for a in range(labels.max() + 1):
+        size = np.sqrt(np.mean([np.mean(m[:, labels == a] ** 2) for m in moves]))
+        for m in moves:
+            m[:, labels == a] /= size or 1.0
+    some = np.concatenate(
+        [m[:: 1 + len(m) // _FRAMES_FOR_RHO].transpose(0, 2, 1).reshape(-1, len(labels)) for m in moves]
+    )
+    rho = some.T @ some
+    independent = np.trace(rho) ** 2 / np.sum(rho**2) if rho.any() else 1.0
+    flat = [m.reshape(len(m), 1, -1) for m in moves]
+    return plateau_of(flat, timestep_ps, window_ps, 3.0 * independent)
 
 
 def self_diffusion(

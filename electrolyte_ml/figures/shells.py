@@ -98,6 +98,7 @@ def solvation_overview(result: Solvation, networks: Networks, *, reference: str,
     ):
         _bars(panels[0, 0], np.arange(len(species)), [what[name] for name in species], k, 2, colour, label)
     panels[0, 0].set_xticks(range(len(species)), species)
+    panels[0, 0].set_ylim(bottom=0.0)
     panels[0, 0].set_ylabel(f"in the shell of {result.cation}")
     _legend_above(panels[0, 0])
     _draw_numbers(panels[0, 1], result)

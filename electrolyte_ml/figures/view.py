@@ -27,7 +27,7 @@ _COLOURS = {
     "N": "#0072B2",
 }
 _OTHER = "#56B4E9"
-_CONTACT = 2.6  # Å: Li and a donor nearer than this are joined by a dashed line
+_CONTACT = 1.35  # sums of covalent radii: a cation and a donor nearer than this are joined, Li-O 2.6, Na-O 3.1 Å
 
 _PAGE = """<!DOCTYPE html><html><body style="margin:0;background:white;font:12px sans-serif;color:#6B6B6B">
 <canvas id="c" width="WIDTH" height="HEIGHT" style="cursor:grab;display:block"></canvas>
@@ -79,6 +79,9 @@ class View:
 
     def __init__(self, page: str, width: int, height: int) -> None:
         self.page, self.width, self.height = page, width, height
+
+    def __repr__(self) -> str:
+        return f"View of {self.width} x {self.height} pixels, which a notebook shows"
 
     def _repr_html_(self) -> str:
         source = html.escape(self.page, quote=True)
@@ -161,21 +164,23 @@ def picture(atoms: Atoms, title: str, *, reference: str, scale: str) -> Figure:
     left, bottom = x[:, :2].min(axis=0) - 1.0
     axes.plot([left, left + 2.0], [bottom, bottom], color=GREY, lw=2)
     axes.text(left + 1.0, bottom - 0.2, "2 Å", ha="center", va="top", color=GREY)
-    caption(figure, title, scale=scale, reference=reference, note="Dotted: Li to the donors of its shell.")
+    caption(figure, title, scale=scale, reference=reference, note="Dotted: a cation to the donors of its shell.")
     return figure
 
 
 def _drawn(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return centred positions, bonds, and contacts of Li."""
-    from electrolyte_ml.structures import bonds as find_bonds
+    """Return centred positions, bonds, and contacts of the cations."""
+    from electrolyte_ml.structures.topology import NEVER_BONDED
+    from electrolyte_ml.structures.topology import bonds as find_bonds
 
     if not len(atoms):
         raise InputError("there are no atoms to show")
     alone = Atoms(atoms.numbers, atoms.positions)
-    lithium = atoms.numbers == 3
+    cation = np.isin(atoms.numbers, NEVER_BONDED)
     donor = np.isin(atoms.numbers, (7, 8, 9))
+    radii = covalent_radii[atoms.numbers]
     apart = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None], axis=2)
-    contacts = np.argwhere(lithium[:, None] & donor & (apart < _CONTACT))
+    contacts = np.argwhere(cation[:, None] & donor & (apart < _CONTACT * (radii[:, None] + radii)))
     return atoms.positions - atoms.positions.mean(axis=0), find_bonds(alone), contacts
 
 

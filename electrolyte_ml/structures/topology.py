@@ -1,7 +1,7 @@
 """Bonds and molecules under any periodic boundary, from positions alone.
 
-How near two atoms are is said by their stretch, the distance over the sum of their covalent radii (Cordero 2008). Li
-coordinates but never bonds. Three stretches answer three questions:
+How near two atoms are is said by their stretch, the distance over the sum of their covalent radii (Cordero 2008). The
+metals of salts (Li, Na, K, Mg, ...) coordinate but never bond. Three stretches answer three questions:
 
 - below 1.4 (with H) or 1.3 (without) atoms are bonded, when nothing else is known of them: C-H 1.50, C-C 1.98,
   C-O 1.85, P-F 2.13 Å. In liquids at up to 1200 K bonds reach 1.35 and 1.3, and other atoms come as near as 1.45 (H)
@@ -14,7 +14,7 @@ classical dynamics) and 0.05 Å for C-O, and a break needs 0.6 and 0.9 Å.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase import Atoms
@@ -27,7 +27,7 @@ BOND = 1.3
 BOND_WITH_H = 1.4
 BROKEN = 1.6
 MADE = 1.2
-NEVER_BONDED = atomic_numbers["Li"]
+NEVER_BONDED = np.array([atomic_numbers[s] for s in ("Li", "Na", "K", "Rb", "Cs", "Mg", "Ca", "Sr", "Ba", "Zn")])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +88,29 @@ class Topology:
             endless=np.bincount(labels[i[torn]], minlength=n_molecules) > 0,
             numbers=atoms.numbers.copy(),
         )
+
+    @classmethod
+    def of_bonds(cls, atoms: Atoms, bonds: np.ndarray) -> "Topology":
+        """Take the bonds that a file names, (n_bonds, 2), for the molecules of a periodic configuration."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        count = len(atoms)
+        graph = coo_array((np.ones(len(bonds), bool), tuple(np.transpose(bonds))), shape=(count, count))
+        n_molecules, labels = connected_components(graph, directed=False)
+        formulas = _formulas(atoms.numbers, labels, n_molecules)
+        endless = np.zeros(n_molecules, dtype=bool)
+        topology = cls(np.sort(bonds, axis=1), labels, formulas, atoms.positions, endless, atoms.numbers.copy())
+        return replace(topology, unwrapped=topology.whole(atoms))
+
+    def whole(self, atoms: Atoms) -> np.ndarray:
+        """Return (N, 3) Å, every molecule of another configuration in one piece, its first atom where it is given.
+
+        Bonds are taken for shorter than half of the cell.
+        """
+        i, j = self.bonds.T
+        between = (atoms.positions[j] - atoms.positions[i]) @ np.linalg.inv(atoms.cell.array)
+        return atoms.positions + _images(i, j, -np.rint(between).astype(int), self.labels) @ atoms.cell.array
 
     def counts(self) -> Counter[str]:
         """How many molecules there are of each formula."""
@@ -169,7 +192,7 @@ def _bonded_pairs(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _close_pairs(atoms: Atoms, limit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Pairs below a stretch: i <= j, shift, and their own stretch."""
-    radii = np.where(atoms.numbers == NEVER_BONDED, 0.0, covalent_radii[atoms.numbers])
+    radii = np.where(np.isin(atoms.numbers, NEVER_BONDED), 0.0, covalent_radii[atoms.numbers])
     longest = 2 * limit * radii.max(initial=0.1)
     i, j, shift = periodic_pairs(atoms.positions, atoms.cell.array, atoms.pbc, longest)
     distance = np.linalg.norm(atoms.positions[j] + shift @ atoms.cell.array - atoms.positions[i], axis=1)

@@ -116,5 +116,31 @@ def test_slow_tail_behind_fast_rattling_is_found():
     assert found.start_ps > 10.0
 
 
+def test_what_lies_between_two_windows_has_the_variance_of_their_difference():
+    from scipy.integrate import quad
+
+    def difference(t):
+        return np.clip((9 - t) / 3, 0, 1) - np.clip((4 - t) / 2, 0, 1)
+
+    exact = 4 / 6 * quad(lambda t: difference(t) ** 2 / (50 - t), 0, 9, points=[2, 4, 6])[0]
+    assert relative_variance(6.0, 9.0, 50.0, 6, less=(2.0, 4.0)) == pytest.approx(exact, rel=1e-3)
+    assert relative_variance(2.0, 4.0, 50.0, 6, less=(2.0, 4.0)) == 0.0
+
+
+def test_window_is_stretched_while_the_integral_still_rises():
+    """30 % of the integral come at 10 ps, behind 70 % at 0.1 ps; and without these nothing is stretched."""
+    step, length, components = 0.02, 500.0, 30
+    times = step * np.arange(12000)
+    fast, slow = 7.0 * np.exp(-times / 0.1), 0.03 * np.exp(-times / 10.0)
+    rng = np.random.default_rng(2)
+    noise = np.sqrt(7.0 * 0.7 / (components * length)) * rng.normal(size=len(times))  # Bartlett's, of the fast part
+    found = find_plateau(fast + slow + noise, step, length, components)
+    assert found.memory_ps < 10.0 < found.start_ps
+    assert "goes on changing" in found.reason
+    alone = find_plateau(fast + 0.01 * noise, step, length, components)
+    assert alone.start_ps == pytest.approx(1.5 * alone.memory_ps, rel=0.1)
+    assert "goes on changing" not in alone.reason and "would change by" in alone.reason
+
+
 def test_function_that_does_not_decay_has_no_plateau():
     assert find_plateau(np.ones(200), 0.1, 20.0, 3000) is None

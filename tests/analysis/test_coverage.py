@@ -4,6 +4,7 @@ One process whose ions move together, so that Nernst-Einstein is wrong for the c
 quantity; single runs and ten independent ones, of 10, 30 and 100 correlation times each. Seeds are fixed.
 """
 
+import os
 from collections import defaultdict
 
 import numpy as np
@@ -106,6 +107,19 @@ def test_given_windows_keep_the_promise_too(length):
 
 
 @pytest.mark.slow
+def test_a_slow_process_behind_a_fast_one_is_mostly_found():
+    """Single runs of fifty slow times. Read off behind the fast process alone, a tenth of the intervals hold."""
+    slow = OrnsteinUhlenbeckIons(counts=(2, 2), relaxation_ps=(0.1, 10.0), weights=(0.5, 0.5))
+    held = stretched = 0
+    for seed in range(40):
+        current = slow.sample(500.0, 0.05, seed=seed).current()
+        found = green_kubo([current], 0.05, slow.volume, slow.temperature)
+        held += found.low <= slow.conductivity <= found.high
+        stretched += "goes on changing" in found.plateau.reason
+    assert held >= 28 and stretched >= 28
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [10, 30, 100])
 def test_viscosity_keeps_the_promise(length):
     def which(sample):
@@ -129,14 +143,19 @@ def test_viscosity_keeps_the_promise(length):
     [("kinisi", kinisi_conductivity, 30, 10), ("stacie", stacie_conductivity, 100, 1)],
 )
 def test_other_packages_keep_it_within_what_few_runs_can_tell(package, estimator, length, trajectories):
-    """Each takes seconds a sample: of 30 intervals that hold with 90 % each, 23 or fewer do so in 1 of 50 cases."""
+    """Each takes up to a second a run: of 30 intervals that hold with 90 % each, 23 or fewer do so in 1 of 50 cases.
+
+    ELECTROLYTE_ML_COVERAGE_RUNS=100 counts as many as for our own.
+    """
     pytest.importorskip(package)
+    runs = int(os.environ.get("ELECTROLYTE_ML_COVERAGE_RUNS", "30"))
 
     def which(sample):
         data = [run.dipole() if package == "kinisi" else run.current() for run in sample]
         common = (STEP, PROCESS.volume, PROCESS.temperature)
         yield package, lambda: {"sigma": (estimator(data, *common), PROCESS.conductivity)}
 
-    held, refused = count(length, trajectories, which, runs=30)
+    held, refused = count(length, trajectories, which, runs=runs)
     holds = held[package, "sigma"]
-    assert len(refused[package]) <= 15 and sum(holds) >= 0.8 * len(holds)
+    assert len(refused[package]) <= 0.5 * runs
+    assert sum(holds) >= (0.8 if runs < 100 else 0.9) * len(holds)

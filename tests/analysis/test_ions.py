@@ -160,6 +160,9 @@ def test_runs_of_different_lengths_are_refused(sample, file, tmp_path, capsys):
     write(other, frames_of(sample)[:-7])
     assert main(["conductivity", str(file), str(other), "--temperature", "300"]) == 1
     assert "different lengths" in capsys.readouterr().err
+    frames = str(sample.frames - 7)
+    assert main(["conductivity", str(file), str(other), "--temperature", "300", "--end", frames]) == 0
+    assert "2 x 58.6 ps" in capsys.readouterr().out
 
 
 def test_plan(capsys):

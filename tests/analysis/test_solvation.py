@@ -206,6 +206,19 @@ def test_one_frame_has_counts_but_no_errors():
     assert "no errors" in str(result)
 
 
+def test_what_was_seen_once_has_no_error():
+    """A network in one frame of six: its shells are known, how much they vary is not."""
+    joined, apart = KNOWN["network of 2"].atoms, KNOWN["network of 2"].atoms.copy()
+    apart.positions[0] -= [9.0, 0.0, 0.0]
+    trajectory = open_trajectory([joined, *[apart] * 5], timestep_ps=1.0)
+    result = analyse_networks(trajectory, cutoffs={"EC": 2.6})
+    assert result.ligands["network"]["EC"].value == 1.0
+    assert np.isnan(result.ligands["network"]["EC"].error)
+    assert np.isfinite(result.ligands["isolated"]["EC"].error)
+    low, high = result.coordination_distribution["network"][1].interval
+    assert low < 1.0 == high  # of two ions, by the rule of three
+
+
 def test_trajectories_of_mixed_lengths_weigh_as_their_frames():
     contact, separated = (open_trajectory([KNOWN[k].atoms] * n) for k, n in (("CIP", 10), ("CIP", 30)))
     away = KNOWN["CIP"].atoms.copy()
@@ -224,6 +237,8 @@ def test_bad_input():
         analyse_solvation(trajectory, cutoffs={"EC": 2.6, "EMC": 2.6, "PF6": 2.6, "PC": 2.0})
     with pytest.raises(InputError, match="must be a distance"):
         analyse_solvation(trajectory, cutoffs={"EC": float("nan"), "EMC": 2.6, "PF6": 2.6})
+    with pytest.raises(InputError, match=r"cutoff of EMC, 16 Å, is above half of the cell, 15 Å"):
+        analyse_solvation(trajectory, cutoffs={"EC": 2.6, "EMC": 16.0, "PF6": 2.6})
     with pytest.raises(InputError, match="no first minimum"):
         analyse_solvation(trajectory)
     no_li = KNOWN["CIP"].atoms.copy()

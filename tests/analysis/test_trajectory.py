@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from ase.io import write
 
-from electrolyte_ml.analysis import Role, open_trajectory
+from electrolyte_ml.analysis import Role, open_trajectory, read_ions
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import pack
@@ -78,6 +78,9 @@ def write_dump(path, frames, *, shuffle=True, columns="id type element xs ys zs 
         for i in rng.permutation(n) if shuffle else range(n):
             row = {"id": i + 1, "type": frame.numbers[i], "element": frame.symbols[i]}
             row |= dict(zip(("xs", "ys", "zs"), scaled[i])) | dict(zip(("vx", "vy", "vz"), v[i]))
+            unscaled = frame.cell.scaled_positions(frame.positions[i])
+            row |= dict(zip(("ix", "iy", "iz"), np.floor(unscaled).astype(int)))
+            row |= dict(zip(("xu", "yu", "zu"), frame.positions[i]))
             lines.append(" ".join(str(row[name]) for name in columns.split()))
     path.write_text("\n".join(lines) + "\n")
 
@@ -142,14 +145,16 @@ def test_a_truncated_file_says_what_was_read(kind, written):
         trajectory = open_trajectory(path, **options)
     assert sum(len(chunk.positions) for chunk in trajectory.chunks()) == N_FRAMES - 1
     file.write_bytes(file.read_bytes()[:90])
-    with pytest.raises(InputError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with pytest.raises(InputError) as caught, warnings.catch_warnings():
+        warnings.simplefilter("error")  # a half-opened reader that fails in its destructor would warn here
         open_trajectory(path, **options)
+    assert "\n" not in str(caught.value)
 
 
 def test_unwrapped_molecules_are_whole_and_move_as_they_did(frames):
     trajectory = open_trajectory(frames)
-    moved = np.concatenate(list(trajectory.centres_of_mass(2)))
+    weights = trajectory.molecule_weights()
+    moved = np.array([weights @ frame for chunk in trajectory.unwrapped(2) for frame in chunk])
     steps = np.diff(moved, axis=0)
     expected = np.broadcast_to([0.9, 0.5, -0.7], steps.shape)
     np.testing.assert_allclose(steps, expected, atol=0.25)  # but for the noise of a single ion
@@ -210,11 +215,26 @@ def test_unsorted_ids_are_sorted_and_none_are_refused(tmp_path, frames):
         list(open_trajectory(uneven, timestep_ps=0.5).chunks())
 
 
+@pytest.mark.parametrize("columns", ["xs ys zs ix iy iz", "xu yu zu", "xs ys zs xu yu zu"])
+def test_image_flags_and_unwrapped_positions_are_followed_however_far_they_go(tmp_path, liquid, columns):
+    far = [liquid.copy() for _ in range(3)]
+    for k, frame in enumerate(far):
+        frame.positions += k * np.array([1.45, -0.5, 2.2]) @ frame.cell.array
+        frame.info["time_ps"] = 100.0 * k
+    write_dump(tmp_path / "far.dump", far, columns=f"id type element {columns}")
+    trajectory = open_trajectory(tmp_path / "far.dump", timestep_ps=100.0)
+    moved = np.concatenate(list(trajectory.unwrapped()))
+    np.testing.assert_allclose(moved[2] - moved[0], far[2].positions - far[0].positions, atol=1e-6)
+    write_dump(tmp_path / "far.dump", far, columns="id type element xs ys zs")
+    with pytest.raises(InputError, match="too far apart"):
+        list(open_trajectory(tmp_path / "far.dump", timestep_ps=100.0).unwrapped())
+
+
 def test_velocities_of_a_dump_need_units(tmp_path, frames):
     path = tmp_path / "run.dump"
     write_dump(path, frames)
-    with pytest.raises(InputError, match="has no velocities"):
-        open_trajectory(path, timestep_ps=0.5).require_velocities()
+    with pytest.raises(InputError, match="--lammps-units, says what they are in"):
+        read_ions(open_trajectory(path, timestep_ps=0.5)).current()
     write_dump(path, frames, units="real")
     real = open_trajectory(path)
     assert real.timestep_ps == pytest.approx(0.5)
@@ -223,6 +243,24 @@ def test_velocities_of_a_dump_need_units(tmp_path, frames):
     write_dump(path, frames)
     with pytest.raises(InputError, match="must be one of metal, real"):
         open_trajectory(path, timestep_ps=0.5, lammps_units="lj")
+
+
+def test_a_universe_is_read_as_its_file_is(tmp_path, frames):
+    import MDAnalysis
+
+    path, topology = tmp_path / "run.lammpstrj", tmp_path / "topology.pdb"
+    write_dump(path, frames)
+    topology.write_text(encode_topology(frames[0], np.eye(3)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        universe = MDAnalysis.Universe(str(topology), str(path), format="LAMMPSDUMP")
+    assert not open_trajectory(universe, timestep_ps=0.5).has_velocities  # in which unit, nobody has said
+    for units, factor in (("metal", 1.0), ("real", 1000.0)):
+        found = open_trajectory(universe, timestep_ps=0.5, lammps_units=units)
+        assert set(found.roles) == {"Li", "PF6", "EC", "EMC"}
+        got = next(found.chunks())
+        np.testing.assert_allclose(got.velocities[0], factor * frames[0].get_velocities(), rtol=1e-4, atol=1e-2)
+        np.testing.assert_allclose(got.positions[2], frames[2].positions, atol=1e-3)
 
 
 def test_unknown_times(frames):
@@ -291,6 +329,51 @@ def test_what_is_not_known_must_be_named(frames):
         named.require_neutral()
 
 
+def test_molecules_are_selected_by_their_formula(frames):
+    trajectory = open_trajectory(frames)
+    for formula, name in (("F6P", "PF6"), ("PF6", "PF6"), ("C3H4O3", "EC"), ("C4H8O3", "EMC"), ("Li", "Li")):
+        np.testing.assert_array_equal(
+            trajectory.select(f"formula {formula}"), np.sort(trajectory.roles[name].atoms.ravel())
+        )
+    assert open_trajectory(frames, roles={"carbonate": "formula C3H4O3"}).roles["carbonate"].formula == "C3H4O3"
+    with pytest.raises(InputError, match="finds no atom"):
+        open_trajectory(frames, roles={"X": "formula C3H4O4"})
+    with pytest.raises(InputError, match="cannot select"):
+        open_trajectory(frames, roles={"X": "formula water"})
+
+
+def test_elements_are_guessed_from_the_names_of_force_fields(tmp_path, liquid):
+    """Names of OPLS, GAFF, CHARMM and LigParGen; "C0" is no calcium and "CS" no caesium in a molecule."""
+    other = {"C": ["C0", "CS", "CT1", "C00", "CA"], "O": ["O01", "OS", "O=", "OY"], "H": ["HC", "H5'", "HA", "H04"]}
+    seen = {symbol: 0 for symbol in other}
+    lines = []
+    molecule = open_trajectory(liquid).molecule
+    for i, (symbol, x) in enumerate(zip(liquid.symbols, 0.1 * liquid.positions)):
+        name = symbol.upper()
+        if symbol in other:
+            name = other[symbol][seen[symbol] % len(other[symbol])]
+            seen[symbol] += 1
+        lines.append(f"{molecule[i] + 1:5d}RES  {name:>5}{i + 1:5d}{x[0]:8.3f}{x[1]:8.3f}{x[2]:8.3f}\n")
+    (a, _, _), (bx, b, _), (cx, cy, c) = 0.1 * liquid.cell.array
+    box = f"{a:.5f} {b:.5f} {c:.5f} 0 0 {bx:.5f} 0 {cx:.5f} {cy:.5f}\n"
+    (tmp_path / "box.gro").write_text(f"liquid\n{len(liquid)}\n{''.join(lines)}{box}")
+    found = open_trajectory(tmp_path / "box.gro")
+    np.testing.assert_array_equal(found.numbers, liquid.numbers)
+    assert set(found.roles) == {"Li", "PF6", "EC", "EMC"}
+
+
+def test_one_cell_above_the_models_of_a_pdb_is_that_of_all(tmp_path, frames):
+    text = encode_topology(frames[0], np.eye(3))
+    atoms = [line for line in text.splitlines() if line.startswith(("ATOM", "HETATM"))]
+    a, b, c, alpha, beta, gamma = frames[0].cell.cellpar()
+    cell = f"CRYST1{a:9.3f}{b:9.3f}{c:9.3f}{alpha:7.2f}{beta:7.2f}{gamma:7.2f} P 1           1\n"
+    models = [f"MODEL     {k}\n" + "\n".join(atoms) + "\nENDMDL\n" for k in (1, 2, 3)]
+    (tmp_path / "run.pdb").write_text(cell + "".join(models) + "END\n")
+    found = open_trajectory(tmp_path / "run.pdb", timestep_ps=1.0)
+    assert found.n_frames == 3
+    np.testing.assert_allclose(found.require_constant_cell(), frames[0].cell.array, atol=5e-3)
+
+
 def test_isomers_are_not_taken_for_carbonates():
     """Two molecules of EMC's formula: EMC itself, whatever the order of its atoms, and one with another chain."""
     from electrolyte_ml.analysis.species import find_species
@@ -309,11 +392,34 @@ def test_isomers_are_not_taken_for_carbonates():
         find_species(numbers[order], wrong, np.zeros(len(numbers), int))
 
 
-@pytest.mark.parametrize(("name", "smiles_size", "donors"), [("DMC", 12, 3), ("DEC", 18, 3), ("PC", 13, 3)])
-def test_other_carbonates_are_known(name, smiles_size, donors):
-    from electrolyte_ml.analysis.species import _known
+# Formulas and numbers of bonds as a chemist counts them.
+@pytest.mark.parametrize(
+    ("name", "kind", "formula", "bonds"),
+    [
+        ("DMC", "solvent", "C3H6O3", 11),
+        ("DEC", "solvent", "C5H10O3", 17),
+        ("PC", "solvent", "C4H6O3", 13),
+        ("FEC", "solvent", "C3H3FO3", 10),
+        ("VC", "solvent", "C3H2O3", 8),
+        ("DME", "solvent", "C4H10O2", 15),
+        ("DOL", "solvent", "C3H6O2", 11),
+        ("Na", "cation", "Na", 0),
+        ("K", "cation", "K", 0),
+        ("BF4", "anion", "BF4", 4),
+        ("ClO4", "anion", "ClO4", 4),
+        ("FSI", "anion", "F2NO4S2", 8),
+        ("TFSI", "anion", "C2F6NO4S2", 14),
+    ],
+)
+def test_other_molecules_are_known(name, kind, formula, bonds):
+    from electrolyte_ml.analysis.species import _graph, find_species
 
-    assert len(_known()[name]) == smiles_size
+    symbols, pairs = _graph(name)
+    assert len(pairs) == bonds
+    order = np.random.default_rng(0).permutation(len(symbols))
+    numbers = Atoms(symbols).numbers[order]
+    (found,) = find_species(numbers, np.argsort(order)[pairs], np.zeros(len(numbers), int)).values()
+    assert (found.name, found.kind, found.formula) == (name, kind, formula)
 
 
 def test_files_that_are_not_there_or_not_trajectories(tmp_path, frames):

@@ -1,0 +1,122 @@
+"""Results of the electrolytes, stored where the claims of the paper are judged from them.
+
+Each kind of potential ("mtp", "qrd") keeps results of its own, so that either can be run without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.results import save_result
+
+if TYPE_CHECKING:
+    from electrolyte_ml.analysis.conductivity import ConductivityResult
+    from electrolyte_ml.analysis.networks import Networks
+    from electrolyte_ml.analysis.production import Production
+    from electrolyte_ml.analysis.rdf import RadialDistribution
+    from electrolyte_ml.analysis.solvation import Solvation
+    from electrolyte_ml.settings import Scale
+
+MODELS = ("mtp", "qrd")
+
+
+def store_conductivity(
+    results: Mapping[str, Mapping[float, ConductivityResult]],
+    *,
+    model: str,
+    reference: str,
+    scale: Scale,
+    production: Mapping[str, Mapping[float, Production]] | None = None,
+) -> None:
+    """Store conductivities as ``conductivity_<model>`` (claims 22 to 24).
+
+    Parameters
+    ----------
+    results
+        EC:EMC molar ratio ("3:7", "2:3", "1:1") -> temperature (K) -> result; its best estimate counts.
+    model
+        "mtp" or "qrd".
+    reference, scale
+        What the potential learnt from, and the scale at which it ran.
+    production
+        Ratio -> temperature -> how the runs ended (Table 1).
+
+    Raises
+    ------
+    InputError
+        For another model, or a result that holds no conductivity.
+    """
+    points = {}
+    for ratio, by_temperature in results.items():
+        points[ratio] = {}
+        for temperature, result in by_temperature.items():
+            best = result.best
+            entry = {name: 10.0 * getattr(best, name) for name in ("value", "error", "low", "high")}  # mS/cm
+            entry |= {"method": best.method, "trajectories": best.trajectories, "total_ps": best.total_ps}
+            if best.plateau is not None:
+                entry["window_ps"] = [best.plateau.start_ps, best.plateau.end_ps]
+            if best.curve is not None and best.plateau is not None:
+                inside = best.curve.times_ps >= best.plateau.start_ps
+                entry["change_in_window"] = 10.0 * float(best.curve.mean[inside][-1] - best.curve.mean[inside][0])
+            points[ratio][f"{temperature:g}"] = entry
+    ended = {
+        ratio: {f"{temperature:g}": vars(one) for temperature, one in by_temperature.items()}
+        for ratio, by_temperature in (production or {}).items()
+    }
+    save_result(_name("conductivity", model), {"reference": reference, "points": points, "production": ended}, scale)
+
+
+def store_solvation(
+    solvation: Solvation, networks: Networks, *, model: str, reference: str, scale: Scale, system: str = "3:7, 300 K"
+) -> None:
+    """Store shells, ion pairs and networks of an electrolyte as ``solvation_<model>`` (claims 25 to 27).
+
+    Parameters
+    ----------
+    solvation, networks
+        Of :func:`electrolyte_ml.analysis.analyse_solvation` and :func:`electrolyte_ml.analysis.analyse_networks`.
+    model, reference, scale
+        As of :func:`store_conductivity`.
+    system
+        What was simulated.
+
+    Raises
+    ------
+    InputError
+        For another model.
+    """
+    values = {
+        "reference": reference,
+        "system": system,
+        "solvation": solvation.to_dict(),
+        "networks": networks.to_dict(),
+    }
+    save_result(_name("solvation", model), values, scale)
+
+
+def store_ion_pair_set(
+    solvation: Solvation, *, reference: str, scale: Scale, li_o: RadialDistribution | None = None
+) -> None:
+    """Store ion pairs and shells of a training set, and g(r) of Li and O, as ``ion_pair_set`` (claims 17 and 19).
+
+    Parameters
+    ----------
+    solvation
+        Of the configurations of the set.
+    reference, scale
+        As of :func:`store_conductivity`.
+    li_o
+        Of LiPF6 in EC by the potential that learnt from the set.
+    """
+    values = {"reference": reference, "solvation": solvation.to_dict()}
+    if li_o is not None:
+        values["li_o"] = {"r": li_o.r, "g": li_o.g, "shell": vars(li_o.shell) if li_o.shell else None}
+    save_result("ion_pair_set", values, scale)
+
+
+def _name(what: str, model: str) -> str:
+    if model not in MODELS:
+        raise InputError(f"the model must be one of {', '.join(MODELS)}, not {model!r}")
+    return f"{what}_{model}"

@@ -1,0 +1,187 @@
+"""Claims 17, 19 and 22 to 27 are judged from results that the analysis stores, each way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from electrolyte_ml.analysis import (
+    ConductivityResult,
+    Production,
+    RadialDistribution,
+    TransportEstimate,
+    analyse_networks,
+    analyse_solvation,
+    open_trajectory,
+    store_conductivity,
+    store_ion_pair_set,
+    store_solvation,
+)
+from electrolyte_ml.analysis.correlation import Plateau
+from electrolyte_ml.analysis.estimates import Curve
+from electrolyte_ml.analysis.rdf import FirstShell
+from electrolyte_ml.analysis.static_frames import aggregate, network, shell
+from electrolyte_ml.claims import NOT_REPRODUCED, NOT_RUN, REPRODUCED, SHOWN, judge_claims
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.experiment import CONDUCTIVITY
+from electrolyte_ml.settings import QUICK, STANDARD
+
+
+@pytest.fixture(autouse=True)
+def results(monkeypatch, tmp_path):
+    monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path))
+
+
+def judged(number, scale=STANDARD):
+    return next(one.outcome for one in judge_claims(scale) if one.claim.number == number)
+
+
+def conductivity(value, *, window=(200.0, 500.0), drift=0.0):
+    """A result of `value` mS/cm with a curve that changes by `drift` within its window."""
+    sigma = 0.1 * value
+    times = np.linspace(0, window[1], 11)
+    mean = sigma + 0.1 * drift * (times - window[0]) / (window[1] - window[0])
+    plateau = Plateau(*window, float("nan"), "given")
+    one = TransportEstimate(
+        "conductivity", "S/m", "Green-Kubo", sigma, 0.1 * sigma, 0.8 * sigma, 1.3 * sigma, 0.1 * sigma, "", 10, 2e4,
+        plateau, Curve(times, mean, 0.1 * mean),
+    )  # fmt: skip
+    return ConductivityResult(300.0, 1e4, {"green-kubo": one}, {}, None, None)
+
+
+def table(factor, **options):
+    return {
+        ratio: {t: conductivity(factor * m.value, **options) for t, m in by.items()}
+        for ratio, by in CONDUCTIVITY.items()
+    }
+
+
+def store_mtp(points, scale=STANDARD):
+    store_conductivity(points, model="mtp", reference="PBE-D3(0)", scale=scale)
+
+
+def test_nothing_is_judged_before_it_is_run():
+    for number in (17, 19, 22, 23, 24, 25, 26, 27):
+        assert judged(number).verdict == NOT_RUN
+
+
+def test_conductivities_near_experiment_reproduce_the_claim():
+    store_mtp(table(1.1))
+    outcome = judged(22)
+    assert outcome.verdict == REPRODUCED
+    assert outcome.ours == "MTP 10% off in 9 points, rises with T, more steeply with more EC; MTP-QRd not run"
+    assert "3:7 5.97, 8.82, 11.7" in outcome.experiment
+    store_mtp(table(1.1), QUICK)
+    assert judged(22, QUICK).verdict == SHOWN
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda points: table(1.2), "20% off"),
+        (lambda points: {"3:7": {280.0: conductivity(8.0), 300.0: conductivity(7.9)}}, "does not rise"),
+        (lambda points: points | {"1:1": points["3:7"]}, "not more steeply"),
+    ],
+)
+def test_conductivities_that_differ_do_not(change, said):
+    store_mtp(change(table(1.0)))
+    outcome = judged(22)
+    assert outcome.verdict == NOT_REPRODUCED and said in outcome.ours
+
+
+def test_the_charged_model_has_to_be_nearer():
+    store_mtp(table(1.0))
+    store_conductivity({"3:7": table(1.08)["3:7"]}, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
+    assert judged(22).verdict == NOT_REPRODUCED and "MTP-QRd 8% off in 3 points" in judged(22).ours
+    store_conductivity({"3:7": table(1.05)["3:7"]}, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
+    assert judged(22).verdict == REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"),
+    [({}, REPRODUCED), ({"window": (100.0, 200.0)}, NOT_REPRODUCED), ({"drift": 5.0}, NOT_REPRODUCED)],
+)
+def test_plateaus_are_flat_in_the_papers_windows(options, verdict):
+    store_mtp(table(1.0, **options))
+    assert judged(23).verdict == verdict
+
+
+@pytest.mark.parametrize(("lived", "verdict"), [((17, 14, 6), REPRODUCED), ((50, 50, 50), NOT_REPRODUCED)])
+def test_runs_that_lived_are_those_of_table_1(lived, verdict):
+    ended = {
+        t: Production.of([(200.0, "completed")] * n + [(10.0, "broken molecule")] * (50 - n))
+        for t, n in zip((280.0, 300.0, 320.0), lived)
+    }
+    points = {"3:7": table(1.0)["3:7"]}
+    store_conductivity(points, model="qrd", reference="PBE-D3(0)", scale=STANDARD, production={"3:7": ended})
+    outcome = judged(24)
+    assert outcome.verdict == verdict
+    if verdict == REPRODUCED:
+        assert outcome.ours == "17 of 50/14 of 50/6 of 50 completed → 3.4/2.8/1.2 ns"
+
+
+def measured(parts):
+    """Solvation and networks of frames put side by side."""
+    atoms = parts[0].copy()
+    for k, part in enumerate(parts[1:], 1):
+        part = part.copy()
+        part.positions += [0.0, 0.0, 25.0 * k]
+        atoms += part
+    atoms.set_cell([60.0, 60.0, 25.0 * len(parts) + 5.0])
+    trajectory = open_trajectory(atoms)
+    cutoffs = {name: 2.6 for name, species in trajectory.roles.items() if species.donors}
+    return analyse_solvation(trajectory, cutoffs=cutoffs), analyse_networks(trajectory, cutoffs=cutoffs)
+
+
+def test_networks_of_the_neutral_model():
+    alone = shell(["EMC", "EMC", "EMC"]).atoms
+    solvation, networks = measured([network(4).atoms, alone])
+    store_solvation(solvation, networks, model="mtp", reference="PBE-D3(0)", scale=STANDARD)
+    assert judged(25).verdict == REPRODUCED
+    outcome = judged(26)
+    assert outcome.verdict == REPRODUCED
+    assert outcome.ours == "MTP 80% in networks of up to 4, 100% of bridges EC by both O; MTP-QRd not run"
+    # More EC than isolated Li have, fewer of CN 3, but none of CN 5.
+    outcome = judged(27)
+    assert outcome.verdict == NOT_REPRODUCED
+    assert outcome.ours.startswith("networks against isolated: EC 1.50, 0.00; CN 5 0%, 0%; CN 3 0%, 100%")
+
+
+def test_ion_pairs_of_both_models():
+    solvation, networks = measured([shell(["PF6", "EC", "EC"]).atoms, shell(["EC", "EC"]).atoms])
+    store_solvation(solvation, networks, model="mtp", reference="PBE-D3(0)", scale=STANDARD)
+    outcome = judged(25)
+    assert outcome.verdict == NOT_REPRODUCED
+    assert outcome.ours == "MTP SSIP 50.0%, CIP 50.0%, AGG 0.0%; MTP-QRd not run"
+    assert judged(26).verdict == NOT_REPRODUCED  # no network
+
+
+def test_ion_pairs_of_the_training_set():
+    pure = [shell(["EC", "EC", "EMC", "EMC"]).atoms] * 4
+    pairs = [shell(["PF6", "EC", "EC", "EMC"]).atoms] * 3
+    solvation, _ = measured([*pure, *pairs, aggregate(2).atoms])
+    store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD)
+    outcome = judged(17)
+    # 4 and 3 of 9 Li, and two in an aggregate with one ligand each: not those of the paper, whose aggregates bind more.
+    assert outcome.ours == "SSIP 44%, CIP 33%, AGG 22%; 3.33 ligands per Li; CN 3.33"
+    assert outcome.verdict == NOT_REPRODUCED
+    assert judged(19).verdict == NOT_RUN
+
+
+def test_first_peak_of_li_and_o():
+    solvation, _ = measured([shell(["EC", "EC"]).atoms])
+    r = np.arange(0.01, 8.0, 0.02)
+    g = 20 * np.exp(-(((r - 1.96) / 0.1) ** 2)) + 2 * np.exp(-(((r - 4.4) / 0.4) ** 2))
+    rdf = RadialDistribution("Li-O", r, g, 0 * r, 0 * r, 0 * r, FirstShell(1.96, 2.7, 0.05, 4.1, 0.1))
+    store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD, li_o=rdf)
+    outcome = judged(19)
+    assert outcome.verdict == REPRODUCED
+    assert outcome.ours == "maxima at 1.96 and 4.41 Å, 4.1 O in the first shell"
+    far = replace(rdf, shell=replace(rdf.shell, peak=2.3))
+    store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD, li_o=far)
+    assert judged(19).verdict == NOT_REPRODUCED
+
+
+def test_another_model_is_refused():
+    with pytest.raises(InputError, match="mtp, qrd"):
+        store_conductivity(table(1.0), model="MTP", reference="", scale=STANDARD)
