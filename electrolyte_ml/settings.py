@@ -309,12 +309,14 @@ STANDARD = Scale(
     ),
 )
 
-# Seeds of 15 fs from packed molecules at rest keep half of 1000 K, and a few picoseconds of exploration at 400 K show
-# what a liquid at 300 K meets in many: potentials learnt colder let molecules fuse in larger boxes.
+# Seeds of 15 fs from packed molecules at rest keep half of 1000 K, and some picoseconds of exploration at 400 K show
+# what a liquid at 300 K meets in many: potentials learnt colder, or in 2 ps, let molecules fuse in larger boxes. A run
+# ends with ten configurations saved: what comes after them, on forces nobody vouches for, is no liquid any more, and
+# labels of it spoil the fit.
 QUICK = Scale(
     name="quick",
     reference=Reference("GFN1-xTB"),
-    fit=Fit(stress_weight=0.1, max_iterations=150, refit_iterations=40),
+    fit=Fit(stress_weight=0.1, max_iterations=300, refit_iterations=120),
     pure_solvents=replace(
         PAPER.pure_solvents,
         level=12,
@@ -326,11 +328,11 @@ QUICK = Scale(
         seeding_configurations=60,
         learning=Learning(
             trajectories=10,
-            run=replace(_LIQUID, temperature=400.0, time_ps=2.0),
+            run=replace(_LIQUID, temperature=400.0, time_ps=10.0),
             grade_interval_fs=5.0,
             mode="neighbourhood",
             swap_threshold=1.05,
-            most_saved=40,
+            most_saved=10,
             max_iterations=30,
         ),
         density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), 15.0, heating=_HEATING),

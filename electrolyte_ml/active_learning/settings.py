@@ -101,7 +101,7 @@ class ActiveLearningSettings:
     are the paper's; level, times and numbers of configurations are smaller. Grades are those of neighbourhoods and
     stresses are fitted, which the paper does not: so few and so small configurations span too little for a grade of
     their whole, and leave the pressure to chance. Seeds and exploration are hotter than what the potential is for:
-    packed molecules start at rest in their minima, and a few picoseconds must show what liquids meet in many. The
+    packed molecules start at rest in their minima, and some picoseconds must show what liquids meet in many. The
     paper's run is ``electrolyte_ml.active_learning.protocols.pure_solvent(settings.PAPER, "EC")``.
 
     Parameters
@@ -175,7 +175,7 @@ class ActiveLearningSettings:
     seeding_configurations: int = _setting(60, _whole(1))
     seeding_seed: int = _setting(0, _whole(0))
     trajectories: int = _setting(10, _whole(1))
-    time_ps: float = _setting(2.0, _positive)
+    time_ps: float = _setting(10.0, _positive)
     timestep_fs: float = _setting(1.0, _positive)
     temperature: float = _setting(400.0, _positive)
     pressure_bar: float = _setting(ATMOSPHERE_BAR, _any_number)
@@ -185,12 +185,12 @@ class ActiveLearningSettings:
     watch_molecules: bool = _setting(True, _yes_or_no)
     mode: str = _setting("neighbourhood", _mode)
     swap_threshold: float = _setting(1.05, _above_one)
-    most_saved: int = _setting(40, _whole(0))
+    most_saved: int = _setting(10, _whole(0))
     energy_weight: float = _setting(1.0, _not_negative)
     force_weight: float = _setting(0.01, _not_negative)
     stress_weight: float = _setting(0.1, _not_negative)
-    seeding_fit_iterations: int = _setting(150, _whole(1))
-    fit_iterations: int = _setting(40, _whole(1))
+    seeding_fit_iterations: int = _setting(300, _whole(1))
+    fit_iterations: int = _setting(120, _whole(1))
     max_iterations: int = _setting(100, _whole(1))
     jobs: int | None = _setting(None, _whole(1), optional=True)
 
