@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from .energy_forces import energy_forces
-from .neighbours import gather_pairs
+from .neighbours import PIECE, fold, gather_pairs
 
 NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 
@@ -29,10 +29,6 @@ DONE, SPENT, OVERLAP, NOT_FINITE = 0, 1, 2, 3
 # Suzuki and Yoshida's weights of a product of second order whose error is of fourth.
 OUTER = 1.0 / (2.0 - 2.0 ** (1.0 / 3.0))
 INNER = 1.0 - 2.0 * OUTER
-
-
-# Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
-PIECE = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 class Ensemble(NamedTuple):
@@ -109,23 +105,29 @@ class Sites(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """A Verlet list, and the pairs within the cutoff now: those of atom i stand from place first[i] on.
+    """A Verlet list, and the pairs within the cutoff now.
 
     Attributes
     ----------
-    first, neighbour, shift
+    listed, neighbour, image, wrap, images
         From `neighbour_list`, made with cutoff + skin.
+    inside, offsets
+        From `fold`, for the positions now.
     origin : (N, 3) float64, Å
         The positions for which the list was made.
     stretch : (1,) float64
         Factor by which lengths have grown since; NaN where there is no list.
     segment, index, vector
-        As in `energy_forces`.
+        As in `energy_forces`; those of atom i stand from place listed[i, 0] on.
     """
 
-    first: np.ndarray
+    listed: np.ndarray
     neighbour: np.ndarray
-    shift: np.ndarray
+    image: np.ndarray
+    wrap: np.ndarray
+    images: np.ndarray
+    inside: np.ndarray
+    offsets: np.ndarray
     origin: np.ndarray
     stretch: np.ndarray
     segment: np.ndarray
@@ -315,8 +317,20 @@ def holds(positions, pairs, cutoff, skin):
     return True
 
 
+@njit(cache=True, error_model="numpy")
+def begin_step(ensemble, draws, particles, pairs, cutoff, skin):
+    """A time step up to where its forces can be computed; False if that needs a new list first."""
+    if particles.scalars[HALFWAY] == 0.0:
+        pairs.stretch[0] *= before_forces(ensemble, draws, particles)
+        particles.scalars[HALFWAY] = 1.0
+    if not holds(particles.positions, pairs, cutoff, skin):
+        return False
+    fold(particles.positions, particles.cell, pairs.wrap, pairs.images, pairs.inside, pairs.offsets)
+    return True
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def evaluate_share(thread, model, sites, pairs, particles):
+def evaluate_share(thread, model, sites, pairs):
     """One thread's atoms of an evaluation: their energies and virials, and the forces they exert.
 
     Returns
@@ -324,7 +338,6 @@ def evaluate_share(thread, model, sites, pairs, particles):
     square : float, Å^2
         The smallest squared distance.
     """
-    n_species = model.radial.shape[1]
     begin, end, pushes = sites.cuts[thread], sites.cuts[thread + 1], sites.pushes[thread]
     for i in range(pushes.shape[0]):
         pushes[i, 0], pushes[i, 1], pushes[i, 2] = 0.0, 0.0, 0.0
@@ -333,9 +346,9 @@ def evaluate_share(thread, model, sites, pairs, particles):
         for a in range(3):
             for b in range(3):
                 sites.virials[i, a, b] = 0.0
-        _, square, _ = gather_pairs(
-            i, pairs.first[i], particles.positions, particles.cell, pairs.first, pairs.neighbour, pairs.shift,
-            sites.species, n_species, model.high, pairs.segment, pairs.index, pairs.vector,
+        _, square = gather_pairs(
+            i, pairs.listed[i, 0], pairs.inside, pairs.offsets, pairs.listed, pairs.neighbour, pairs.image, model.high,
+            pairs.segment, pairs.index, pairs.vector,
         )  # fmt: skip
         closest = min(closest, square)
     energy_forces(
@@ -365,6 +378,13 @@ def collect(sites, particles):
     particles.scalars[VIRIAL] = sites.virial[0, 0] + sites.virial[1, 1] + sites.virial[2, 2]
 
 
+@njit(cache=True, error_model="numpy")
+def end_step(ensemble, particles):
+    """The rest of a time step; tells whether its forces are numbers."""
+    particles.scalars[HALFWAY] = 0.0
+    return after_forces(ensemble, particles)
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def advance(ensemble, draws, particles, model, sites, pairs, skin, overlap):
     """Several time steps on the calling thread.
@@ -391,16 +411,11 @@ def advance(ensemble, draws, particles, model, sites, pairs, skin, overlap):
         Those finished.
     """
     for step in range(draws.shape[0]):
-        if particles.scalars[HALFWAY] == 0.0:
-            pairs.stretch[0] *= before_forces(ensemble, draws[step], particles)
-            particles.scalars[HALFWAY] = 1.0
-        if not holds(particles.positions, pairs, model.high, skin):
+        if not begin_step(ensemble, draws[step], particles, pairs, model.high, skin):
             return SPENT, step
-        if evaluate_share(0, model, sites, pairs, particles) < overlap * overlap:
+        if evaluate_share(np.int64(0), model, sites, pairs) < overlap * overlap:
             return OVERLAP, step
         collect(sites, particles)
-        finite = after_forces(ensemble, particles)
-        particles.scalars[HALFWAY] = 0.0
-        if not finite:
+        if not end_step(ensemble, particles):
             return NOT_FINITE, step + 1
     return DONE, draws.shape[0]

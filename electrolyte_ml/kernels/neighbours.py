@@ -1,11 +1,59 @@
 """Neighbour list under any boundary conditions, in time linear in the number of atoms.
 
-Atoms are sorted into bins of at least the cutoff's width along each axis; a cell narrower than the cutoff is one bin
-that is visited once per periodic image. The twin is `neighbour_list_reference` below: all pairs of all images.
+Each atom is taken in the image that lies inside the cell, `positions - wrap . cell`, and sorted into bins of half the
+cutoff or more; what is near is in the bins around it, of which those along the third axis stand side by side in memory.
+A cell narrower than the cutoff has its bins visited once per periodic image. The twin is `neighbour_list_reference`
+below: all pairs of all images.
+
+A list names the images of the cell that it needs by numbers: whoever uses it at other positions forms these few vectors
+and the atoms inside the cell once, and a pair is then one difference,
+
+    r_ij = inside[j] - inside[i] + offsets[image].
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+
+
+class Grid(NamedTuple):
+    """Atoms sorted into bins, and which bins are around which.
+
+    Attributes
+    ----------
+    bins, reach : (3,) int64
+        Bins along each axis, and how many of them the cutoff reaches over.
+    around, turn : (3, bins + 2 reach) int64
+        Those around bin b of an axis are b:b + 2 reach + 1 of these: its number (-1 where there is none) and what its
+        image adds to the image's row.
+    start : (number of bins + 2,) int64
+        The atoms of bin b are start[b]:start[b + 1] of those sorted.
+    place : (N, 3) int64
+        Each atom's bin.
+    rank : (N,) int64
+        Each atom's number among those sorted.
+    member : (N,) int32
+        The reverse.
+    x, y, z : (N,) float64, Å
+        Of the atoms sorted, inside the cell.
+    """
+
+    bins: np.ndarray
+    reach: np.ndarray
+    around: np.ndarray
+    turn: np.ndarray
+    start: np.ndarray
+    place: np.ndarray
+    rank: np.ndarray
+    member: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    z: np.ndarray
+
+
+# Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
+PIECE = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def neighbour_list_reference(positions, cell, pbc, cutoff):
@@ -41,20 +89,109 @@ def neighbour_list_reference(positions, cell, pbc, cutoff):
 @njit(cache=True, error_model="numpy")
 def resized(values, n, size):
     """The first n of `values` in a new array of `size`."""
-    copy = np.empty(size, np.int32)
+    copy = np.empty(size, values.dtype)
     for p in range(n):
         copy[p] = values[p]
     return copy
 
 
 @njit(cache=True, error_model="numpy")
-def resized_rows(values, n, size):
-    """The first n rows of `values` in a new array of `size` rows."""
-    copy = np.empty((size, 3), np.int32)
-    for p in range(n):
+def fold(positions, cell, wrap, images, inside, offsets):
+    """Fill what a list's pairs are formed of: `inside` (N, 3) = positions - wrap . cell, `offsets` = images . cell."""
+    for i in range(positions.shape[0]):
         for axis in range(3):
-            copy[p, axis] = values[p, axis]
-    return copy
+            inside[i, axis] = positions[i, axis] - (
+                wrap[i, 0] * cell[0, axis] + wrap[i, 1] * cell[1, axis] + wrap[i, 2] * cell[2, axis]
+            )
+    for k in range(images.shape[0]):
+        for axis in range(3):
+            offsets[k, axis] = (
+                images[k, 0] * cell[0, axis] + images[k, 1] * cell[1, axis] + images[k, 2] * cell[2, axis]
+            )
+
+
+@njit(**PIECE)
+def choose_bins(extent, height, pbc, cutoff, n, bins, reach):
+    """Bins along each axis, and how many of them the cutoff reaches over.
+
+    Bins of half the cutoff leave a quarter of the candidates within it, whole ones a seventh; bins that hold less than
+    an atom cost more to visit than they save.
+    """
+    volume = 1.0
+    for axis in range(3):
+        volume *= extent[axis] * height[axis]
+    narrowest = max(0.5 * cutoff, (2.0 * volume / (n + 1)) ** (1.0 / 3.0))
+    for axis in range(3):
+        bins[axis] = max(1, min(1 + n, np.int64(extent[axis] * height[axis] / narrowest)))
+    while bins[0] * bins[1] * bins[2] > 8 * (1 + n):  # few atoms in a flat or needle-like cell
+        most = 0
+        for axis in range(3):
+            if bins[axis] > bins[most]:
+                most = axis
+        bins[most] //= 2
+    for axis in range(3):
+        reach[axis] = np.int64(np.ceil(cutoff * bins[axis] / (extent[axis] * height[axis])))
+        if not pbc[axis]:
+            reach[axis] = min(reach[axis], bins[axis] - 1)
+
+
+@njit(**PIECE)
+def search(i, grid, inside, offsets, square, found, code):
+    """Write the sorted numbers of the atoms near atom i to `found`, their images to `code`; returns how many.
+
+    Without a branch, of which every fourth would be mispredicted: each candidate is written down, and overwritten by
+    the next if it is too far. Unsigned places spare the test for negative ones. Returns minus the room that is needed
+    where there is too little: an array that is made anew inside this loop would have its references counted there.
+    """
+    a, b, c = grid.place[i, 0], grid.place[i, 1], grid.place[i, 2]
+    last = c + 2 * grid.reach[2]
+    count = np.uint64(0)
+    for ka in range(a, a + 2 * grid.reach[0] + 1):
+        if grid.around[0, ka] < 0:
+            continue
+        for kb in range(b, b + 2 * grid.reach[1] + 1):
+            if grid.around[1, kb] < 0:
+                continue
+            column = (grid.around[0, ka] * grid.bins[1] + grid.around[1, kb]) * grid.bins[2]
+            kc = c
+            while kc <= last:
+                first = grid.around[2, kc]
+                if first < 0:
+                    kc += 1
+                    continue
+                end = min(first + last - kc, grid.bins[2] - 1)  # as far as the bins of this image go
+                k = grid.turn[0, ka] + grid.turn[1, kb] + grid.turn[2, kc]
+                kc += end - first + 1
+                lo, hi = grid.start[column + first], grid.start[column + end + 1]
+                if np.int64(count) + hi - lo > len(found):
+                    return -2 * (np.int64(count) + hi - lo)
+                # An atom is no neighbour of itself, but its images are.
+                own = np.uint64(grid.rank[i] if k == offsets.shape[0] // 2 else len(grid.rank))
+                x, y, z = inside[i, 0] - offsets[k, 0], inside[i, 1] - offsets[k, 1], inside[i, 2] - offsets[k, 2]
+                for m in range(np.uint64(lo), np.uint64(hi)):
+                    dx, dy, dz = grid.x[m] - x, grid.y[m] - y, grid.z[m] - z
+                    found[count] = m
+                    code[count] = k
+                    count += np.uint64((dx * dx + dy * dy + dz * dz < square) & (m != own))
+    return np.int64(count)
+
+
+@njit(**PIECE)
+def sort_by_species(i, start, count, member, species, found, code, listed, neighbour, image):
+    """Stable counting sort of atom i's neighbours, from place `start` on."""
+    n_species = listed.shape[1] - 1
+    for p in range(count):
+        found[p] = member[found[p]]
+        listed[i, species[found[p]]] += 1
+    for s in range(n_species + 1):
+        start, listed[i, s] = start + listed[i, s], start
+    for p in range(count):
+        s = species[found[p]]
+        neighbour[listed[i, s]], image[listed[i, s]] = found[p], code[p]
+        listed[i, s] += 1
+    for s in range(n_species, 0, -1):  # each stands at its end, where the next one begins
+        listed[i, s] = listed[i, s - 1]
+    listed[i, 0] = start - count
 
 
 @njit(cache=True, error_model="numpy")
@@ -74,32 +211,29 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
 
     Returns
     -------
-    first : (N + 1,) int64
-        Neighbours of atom i stand at first[i]:first[i + 1].
+    listed : (N, n_species + 1) int64
+        Neighbours of species s of atom i stand at listed[i, s]:listed[i, s + 1].
     neighbour : (P,) int32
-    shift : (P, 3) int32
-        The neighbour's image: r_ij = x_j + shift . cell - x_i.
+    image : (P,) int32
+        Row of `images`.
+    wrap : (N, 3) int32
+        Cell in which each atom was given, 0 along axes that are not periodic.
+    images : (n_images, 3) int32
+        r_ij = (x_j - wrap_j . cell) - (x_i - wrap_i . cell) + images[image] . cell.
     """
     n = positions.shape[0]
     # Element by element throughout: array expressions would take five times as long to compile, and run no faster.
-    fractional = np.empty((n, 3))
-    for i in range(n):
-        for axis in range(3):
+    fractional, wrap = np.empty((n, 3)), np.zeros((n, 3), np.int32)
+    low, extent, height = np.zeros(3), np.ones(3), np.empty(3)  # of the atoms, in fractional coordinates
+    for axis in range(3):
+        # Planes of constant fractional coordinate are 1 / |column of the inverse| apart.
+        height[axis] = 1.0 / np.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
+        for i in range(n):
             fractional[i, axis] = (
                 positions[i, 0] * inverse[0, axis]
                 + positions[i, 1] * inverse[1, axis]
                 + positions[i, 2] * inverse[2, axis]
             )
-    wrap = np.zeros((n, 3), np.int32)
-    bins = np.ones(3, np.int64)
-    reach = np.ones(3, np.int64)
-    low = np.zeros(3)
-    extent = np.ones(3)  # of the atoms, in fractional coordinates
-    height = np.ones(3)
-    range_ = cutoff * (1 + 1e-9)  # a pair must not be lost to the rounding of a bin's edge
-    for axis in range(3):
-        # Planes of constant fractional coordinate are 1 / |column of the inverse| apart.
-        height[axis] = 1.0 / np.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
         if pbc[axis]:
             for i in range(n):
                 turns = np.floor(fractional[i, axis])
@@ -111,164 +245,104 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
                 low[axis] = min(low[axis], fractional[i, axis])
                 high = max(high, fractional[i, axis])
             extent[axis] = max(high - low[axis], 1e-9) * 1.000001
-        bins[axis] = max(1, min(1 + n, np.int64(extent[axis] * height[axis] / range_)))
-    while bins[0] * bins[1] * bins[2] > 8 * (1 + n):  # few atoms in a huge cell
-        most = 0
-        for axis in range(3):
-            if bins[axis] > bins[most]:
-                most = axis
-        bins[most] //= 2
-    width = np.empty(3)
+    bins, reach = np.empty(3, np.int64), np.empty(3, np.int64)
+    choose_bins(extent, height, pbc, cutoff * (1 + 1e-9), n, bins, reach)  # an edge's rounding must lose no pair
+
+    widest = max(bins[0] + 2 * reach[0], bins[1] + 2 * reach[1], bins[2] + 2 * reach[2])
+    around, turn, most = np.empty((3, widest), np.int64), np.zeros((3, widest), np.int64), np.zeros(3, np.int64)
     for axis in range(3):
-        width[axis] = extent[axis] / bins[axis]
-        reach[axis] = np.int64(np.ceil(range_ / (width[axis] * height[axis])))
-        if not pbc[axis]:
-            reach[axis] = min(reach[axis], bins[axis] - 1)
+        for k in range(bins[axis] + 2 * reach[axis]):
+            around[axis, k] = k - reach[axis]
+            if pbc[axis]:
+                turn[axis, k] = (k - reach[axis]) // bins[axis]
+                around[axis, k] -= turn[axis, k] * bins[axis]
+                most[axis] = max(most[axis], abs(turn[axis, k]))
+            elif around[axis, k] >= bins[axis]:
+                around[axis, k] = -1
+    images = np.empty(((2 * most[0] + 1) * (2 * most[1] + 1) * (2 * most[2] + 1), 3), np.int32)
+    stride = images.shape[0]
+    for axis in range(3):
+        period = stride
+        stride //= 2 * most[axis] + 1
+        for k in range(images.shape[0]):
+            images[k, axis] = k % period // stride - most[axis]
+        for k in range(widest):
+            turn[axis, k] = (turn[axis, k] + most[axis]) * stride
+    inside, offsets = np.empty((n, 3)), np.empty((images.shape[0], 3))
+    fold(positions, cell, wrap, images, inside, offsets)
 
     # Counting sort of the atoms into bins.
-    place = np.empty((n, 3), np.int64)
-    start = np.zeros(bins[0] * bins[1] * bins[2] + 1, np.int64)
-    home = np.empty(n, np.int64)
+    place, home = np.empty((n, 3), np.int64), np.empty(n, np.int64)
+    start = np.zeros(bins[0] * bins[1] * bins[2] + 2, np.int64)
     for i in range(n):
         for axis in range(3):
-            place[i, axis] = min(max(np.int64((fractional[i, axis] - low[axis]) / width[axis]), 0), bins[axis] - 1)
+            b = np.int64((fractional[i, axis] - low[axis]) / extent[axis] * bins[axis])
+            place[i, axis] = min(max(b, 0), bins[axis] - 1)
         home[i] = (place[i, 0] * bins[1] + place[i, 1]) * bins[2] + place[i, 2]
+        start[home[i] + 2] += 1
+    for b in range(2, len(start)):
+        start[b] += start[b - 1]
+    member, rank = np.empty(n, np.uint32), np.empty(n, np.int64)
+    x, y, z = np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        m = start[home[i] + 1]
         start[home[i] + 1] += 1
-    for b in range(len(start) - 1):
-        start[b + 1] += start[b]
-    fill = np.empty(len(start), np.int64)
-    for b in range(len(start)):
-        fill[b] = start[b]
-    members = np.empty(n, np.int64)
-    inside = np.empty((n, 3))
+        member[m], rank[i] = i, m
+        x[m], y[m], z[m] = inside[i, 0], inside[i, 1], inside[i, 2]
+    grid = Grid(bins, reach, around, turn, start, place, rank, member, x, y, z)
+
+    listed = np.zeros((n, n_species + 1), np.int64)
+    capacity = 96 * n + 64
+    neighbour, image = np.empty(capacity, np.uint32), np.empty(capacity, np.uint32)
+    found, code = np.empty(512, np.uint32), np.empty(512, np.uint32)
+    total = 0
     for i in range(n):
-        members[fill[home[i]]] = i
-        fill[home[i]] += 1
-        for axis in range(3):
-            inside[i, axis] = (
-                positions[i, axis]
-                - wrap[i, 0] * cell[0, axis]
-                - wrap[i, 1] * cell[1, axis]
-                - wrap[i, 2] * cell[2, axis]
-            )
-
-    open_ = np.zeros(3, np.int64)  # a number, so that the compiler does not make the loops anew for each case
-    for axis in range(3):
-        open_[axis] = 0 if pbc[axis] else 1
-    first = np.zeros(n + 1, np.int64)
-    capacity = 64 * n + 64
-    neighbour = np.empty(capacity, np.int32)
-    shift = np.empty((capacity, 3), np.int32)
-    count = 0
-    per_species = np.zeros(n_species + 1, np.int64)
-    own, own_shift = np.empty(128, np.int32), np.empty((128, 3), np.int32)
-    for i in range(n):
-        begin = count
-        xi, yi, zi = inside[i, 0], inside[i, 1], inside[i, 2]
-        for da in range(-reach[0], reach[0] + 1):
-            a = place[i, 0] + da
-            turn_a = a // bins[0]
-            if turn_a * open_[0] != 0:
-                continue
-            a -= turn_a * bins[0]
-            for db in range(-reach[1], reach[1] + 1):
-                b = place[i, 1] + db
-                turn_b = b // bins[1]
-                if turn_b * open_[1] != 0:
-                    continue
-                b -= turn_b * bins[1]
-                for dc in range(-reach[2], reach[2] + 1):
-                    c = place[i, 2] + dc
-                    turn_c = c // bins[2]
-                    if turn_c * open_[2] != 0:
-                        continue
-                    c -= turn_c * bins[2]
-                    ox = turn_a * cell[0, 0] + turn_b * cell[1, 0] + turn_c * cell[2, 0] - xi
-                    oy = turn_a * cell[0, 1] + turn_b * cell[1, 1] + turn_c * cell[2, 1] - yi
-                    oz = turn_a * cell[0, 2] + turn_b * cell[1, 2] + turn_c * cell[2, 2] - zi
-                    here = (a * bins[1] + b) * bins[2] + c
-                    for m in range(start[here], start[here + 1]):
-                        j = members[m]
-                        dx, dy, dz = inside[j, 0] + ox, inside[j, 1] + oy, inside[j, 2] + oz
-                        if dx * dx + dy * dy + dz * dz >= cutoff * cutoff:
-                            continue
-                        if i == j and turn_a == 0 and turn_b == 0 and turn_c == 0:
-                            continue
-                        if count == capacity:
-                            capacity *= 2
-                            neighbour, shift = resized(neighbour, count, capacity), resized_rows(shift, count, capacity)
-                        neighbour[count] = j
-                        shift[count, 0] = turn_a - wrap[j, 0] + wrap[i, 0]
-                        shift[count, 1] = turn_b - wrap[j, 1] + wrap[i, 1]
-                        shift[count, 2] = turn_c - wrap[j, 2] + wrap[i, 2]
-                        count += 1
-        # Stable counting sort of this atom's neighbours by species.
-        for s in range(n_species + 1):
-            per_species[s] = 0
-        for p in range(begin, count):
-            per_species[species[neighbour[p]] + 1] += 1
-        for s in range(n_species):
-            per_species[s + 1] += per_species[s]
-        if count - begin > len(own):
-            own, own_shift = np.empty(2 * (count - begin), np.int32), np.empty((2 * (count - begin), 3), np.int32)
-        for p in range(count - begin):
-            own[p] = neighbour[begin + p]
-            for axis in range(3):
-                own_shift[p, axis] = shift[begin + p, axis]
-        for p in range(count - begin):
-            s = species[own[p]]
-            target = begin + per_species[s]
-            per_species[s] += 1
-            neighbour[target] = own[p]
-            for axis in range(3):
-                shift[target, axis] = own_shift[p, axis]
-        first[i + 1] = count
-    return first, resized(neighbour, count, count), resized_rows(shift, count, count)
+        count = search(i, grid, inside, offsets, cutoff * cutoff, found, code)
+        while count < 0:
+            found, code = np.empty(-count, np.uint32), np.empty(-count, np.uint32)
+            count = search(i, grid, inside, offsets, cutoff * cutoff, found, code)
+        if total + count > capacity:
+            capacity = 2 * (total + count)
+            neighbour, image = resized(neighbour, total, capacity), resized(image, total, capacity)
+        sort_by_species(i, total, count, member, species, found, code, listed, neighbour, image)
+        total += count
+    return listed, resized(neighbour, total, total), resized(image, total, total), wrap, images
 
 
-@njit(cache=True, error_model="numpy")
-def gather_pairs(
-    i, start, positions, cell, first, neighbour, shift, species, n_species, cutoff, segment, index, vector
-):  # fmt: skip
+@njit(**PIECE)
+def gather_pairs(i, start, inside, offsets, listed, neighbour, image, cutoff, segment, index, vector):
     """Those of atom i's listed neighbours that are within the cutoff now, from place `start` on.
+
+    Without a branch, as in `search`; `start` may not be behind listed[i, 0], so that nothing is written beyond a place
+    whose candidate has been read.
 
     Returns
     -------
     end : int
         The place after the last one.
-    square : float, Å^2
+    closest : float, Å^2
         The nearest one's squared distance (infinite if there is none).
-    nearest : int
     """
-    count = start
-    current = 0
-    segment[i, 0] = start
-    closest, nearest = np.inf, i
-    for p in range(first[i], first[i + 1]):
-        j = neighbour[p]
-        a, b, c = shift[p, 0], shift[p, 1], shift[p, 2]
-        dx = positions[j, 0] - positions[i, 0] + a * cell[0, 0] + b * cell[1, 0] + c * cell[2, 0]
-        dy = positions[j, 1] - positions[i, 1] + a * cell[0, 1] + b * cell[1, 1] + c * cell[2, 1]
-        dz = positions[j, 2] - positions[i, 2] + a * cell[0, 2] + b * cell[1, 2] + c * cell[2, 2]
-        square = dx * dx + dy * dy + dz * dz
-        if square >= cutoff * cutoff:
-            continue
-        while current < species[j]:
-            current += 1
-            segment[i, current] = count
-        index[count] = j
-        vector[0, count], vector[1, count], vector[2, count] = dx, dy, dz
-        count += 1
-        if square < closest:
-            closest, nearest = square, np.int64(j)
-    while current < n_species:
-        current += 1
-        segment[i, current] = count
-    return count, closest, nearest
+    count, closest, n_species = np.uint64(start), np.inf, listed.shape[1] - 1
+    xi, yi, zi = inside[i, 0], inside[i, 1], inside[i, 2]
+    for s in range(n_species):
+        segment[i, s] = count
+        for p in range(np.uint64(listed[i, s]), np.uint64(listed[i, s + 1])):
+            j, k = neighbour[p], image[p]
+            dx = inside[j, 0] - xi + offsets[k, 0]
+            dy = inside[j, 1] - yi + offsets[k, 1]
+            dz = inside[j, 2] - zi + offsets[k, 2]
+            square = dx * dx + dy * dy + dz * dz
+            index[count] = j
+            vector[0, count], vector[1, count], vector[2, count] = dx, dy, dz
+            count += np.uint64(square < cutoff * cutoff)
+            closest = min(closest, square)
+    segment[i, n_species] = count
+    return np.int64(count), closest
 
 
 @njit(cache=True, error_model="numpy")
-def pair_vectors(positions, cell, first, neighbour, shift, species, n_species, cutoff):
+def pair_vectors(positions, cell, listed, neighbour, image, wrap, images, cutoff):
     """Vectors to the neighbours that are within the cutoff now, from a list made with a larger one.
 
     Returns
@@ -285,18 +359,25 @@ def pair_vectors(positions, cell, first, neighbour, shift, species, n_species, c
         The two atoms at that distance.
     """
     n = positions.shape[0]
-    segment = np.zeros((n, n_species + 1), np.int64)
-    index = np.empty(len(neighbour), np.int32)
-    vector = np.empty((3, len(neighbour)))
+    inside, offsets = np.empty((n, 3)), np.empty((images.shape[0], 3))
+    fold(positions, cell, wrap, images, inside, offsets)
+    segment = np.zeros(listed.shape, np.int64)
+    index, vector = np.empty(len(neighbour), np.int32), np.empty((3, len(neighbour)))
     closest, pair = np.inf, np.zeros(2, np.int64)
     count = 0
     for i in range(n):
-        count, square, j = gather_pairs(
-            i, count, positions, cell, first, neighbour, shift, species, n_species, cutoff, segment, index, vector
+        begin = count
+        count, square = gather_pairs(
+            i, begin, inside, offsets, listed, neighbour, image, cutoff, segment, index, vector
         )
         if square < closest:
-            closest = square
-            pair[0], pair[1] = i, j
+            closest, pair[0] = square, i
+    if n > 0:
+        nearest = np.inf
+        for p in range(segment[pair[0], 0], segment[pair[0], -1]):
+            square = vector[0, p] ** 2 + vector[1, p] ** 2 + vector[2, p] ** 2
+            if square < nearest:
+                nearest, pair[1] = square, index[p]
     kept = np.empty((3, count))
     for axis in range(3):
         for p in range(count):

@@ -284,7 +284,7 @@ class MomentTensorPotential:
             near.species, near.segment, near.vector,
         )  # fmt: skip
 
-    def calculator(self, *, skin: float = 0.5, threads: int | None = None) -> PotentialCalculator:
+    def calculator(self, *, skin: float = 1.0, threads: int | None = None) -> PotentialCalculator:
         """An ASE calculator of this potential."""
         from .calculator import PotentialCalculator
 
