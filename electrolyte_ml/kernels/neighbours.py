@@ -1,9 +1,10 @@
 """Neighbour list under any boundary conditions, in time linear in the number of atoms.
 
 Each atom is taken in the image that lies inside the cell, `positions - wrap . cell`, and sorted into bins of half the
-cutoff or more; what is near is in the bins around it, of which those along the third axis stand side by side in memory.
-A cell narrower than the cutoff has its bins visited once per periodic image. The twin is `neighbour_list_reference`
-below: all pairs of all images.
+cutoff or more. For a few neighbouring bins at a time, all atoms of the bins around them are copied side by side, by
+species; distances to these, and the choice of those that are near, are then plain loops over memory. A cell narrower
+than the cutoff has its bins visited once per periodic image. The twin is `neighbour_list_reference` below: all pairs of
+all images.
 
 A list names the images of the cell that it needs by numbers: whoever uses it at other positions forms these few vectors
 and the atoms inside the cell once, and a pair is then one difference,
@@ -29,12 +30,8 @@ class Grid(NamedTuple):
         image adds to the image's row.
     start : (number of bins + 2,) int64
         The atoms of bin b are start[b]:start[b + 1] of those sorted.
-    place : (N, 3) int64
-        Each atom's bin.
-    rank : (N,) int64
-        Each atom's number among those sorted.
-    member : (N,) int32
-        The reverse.
+    member, species : (N,) uint32
+        Of the atoms sorted.
     x, y, z : (N,) float64, Å
         Of the atoms sorted, inside the cell.
     """
@@ -44,12 +41,38 @@ class Grid(NamedTuple):
     around: np.ndarray
     turn: np.ndarray
     start: np.ndarray
-    place: np.ndarray
-    rank: np.ndarray
     member: np.ndarray
+    species: np.ndarray
     x: np.ndarray
     y: np.ndarray
     z: np.ndarray
+
+
+class Candidates(NamedTuple):
+    """The atoms around a few bins; those of species s stand at s * room:end[s].
+
+    Attributes
+    ----------
+    end : (S,) uint64
+    x, y, z : (S * room,) float64, Å
+    square : (S * room,) float64, Å^2
+        Distances from one atom.
+    atom, image : (S * room,) uint32
+    own : (N,) uint64
+        Place of each of the atoms sorted itself, as against its images.
+    """
+
+    end: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    z: np.ndarray
+    square: np.ndarray
+    atom: np.ndarray
+    image: np.ndarray
+    own: np.ndarray
+
+
+GROUP = 3  # bins along the third axis that share their candidates: few atoms for the copies, or many too far away
 
 
 # Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
@@ -136,62 +159,67 @@ def choose_bins(extent, height, pbc, cutoff, n, bins, reach):
 
 
 @njit(**PIECE)
-def search(i, grid, inside, offsets, square, found, code):
-    """Write the sorted numbers of the atoms near atom i to `found`, their images to `code`; returns how many.
-
-    Without a branch, of which every fourth would be mispredicted: each candidate is written down, and overwritten by
-    the next if it is too far. Unsigned places spare the test for negative ones. Returns minus the room that is needed
-    where there is too little: an array that is made anew inside this loop would have its references counted there.
-    """
-    a, b, c = grid.place[i, 0], grid.place[i, 1], grid.place[i, 2]
-    last = c + 2 * grid.reach[2]
-    count = np.uint64(0)
-    for ka in range(a, a + 2 * grid.reach[0] + 1):
-        if grid.around[0, ka] < 0:
-            continue
-        for kb in range(b, b + 2 * grid.reach[1] + 1):
-            if grid.around[1, kb] < 0:
-                continue
-            column = (grid.around[0, ka] * grid.bins[1] + grid.around[1, kb]) * grid.bins[2]
-            kc = c
-            while kc <= last:
-                first = grid.around[2, kc]
-                if first < 0:
-                    kc += 1
-                    continue
-                end = min(first + last - kc, grid.bins[2] - 1)  # as far as the bins of this image go
-                k = grid.turn[0, ka] + grid.turn[1, kb] + grid.turn[2, kc]
-                kc += end - first + 1
-                lo, hi = grid.start[column + first], grid.start[column + end + 1]
-                if np.int64(count) + hi - lo > len(found):
-                    return -2 * (np.int64(count) + hi - lo)
-                # An atom is no neighbour of itself, but its images are.
-                own = np.uint64(grid.rank[i] if k == offsets.shape[0] // 2 else len(grid.rank))
-                x, y, z = inside[i, 0] - offsets[k, 0], inside[i, 1] - offsets[k, 1], inside[i, 2] - offsets[k, 2]
-                for m in range(np.uint64(lo), np.uint64(hi)):
-                    dx, dy, dz = grid.x[m] - x, grid.y[m] - y, grid.z[m] - z
-                    found[count] = m
-                    code[count] = k
-                    count += np.uint64((dx * dx + dy * dy + dz * dz < square) & (m != own))
-    return np.int64(count)
+def room_for(n_species, n, room):
+    """Candidates with room for so many of each species."""
+    size = n_species * room
+    return Candidates(
+        np.empty(n_species, np.uint64), np.empty(size), np.empty(size), np.empty(size), np.empty(size),
+        np.empty(size, np.uint32), np.empty(size, np.uint32), np.empty(n, np.uint64),
+    )  # fmt: skip
 
 
 @njit(**PIECE)
-def sort_by_species(i, start, count, member, species, found, code, listed, neighbour, image):
-    """Stable counting sort of atom i's neighbours, from place `start` on."""
-    n_species = listed.shape[1] - 1
-    for p in range(count):
-        found[p] = member[found[p]]
-        listed[i, species[found[p]]] += 1
-    for s in range(n_species + 1):
-        start, listed[i, s] = start + listed[i, s], start
-    for p in range(count):
-        s = species[found[p]]
-        neighbour[listed[i, s]], image[listed[i, s]] = found[p], code[p]
-        listed[i, s] += 1
-    for s in range(n_species, 0, -1):  # each stands at its end, where the next one begins
-        listed[i, s] = listed[i, s - 1]
-    listed[i, 0] = start - count
+def collect_candidates(a, b, c, last, grid, offsets, candidates):
+    """Copy the atoms around the bins (a, b, c) to (a, b, last); False where there is no room for them."""
+    room, zero = np.uint64(len(candidates.square) // len(candidates.end)), offsets.shape[0] // 2
+    for s in range(np.uint64(len(candidates.end))):
+        candidates.end[s] = s * room
+    for ka in range(a, a + 2 * grid.reach[0] + 1):
+        for kb in range(b, b + 2 * grid.reach[1] + 1):
+            if grid.around[0, ka] < 0 or grid.around[1, kb] < 0:
+                continue
+            column = (grid.around[0, ka] * grid.bins[1] + grid.around[1, kb]) * grid.bins[2]
+            for kc in range(c, last + 2 * grid.reach[2] + 1):
+                if grid.around[2, kc] < 0:
+                    continue
+                here, k = column + grid.around[2, kc], grid.turn[0, ka] + grid.turn[1, kb] + grid.turn[2, kc]
+                dx, dy, dz = offsets[k, 0], offsets[k, 1], offsets[k, 2]
+                for m in range(np.uint64(grid.start[here]), np.uint64(grid.start[here + 1])):
+                    s = grid.species[m]
+                    place = candidates.end[s]
+                    if place == (s + np.uint64(1)) * room:
+                        return False
+                    candidates.end[s] = place + np.uint64(1)
+                    candidates.x[place], candidates.y[place] = grid.x[m] + dx, grid.y[m] + dy
+                    candidates.z[place] = grid.z[m] + dz
+                    candidates.atom[place], candidates.image[place] = grid.member[m], k
+                    if k == zero:
+                        candidates.own[m] = place
+    return True
+
+
+@njit(**PIECE)
+def choose_near(own, grid, candidates, limit, start, listed, neighbour, image):
+    """Write the neighbours of one of the atoms sorted from place `start` on; returns the place after them.
+
+    Without a branch, of which every fourth would be mispredicted: each candidate is written down, and overwritten by
+    the next if it is too far. Unsigned places spare the test for negative ones.
+    """
+    total, n_species = np.uint64(start), np.uint64(len(candidates.end))
+    room = np.uint64(len(candidates.square)) // n_species
+    i, xi, yi, zi = grid.member[own], grid.x[own], grid.y[own], grid.z[own]
+    for s in range(n_species):
+        listed[i, s] = total
+        for place in range(s * room, candidates.end[s]):
+            dx, dy, dz = candidates.x[place] - xi, candidates.y[place] - yi, candidates.z[place] - zi
+            candidates.square[place] = dx * dx + dy * dy + dz * dz
+        if grid.species[own] == s:
+            candidates.square[candidates.own[own]] = np.inf  # an atom is no neighbour of itself, but its images are
+        for place in range(s * room, candidates.end[s]):
+            neighbour[total], image[total] = candidates.atom[place], candidates.image[place]
+            total += np.uint64(candidates.square[place] < limit)
+    listed[i, n_species] = total
+    return np.int64(total)
 
 
 @njit(cache=True, error_model="numpy")
@@ -272,40 +300,49 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
     fold(positions, cell, wrap, images, inside, offsets)
 
     # Counting sort of the atoms into bins.
-    place, home = np.empty((n, 3), np.int64), np.empty(n, np.int64)
+    home = np.empty(n, np.int64)
     start = np.zeros(bins[0] * bins[1] * bins[2] + 2, np.int64)
     for i in range(n):
+        home[i] = 0
         for axis in range(3):
             b = np.int64((fractional[i, axis] - low[axis]) / extent[axis] * bins[axis])
-            place[i, axis] = min(max(b, 0), bins[axis] - 1)
-        home[i] = (place[i, 0] * bins[1] + place[i, 1]) * bins[2] + place[i, 2]
+            home[i] = home[i] * bins[axis] + min(max(b, 0), bins[axis] - 1)
         start[home[i] + 2] += 1
     for b in range(2, len(start)):
         start[b] += start[b - 1]
-    member, rank = np.empty(n, np.uint32), np.empty(n, np.int64)
+    member, kind = np.empty(n, np.uint32), np.empty(n, np.uint32)
     x, y, z = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n):
         m = start[home[i] + 1]
         start[home[i] + 1] += 1
-        member[m], rank[i] = i, m
+        member[m], kind[m] = i, species[i]
         x[m], y[m], z[m] = inside[i, 0], inside[i, 1], inside[i, 2]
-    grid = Grid(bins, reach, around, turn, start, place, rank, member, x, y, z)
+    grid = Grid(bins, reach, around, turn, start, member, kind, x, y, z)
 
+    room = 512
+    candidates = room_for(n_species, n, room)
     listed = np.zeros((n, n_species + 1), np.int64)
     capacity = 96 * n + 64
     neighbour, image = np.empty(capacity, np.uint32), np.empty(capacity, np.uint32)
-    found, code = np.empty(512, np.uint32), np.empty(512, np.uint32)
     total = 0
-    for i in range(n):
-        count = search(i, grid, inside, offsets, cutoff * cutoff, found, code)
-        while count < 0:
-            found, code = np.empty(-count, np.uint32), np.empty(-count, np.uint32)
-            count = search(i, grid, inside, offsets, cutoff * cutoff, found, code)
-        if total + count > capacity:
-            capacity = 2 * (total + count)
-            neighbour, image = resized(neighbour, total, capacity), resized(image, total, capacity)
-        sort_by_species(i, total, count, member, species, found, code, listed, neighbour, image)
-        total += count
+    for a in range(bins[0]):
+        for b in range(bins[1]):
+            for c in range(0, bins[2], GROUP):
+                first, last = (a * bins[1] + b) * bins[2] + c, min(c + GROUP, bins[2]) - 1
+                begin, end = start[first], start[first + last - c + 1]
+                if begin == end:
+                    continue
+                while not collect_candidates(a, b, c, last, grid, offsets, candidates):
+                    room *= 2
+                    candidates = room_for(n_species, n, room)
+                needed = total
+                for s in range(n_species):
+                    needed += (end - begin) * (np.int64(candidates.end[s]) - s * room)
+                if needed >= capacity:
+                    capacity = 2 * needed
+                    neighbour, image = resized(neighbour, total, capacity), resized(image, total, capacity)
+                for m in range(begin, end):
+                    total = choose_near(m, grid, candidates, cutoff * cutoff, total, listed, neighbour, image)
     return listed, resized(neighbour, total, total), resized(image, total, total), wrap, images
 
 
@@ -313,8 +350,7 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
 def gather_pairs(i, start, inside, offsets, listed, neighbour, image, cutoff, segment, index, vector):
     """Those of atom i's listed neighbours that are within the cutoff now, from place `start` on.
 
-    Without a branch, as in `search`; `start` may not be behind listed[i, 0], so that nothing is written beyond a place
-    whose candidate has been read.
+    Without a branch, as in `choose_near`: up to one place more is written for each neighbour read.
 
     Returns
     -------

@@ -35,6 +35,12 @@ class NeighbourList(NamedTuple):
     wrap: np.ndarray
     images: np.ndarray
 
+    @property
+    def centre(self) -> np.ndarray:
+        """(P,) atom to which each of `neighbour` belongs; atoms stand in the order of their bins."""
+        order = np.argsort(self.listed[:, 0], kind="stable")
+        return np.repeat(order, (self.listed[:, -1] - self.listed[:, 0])[order])
+
 
 def check_geometry(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> None:
     """Refuse what no neighbour list can be made of.
@@ -129,7 +135,7 @@ def periodic_pairs(
     """
     positions = np.ascontiguousarray(positions, dtype=float).reshape(-1, 3)
     found = neighbour_list(positions, np.array(cell, dtype=float), np.array(pbc, dtype=bool), cutoff)
-    i, j = np.repeat(np.arange(len(positions)), np.diff(found.listed).ravel()), found.neighbour.astype(np.int64)
+    i, j = found.centre, found.neighbour.astype(np.int64)
     image = found.images[found.image].astype(np.int64)
     # Every pair was found from both of its ends: keep i < j, and for own images the positive half space of shifts.
     first = np.select([image[:, 0] != 0, image[:, 1] != 0], [image[:, 0], image[:, 1]], image[:, 2])

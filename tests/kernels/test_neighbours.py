@@ -14,7 +14,7 @@ from electrolyte_ml.structures.neighbours import neighbour_list
 def found(positions, cell, pbc, cutoff):
     """The list as a set of (i, j, shift)."""
     pairs = neighbour_list(positions, cell, np.array(pbc), cutoff)
-    i, j = np.repeat(np.arange(len(positions)), np.diff(pairs.listed)[:, 0]), pairs.neighbour.astype(int)
+    i, j = pairs.centre, pairs.neighbour.astype(int)
     shift = pairs.images[pairs.image] + pairs.wrap[i] - pairs.wrap[j]
     rows = [(int(a), int(b), tuple(map(int, c))) for a, b, c in zip(i, j, shift)]
     assert len(set(rows)) == len(rows)
