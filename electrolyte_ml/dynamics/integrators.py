@@ -17,7 +17,7 @@ from ase.calculators.calculator import all_changes
 from electrolyte_ml import threads
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics as kernels
-from electrolyte_ml.kernels.neighbours import fold
+from electrolyte_ml.kernels.neighbours import place
 from electrolyte_ml.potentials.calculator import SKIN, PotentialCalculator
 from electrolyte_ml.potentials.neighbourhoods import Neighbourhoods, species_indices
 from electrolyte_ml.structures.neighbours import OVERLAP, neighbour_list
@@ -240,9 +240,9 @@ class PotentialIntegrator(Integrator):
         )  # fmt: skip
         nothing = np.empty(0, np.uint32)
         self.pairs = kernels.Pairs(
-            np.zeros((n, n_species + 1), np.int64), nothing, nothing, np.zeros((n, 3), np.int32),
-            np.zeros((1, 3), np.int32), np.empty((n, 3)), np.empty((1, 3)), np.empty((n, 3)), np.empty(1),
-            np.empty((n, n_species + 1), np.int64), np.empty(0, np.int32), np.empty((3, 0)),
+            np.zeros((n, n_species + 1), np.int64), nothing, nothing, np.zeros((0, 3), np.int32), np.empty((0, 3)),
+            np.empty((n, 3)), np.empty(1), np.empty((n, n_species + 1), np.int64), np.empty(0, np.int32),
+            np.empty((3, 0)),
         )  # fmt: skip
         self.periodic = bool(atoms.pbc.all())
         self.reset()
@@ -257,10 +257,10 @@ class PotentialIntegrator(Integrator):
 
     @property
     def known(self) -> dict[str, Any]:
-        """The potential, and the pairs of the configuration in arrays that the next step changes."""
+        """The potential, its threads, and the pairs of the configuration in arrays that the next step changes."""
         volume = self.atoms.cell.volume if self.periodic else None
         near = Neighbourhoods(self.sites.species, self.pairs.segment, self.pairs.index, self.pairs.vector, volume)
-        return {"potential": self.potential, "neighbourhoods": near}
+        return {"potential": self.potential, "neighbourhoods": near, "threads": self.threads}
 
     def evaluate(self) -> None:
         """Compute energy, forces and virial with a new list."""
@@ -312,14 +312,13 @@ class PotentialIntegrator(Integrator):
         reach, n_species = self.potential.cutoff + self.skin, len(self.potential.species)
         made = neighbour_list(positions, cell, pbc, reach, self.sites.species, n_species)
         pairs = self.pairs._replace(**made._asdict())
+        pairs = pairs._replace(placed=np.empty((len(made.owner), 3)))
         if len(made.neighbour) > len(pairs.index):
             room = len(made.neighbour) + len(made.neighbour) // 8
             pairs = pairs._replace(index=np.empty(room, np.int32), vector=np.empty((3, room)))
-        if len(made.images) != len(pairs.offsets):
-            pairs = pairs._replace(offsets=np.empty((len(made.images), 3)))
         pairs.origin[:] = positions
         pairs.stretch[0] = 1.0
-        fold(positions, cell, pairs.wrap, pairs.images, pairs.inside, pairs.offsets)
+        place(positions, cell, pairs.owner, pairs.shift, pairs.placed)
         self.pairs = pairs
 
 

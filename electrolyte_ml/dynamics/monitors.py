@@ -3,9 +3,9 @@
 Anything with `reason` (a word for the kind of stop), `every` (steps) and ``check(step, atoms, results)`` is a monitor.
 `results` holds what the last step gave: `energy` (eV), `forces` ((N, 3) eV/Å), `stress` ((6,) eV/Å^3 or None),
 `temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar), `time_ps` and `saved`, how many
-configurations have been saved so far; and where a potential runs by itself, `potential` and the pairs that it saw,
-`neighbourhoods`. `check` returns None or the reason in words. Monitors keep nothing that a resumed run would miss: what
-they compare with is given when they are made.
+configurations have been saved so far; and where a potential runs by itself, `potential`, its `threads`, and the pairs
+that it saw, `neighbourhoods`. `check` returns None or the reason in words. Monitors keep nothing that a resumed run
+would miss: what they compare with is given when they are made.
 """
 
 from __future__ import annotations

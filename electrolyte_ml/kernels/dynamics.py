@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from .energy_forces import energy_forces
-from .neighbours import PIECE, fold, gather_pairs
+from .neighbours import PIECE, gather_pairs, place
 
 NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 
@@ -109,10 +109,10 @@ class Pairs(NamedTuple):
 
     Attributes
     ----------
-    listed, neighbour, image, wrap, images
+    listed, neighbour, owner, shift
         From `neighbour_list`, made with cutoff + skin.
-    inside, offsets
-        From `fold`, for the positions now.
+    placed : (M, 3) float64, Å
+        From `place`, for the positions now.
     origin : (N, 3) float64, Å
         The positions for which the list was made.
     stretch : (1,) float64
@@ -123,11 +123,9 @@ class Pairs(NamedTuple):
 
     listed: np.ndarray
     neighbour: np.ndarray
-    image: np.ndarray
-    wrap: np.ndarray
-    images: np.ndarray
-    inside: np.ndarray
-    offsets: np.ndarray
+    owner: np.ndarray
+    shift: np.ndarray
+    placed: np.ndarray
     origin: np.ndarray
     stretch: np.ndarray
     segment: np.ndarray
@@ -325,7 +323,7 @@ def begin_step(ensemble, draws, particles, pairs, cutoff, skin):
         particles.scalars[HALFWAY] = 1.0
     if not holds(particles.positions, pairs, cutoff, skin):
         return False
-    fold(particles.positions, particles.cell, pairs.wrap, pairs.images, pairs.inside, pairs.offsets)
+    place(particles.positions, particles.cell, pairs.owner, pairs.shift, pairs.placed)
     return True
 
 
@@ -347,8 +345,8 @@ def evaluate_share(thread, model, sites, pairs):
             for b in range(3):
                 sites.virials[i, a, b] = 0.0
         _, square = gather_pairs(
-            i, pairs.listed[i, 0], pairs.inside, pairs.offsets, pairs.listed, pairs.neighbour, pairs.image, model.high,
-            pairs.segment, pairs.index, pairs.vector,
+            i, pairs.listed[i, 0], pairs.placed, pairs.owner, pairs.listed, pairs.neighbour, model.high, pairs.segment,
+            pairs.index, pairs.vector,
         )  # fmt: skip
         closest = min(closest, square)
     energy_forces(

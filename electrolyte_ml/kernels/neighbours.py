@@ -1,15 +1,12 @@
 """Neighbour list under any boundary conditions, in time linear in the number of atoms.
 
-Each atom is taken in the image that lies inside the cell, `positions - wrap . cell`, and sorted into bins of half the
-cutoff or more. For a few neighbouring bins at a time, all atoms of the bins around them are copied side by side, by
-species; distances to these, and the choice of those that are near, are then plain loops over memory. A cell narrower
-than the cutoff has its bins visited once per periodic image. The twin is `neighbour_list_reference` below: all pairs of
-all images.
+Each atom is brought into the cell, and every image of an atom that lies within the cutoff of the cell becomes an atom
+of its own behind the real ones; from there on nothing is periodic, and a narrow cell is no special case.
+All are sorted into bins of half the cutoff or more. For a few neighbouring bins at a time, the atoms of the bins around
+them are copied side by side, by species; distances to these, and the choice of those that are near, are then plain
+loops over memory. The twin is `neighbour_list_reference` below: all pairs of all images.
 
-A list names the images of the cell that it needs by numbers: whoever uses it at other positions forms these few vectors
-and the atoms inside the cell once, and a pair is then one difference,
-
-    r_ij = inside[j] - inside[i] + offsets[image].
+A list is good for other positions, too: `place` moves the images along, and a pair is one difference of two of them.
 """
 
 from typing import NamedTuple
@@ -17,31 +14,32 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+# Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
+PIECE = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+GROUP = 3  # bins along the third axis that share their candidates: fewer copies, but more of them are too far away
+FIRST_ROOM = 512  # candidates of each species
+
 
 class Grid(NamedTuple):
-    """Atoms sorted into bins, and which bins are around which.
+    """Atoms and images, M together, sorted into bins.
 
     Attributes
     ----------
     bins, reach : (3,) int64
         Bins along each axis, and how many of them the cutoff reaches over.
-    around, turn : (3, bins + 2 reach) int64
-        Those around bin b of an axis are b:b + 2 reach + 1 of these: its number (-1 where there is none) and what its
-        image adds to the image's row.
     start : (number of bins + 2,) int64
         The atoms of bin b are start[b]:start[b + 1] of those sorted.
-    member, species : (N,) uint32
-        Of the atoms sorted.
-    x, y, z : (N,) float64, Å
-        Of the atoms sorted, inside the cell.
+    number, species : (M,) uint32
+        Of those sorted.
+    x, y, z : (M,) float64, Å
+        Of those sorted.
     """
 
     bins: np.ndarray
     reach: np.ndarray
-    around: np.ndarray
-    turn: np.ndarray
     start: np.ndarray
-    member: np.ndarray
+    number: np.ndarray
     species: np.ndarray
     x: np.ndarray
     y: np.ndarray
@@ -57,9 +55,9 @@ class Candidates(NamedTuple):
     x, y, z : (S * room,) float64, Å
     square : (S * room,) float64, Å^2
         Distances from one atom.
-    atom, image : (S * room,) uint32
-    own : (N,) uint64
-        Place of each of the atoms sorted itself, as against its images.
+    number : (S * room,) uint32
+    own : (M,) uint64
+        Place of each of those sorted.
     """
 
     end: np.ndarray
@@ -67,16 +65,8 @@ class Candidates(NamedTuple):
     y: np.ndarray
     z: np.ndarray
     square: np.ndarray
-    atom: np.ndarray
-    image: np.ndarray
+    number: np.ndarray
     own: np.ndarray
-
-
-GROUP = 3  # bins along the third axis that share their candidates: few atoms for the copies, or many too far away
-
-
-# Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
-PIECE = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def neighbour_list_reference(positions, cell, pbc, cutoff):
@@ -119,105 +109,139 @@ def resized(values, n, size):
 
 
 @njit(cache=True, error_model="numpy")
-def fold(positions, cell, wrap, images, inside, offsets):
-    """Fill what a list's pairs are formed of: `inside` (N, 3) = positions - wrap . cell, `offsets` = images . cell."""
-    for i in range(positions.shape[0]):
+def place(positions, cell, owner, shift, placed):
+    """Fill `placed` (M, 3): atom m stands at positions[owner[m]] + shift[m] . cell."""
+    for m in range(placed.shape[0]):
+        i = owner[m]
+        a, b, c = float(shift[m, 0]), float(shift[m, 1]), float(shift[m, 2])
         for axis in range(3):
-            inside[i, axis] = positions[i, axis] - (
-                wrap[i, 0] * cell[0, axis] + wrap[i, 1] * cell[1, axis] + wrap[i, 2] * cell[2, axis]
-            )
-    for k in range(images.shape[0]):
-        for axis in range(3):
-            offsets[k, axis] = (
-                images[k, 0] * cell[0, axis] + images[k, 1] * cell[1, axis] + images[k, 2] * cell[2, axis]
-            )
+            placed[m, axis] = positions[i, axis] + (a * cell[0, axis] + b * cell[1, axis] + c * cell[2, axis])
 
 
 @njit(**PIECE)
-def choose_bins(extent, height, pbc, cutoff, n, bins, reach):
-    """Bins along each axis, and how many of them the cutoff reaches over.
+def with_images(positions, inverse, pbc, margin):
+    """Every atom inside the cell, and all images no further than `margin` (3,) from it in fractional coordinates.
+
+    Returns
+    -------
+    owner : (M,) uint32
+    shift : (M, 3) int32
+    fractional : (M, 3) float64
+    """
+    n = positions.shape[0]
+    owner, shift, fractional = np.empty(n, np.uint32), np.zeros((n, 3), np.int32), np.empty((n, 3))
+    for i in range(n):
+        owner[i] = i
+        for axis in range(3):
+            value = (
+                positions[i, 0] * inverse[0, axis]
+                + positions[i, 1] * inverse[1, axis]
+                + positions[i, 2] * inverse[2, axis]
+            )
+            turns = np.floor(value) if pbc[axis] else 0.0
+            fractional[i, axis] = value - turns
+            shift[i, axis] = -np.int32(turns)
+    for axis in range(3):
+        if not pbc[axis]:
+            continue
+        reach = np.int64(np.ceil(margin[axis]))
+        m = count = len(owner)
+        for counted in range(2):  # first how many, then which
+            if counted:
+                old_owner, old_shift, old_fractional = owner, shift, fractional
+                owner = resized(old_owner, m, count)
+                shift, fractional = np.empty((count, 3), np.int32), np.empty((count, 3))
+                for i in range(m):
+                    for other in range(3):
+                        shift[i, other], fractional[i, other] = old_shift[i, other], old_fractional[i, other]
+                count = m
+            for i in range(m):
+                for turn in range(-reach, reach + 1):
+                    value = fractional[i, axis] + turn
+                    if turn == 0 or value < -margin[axis] or value > 1.0 + margin[axis]:
+                        continue
+                    if counted:
+                        owner[count] = owner[i]
+                        for other in range(3):
+                            shift[count, other], fractional[count, other] = shift[i, other], fractional[i, other]
+                        shift[count, axis] += turn
+                        fractional[count, axis] = value
+                    count += 1
+    return owner, shift, fractional
+
+
+@njit(**PIECE)
+def choose_bins(extent, cutoff, m, bins, reach):
+    """Bins along each axis of length `extent` (Å, between planes), and how many of them the cutoff reaches over.
 
     Bins of half the cutoff leave a quarter of the candidates within it, whole ones a seventh; bins that hold less than
     an atom cost more to visit than they save.
     """
-    volume = 1.0
+    narrowest = max(0.5 * cutoff, (2.0 * extent[0] * extent[1] * extent[2] / (m + 1)) ** (1.0 / 3.0))
     for axis in range(3):
-        volume *= extent[axis] * height[axis]
-    narrowest = max(0.5 * cutoff, (2.0 * volume / (n + 1)) ** (1.0 / 3.0))
-    for axis in range(3):
-        bins[axis] = max(1, min(1 + n, np.int64(extent[axis] * height[axis] / narrowest)))
-    while bins[0] * bins[1] * bins[2] > 8 * (1 + n):  # few atoms in a flat or needle-like cell
+        bins[axis] = max(1, min(1 + m, np.int64(extent[axis] / narrowest)))
+    while bins[0] * bins[1] * bins[2] > 8 * (1 + m):  # few atoms in a flat or needle-like cell
         most = 0
         for axis in range(3):
             if bins[axis] > bins[most]:
                 most = axis
         bins[most] //= 2
     for axis in range(3):
-        reach[axis] = np.int64(np.ceil(cutoff * bins[axis] / (extent[axis] * height[axis])))
-        if not pbc[axis]:
-            reach[axis] = min(reach[axis], bins[axis] - 1)
+        reach[axis] = min(np.int64(np.ceil(cutoff * bins[axis] / extent[axis])), bins[axis] - 1)
 
 
 @njit(**PIECE)
-def room_for(n_species, n, room):
+def room_for(n_species, m, room):
     """Candidates with room for so many of each species."""
     size = n_species * room
     return Candidates(
         np.empty(n_species, np.uint64), np.empty(size), np.empty(size), np.empty(size), np.empty(size),
-        np.empty(size, np.uint32), np.empty(size, np.uint32), np.empty(n, np.uint64),
+        np.empty(size, np.uint32), np.empty(m, np.uint64),
     )  # fmt: skip
 
 
 @njit(**PIECE)
-def collect_candidates(a, b, c, last, grid, offsets, candidates):
-    """Copy the atoms around the bins (a, b, c) to (a, b, last); False where there is no room for them."""
-    room, zero = np.uint64(len(candidates.square) // len(candidates.end)), offsets.shape[0] // 2
+def collect_candidates(a, b, first, last, grid, candidates):
+    """Copy the atoms around the bins (a, b, first) to (a, b, last); False where there is no room for them."""
+    room = np.uint64(len(candidates.square) // len(candidates.end))
     for s in range(np.uint64(len(candidates.end))):
         candidates.end[s] = s * room
-    for ka in range(a, a + 2 * grid.reach[0] + 1):
-        for kb in range(b, b + 2 * grid.reach[1] + 1):
-            if grid.around[0, ka] < 0 or grid.around[1, kb] < 0:
-                continue
-            column = (grid.around[0, ka] * grid.bins[1] + grid.around[1, kb]) * grid.bins[2]
-            for kc in range(c, last + 2 * grid.reach[2] + 1):
-                if grid.around[2, kc] < 0:
-                    continue
-                here, k = column + grid.around[2, kc], grid.turn[0, ka] + grid.turn[1, kb] + grid.turn[2, kc]
-                dx, dy, dz = offsets[k, 0], offsets[k, 1], offsets[k, 2]
-                for m in range(np.uint64(grid.start[here]), np.uint64(grid.start[here + 1])):
-                    s = grid.species[m]
-                    place = candidates.end[s]
-                    if place == (s + np.uint64(1)) * room:
-                        return False
-                    candidates.end[s] = place + np.uint64(1)
-                    candidates.x[place], candidates.y[place] = grid.x[m] + dx, grid.y[m] + dy
-                    candidates.z[place] = grid.z[m] + dz
-                    candidates.atom[place], candidates.image[place] = grid.member[m], k
-                    if k == zero:
-                        candidates.own[m] = place
+    lowest, highest = max(0, first - grid.reach[2]), min(grid.bins[2] - 1, last + grid.reach[2])
+    for ka in range(max(0, a - grid.reach[0]), min(grid.bins[0], a + grid.reach[0] + 1)):
+        for kb in range(max(0, b - grid.reach[1]), min(grid.bins[1], b + grid.reach[1] + 1)):
+            column = (ka * grid.bins[1] + kb) * grid.bins[2]
+            for m in range(np.uint64(grid.start[column + lowest]), np.uint64(grid.start[column + highest + 1])):
+                s = grid.species[m]
+                p = candidates.end[s]
+                if p == (s + np.uint64(1)) * room:
+                    return False
+                candidates.end[s] = p + np.uint64(1)
+                candidates.x[p], candidates.y[p], candidates.z[p] = grid.x[m], grid.y[m], grid.z[m]
+                candidates.number[p] = grid.number[m]
+                candidates.own[m] = p
     return True
 
 
 @njit(**PIECE)
-def choose_near(own, grid, candidates, limit, start, listed, neighbour, image):
-    """Write the neighbours of one of the atoms sorted from place `start` on; returns the place after them.
+def choose_near(m, grid, candidates, limit, start, listed, neighbour):
+    """Write the neighbours of the m-th of the atoms sorted from place `start` on; returns the place after them.
 
     Without a branch, of which every fourth would be mispredicted: each candidate is written down, and overwritten by
     the next if it is too far. Unsigned places spare the test for negative ones.
     """
     total, n_species = np.uint64(start), np.uint64(len(candidates.end))
     room = np.uint64(len(candidates.square)) // n_species
-    i, xi, yi, zi = grid.member[own], grid.x[own], grid.y[own], grid.z[own]
+    i, x, y, z = grid.number[m], grid.x[m], grid.y[m], grid.z[m]
     for s in range(n_species):
         listed[i, s] = total
-        for place in range(s * room, candidates.end[s]):
-            dx, dy, dz = candidates.x[place] - xi, candidates.y[place] - yi, candidates.z[place] - zi
-            candidates.square[place] = dx * dx + dy * dy + dz * dz
-        if grid.species[own] == s:
-            candidates.square[candidates.own[own]] = np.inf  # an atom is no neighbour of itself, but its images are
-        for place in range(s * room, candidates.end[s]):
-            neighbour[total], image[total] = candidates.atom[place], candidates.image[place]
-            total += np.uint64(candidates.square[place] < limit)
+        for p in range(s * room, candidates.end[s]):
+            dx, dy, dz = candidates.x[p] - x, candidates.y[p] - y, candidates.z[p] - z
+            candidates.square[p] = dx * dx + dy * dy + dz * dz
+        if grid.species[m] == s:
+            candidates.square[candidates.own[m]] = np.inf  # an atom is no neighbour of itself, but its images are
+        for p in range(s * room, candidates.end[s]):
+            neighbour[total] = candidates.number[p]
+            total += np.uint64(candidates.square[p] < limit)
     listed[i, n_species] = total
     return np.int64(total)
 
@@ -241,113 +265,90 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
     -------
     listed : (N, n_species + 1) int64
         Neighbours of species s of atom i stand at listed[i, s]:listed[i, s + 1].
-    neighbour : (P,) int32
-    image : (P,) int32
-        Row of `images`.
-    wrap : (N, 3) int32
-        Cell in which each atom was given, 0 along axes that are not periodic.
-    images : (n_images, 3) int32
-        r_ij = (x_j - wrap_j . cell) - (x_i - wrap_i . cell) + images[image] . cell.
+    neighbour : (P,) uint32
+        Numbers of atoms and images.
+    owner : (M,) uint32
+        The atom itself for the first N, then those whose images the others are.
+    shift : (M, 3) int32
+        Each stands at positions[owner] + shift . cell; the first N in the cell.
     """
     n = positions.shape[0]
     # Element by element throughout: array expressions would take five times as long to compile, and run no faster.
-    fractional, wrap = np.empty((n, 3)), np.zeros((n, 3), np.int32)
-    low, extent, height = np.zeros(3), np.ones(3), np.empty(3)  # of the atoms, in fractional coordinates
+    height, margin = np.empty(3), np.empty(3)
     for axis in range(3):
         # Planes of constant fractional coordinate are 1 / |column of the inverse| apart.
         height[axis] = 1.0 / np.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
-        for i in range(n):
-            fractional[i, axis] = (
-                positions[i, 0] * inverse[0, axis]
-                + positions[i, 1] * inverse[1, axis]
-                + positions[i, 2] * inverse[2, axis]
-            )
-        if pbc[axis]:
-            for i in range(n):
-                turns = np.floor(fractional[i, axis])
-                fractional[i, axis] -= turns
-                wrap[i, axis] = np.int32(turns)
-        elif n > 0:
+        margin[axis] = cutoff / height[axis] + 1e-9  # an edge's rounding must lose no pair
+    owner, shift, fractional = with_images(positions, inverse, pbc, margin)
+    m = len(owner)
+    placed = np.empty((m, 3))
+    place(positions, cell, owner, shift, placed)
+
+    low, extent = np.zeros(3), np.ones(3)
+    for axis in range(3):
+        if m > 0:
             low[axis] = high = fractional[0, axis]
-            for i in range(n):
-                low[axis] = min(low[axis], fractional[i, axis])
-                high = max(high, fractional[i, axis])
-            extent[axis] = max(high - low[axis], 1e-9) * 1.000001
+            for k in range(m):
+                low[axis] = min(low[axis], fractional[k, axis])
+                high = max(high, fractional[k, axis])
+            extent[axis] = max(high - low[axis], 1e-9) * 1.000001 * height[axis]
     bins, reach = np.empty(3, np.int64), np.empty(3, np.int64)
-    choose_bins(extent, height, pbc, cutoff * (1 + 1e-9), n, bins, reach)  # an edge's rounding must lose no pair
+    choose_bins(extent, cutoff * (1 + 1e-9), m, bins, reach)
 
-    widest = max(bins[0] + 2 * reach[0], bins[1] + 2 * reach[1], bins[2] + 2 * reach[2])
-    around, turn, most = np.empty((3, widest), np.int64), np.zeros((3, widest), np.int64), np.zeros(3, np.int64)
-    for axis in range(3):
-        for k in range(bins[axis] + 2 * reach[axis]):
-            around[axis, k] = k - reach[axis]
-            if pbc[axis]:
-                turn[axis, k] = (k - reach[axis]) // bins[axis]
-                around[axis, k] -= turn[axis, k] * bins[axis]
-                most[axis] = max(most[axis], abs(turn[axis, k]))
-            elif around[axis, k] >= bins[axis]:
-                around[axis, k] = -1
-    images = np.empty(((2 * most[0] + 1) * (2 * most[1] + 1) * (2 * most[2] + 1), 3), np.int32)
-    stride = images.shape[0]
-    for axis in range(3):
-        period = stride
-        stride //= 2 * most[axis] + 1
-        for k in range(images.shape[0]):
-            images[k, axis] = k % period // stride - most[axis]
-        for k in range(widest):
-            turn[axis, k] = (turn[axis, k] + most[axis]) * stride
-    inside, offsets = np.empty((n, 3)), np.empty((images.shape[0], 3))
-    fold(positions, cell, wrap, images, inside, offsets)
-
-    # Counting sort of the atoms into bins.
-    home = np.empty(n, np.int64)
+    # Counting sort into bins.
+    home = np.empty(m, np.int64)
     start = np.zeros(bins[0] * bins[1] * bins[2] + 2, np.int64)
-    for i in range(n):
-        home[i] = 0
+    for k in range(m):
+        home[k] = 0
         for axis in range(3):
-            b = np.int64((fractional[i, axis] - low[axis]) / extent[axis] * bins[axis])
-            home[i] = home[i] * bins[axis] + min(max(b, 0), bins[axis] - 1)
-        start[home[i] + 2] += 1
+            b = np.int64((fractional[k, axis] - low[axis]) * height[axis] / extent[axis] * bins[axis])
+            home[k] = home[k] * bins[axis] + min(max(b, 0), bins[axis] - 1)
+        start[home[k] + 2] += 1
     for b in range(2, len(start)):
         start[b] += start[b - 1]
-    member, kind = np.empty(n, np.uint32), np.empty(n, np.uint32)
-    x, y, z = np.empty(n), np.empty(n), np.empty(n)
-    for i in range(n):
-        m = start[home[i] + 1]
-        start[home[i] + 1] += 1
-        member[m], kind[m] = i, species[i]
-        x[m], y[m], z[m] = inside[i, 0], inside[i, 1], inside[i, 2]
-    grid = Grid(bins, reach, around, turn, start, member, kind, x, y, z)
+    number, kind = np.empty(m, np.uint32), np.empty(m, np.uint32)
+    x, y, z = np.empty(m), np.empty(m), np.empty(m)
+    for k in range(m):
+        p = start[home[k] + 1]
+        start[home[k] + 1] += 1
+        number[p], kind[p] = k, species[owner[k]]
+        x[p], y[p], z[p] = placed[k, 0], placed[k, 1], placed[k, 2]
+    grid = Grid(bins, reach, start, number, kind, x, y, z)
 
-    room = 512
-    candidates = room_for(n_species, n, room)
+    room = FIRST_ROOM
+    candidates = room_for(n_species, m, room)
     listed = np.zeros((n, n_species + 1), np.int64)
     capacity = 96 * n + 64
-    neighbour, image = np.empty(capacity, np.uint32), np.empty(capacity, np.uint32)
+    neighbour = np.empty(capacity, np.uint32)
     total = 0
     for a in range(bins[0]):
         for b in range(bins[1]):
             for c in range(0, bins[2], GROUP):
-                first, last = (a * bins[1] + b) * bins[2] + c, min(c + GROUP, bins[2]) - 1
-                begin, end = start[first], start[first + last - c + 1]
-                if begin == end:
+                last = min(c + GROUP, bins[2]) - 1
+                column = (a * bins[1] + b) * bins[2]
+                begin, end = start[column + c], start[column + last + 1]
+                real = 0
+                for p in range(begin, end):
+                    real += number[p] < n
+                if real == 0:
                     continue
-                while not collect_candidates(a, b, c, last, grid, offsets, candidates):
+                while not collect_candidates(a, b, c, last, grid, candidates):
                     room *= 2
-                    candidates = room_for(n_species, n, room)
+                    candidates = room_for(n_species, m, room)
                 needed = total
                 for s in range(n_species):
-                    needed += (end - begin) * (np.int64(candidates.end[s]) - s * room)
+                    needed += real * (np.int64(candidates.end[s]) - s * room)
                 if needed >= capacity:
                     capacity = 2 * needed
-                    neighbour, image = resized(neighbour, total, capacity), resized(image, total, capacity)
-                for m in range(begin, end):
-                    total = choose_near(m, grid, candidates, cutoff * cutoff, total, listed, neighbour, image)
-    return listed, resized(neighbour, total, total), resized(image, total, total), wrap, images
+                    neighbour = resized(neighbour, total, capacity)
+                for p in range(begin, end):
+                    if number[p] < n:
+                        total = choose_near(p, grid, candidates, cutoff * cutoff, total, listed, neighbour)
+    return listed, resized(neighbour, total, total), owner, shift
 
 
 @njit(**PIECE)
-def gather_pairs(i, start, inside, offsets, listed, neighbour, image, cutoff, segment, index, vector):
+def gather_pairs(i, start, placed, owner, listed, neighbour, cutoff, segment, index, vector):
     """Those of atom i's listed neighbours that are within the cutoff now, from place `start` on.
 
     Without a branch, as in `choose_near`: up to one place more is written for each neighbour read.
@@ -360,16 +361,14 @@ def gather_pairs(i, start, inside, offsets, listed, neighbour, image, cutoff, se
         The nearest one's squared distance (infinite if there is none).
     """
     count, closest, n_species = np.uint64(start), np.inf, listed.shape[1] - 1
-    xi, yi, zi = inside[i, 0], inside[i, 1], inside[i, 2]
+    x, y, z = placed[i, 0], placed[i, 1], placed[i, 2]
     for s in range(n_species):
         segment[i, s] = count
         for p in range(np.uint64(listed[i, s]), np.uint64(listed[i, s + 1])):
-            j, k = neighbour[p], image[p]
-            dx = inside[j, 0] - xi + offsets[k, 0]
-            dy = inside[j, 1] - yi + offsets[k, 1]
-            dz = inside[j, 2] - zi + offsets[k, 2]
+            m = neighbour[p]
+            dx, dy, dz = placed[m, 0] - x, placed[m, 1] - y, placed[m, 2] - z
             square = dx * dx + dy * dy + dz * dz
-            index[count] = j
+            index[count] = owner[m]
             vector[0, count], vector[1, count], vector[2, count] = dx, dy, dz
             count += np.uint64(square < cutoff * cutoff)
             closest = min(closest, square)
@@ -378,7 +377,7 @@ def gather_pairs(i, start, inside, offsets, listed, neighbour, image, cutoff, se
 
 
 @njit(cache=True, error_model="numpy")
-def pair_vectors(positions, cell, listed, neighbour, image, wrap, images, cutoff):
+def pair_vectors(positions, cell, listed, neighbour, owner, shift, cutoff):
     """Vectors to the neighbours that are within the cutoff now, from a list made with a larger one.
 
     Returns
@@ -395,17 +394,14 @@ def pair_vectors(positions, cell, listed, neighbour, image, wrap, images, cutoff
         The two atoms at that distance.
     """
     n = positions.shape[0]
-    inside, offsets = np.empty((n, 3)), np.empty((images.shape[0], 3))
-    fold(positions, cell, wrap, images, inside, offsets)
+    placed = np.empty((len(owner), 3))
+    place(positions, cell, owner, shift, placed)
     segment = np.zeros(listed.shape, np.int64)
     index, vector = np.empty(len(neighbour), np.int32), np.empty((3, len(neighbour)))
     closest, pair = np.inf, np.zeros(2, np.int64)
     count = 0
     for i in range(n):
-        begin = count
-        count, square = gather_pairs(
-            i, begin, inside, offsets, listed, neighbour, image, cutoff, segment, index, vector
-        )
+        count, square = gather_pairs(i, count, placed, owner, listed, neighbour, cutoff, segment, index, vector)
         if square < closest:
             closest, pair[0] = square, i
     if n > 0:

@@ -20,20 +20,18 @@ class NeighbourList(NamedTuple):
     ----------
     listed : (N, S + 1) int64
         Neighbours of species s of atom i stand at listed[i, s]:listed[i, s + 1].
-    neighbour : (P,) int32
-    image : (P,) int32
-        Row of `images`.
-    wrap : (N, 3) int32
-        Cell in which each atom was given.
-    images : (n_images, 3) int32
-        r_ij = (x_j - wrap_j . cell) - (x_i - wrap_i . cell) + images[image] . cell.
+    neighbour : (P,) uint32
+        Numbers of atoms and images.
+    owner : (M,) uint32
+        The atom itself for the first N, then those whose images the others are.
+    shift : (M, 3) int32
+        Each stands at positions[owner] + shift . cell; r_ij is the difference of two such places.
     """
 
     listed: np.ndarray
     neighbour: np.ndarray
-    image: np.ndarray
-    wrap: np.ndarray
-    images: np.ndarray
+    owner: np.ndarray
+    shift: np.ndarray
 
     @property
     def centre(self) -> np.ndarray:
@@ -112,9 +110,7 @@ def neighbour_list(
     found = NeighbourList(
         *kernel.neighbour_list(positions, full, np.linalg.inv(full), pbc, float(cutoff), species, n_species)
     )
-    if turn is None:
-        return found
-    return found._replace(wrap=(found.wrap @ turn).astype(np.int32), images=(found.images @ turn).astype(np.int32))
+    return found if turn is None else found._replace(shift=(found.shift @ turn).astype(np.int32))
 
 
 def periodic_pairs(
@@ -135,13 +131,12 @@ def periodic_pairs(
     """
     positions = np.ascontiguousarray(positions, dtype=float).reshape(-1, 3)
     found = neighbour_list(positions, np.array(cell, dtype=float), np.array(pbc, dtype=bool), cutoff)
-    i, j = found.centre, found.neighbour.astype(np.int64)
-    image = found.images[found.image].astype(np.int64)
+    i, j = found.centre, found.owner[found.neighbour].astype(np.int64)
+    shift = (found.shift[found.neighbour] - found.shift[i]).astype(np.int64)
     # Every pair was found from both of its ends: keep i < j, and for own images the positive half space of shifts.
-    first = np.select([image[:, 0] != 0, image[:, 1] != 0], [image[:, 0], image[:, 1]], image[:, 2])
+    first = np.select([shift[:, 0] != 0, shift[:, 1] != 0], [shift[:, 0], shift[:, 1]], shift[:, 2])
     once = (i < j) | ((i == j) & (first > 0))
-    i, j = i[once], j[once]
-    return i, j, image[once] + found.wrap[i] - found.wrap[j]
+    return i[once], j[once], shift[once]
 
 
 def _completed_cell(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:

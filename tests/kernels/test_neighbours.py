@@ -14,8 +14,8 @@ from electrolyte_ml.structures.neighbours import neighbour_list
 def found(positions, cell, pbc, cutoff):
     """The list as a set of (i, j, shift)."""
     pairs = neighbour_list(positions, cell, np.array(pbc), cutoff)
-    i, j = pairs.centre, pairs.neighbour.astype(int)
-    shift = pairs.images[pairs.image] + pairs.wrap[i] - pairs.wrap[j]
+    i, j = pairs.centre, pairs.owner[pairs.neighbour]
+    shift = pairs.shift[pairs.neighbour] - pairs.shift[i]
     rows = [(int(a), int(b), tuple(map(int, c))) for a, b, c in zip(i, j, shift)]
     assert len(set(rows)) == len(rows)
     return set(rows)
