@@ -645,9 +645,9 @@ def _benchmark(args: argparse.Namespace) -> None:
 
 
 def _warmup(args: argparse.Namespace) -> None:
-    from electrolyte_ml.benchmark import warm_up
+    from electrolyte_ml.warmup import warm_up
 
-    print("Compiling the kernels; they are kept on disk, so this happens once", flush=True)
+    print("Compiling the kernels that are not on disk yet", flush=True)
     print(f"Ready after {warm_up():.1f} s")
 
 

@@ -315,12 +315,12 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
         x[p], y[p], z[p] = placed[k, 0], placed[k, 1], placed[k, 2]
     grid = Grid(bins, reach, start, number, kind, x, y, z)
 
-    room = FIRST_ROOM
+    # Typed, or the functions that take them would be compiled once more for a literal number.
+    room, total = np.int64(FIRST_ROOM), np.int64(0)
     candidates = room_for(n_species, m, room)
     listed = np.zeros((n, n_species + 1), np.int64)
     capacity = 96 * n + 64
     neighbour = np.empty(capacity, np.uint32)
-    total = 0
     for a in range(bins[0]):
         for b in range(bins[1]):
             for c in range(0, bins[2], GROUP):
@@ -399,7 +399,7 @@ def pair_vectors(positions, cell, listed, neighbour, owner, shift, cutoff):
     segment = np.zeros(listed.shape, np.int64)
     index, vector = np.empty(len(neighbour), np.int32), np.empty((3, len(neighbour)))
     closest, pair = np.inf, np.zeros(2, np.int64)
-    count = 0
+    count = np.int64(0)
     for i in range(n):
         count, square = gather_pairs(i, count, placed, owner, listed, neighbour, cutoff, segment, index, vector)
         if square < closest:
