@@ -8,7 +8,7 @@ with a potential whose arrays the kernels can read, many steps are one call. Uni
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from ase import Atoms, units
@@ -286,7 +286,7 @@ class PotentialIntegrator(Integrator):
         if status == kernels.SPENT:
             self._renew()
         elif status == kernels.OVERLAP:
-            self.potential.neighbourhoods(self.atoms)  # raises, naming the atoms
+            self._refuse_overlap()
         return status != kernels.NOT_FINITE
 
     def _shared_stride(self, draws: np.ndarray) -> bool:
@@ -303,8 +303,23 @@ class PotentialIntegrator(Integrator):
     def _evaluate(self) -> None:
         shares = [(k, self.model, self.sites, self.pairs) for k in range(self.threads)]
         if min(threads.run(kernels.evaluate_share, shares, self.threads)) < OVERLAP**2:
-            self.potential.neighbourhoods(self.atoms)  # raises, naming the atoms
+            self._refuse_overlap()
         kernels.collect(self.sites, self.particles)
+
+    def _refuse_overlap(self) -> NoReturn:
+        """Name the two nearest atoms.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        near = self.known["neighbourhoods"]
+        of_atom = [slice(first, last) for first, last in near.segment[:, [0, -1]]]
+        squares = [(near.vector[:, pairs] ** 2).sum(axis=0) for pairs in of_atom]
+        i = int(np.argmin([square.min(initial=np.inf) for square in squares]))
+        j = near.index[of_atom[i]][squares[i].argmin()]
+        raise InputError(f"atoms {i + 1} and {j + 1} overlap: {np.sqrt(squares[i].min()):.3f} Å apart")
 
     def _renew(self) -> None:
         """Make a new neighbour list; refuses positions of which none can be made."""

@@ -141,7 +141,7 @@ class ContactMonitor:
             return None
         lengths = np.linalg.norm(atoms.positions[j] + shift @ cell - atoms.positions[i], axis=1)
         k = lengths.argmin()
-        pair = f"{atoms.symbols[i[k]]}{i[k]} and {atoms.symbols[j[k]]}{j[k]}"
+        pair = " and ".join(f"{atoms.symbols[atom]}{atom + 1}" for atom in (i[k], j[k]))
         return f"atoms {pair} are {lengths[k]:.2f} Å apart, closer than {self.distance:g} Å"
 
 
