@@ -429,6 +429,7 @@ class _Run:
             integrator.reset()
         self.files.write_restart(arrays, meta)
         if reason and self.files.directory is not None:
+            self.files.settle()
             summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": self.time_ps}
             summary |= {"threads": integrator.threads} | self.settings
             atomic_write(self.files.directory / "result.json", json.dumps(summary, indent=2) + "\n")

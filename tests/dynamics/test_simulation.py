@@ -14,6 +14,7 @@ from ase.constraints import FixAtoms
 
 from electrolyte_ml.dynamics import read_trajectory, run_md
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.files import atomic_write
 
 ENSEMBLES = [("nve", "bussi"), ("nvt", "bussi"), ("nvt", "nose-hoover"), ("npt", "bussi")]
 FILES = ("log.csv", "trajectory.trr", "saved.xyz")
@@ -360,6 +361,32 @@ def test_full_disk_is_an_error_and_the_run_resumes(tmp_path, argon, lennard_jone
     np.testing.assert_array_equal(resumed.densities, whole.densities)
     for name in FILES:
         assert (tmp_path / "full" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_restart_file_that_cannot_be_written_is_an_error(tmp_path, argon, lennard_jones, monkeypatch):
+    """It is written behind the run, which must not go on for long without it, nor end as if it were there."""
+    from electrolyte_ml.dynamics import files
+
+    whole = run(argon, lennard_jones(), directory=tmp_path / "whole", restart_interval_fs=20)
+    for allowed in (2, 5):  # in the middle, and the last one
+        written = []
+
+        def full(path, content, written=written, allowed=allowed):
+            written.append(path)
+            if len(written) > allowed:
+                raise OSError(28, "No space left on device", str(path))
+            atomic_write(path, content)
+
+        directory = tmp_path / str(allowed)
+        with monkeypatch.context() as patch, pytest.raises(OSError, match=r"No space left.*restart.npz"):
+            patch.setattr(files, "atomic_write", full)
+            run(argon, lennard_jones(), directory=directory, restart_interval_fs=20)
+        assert not (directory / "result.json").exists()
+        assert len(written) == allowed + 1
+        run(argon, lennard_jones(), directory=directory, restart_interval_fs=20)
+        for name in FILES:
+            assert (directory / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert whole.completed
 
 
 def test_progress_line_can_be_switched_off(argon, lennard_jones, capfd):
