@@ -16,16 +16,15 @@ SKEWED = 0.5  # volume of the cell over that of a box of the same lengths; the m
 class NeighbourList(NamedTuple):
     """All pairs within a distance, seen from both ends, each atom's sorted by the neighbour's species.
 
+    The neighbours of species s of atom i are ``neighbour[listed[i, s]:listed[i, s + 1]]``: numbers of atoms and, from N
+    on, of images. Each stands at ``positions[owner] + shift @ cell``, and r_ij is the difference of two such places.
+
     Attributes
     ----------
     listed : (N, S + 1) int64
-        Neighbours of species s of atom i stand at listed[i, s]:listed[i, s + 1].
     neighbour : (P,) uint32
-        Numbers of atoms and images.
     owner : (M,) uint32
-        The atom itself for the first N, then those whose images the others are.
     shift : (M, 3) int32
-        Each stands at positions[owner] + shift . cell; r_ij is the difference of two such places.
     """
 
     listed: np.ndarray

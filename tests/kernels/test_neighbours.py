@@ -71,6 +71,24 @@ def test_equals_vesin(liquid):
         assert found(atoms.positions, np.array(atoms.cell), [pbc] * 3, 4.0) == theirs
 
 
+@pytest.mark.parametrize("cutoff", [1.7, 5.0, 9.0])
+@pytest.mark.parametrize("count", [1, 300, 3000])
+def test_equals_vesin_in_boxes_of_any_size(count, cutoff):
+    """From an atom that meets only its images to many bins along each axis."""
+    vesin = pytest.importorskip("vesin", reason="vesin, the oracle of neighbour lists, is not installed")
+    rng = np.random.default_rng(count)
+    cell = (count / 0.05) ** (1 / 3) * (np.eye(3) + 0.2 * rng.uniform(-1, 1, (3, 3)))  # 0.05 atoms/Å^3
+    positions = rng.uniform(-0.5, 1.5, (count, 3)) @ cell
+    expected = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
+        points=positions, box=cell, periodic=True, quantities="ijS"
+    )
+    pairs = neighbour_list(positions, cell, np.ones(3, bool), cutoff)
+    shift = pairs.shift[pairs.neighbour] - pairs.shift[pairs.centre]
+    mine = np.column_stack([pairs.centre, pairs.owner[pairs.neighbour], shift])
+    theirs = np.column_stack([*expected[:2], expected[2]]).astype(int)
+    np.testing.assert_array_equal(mine[np.lexsort(mine.T)], theirs[np.lexsort(theirs.T)])
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_cells_far_from_reduced(seed):
