@@ -1,13 +1,11 @@
-"""Trajectories that solvation-analysis ships, and how to open them; a cheap liquid to sample."""
+"""Trajectories that solvation-analysis ships, and how to open them."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from electrolyte_ml.analysis import Role, open_trajectory
-from electrolyte_ml.potentials import MomentTensorPotential
 
 EAX_BOX = {"ea": 45.760393, "eaf": 47.844380, "fea": 48.358954, "feaf": 50.023129}  # Å, missing in the files
 
@@ -72,19 +70,3 @@ def eax(shipped):
         )
 
     return open_one
-
-
-@pytest.fixture(scope="session")
-def spheres():
-    """32 soft spheres, E = sum over ordered pairs of 0.02 (5 Å - r)^2 eV, and their potential.
-
-    A moment tensor potential of level 2: the compiled steps run, and cheaply.
-    """
-    from ase.build import bulk
-
-    potential = MomentTensorPotential.random(
-        2, ("Ar",), radial_basis_size=1, cutoff=5.0, min_distance=0.5, scaling=0.02
-    )
-    atoms = bulk("Ar", "fcc", 7.2, cubic=True).repeat(2)
-    atoms.rattle(0.1, seed=1)
-    return atoms, potential.with_parameters(np.array([1.0, 0.0, 1.0]))
