@@ -184,7 +184,8 @@ class GradeMonitor:
     save, break_
         Save above the first grade, stop above the second.
     every
-        Steps between two looks.
+        Steps between two looks. A look costs one to two force evaluations, where the run's own potential is graded:
+        at every step it doubles the time of a run, at every fiftieth it is not noticed.
     most
         Stop, too, when so many configurations have been saved; 0 for no limit. A run that goes on and on between the
         two grades is driven by forces that nobody vouches for, and ends where no liquid ever goes.
