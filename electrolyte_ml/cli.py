@@ -139,7 +139,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--pressure", type=_number, default=1.01325, help="bar (default 1.01325)")
     parser.add_argument("--time", type=_positive, required=True, help="ps")
     parser.add_argument("--timestep", type=_positive, default=1.0, help="fs (default 1)")
-    parser.add_argument("--train", type=Path, metavar="SET", help="watch the grade against this training set, every tenth step")
+    parser.add_argument(
+        "--train", type=Path, metavar="SET", help="watch the grade against this training set, every tenth step"
+    )
     _add_mode(parser)
     parser.add_argument("--relax", type=_whole, default=0, help="steps of minimisation before the run (default 0)")
     parser.add_argument("--seed", type=_whole, default=0, help="of the velocities (default 0)")
