@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
-
 class Neighbourhoods(NamedTuple):
     """All pairs of a configuration within the cutoff, each atom's sorted by the neighbour's species.
 
