@@ -23,6 +23,10 @@ NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 # and momenta.
 ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, N_SCALARS = 0, 1, 2, 3, 4, 5, 8, 11
 
+# Atoms whose pairs are gathered at a time: they are still in the second cache when their forces are computed, which
+# saves a twentieth of a step of 1000 atoms at level 16.
+BLOCK = 192
+
 # Why `advance` came back.
 DONE, SPENT, OVERLAP, NOT_FINITE = 0, 1, 2, 3
 
@@ -340,19 +344,22 @@ def evaluate_share(thread, model, sites, pairs):
     for i in range(pushes.shape[0]):
         pushes[i, 0], pushes[i, 1], pushes[i, 2] = 0.0, 0.0, 0.0
     closest = np.inf
-    for i in range(begin, end):
-        for a in range(3):
-            for b in range(3):
-                sites.virials[i, a, b] = 0.0
-        _, square = gather_pairs(
-            i, pairs.listed[i, 0], pairs.placed, pairs.owner, pairs.listed, pairs.neighbour, model.high, pairs.segment,
-            pairs.index, pairs.vector,
+    for first in range(begin, end, BLOCK):
+        last = min(end, first + BLOCK)
+        for i in range(first, last):
+            for a in range(3):
+                for b in range(3):
+                    sites.virials[i, a, b] = 0.0
+            _, square = gather_pairs(
+                i, pairs.listed[i, 0], pairs.placed, pairs.owner, pairs.listed, pairs.neighbour, model.high,
+                pairs.segment, pairs.index, pairs.vector,
+            )  # fmt: skip
+            closest = min(closest, square)
+        energy_forces(
+            first, last, model.graph, model.linear, model.quad, model.radial, model.shifts, model.low, model.high,
+            model.scaling, sites.species, pairs.segment, pairs.index, pairs.vector, sites.energies, pushes,
+            sites.virials,
         )  # fmt: skip
-        closest = min(closest, square)
-    energy_forces(
-        begin, end, model.graph, model.linear, model.quad, model.radial, model.shifts, model.low, model.high,
-        model.scaling, sites.species, pairs.segment, pairs.index, pairs.vector, sites.energies, pushes, sites.virials,
-    )  # fmt: skip
     return closest
 
 

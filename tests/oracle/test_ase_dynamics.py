@@ -71,7 +71,7 @@ def test_potential_energy_at_constant_volume(spheres, thermostat):
 
     ours = of_ours(spheres, "nvt", thermostat, lambda result: result.energies)
     other = of_ase(spheres, theirs, lambda atoms: atoms.get_potential_energy())
-    agree(ours, other, (0.02 * ours[0], 0.15 * ours[2]))
+    agree(ours, other, (0.02 * ours[0], 0.2 * ours[2]))
 
 
 @pytest.mark.slow
@@ -86,4 +86,4 @@ def test_volume_at_constant_pressure(spheres):
     mass = spheres[0].get_masses().sum()
     ours = of_ours(spheres, "npt", "bussi", lambda result: mass / units._Nav * 1e24 / result.densities)
     other = of_ase(spheres, theirs, lambda atoms: atoms.get_volume())
-    agree(ours, other, (0.02 * ours[0], 0.15 * ours[2]))
+    agree(ours, other, (0.02 * ours[0], 0.2 * ours[2]))
