@@ -20,6 +20,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.warmup import warm_up
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -118,24 +119,6 @@ def format_benchmark(result: dict[str, Any]) -> str:
             f"{row['task']:24}{row['level']:6d}  {row['code']:24}{row['median']:10.4g}{quartiles:>20}{ratio:8.2f}"
         )
     return "\n".join(lines)
-
-
-def warm_up() -> float:
-    """Compile every kernel, or load it from the cache on disk; return the seconds it took."""
-    import numba
-
-    from electrolyte_ml.active_learning import ActiveSet
-    from electrolyte_ml.structures import pack
-
-    start = time.perf_counter()
-    box = pack({"EC": 2}, DENSITY)
-    potential = MomentTensorPotential.random(level=8, species=SPECIES)
-    for threads in {1, min(2, numba.config.NUMBA_NUM_THREADS)}:  # the serial and the threaded kernel
-        for entrants in _entrants(potential, box, threads, peers=False).values():
-            for function in entrants.values():
-                function(box)
-    ActiveSet.build(potential, [box], mode="neighbourhood").grade(box)
-    return time.perf_counter() - start
 
 
 def _entrants(

@@ -140,7 +140,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--pressure", type=_number, default=1.01325, help="bar (default 1.01325)")
     parser.add_argument("--time", type=_positive, required=True, help="ps")
     parser.add_argument("--timestep", type=_positive, default=1.0, help="fs (default 1)")
-    parser.add_argument("--train", type=Path, metavar="SET", help="watch the grade against this training set")
+    parser.add_argument(
+        "--train", type=Path, metavar="SET", help="watch the grade against this training set, every tenth step"
+    )
     _add_mode(parser)
     parser.add_argument("--relax", type=_whole, default=0, help="steps of minimisation before the run (default 0)")
     parser.add_argument("--seed", type=_whole, default=0, help="of the velocities (default 0)")
@@ -470,7 +472,7 @@ def _md(args: argparse.Namespace) -> int:
     monitors = [MoleculeMonitor(start), ContactMonitor()]
     if args.train:
         training = read_configurations(args.train, species=potential.species)
-        monitors.append(GradeMonitor(ActiveSet.build(potential, training, mode=args.mode)))
+        monitors.append(GradeMonitor(ActiveSet.build(potential, training, mode=args.mode), every=10))
     result = run_md(
         start,
         potential,
@@ -658,9 +660,9 @@ def _benchmark(args: argparse.Namespace) -> None:
 
 
 def _warmup(args: argparse.Namespace) -> None:
-    from electrolyte_ml.benchmark import warm_up
+    from electrolyte_ml.warmup import warm_up
 
-    print("Compiling the kernels; they are kept on disk, so this happens once", flush=True)
+    print("Compiling the kernels that are not on disk yet", flush=True)
     print(f"Ready after {warm_up():.1f} s")
 
 

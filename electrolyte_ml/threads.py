@@ -20,9 +20,13 @@ def available() -> int:
 
 
 def run(function: Callable[..., Any], calls: Sequence[tuple], threads: int) -> list:
-    """Call `function` with each tuple of arguments on at most `threads` threads; results in the order of the calls."""
+    """Call `function` with each tuple of arguments on at most `threads` threads; results in the order of the calls.
+
+    The first call is the caller's own: it need not wait for a thread to wake up.
+    """
     if threads == 1 or len(calls) == 1:
         return [function(*arguments) for arguments in calls]
     if threads not in _pools:
-        _pools[threads] = ThreadPoolExecutor(threads, thread_name_prefix="electrolyte_ml")
-    return list(_pools[threads].map(lambda arguments: function(*arguments), calls))
+        _pools[threads] = ThreadPoolExecutor(threads - 1, thread_name_prefix="electrolyte_ml")
+    others = [_pools[threads].submit(function, *arguments) for arguments in calls[1:]]
+    return [function(*calls[0]), *(other.result() for other in others)]

@@ -47,3 +47,22 @@ def liquid():
         return Atoms(symbols, positions, cell=cell, pbc=pbc)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def spheres():
+    """32 soft spheres, E = sum over ordered pairs of 0.02 (5 Å - r)^2 eV, and their potential.
+
+    A moment tensor potential of level 2: the compiled steps run, and cheaply.
+    """
+    import numpy as np
+    from ase.build import bulk
+
+    from electrolyte_ml.potentials import MomentTensorPotential
+
+    potential = MomentTensorPotential.random(
+        2, ("Ar",), radial_basis_size=1, cutoff=5.0, min_distance=0.5, scaling=0.02
+    )
+    atoms = bulk("Ar", "fcc", 7.2, cubic=True).repeat(2)
+    atoms.rattle(0.1, seed=1)
+    return atoms, potential.with_parameters(np.array([1.0, 0.0, 1.0]))

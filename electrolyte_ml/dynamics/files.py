@@ -3,6 +3,9 @@
 The restart file holds the length that each growing file had when it was written. Whatever a killed run wrote after
 that is cut off when the run resumes, and written again: no row or frame is lost or there twice. A run without a
 directory keeps the same bytes in memory.
+
+Rows and frames go to the system's memory at once. Making them safe on the disk takes milliseconds, and on a network's
+disk more: a thread does that while the run goes on.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import io
 import json
 import os
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -41,6 +45,8 @@ class RunFiles:
         self.directory = directory
         self.streams: dict[str, BinaryIO] = {}
         self._lock: BinaryIO | None = None
+        self._flusher = ThreadPoolExecutor(1, thread_name_prefix="electrolyte_ml files")
+        self._flushing: Future | None = None
 
     def __enter__(self) -> RunFiles:
         if self.directory is not None:
@@ -48,10 +54,15 @@ class RunFiles:
             self._lock = _lock(self.directory / ".lock")
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        for stream in [*self.streams.values(), self._lock]:
-            if stream is not None:
-                stream.close()
+    def __exit__(self, exception: type[BaseException] | None, *rest: object) -> None:
+        try:
+            self._flusher.shutdown()
+            if exception is None:  # else there is something to be told already
+                self.settle()
+        finally:
+            for stream in [*self.streams.values(), self._lock]:
+                if stream is not None:
+                    stream.close()
 
     def open(self, lengths: dict[str, int] | None = None) -> None:
         """Open the growing files at the given lengths; by default empty.
@@ -87,15 +98,36 @@ class RunFiles:
         return (self.directory / name).read_bytes()
 
     def write_restart(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-        """Make the growing files safe on the disk, then replace the restart file."""
+        """Make the growing files safe on the disk, then replace the restart file: begun here, done behind the run.
+
+        Raises
+        ------
+        OSError
+            If the last one could not be written.
+        """
         if self.directory is None:
             return
-        for stream in self.streams.values():
-            os.fsync(stream.fileno())
+        self.settle()
         meta = meta | {"lengths": {name: stream.seek(0, os.SEEK_END) for name, stream in self.streams.items()}}
         content = io.BytesIO()
         np.savez(content, meta=np.array(json.dumps(meta)), **arrays)
-        atomic_write(self.directory / "restart.npz", content.getvalue())
+        self._flushing = self._flusher.submit(self._flush, content.getvalue())
+
+    def _flush(self, content: bytes) -> None:
+        for stream in self.streams.values():
+            os.fsync(stream.fileno())
+        atomic_write(self.directory / "restart.npz", content)
+
+    def settle(self) -> None:
+        """Wait until what was begun is on the disk.
+
+        Raises
+        ------
+        OSError
+            If it could not be written.
+        """
+        if self._flushing is not None:
+            self._flushing.result()
 
     def read_restart(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """Return arrays and meta of the restart file, or None where there is none yet.

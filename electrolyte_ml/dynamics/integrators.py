@@ -8,7 +8,7 @@ with a potential whose arrays the kernels can read, many steps are one call. Uni
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from ase import Atoms, units
@@ -17,11 +17,12 @@ from ase.calculators.calculator import all_changes
 from electrolyte_ml import threads
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics as kernels
-from electrolyte_ml.potentials.calculator import PotentialCalculator
-from electrolyte_ml.potentials.neighbourhoods import OVERLAP, Neighbourhoods, candidate_pairs, species_indices
+from electrolyte_ml.kernels.neighbours import place
+from electrolyte_ml.potentials.calculator import SKIN, PotentialCalculator
+from electrolyte_ml.potentials.neighbourhoods import Neighbourhoods, species_indices
+from electrolyte_ml.structures.neighbours import OVERLAP, neighbour_list
 
 SHARED_ATOMS = 500  # from here on, threads share the atoms of one box
-_SKIN = 0.5  # Å
 _BLOCK = 1024  # steps whose noise is drawn at once
 
 
@@ -224,7 +225,7 @@ class PotentialIntegrator(Integrator):
         ensemble: kernels.Ensemble,
         noise: Noise,
         potential: Compiled,
-        skin: float = _SKIN,
+        skin: float = SKIN,
         n_threads: int | None = None,
     ) -> None:
         super().__init__(atoms, ensemble, noise)
@@ -237,9 +238,11 @@ class PotentialIntegrator(Integrator):
             species_indices(atoms, potential.species), np.empty(n), np.empty((n, 3, 3)), np.empty((3, 3)),
             cuts, np.empty((self.threads, n, 3)),
         )  # fmt: skip
+        nothing = np.empty(0, np.uint32)
         self.pairs = kernels.Pairs(
-            np.zeros(n + 1, np.int64), np.empty(0, np.int32), np.empty((0, 3), np.int32), np.empty((n, 3)),
-            np.empty(1), np.empty((n, n_species + 1), np.int64), np.empty(0, np.int32), np.empty((3, 0)),
+            np.zeros((n, n_species + 1), np.int64), nothing, nothing, np.zeros((0, 3), np.int32), np.empty((0, 3)),
+            np.empty((n, 3)), np.empty(1), np.empty((n, n_species + 1), np.int64), np.empty(0, np.int32),
+            np.empty((3, 0)),
         )  # fmt: skip
         self.periodic = bool(atoms.pbc.all())
         self.reset()
@@ -254,10 +257,10 @@ class PotentialIntegrator(Integrator):
 
     @property
     def known(self) -> dict[str, Any]:
-        """The potential, and the pairs of the configuration in arrays that the next step changes."""
+        """The potential, its threads, and the pairs of the configuration in arrays that the next step changes."""
         volume = self.atoms.cell.volume if self.periodic else None
         near = Neighbourhoods(self.sites.species, self.pairs.segment, self.pairs.index, self.pairs.vector, volume)
-        return {"potential": self.potential, "neighbourhoods": near}
+        return {"potential": self.potential, "neighbourhoods": near, "threads": self.threads}
 
     def evaluate(self) -> None:
         """Compute energy, forces and virial with a new list."""
@@ -283,40 +286,55 @@ class PotentialIntegrator(Integrator):
         if status == kernels.SPENT:
             self._renew()
         elif status == kernels.OVERLAP:
-            self.potential.neighbourhoods(self.atoms)  # raises, naming the atoms
+            self._refuse_overlap()
         return status != kernels.NOT_FINITE
 
     def _shared_stride(self, draws: np.ndarray) -> bool:
-        positions = self.particles.positions
         for row in draws:
-            self.pairs.stretch[0] *= kernels.before_forces(self.ensemble, row, self.particles)
-            if not kernels.holds(positions, self.pairs, self.potential.cutoff, self.skin):
+            if not kernels.begin_step(self.ensemble, row, self.particles, self.pairs, self.potential.cutoff, self.skin):
                 self._renew()
             self._evaluate()
-            finite = kernels.after_forces(self.ensemble, self.particles)
+            finite = kernels.end_step(self.ensemble, self.particles)
             self.step += 1
             if not finite:
                 return False
         return True
 
     def _evaluate(self) -> None:
-        shares = [(k, self.model, self.sites, self.pairs, self.particles) for k in range(self.threads)]
+        shares = [(k, self.model, self.sites, self.pairs) for k in range(self.threads)]
         if min(threads.run(kernels.evaluate_share, shares, self.threads)) < OVERLAP**2:
-            self.potential.neighbourhoods(self.atoms)  # raises, naming the atoms
+            self._refuse_overlap()
         kernels.collect(self.sites, self.particles)
+
+    def _refuse_overlap(self) -> NoReturn:
+        """Name the two nearest atoms.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        near = self.known["neighbourhoods"]
+        of_atom = [slice(first, last) for first, last in near.segment[:, [0, -1]]]
+        squares = [(near.vector[:, pairs] ** 2).sum(axis=0) for pairs in of_atom]
+        i = int(np.argmin([square.min(initial=np.inf) for square in squares]))
+        j = near.index[of_atom[i]][squares[i].argmin()]
+        raise InputError(f"atoms {i + 1} and {j + 1} overlap: {np.sqrt(squares[i].min()):.3f} Å apart")
 
     def _renew(self) -> None:
         """Make a new neighbour list; refuses positions of which none can be made."""
         positions, cell, pbc = self.particles.positions, self.particles.cell, np.array(self.atoms.pbc)
         reach, n_species = self.potential.cutoff + self.skin, len(self.potential.species)
-        first, neighbour, shift = candidate_pairs(positions, cell, pbc, self.sites.species, n_species, reach)
-        index, vector = self.pairs.index, self.pairs.vector
-        if len(neighbour) > len(index):
-            room = len(neighbour) + len(neighbour) // 8
-            index, vector = np.empty(room, np.int32), np.empty((3, room))
-        self.pairs.origin[:] = positions
-        self.pairs.stretch[0] = 1.0
-        self.pairs = self.pairs._replace(first=first, neighbour=neighbour, shift=shift, index=index, vector=vector)
+        made = neighbour_list(positions, cell, pbc, reach, self.sites.species, n_species)
+        pairs = self.pairs._replace(**made._asdict())
+        pairs = pairs._replace(placed=np.empty((len(made.owner), 3)))
+        if len(made.neighbour) > len(pairs.index):
+            room = len(made.neighbour) + len(made.neighbour) // 8
+            pairs = pairs._replace(index=np.empty(room, np.int32), vector=np.empty((3, room)))
+        pairs.origin[:] = positions
+        pairs.stretch[0] = 1.0
+        place(positions, cell, pairs.owner, pairs.shift, pairs.placed)
+        self.pairs = pairs
 
 
 def build(

@@ -3,9 +3,9 @@
 Anything with `reason` (a word for the kind of stop), `every` (steps) and ``check(step, atoms, results)`` is a monitor.
 `results` holds what the last step gave: `energy` (eV), `forces` ((N, 3) eV/Å), `stress` ((6,) eV/Å^3 or None),
 `temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar), `time_ps` and `saved`, how many
-configurations have been saved so far; and where a potential runs by itself, `potential` and the pairs that it saw,
-`neighbourhoods`. `check` returns None or the reason in words. Monitors keep nothing that a resumed run would miss: what
-they compare with is given when they are made.
+configurations have been saved so far; and where a potential runs by itself, `potential`, its `threads`, and the pairs
+that it saw, `neighbourhoods`. `check` returns None or the reason in words. Monitors keep nothing that a resumed run
+would miss: what they compare with is given when they are made.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class ContactMonitor:
             return None
         lengths = np.linalg.norm(atoms.positions[j] + shift @ cell - atoms.positions[i], axis=1)
         k = lengths.argmin()
-        pair = f"{atoms.symbols[i[k]]}{i[k]} and {atoms.symbols[j[k]]}{j[k]}"
+        pair = " and ".join(f"{atoms.symbols[atom]}{atom + 1}" for atom in (i[k], j[k]))
         return f"atoms {pair} are {lengths[k]:.2f} Å apart, closer than {self.distance:g} Å"
 
 
@@ -184,7 +184,8 @@ class GradeMonitor:
     save, break_
         Save above the first grade, stop above the second.
     every
-        Steps between two looks.
+        Steps between two looks. A look costs one to two force evaluations, where the run's own potential is graded:
+        at every step it doubles the time of a run, at every fiftieth it is not noticed.
     most
         Stop, too, when so many configurations have been saved; 0 for no limit. A run that goes on and on between the
         two grades is driven by forces that nobody vouches for, and ends where no liquid ever goes.

@@ -241,6 +241,11 @@ class _Run:
         """Steps done."""
         return self.integrator.step
 
+    @property
+    def time_ps(self) -> float:
+        """Time done, ps."""
+        return self.step * self.settings["timestep_fs"] / 1000.0
+
     def start(self) -> None:
         """Minimise if asked, draw velocities, and write what belongs to step 0."""
         atoms, settings = self.atoms, self.settings
@@ -307,7 +312,7 @@ class _Run:
                 try:
                     self.integrator.advance(min(event, n_steps))
                 except Exception as error:
-                    self.stop = "calculator", _one_line(error)
+                    self.stop = "calculator", f"{_one_line(error)}, after {self.time_ps:g} ps"
                     break
                 self._observe()
                 if self.step % self.restart_every == 0:
@@ -326,7 +331,9 @@ class _Run:
         """Do what is due after a step: look for a reason to stop, and write."""
         step, integrator = self.step, self.integrator
         if not integrator.finite():
-            self.stop = "nan", f"energy or forces are not finite at step {step}"
+            bad = np.flatnonzero(~np.isfinite(integrator.forces).all(axis=1))
+            what = f"the force on atom {bad[0] + 1} ({self.atoms.symbols[bad[0]]})" if bad.size else "energy or stress"
+            self.stop = "nan", f"{what} is not a number after {self.time_ps:g} ps"
         due = [monitor for monitor in self.monitors if step % monitor.every == 0]
         log_due = step % self.log_every == 0
         if due or log_due or self.stop:
@@ -344,8 +351,7 @@ class _Run:
         if log_due or self.stop:
             self._write_row(results)
         if step % self.frame_every == 0:
-            time_ps = step * self.settings["timestep_fs"] / 1000.0
-            self.files.append("trajectory.trr", encode_frame(self.atoms, step, time_ps, self.rotation))
+            self.files.append("trajectory.trr", encode_frame(self.atoms, step, self.time_ps, self.rotation))
 
     def _results(self) -> dict[str, Any]:
         """What monitors and the log see of a step."""
@@ -361,7 +367,7 @@ class _Run:
                 trace = float(stress[0] + stress[1] + stress[2])
                 pressure = (len(atoms) * units.kB * temperature / volume - trace / 3.0) / units.bar
         return integrator.known | {
-            "time_ps": self.step * self.settings["timestep_fs"] / 1000.0,
+            "time_ps": self.time_ps,
             "energy": integrator.energy,
             "forces": integrator.forces,
             "stress": stress,
@@ -423,8 +429,8 @@ class _Run:
             integrator.reset()
         self.files.write_restart(arrays, meta)
         if reason and self.files.directory is not None:
-            time_ps = self.step * self.settings["timestep_fs"] / 1000.0
-            summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": time_ps}
+            self.files.settle()
+            summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": self.time_ps}
             summary |= {"threads": integrator.threads} | self.settings
             atomic_write(self.files.directory / "result.json", json.dumps(summary, indent=2) + "\n")
         return arrays, meta
@@ -476,11 +482,13 @@ def _check_start(atoms: Atoms, ensemble: str) -> None:
     for name, values in (("position", atoms.positions), ("momentum", atoms.get_momenta())):
         bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if bad.size:
-            raise InputError(f"the {name} of atom {bad[0]} ({atoms.symbols[bad[0]]}) is not finite")
+            raise InputError(f"the {name} of atom {bad[0] + 1} ({atoms.symbols[bad[0]]}) is not finite")
     masses = atoms.get_masses()
     bad = np.flatnonzero(~(masses > 0))
     if bad.size:
-        raise InputError(f"atom {bad[0]} ({atoms.symbols[bad[0]]}) has mass {masses[bad[0]]}; masses must be positive")
+        raise InputError(
+            f"atom {bad[0] + 1} ({atoms.symbols[bad[0]]}) has mass {masses[bad[0]]}; masses must be positive"
+        )
     if atoms.constraints:
         raise InputError("the start has constraints, which no ensemble here honours; remove them")
     if not np.isfinite(atoms.cell.array).all():

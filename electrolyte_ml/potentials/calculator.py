@@ -9,12 +9,18 @@ import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 from ..errors import InputError
-from .neighbourhoods import Neighbourhoods, candidate_pairs, check_geometry, pairs_within, species_indices
+from ..structures.neighbours import check_geometry, neighbour_list
+from .neighbourhoods import Neighbourhoods, pairs_within, species_indices
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from .mtp import MomentTensorPotential
+
+
+# Å. Between 0.7 and 1.5 the sum of making lists and reading them is flat: in 1000 atoms of liquid EC at 300 K and a
+# time step of 1 fs a list lives for 12 steps.
+SKIN = 1.0
 
 
 class VerletList:
@@ -35,10 +41,10 @@ class VerletList:
     ) -> Neighbourhoods:
         """The pairs within the cutoff now."""
         if not self._holds(positions, cell, pbc, species):
-            self._pairs = candidate_pairs(positions, cell, pbc, species, n_species, self.cutoff + self.skin)
+            self._pairs = neighbour_list(positions, cell, pbc, self.cutoff + self.skin, species, n_species)
             self._made_for = (positions.copy(), cell.copy(), pbc.copy(), species.copy())
             self.builds += 1
-        return pairs_within(positions, cell, pbc, self._pairs, species, n_species, self.cutoff)
+        return pairs_within(positions, cell, pbc, self._pairs, species, self.cutoff)
 
     def _holds(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, species: np.ndarray) -> bool:
         if self._made_for is None:
@@ -73,7 +79,7 @@ class PotentialCalculator(Calculator):
 
     implemented_properties: ClassVar[list[str]] = ["energy", "energies", "forces", "stress", "free_energy"]
 
-    def __init__(self, potential: MomentTensorPotential, *, skin: float = 0.5, threads: int | None = None) -> None:
+    def __init__(self, potential: MomentTensorPotential, *, skin: float = SKIN, threads: int | None = None) -> None:
         super().__init__()
         if not 0 <= skin < np.inf:
             raise InputError(f"skin {skin} Å must not be negative")

@@ -279,12 +279,20 @@ class MomentTensorPotential:
         from ..kernels.site_gradients import site_gradients
 
         linear, quad = self.coefficients
-        return site_gradients(
-            self.graph, linear, quad, self.radial, self.moments, self.min_distance, self.cutoff, self.scaling,
-            near.species, near.segment, near.vector,
+        arguments = (
+            self.graph, linear, quad, self.radial, self.moments, self.min_distance, self.cutoff, self.scaling
         )  # fmt: skip
+        n = len(near.species)
+        threads = available() if n > SERIAL_ATOMS else 1
+        shares = [slice(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
+        parts = run(
+            site_gradients,
+            [(*arguments, near.species[share], near.segment[share], near.vector) for share in shares],
+            threads,
+        )
+        return parts[0] if threads == 1 else tuple(np.concatenate(part) for part in zip(*parts))
 
-    def calculator(self, *, skin: float = 0.5, threads: int | None = None) -> PotentialCalculator:
+    def calculator(self, *, skin: float = 1.0, threads: int | None = None) -> PotentialCalculator:
         """An ASE calculator of this potential."""
         from .calculator import PotentialCalculator
 

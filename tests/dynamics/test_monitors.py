@@ -146,7 +146,7 @@ def test_broken_and_fused_carbonates_are_found():
 def test_overlap_is_found_across_the_boundary():
     atoms = Atoms("CO", [[0.2, 1, 1], [9.8, 1, 1]], cell=[10] * 3, pbc=True)
     monitor = ContactMonitor(0.7)
-    assert monitor.check(0, atoms, {}) == "atoms C0 and O1 are 0.40 Å apart, closer than 0.7 Å"
+    assert monitor.check(0, atoms, {}) == "atoms C1 and O2 are 0.40 Å apart, closer than 0.7 Å"
     atoms.pbc = False
     assert monitor.check(0, atoms, {}) is None
     assert monitor.check(0, molecule("EMC"), {}) is None

@@ -14,6 +14,7 @@ from ase.constraints import FixAtoms
 
 from electrolyte_ml.dynamics import read_trajectory, run_md
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.files import atomic_write
 
 ENSEMBLES = [("nve", "bussi"), ("nvt", "bussi"), ("nvt", "nose-hoover"), ("npt", "bussi")]
 FILES = ("log.csv", "trajectory.trr", "saved.xyz")
@@ -170,7 +171,7 @@ def test_relaxation_lowers_the_energy_of_a_bad_start(argon, lennard_jones):
 
 def test_failing_calculator_ends_the_run_and_keeps_what_was_written(tmp_path, argon, lennard_jones):
     result = run(argon, StopsAt(lennard_jones(), 34, failed), directory=tmp_path)
-    assert (result.reason, result.detail) == ("calculator", "RuntimeError: the SCF did not converge")
+    assert (result.reason, result.detail) == ("calculator", "RuntimeError: the SCF did not converge, after 0.064 ps")
     assert result.steps == 32
     assert result.times_ps[-1] == pytest.approx(0.06)
     assert len(result.frames()) == 4
@@ -196,7 +197,8 @@ def test_nan_ends_the_run(argon, lennard_jones, quantity):
 
     result = run(argon, Nan(sigma=3.4, epsilon=0.0104, rc=5.0))
     assert result.reason == "nan" and result.steps == 10
-    assert result.detail == "energy or forces are not finite at step 10"
+    what = "the force on atom 1 (Ar)" if quantity == "forces" else "energy or stress"
+    assert result.detail == f"{what} is not a number after 0.02 ps"
 
 
 class Half:
@@ -246,14 +248,14 @@ def held(atoms):
 @pytest.mark.parametrize(
     "change, message",
     [
-        (lambda a: spoilt(a, 3, np.nan), r"position of atom 3 \(Ar\) is not finite"),
+        (lambda a: spoilt(a, 3, np.nan), r"position of atom 4 \(Ar\) is not finite"),
         (lambda a: moved(a, pbc=False), "constant pressure needs a cell"),
         (lambda a: moved(a, pbc=(True, True, False)), "constant pressure needs a cell"),
         (lambda a: moved(a, cell=[0, 0, 0]), "no volume"),
         (lambda a: moved(a, cell=[[9, 0, 0], [0, 9, 0], [9, 9, 0]]), "no volume"),
         (lambda a: moved(a, cell=[[0, 9, 0], [9, 0, 0], [0, 0, 9]]), "left-handed"),
         (lambda a: moved(a, cell=np.full((3, 3), np.nan)), "cell is not finite"),
-        (weightless, r"atom 5 \(Ar\) has mass 0"),
+        (weightless, r"atom 6 \(Ar\) has mass 0"),
         (held, "constraints"),
         (lambda a: a[:1], "at least two atoms"),
     ],
@@ -361,6 +363,32 @@ def test_full_disk_is_an_error_and_the_run_resumes(tmp_path, argon, lennard_jone
         assert (tmp_path / "full" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+def test_restart_file_that_cannot_be_written_is_an_error(tmp_path, argon, lennard_jones, monkeypatch):
+    """It is written behind the run, which must not go on for long without it, nor end as if it were there."""
+    from electrolyte_ml.dynamics import files
+
+    whole = run(argon, lennard_jones(), directory=tmp_path / "whole", restart_interval_fs=20)
+    for allowed in (2, 5):  # in the middle, and the last one
+        written = []
+
+        def full(path, content, written=written, allowed=allowed):
+            written.append(path)
+            if len(written) > allowed:
+                raise OSError(28, "No space left on device", str(path))
+            atomic_write(path, content)
+
+        directory = tmp_path / str(allowed)
+        with monkeypatch.context() as patch, pytest.raises(OSError, match=r"No space left.*restart.npz"):
+            patch.setattr(files, "atomic_write", full)
+            run(argon, lennard_jones(), directory=directory, restart_interval_fs=20)
+        assert not (directory / "result.json").exists()
+        assert len(written) == allowed + 1
+        run(argon, lennard_jones(), directory=directory, restart_interval_fs=20)
+        for name in FILES:
+            assert (directory / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert whole.completed
+
+
 def test_progress_line_can_be_switched_off(argon, lennard_jones, capfd):
     run(argon, lennard_jones(), time_ps=0.01)
     assert capfd.readouterr() == ("", "")
@@ -419,3 +447,115 @@ def test_potential_with_a_neighbour_list_resumes_to_the_bit(tmp_path):
     np.testing.assert_array_equal(resumed.atoms.positions, whole.atoms.positions)
     for name in FILES:
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+class Interrupts:
+    """A monitor that stops the program, as Ctrl-C does, at one of its looks."""
+
+    reason, every = "interrupt", 7
+
+    def __init__(self, step):
+        self.step = step
+
+    def check(self, step, atoms, results):
+        if step == self.step:
+            raise KeyboardInterrupt
+
+
+def electrolyte(seed=0):
+    """A small box and a potential for it that repels, so that nothing runs away."""
+    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.structures import pack
+
+    potential = MomentTensorPotential.random(6, ("H", "C", "O"), cutoff=4.0, seed=seed, scaling=1e-4)
+    return pack({"EC": 2}, density=0.9, seed=0), potential
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("ensemble, thermostat", ENSEMBLES)
+def test_compiled_steps_resume_to_the_bit(tmp_path, ensemble, thermostat, threads):
+    """Whatever a list, a block of noise or a half step leaves behind, in one call or between threads."""
+    box, potential = electrolyte()
+    options = {"ensemble": ensemble, "thermostat": thermostat, "temperature": 300, "timestep_fs": 0.5}
+    options |= {"time_ps": 0.06, "restart_interval_fs": 12, "frame_interval_fs": 5, "log_interval_fs": 2}
+
+    def calculator():
+        return potential.calculator(skin=0.1, threads=threads)
+
+    for step in (28, 91):
+        with pytest.raises(KeyboardInterrupt):
+            run(box, calculator(), monitors=[Interrupts(step)], directory=tmp_path / "killed", **options)
+    resumed = run(box, calculator(), monitors=[Interrupts(-1)], directory=tmp_path / "killed", **options)
+    whole = run(box, calculator(), monitors=[Interrupts(-1)], directory=tmp_path / "whole", **options)
+    assert whole.completed
+    np.testing.assert_array_equal(resumed.atoms.positions, whole.atoms.positions)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_steps_in_one_call_are_those_of_the_ase_calculator(threads):
+    """The same equations: trajectories that differ by rounding alone until chaos takes over."""
+    box, potential = electrolyte()
+
+    class Wrapped:
+        implemented_properties = ("energy", "forces", "stress")
+
+        def __init__(self):
+            self.calculator = potential.calculator(threads=threads)
+            self.calculate, self.results = self.calculator.calculate, {}
+
+        @property
+        def results(self):
+            return self.calculator.results
+
+        @results.setter
+        def results(self, values):
+            self.calculator.results = values
+
+    for ensemble, thermostat in ENSEMBLES:
+        options = {"ensemble": ensemble, "thermostat": thermostat, "temperature": 300, "timestep_fs": 0.5}
+        fast, slow = (
+            run(box, calculator, time_ps=0.02, log_interval_fs=0.5, **options)
+            for calculator in (potential.calculator(threads=threads), Wrapped())
+        )
+        np.testing.assert_allclose(fast.conserved_energies, slow.conserved_energies, rtol=1e-9)
+        np.testing.assert_allclose(fast.atoms.positions, slow.atoms.positions, atol=1e-8)
+        np.testing.assert_allclose(fast.pressures, slow.pressures, rtol=1e-7)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_collision_names_the_atoms_and_the_time(threads):
+    """Two argon atoms on the way to each other, and no force between them."""
+    from electrolyte_ml.potentials import MomentTensorPotential
+
+    potential = MomentTensorPotential.random(2, ("Ar",), cutoff=4.0)
+    potential = potential.with_parameters(np.zeros(potential.n_parameters))
+    atoms = Atoms("Ar3", [[0, 0, 0], [5, 5, 5], [8, 5, 5]], cell=[12] * 3, pbc=True)
+    velocity = 0.01 / units.fs  # Å
+    atoms.set_velocities([[0, 0, 0], [velocity, 0, 0], [-velocity, 0, 0]])
+    result = run(atoms, potential.calculator(threads=threads), ensemble="nve", time_ps=1, timestep_fs=1)
+    assert result.reason == "calculator"
+    assert result.detail == "atoms 2 and 3 overlap: 0.280 Å apart, after 0.135 ps"
+
+
+def test_a_run_that_explodes_ends_in_one_line():
+    box, potential = electrolyte()
+    wild = potential.with_parameters(1e3 * potential.parameters)
+    result = run(box, wild, ensemble="nve", temperature=300, timestep_fs=5, time_ps=1)
+    assert result.reason in ("nan", "calculator") and "\n" not in result.detail
+    assert "atom" in result.detail and result.detail.endswith(f"after {result.steps * 0.005:g} ps")
+
+
+def test_clock_tells_forces_from_the_rest(argon, lennard_jones):
+    from electrolyte_ml.dynamics import StepClock
+
+    box, potential = electrolyte()
+    clock = StepClock(every=20, evaluations=5)
+    result = run(box, potential, temperature=300, timestep_fs=0.5, time_ps=0.05, monitors=[clock])
+    assert result.completed and len(clock.steps) == len(clock.forces) == 5
+    assert min(clock.forces) > 0 and clock.share_outside == np.median(
+        [1 - force / step for force, step in zip(clock.forces, clock.steps)]
+    )
+    with pytest.raises(InputError, match="only the steps of a potential"):
+        run(argon, lennard_jones(), monitors=[StepClock()])

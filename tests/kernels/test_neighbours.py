@@ -6,16 +6,17 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.kernels.neighbours import neighbour_list, neighbour_list_reference, pair_vectors
-from electrolyte_ml.potentials.neighbourhoods import candidate_pairs, pairs_within
+from electrolyte_ml.kernels.neighbours import neighbour_list_reference, pair_vectors
+from electrolyte_ml.potentials.neighbourhoods import pairs_within
+from electrolyte_ml.structures.neighbours import neighbour_list
 
 
 def found(positions, cell, pbc, cutoff):
     """The list as a set of (i, j, shift)."""
-    species = np.zeros(len(positions), int)
-    first, neighbour, shift = candidate_pairs(positions, cell, np.array(pbc), species, 1, cutoff)
-    centre = np.repeat(np.arange(len(positions)), np.diff(first))
-    rows = [(int(i), int(j), tuple(map(int, s))) for i, j, s in zip(centre, neighbour, shift)]
+    pairs = neighbour_list(positions, cell, np.array(pbc), cutoff)
+    i, j = pairs.centre, pairs.owner[pairs.neighbour]
+    shift = pairs.shift[pairs.neighbour] - pairs.shift[i]
+    rows = [(int(a), int(b), tuple(map(int, c))) for a, b, c in zip(i, j, shift)]
     assert len(set(rows)) == len(rows)
     return set(rows)
 
@@ -70,6 +71,24 @@ def test_equals_vesin(liquid):
         assert found(atoms.positions, np.array(atoms.cell), [pbc] * 3, 4.0) == theirs
 
 
+@pytest.mark.parametrize("cutoff", [1.7, 5.0, 9.0])
+@pytest.mark.parametrize("count", [1, 300, 3000])
+def test_equals_vesin_in_boxes_of_any_size(count, cutoff):
+    """From an atom that meets only its images to many bins along each axis."""
+    vesin = pytest.importorskip("vesin", reason="vesin, the oracle of neighbour lists, is not installed")
+    rng = np.random.default_rng(count)
+    cell = (count / 0.05) ** (1 / 3) * (np.eye(3) + 0.2 * rng.uniform(-1, 1, (3, 3)))  # 0.05 atoms/Å^3
+    positions = rng.uniform(-0.5, 1.5, (count, 3)) @ cell
+    expected = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
+        points=positions, box=cell, periodic=True, quantities="ijS"
+    )
+    pairs = neighbour_list(positions, cell, np.ones(3, bool), cutoff)
+    shift = pairs.shift[pairs.neighbour] - pairs.shift[pairs.centre]
+    mine = np.column_stack([pairs.centre, pairs.owner[pairs.neighbour], shift])
+    theirs = np.column_stack([*expected[:2], expected[2]]).astype(int)
+    np.testing.assert_array_equal(mine[np.lexsort(mine.T)], theirs[np.lexsort(theirs.T)])
+
+
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_cells_far_from_reduced(seed):
@@ -85,9 +104,7 @@ def test_cells_far_from_reduced(seed):
     positions = rng.uniform(-9, 9, (4, 3))
 
     def vectors(cell):
-        species = np.zeros(4, int)
-        pairs = candidate_pairs(positions, cell, np.ones(3, bool), species, 1, 4.5)
-        near = pair_vectors(positions, cell, *pairs, species, 1, 4.5)
+        near = pair_vectors(positions, cell, *neighbour_list(positions, cell, np.ones(3, bool), 4.5), 4.5)
         return np.array(sorted(near[2].T.round(7).tolist())) + 0.0
 
     assert vectors(turn @ cell) == pytest.approx(vectors(cell), abs=1e-6)
@@ -98,9 +115,9 @@ def test_sorted_by_species_and_centred(liquid):
     species = np.random.default_rng(0).integers(0, 4, 30)
     species[species == 2] = 0  # a species may be absent
     cell, pbc = np.array(atoms.cell), np.ones(3, bool)
-    pairs = candidate_pairs(atoms.positions, cell, pbc, species, 4, 5.0)
-    near = pairs_within(atoms.positions, cell, pbc, pairs, species, 4, 4.0)
-    assert near.segment[0, 0] == 0 and near.segment[-1, -1] == len(near.index) < len(pairs[1])
+    pairs = neighbour_list(atoms.positions, cell, pbc, 5.0, species, 4)
+    near = pairs_within(atoms.positions, cell, pbc, pairs, species, 4.0)
+    assert near.segment[0, 0] == 0 and near.segment[-1, -1] == len(near.index) < len(pairs.neighbour)
     assert np.array_equal(near.segment[1:, 0], near.segment[:-1, -1])
     for i in range(30):
         for s in range(4):
@@ -112,9 +129,8 @@ def test_sorted_by_species_and_centred(liquid):
 def test_grows_with_dense_boxes():
     """More neighbours an atom than the first allocation holds."""
     positions = np.random.default_rng(0).uniform(0, 2, (150, 3))
-    cell, pbc = 20.0 * np.eye(3), np.ones(3, bool)
-    first, neighbour, _ = neighbour_list(positions, cell, np.linalg.inv(cell), pbc, 5.0, np.zeros(150, int), 1)
-    assert len(neighbour) == 150 * 149 and (np.diff(first) == 149).all()
+    pairs = neighbour_list(positions, 20.0 * np.eye(3), np.ones(3, bool), 5.0)
+    assert len(pairs.neighbour) == 150 * 149 and (np.diff(pairs.listed) == 149).all()
 
 
 def test_few_atoms_in_a_huge_cell():
@@ -135,6 +151,6 @@ def test_vectors_of_open_axes_mean_nothing(pbc):
 
 def test_a_pair_that_overlaps_is_named():
     positions = np.array([[0.0, 0, 0], [2.0, 0, 0], [2.0, 0.2, 0]])
-    pairs = candidate_pairs(positions, np.zeros((3, 3)), np.zeros(3, bool), np.zeros(3, int), 1, 4.0)
+    pairs = neighbour_list(positions, np.zeros((3, 3)), np.zeros(3, bool), 4.0)
     with pytest.raises(InputError, match=r"atoms 2 and 3 overlap: 0\.200 Å apart"):
-        pairs_within(positions, np.zeros((3, 3)), np.zeros(3, bool), pairs, np.zeros(3, int), 1, 4.0)
+        pairs_within(positions, np.zeros((3, 3)), np.zeros(3, bool), pairs, np.zeros(3, int), 4.0)

@@ -1,0 +1,53 @@
+"""Compile every kernel ahead of its first use, by using each once on next to nothing."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+SPECIES = ("H", "C", "O")
+TIMESTEP = 0.1  # fs; a random potential pulls hard
+
+
+def warm_up() -> float:
+    """Compile every kernel, or load it from the cache on disk.
+
+    Returns
+    -------
+    float
+        The seconds it took.
+    """
+    from ase.calculators.lj import LennardJones
+
+    from electrolyte_ml.dynamics import run_md
+    from electrolyte_ml.kernels import Notice
+    from electrolyte_ml.kernels.contacts import contacts
+    from electrolyte_ml.kernels.lifetimes import survivals
+    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.structures import pack
+    from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
+
+    Notice.said = True  # whoever warms up knows why it takes long
+    start = time.perf_counter()
+    box = pack({"EC": 2}, 1.0)
+    potential = MomentTensorPotential.random(level=4, species=SPECIES)
+    potential.site_energy_gradients(box)
+    loss = Loss(potential, TrainingSet([_labelled(box, potential)], potential), Weights(), 1)
+    loss(potential.parameters)
+    # One thread steps in one call, several meet at every step, and other calculators are asked step by step.
+    for calculator in (potential.calculator(threads=1), potential.calculator(threads=2), LennardJones(rc=3.0)):
+        run_md(box, calculator, time_ps=2e-3 * TIMESTEP, timestep_fs=TIMESTEP, progress=False)
+    positions, cells = box.positions[None].copy(), box.cell.array[None].copy()
+    atoms, frames = np.arange(len(box)), np.zeros(1, np.int64)
+    contacts(positions, cells, np.linalg.inv(cells), atoms, atoms, 3.0)
+    survivals(np.arange(2), frames, 1, frames, frames)
+    return time.perf_counter() - start
+
+
+def _labelled(box, potential):  # noqa: ANN001, ANN202
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    copy, result = box.copy(), potential.evaluate(box, 1)
+    copy.calc = SinglePointCalculator(copy, energy=result.energy, forces=result.forces, stress=result.stress)
+    return copy
