@@ -115,10 +115,12 @@ for name, parameters in (("random parameters", start.parameters), ("linear solut
 # %% [markdown]
 # ## Minimising the rest
 #
-# The paper minimises by BFGS from random parameters. The same here as `method="paper"`, beside our default: begin at the
-# linear solution, and give BFGS the curvature $J^\top J$ of a sample of the data to begin with. (A least-squares
-# problem knows its curvature; the parameters differ in scale by orders of magnitude, and in $R(R+1)/2$ directions the
-# loss does not change at all.)
+# The paper minimises by BFGS from random parameters. The same here as `method="paper"`, beside our default, which differs in
+# three ways. It begins at the linear solution. It gives BFGS the curvature $J^\top J$ of a sample of the data to begin with:
+# a least-squares problem knows its curvature; the parameters differ in scale by orders of magnitude, and in $R(R+1)/2$
+# directions the loss does not change at all. And as long as it is far from a fit it looks at a sample only, a dozen labels
+# for each parameter, which doubles when it has been learnt by heart. The loss below is that of the sample while there is
+# one, so the curve may step up where the sample grows.
 
 # %%
 iterations = tour.fit.max_iterations
