@@ -1,108 +1,54 @@
 """Energy, forces and virial of a moment tensor potential: one forward and one reverse sweep, no stored Jacobian.
 
 E_i = shift + sum_alpha xi_alpha B_alpha. The reverse sweep gives A = dE_i/dM for every basic moment; then, a neighbour
-at a time,
+at a time, with P_mu(u) = sum_k A_k u^k over the moments k of this mu,
 
-    dE_i/dr_ij = u sum_k A_k f'_mu u^k + (1 - u u^T)/r . d/du [ sum_k A_k f_mu u^k ],
+    dE_i/dr_ij = u sum_mu f'_mu P_mu + (1 - u u^T)/r . sum_mu f_mu grad P_mu .
 
-where the derivative of the polynomial in u is taken by running back through the recursion that made the monomials.
+The coefficients of the polynomial grad P_mu are those of A times a power, the same for all neighbours; and P_mu costs
+nothing more, because it is a sum of homogeneous parts, and u . grad of one of degree d is d times the part itself.
 """
 
 import numpy as np
 from numba import njit
 
-from .moments import (
-    FAST,
-    LANES,
-    chebyshev,
-    fill_traces,
-    gather_linear,
-    gather_products,
-    load_neighbours,
-    monomials,
-    radial_functions,
-    spread_traces,
-    sum_moments,
-)
+from .contractions import forward, reverse
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store
+from .moments import monomials, slope_coefficients, sum_moments
+from .radial import INVERSE, RADIAL, X, Y, Z, load_pairs, radial_tables, radial_values, width_of
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def forward(graph, moments):
-    """Inner nodes from the basic moments, for LANES atoms."""
-    fill_traces(graph.trace, moments)
-    for t in range(graph.n_nodes - graph.n_basic):
-        node = graph.n_basic + t
-        for lane in range(LANES):
-            moments[node, lane] = 0.0
-        gather_products(
-            moments, moments, graph.forward_left, graph.forward_right, graph.forward_factor,
-            graph.forward_first[t], graph.forward_first[t + 1], moments, node,
-        )  # fmt: skip
+@njit(**PIECE)
+def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, out):
+    """dE_i/dr_ij of one atom's neighbours, into the rows of `out` (3, n): about (6 terms + 20 groups) n flops."""
+    for j in range(0, n, LANES):
+        x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
+        monomials(graph, graph.n_lower, x, y, z, power)
+        gx, gy, gz, along = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+        for k in range(len(graph.constant_mu)):
+            df = load(pairs, base + RADIAL + n_radial + graph.constant_mu[k], j)
+            along += adjoint[graph.constant_node[k], lane] * df
+        for group in range(len(graph.slope_mu)):
+            px, py, pz = spread(0.0), spread(0.0), spread(0.0)
+            for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
+                u = load(power, graph.slope_monomial[t], 0)
+                px += slopes[3 * t, lane] * u
+                py += slopes[3 * t + 1, lane] * u
+                pz += slopes[3 * t + 2, lane] * u
+            f = load(pairs, base + RADIAL + graph.slope_mu[group], j)
+            df = load(pairs, base + RADIAL + n_radial + graph.slope_mu[group], j)
+            along += df * (1.0 / graph.slope_degree[group]) * (px * x + py * y + pz * z)
+            gx += f * px
+            gy += f * py
+            gz += f * pz
+        inverse = load(pairs, base + INVERSE, j)
+        along -= (gx * x + gy * y + gz * z) * inverse
+        store(gx * inverse + along * x, out, 0, j)
+        store(gy * inverse + along * y, out, 1, j)
+        store(gz * inverse + along * z, out, 2, j)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def reverse(graph, linear, quad, moments, adjoint, energy):
-    """A = dE/dM of every node, and the energy of each lane, which costs nothing more.
-
-    `linear` (n_nodes,) are the coefficients of functions that are nodes, `quad` those of the leaves' quadratic form.
-    """
-    for lane in range(LANES):
-        energy[lane] = 0.0
-    for node in range(graph.n_nodes - 1, -1, -1):
-        for lane in range(LANES):
-            adjoint[node, lane] = 0.0
-        gather_linear(
-            moments, graph.quad_other, quad, graph.quad_first[node], graph.quad_first[node + 1], adjoint, node
-        )
-        for lane in range(LANES):
-            energy[lane] += moments[node, lane] * (linear[node] + 0.5 * adjoint[node, lane])
-            adjoint[node, lane] += linear[node]
-        gather_products(
-            adjoint, moments, graph.reverse_target, graph.reverse_other, graph.reverse_factor,
-            graph.reverse_first[node], graph.reverse_first[node + 1], adjoint, node,
-        )  # fmt: skip
-    spread_traces(graph.trace, adjoint)
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def pair_forces(graph, n, x, y, z, r, f, df, power, adjoint, lane, back, radial, gx, gy, gz):
-    """dE_i/dr_ij of one atom's neighbours, into gx, gy, gz: about (8 K + 4 m) n flops."""
-    n_monomials = len(graph.parent)
-    for m in range(n_monomials):
-        for j in range(n):
-            back[m, j] = 0.0
-    for j in range(n):
-        radial[j] = 0.0
-        gx[j], gy[j], gz[j] = 0.0, 0.0, 0.0
-    for k in range(len(graph.sum_mu)):
-        mu, m = graph.sum_mu[k], graph.sum_monomial[k]
-        a = adjoint[graph.sum_node[k], lane]
-        for j in range(n):
-            back[m, j] += a * f[mu, j]
-            radial[j] += a * df[mu, j] * power[m, j]
-    for m in range(n_monomials - 1, 0, -1):
-        p = graph.parent[m]
-        if graph.axis[m] == 0:
-            for j in range(n):
-                gx[j] += back[m, j] * power[p, j]
-                back[p, j] += back[m, j] * x[j]
-        elif graph.axis[m] == 1:
-            for j in range(n):
-                gy[j] += back[m, j] * power[p, j]
-                back[p, j] += back[m, j] * y[j]
-        else:
-            for j in range(n):
-                gz[j] += back[m, j] * power[p, j]
-                back[p, j] += back[m, j] * z[j]
-    for j in range(n):
-        inverse = 1.0 / r[j]
-        along = radial[j] - (gx[j] * x[j] + gy[j] * y[j] + gz[j] * z[j]) * inverse
-        gx[j] = gx[j] * inverse + along * x[j]
-        gy[j] = gy[j] * inverse + along * y[j]
-        gz[j] = gz[j] * inverse + along * z[j]
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
+@njit(**KERNEL, nogil=True)
 def energy_forces(
     begin, end, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector,
     energies, forces, virials,
@@ -132,57 +78,51 @@ def energy_forces(
         sum_j r_ij (x) dE_i/dr_ij of each atom.
     """
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
-    most = 0
-    for i in range(begin, end):
-        most = max(most, segment[i, n_species] - segment[i, 0])
-    most = (most + LANES - 1) // LANES * LANES
-    x, y, z, r = (np.empty((LANES, most)), np.empty((LANES, most)), np.empty((LANES, most)), np.empty((LANES, most)))
-    f, df = np.empty((LANES, n_radial, most)), np.empty((LANES, n_radial, most))
-    value, slope = np.empty((size, most)), np.empty((size, most))
-    power, back = np.empty((len(graph.parent), most)), np.empty((len(graph.parent), most))
-    along, gx, gy, gz = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
-    moments, adjoint = np.zeros((graph.n_nodes, LANES)), np.zeros((graph.n_nodes, LANES))
-    energy = np.zeros(LANES)
+    tables = radial_tables(radial, low, high, scaling)
+    width = width_of(segment, begin, end)
+    rows = RADIAL + 2 * n_radial
+    pairs = aligned(LANES * rows, width)
+    polynomials = aligned(size, width)
+    powers = aligned(3 * graph.n_powers, width)
+    moments, adjoint = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes, LANES)
+    slopes = aligned(3 * len(graph.slope_monomial), LANES)
+    power = aligned(graph.n_lower, LANES)
+    gradient = aligned(3, width)
+    energy = aligned(1, LANES)
     padded = np.zeros(LANES, np.int64)
     for block in range(begin, end, LANES):
         lanes = min(LANES, end - block)
         for lane in range(lanes):
             i = block + lane
-            first = segment[i, 0]
-            n = load_neighbours(vector, first, segment[i, n_species], high, x[lane], y[lane], z[lane], r[lane])
+            first, base = segment[i, 0], lane * rows
+            n = load_pairs(vector, first, segment[i, n_species], high, pairs, base)
             padded[lane] = n
-            chebyshev(n, r[lane], low, high, scaling, value, slope)
-            radial_functions(n, segment[i], first, radial[species[i]], value, slope, f[lane], df[lane])
-            monomials(n, x[lane], y[lane], z[lane], graph.parent, graph.axis, power)
-            sum_moments(n, f[lane], power, graph.sum_mu, graph.sum_monomial, graph.sum_node, moments, lane)
+            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, 0)
+            sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
-        reverse(graph, linear, quad, moments, adjoint, energy)
-        for lane in range(lanes - 1, -1, -1):
+        store(reverse(graph, linear, quad, moments, adjoint), energy, 0, 0)
+        slope_coefficients(graph, adjoint, slopes)
+        for lane in range(lanes):
             i = block + lane
-            n = padded[lane]
-            energies[i] = energy[lane] + shifts[species[i]]
-            if lane < lanes - 1:  # the last atom's still stand there
-                monomials(n, x[lane], y[lane], z[lane], graph.parent, graph.axis, power)
-            pair_forces(
-                graph, n, x[lane], y[lane], z[lane], r[lane], f[lane], df[lane], power, adjoint, lane,
-                back, along, gx, gy, gz,
-            )  # fmt: skip
-            first = segment[i, 0]
+            n, base, first = padded[lane], lane * rows, segment[i, 0]
+            energies[i] = energy[0, lane] + shifts[species[i]]
+            pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, gradient)
             for j in range(segment[i, n_species] - first):
                 other = index[first + j]
-                forces[i, 0] += gx[j]
-                forces[i, 1] += gy[j]
-                forces[i, 2] += gz[j]
-                forces[other, 0] -= gx[j]
-                forces[other, 1] -= gy[j]
-                forces[other, 2] -= gz[j]
+                gx, gy, gz = gradient[0, j], gradient[1, j], gradient[2, j]
+                forces[i, 0] += gx
+                forces[i, 1] += gy
+                forces[i, 2] += gz
+                forces[other, 0] -= gx
+                forces[other, 1] -= gy
+                forces[other, 2] -= gz
                 dx, dy, dz = vector[0, first + j], vector[1, first + j], vector[2, first + j]
-                virials[i, 0, 0] += dx * gx[j]
-                virials[i, 0, 1] += dx * gy[j]
-                virials[i, 0, 2] += dx * gz[j]
-                virials[i, 1, 0] += dy * gx[j]
-                virials[i, 1, 1] += dy * gy[j]
-                virials[i, 1, 2] += dy * gz[j]
-                virials[i, 2, 0] += dz * gx[j]
-                virials[i, 2, 1] += dz * gy[j]
-                virials[i, 2, 2] += dz * gz[j]
+                virials[i, 0, 0] += dx * gx
+                virials[i, 0, 1] += dx * gy
+                virials[i, 0, 2] += dx * gz
+                virials[i, 1, 0] += dy * gx
+                virials[i, 1, 1] += dy * gy
+                virials[i, 1, 2] += dy * gz
+                virials[i, 2, 0] += dz * gx
+                virials[i, 2, 1] += dz * gy
+                virials[i, 2, 2] += dz * gz

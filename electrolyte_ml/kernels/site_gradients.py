@@ -8,22 +8,41 @@ with A = dE_i/dM from the same sweeps as the forces; about the cost of one energ
 import numpy as np
 from numba import njit
 
-from .energy_forces import forward, reverse
-from .moments import FAST, LANES, chebyshev, load_neighbours, monomials, radial_functions, sum_moments
+from .contractions import forward, reverse
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store
+from .moments import monomials, sum_moments
+from .radial import (
+    DISTANCE,
+    RADIAL,
+    X,
+    Y,
+    Z,
+    add_by_coefficients,
+    load_pairs,
+    radial_tables,
+    radial_values,
+    sum_by_tables,
+    width_of,
+)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def radial_sums(graph, n, power, adjoint, lane, total):
-    """total[mu, j] = sum of A_k u_j^k over the summed moments k of this mu."""
-    total[:, :n] = 0.0
-    for k in range(len(graph.sum_mu)):
-        mu, m = graph.sum_mu[k], graph.sum_monomial[k]
-        a = adjoint[graph.sum_node[k], lane]
-        for j in range(n):
-            total[mu, j] += a * power[m, j]
+@njit(**PIECE)
+def energy_weights(graph, n, high, pairs, base, adjoint, lane, power, weights):
+    """What multiplies U_k in dE_i/d(tables) of each neighbour: gap^2 sum_k A_k u^k, and 0 for the slopes; (2 R, n)."""
+    n_radial = len(graph.sum_first) - 1
+    for j in range(0, n, LANES):
+        x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
+        gap = high - load(pairs, base + DISTANCE, j)
+        monomials(graph, len(graph.parent), x, y, z, power)
+        for mu in range(n_radial):
+            value = spread(0.0)
+            for k in range(graph.sum_first[mu], graph.sum_first[mu + 1]):
+                value += adjoint[graph.sum_node[k], lane] * load(power, graph.sum_monomial[k], 0)
+            store(gap * gap * value, weights, mu, j)
+            store(spread(0.0), weights, n_radial + mu, j)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
+@njit(**KERNEL, nogil=True)
 def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species, segment, vector):
     """Rows of all atoms, on the calling thread.
 
@@ -44,31 +63,26 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     by_radial = np.zeros((n_atoms, n_species, n_radial, size))
     by_scalar = np.zeros((n_atoms, len(xi)))
-    most = 0
-    for i in range(n_atoms):
-        most = max(most, segment[i, n_species] - segment[i, 0])
-    most = (most + LANES - 1) // LANES * LANES
-    x, y, z, r = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
-    f, df = np.empty((n_radial, most)), np.empty((n_radial, most))
-    value, slope = np.empty((LANES, size, most)), np.empty((size, most))
-    power = np.empty((LANES, len(graph.parent), most))
-    total = np.empty((n_radial, most))
-    moments, adjoint = np.zeros((graph.n_nodes, LANES)), np.zeros((graph.n_nodes, LANES))
-    energy = np.zeros(LANES)
+    tables = radial_tables(radial, low, high, scaling)
+    width = width_of(segment, 0, n_atoms)
+    rows = RADIAL + 2 * n_radial
+    pairs, polynomials = aligned(LANES * rows, width), aligned(LANES * size, width)
+    powers = aligned(3 * graph.n_powers, width)
+    moments, adjoint = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes, LANES)
+    power, weights = aligned(len(graph.parent), LANES), aligned(2 * n_radial, width)
+    by_tables = aligned(n_species * n_radial * 2 * size, LANES)
+    one = np.empty(2 * size)
     padded = np.zeros(LANES, np.int64)
     for block in range(0, n_atoms, LANES):
         lanes = min(LANES, n_atoms - block)
         for lane in range(lanes):
-            i = block + lane
-            first = segment[i, 0]
-            n = load_neighbours(vector, first, segment[i, n_species], high, x, y, z, r)
+            i, base = block + lane, lane * rows
+            n = load_pairs(vector, segment[i, 0], segment[i, n_species], high, pairs, base)
             padded[lane] = n
-            chebyshev(n, r, low, high, scaling, value[lane], slope)
-            radial_functions(n, segment[i], first, radial[species[i]], value[lane], slope, f, df)
-            monomials(n, x, y, z, graph.parent, graph.axis, power[lane])
-            sum_moments(n, f, power[lane], graph.sum_mu, graph.sum_monomial, graph.sum_node, moments, lane)
+            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * size)
+            sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
-        reverse(graph, linear, quad, moments, adjoint, energy)
+        reverse(graph, linear, quad, moments, adjoint)
         for lane in range(lanes):
             i = block + lane
             for k in range(len(graph.linear_node)):
@@ -81,14 +95,13 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
                         moments[graph.pair_left[pair], lane] * moments[graph.pair_right[pair], lane]
                     )
                 by_scalar[i, graph.leaf_scalar[leaf]] = b
-            n = padded[lane]
-            radial_sums(graph, n, power[lane], adjoint, lane, total)
+            energy_weights(graph, padded[lane], high, pairs, lane * rows, adjoint, lane, power, weights)
+            for k in range(len(by_tables)):
+                store(spread(0.0), by_tables, k, 0)
+            sum_by_tables(segment[i], n_radial, size, weights, polynomials, lane * size, by_tables)
             for s in range(n_species):
-                lo, hi = segment[i, s] - segment[i, 0], segment[i, s + 1] - segment[i, 0]
                 for mu in range(n_radial):
-                    for b in range(size):
-                        g = 0.0
-                        for j in range(lo, hi):
-                            g += value[lane, b, j] * total[mu, j]
-                        by_radial[i, s, mu, b] = g
+                    for k in range(2 * size):
+                        one[k] = by_tables[(s * n_radial + mu) * 2 * size + k, :].sum()
+                    add_by_coefficients(one, low, high, scaling, by_radial[i, s, mu])
     return by_radial, by_scalar

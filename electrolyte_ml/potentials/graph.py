@@ -11,6 +11,7 @@ with a product that several functions share counted once, and its derivative is 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -24,9 +25,24 @@ class Graph(NamedTuple):
 
     parent: np.ndarray  # (n_monomials,) u^abc = u^parent * u_axis
     axis: np.ndarray  # (n_monomials,)
-    sum_mu: np.ndarray  # (n_sums,) moments that are summed over neighbours
+    n_lower: int  # monomials that derivatives need, the first ones
+    sum_first: np.ndarray  # (R + 1,) moments that are summed over neighbours, by mu
     sum_monomial: np.ndarray  # (n_sums,)
     sum_node: np.ndarray  # (n_sums,)
+    # the same sums two by two, by mu: M[node] = sum_j f_mu x^a y^b z^c, and M[below] with z^(c - 1)
+    column_first: np.ndarray  # (R + 1,)
+    column_powers: np.ndarray  # (R,) of x, 0 included
+    n_powers: int  # of y and z
+    column: np.ndarray  # (n_columns, 5) a, b, c, node, below; the node n_nodes is nobody's
+    # their derivatives by x, y and z as polynomials in u: of every mu and degree, terms factor * A[node] u^monomial
+    slope_first: np.ndarray  # (n_groups + 1,)
+    slope_mu: np.ndarray  # (n_groups,)
+    slope_degree: np.ndarray  # (n_groups,) of the moments
+    slope_monomial: np.ndarray  # (n_terms,)
+    slope_node: np.ndarray  # (n_terms, 3)
+    slope_factor: np.ndarray  # (n_terms, 3)
+    constant_mu: np.ndarray  # (n_constant,) moments of degree 0, which have none
+    constant_node: np.ndarray
     trace: np.ndarray  # (n_traces, 4) M[3] = M[0] + M[1] + M[2]
     n_basic: int
     n_nodes: int
@@ -71,22 +87,71 @@ def _index(values: list) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(values).astype(np.uint32))
 
 
+def _lowered(index: Index, axis: int) -> Index:
+    return tuple(n - (k == axis) for k, n in enumerate(index))
+
+
 def _monomials(indices: set[Index]) -> tuple[list[Index], list[int], list[int]]:
-    """All indices closed under taking one power away, by degree, with each one's parent and axis."""
-    closed = set(indices) | {(0, 0, 0)}
-    for index in sorted(indices, key=sum, reverse=True):
-        while sum(index):
-            axis = next(k for k in range(3) if index[k])
-            index = tuple(n - (k == axis) for k, n in enumerate(index))
-            closed.add(index)
+    """All indices and what is left when powers are taken away, by degree, with each one's parent and axis."""
+    closed, new = {(0, 0, 0)}, set(indices)
+    while new:
+        closed |= new
+        new = {_lowered(index, axis) for index in new for axis in range(3) if index[axis]} - closed
     ordered = sorted(closed, key=lambda i: (sum(i), [-n for n in i]))
     place = {index: k for k, index in enumerate(ordered)}
     parent, axes = [0], [0]
     for index in ordered[1:]:
         axis = next(k for k in range(3) if index[k])
-        parent.append(place[tuple(n - (k == axis) for k, n in enumerate(index))])
+        parent.append(place[_lowered(index, axis)])
         axes.append(axis)
     return ordered, parent, axes
+
+
+def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody: int) -> dict:
+    """The sums in pairs that differ by one power of z: they share the rest of their product."""
+    first, columns = [0], []
+    for mu in range(n_radial):
+        left = {row for row in summed if row[0] == mu}
+        for row in sorted(left, reverse=True):
+            if row in left:
+                _, a, b, c = row
+                below = (mu, a, b, c - 1)
+                columns.append([a, b, c, place[row], place[below] if below in left else nobody])
+                left -= {row, below}
+        first.append(len(columns))
+    column = _index(columns).reshape(-1, 5)
+    return {
+        "column_first": np.array(first),
+        "column_powers": np.array([1 + column[a:b, 0].max(initial=0) for a, b in pairwise(first)]),
+        "n_powers": 1 + int(column[:, :3].max(initial=0)),
+        "column": column,
+    }
+
+
+def _slopes(summed: list[tuple], place: dict[tuple, int], monomial: dict[Index, int]) -> dict:
+    """Derivatives of u^k by u, collected by what power of u they are."""
+    groups: dict[tuple[int, int], dict[Index, list]] = {}
+    for mu, *index in summed:
+        terms = groups.setdefault((mu, sum(index)), {})
+        for axis in range(3):
+            if index[axis]:
+                terms.setdefault(_lowered(index, axis), [(0, 0.0)] * 3)[axis] = (place[mu, *index], float(index[axis]))
+    constant = [key for key in groups if key[1] == 0]
+    for key in constant:
+        del groups[key]
+    rows = [sorted((monomial[lower], entries) for lower, entries in terms.items()) for terms in groups.values()]
+    flat = [term for terms in rows for term in terms]
+    return {
+        "n_lower": max((m for m, _ in flat), default=0) + 1,
+        "slope_first": np.cumsum([0, *map(len, rows)]),
+        "slope_mu": _index([mu for mu, _ in groups]),
+        "slope_degree": np.array([degree for _, degree in groups], dtype=np.float64),
+        "slope_monomial": _index([monomial for monomial, _ in flat]),
+        "slope_node": _index([[node for node, _ in entries] for _, entries in flat]).reshape(-1, 3),
+        "slope_factor": np.array([[c for _, c in entries] for _, entries in flat], dtype=np.float64).reshape(-1, 3),
+        "constant_mu": _index([mu for mu, _ in constant]),
+        "constant_node": _index([place[mu, 0, 0, 0] for mu, _ in constant]),
+    }
 
 
 def compile_graph(basis: Basis) -> Graph:
@@ -163,9 +228,11 @@ def compile_graph(basis: Basis) -> Graph:
     return Graph(
         parent=_index(parent),
         axis=_index(axis),
-        sum_mu=_index([row[0] for row in summed]),
+        sum_first=np.searchsorted([row[0] for row in summed], range(basis.n_radial + 1)),
         sum_monomial=_index([monomial[row[1:]] for row in summed]),
         sum_node=_index([place[row] for row in summed]),
+        **_columns(summed, place, basis.n_radial, n_nodes),
+        **_slopes(summed, place, monomial),
         trace=_index([[*above[row], place[row]] for row in traced]).reshape(-1, 4),
         n_basic=n_basic,
         n_nodes=n_nodes,

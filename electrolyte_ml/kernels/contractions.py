@@ -1,0 +1,45 @@
+"""From the basic moments of LANES atoms to their energies, and back to A = dE/dM: the graph of products.
+
+`moments[node]` is a vector over atoms: every atom does the same products, so nothing is shuffled and an index read once
+serves eight atoms. Each node gathers its terms in a register and is stored once. Basis functions that nothing else uses
+are no nodes: their sum is a quadratic form of the nodes, whose derivative the reverse sweep starts from and which gives
+the energy on the way.
+"""
+
+from numba import njit
+
+from .lanes import PIECE, load, spread, store
+from .moments import fill_traces, spread_traces
+
+
+@njit(**PIECE)
+def forward(graph, moments):
+    """Traces and inner nodes from the summed moments: 3 LANES flops a product."""
+    fill_traces(graph.trace, moments)
+    for t in range(graph.n_nodes - graph.n_basic):
+        node = spread(0.0)
+        for p in range(graph.forward_first[t], graph.forward_first[t + 1]):
+            left, right = load(moments, graph.forward_left[p], 0), load(moments, graph.forward_right[p], 0)
+            node += graph.forward_factor[p] * left * right
+        store(node, moments, graph.n_basic + t, 0)
+
+
+@njit(**PIECE)
+def reverse(graph, linear, quad, moments, adjoint):
+    """A of every node, and the energies of LANES atoms: 3 LANES flops a factor of a product, 2 of the quadratic form.
+
+    `linear` (n_nodes,) are the coefficients of functions that are nodes, `quad` those of `graph.quad_other`.
+    """
+    energy = spread(0.0)
+    for node in range(graph.n_nodes - 1, -1, -1):
+        a = spread(0.0)
+        for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
+            a += quad[p] * load(moments, graph.quad_other[p], 0)
+        energy += load(moments, node, 0) * (linear[node] + 0.5 * a)
+        a += linear[node]
+        for p in range(graph.reverse_first[node], graph.reverse_first[node + 1]):
+            target, other = load(adjoint, graph.reverse_target[p], 0), load(moments, graph.reverse_other[p], 0)
+            a += graph.reverse_factor[p] * target * other
+        store(a, adjoint, node, 0)
+    spread_traces(graph.trace, adjoint)
+    return energy
