@@ -13,14 +13,19 @@ import numpy as np
 from numba import njit
 
 from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
 from .moments import monomials, slope_coefficients, sum_moments
-from .radial import INVERSE, RADIAL, X, Y, Z, load_pairs, radial_tables, radial_values, width_of
+from .radial import DISTANCE, INVERSE, RADIAL, X, Y, Z, load_pairs, radial_tables, radial_values, width_of
 
 
 @njit(**PIECE)
-def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, out):
-    """dE_i/dr_ij of one atom's neighbours, into the rows of `out` (3, n): about (6 terms + 20 groups) n flops."""
+def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, out, force, virial):
+    """dE_i/dr_ij of one atom's neighbours, into the rows of `out` (3, n): about (6 terms + 20 groups) n flops.
+
+    Their sum goes to `force` (3,), sum_j r_ij (x) dE_i/dr_ij to `virial` (3, 3): symmetric, as no rotation changes E_i.
+    """
+    fx, fy, fz = spread(0.0), spread(0.0), spread(0.0)
+    xx, yy, zz, yz, xz, xy = spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0)
     for j in range(0, n, LANES):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
         monomials(graph, graph.n_lower, x, y, z, power)
@@ -41,11 +46,37 @@ def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, o
             gx += f * px
             gy += f * py
             gz += f * pz
-        inverse = load(pairs, base + INVERSE, j)
+        r, inverse = load(pairs, base + DISTANCE, j), load(pairs, base + INVERSE, j)
         along -= (gx * x + gy * y + gz * z) * inverse
-        store(gx * inverse + along * x, out, 0, j)
-        store(gy * inverse + along * y, out, 1, j)
-        store(gz * inverse + along * z, out, 2, j)
+        gx = gx * inverse + along * x
+        gy = gy * inverse + along * y
+        gz = gz * inverse + along * z
+        store(gx, out, 0, j)
+        store(gy, out, 1, j)
+        store(gz, out, 2, j)
+        fx += gx
+        fy += gy
+        fz += gz
+        x, y, z = x * r, y * r, z * r
+        xx += x * gx
+        yy += y * gy
+        zz += z * gz
+        yz += y * gz
+        xz += x * gz
+        xy += x * gy
+    force[0] += total(fx)
+    force[1] += total(fy)
+    force[2] += total(fz)
+    yz_, xz_, xy_ = total(yz), total(xz), total(xy)
+    virial[0, 0] += total(xx)
+    virial[1, 1] += total(yy)
+    virial[2, 2] += total(zz)
+    virial[1, 2] += yz_
+    virial[2, 1] += yz_
+    virial[0, 2] += xz_
+    virial[2, 0] += xz_
+    virial[0, 1] += xy_
+    virial[1, 0] += xy_
 
 
 @njit(**KERNEL, nogil=True)
@@ -106,23 +137,11 @@ def energy_forces(
             i = block + lane
             n, base, first = padded[lane], lane * rows, segment[i, 0]
             energies[i] = energy[0, lane] + shifts[species[i]]
-            pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, gradient)
+            pair_forces(
+                graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, gradient, forces[i], virials[i]
+            )  # fmt: skip
             for j in range(segment[i, n_species] - first):
-                other = index[first + j]
-                gx, gy, gz = gradient[0, j], gradient[1, j], gradient[2, j]
-                forces[i, 0] += gx
-                forces[i, 1] += gy
-                forces[i, 2] += gz
-                forces[other, 0] -= gx
-                forces[other, 1] -= gy
-                forces[other, 2] -= gz
-                dx, dy, dz = vector[0, first + j], vector[1, first + j], vector[2, first + j]
-                virials[i, 0, 0] += dx * gx
-                virials[i, 0, 1] += dx * gy
-                virials[i, 0, 2] += dx * gz
-                virials[i, 1, 0] += dy * gx
-                virials[i, 1, 1] += dy * gy
-                virials[i, 1, 2] += dy * gz
-                virials[i, 2, 0] += dz * gx
-                virials[i, 2, 1] += dz * gy
-                virials[i, 2, 2] += dz * gz
+                other = np.uint32(index[first + j])  # spares the test for a negative one
+                forces[other, 0] -= gradient[0, j]
+                forces[other, 1] -= gradient[1, j]
+                forces[other, 2] -= gradient[2, j]
