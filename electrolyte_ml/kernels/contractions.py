@@ -19,9 +19,9 @@ def forward(graph, moments):
     for t in range(graph.n_nodes - graph.n_basic):
         node = spread(0.0)
         for p in range(graph.forward_first[t], graph.forward_first[t + 1]):
-            left, right = load(moments, graph.forward_left[p], 0), load(moments, graph.forward_right[p], 0)
+            left, right = load(moments, graph.forward_left[p]), load(moments, graph.forward_right[p])
             node += graph.forward_factor[p] * left * right
-        store(node, moments, graph.n_basic + t, 0)
+        store(node, moments, graph.n_basic + t)
 
 
 @njit(**PIECE)
@@ -34,12 +34,12 @@ def reverse(graph, linear, quad, moments, adjoint):
     for node in range(graph.n_nodes - 1, -1, -1):
         a = spread(0.0)
         for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
-            a += quad[p] * load(moments, graph.quad_other[p], 0)
-        energy += load(moments, node, 0) * (linear[node] + 0.5 * a)
+            a += quad[p] * load(moments, graph.quad_other[p])
+        energy += load(moments, node) * (linear[node] + 0.5 * a)
         a += linear[node]
         for p in range(graph.reverse_first[node], graph.reverse_first[node + 1]):
-            target, other = load(adjoint, graph.reverse_target[p], 0), load(moments, graph.reverse_other[p], 0)
+            target, other = load(adjoint, graph.reverse_target[p]), load(moments, graph.reverse_other[p])
             a += graph.reverse_factor[p] * target * other
-        store(a, adjoint, node, 0)
+        store(a, adjoint, node)
     spread_traces(graph.trace, adjoint)
     return energy

@@ -36,10 +36,10 @@ def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, o
         for group in range(len(graph.slope_mu)):
             px, py, pz = spread(0.0), spread(0.0), spread(0.0)
             for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
-                u = load(power, graph.slope_monomial[t], 0)
-                px += slopes[3 * t, lane] * u
-                py += slopes[3 * t + 1, lane] * u
-                pz += slopes[3 * t + 2, lane] * u
+                u = load(power, graph.slope_monomial[t])
+                px += slopes[t, lane] * u
+                py += slopes[t, LANES + lane] * u
+                pz += slopes[t, 2 * LANES + lane] * u
             f = load(pairs, base + RADIAL + graph.slope_mu[group], j)
             df = load(pairs, base + RADIAL + n_radial + graph.slope_mu[group], j)
             along += df * (1.0 / graph.slope_degree[group]) * (px * x + py * y + pz * z)
@@ -116,7 +116,7 @@ def energy_forces(
     polynomials = aligned(size, width)
     powers = aligned(3 * graph.n_powers, width)
     moments, adjoint = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes, LANES)
-    slopes = aligned(3 * len(graph.slope_monomial), LANES)
+    slopes = aligned(len(graph.slope_monomial), 3 * LANES)
     power = aligned(graph.n_lower, LANES)
     gradient = aligned(3, width)
     energy = aligned(1, LANES)
@@ -131,7 +131,7 @@ def energy_forces(
             radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, 0)
             sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
-        store(reverse(graph, linear, quad, moments, adjoint), energy, 0, 0)
+        store(reverse(graph, linear, quad, moments, adjoint), energy, 0)
         slope_coefficients(graph, adjoint, slopes)
         for lane in range(lanes):
             i = block + lane

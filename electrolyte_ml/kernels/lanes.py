@@ -86,34 +86,36 @@ for _symbol, _inplace, _instruction in (
 
 
 def _address(context, builder, kinds, values):
-    """Of the eight numbers of a C-contiguous (rows, columns) array from [row, column] on."""
+    """Of the eight numbers of a C-contiguous array from [row, column] on; of its row if it has rows of eight."""
     array = context.make_array(kinds[0])(context, builder, values[0])
-    row, column = (context.cast(builder, v, kind, types.intp) for kind, v in zip(kinds[1:], values[1:], strict=True))
-    width = builder.extract_value(array.shape, 1)
-    first = builder.gep(array.data, [builder.add(builder.mul(row, width), column)])
-    return builder.bitcast(first, _VECTOR.as_pointer())
+    row = context.cast(builder, values[1], kinds[1], types.intp)
+    if isinstance(kinds[2], types.Omitted):  # a shift where another width needs a product
+        return builder.gep(builder.bitcast(array.data, _VECTOR.as_pointer()), [row])
+    column = context.cast(builder, values[2], kinds[2], types.intp)
+    first = builder.add(builder.mul(row, builder.extract_value(array.shape, 1)), column)
+    return builder.bitcast(builder.gep(array.data, [first]), _VECTOR.as_pointer())
 
 
 @intrinsic
-def load(typing, array, row, column):
-    """array[row, column : column + LANES]."""
+def load(typing, array, row, column=None):
+    """array[row, column : column + LANES]; without a column the row of an array (rows, LANES)."""
 
     def generate(context, builder, signature, values):
         return builder.load(_address(context, builder, signature.args, values), align=8)
 
-    return _lanes(array, row, column), generate
+    return _lanes(array, row, column or types.Omitted(None)), generate
 
 
 @intrinsic
-def store(typing, value, array, row, column):
-    """Set array[row, column : column + LANES]."""
+def store(typing, value, array, row, column=None):
+    """Set what `load` reads."""
 
     def generate(context, builder, signature, values):
         vector = _in_all_lanes(context, builder, signature.args[0], values[0])
         builder.store(vector, _address(context, builder, signature.args[1:], values[1:]), align=8)
         return context.get_dummy_value()
 
-    return types.void(value, array, row, column), generate
+    return types.void(value, array, row, column or types.Omitted(None)), generate
 
 
 @intrinsic
@@ -156,10 +158,10 @@ def root(typing, value):
 
 if config.DISABLE_JIT:
 
-    def load(array, row, column):  # noqa: D103
+    def load(array, row, column=0):  # noqa: D103
         return array[row, column : column + LANES].copy()
 
-    def store(value, array, row, column):  # noqa: D103
+    def store(value, array, row, column=0):  # noqa: D103
         array[row, column : column + LANES] = value
 
     def spread(number):  # noqa: D103

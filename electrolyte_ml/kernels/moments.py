@@ -15,10 +15,10 @@ from .radial import RADIAL, X, Y, Z
 @njit(**PIECE)
 def monomials(graph, count, x, y, z, out):
     """The first `count` monomials of LANES neighbours: (count, LANES), one flop each."""
-    store(spread(1.0), out, 0, 0)
+    store(spread(1.0), out, 0)
     for m in range(1, count):
-        axis, lower = graph.axis[m], load(out, graph.parent[m], 0)
-        store(lower * (x if axis == 0 else y if axis == 1 else z), out, m, 0)
+        axis, lower = graph.axis[m], load(out, graph.parent[m])
+        store(lower * (x if axis == 0 else y if axis == 1 else z), out, m)
 
 
 @njit(**PIECE)
@@ -57,22 +57,22 @@ def sum_moments(graph, n, pairs, base, powers, moments, lane):
 def fill_traces(trace, moments):
     """The moments that are traces, for LANES atoms: 2 flops each."""
     for t in range(len(trace)):
-        xx, yy, zz = load(moments, trace[t, 0], 0), load(moments, trace[t, 1], 0), load(moments, trace[t, 2], 0)
-        store(xx + yy + zz, moments, trace[t, 3], 0)
+        xx, yy, zz = load(moments, trace[t, 0]), load(moments, trace[t, 1]), load(moments, trace[t, 2])
+        store(xx + yy + zz, moments, trace[t, 3])
 
 
 @njit(**PIECE)
 def spread_traces(trace, adjoint):
     """The transpose of `fill_traces`: a derivative by a trace is one by each of its three terms."""
     for t in range(len(trace) - 1, -1, -1):
-        a = load(adjoint, trace[t, 3], 0)
+        a = load(adjoint, trace[t, 3])
         for k in range(3):
-            store(load(adjoint, trace[t, k], 0) + a, adjoint, trace[t, k], 0)
+            store(load(adjoint, trace[t, k]) + a, adjoint, trace[t, k])
 
 
 @njit(**PIECE)
 def slope_coefficients(graph, adjoint, out):
-    """The coefficients of grad P_mu, for LANES atoms: (3 n_terms, LANES)."""
+    """The coefficients of grad P_mu by x, y and z, for LANES atoms: (n_terms, 3 LANES)."""
     for t in range(len(graph.slope_monomial)):
         for axis in range(3):
-            store(graph.slope_factor[t, axis] * load(adjoint, graph.slope_node[t, axis], 0), out, 3 * t + axis, 0)
+            store(graph.slope_factor[t, axis] * load(adjoint, graph.slope_node[t, axis]), out, t, axis * LANES)

@@ -131,5 +131,5 @@ def sum_by_tables(segment, n_radial, size, weights, polynomials, top, out):
                 row = (s * n_radial + mu) * 2 * size
                 for k in range(size):
                     u = load(polynomials, top + k, j)
-                    store(load(out, row + k, 0) + value * u, out, row + k, 0)
-                    store(load(out, row + size + k, 0) + slope * u, out, row + size + k, 0)
+                    store(load(out, row + k) + value * u, out, row + k)
+                    store(load(out, row + size + k) + slope * u, out, row + size + k)

@@ -37,7 +37,7 @@ def energy_weights(graph, n, high, pairs, base, adjoint, lane, power, weights):
         for mu in range(n_radial):
             value = spread(0.0)
             for k in range(graph.sum_first[mu], graph.sum_first[mu + 1]):
-                value += adjoint[graph.sum_node[k], lane] * load(power, graph.sum_monomial[k], 0)
+                value += adjoint[graph.sum_node[k], lane] * load(power, graph.sum_monomial[k])
             store(gap * gap * value, weights, mu, j)
             store(spread(0.0), weights, n_radial + mu, j)
 
@@ -97,7 +97,7 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
                 by_scalar[i, graph.leaf_scalar[leaf]] = b
             energy_weights(graph, padded[lane], high, pairs, lane * rows, adjoint, lane, power, weights)
             for k in range(len(by_tables)):
-                store(spread(0.0), by_tables, k, 0)
+                store(spread(0.0), by_tables, k)
             sum_by_tables(segment[i], n_radial, size, weights, polynomials, lane * size, by_tables)
             for s in range(n_species):
                 for mu in range(n_radial):

@@ -118,11 +118,11 @@ def forward_tangents(graph, moments, dmoments):
         node, dnode = spread(0.0), spread(0.0)
         for p in range(graph.forward_first[t], graph.forward_first[t + 1]):
             a, b, factor = graph.forward_left[p], graph.forward_right[p], graph.forward_factor[p]
-            left, right = factor * load(moments, a, 0), load(moments, b, 0)
+            left, right = factor * load(moments, a), load(moments, b)
             node += left * right
-            dnode += left * load(dmoments, b, 0) + factor * load(dmoments, a, 0) * right
-        store(node, moments, graph.n_basic + t, 0)
-        store(dnode, dmoments, graph.n_basic + t, 0)
+            dnode += left * load(dmoments, b) + factor * load(dmoments, a) * right
+        store(node, moments, graph.n_basic + t)
+        store(dnode, dmoments, graph.n_basic + t)
 
 
 @njit(**PIECE)
@@ -132,15 +132,15 @@ def reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint):
         a, da = spread(linear[node]), spread(0.0)
         for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
             other = graph.quad_other[p]
-            a += quad[p] * load(moments, other, 0)
-            da += quad[p] * load(dmoments, other, 0)
+            a += quad[p] * load(moments, other)
+            da += quad[p] * load(dmoments, other)
         for p in range(graph.reverse_first[node], graph.reverse_first[node + 1]):
             target, other, factor = graph.reverse_target[p], graph.reverse_other[p], graph.reverse_factor[p]
-            above, m = factor * load(adjoint, target, 0), load(moments, other, 0)
+            above, m = factor * load(adjoint, target), load(moments, other)
             a += above * m
-            da += above * load(dmoments, other, 0) + factor * load(dadjoint, target, 0) * m
-        store(a, adjoint, node, 0)
-        store(da, dadjoint, node, 0)
+            da += above * load(dmoments, other) + factor * load(dadjoint, target) * m
+        store(a, adjoint, node)
+        store(da, dadjoint, node)
     spread_traces(graph.trace, adjoint)
     spread_traces(graph.trace, dadjoint)
 
@@ -150,11 +150,11 @@ def add_scalars(graph, alpha, moments, dmoments, by_node, by_pair):
     """Sums alpha B + dB of the functions that are nodes and of the products of the leaves, over lanes."""
     for k in range(len(graph.linear_node)):
         node = graph.linear_node[k]
-        by_node[k] += total(load(alpha, 0, 0) * load(moments, node, 0) + load(dmoments, node, 0))
+        by_node[k] += total(load(alpha, 0) * load(moments, node) + load(dmoments, node))
     for p in range(len(graph.pair_left)):
         a, b = graph.pair_left[p], graph.pair_right[p]
-        left, right = load(moments, a, 0), load(moments, b, 0)
-        value = (load(alpha, 0, 0) * left + load(dmoments, a, 0)) * right + left * load(dmoments, b, 0)
+        left, right = load(moments, a), load(moments, b)
+        value = (load(alpha, 0) * left + load(dmoments, a)) * right + left * load(dmoments, b)
         by_pair[p] += total(value)
 
 
@@ -163,7 +163,7 @@ def blend(graph, alpha, adjoint, dadjoint, out):
     """Sums alpha A + dA of the summed moments, for LANES atoms."""
     for k in range(len(graph.sum_node)):
         node = graph.sum_node[k]
-        store(load(alpha, 0, 0) * load(adjoint, node, 0) + load(dadjoint, node, 0), out, k, 0)
+        store(load(alpha, 0) * load(adjoint, node) + load(dadjoint, node), out, k)
 
 
 @njit(**PIECE)
@@ -177,7 +177,7 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
         for mu in range(n_radial):
             by_value = spread(0.0)
             for k in range(graph.sum_first[mu], graph.sum_first[mu + 1]):
-                by_value += blended[k, lane] * load(power, graph.sum_monomial[k], 0)
+                by_value += blended[k, lane] * load(power, graph.sum_monomial[k])
             store(by_value, weights, mu, j)
             store(spread(0.0), weights, n_radial + mu, j)
         for k in range(len(graph.constant_mu)):
@@ -186,10 +186,10 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
         for group in range(len(graph.slope_mu)):
             px, py, pz = spread(0.0), spread(0.0), spread(0.0)
             for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
-                u = load(power, graph.slope_monomial[t], 0)
-                px += slopes[3 * t, lane] * u
-                py += slopes[3 * t + 1, lane] * u
-                pz += slopes[3 * t + 2, lane] * u
+                u = load(power, graph.slope_monomial[t])
+                px += slopes[t, lane] * u
+                py += slopes[t, LANES + lane] * u
+                pz += slopes[t, 2 * LANES + lane] * u
             mu = graph.slope_mu[group]
             store(load(weights, mu, j) + px * dx + py * dy + pz * dz, weights, mu, j)
             part = (px * x + py * y + pz * z) * (1.0 / graph.slope_degree[group])
@@ -234,7 +234,7 @@ def training_gradient(
     polynomials, powers = aligned(LANES * size, width), aligned(6 * graph.n_powers, width)
     moments, dmoments = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes + 1, LANES)
     adjoint, dadjoint = aligned(graph.n_nodes, LANES), aligned(graph.n_nodes, LANES)
-    slopes, blended = aligned(3 * len(graph.slope_monomial), LANES), aligned(len(graph.sum_node), LANES)
+    slopes, blended = aligned(len(graph.slope_monomial), 3 * LANES), aligned(len(graph.sum_node), LANES)
     power, by_function = aligned(len(graph.parent), LANES), aligned(2 * n_radial, width)
     by_tables = np.zeros((n_species, n_species * n_radial * 2 * size, LANES))
     lane_alpha = aligned(1, LANES)

@@ -76,11 +76,15 @@ class Graph(NamedTuple):
 
 def _lists(n: int, entries: list[list[tuple]]) -> tuple[np.ndarray, ...]:
     """Lists of tuples, one list a node, as offsets and columns."""
-    first = np.zeros(n + 1, np.int64)
-    first[1:] = np.cumsum([len(e) for e in entries])
+    first = _offsets([len(e) for e in entries])
     flat = [item for e in entries for item in e]
     width = len(flat[0]) if flat else 3
     return (first, *(np.array([item[k] for item in flat], dtype=np.float64) for k in range(width)))
+
+
+def _offsets(lengths: list[int]) -> np.ndarray:
+    """Where each of the lists begins, and the end; unsigned as the indices, as the kernels' loops are then."""
+    return np.cumsum([0, *lengths]).astype(np.uint64)
 
 
 def _index(values: list) -> np.ndarray:
@@ -109,7 +113,7 @@ def _monomials(indices: set[Index]) -> tuple[list[Index], list[int], list[int]]:
 
 def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody: int) -> dict:
     """The sums in pairs that differ by one power of z: they share the rest of their product."""
-    first, columns = [0], []
+    lengths, columns = [], []
     for mu in range(n_radial):
         left = {row for row in summed if row[0] == mu}
         for row in sorted(left, reverse=True):
@@ -118,10 +122,10 @@ def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody
                 below = (mu, a, b, c - 1)
                 columns.append([a, b, c, place[row], place[below] if below in left else nobody])
                 left -= {row, below}
-        first.append(len(columns))
-    column = _index(columns).reshape(-1, 5)
+        lengths.append(len(columns) - sum(lengths))
+    first, column = _offsets(lengths), _index(columns).reshape(-1, 5)
     return {
-        "column_first": np.array(first),
+        "column_first": first,
         "column_powers": np.array([1 + column[a:b, 0].max(initial=0) for a, b in pairwise(first)]),
         "n_powers": 1 + int(column[:, :3].max(initial=0)),
         "column": column,
@@ -143,7 +147,7 @@ def _slopes(summed: list[tuple], place: dict[tuple, int], monomial: dict[Index, 
     flat = [term for terms in rows for term in terms]
     return {
         "n_lower": max((m for m, _ in flat), default=0) + 1,
-        "slope_first": np.cumsum([0, *map(len, rows)]),
+        "slope_first": _offsets(map(len, rows)),
         "slope_mu": _index([mu for mu, _ in groups]),
         "slope_degree": np.array([degree for _, degree in groups], dtype=np.float64),
         "slope_monomial": _index([monomial for monomial, _ in flat]),
@@ -228,7 +232,7 @@ def compile_graph(basis: Basis) -> Graph:
     return Graph(
         parent=_index(parent),
         axis=_index(axis),
-        sum_first=np.searchsorted([row[0] for row in summed], range(basis.n_radial + 1)),
+        sum_first=_offsets([sum(row[0] == mu for row in summed) for mu in range(basis.n_radial)]),
         sum_monomial=_index([monomial[row[1:]] for row in summed]),
         sum_node=_index([place[row] for row in summed]),
         **_columns(summed, place, basis.n_radial, n_nodes),
@@ -248,7 +252,7 @@ def compile_graph(basis: Basis) -> Graph:
         linear_scalar=_index(linear_scalar),
         pair_left=_index([a for a, _ in pairs]),
         pair_right=_index([b for _, b in pairs]),
-        leaf_first=leaf_first,
+        leaf_first=leaf_first.astype(np.int64),
         leaf_pair=_index(leaf_pair),
         leaf_factor=leaf_factor,
         leaf_scalar=_index(leaf_scalar),
