@@ -8,7 +8,7 @@ the energy on the way.
 
 from numba import njit
 
-from .lanes import PIECE, load, spread, store
+from .lanes import PIECE, at, load, spread, store
 from .moments import fill_traces, spread_traces
 
 
@@ -19,8 +19,8 @@ def forward(graph, moments):
     for t in range(graph.n_nodes - graph.n_basic):
         node = spread(0.0)
         for p in range(graph.forward_first[t], graph.forward_first[t + 1]):
-            left, right = load(moments, graph.forward_left[p]), load(moments, graph.forward_right[p])
-            node += graph.forward_factor[p] * left * right
+            left, right = load(moments, at(graph.forward_left, p)), load(moments, at(graph.forward_right, p))
+            node += at(graph.forward_factor, p) * left * right
         store(node, moments, graph.n_basic + t)
 
 
@@ -34,12 +34,12 @@ def reverse(graph, linear, quad, moments, adjoint):
     for node in range(graph.n_nodes - 1, -1, -1):
         a = spread(0.0)
         for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
-            a += quad[p] * load(moments, graph.quad_other[p])
+            a += at(quad, p) * load(moments, at(graph.quad_other, p))
         energy += load(moments, node) * (linear[node] + 0.5 * a)
         a += linear[node]
         for p in range(graph.reverse_first[node], graph.reverse_first[node + 1]):
-            target, other = load(adjoint, graph.reverse_target[p]), load(moments, graph.reverse_other[p])
-            a += graph.reverse_factor[p] * target * other
+            target, other = load(adjoint, at(graph.reverse_target, p)), load(moments, at(graph.reverse_other, p))
+            a += at(graph.reverse_factor, p) * target * other
         store(a, adjoint, node)
     spread_traces(graph.trace, adjoint)
     return energy

@@ -13,19 +13,14 @@ import numpy as np
 from numba import njit
 
 from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
+from .lanes import KERNEL, LANES, PIECE, aligned, at, load, spread, store, total
 from .moments import monomials, slope_coefficients, sum_moments
 from .radial import DISTANCE, INVERSE, RADIAL, X, Y, Z, load_pairs, radial_tables, radial_values, width_of
 
 
 @njit(**PIECE)
-def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, out, force, virial):
-    """dE_i/dr_ij of one atom's neighbours, into the rows of `out` (3, n): about (6 terms + 20 groups) n flops.
-
-    Their sum goes to `force` (3,), sum_j r_ij (x) dE_i/dr_ij to `virial` (3, 3): symmetric, as no rotation changes E_i.
-    """
-    fx, fy, fz = spread(0.0), spread(0.0), spread(0.0)
-    xx, yy, zz, yz, xz, xy = spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, out):
+    """dE_i/dr_ij of one atom's neighbours, into the rows of `out` (3, n): about (6 terms + 20 groups) n flops."""
     for j in range(0, n, LANES):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
         monomials(graph, graph.n_lower, x, y, z, power)
@@ -36,28 +31,38 @@ def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, o
         for group in range(len(graph.slope_mu)):
             px, py, pz = spread(0.0), spread(0.0), spread(0.0)
             for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
-                u = load(power, graph.slope_monomial[t])
-                px += slopes[t, lane] * u
-                py += slopes[t, LANES + lane] * u
-                pz += slopes[t, 2 * LANES + lane] * u
+                u = load(power, at(graph.slope_monomial, t))
+                px += at(slopes, 3 * t, lane) * u
+                py += at(slopes, 3 * t + 1, lane) * u
+                pz += at(slopes, 3 * t + 2, lane) * u
             f = load(pairs, base + RADIAL + graph.slope_mu[group], j)
             df = load(pairs, base + RADIAL + n_radial + graph.slope_mu[group], j)
-            along += df * (1.0 / graph.slope_degree[group]) * (px * x + py * y + pz * z)
+            along += df * graph.slope_share[group] * (px * x + py * y + pz * z)
             gx += f * px
             gy += f * py
             gz += f * pz
-        r, inverse = load(pairs, base + DISTANCE, j), load(pairs, base + INVERSE, j)
+        inverse = load(pairs, base + INVERSE, j)
         along -= (gx * x + gy * y + gz * z) * inverse
-        gx = gx * inverse + along * x
-        gy = gy * inverse + along * y
-        gz = gz * inverse + along * z
-        store(gx, out, 0, j)
-        store(gy, out, 1, j)
-        store(gz, out, 2, j)
+        store(gx * inverse + along * x, out, 0, j)
+        store(gy * inverse + along * y, out, 1, j)
+        store(gz * inverse + along * z, out, 2, j)
+
+
+@njit(**PIECE)
+def add_to_atom(n, pairs, base, gradient, force, virial):
+    """Sums over the neighbours: dE_i/dr_ij adds to `force` (3,), r_ij (x) dE_i/dr_ij to `virial` (3, 3).
+
+    The latter is symmetric, as no rotation of the neighbours changes E_i: 6 of 9.
+    """
+    fx, fy, fz = spread(0.0), spread(0.0), spread(0.0)
+    xx, yy, zz, yz, xz, xy = spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+    for j in range(0, n, LANES):
+        gx, gy, gz = load(gradient, 0, j), load(gradient, 1, j), load(gradient, 2, j)
+        r = load(pairs, base + DISTANCE, j)
+        x, y, z = r * load(pairs, base + X, j), r * load(pairs, base + Y, j), r * load(pairs, base + Z, j)
         fx += gx
         fy += gy
         fz += gz
-        x, y, z = x * r, y * r, z * r
         xx += x * gx
         yy += y * gy
         zz += z * gz
@@ -67,16 +72,16 @@ def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, o
     force[0] += total(fx)
     force[1] += total(fy)
     force[2] += total(fz)
-    yz_, xz_, xy_ = total(yz), total(xz), total(xy)
+    off_yz, off_xz, off_xy = total(yz), total(xz), total(xy)
     virial[0, 0] += total(xx)
     virial[1, 1] += total(yy)
     virial[2, 2] += total(zz)
-    virial[1, 2] += yz_
-    virial[2, 1] += yz_
-    virial[0, 2] += xz_
-    virial[2, 0] += xz_
-    virial[0, 1] += xy_
-    virial[1, 0] += xy_
+    virial[1, 2] += off_yz
+    virial[2, 1] += off_yz
+    virial[0, 2] += off_xz
+    virial[2, 0] += off_xz
+    virial[0, 1] += off_xy
+    virial[1, 0] += off_xy
 
 
 @njit(**KERNEL, nogil=True)
@@ -113,10 +118,10 @@ def energy_forces(
     width = width_of(segment, begin, end)
     rows = RADIAL + 2 * n_radial
     pairs = aligned(LANES * rows, width)
-    polynomials = aligned(size, width)
+    polynomials = aligned((width // LANES + n_species) * size, LANES)
     powers = aligned(3 * graph.n_powers, width)
     moments, adjoint = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes, LANES)
-    slopes = aligned(len(graph.slope_monomial), 3 * LANES)
+    slopes = aligned(3 * len(graph.slope_monomial), LANES)
     power = aligned(graph.n_lower, LANES)
     gradient = aligned(3, width)
     energy = aligned(1, LANES)
@@ -137,9 +142,8 @@ def energy_forces(
             i = block + lane
             n, base, first = padded[lane], lane * rows, segment[i, 0]
             energies[i] = energy[0, lane] + shifts[species[i]]
-            pair_forces(
-                graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, gradient, forces[i], virials[i]
-            )  # fmt: skip
+            pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, gradient)
+            add_to_atom(n, pairs, base, gradient, forces[i], virials[i])
             for j in range(segment[i, n_species] - first):
                 other = np.uint32(index[first + j])  # spares the test for a negative one
                 forces[other, 0] -= gradient[0, j]

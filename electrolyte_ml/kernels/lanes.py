@@ -62,9 +62,8 @@ def _define(symbol, instruction) -> None:
     @infer_global(symbol)
     class Operator(AbstractTemplate):
         def generic(self, args, kws):
-            is_vector = [isinstance(kind, LanesType) for kind in args]
-            fits = all(v or isinstance(kind, types.Number) for v, kind in zip(is_vector, args, strict=True))
-            return _lanes(*args) if fits and any(is_vector) else None
+            fits = _lanes in args and all(isinstance(kind, LanesType | types.Number) for kind in args)
+            return _lanes(*args) if fits else None
 
     def generate(context, builder, signature, values):
         return getattr(builder, instruction)(
@@ -87,13 +86,13 @@ for _symbol, _inplace, _instruction in (
 
 def _address(context, builder, kinds, values):
     """Of the eight numbers of a C-contiguous array from [row, column] on; of its row if it has rows of eight."""
-    array = context.make_array(kinds[0])(context, builder, values[0])
+    array, pointer = context.make_array(kinds[0])(context, builder, values[0]), _VECTOR.as_pointer()
     row = context.cast(builder, values[1], kinds[1], types.intp)
     if isinstance(kinds[2], types.Omitted):  # a shift where another width needs a product
-        return builder.gep(builder.bitcast(array.data, _VECTOR.as_pointer()), [row])
+        return builder.gep(builder.bitcast(array.data, pointer), [row])
     column = context.cast(builder, values[2], kinds[2], types.intp)
     first = builder.add(builder.mul(row, builder.extract_value(array.shape, 1)), column)
-    return builder.bitcast(builder.gep(array.data, [first]), _VECTOR.as_pointer())
+    return builder.bitcast(builder.gep(array.data, [first]), pointer)
 
 
 @intrinsic
@@ -126,6 +125,25 @@ def spread(typing, number):
         return _in_all_lanes(context, builder, signature.args[0], values[0])
 
     return _lanes(number), generate
+
+
+@intrinsic
+def at(typing, array, row, lane=None):
+    """array[row] of a table, array[row, lane] of an array (rows, LANES), for indices that are not negative.
+
+    Numba reads those from the end, and tests for them; and it multiplies by strides that it reads.
+    """
+
+    def generate(context, builder, signature, values):
+        kinds = signature.args
+        view = context.make_array(kinds[0])(context, builder, values[0])
+        place = context.cast(builder, values[1], kinds[1], types.intp)
+        if not isinstance(kinds[2], types.Omitted):
+            place = builder.mul(place, place.type(LANES))
+            place = builder.add(place, context.cast(builder, values[2], kinds[2], types.intp))
+        return builder.load(builder.gep(view.data, [place]))
+
+    return array.dtype(array, row, lane or types.Omitted(None)), generate
 
 
 @intrinsic
@@ -163,6 +181,9 @@ if config.DISABLE_JIT:
 
     def store(value, array, row, column=0):  # noqa: D103
         array[row, column : column + LANES] = value
+
+    def at(array, row, lane=()):  # noqa: D103
+        return array[row, lane] if lane != () else array[row]
 
     def spread(number):  # noqa: D103
         return np.full(LANES, float(number))

@@ -8,7 +8,7 @@ ranks are summed over neighbours. The moments of an atom are one lane of `moment
 
 from numba import njit
 
-from .lanes import LANES, PIECE, load, spread, store, total
+from .lanes import LANES, PIECE, at, load, spread, store, total
 from .radial import RADIAL, X, Y, Z
 
 
@@ -16,9 +16,11 @@ from .radial import RADIAL, X, Y, Z
 def monomials(graph, count, x, y, z, out):
     """The first `count` monomials of LANES neighbours: (count, LANES), one flop each."""
     store(spread(1.0), out, 0)
-    for m in range(1, count):
-        axis, lower = graph.axis[m], load(out, graph.parent[m])
-        store(lower * (x if axis == 0 else y if axis == 1 else z), out, m)
+    store(x, out, 1)
+    store(y, out, 2)
+    store(z, out, 3)
+    for m in range(4, count):
+        store(load(out, at(graph.monomial_left, m)) * load(out, at(graph.monomial_right, m)), out, m)
 
 
 @njit(**PIECE)
@@ -43,14 +45,14 @@ def sum_moments(graph, n, pairs, base, powers, moments, lane):
                 store(fx, powers, k, j)
                 fx *= x
         for k in range(graph.column_first[mu], graph.column_first[mu + 1]):
-            a, b, c = graph.column[k, 0], y_rows + graph.column[k, 1], z_rows + graph.column[k, 2]
+            a, b, c = at(graph.column_x, k), y_rows + at(graph.column_y, k), z_rows + at(graph.column_z, k)
             above, below = spread(0.0), spread(0.0)
             for j in range(0, n, LANES):
                 part = load(powers, a, j) * load(powers, b, j)
                 above += part * load(powers, c, j)
                 below += part * load(powers, max(c - 1, z_rows), j)
-            moments[graph.column[k, 3], lane] = total(above)
-            moments[graph.column[k, 4], lane] = total(below)
+            moments[at(graph.column_node, k), lane] = total(above)
+            moments[at(graph.column_below, k), lane] = total(below)
 
 
 @njit(**PIECE)
@@ -72,7 +74,7 @@ def spread_traces(trace, adjoint):
 
 @njit(**PIECE)
 def slope_coefficients(graph, adjoint, out):
-    """The coefficients of grad P_mu by x, y and z, for LANES atoms: (n_terms, 3 LANES)."""
+    """The coefficients of grad P_mu by x, y and z, for LANES atoms: (3 n_terms, LANES)."""
     for t in range(len(graph.slope_monomial)):
         for axis in range(3):
-            store(graph.slope_factor[t, axis] * load(adjoint, graph.slope_node[t, axis]), out, t, axis * LANES)
+            store(graph.slope_factor[t, axis] * load(adjoint, graph.slope_node[t, axis]), out, 3 * t + axis)

@@ -82,37 +82,45 @@ def add_by_coefficients(by_tables, low, high, scaling, out):
 
 
 @njit(**PIECE)
-def radial_values(n, segment, tables, low, high, pairs, base, polynomials, top):
-    """f_mu and f'_mu, and the U_k in the rows of `polynomials` from `top` on: about (2 + 4 R) size flops.
+def vectors_of(segment, s, n):
+    """First column and end of the neighbours of species s, of which `segment` (S + 1,) bounds those of each.
 
-    `tables` (S, R, 2 size) belong to the central atom's species; `segment` (S + 1,) bounds the neighbours of each
-    species. What the last vector of a species writes beyond it, the next species overwrites; the last one's range takes
-    in the padding.
+    What its last vector writes beyond them, the next species overwrites; the last species takes in the padding.
+    """
+    return segment[s] - segment[0], segment[s + 1] - segment[0] if s < len(segment) - 2 else n
+
+
+@njit(**PIECE)
+def radial_values(n, segment, tables, low, high, pairs, base, polynomials, top):
+    """f_mu and f'_mu, and the U_k of one vector of neighbours after the other: about (2 + 4 R) size flops.
+
+    `tables` (S, R, 2 size) belong to the central atom's species. `polynomials` takes U_k in its rows from `top` on.
     """
     n_species, n_radial, size = tables.shape[0], tables.shape[1], tables.shape[2] // 2
     to_xi = 2.0 / (high - low)
     for s in range(n_species):
-        stop = segment[s + 1] - segment[0] if s < n_species - 1 else n
-        for j in range(segment[s] - segment[0], stop, LANES):
+        begin, end = vectors_of(segment, s, n)
+        for j in range(begin, end, LANES):
             r = load(pairs, base + DISTANCE, j)
             twice = 2.0 * ((r - low) * to_xi - 1.0)
             before, u = spread(0.0), spread(1.0)
             for k in range(size):
-                store(u, polynomials, top + k, j)
+                store(u, polynomials, top + k)
                 before, u = u, twice * u - before
             gap = high - r
             for mu in range(n_radial):
                 f, df = spread(0.0), spread(0.0)
                 for k in range(size):
-                    u = load(polynomials, top + k, j)
+                    u = load(polynomials, top + k)
                     f += tables[s, mu, k] * u
                     df += tables[s, mu, size + k] * u
                 store(gap * gap * f, pairs, base + RADIAL + mu, j)
                 store(gap * (gap * df - 2.0 * f), pairs, base + RADIAL + n_radial + mu, j)
+            top += size
 
 
 @njit(**PIECE)
-def sum_by_tables(segment, n_radial, size, weights, polynomials, top, out):
+def sum_by_tables(n, segment, n_radial, size, weights, polynomials, top, out):
     """Add to the derivatives by the tables of the central atom's species: 4 R size flops.
 
     `weights` (2 R, n) multiply U_k there; `out` (S R 2 size, LANES) is summed over lanes by whoever asks for it, once
@@ -122,14 +130,15 @@ def sum_by_tables(segment, n_radial, size, weights, polynomials, top, out):
     for k in range(LANES):
         mask[0, k] = 1.0
     for s in range(len(segment) - 1):
-        stop = segment[s + 1] - segment[0]
-        for j in range(segment[s] - segment[0], stop, LANES):
-            inside = load(mask, 0, LANES - min(LANES, stop - j))
+        begin, end = vectors_of(segment, s, n)
+        for j in range(begin, end, LANES):
+            inside = load(mask, 0, LANES - min(LANES, end - j))
             for mu in range(n_radial):
                 value = inside * load(weights, mu, j)
                 slope = inside * load(weights, n_radial + mu, j)
                 row = (s * n_radial + mu) * 2 * size
                 for k in range(size):
-                    u = load(polynomials, top + k, j)
+                    u = load(polynomials, top + k)
                     store(load(out, row + k) + value * u, out, row + k)
                     store(load(out, row + size + k) + slope * u, out, row + size + k)
+            top += size

@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store
+from .lanes import KERNEL, LANES, PIECE, aligned, at, load, spread, store
 from .moments import monomials, sum_moments
 from .radial import (
     DISTANCE,
@@ -33,11 +33,11 @@ def energy_weights(graph, n, high, pairs, base, adjoint, lane, power, weights):
     for j in range(0, n, LANES):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
         gap = high - load(pairs, base + DISTANCE, j)
-        monomials(graph, len(graph.parent), x, y, z, power)
+        monomials(graph, len(graph.monomial_left), x, y, z, power)
         for mu in range(n_radial):
             value = spread(0.0)
             for k in range(graph.sum_first[mu], graph.sum_first[mu + 1]):
-                value += adjoint[graph.sum_node[k], lane] * load(power, graph.sum_monomial[k])
+                value += at(adjoint, at(graph.sum_node, k), lane) * load(power, at(graph.sum_monomial, k))
             store(gap * gap * value, weights, mu, j)
             store(spread(0.0), weights, n_radial + mu, j)
 
@@ -66,10 +66,11 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
     tables = radial_tables(radial, low, high, scaling)
     width = width_of(segment, 0, n_atoms)
     rows = RADIAL + 2 * n_radial
-    pairs, polynomials = aligned(LANES * rows, width), aligned(LANES * size, width)
+    vectors = width // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
+    pairs, polynomials = aligned(LANES * rows, width), aligned(LANES * vectors * size, LANES)
     powers = aligned(3 * graph.n_powers, width)
     moments, adjoint = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes, LANES)
-    power, weights = aligned(len(graph.parent), LANES), aligned(2 * n_radial, width)
+    power, weights = aligned(len(graph.monomial_left), LANES), aligned(2 * n_radial, width)
     by_tables = aligned(n_species * n_radial * 2 * size, LANES)
     one = np.empty(2 * size)
     padded = np.zeros(LANES, np.int64)
@@ -79,7 +80,7 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
             i, base = block + lane, lane * rows
             n = load_pairs(vector, segment[i, 0], segment[i, n_species], high, pairs, base)
             padded[lane] = n
-            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * size)
+            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * vectors * size)
             sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
         reverse(graph, linear, quad, moments, adjoint)
@@ -98,7 +99,9 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
             energy_weights(graph, padded[lane], high, pairs, lane * rows, adjoint, lane, power, weights)
             for k in range(len(by_tables)):
                 store(spread(0.0), by_tables, k)
-            sum_by_tables(segment[i], n_radial, size, weights, polynomials, lane * size, by_tables)
+            sum_by_tables(
+                padded[lane], segment[i], n_radial, size, weights, polynomials, lane * vectors * size, by_tables
+            )
             for s in range(n_species):
                 for mu in range(n_radial):
                     for k in range(2 * size):

@@ -16,7 +16,7 @@ No Jacobian of the forces is ever formed; memory is that of the pairs.
 import numpy as np
 from numba import njit
 
-from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
+from .lanes import KERNEL, LANES, PIECE, aligned, at, load, spread, store, total
 from .moments import fill_traces, monomials, slope_coefficients, spread_traces
 from .radial import (
     DISTANCE,
@@ -92,7 +92,7 @@ def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, la
                 dfx = dfx * x + fx * dx
                 fx *= x
         for k in range(graph.column_first[mu], graph.column_first[mu + 1]):
-            a, b, c = graph.column[k, 0], y_rows + graph.column[k, 1], z_rows + graph.column[k, 2]
+            a, b, c = at(graph.column_x, k), y_rows + at(graph.column_y, k), z_rows + at(graph.column_z, k)
             low = max(c - 1, z_rows)
             above, below, dabove, dbelow = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
             for j in range(0, n, LANES):
@@ -104,7 +104,7 @@ def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, la
                 below += part * z_below
                 dabove += dpart * z_above + part * load(powers, tangent + c, j)
                 dbelow += dpart * z_below + part * load(powers, tangent + low, j)
-            node, other = graph.column[k, 3], graph.column[k, 4]
+            node, other = at(graph.column_node, k), at(graph.column_below, k)
             moments[node, lane], dmoments[node, lane] = total(above), total(dabove)
             moments[other, lane], dmoments[other, lane] = total(below), total(dbelow)
 
@@ -117,7 +117,7 @@ def forward_tangents(graph, moments, dmoments):
     for t in range(graph.n_nodes - graph.n_basic):
         node, dnode = spread(0.0), spread(0.0)
         for p in range(graph.forward_first[t], graph.forward_first[t + 1]):
-            a, b, factor = graph.forward_left[p], graph.forward_right[p], graph.forward_factor[p]
+            a, b, factor = at(graph.forward_left, p), at(graph.forward_right, p), at(graph.forward_factor, p)
             left, right = factor * load(moments, a), load(moments, b)
             node += left * right
             dnode += left * load(dmoments, b) + factor * load(dmoments, a) * right
@@ -131,11 +131,11 @@ def reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint):
     for node in range(graph.n_nodes - 1, -1, -1):
         a, da = spread(linear[node]), spread(0.0)
         for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
-            other = graph.quad_other[p]
-            a += quad[p] * load(moments, other)
-            da += quad[p] * load(dmoments, other)
+            other = at(graph.quad_other, p)
+            a += at(quad, p) * load(moments, other)
+            da += at(quad, p) * load(dmoments, other)
         for p in range(graph.reverse_first[node], graph.reverse_first[node + 1]):
-            target, other, factor = graph.reverse_target[p], graph.reverse_other[p], graph.reverse_factor[p]
+            target, other, factor = at(graph.reverse_target, p), at(graph.reverse_other, p), at(graph.reverse_factor, p)
             above, m = factor * load(adjoint, target), load(moments, other)
             a += above * m
             da += above * load(dmoments, other) + factor * load(dadjoint, target) * m
@@ -173,11 +173,11 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
     for j in range(0, n, LANES):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
         dx, dy, dz = load(moves, to + DX, j), load(moves, to + DY, j), load(moves, to + DZ, j)
-        monomials(graph, len(graph.parent), x, y, z, power)
+        monomials(graph, len(graph.monomial_left), x, y, z, power)
         for mu in range(n_radial):
             by_value = spread(0.0)
             for k in range(graph.sum_first[mu], graph.sum_first[mu + 1]):
-                by_value += blended[k, lane] * load(power, graph.sum_monomial[k])
+                by_value += at(blended, k, lane) * load(power, at(graph.sum_monomial, k))
             store(by_value, weights, mu, j)
             store(spread(0.0), weights, n_radial + mu, j)
         for k in range(len(graph.constant_mu)):
@@ -186,13 +186,13 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
         for group in range(len(graph.slope_mu)):
             px, py, pz = spread(0.0), spread(0.0), spread(0.0)
             for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
-                u = load(power, graph.slope_monomial[t])
-                px += slopes[t, lane] * u
-                py += slopes[t, LANES + lane] * u
-                pz += slopes[t, 2 * LANES + lane] * u
+                u = load(power, at(graph.slope_monomial, t))
+                px += at(slopes, 3 * t, lane) * u
+                py += at(slopes, 3 * t + 1, lane) * u
+                pz += at(slopes, 3 * t + 2, lane) * u
             mu = graph.slope_mu[group]
             store(load(weights, mu, j) + px * dx + py * dy + pz * dz, weights, mu, j)
-            part = (px * x + py * y + pz * z) * (1.0 / graph.slope_degree[group])
+            part = (px * x + py * y + pz * z) * graph.slope_share[group]
             store(load(weights, n_radial + mu, j) + part, weights, n_radial + mu, j)
         # f = gap^2 e . U and f' = gap^2 d . U - 2 gap e . U, so that the slope's weight goes to both tables
         gap, dr = high - load(pairs, base + DISTANCE, j), load(moves, to + DR, j)
@@ -230,12 +230,13 @@ def training_gradient(
     tables = radial_tables(radial, low, high, scaling)
     width = width_of(segment, begin, end)
     rows = RADIAL + 2 * n_radial
+    vectors = width // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
     pairs, moves = aligned(LANES * rows, width), aligned(LANES * MOVES, width)
-    polynomials, powers = aligned(LANES * size, width), aligned(6 * graph.n_powers, width)
+    polynomials, powers = aligned(LANES * vectors * size, LANES), aligned(6 * graph.n_powers, width)
     moments, dmoments = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes + 1, LANES)
     adjoint, dadjoint = aligned(graph.n_nodes, LANES), aligned(graph.n_nodes, LANES)
-    slopes, blended = aligned(len(graph.slope_monomial), 3 * LANES), aligned(len(graph.sum_node), LANES)
-    power, by_function = aligned(len(graph.parent), LANES), aligned(2 * n_radial, width)
+    slopes, blended = aligned(3 * len(graph.slope_monomial), LANES), aligned(len(graph.sum_node), LANES)
+    power, by_function = aligned(len(graph.monomial_left), LANES), aligned(2 * n_radial, width)
     by_tables = np.zeros((n_species, n_species * n_radial * 2 * size, LANES))
     lane_alpha = aligned(1, LANES)
     padded = np.zeros(LANES, np.int64)
@@ -251,7 +252,7 @@ def training_gradient(
             padded[lane] = n
             lane_alpha[0, lane] = alpha[i]
             load_moves(vector, index, weights, stretch, i, first, last, n, pairs, base, moves, to)
-            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * size)
+            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * vectors * size)
             sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, lane)
         forward_tangents(graph, moments, dmoments)
         reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint)
@@ -264,7 +265,16 @@ def training_gradient(
                 graph, padded[lane], high, pairs, lane * rows, moves, lane * MOVES, slopes, adjoint, blended, lane,
                 power, by_function,
             )  # fmt: skip
-            sum_by_tables(segment[i], n_radial, size, by_function, polynomials, lane * size, by_tables[species[i]])
+            sum_by_tables(
+                padded[lane],
+                segment[i],
+                n_radial,
+                size,
+                by_function,
+                polynomials,
+                lane * vectors * size,
+                by_tables[species[i]],
+            )
     one = np.empty(2 * size)
     for a in range(n_species):
         for b in range(n_species):

@@ -21,10 +21,10 @@ from .basis import Basis, Index
 
 
 class Graph(NamedTuple):
-    """What the kernels know of a basis: plain arrays (uint32 indices spare the kernels the test for negative ones)."""
+    """What the kernels know of a basis: plain arrays."""
 
-    parent: np.ndarray  # (n_monomials,) u^abc = u^parent * u_axis
-    axis: np.ndarray  # (n_monomials,)
+    monomial_left: np.ndarray  # (n_monomials,) u^m = u^left u^right; the first are 1, x, y, z
+    monomial_right: np.ndarray  # (n_monomials,)
     n_lower: int  # monomials that derivatives need, the first ones
     sum_first: np.ndarray  # (R + 1,) moments that are summed over neighbours, by mu
     sum_monomial: np.ndarray  # (n_sums,)
@@ -33,11 +33,15 @@ class Graph(NamedTuple):
     column_first: np.ndarray  # (R + 1,)
     column_powers: np.ndarray  # (R,) of x, 0 included
     n_powers: int  # of y and z
-    column: np.ndarray  # (n_columns, 5) a, b, c, node, below; the node n_nodes is nobody's
+    column_x: np.ndarray  # (n_columns,) a, b, c, node, below; the node n_nodes is nobody's
+    column_y: np.ndarray
+    column_z: np.ndarray
+    column_node: np.ndarray
+    column_below: np.ndarray
     # their derivatives by x, y and z as polynomials in u: of every mu and degree, terms factor * A[node] u^monomial
     slope_first: np.ndarray  # (n_groups + 1,)
     slope_mu: np.ndarray  # (n_groups,)
-    slope_degree: np.ndarray  # (n_groups,) of the moments
+    slope_share: np.ndarray  # (n_groups,) P_mu's part of this degree is so many times u . grad of it
     slope_monomial: np.ndarray  # (n_terms,)
     slope_node: np.ndarray  # (n_terms, 3)
     slope_factor: np.ndarray  # (n_terms, 3)
@@ -83,8 +87,8 @@ def _lists(n: int, entries: list[list[tuple]]) -> tuple[np.ndarray, ...]:
 
 
 def _offsets(lengths: list[int]) -> np.ndarray:
-    """Where each of the lists begins, and the end; unsigned as the indices, as the kernels' loops are then."""
-    return np.cumsum([0, *lengths]).astype(np.uint64)
+    """Where each of the lists begins, and the end."""
+    return np.cumsum([0, *lengths])
 
 
 def _index(values: list) -> np.ndarray:
@@ -95,20 +99,19 @@ def _lowered(index: Index, axis: int) -> Index:
     return tuple(n - (k == axis) for k, n in enumerate(index))
 
 
-def _monomials(indices: set[Index]) -> tuple[list[Index], list[int], list[int]]:
-    """All indices and what is left when powers are taken away, by degree, with each one's parent and axis."""
-    closed, new = {(0, 0, 0)}, set(indices)
+def _monomials(indices: set[Index]) -> tuple[list[Index], list[tuple[int, int]]]:
+    """All indices and what is left when powers are taken away, by degree, and the two of them that make each."""
+    closed, new = {(0, 0, 0)}, {*indices, (1, 0, 0), (0, 1, 0), (0, 0, 1)}
     while new:
         closed |= new
         new = {_lowered(index, axis) for index in new for axis in range(3) if index[axis]} - closed
     ordered = sorted(closed, key=lambda i: (sum(i), [-n for n in i]))
     place = {index: k for k, index in enumerate(ordered)}
-    parent, axes = [0], [0]
-    for index in ordered[1:]:
+    factors = [(0, 0)] * 4
+    for index in ordered[4:]:
         axis = next(k for k in range(3) if index[k])
-        parent.append(place[_lowered(index, axis)])
-        axes.append(axis)
-    return ordered, parent, axes
+        factors.append((place[_lowered(index, axis)], 1 + axis))
+    return ordered, factors
 
 
 def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody: int) -> dict:
@@ -128,7 +131,7 @@ def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody
         "column_first": first,
         "column_powers": np.array([1 + column[a:b, 0].max(initial=0) for a, b in pairwise(first)]),
         "n_powers": 1 + int(column[:, :3].max(initial=0)),
-        "column": column,
+        **{f"column_{name}": _index(column[:, k]) for k, name in enumerate(("x", "y", "z", "node", "below"))},
     }
 
 
@@ -146,10 +149,10 @@ def _slopes(summed: list[tuple], place: dict[tuple, int], monomial: dict[Index, 
     rows = [sorted((monomial[lower], entries) for lower, entries in terms.items()) for terms in groups.values()]
     flat = [term for terms in rows for term in terms]
     return {
-        "n_lower": max((m for m, _ in flat), default=0) + 1,
+        "n_lower": max([4, *(m + 1 for m, _ in flat)]),
         "slope_first": _offsets(map(len, rows)),
         "slope_mu": _index([mu for mu, _ in groups]),
-        "slope_degree": np.array([degree for _, degree in groups], dtype=np.float64),
+        "slope_share": np.array([1 / degree for _, degree in groups]),
         "slope_monomial": _index([monomial for monomial, _ in flat]),
         "slope_node": _index([[node for node, _ in entries] for _, entries in flat]).reshape(-1, 3),
         "slope_factor": np.array([[c for _, c in entries] for _, entries in flat], dtype=np.float64).reshape(-1, 3),
@@ -221,7 +224,7 @@ def compile_graph(basis: Basis) -> Graph:
     }
     summed = [row for row in basic if None in above[row]]
     traced = sorted((row for row in basic if None not in above[row]), key=lambda row: -sum(row[1:]))
-    ordered, parent, axis = _monomials({row[1:] for row in summed})
+    ordered, factors = _monomials({row[1:] for row in summed})
     monomial = {index: k for k, index in enumerate(ordered)}
     summed.sort(key=lambda row: (row[0], monomial[row[1:]]))
 
@@ -230,8 +233,8 @@ def compile_graph(basis: Basis) -> Graph:
     q_first, q_other, q_pair, q_factor = _lists(n_nodes, quad)
     leaf_first, leaf_pair, leaf_factor = _lists(len(leaves), leaves)[:3]
     return Graph(
-        parent=_index(parent),
-        axis=_index(axis),
+        monomial_left=_index([a for a, _ in factors]),
+        monomial_right=_index([b for _, b in factors]),
         sum_first=_offsets([sum(row[0] == mu for row in summed) for mu in range(basis.n_radial)]),
         sum_monomial=_index([monomial[row[1:]] for row in summed]),
         sum_node=_index([place[row] for row in summed]),
@@ -252,7 +255,7 @@ def compile_graph(basis: Basis) -> Graph:
         linear_scalar=_index(linear_scalar),
         pair_left=_index([a for a, _ in pairs]),
         pair_right=_index([b for _, b in pairs]),
-        leaf_first=leaf_first.astype(np.int64),
+        leaf_first=leaf_first,
         leaf_pair=_index(leaf_pair),
         leaf_factor=leaf_factor,
         leaf_scalar=_index(leaf_scalar),
