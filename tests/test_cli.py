@@ -175,11 +175,15 @@ def test_cfg_is_as_good_as_xyz(capsys, tmp_path, labelled, potential):
 @pytest.mark.slow
 def test_benchmark_times_every_task_and_writes_json(capsys, tmp_path):
     path = tmp_path / "benchmark.json"
-    words = ("benchmark", "--levels", 4, "--molecules", 2, "--repeats", 2, "-o", path)
+    words = ("benchmark", "--levels", 4, "--atoms", 40, "--repeats", 2, "-o", path)
     table = run(capsys, *words)
     result = json.loads(path.read_text())
     ours = [row for row in result["rows"] if row["code"].startswith("electrolyte_ml")]
-    assert {row["task"] for row in ours} == {"energy, forces, stress", "MaxVol row", "loss and gradient"}
+    tasks = {"energy, forces, stress", "loss and gradient", "MaxVol row", "NPT step", "neighbour list"}
+    assert {row["task"] for row in ours} == tasks
+    for row in result["rows"]:
+        assert ("peak_share" in row) == (row["code"] == "kernel alone" and row["task"] != "NPT step")
+        assert ("outside" in row) == (row["task"] == "NPT step" and row["code"] != "kernel alone")
     for row in result["rows"]:
         assert 0 < row["low"] <= row["median"] <= row["high"]
         assert row["code"] in table
