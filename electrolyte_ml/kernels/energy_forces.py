@@ -13,8 +13,8 @@ import numpy as np
 from numba import njit
 
 from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, at, load, spread, store, total
-from .moments import monomials, slope_coefficients, sum_moments
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
+from .moments import monomials, polynomial_gradient, slope_coefficients, sum_moments
 from .radial import DISTANCE, INVERSE, RADIAL, X, Y, Z, load_pairs, radial_tables, radial_values, width_of
 
 
@@ -29,12 +29,7 @@ def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, o
             df = load(pairs, base + RADIAL + n_radial + graph.constant_mu[k], j)
             along += adjoint[graph.constant_node[k], lane] * df
         for group in range(len(graph.slope_mu)):
-            px, py, pz = spread(0.0), spread(0.0), spread(0.0)
-            for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
-                u = load(power, at(graph.slope_monomial, t))
-                px += at(slopes, 3 * t, lane) * u
-                py += at(slopes, 3 * t + 1, lane) * u
-                pz += at(slopes, 3 * t + 2, lane) * u
+            px, py, pz = polynomial_gradient(graph, group, slopes, lane, power)
             f = load(pairs, base + RADIAL + graph.slope_mu[group], j)
             df = load(pairs, base + RADIAL + n_radial + graph.slope_mu[group], j)
             along += df * graph.slope_share[group] * (px * x + py * y + pz * z)

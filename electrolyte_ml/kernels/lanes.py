@@ -127,6 +127,16 @@ def spread(typing, number):
     return _lanes(number), generate
 
 
+def _element(context, builder, kinds, values):
+    """The address of array[row] in a table, or of array[row, lane] in an array (rows, LANES)."""
+    view = context.make_array(kinds[0])(context, builder, values[0])
+    place = context.cast(builder, values[1], kinds[1], types.intp)
+    if not isinstance(kinds[2], types.Omitted):
+        place = builder.mul(place, place.type(LANES))
+        place = builder.add(place, context.cast(builder, values[2], kinds[2], types.intp))
+    return builder.gep(view.data, [place])
+
+
 @intrinsic
 def at(typing, array, row, lane=None):
     """array[row] of a table, array[row, lane] of an array (rows, LANES), for indices that are not negative.
@@ -135,15 +145,20 @@ def at(typing, array, row, lane=None):
     """
 
     def generate(context, builder, signature, values):
-        kinds = signature.args
-        view = context.make_array(kinds[0])(context, builder, values[0])
-        place = context.cast(builder, values[1], kinds[1], types.intp)
-        if not isinstance(kinds[2], types.Omitted):
-            place = builder.mul(place, place.type(LANES))
-            place = builder.add(place, context.cast(builder, values[2], kinds[2], types.intp))
-        return builder.load(builder.gep(view.data, [place]))
+        return builder.load(_element(context, builder, signature.args, values))
 
     return array.dtype(array, row, lane or types.Omitted(None)), generate
+
+
+@intrinsic
+def put(typing, value, array, row, lane):
+    """Set array[row, lane] of an array (rows, LANES)."""
+
+    def generate(context, builder, signature, values):
+        builder.store(values[0], _element(context, builder, signature.args[1:], values[1:]))
+        return context.get_dummy_value()
+
+    return types.void(types.float64, array, row, lane), generate
 
 
 @intrinsic
@@ -184,6 +199,9 @@ if config.DISABLE_JIT:
 
     def at(array, row, lane=()):  # noqa: D103
         return array[row, lane] if lane != () else array[row]
+
+    def put(value, array, row, lane):  # noqa: D103
+        array[row, lane] = value
 
     def spread(number):  # noqa: D103
         return np.full(LANES, float(number))

@@ -8,7 +8,7 @@ ranks are summed over neighbours. The moments of an atom are one lane of `moment
 
 from numba import njit
 
-from .lanes import LANES, PIECE, at, load, spread, store, total
+from .lanes import LANES, PIECE, at, load, put, spread, store, total
 from .radial import RADIAL, X, Y, Z
 
 
@@ -51,8 +51,8 @@ def sum_moments(graph, n, pairs, base, powers, moments, lane):
                 part = load(powers, a, j) * load(powers, b, j)
                 above += part * load(powers, c, j)
                 below += part * load(powers, max(c - 1, z_rows), j)
-            moments[at(graph.column_node, k), lane] = total(above)
-            moments[at(graph.column_below, k), lane] = total(below)
+            put(total(above), moments, at(graph.column_node, k), lane)
+            put(total(below), moments, at(graph.column_below, k), lane)
 
 
 @njit(**PIECE)
@@ -78,3 +78,32 @@ def slope_coefficients(graph, adjoint, out):
     for t in range(len(graph.slope_monomial)):
         for axis in range(3):
             store(graph.slope_factor[t, axis] * load(adjoint, graph.slope_node[t, axis]), out, 3 * t + axis)
+
+
+@njit(**PIECE)
+def polynomial(graph, mu, coefficients, lane, power):
+    """P_mu = sum_k c_k u^k of LANES neighbours, c_k = coefficients[k, lane]: 2 flops a summed moment.
+
+    Two sums, as each addition waits for the one before.
+    """
+    first, end = graph.sum_first[mu], graph.sum_first[mu + 1]
+    half = (end - first) // 2
+    one, other = spread(0.0), spread(0.0)
+    for k in range(first, first + half):
+        one += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
+        other += at(coefficients, k + half, lane) * load(power, at(graph.sum_monomial, k + half))
+    for k in range(first + 2 * half, end):
+        one += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
+    return one + other
+
+
+@njit(**PIECE)
+def polynomial_gradient(graph, group, slopes, lane, power):
+    """The part of grad P_mu that comes from the moments of one degree, for LANES neighbours: 6 flops a term."""
+    px, py, pz = spread(0.0), spread(0.0), spread(0.0)
+    for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
+        u = load(power, at(graph.slope_monomial, t))
+        px += at(slopes, 3 * t, lane) * u
+        py += at(slopes, 3 * t + 1, lane) * u
+        pz += at(slopes, 3 * t + 2, lane) * u
+    return px, py, pz

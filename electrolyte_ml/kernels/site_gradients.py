@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, at, load, spread, store
-from .moments import monomials, sum_moments
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store
+from .moments import monomials, polynomial, sum_moments
 from .radial import (
     DISTANCE,
     RADIAL,
@@ -27,18 +27,15 @@ from .radial import (
 
 
 @njit(**PIECE)
-def energy_weights(graph, n, high, pairs, base, adjoint, lane, power, weights):
-    """What multiplies U_k in dE_i/d(tables) of each neighbour: gap^2 sum_k A_k u^k, and 0 for the slopes; (2 R, n)."""
+def energy_weights(graph, n, high, pairs, base, summed, lane, power, weights):
+    """What multiplies U_k in dE_i/d(tables) of each neighbour: gap^2 P_mu, and 0 for the slopes; (2 R, n)."""
     n_radial = len(graph.sum_first) - 1
     for j in range(0, n, LANES):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
         gap = high - load(pairs, base + DISTANCE, j)
         monomials(graph, len(graph.monomial_left), x, y, z, power)
         for mu in range(n_radial):
-            value = spread(0.0)
-            for k in range(graph.sum_first[mu], graph.sum_first[mu + 1]):
-                value += at(adjoint, at(graph.sum_node, k), lane) * load(power, at(graph.sum_monomial, k))
-            store(gap * gap * value, weights, mu, j)
+            store(gap * gap * polynomial(graph, mu, summed, lane, power), weights, mu, j)
             store(spread(0.0), weights, n_radial + mu, j)
 
 
@@ -72,6 +69,7 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
     moments, adjoint = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes, LANES)
     power, weights = aligned(len(graph.monomial_left), LANES), aligned(2 * n_radial, width)
     by_tables = aligned(n_species * n_radial * 2 * size, LANES)
+    summed = aligned(len(graph.sum_node), LANES)
     one = np.empty(2 * size)
     padded = np.zeros(LANES, np.int64)
     for block in range(0, n_atoms, LANES):
@@ -84,6 +82,8 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
             sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
         reverse(graph, linear, quad, moments, adjoint)
+        for k in range(len(graph.sum_node)):
+            store(load(adjoint, graph.sum_node[k]), summed, k)
         for lane in range(lanes):
             i = block + lane
             for k in range(len(graph.linear_node)):
@@ -96,7 +96,7 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
                         moments[graph.pair_left[pair], lane] * moments[graph.pair_right[pair], lane]
                     )
                 by_scalar[i, graph.leaf_scalar[leaf]] = b
-            energy_weights(graph, padded[lane], high, pairs, lane * rows, adjoint, lane, power, weights)
+            energy_weights(graph, padded[lane], high, pairs, lane * rows, summed, lane, power, weights)
             for k in range(len(by_tables)):
                 store(spread(0.0), by_tables, k)
             sum_by_tables(

@@ -16,8 +16,8 @@ No Jacobian of the forces is ever formed; memory is that of the pairs.
 import numpy as np
 from numba import njit
 
-from .lanes import KERNEL, LANES, PIECE, aligned, at, load, spread, store, total
-from .moments import fill_traces, monomials, slope_coefficients, spread_traces
+from .lanes import KERNEL, LANES, PIECE, aligned, at, load, put, spread, store, total
+from .moments import fill_traces, monomials, polynomial, polynomial_gradient, slope_coefficients, spread_traces
 from .radial import (
     DISTANCE,
     INVERSE,
@@ -105,8 +105,10 @@ def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, la
                 dabove += dpart * z_above + part * load(powers, tangent + c, j)
                 dbelow += dpart * z_below + part * load(powers, tangent + low, j)
             node, other = at(graph.column_node, k), at(graph.column_below, k)
-            moments[node, lane], dmoments[node, lane] = total(above), total(dabove)
-            moments[other, lane], dmoments[other, lane] = total(below), total(dbelow)
+            put(total(above), moments, node, lane)
+            put(total(below), moments, other, lane)
+            put(total(dabove), dmoments, node, lane)
+            put(total(dbelow), dmoments, other, lane)
 
 
 @njit(**PIECE)
@@ -175,21 +177,13 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
         dx, dy, dz = load(moves, to + DX, j), load(moves, to + DY, j), load(moves, to + DZ, j)
         monomials(graph, len(graph.monomial_left), x, y, z, power)
         for mu in range(n_radial):
-            by_value = spread(0.0)
-            for k in range(graph.sum_first[mu], graph.sum_first[mu + 1]):
-                by_value += at(blended, k, lane) * load(power, at(graph.sum_monomial, k))
-            store(by_value, weights, mu, j)
+            store(polynomial(graph, mu, blended, lane, power), weights, mu, j)
             store(spread(0.0), weights, n_radial + mu, j)
         for k in range(len(graph.constant_mu)):
             row = n_radial + graph.constant_mu[k]
             store(load(weights, row, j) + adjoint[graph.constant_node[k], lane], weights, row, j)
         for group in range(len(graph.slope_mu)):
-            px, py, pz = spread(0.0), spread(0.0), spread(0.0)
-            for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
-                u = load(power, at(graph.slope_monomial, t))
-                px += at(slopes, 3 * t, lane) * u
-                py += at(slopes, 3 * t + 1, lane) * u
-                pz += at(slopes, 3 * t + 2, lane) * u
+            px, py, pz = polynomial_gradient(graph, group, slopes, lane, power)
             mu = graph.slope_mu[group]
             store(load(weights, mu, j) + px * dx + py * dy + pz * dz, weights, mu, j)
             part = (px * x + py * y + pz * z) * graph.slope_share[group]
