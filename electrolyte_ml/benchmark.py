@@ -1,7 +1,8 @@
 """Times of the kernels on this machine, beside motep's C engine where it is installed, and beside the core's own limit.
 
-Every code is timed in turn, round after round, so that a slow minute of the machine falls on all of them alike. Each
-call gets atoms that have moved a little, as in dynamics, so that nothing can be remembered from the last call.
+Every code is timed in turn, round after round, so that a slow minute of the machine falls on all of them alike, and
+what one thread does by its own processor time, so that other programs on the machine disturb it less. Each call gets
+atoms that have moved a little, as in dynamics, so that nothing can be remembered from the last call.
 How to read the result is told in benchmarks/README.md.
 """
 
@@ -19,7 +20,7 @@ from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -62,14 +63,29 @@ class _Contest:
     atoms: int
     threads: int
     code: str
-    call: Callable[[], float | None]  # may return the seconds itself; else those of the call count
+    call: Callable[[], Any]  # may return a `_Span` itself; else all of the call counts
     flops: float | None = None
     seconds: list[float] = field(default_factory=list)
 
     def run(self) -> float:
-        start = time.perf_counter()
+        start = _now()
         said = self.call()
-        return time.perf_counter() - start if said is None else said
+        span = said if isinstance(said, _Span) else _now() - start
+        return span.processor if self.threads == 1 else span.wall
+
+
+class _Span(NamedTuple):
+    """Seconds, or two points in time to take the difference of."""
+
+    wall: float
+    processor: float  # of this thread
+
+    def __sub__(self, start: _Span) -> _Span:
+        return _Span(self.wall - start.wall, self.processor - start.processor)
+
+
+def _now() -> _Span:
+    return _Span(time.perf_counter(), time.thread_time())
 
 
 def benchmark(
@@ -234,9 +250,8 @@ def _force_contests(
         flops = energy_forces_flops(potential, near)
         for count in threads:
             calculator = potential.calculator(threads=count)
-            call = partial(_calculate, calculator)
-            yield _Contest(FORCES, level, n, count, _ours(), _moving(box, call))
-            yield _Contest(FORCES, level, n, count, KERNEL, partial(_evaluate, potential, near, count), flops)
+            yield _Contest(FORCES, level, n, count, _ours(), _moving(box, calculator.calculate))
+            yield _Contest(FORCES, level, n, count, KERNEL, partial(potential.evaluate, near, count), flops)
         if n <= PEER_ATOMS and find_spec("motep"):
             engine = _motep_engine(potential, "run")
             yield _Contest(FORCES, level, n, 1, _motep(), _moving(box, engine.calculate))
@@ -247,20 +262,20 @@ def _gradient_contests(level: int, potential: MomentTensorPotential, threads: li
     several = [_liquid(CONFIGURATION, seed) for seed in range(CONFIGURATIONS)]
     loss = _loss(potential, several[:1], 1)
     n = len(several[0])
-    yield _Contest(GRADIENT, level, n, 1, _ours(), partial(_discard, loss, parameters))
+    yield _Contest(GRADIENT, level, n, 1, _ours(), partial(loss, parameters))
     if find_spec("motep"):
         yield _Contest(GRADIENT, level, n, 1, _motep(), _motep_gradient(potential, several[0]))
     for count in threads:
         loss = _loss(potential, several, count)
         n = sum(map(len, several))
-        yield _Contest(GRADIENT, level, n, count, _ours(), partial(_discard, loss, parameters))
-        yield _Contest(GRADIENT, level, n, count, "loss alone", partial(_discard, loss.residuals, parameters))
+        yield _Contest(GRADIENT, level, n, count, _ours(), partial(loss, parameters))
+        yield _Contest(GRADIENT, level, n, count, "loss alone", partial(loss.residuals, parameters))
 
 
 def _row_contests(level: int, potential: MomentTensorPotential, boxes: list[Atoms]) -> Iterator[_Contest]:
     for box in boxes:
         near = potential.neighbourhoods(box)
-        yield _Contest(ROWS, level, len(box), 1, _ours(), partial(_discard, potential.energy_gradient, near))
+        yield _Contest(ROWS, level, len(box), 1, _ours(), partial(potential.energy_gradient, near))
 
 
 def _md_contests(level: int, potential: MomentTensorPotential, started: list[Atoms]) -> Iterator[_Contest]:
@@ -272,7 +287,7 @@ def _md_contests(level: int, potential: MomentTensorPotential, started: list[Ato
         n = len(box)
         count = available() if n >= SHARED_ATOMS else 1
         yield _Contest(MD, level, n, count, _ours(), partial(_step, soft, box))
-        yield _Contest(MD, level, n, count, KERNEL, partial(_evaluate, soft, soft.neighbourhoods(box), count))
+        yield _Contest(MD, level, n, count, KERNEL, partial(soft.evaluate, soft.neighbourhoods(box), count))
 
 
 def _soft(potential: MomentTensorPotential) -> MomentTensorPotential:
@@ -292,10 +307,10 @@ class _Clock:
     every = MD_STEPS
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        self.times: list[_Span] = []
 
     def check(self, step: int, atoms: Atoms, results: dict[str, Any]) -> None:
-        self.times.append(time.perf_counter())
+        self.times.append(_now())
 
 
 def _run(potential: MomentTensorPotential, box: Atoms, **options: Any) -> RunResult:
@@ -315,36 +330,25 @@ def _started(box: Atoms) -> Atoms:
     return _run(_soft(MomentTensorPotential.random(level=2, species=SPECIES)), box, relax=200).atoms
 
 
-def _step(potential: MomentTensorPotential, box: Atoms) -> float:
-    """Seconds of a step in the second stretch of a run."""
+def _step(potential: MomentTensorPotential, box: Atoms) -> _Span:
+    """Time of a step in the second stretch of a run."""
     clock = _Clock()
     _run(potential, box, monitors=[clock])
-    return (clock.times[-1] - clock.times[-2]) / MD_STEPS
+    stretch = clock.times[-1] - clock.times[-2]
+    return _Span(stretch.wall / MD_STEPS, stretch.processor / MD_STEPS)
 
 
-def _moving(box: Atoms, function: Callable[[Atoms], Any]) -> Callable[[], float]:
+def _moving(box: Atoms, function: Callable[[Atoms], Any]) -> Callable[[], _Span]:
     """The function's time on a box of its own that has moved a little."""
     own, moves = box.copy(), np.random.default_rng(0)
 
-    def call() -> float:
+    def call() -> _Span:
         own.positions += moves.uniform(-MOVE, MOVE, own.positions.shape)
-        start = time.perf_counter()
+        start = _now()
         function(own)
-        return time.perf_counter() - start
+        return _now() - start
 
     return call
-
-
-def _calculate(calculator: Any, atoms: Atoms) -> None:
-    calculator.calculate(atoms, ["energy", "forces", "stress"])
-
-
-def _evaluate(potential: MomentTensorPotential, near: Neighbourhoods, threads: int) -> None:
-    potential.evaluate(near, threads)
-
-
-def _discard(function: Callable[[np.ndarray], Any], parameters: np.ndarray) -> None:
-    function(parameters)
 
 
 def _loss(potential: MomentTensorPotential, configurations: list[Atoms], threads: int) -> Any:
@@ -442,9 +446,9 @@ def _peak() -> float:
     turns, best = 200_000, np.inf
     multiply_add(1, 0.999, 1e-3)
     for _ in range(3):
-        start = time.perf_counter()
+        start = _now()
         multiply_add(turns, 0.999, 1e-3)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, (_now() - start).processor)
     return FLOPS * turns / best * 1e-9
 
 
