@@ -17,7 +17,7 @@ def forward(graph, moments):
     """Traces and inner nodes from the summed moments: 3 LANES flops a product."""
     fill_traces(graph.trace, moments)
     for t in range(graph.n_nodes - graph.n_basic):
-        node = spread(0.0)
+        node = spread(0.0, moments)
         for p in range(graph.forward_first[t], graph.forward_first[t + 1]):
             left, right = load(moments, at(graph.forward_left, p)), load(moments, at(graph.forward_right, p))
             node += at(graph.forward_factor, p) * left * right
@@ -30,9 +30,9 @@ def reverse(graph, linear, quad, moments, adjoint):
 
     `linear` (n_nodes,) are the coefficients of functions that are nodes, `quad` those of `graph.quad_other`.
     """
-    energy = spread(0.0)
+    energy = spread(0.0, moments)
     for node in range(graph.n_nodes - 1, -1, -1):
-        a = spread(0.0)
+        a = spread(0.0, moments)
         for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
             a += at(quad, p) * load(moments, at(graph.quad_other, p))
         energy += load(moments, node) * (linear[node] + 0.5 * a)

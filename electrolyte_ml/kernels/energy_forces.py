@@ -13,18 +13,18 @@ import numpy as np
 from numba import njit
 
 from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total, width
 from .moments import monomials, polynomial_gradient, slope_coefficients, sum_moments
-from .radial import DISTANCE, INVERSE, RADIAL, X, Y, Z, load_pairs, radial_tables, radial_values, width_of
+from .radial import DISTANCE, INVERSE, RADIAL, X, Y, Z, columns_of, load_pairs, radial_tables, radial_values
 
 
 @njit(**PIECE)
 def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, out):
     """dE_i/dr_ij of one atom's neighbours, into the rows of `out` (3, n): about (6 terms + 20 groups) n flops."""
-    for j in range(0, n, LANES):
+    for j in range(0, n, width(pairs)):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
         monomials(graph, graph.n_lower, x, y, z, power)
-        gx, gy, gz, along = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+        gx, gy, gz, along = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
         for k in range(len(graph.constant_mu)):
             df = load(pairs, base + RADIAL + n_radial + graph.constant_mu[k], j)
             along += adjoint[graph.constant_node[k], lane] * df
@@ -49,9 +49,9 @@ def add_to_atom(n, pairs, base, gradient, force, virial):
 
     The latter is symmetric, as no rotation of the neighbours changes E_i: 6 of 9.
     """
-    fx, fy, fz = spread(0.0), spread(0.0), spread(0.0)
-    xx, yy, zz, yz, xz, xy = spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0), spread(0.0)
-    for j in range(0, n, LANES):
+    fx, fy, fz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    xx, yy, zz, yz, xz, xy = fx, fx, fx, fx, fx, fx
+    for j in range(0, n, width(pairs)):
         gx, gy, gz = load(gradient, 0, j), load(gradient, 1, j), load(gradient, 2, j)
         r = load(pairs, base + DISTANCE, j)
         x, y, z = r * load(pairs, base + X, j), r * load(pairs, base + Y, j), r * load(pairs, base + Z, j)
@@ -95,8 +95,9 @@ def energy_forces(
         Coefficients of the basis functions that are nodes.
     quad : float64
         Factor of every term of `graph.quad_other`: quad_factor * w[quad_pair].
-    radial : (S, S, R, size) float64
-        c[centre, neighbour, mu, beta].
+    radial : (S, S, R, size) float64 or float32
+        c[centre, neighbour, mu, beta]. Their precision is that of all that is computed of pairs; the moments of an
+        atom, their products, energies and the sums of forces are float64 in either case.
     shifts : (S,) float64, eV
     low, high : float, Å
         The interval [min_distance, cutoff] that xi maps to [-1, 1].
@@ -110,20 +111,21 @@ def energy_forces(
     """
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     tables = radial_tables(radial, low, high, scaling)
-    width = width_of(segment, begin, end)
+    lanes = width(radial)
+    columns = columns_of(segment, begin, end, lanes)
     rows = RADIAL + 2 * n_radial
-    pairs = aligned(LANES * rows, width)
-    polynomials = aligned((width // LANES + n_species) * size, LANES)
-    powers = aligned(3 * graph.n_powers, width)
-    moments, adjoint = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes, LANES)
-    slopes = aligned(3 * len(graph.slope_monomial), LANES)
-    power = aligned(graph.n_lower, LANES)
-    gradient = aligned(3, width)
-    energy = aligned(1, LANES)
+    pairs = aligned(LANES * rows, columns, radial)
+    polynomials = aligned((columns // lanes + n_species) * size, lanes, radial)
+    powers = aligned(3 * graph.n_powers, columns, radial)
+    moments, adjoint = aligned(graph.n_nodes + 1, LANES, linear), aligned(graph.n_nodes, LANES, linear)
+    slopes = aligned(3 * len(graph.slope_monomial), LANES, radial)
+    power = aligned(graph.n_lower, lanes, radial)
+    gradient = aligned(3, columns, radial)
+    energy = aligned(1, LANES, linear)
     padded = np.zeros(LANES, np.int64)
     for block in range(begin, end, LANES):
-        lanes = min(LANES, end - block)
-        for lane in range(lanes):
+        atoms = min(LANES, end - block)
+        for lane in range(atoms):
             i = block + lane
             first, base = segment[i, 0], lane * rows
             n = load_pairs(vector, first, segment[i, n_species], high, pairs, base)
@@ -133,7 +135,7 @@ def energy_forces(
         forward(graph, moments)
         store(reverse(graph, linear, quad, moments, adjoint), energy, 0)
         slope_coefficients(graph, adjoint, slopes)
-        for lane in range(lanes):
+        for lane in range(atoms):
             i = block + lane
             n, base, first = padded[lane], lane * rows, segment[i, 0]
             energies[i] = energy[0, lane] + shifts[species[i]]

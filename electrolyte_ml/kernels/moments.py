@@ -8,14 +8,14 @@ ranks are summed over neighbours. The moments of an atom are one lane of `moment
 
 from numba import njit
 
-from .lanes import LANES, PIECE, at, load, put, spread, store, total
+from .lanes import PIECE, at, load, put, spread, store, total, width
 from .radial import RADIAL, X, Y, Z
 
 
 @njit(**PIECE)
 def monomials(graph, count, x, y, z, out):
-    """The first `count` monomials of LANES neighbours: (count, LANES), one flop each."""
-    store(spread(1.0), out, 0)
+    """The first `count` monomials of a vector of neighbours, into the rows of `out`: one flop each."""
+    store(spread(1.0, out), out, 0)
     store(x, out, 1)
     store(y, out, 2)
     store(z, out, 3)
@@ -30,24 +30,24 @@ def sum_moments(graph, n, pairs, base, powers, moments, lane):
     `powers` (3 n_powers, n) takes f_mu x^a, y^b and z^c. The sums stay in registers for all neighbours of the atom.
     """
     y_rows, z_rows = graph.n_powers, 2 * graph.n_powers
-    for j in range(0, n, LANES):
+    for j in range(0, n, width(pairs)):
         y, z = load(pairs, base + Y, j), load(pairs, base + Z, j)
-        yb, zc = spread(1.0), spread(1.0)
+        yb, zc = spread(1.0, pairs), spread(1.0, pairs)
         for k in range(graph.n_powers):
             store(yb, powers, y_rows + k, j)
             store(zc, powers, z_rows + k, j)
             yb *= y
             zc *= z
     for mu in range(len(graph.column_first) - 1):
-        for j in range(0, n, LANES):
+        for j in range(0, n, width(pairs)):
             x, fx = load(pairs, base + X, j), load(pairs, base + RADIAL + mu, j)
             for k in range(graph.column_powers[mu]):
                 store(fx, powers, k, j)
                 fx *= x
         for k in range(graph.column_first[mu], graph.column_first[mu + 1]):
             a, b, c = at(graph.column_x, k), y_rows + at(graph.column_y, k), z_rows + at(graph.column_z, k)
-            above, below = spread(0.0), spread(0.0)
-            for j in range(0, n, LANES):
+            above, below = spread(0.0, pairs), spread(0.0, pairs)
+            for j in range(0, n, width(pairs)):
                 part = load(powers, a, j) * load(powers, b, j)
                 above += part * load(powers, c, j)
                 below += part * load(powers, max(c - 1, z_rows), j)
@@ -82,13 +82,13 @@ def slope_coefficients(graph, adjoint, out):
 
 @njit(**PIECE)
 def polynomial(graph, mu, coefficients, lane, power):
-    """P_mu = sum_k c_k u^k of LANES neighbours, c_k = coefficients[k, lane]: 2 flops a summed moment.
+    """P_mu = sum_k c_k u^k of a vector of neighbours, c_k = coefficients[k, lane]: 2 flops a summed moment.
 
     Two sums, as each addition waits for the one before.
     """
     first, end = graph.sum_first[mu], graph.sum_first[mu + 1]
     half = (end - first) // 2
-    one, other = spread(0.0), spread(0.0)
+    one, other = spread(0.0, power), spread(0.0, power)
     for k in range(first, first + half):
         one += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
         other += at(coefficients, k + half, lane) * load(power, at(graph.sum_monomial, k + half))
@@ -99,8 +99,8 @@ def polynomial(graph, mu, coefficients, lane, power):
 
 @njit(**PIECE)
 def polynomial_gradient(graph, group, slopes, lane, power):
-    """The part of grad P_mu that comes from the moments of one degree, for LANES neighbours: 6 flops a term."""
-    px, py, pz = spread(0.0), spread(0.0), spread(0.0)
+    """The part of grad P_mu that comes from the moments of one degree, for a vector of neighbours: 6 flops a term."""
+    px, py, pz = spread(0.0, power), spread(0.0, power), spread(0.0, power)
     for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
         u = load(power, at(graph.slope_monomial, t))
         px += at(slopes, 3 * t, lane) * u

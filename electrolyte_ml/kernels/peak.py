@@ -12,11 +12,11 @@ FLOPS = 24 * LANES  # of one turn
 
 
 @njit(**KERNEL)
-def multiply_add(turns, m, k):
-    """Sum of the chains after so many turns; only its time is of interest."""
-    a, b, c, d = spread(0.1 * m), spread(0.2 * m), spread(0.3 * m), spread(0.4 * m)
-    e, f, g, h = spread(0.5 * m), spread(0.6 * m), spread(0.7 * m), spread(0.8 * m)
-    p, q, r, s = spread(0.9 * m), spread(1.1 * m), spread(1.2 * m), spread(1.3 * m)
+def multiply_add(turns, m, k, zero):
+    """Sum of the chains after so many turns, in the precision of the array `zero`; only its time is of interest."""
+    a, b, c, d = spread(0.1 * m, zero), spread(0.2 * m, zero), spread(0.3 * m, zero), spread(0.4 * m, zero)
+    e, f, g, h = spread(0.5 * m, zero), spread(0.6 * m, zero), spread(0.7 * m, zero), spread(0.8 * m, zero)
+    p, q, r, s = spread(0.9 * m, zero), spread(1.1 * m, zero), spread(1.2 * m, zero), spread(1.3 * m, zero)
     for _ in range(turns):
         a, b, c, d = a * m + k, b * m + k, c * m + k, d * m + k
         e, f, g, h = e * m + k, f * m + k, g * m + k, h * m + k

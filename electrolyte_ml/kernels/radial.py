@@ -3,7 +3,7 @@
     f_mu(r) = sum_beta c[z_i, z_j, mu, beta] phi_beta(r),   phi_beta(r) = scaling (Rcut - r)^2 T_beta(xi(r))
 
 (eq. 5 of Chalykh et al.). The neighbours are the columns, sorted by species, so that a coefficient is one number for a
-whole vector of them, and padded to a multiple of LANES by points at r = Rcut, where f and f' are exactly 0.
+whole vector of them, and padded to whole vectors by points at r = Rcut, where f and f' are exactly 0.
 
 T_b = (U_b - U_(b-2)) / 2 and T'_b = b U_(b-1) with the Chebyshev polynomials of the second kind, so that one recursion
 serves the functions and their slopes: `tables` are the coefficients of gap^-2 f and of its derivative by r in U.
@@ -14,31 +14,31 @@ Counts are flops per neighbour; R radial functions of `size` terms.
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, PIECE, aligned, load, root, spread, store
+from .lanes import LANES, PIECE, aligned, load, root, spread, store, width
 
 X, Y, Z, DISTANCE, INVERSE, RADIAL = 0, 1, 2, 3, 4, 5  # rows of an atom's pairs; from RADIAL on f_mu, then all f'_mu
 
 
 @njit(**PIECE)
-def width_of(segment, begin, end):
+def columns_of(segment, begin, end, lanes):
     """Columns that hold the neighbours of any of the atoms begin:end, and the rest of a vector that begins there."""
     most = 0
     for i in range(begin, end):
         most = max(most, segment[i, -1] - segment[i, 0])
-    return (most + LANES - 1) // LANES * LANES + LANES
+    return (most + lanes - 1) // lanes * lanes + lanes
 
 
 @njit(**PIECE)
 def load_pairs(vector, begin, end, cutoff, pairs, base):
     """Unit vectors and distances of the pairs begin:end into the rows from `base` on; returns the padded number."""
-    n = end - begin
-    padded = (n + LANES - 1) // LANES * LANES
+    n, lanes = end - begin, width(pairs)
+    padded = (n + lanes - 1) // lanes * lanes
     for axis in range(3):
         for j in range(n):
             pairs[base + axis, j] = vector[axis, begin + j]
         for j in range(n, padded):
             pairs[base + axis, j] = cutoff if axis == 0 else 0.0
-    for j in range(0, padded, LANES):
+    for j in range(0, padded, lanes):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
         r = root(x * x + y * y + z * z)
         inverse = 1.0 / r
@@ -54,7 +54,7 @@ def load_pairs(vector, begin, end, cutoff, pairs, base):
 def radial_tables(radial, low, high, scaling):
     """Coefficients c (S, S, R, size) in U_k of both kinds: (S, S, R, 2 size)."""
     n_species, _, n_radial, size = radial.shape
-    tables = np.zeros((n_species, n_species, n_radial, 2 * size))
+    tables = np.zeros((n_species, n_species, n_radial, 2 * size), radial.dtype)
     for a in range(n_species):
         for b in range(n_species):
             for mu in range(n_radial):
@@ -100,16 +100,16 @@ def radial_values(n, segment, tables, low, high, pairs, base, polynomials, top):
     to_xi = 2.0 / (high - low)
     for s in range(n_species):
         begin, end = vectors_of(segment, s, n)
-        for j in range(begin, end, LANES):
+        for j in range(begin, end, width(pairs)):
             r = load(pairs, base + DISTANCE, j)
             twice = 2.0 * ((r - low) * to_xi - 1.0)
-            before, u = spread(0.0), spread(1.0)
+            before, u = spread(0.0, pairs), spread(1.0, pairs)
             for k in range(size):
                 store(u, polynomials, top + k)
                 before, u = u, twice * u - before
             gap = high - r
             for mu in range(n_radial):
-                f, df = spread(0.0), spread(0.0)
+                f, df = spread(0.0, pairs), spread(0.0, pairs)
                 for k in range(size):
                     u = load(polynomials, top + k)
                     f += tables[s, mu, k] * u
@@ -126,7 +126,7 @@ def sum_by_tables(n, segment, n_radial, size, weights, polynomials, top, out):
     `weights` (2 R, n) multiply U_k there; `out` (S R 2 size, LANES) is summed over lanes by whoever asks for it, once
     for many atoms. The last vector of a species holds some of the next: `mask` takes them out.
     """
-    mask = aligned(1, 2 * LANES)
+    mask = aligned(1, 2 * LANES, weights)
     for k in range(LANES):
         mask[0, k] = 1.0
     for s in range(len(segment) - 1):

@@ -18,11 +18,11 @@ from .radial import (
     Y,
     Z,
     add_by_coefficients,
+    columns_of,
     load_pairs,
     radial_tables,
     radial_values,
     sum_by_tables,
-    width_of,
 )
 
 
@@ -36,7 +36,7 @@ def energy_weights(graph, n, high, pairs, base, summed, lane, power, weights):
         monomials(graph, len(graph.monomial_left), x, y, z, power)
         for mu in range(n_radial):
             store(gap * gap * polynomial(graph, mu, summed, lane, power), weights, mu, j)
-            store(spread(0.0), weights, n_radial + mu, j)
+            store(spread(0.0, pairs), weights, n_radial + mu, j)
 
 
 @njit(**KERNEL, nogil=True)
@@ -61,15 +61,15 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
     by_radial = np.zeros((n_atoms, n_species, n_radial, size))
     by_scalar = np.zeros((n_atoms, len(xi)))
     tables = radial_tables(radial, low, high, scaling)
-    width = width_of(segment, 0, n_atoms)
+    columns = columns_of(segment, 0, n_atoms, LANES)
     rows = RADIAL + 2 * n_radial
-    vectors = width // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
-    pairs, polynomials = aligned(LANES * rows, width), aligned(LANES * vectors * size, LANES)
-    powers = aligned(3 * graph.n_powers, width)
-    moments, adjoint = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes, LANES)
-    power, weights = aligned(len(graph.monomial_left), LANES), aligned(2 * n_radial, width)
-    by_tables = aligned(n_species * n_radial * 2 * size, LANES)
-    summed = aligned(len(graph.sum_node), LANES)
+    vectors = columns // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
+    pairs, polynomials = aligned(LANES * rows, columns, radial), aligned(LANES * vectors * size, LANES, radial)
+    powers = aligned(3 * graph.n_powers, columns, radial)
+    moments, adjoint = aligned(graph.n_nodes + 1, LANES, radial), aligned(graph.n_nodes, LANES, radial)
+    power, weights = aligned(len(graph.monomial_left), LANES, radial), aligned(2 * n_radial, columns, radial)
+    by_tables = aligned(n_species * n_radial * 2 * size, LANES, radial)
+    summed = aligned(len(graph.sum_node), LANES, radial)
     one = np.empty(2 * size)
     padded = np.zeros(LANES, np.int64)
     for block in range(0, n_atoms, LANES):
@@ -98,7 +98,7 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
                 by_scalar[i, graph.leaf_scalar[leaf]] = b
             energy_weights(graph, padded[lane], high, pairs, lane * rows, summed, lane, power, weights)
             for k in range(len(by_tables)):
-                store(spread(0.0), by_tables, k)
+                store(spread(0.0, radial), by_tables, k)
             sum_by_tables(
                 padded[lane], segment[i], n_radial, size, weights, polynomials, lane * vectors * size, by_tables
             )

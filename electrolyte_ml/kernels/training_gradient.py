@@ -26,11 +26,11 @@ from .radial import (
     Y,
     Z,
     add_by_coefficients,
+    columns_of,
     load_pairs,
     radial_tables,
     radial_values,
     sum_by_tables,
-    width_of,
 )
 
 DX, DY, DZ, DR, MOVES = 0, 1, 2, 3, 4  # rows of the tangents of an atom's pairs, and their number
@@ -72,7 +72,7 @@ def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, la
             load(moves, to + DY, j),
             load(moves, to + DZ, j),
         )
-        yb, zc, dyb, dzc = spread(1.0), spread(1.0), spread(0.0), spread(0.0)
+        yb, zc, dyb, dzc = spread(1.0, pairs), spread(1.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
         for k in range(rows):
             store(yb, powers, y_rows + k, j)
             store(zc, powers, z_rows + k, j)
@@ -94,7 +94,8 @@ def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, la
         for k in range(graph.column_first[mu], graph.column_first[mu + 1]):
             a, b, c = at(graph.column_x, k), y_rows + at(graph.column_y, k), z_rows + at(graph.column_z, k)
             low = max(c - 1, z_rows)
-            above, below, dabove, dbelow = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+            above, below = spread(0.0, pairs), spread(0.0, pairs)
+            dabove, dbelow = spread(0.0, pairs), spread(0.0, pairs)
             for j in range(0, n, LANES):
                 fx, yb = load(powers, a, j), load(powers, b, j)
                 part = fx * yb
@@ -117,7 +118,7 @@ def forward_tangents(graph, moments, dmoments):
     fill_traces(graph.trace, moments)
     fill_traces(graph.trace, dmoments)
     for t in range(graph.n_nodes - graph.n_basic):
-        node, dnode = spread(0.0), spread(0.0)
+        node, dnode = spread(0.0, moments), spread(0.0, moments)
         for p in range(graph.forward_first[t], graph.forward_first[t + 1]):
             a, b, factor = at(graph.forward_left, p), at(graph.forward_right, p), at(graph.forward_factor, p)
             left, right = factor * load(moments, a), load(moments, b)
@@ -131,7 +132,7 @@ def forward_tangents(graph, moments, dmoments):
 def reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint):
     """A and dA of every node, for LANES atoms."""
     for node in range(graph.n_nodes - 1, -1, -1):
-        a, da = spread(linear[node]), spread(0.0)
+        a, da = spread(linear[node], moments), spread(0.0, moments)
         for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
             other = at(graph.quad_other, p)
             a += at(quad, p) * load(moments, other)
@@ -178,7 +179,7 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
         monomials(graph, len(graph.monomial_left), x, y, z, power)
         for mu in range(n_radial):
             store(polynomial(graph, mu, blended, lane, power), weights, mu, j)
-            store(spread(0.0), weights, n_radial + mu, j)
+            store(spread(0.0, pairs), weights, n_radial + mu, j)
         for k in range(len(graph.constant_mu)):
             row = n_radial + graph.constant_mu[k]
             store(load(weights, row, j) + adjoint[graph.constant_node[k], lane], weights, row, j)
@@ -222,17 +223,17 @@ def training_gradient(
     """
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     tables = radial_tables(radial, low, high, scaling)
-    width = width_of(segment, begin, end)
+    columns = columns_of(segment, begin, end, LANES)
     rows = RADIAL + 2 * n_radial
-    vectors = width // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
-    pairs, moves = aligned(LANES * rows, width), aligned(LANES * MOVES, width)
-    polynomials, powers = aligned(LANES * vectors * size, LANES), aligned(6 * graph.n_powers, width)
-    moments, dmoments = aligned(graph.n_nodes + 1, LANES), aligned(graph.n_nodes + 1, LANES)
-    adjoint, dadjoint = aligned(graph.n_nodes, LANES), aligned(graph.n_nodes, LANES)
-    slopes, blended = aligned(3 * len(graph.slope_monomial), LANES), aligned(len(graph.sum_node), LANES)
-    power, by_function = aligned(len(graph.monomial_left), LANES), aligned(2 * n_radial, width)
+    vectors = columns // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
+    pairs, moves = aligned(LANES * rows, columns, radial), aligned(LANES * MOVES, columns, radial)
+    polynomials, powers = aligned(LANES * vectors * size, LANES, radial), aligned(6 * graph.n_powers, columns, radial)
+    moments, dmoments = aligned(graph.n_nodes + 1, LANES, radial), aligned(graph.n_nodes + 1, LANES, radial)
+    adjoint, dadjoint = aligned(graph.n_nodes, LANES, radial), aligned(graph.n_nodes, LANES, radial)
+    slopes, blended = aligned(3 * len(graph.slope_monomial), LANES, radial), aligned(len(graph.sum_node), LANES, radial)
+    power, by_function = aligned(len(graph.monomial_left), LANES, radial), aligned(2 * n_radial, columns, radial)
     by_tables = np.zeros((n_species, n_species * n_radial * 2 * size, LANES))
-    lane_alpha = aligned(1, LANES)
+    lane_alpha = aligned(1, LANES, radial)
     padded = np.zeros(LANES, np.int64)
     for block in range(begin, end, LANES):
         lanes = min(LANES, end - block)
