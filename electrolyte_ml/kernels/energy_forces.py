@@ -50,7 +50,8 @@ def add_to_atom(n, pairs, base, gradient, force, virial):
     The latter is symmetric, as no rotation of the neighbours changes E_i: 6 of 9.
     """
     fx, fy, fz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
-    xx, yy, zz, yz, xz, xy = fx, fx, fx, fx, fx, fx
+    xx, yy, zz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    yz, xz, xy = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
     for j in range(0, n, width(pairs)):
         gx, gy, gz = load(gradient, 0, j), load(gradient, 1, j), load(gradient, 2, j)
         r = load(pairs, base + DISTANCE, j)

@@ -244,7 +244,7 @@ if config.DISABLE_JIT:
 
 @njit(**PIECE)
 def aligned(rows, columns, like):
-    """(rows, columns) zeros of the kind of `like` from the start of a cache line: across two a vector takes twice as long."""
+    """(rows, columns) zeros of the kind of `like`, from the start of a cache line: across two a vector takes longer."""
     lanes = width(like)
     flat = np.zeros(rows * columns + lanes, like.dtype)
     skip = -(flat.ctypes.data // flat.itemsize) % lanes
