@@ -44,7 +44,7 @@ CONFIGURATION = 160  # atoms of a training configuration; motep's gradient is ti
 CONFIGURATIONS = 16  # in the training set that threads share
 MD_STEPS = 60  # of a timed stretch; a neighbour list lives for a dozen
 MD_ATOMS = 4000  # dynamics is timed on boxes of at most so many
-SOFT = 0.3  # eV/Å^2: repulsion SOFT (cutoff - r)^2 that keeps atoms apart in timed dynamics
+REPULSION = 0.3  # eV/Å^2, of the atoms of timed dynamics
 
 FORCES = "energy, forces, stress"
 GRADIENT = "loss and gradient"
@@ -289,18 +289,21 @@ def _md_contests(level: int, potential: MomentTensorPotential, started: list[Ato
     """A step of a run, and the kernel alone on as many threads as the run takes."""
     from electrolyte_ml.dynamics.integrators import SHARED_ATOMS
 
-    soft = _soft(potential)
+    liquid = _repulsive(potential)
     for box in started:
         n = len(box)
         count = available() if n >= SHARED_ATOMS else 1
-        yield _Contest(MD, level, n, count, _ours(), partial(_stretch, soft, box), steps=MD_STEPS)
-        yield _Contest(MD, level, n, count, KERNEL, partial(soft.evaluate, soft.neighbourhoods(box), count))
+        yield _Contest(MD, level, n, count, _ours(), partial(_stretch, liquid, box), steps=MD_STEPS)
+        yield _Contest(MD, level, n, count, KERNEL, partial(liquid.evaluate, liquid.neighbourhoods(box), count))
 
 
-def _soft(potential: MomentTensorPotential) -> MomentTensorPotential:
-    """A soft repulsion of pairs as a potential of the same level, which no dynamics breaks: the work is the same."""
+def _repulsive(potential: MomentTensorPotential) -> MomentTensorPotential:
+    """The same work for a liquid that no dynamics breaks: pairs repel by REPULSION gap^2 ((1 - xi) / 2)^6."""
+    from numpy.polynomial import Polynomial, chebyshev
+
     radial, moments = np.zeros_like(potential.radial), np.zeros_like(potential.moments)
-    radial[:, :, 0, 0] = SOFT / potential.scaling
+    powers = Polynomial([0.5, -0.5]) ** 6
+    radial[:, :, 0, :7] = REPULSION / potential.scaling * chebyshev.poly2cheb(powers.coef)
     moments[potential.basis.scalars == 0] = 1.0  # B = M(0, 0), the sum of f_0 over the neighbours
     return MomentTensorPotential(
         potential.basis, potential.species, radial, potential.shifts, moments, scaling=potential.scaling
@@ -333,8 +336,12 @@ def _run(potential: MomentTensorPotential, box: Atoms, **options: Any) -> RunRes
 
 
 def _started(box: Atoms) -> Atoms:
-    """The liquid of soft atoms, a few vibrations after its start."""
-    return _run(_soft(MomentTensorPotential.random(level=2, species=SPECIES)), box, relax=200).atoms
+    """The liquid of repulsive atoms, when the heat of its start has gone."""
+    liquid = _repulsive(MomentTensorPotential.random(level=2, species=SPECIES))
+    box = _run(liquid, box, relax=200).atoms
+    for _ in range(5):
+        box = _run(liquid, box).atoms
+    return box
 
 
 def _stretch(potential: MomentTensorPotential, box: Atoms) -> _Span:
