@@ -138,11 +138,14 @@ def benchmark(
         raise InputError(f"unknown task {' '.join(unknown) or '(none)'}: there are {', '.join(TASKS)}")
     if repeats < 1 or not levels or not atoms or min(atoms) < 1:
         raise InputError("a benchmark needs at least one level, one size and one repeat")
+    from tqdm import tqdm
+
     warm_up()
     boxes = [_liquid(n) for n in sorted(set(atoms))]
     contests = [contest for make in _makers(levels, boxes, threads, tasks) for contest in make]
     peaks = []
-    for round_ in range(repeats + 1):  # the first one warms caches and is thrown away
+    # The first round warms caches and is thrown away. Progress is shown on a terminal only.
+    for round_ in tqdm(range(repeats + 1), desc="rounds", disable=None):
         peaks.append(_peak())
         for contest in contests:
             seconds = contest.run()
