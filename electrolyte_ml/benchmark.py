@@ -186,7 +186,7 @@ def format_benchmark(result: dict[str, Any]) -> str:
     lines = [
         f"{machine['processor']}, {machine['cores']} cores; one core multiplies and adds {result['peak_gflops']:.1f} "
         f"GFlop/s; µs per atom and call",
-        f"{'task':23}{'level':>6}{'atoms':>7}{'threads':>8}  {'code':22}{'median':>9}{'quartiles':>18}  remarks",
+        f"{'task':23}{'level':>6}{'atoms':>7}{'threads':>8}  {'code':22}{'median':>10}{'quartiles':>21}  remarks",
     ]
     for r in rows:
         remarks = []
@@ -200,8 +200,8 @@ def format_benchmark(result: dict[str, Any]) -> str:
         quartiles = f"{r['low']:.4g}–{r['high']:.4g}"
         level = "" if r["level"] is None else r["level"]
         lines.append(
-            f"{r['task']:23}{level:>6}{r['atoms']:7d}{r['threads']:8d}  {r['code']:22}{r['median']:9.4g}"
-            f"{quartiles:>18}  {', '.join(remarks)}".rstrip()
+            f"{r['task']:23}{level:>6}{r['atoms']:7d}{r['threads']:8d}  {r['code']:22}{r['median']:10.4g}"
+            f"{quartiles:>21}  {', '.join(remarks)}".rstrip()
         )
     lines += [f"{name}: {value}" for name, value in result["memory"].items()]
     if not peers:
