@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
 from .moments import monomials, polynomial, sum_moments
 from .radial import (
     DISTANCE,
@@ -105,6 +105,6 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
             for s in range(n_species):
                 for mu in range(n_radial):
                     for k in range(2 * size):
-                        one[k] = by_tables[(s * n_radial + mu) * 2 * size + k, :].sum()
+                        one[k] = total(load(by_tables, (s * n_radial + mu) * 2 * size + k))
                     add_by_coefficients(one, low, high, scaling, by_radial[i, s, mu])
     return by_radial, by_scalar

@@ -275,5 +275,5 @@ def training_gradient(
         for b in range(n_species):
             for mu in range(n_radial):
                 for k in range(2 * size):
-                    one[k] = by_tables[a, (b * n_radial + mu) * 2 * size + k, :].sum()
+                    one[k] = total(load(by_tables[a], (b * n_radial + mu) * 2 * size + k))
                 add_by_coefficients(one, low, high, scaling, by_radial[a, b, mu])
