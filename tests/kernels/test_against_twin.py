@@ -28,7 +28,7 @@ def agree(potential, atoms, rel=1e-12):
         assert same(potential.energy_gradient(atoms)[block], wanted.sum(0)[block], rel)
 
 
-@pytest.mark.parametrize("level", [2, 4, 6, 8, 10, 12, 14, 16])
+@pytest.mark.parametrize("level", [2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
 def test_liquids(level, liquid):
     atoms = liquid(9, seed=level, skew=0.3)
     agree(MomentTensorPotential.random(level, ("H", "C", "O"), seed=level, cutoff=4.0), atoms)
