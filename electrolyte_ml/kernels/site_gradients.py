@@ -28,7 +28,10 @@ from .radial import (
 
 @njit(**PIECE)
 def energy_weights(graph, n, high, pairs, base, summed, lane, power, weights):
-    """What multiplies U_k in dE_i/d(tables) of each neighbour: gap^2 P_mu, and 0 for the slopes; (2 R, n)."""
+    """What multiplies U_k in dE_i/d(tables) of each neighbour: gap^2 P_mu, and 0 for the slopes; (2 R, n).
+
+    A flop a monomial and two a summed moment, a neighbour.
+    """
     n_radial = len(graph.sum_first) - 1
     for j in range(0, n, LANES):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)

@@ -10,7 +10,9 @@ A = dE/dM and its tangent dA gives the derivative by the radial functions. With 
 
     dL/df_mu(r_j) = sum_k (alpha A_k + dA_k) u^k + du . grad P_mu,      dL/df'_mu(r_j) = dr P_mu .
 
-No Jacobian of the forces is ever formed; memory is that of the pairs.
+No Jacobian of the forces is ever formed; memory is that of the pairs. The blocks are those of `energy_forces`. What the
+derivatives by the radial coefficients of one pair of species have in common with all atoms is summed in vectors to the
+end of the share: only there are their lanes added, and the tables' coefficients turned into those of the potential.
 """
 
 import numpy as np
@@ -114,7 +116,7 @@ def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, la
 
 @njit(**PIECE)
 def forward_tangents(graph, moments, dmoments):
-    """Traces and inner nodes, and their tangents, for LANES atoms."""
+    """Traces and inner nodes, and their tangents, for LANES atoms: 8 LANES flops a product."""
     fill_traces(graph.trace, moments)
     fill_traces(graph.trace, dmoments)
     for t in range(graph.n_nodes - graph.n_basic):
@@ -130,7 +132,7 @@ def forward_tangents(graph, moments, dmoments):
 
 @njit(**PIECE)
 def reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint):
-    """A and dA of every node, for LANES atoms."""
+    """A and dA of every node, for LANES atoms: 8 LANES flops a factor of a product, 4 of the quadratic form."""
     for node in range(graph.n_nodes - 1, -1, -1):
         a, da = spread(linear[node], moments), spread(0.0, moments)
         for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
@@ -171,7 +173,10 @@ def blend(graph, alpha, adjoint, dadjoint, out):
 
 @njit(**PIECE)
 def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blended, lane, power, weights):
-    """What multiplies U_k in dL/d(tables) of each neighbour, of the functions and of their slopes: (2 R, n)."""
+    """What multiplies U_k in dL/d(tables) of each neighbour, of the functions and of their slopes: (2 R, n).
+
+    A flop a monomial, two a summed moment, six a term of grad P_mu and a dozen for each of its degrees, a neighbour.
+    """
     n_radial = len(graph.sum_first) - 1
     for j in range(0, n, LANES):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
