@@ -135,6 +135,18 @@ def test_md_writes_a_run_and_returns_to_it(capsys, tmp_path, potential, box):
     assert (tmp_path / "run" / "trajectory.trr").read_bytes() == before
 
 
+@pytest.mark.slow
+def test_md_in_mixed_precision(capsys, tmp_path, potential, box):
+    words = ("md", potential, box, "--ensemble", "nve", "--temperature", 50, "--time", 0.02, "--timestep", 0.5)
+    logs = []
+    for precision in ("double", "mixed"):
+        assert "completed" in run(capsys, *words, "--precision", precision, "-o", tmp_path / precision)
+        log = np.genfromtxt(tmp_path / precision / "log.csv", delimiter=",", names=True)
+        logs.append(log["potential_energy_eV"])
+    assert not np.array_equal(*logs)
+    assert logs[1] == pytest.approx(logs[0], rel=1e-5)
+
+
 def test_md_says_why_it_stopped(capsys, tmp_path, potential, labelled, box):
     words = ("md", potential, box, "--time", 0.01, "--train", labelled, "-o", tmp_path / "run")
     assert main([str(word) for word in words]) == 1  # the box is far outside the training set
@@ -175,11 +187,15 @@ def test_cfg_is_as_good_as_xyz(capsys, tmp_path, labelled, potential):
 @pytest.mark.slow
 def test_benchmark_times_every_task_and_writes_json(capsys, tmp_path):
     path = tmp_path / "benchmark.json"
-    words = ("benchmark", "--levels", 4, "--molecules", 2, "--repeats", 2, "-o", path)
+    words = ("benchmark", "--levels", 4, "--atoms", 40, "--repeats", 2, "-o", path)
     table = run(capsys, *words)
     result = json.loads(path.read_text())
     ours = [row for row in result["rows"] if row["code"].startswith("electrolyte_ml")]
-    assert {row["task"] for row in ours} == {"energy, forces, stress", "MaxVol row", "loss and gradient"}
+    tasks = {"energy, forces, stress", "loss and gradient", "MaxVol row", "NPT step", "neighbour list"}
+    assert {row["task"] for row in ours} == tasks
+    for row in result["rows"]:
+        assert ("peak_share" in row) == (row["code"] == "kernel alone" and row["task"] != "NPT step")
+        assert ("outside" in row) == (row["task"] == "NPT step" and row["code"] != "kernel alone")
     for row in result["rows"]:
         assert 0 < row["low"] <= row["median"] <= row["high"]
         assert row["code"] in table

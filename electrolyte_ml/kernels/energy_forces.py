@@ -1,108 +1,91 @@
 """Energy, forces and virial of a moment tensor potential: one forward and one reverse sweep, no stored Jacobian.
 
 E_i = shift + sum_alpha xi_alpha B_alpha. The reverse sweep gives A = dE_i/dM for every basic moment; then, a neighbour
-at a time,
+at a time, with P_mu(u) = sum_k A_k u^k over the moments k of this mu,
 
-    dE_i/dr_ij = u sum_k A_k f'_mu u^k + (1 - u u^T)/r . d/du [ sum_k A_k f_mu u^k ],
+    dE_i/dr_ij = u sum_mu f'_mu P_mu + (1 - u u^T)/r . sum_mu f_mu grad P_mu .
 
-where the derivative of the polynomial in u is taken by running back through the recursion that made the monomials.
+The coefficients of the polynomial grad P_mu are those of A times a power, the same for all neighbours; and P_mu costs
+nothing more, because it is a sum of homogeneous parts, and u . grad of one of degree d is d times the part itself.
+
+Eight atoms are a block: while their moments are summed and their forces computed, the lanes of a vector are the
+neighbours of one of them; in between, in the graph of products, they are the eight atoms. What the second half needs
+of the first (unit vectors, f_mu and f'_mu) is kept, some 5 KB an atom; monomials are made anew, which is cheaper than
+reading them again. `electrolyte_ml.benchmark.energy_forces_flops` counts the flops.
 """
 
 import numpy as np
 from numba import njit
 
-from .moments import (
-    FAST,
-    LANES,
-    chebyshev,
-    fill_traces,
-    gather_linear,
-    gather_products,
-    load_neighbours,
-    monomials,
-    radial_functions,
-    spread_traces,
-    sum_moments,
-)
+from .contractions import forward, reverse
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total, width
+from .moments import monomials, polynomial_gradient, slope_coefficients, sum_moments
+from .radial import DISTANCE, INVERSE, RADIAL, X, Y, Z, columns_of, load_pairs, radial_tables, radial_values
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def forward(graph, moments):
-    """Inner nodes from the basic moments, for LANES atoms."""
-    fill_traces(graph.trace, moments)
-    for t in range(graph.n_nodes - graph.n_basic):
-        node = graph.n_basic + t
-        for lane in range(LANES):
-            moments[node, lane] = 0.0
-        gather_products(
-            moments, moments, graph.forward_left, graph.forward_right, graph.forward_factor,
-            graph.forward_first[t], graph.forward_first[t + 1], moments, node,
-        )  # fmt: skip
+@njit(**PIECE)
+def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, out):
+    """dE_i/dr_ij of one atom's neighbours, into the rows of `out` (3, n): about (6 terms + 20 groups) n flops."""
+    for j in range(0, n, width(pairs)):
+        x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
+        monomials(graph, graph.n_lower, x, y, z, power)
+        gx, gy, gz, along = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+        for k in range(len(graph.constant_mu)):
+            df = load(pairs, base + RADIAL + n_radial + graph.constant_mu[k], j)
+            along += adjoint[graph.constant_node[k], lane] * df
+        for group in range(len(graph.slope_mu)):
+            px, py, pz = polynomial_gradient(graph, group, slopes, lane, power)
+            f = load(pairs, base + RADIAL + graph.slope_mu[group], j)
+            df = load(pairs, base + RADIAL + n_radial + graph.slope_mu[group], j)
+            along += df * graph.slope_share[group] * (px * x + py * y + pz * z)
+            gx += f * px
+            gy += f * py
+            gz += f * pz
+        inverse = load(pairs, base + INVERSE, j)
+        along -= (gx * x + gy * y + gz * z) * inverse
+        store(gx * inverse + along * x, out, 0, j)
+        store(gy * inverse + along * y, out, 1, j)
+        store(gz * inverse + along * z, out, 2, j)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def reverse(graph, linear, quad, moments, adjoint, energy):
-    """A = dE/dM of every node, and the energy of each lane, which costs nothing more.
+@njit(**PIECE)
+def add_to_atom(n, pairs, base, gradient, force, virial):
+    """Sums over the neighbours: dE_i/dr_ij adds to `force` (3,), r_ij (x) dE_i/dr_ij to `virial` (3, 3).
 
-    `linear` (n_nodes,) are the coefficients of functions that are nodes, `quad` those of the leaves' quadratic form.
+    The latter is symmetric, as no rotation of the neighbours changes E_i: 6 of 9.
     """
-    for lane in range(LANES):
-        energy[lane] = 0.0
-    for node in range(graph.n_nodes - 1, -1, -1):
-        for lane in range(LANES):
-            adjoint[node, lane] = 0.0
-        gather_linear(
-            moments, graph.quad_other, quad, graph.quad_first[node], graph.quad_first[node + 1], adjoint, node
-        )
-        for lane in range(LANES):
-            energy[lane] += moments[node, lane] * (linear[node] + 0.5 * adjoint[node, lane])
-            adjoint[node, lane] += linear[node]
-        gather_products(
-            adjoint, moments, graph.reverse_target, graph.reverse_other, graph.reverse_factor,
-            graph.reverse_first[node], graph.reverse_first[node + 1], adjoint, node,
-        )  # fmt: skip
-    spread_traces(graph.trace, adjoint)
+    fx, fy, fz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    xx, yy, zz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    yz, xz, xy = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    for j in range(0, n, width(pairs)):
+        gx, gy, gz = load(gradient, 0, j), load(gradient, 1, j), load(gradient, 2, j)
+        r = load(pairs, base + DISTANCE, j)
+        x, y, z = r * load(pairs, base + X, j), r * load(pairs, base + Y, j), r * load(pairs, base + Z, j)
+        fx += gx
+        fy += gy
+        fz += gz
+        xx += x * gx
+        yy += y * gy
+        zz += z * gz
+        yz += y * gz
+        xz += x * gz
+        xy += x * gy
+    force[0] += total(fx)
+    force[1] += total(fy)
+    force[2] += total(fz)
+    off_yz, off_xz, off_xy = total(yz), total(xz), total(xy)
+    virial[0, 0] += total(xx)
+    virial[1, 1] += total(yy)
+    virial[2, 2] += total(zz)
+    virial[1, 2] += off_yz
+    virial[2, 1] += off_yz
+    virial[0, 2] += off_xz
+    virial[2, 0] += off_xz
+    virial[0, 1] += off_xy
+    virial[1, 0] += off_xy
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def pair_forces(graph, n, x, y, z, r, f, df, power, adjoint, lane, back, radial, gx, gy, gz):
-    """dE_i/dr_ij of one atom's neighbours, into gx, gy, gz: about (8 K + 4 m) n flops."""
-    n_monomials = len(graph.parent)
-    for m in range(n_monomials):
-        for j in range(n):
-            back[m, j] = 0.0
-    for j in range(n):
-        radial[j] = 0.0
-        gx[j], gy[j], gz[j] = 0.0, 0.0, 0.0
-    for k in range(len(graph.sum_mu)):
-        mu, m = graph.sum_mu[k], graph.sum_monomial[k]
-        a = adjoint[graph.sum_node[k], lane]
-        for j in range(n):
-            back[m, j] += a * f[mu, j]
-            radial[j] += a * df[mu, j] * power[m, j]
-    for m in range(n_monomials - 1, 0, -1):
-        p = graph.parent[m]
-        if graph.axis[m] == 0:
-            for j in range(n):
-                gx[j] += back[m, j] * power[p, j]
-                back[p, j] += back[m, j] * x[j]
-        elif graph.axis[m] == 1:
-            for j in range(n):
-                gy[j] += back[m, j] * power[p, j]
-                back[p, j] += back[m, j] * y[j]
-        else:
-            for j in range(n):
-                gz[j] += back[m, j] * power[p, j]
-                back[p, j] += back[m, j] * z[j]
-    for j in range(n):
-        inverse = 1.0 / r[j]
-        along = radial[j] - (gx[j] * x[j] + gy[j] * y[j] + gz[j] * z[j]) * inverse
-        gx[j] = gx[j] * inverse + along * x[j]
-        gy[j] = gy[j] * inverse + along * y[j]
-        gz[j] = gz[j] * inverse + along * z[j]
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
+@njit(**KERNEL, nogil=True)
 def energy_forces(
     begin, end, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector,
     energies, forces, virials,
@@ -118,8 +101,9 @@ def energy_forces(
         Coefficients of the basis functions that are nodes.
     quad : float64
         Factor of every term of `graph.quad_other`: quad_factor * w[quad_pair].
-    radial : (S, S, R, size) float64
-        c[centre, neighbour, mu, beta].
+    radial : (S, S, R, size) float64 or float32
+        c[centre, neighbour, mu, beta]. Their precision is that of all that is computed of pairs; the moments of an
+        atom, their products, energies and the sums of forces are float64 in either case.
     shifts : (S,) float64, eV
     low, high : float, Å
         The interval [min_distance, cutoff] that xi maps to [-1, 1].
@@ -132,57 +116,39 @@ def energy_forces(
         sum_j r_ij (x) dE_i/dr_ij of each atom.
     """
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
-    most = 0
-    for i in range(begin, end):
-        most = max(most, segment[i, n_species] - segment[i, 0])
-    most = (most + LANES - 1) // LANES * LANES
-    x, y, z, r = (np.empty((LANES, most)), np.empty((LANES, most)), np.empty((LANES, most)), np.empty((LANES, most)))
-    f, df = np.empty((LANES, n_radial, most)), np.empty((LANES, n_radial, most))
-    value, slope = np.empty((size, most)), np.empty((size, most))
-    power, back = np.empty((len(graph.parent), most)), np.empty((len(graph.parent), most))
-    along, gx, gy, gz = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
-    moments, adjoint = np.zeros((graph.n_nodes, LANES)), np.zeros((graph.n_nodes, LANES))
-    energy = np.zeros(LANES)
+    tables = radial_tables(radial, low, high, scaling)
+    lanes = width(radial)
+    columns = columns_of(segment, begin, end, lanes)
+    rows = RADIAL + 2 * n_radial
+    pairs = aligned(LANES * rows, columns, radial)
+    polynomials = aligned((columns // lanes + n_species) * size, lanes, radial)
+    powers = aligned(3 * graph.n_powers, columns, radial)
+    moments, adjoint = aligned(graph.n_nodes + 1, LANES, linear), aligned(graph.n_nodes, LANES, linear)
+    slopes = aligned(3 * len(graph.slope_monomial), LANES, radial)
+    power = aligned(graph.n_lower, lanes, radial)
+    gradient = aligned(3, columns, radial)
+    energy = aligned(1, LANES, linear)
     padded = np.zeros(LANES, np.int64)
     for block in range(begin, end, LANES):
-        lanes = min(LANES, end - block)
-        for lane in range(lanes):
+        atoms = min(LANES, end - block)
+        for lane in range(atoms):
             i = block + lane
-            first = segment[i, 0]
-            n = load_neighbours(vector, first, segment[i, n_species], high, x[lane], y[lane], z[lane], r[lane])
+            first, base = segment[i, 0], lane * rows
+            n = load_pairs(vector, first, segment[i, n_species], high, pairs, base)
             padded[lane] = n
-            chebyshev(n, r[lane], low, high, scaling, value, slope)
-            radial_functions(n, segment[i], first, radial[species[i]], value, slope, f[lane], df[lane])
-            monomials(n, x[lane], y[lane], z[lane], graph.parent, graph.axis, power)
-            sum_moments(n, f[lane], power, graph.sum_mu, graph.sum_monomial, graph.sum_node, moments, lane)
+            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, 0)
+            sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
-        reverse(graph, linear, quad, moments, adjoint, energy)
-        for lane in range(lanes - 1, -1, -1):
+        store(reverse(graph, linear, quad, moments, adjoint), energy, 0)
+        slope_coefficients(graph, adjoint, slopes)
+        for lane in range(atoms):
             i = block + lane
-            n = padded[lane]
-            energies[i] = energy[lane] + shifts[species[i]]
-            if lane < lanes - 1:  # the last atom's still stand there
-                monomials(n, x[lane], y[lane], z[lane], graph.parent, graph.axis, power)
-            pair_forces(
-                graph, n, x[lane], y[lane], z[lane], r[lane], f[lane], df[lane], power, adjoint, lane,
-                back, along, gx, gy, gz,
-            )  # fmt: skip
-            first = segment[i, 0]
+            n, base, first = padded[lane], lane * rows, segment[i, 0]
+            energies[i] = energy[0, lane] + shifts[species[i]]
+            pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, gradient)
+            add_to_atom(n, pairs, base, gradient, forces[i], virials[i])
             for j in range(segment[i, n_species] - first):
-                other = index[first + j]
-                forces[i, 0] += gx[j]
-                forces[i, 1] += gy[j]
-                forces[i, 2] += gz[j]
-                forces[other, 0] -= gx[j]
-                forces[other, 1] -= gy[j]
-                forces[other, 2] -= gz[j]
-                dx, dy, dz = vector[0, first + j], vector[1, first + j], vector[2, first + j]
-                virials[i, 0, 0] += dx * gx[j]
-                virials[i, 0, 1] += dx * gy[j]
-                virials[i, 0, 2] += dx * gz[j]
-                virials[i, 1, 0] += dy * gx[j]
-                virials[i, 1, 1] += dy * gy[j]
-                virials[i, 1, 2] += dy * gz[j]
-                virials[i, 2, 0] += dz * gx[j]
-                virials[i, 2, 1] += dz * gy[j]
-                virials[i, 2, 2] += dz * gz[j]
+                other = np.uint32(index[first + j])  # spares the test for a negative one
+                forces[other, 0] -= gradient[0, j]
+                forces[other, 1] -= gradient[1, j]
+                forces[other, 2] -= gradient[2, j]

@@ -1,179 +1,109 @@
-"""The pieces that every moment tensor kernel is made of, for one atom or one block of atoms.
+"""The basic moments, sums over one atom's neighbours of radial functions times monomials of the unit vector.
 
-Equations (Chalykh et al. 4.1), with unit vectors u = r_ij / r_ij:
+    M(mu; a, b, c) = sum_j f_mu(r_ij) u_x^a u_y^b u_z^c                                (eq. 4 of Chalykh et al.)
 
-    f_mu(r) = sum_beta c[z_i, z_j, mu, beta] phi_beta(r),   phi_beta(r) = scaling (Rcut - r)^2 T_beta(xi(r))
-    M(mu; a, b, c) = sum_j f_mu(r_ij) u_x^a u_y^b u_z^c
-
-One atom's neighbours are the fast axis of every array here, sorted by species (the radial coefficients are then
-scalars of the inner loop) and padded to a multiple of LANES with points at r = Rcut, where f and f' are exactly 0.
-After that, LANES atoms go through the graph of products together: `moments[node, lane]`.
-
-Counts below are per atom with n neighbours; R radial functions, m monomials, K summed moments.
+Because |u| = 1, a moment is the trace of the one of the same mu and two ranks more: of each mu only the two highest
+ranks are summed over neighbours. The moments of an atom are one lane of `moments[node]`, as the graph wants them.
 """
 
-import numpy as np
 from numba import njit
 
-LANES = 8  # one AVX-512 register of doubles, two AVX2 ones
-
-# Sums may be reassociated (that is what lets them be vectorised) but a NaN must stay a NaN.
-FAST = {"reassoc", "contract", "nsz", "arcp"}
+from .lanes import PIECE, at, load, put, spread, store, total, width
+from .radial import RADIAL, X, Y, Z
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def load_neighbours(vector, begin, end, cutoff, x, y, z, r):
-    """Unit vectors and distances of the pairs begin:end, padded; returns the padded number."""
-    n = end - begin
-    for j in range(n):
-        dx, dy, dz = vector[0, begin + j], vector[1, begin + j], vector[2, begin + j]
-        distance = np.sqrt(dx * dx + dy * dy + dz * dz)
-        inverse = 1.0 / distance
-        r[j] = distance
-        x[j], y[j], z[j] = dx * inverse, dy * inverse, dz * inverse
-    padded = (n + LANES - 1) // LANES * LANES
-    for j in range(n, padded):
-        r[j] = cutoff
-        x[j], y[j], z[j] = 1.0, 0.0, 0.0
-    return padded
+@njit(**PIECE)
+def monomials(graph, count, x, y, z, out):
+    """The first `count` monomials of a vector of neighbours, into the rows of `out`: one flop each."""
+    store(spread(1.0, out), out, 0)
+    store(x, out, 1)
+    store(y, out, 2)
+    store(z, out, 3)
+    for m in range(4, count):
+        store(load(out, at(graph.monomial_left, m)) * load(out, at(graph.monomial_right, m)), out, m)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def chebyshev(n, r, low, high, scaling, value, slope):
-    """phi_beta(r) and phi'_beta(r) of `n` distances (eq. 5): (size, n) each, about 8 n flops a function."""
-    size = value.shape[0]
-    to_xi = 2.0 / (high - low)
-    for j in range(n):
-        value[0, j] = 1.0
-        slope[0, j] = 0.0
-    if size > 1:
-        for j in range(n):
-            value[1, j] = (r[j] - low) * to_xi - 1.0
-            slope[1, j] = 1.0
-    for b in range(2, size):
-        for j in range(n):
-            xi2 = 2.0 * value[1, j]
-            value[b, j] = xi2 * value[b - 1, j] - value[b - 2, j]
-            slope[b, j] = 2.0 * value[b - 1, j] + xi2 * slope[b - 1, j] - slope[b - 2, j]
-    for b in range(size):
-        for j in range(n):
-            gap = high - r[j]
-            t = value[b, j]
-            value[b, j] = scaling * gap * gap * t
-            slope[b, j] = scaling * gap * (gap * to_xi * slope[b, j] - 2.0 * t)
+@njit(**PIECE)
+def sum_moments(graph, n, pairs, base, powers, moments, lane):
+    """The moments that are sums, two at a time that differ by one power of z: 5/2 flops a neighbour each.
 
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def radial_functions(n, segment, begin, coefficients, value, slope, f, df):
-    """f_mu and f'_mu of each neighbour: (R, n) each, 4 R n size flops.
-
-    `coefficients` (S, R, size) belong to the central atom's species; `segment` (S + 1,) bounds the neighbours of each
-    species, offset by `begin`.
+    `powers` (3 n_powers, n) takes f_mu x^a, y^b and z^c. The sums stay in registers for all neighbours of the atom.
     """
-    n_species, n_radial, size = coefficients.shape
-    real = segment[n_species] - begin
-    for mu in range(n_radial):
-        for s in range(n_species):
-            lo, hi = segment[s] - begin, segment[s + 1] - begin
-            for j in range(lo, hi):
-                f[mu, j] = 0.0
-                df[mu, j] = 0.0
-            for b in range(size):
-                c = coefficients[s, mu, b]
-                for j in range(lo, hi):
-                    f[mu, j] += c * value[b, j]
-                    df[mu, j] += c * slope[b, j]
-        for j in range(real, n):
-            f[mu, j] = 0.0
-            df[mu, j] = 0.0
+    y_rows, z_rows = graph.n_powers, 2 * graph.n_powers
+    for j in range(0, n, width(pairs)):
+        y, z = load(pairs, base + Y, j), load(pairs, base + Z, j)
+        yb, zc = spread(1.0, pairs), spread(1.0, pairs)
+        for k in range(graph.n_powers):
+            store(yb, powers, y_rows + k, j)
+            store(zc, powers, z_rows + k, j)
+            yb *= y
+            zc *= z
+    for mu in range(len(graph.column_first) - 1):
+        for j in range(0, n, width(pairs)):
+            x, fx = load(pairs, base + X, j), load(pairs, base + RADIAL + mu, j)
+            for k in range(graph.column_powers[mu]):
+                store(fx, powers, k, j)
+                fx *= x
+        for k in range(graph.column_first[mu], graph.column_first[mu + 1]):
+            a, b, c = at(graph.column_x, k), y_rows + at(graph.column_y, k), z_rows + at(graph.column_z, k)
+            above, below = spread(0.0, pairs), spread(0.0, pairs)
+            for j in range(0, n, width(pairs)):
+                part = load(powers, a, j) * load(powers, b, j)
+                above += part * load(powers, c, j)
+                below += part * load(powers, max(c - 1, z_rows), j)
+            put(total(above), moments, at(graph.column_node, k), lane)
+            put(total(below), moments, at(graph.column_below, k), lane)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def monomials(n, x, y, z, parent, axis, out):
-    """u_x^a u_y^b u_z^c of each neighbour: (m, n), one product each."""
-    for j in range(n):
-        out[0, j] = 1.0
-    for m in range(1, len(parent)):
-        p = parent[m]
-        if axis[m] == 0:
-            for j in range(n):
-                out[m, j] = out[p, j] * x[j]
-        elif axis[m] == 1:
-            for j in range(n):
-                out[m, j] = out[p, j] * y[j]
-        else:
-            for j in range(n):
-                out[m, j] = out[p, j] * z[j]
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def sum_moments(n, f, power, sum_mu, sum_monomial, sum_node, moments, lane):
-    """M = sum_j f_mu(r_j) u_j^abc for the moments that need a sum: 2 K n flops."""
-    for k in range(len(sum_mu)):
-        mu, m = sum_mu[k], sum_monomial[k]
-        total = 0.0
-        for j in range(n):
-            total += f[mu, j] * power[m, j]
-        moments[sum_node[k], lane] = total
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(**PIECE)
 def fill_traces(trace, moments):
-    """Because |u| = 1, a moment is the trace of the one of the same mu and two ranks more."""
-    for t in range(trace.shape[0]):
-        a, b, c, node = trace[t, 0], trace[t, 1], trace[t, 2], trace[t, 3]
-        for lane in range(LANES):
-            moments[node, lane] = moments[a, lane] + moments[b, lane] + moments[c, lane]
+    """The moments that are traces, for LANES atoms: 2 flops each."""
+    for t in range(len(trace)):
+        xx, yy, zz = load(moments, trace[t, 0]), load(moments, trace[t, 1]), load(moments, trace[t, 2])
+        store(xx + yy + zz, moments, trace[t, 3])
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(**PIECE)
 def spread_traces(trace, adjoint):
     """The transpose of `fill_traces`: a derivative by a trace is one by each of its three terms."""
-    for t in range(trace.shape[0] - 1, -1, -1):
-        a, b, c, node = trace[t, 0], trace[t, 1], trace[t, 2], trace[t, 3]
-        for lane in range(LANES):
-            adjoint[a, lane] += adjoint[node, lane]
-            adjoint[b, lane] += adjoint[node, lane]
-            adjoint[c, lane] += adjoint[node, lane]
+    for t in range(len(trace) - 1, -1, -1):
+        a = load(adjoint, trace[t, 3])
+        for k in range(3):
+            store(load(adjoint, trace[t, k]) + a, adjoint, trace[t, k])
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST, inline="always")
-def gather_products(left, right, i, j, factor, first, last, out, node):
-    """out[node] += sum over terms of factor * left[i] * right[j], for LANES atoms: 3 LANES flops a term.
+@njit(**PIECE)
+def slope_coefficients(graph, adjoint, out):
+    """The coefficients of grad P_mu by x, y and z, for LANES atoms: (3 n_terms, LANES)."""
+    for t in range(len(graph.slope_monomial)):
+        for axis in range(3):
+            store(graph.slope_factor[t, axis] * load(adjoint, graph.slope_node[t, axis]), out, 3 * t + axis)
 
-    Written out by lane: the sums stay in registers and one store ends them, so the compiler need not prove that `out`
-    is neither `left` nor `right`.
+
+@njit(**PIECE)
+def polynomial(graph, mu, coefficients, lane, power):
+    """P_mu = sum_k c_k u^k of a vector of neighbours, c_k = coefficients[k, lane]: 2 flops a summed moment.
+
+    Two sums, as each addition waits for the one before.
     """
-    s0, s1, s2, s3 = out[node, 0], out[node, 1], out[node, 2], out[node, 3]
-    s4, s5, s6, s7 = out[node, 4], out[node, 5], out[node, 6], out[node, 7]
-    for t in range(first, last):
-        a, b, c = i[t], j[t], factor[t]
-        s0 += c * left[a, 0] * right[b, 0]
-        s1 += c * left[a, 1] * right[b, 1]
-        s2 += c * left[a, 2] * right[b, 2]
-        s3 += c * left[a, 3] * right[b, 3]
-        s4 += c * left[a, 4] * right[b, 4]
-        s5 += c * left[a, 5] * right[b, 5]
-        s6 += c * left[a, 6] * right[b, 6]
-        s7 += c * left[a, 7] * right[b, 7]
-    out[node, 0], out[node, 1], out[node, 2], out[node, 3] = s0, s1, s2, s3
-    out[node, 4], out[node, 5], out[node, 6], out[node, 7] = s4, s5, s6, s7
+    first, end = graph.sum_first[mu], graph.sum_first[mu + 1]
+    half = (end - first) // 2
+    one, other = spread(0.0, power), spread(0.0, power)
+    for k in range(first, first + half):
+        one += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
+        other += at(coefficients, k + half, lane) * load(power, at(graph.sum_monomial, k + half))
+    for k in range(first + 2 * half, end):
+        one += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
+    return one + other
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST, inline="always")
-def gather_linear(source, j, factor, first, last, out, node):
-    """out[node] += sum over terms of factor * source[j], for LANES atoms."""
-    s0, s1, s2, s3 = out[node, 0], out[node, 1], out[node, 2], out[node, 3]
-    s4, s5, s6, s7 = out[node, 4], out[node, 5], out[node, 6], out[node, 7]
-    for t in range(first, last):
-        b, c = j[t], factor[t]
-        s0 += c * source[b, 0]
-        s1 += c * source[b, 1]
-        s2 += c * source[b, 2]
-        s3 += c * source[b, 3]
-        s4 += c * source[b, 4]
-        s5 += c * source[b, 5]
-        s6 += c * source[b, 6]
-        s7 += c * source[b, 7]
-    out[node, 0], out[node, 1], out[node, 2], out[node, 3] = s0, s1, s2, s3
-    out[node, 4], out[node, 5], out[node, 6], out[node, 7] = s4, s5, s6, s7
+@njit(**PIECE)
+def polynomial_gradient(graph, group, slopes, lane, power):
+    """The part of grad P_mu that comes from the moments of one degree, for a vector of neighbours: 6 flops a term."""
+    px, py, pz = spread(0.0, power), spread(0.0, power), spread(0.0, power)
+    for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
+        u = load(power, at(graph.slope_monomial, t))
+        px += at(slopes, 3 * t, lane) * u
+        py += at(slopes, 3 * t + 1, lane) * u
+        pz += at(slopes, 3 * t + 2, lane) * u
+    return px, py, pz

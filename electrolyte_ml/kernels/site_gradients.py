@@ -8,22 +8,41 @@ with A = dE_i/dM from the same sweeps as the forces; about the cost of one energ
 import numpy as np
 from numba import njit
 
-from .energy_forces import forward, reverse
-from .moments import FAST, LANES, chebyshev, load_neighbours, monomials, radial_functions, sum_moments
+from .contractions import forward, reverse
+from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
+from .moments import monomials, polynomial, sum_moments
+from .radial import (
+    DISTANCE,
+    RADIAL,
+    X,
+    Y,
+    Z,
+    add_by_coefficients,
+    columns_of,
+    load_pairs,
+    radial_tables,
+    radial_values,
+    sum_by_tables,
+)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def radial_sums(graph, n, power, adjoint, lane, total):
-    """total[mu, j] = sum of A_k u_j^k over the summed moments k of this mu."""
-    total[:, :n] = 0.0
-    for k in range(len(graph.sum_mu)):
-        mu, m = graph.sum_mu[k], graph.sum_monomial[k]
-        a = adjoint[graph.sum_node[k], lane]
-        for j in range(n):
-            total[mu, j] += a * power[m, j]
+@njit(**PIECE)
+def energy_weights(graph, n, high, pairs, base, summed, lane, power, weights):
+    """What multiplies U_k in dE_i/d(tables) of each neighbour: gap^2 P_mu, and 0 for the slopes; (2 R, n).
+
+    A flop a monomial and two a summed moment, a neighbour.
+    """
+    n_radial = len(graph.sum_first) - 1
+    for j in range(0, n, LANES):
+        x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
+        gap = high - load(pairs, base + DISTANCE, j)
+        monomials(graph, len(graph.monomial_left), x, y, z, power)
+        for mu in range(n_radial):
+            store(gap * gap * polynomial(graph, mu, summed, lane, power), weights, mu, j)
+            store(spread(0.0, pairs), weights, n_radial + mu, j)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
+@njit(**KERNEL, nogil=True)
 def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species, segment, vector):
     """Rows of all atoms, on the calling thread.
 
@@ -44,31 +63,30 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     by_radial = np.zeros((n_atoms, n_species, n_radial, size))
     by_scalar = np.zeros((n_atoms, len(xi)))
-    most = 0
-    for i in range(n_atoms):
-        most = max(most, segment[i, n_species] - segment[i, 0])
-    most = (most + LANES - 1) // LANES * LANES
-    x, y, z, r = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
-    f, df = np.empty((n_radial, most)), np.empty((n_radial, most))
-    value, slope = np.empty((LANES, size, most)), np.empty((size, most))
-    power = np.empty((LANES, len(graph.parent), most))
-    total = np.empty((n_radial, most))
-    moments, adjoint = np.zeros((graph.n_nodes, LANES)), np.zeros((graph.n_nodes, LANES))
-    energy = np.zeros(LANES)
+    tables = radial_tables(radial, low, high, scaling)
+    columns = columns_of(segment, 0, n_atoms, LANES)
+    rows = RADIAL + 2 * n_radial
+    vectors = columns // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
+    pairs, polynomials = aligned(LANES * rows, columns, radial), aligned(LANES * vectors * size, LANES, radial)
+    powers = aligned(3 * graph.n_powers, columns, radial)
+    moments, adjoint = aligned(graph.n_nodes + 1, LANES, radial), aligned(graph.n_nodes, LANES, radial)
+    power, weights = aligned(len(graph.monomial_left), LANES, radial), aligned(2 * n_radial, columns, radial)
+    by_tables = aligned(n_species * n_radial * 2 * size, LANES, radial)
+    summed = aligned(len(graph.sum_node), LANES, radial)
+    one = np.empty(2 * size)
     padded = np.zeros(LANES, np.int64)
     for block in range(0, n_atoms, LANES):
         lanes = min(LANES, n_atoms - block)
         for lane in range(lanes):
-            i = block + lane
-            first = segment[i, 0]
-            n = load_neighbours(vector, first, segment[i, n_species], high, x, y, z, r)
+            i, base = block + lane, lane * rows
+            n = load_pairs(vector, segment[i, 0], segment[i, n_species], high, pairs, base)
             padded[lane] = n
-            chebyshev(n, r, low, high, scaling, value[lane], slope)
-            radial_functions(n, segment[i], first, radial[species[i]], value[lane], slope, f, df)
-            monomials(n, x, y, z, graph.parent, graph.axis, power[lane])
-            sum_moments(n, f, power[lane], graph.sum_mu, graph.sum_monomial, graph.sum_node, moments, lane)
+            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * vectors * size)
+            sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
-        reverse(graph, linear, quad, moments, adjoint, energy)
+        reverse(graph, linear, quad, moments, adjoint)
+        for k in range(len(graph.sum_node)):
+            store(load(adjoint, graph.sum_node[k]), summed, k)
         for lane in range(lanes):
             i = block + lane
             for k in range(len(graph.linear_node)):
@@ -81,14 +99,15 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
                         moments[graph.pair_left[pair], lane] * moments[graph.pair_right[pair], lane]
                     )
                 by_scalar[i, graph.leaf_scalar[leaf]] = b
-            n = padded[lane]
-            radial_sums(graph, n, power[lane], adjoint, lane, total)
+            energy_weights(graph, padded[lane], high, pairs, lane * rows, summed, lane, power, weights)
+            for k in range(len(by_tables)):
+                store(spread(0.0, radial), by_tables, k)
+            sum_by_tables(
+                padded[lane], segment[i], n_radial, size, weights, polynomials, lane * vectors * size, by_tables
+            )
             for s in range(n_species):
-                lo, hi = segment[i, s] - segment[i, 0], segment[i, s + 1] - segment[i, 0]
                 for mu in range(n_radial):
-                    for b in range(size):
-                        g = 0.0
-                        for j in range(lo, hi):
-                            g += value[lane, b, j] * total[mu, j]
-                        by_radial[i, s, mu, b] = g
+                    for k in range(2 * size):
+                        one[k] = total(load(by_tables, (s * n_radial + mu) * 2 * size + k))
+                    add_by_coefficients(one, low, high, scaling, by_radial[i, s, mu])
     return by_radial, by_scalar

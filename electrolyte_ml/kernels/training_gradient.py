@@ -6,195 +6,203 @@ With alpha = dL/dE of an atom's configuration, W = dL/dF, S = dL/dVirial and w_i
 
 because F_i = sum_j (dE_i/dr_ij - dE_j/dr_ji). D is the derivative of E along the displacements w_ij, so a forward sweep
 that carries the tangents dM beside the moments M gives dB_alpha = dD/dxi_alpha, and a reverse sweep that carries
-A = dE/dM and its tangent dA gives the derivative by the radial coefficients,
+A = dE/dM and its tangent dA gives the derivative by the radial functions. With P_mu = sum_k A_k u^k as for the forces,
 
-    dL/dc[mu, beta] = sum_j phi_beta sum_k ( (alpha A_k + dA_k) u^k + A_k du^k ) + phi'_beta dr sum_k A_k u^k .
+    dL/df_mu(r_j) = sum_k (alpha A_k + dA_k) u^k + du . grad P_mu,      dL/df'_mu(r_j) = dr P_mu .
 
-No Jacobian of the forces is ever formed; memory is that of the pairs.
+No Jacobian of the forces is ever formed; memory is that of the pairs. The blocks are those of `energy_forces`. What the
+derivatives by the radial coefficients of one pair of species have in common with all atoms is summed in vectors to the
+end of the share: only there are their lanes added, and the tables' coefficients turned into those of the potential.
 """
 
 import numpy as np
 from numba import njit
 
-from .moments import (
-    FAST,
-    LANES,
-    chebyshev,
-    fill_traces,
-    load_neighbours,
-    monomials,
-    radial_functions,
-    spread_traces,
+from .lanes import KERNEL, LANES, PIECE, aligned, at, load, put, spread, store, total
+from .moments import fill_traces, monomials, polynomial, polynomial_gradient, slope_coefficients, spread_traces
+from .radial import (
+    DISTANCE,
+    INVERSE,
+    RADIAL,
+    X,
+    Y,
+    Z,
+    add_by_coefficients,
+    columns_of,
+    load_pairs,
+    radial_tables,
+    radial_values,
+    sum_by_tables,
 )
 
-
-@njit(cache=True, error_model="numpy", fastmath=FAST, inline="always")
-def gather_tangents(left, dleft, right, dright, i, j, factor, first, last, out, dout, node):
-    """Products and their tangents, LANES atoms: out += f l r, dout += f (dl r + l dr); 8 LANES flops a term."""
-    s0, s1, s2, s3 = out[node, 0], out[node, 1], out[node, 2], out[node, 3]
-    s4, s5, s6, s7 = out[node, 4], out[node, 5], out[node, 6], out[node, 7]
-    t0, t1, t2, t3 = dout[node, 0], dout[node, 1], dout[node, 2], dout[node, 3]
-    t4, t5, t6, t7 = dout[node, 4], dout[node, 5], dout[node, 6], dout[node, 7]
-    for t in range(first, last):
-        a, b, c = i[t], j[t], factor[t]
-        s0 += c * left[a, 0] * right[b, 0]
-        s1 += c * left[a, 1] * right[b, 1]
-        s2 += c * left[a, 2] * right[b, 2]
-        s3 += c * left[a, 3] * right[b, 3]
-        s4 += c * left[a, 4] * right[b, 4]
-        s5 += c * left[a, 5] * right[b, 5]
-        s6 += c * left[a, 6] * right[b, 6]
-        s7 += c * left[a, 7] * right[b, 7]
-        t0 += c * (dleft[a, 0] * right[b, 0] + left[a, 0] * dright[b, 0])
-        t1 += c * (dleft[a, 1] * right[b, 1] + left[a, 1] * dright[b, 1])
-        t2 += c * (dleft[a, 2] * right[b, 2] + left[a, 2] * dright[b, 2])
-        t3 += c * (dleft[a, 3] * right[b, 3] + left[a, 3] * dright[b, 3])
-        t4 += c * (dleft[a, 4] * right[b, 4] + left[a, 4] * dright[b, 4])
-        t5 += c * (dleft[a, 5] * right[b, 5] + left[a, 5] * dright[b, 5])
-        t6 += c * (dleft[a, 6] * right[b, 6] + left[a, 6] * dright[b, 6])
-        t7 += c * (dleft[a, 7] * right[b, 7] + left[a, 7] * dright[b, 7])
-    out[node, 0], out[node, 1], out[node, 2], out[node, 3] = s0, s1, s2, s3
-    out[node, 4], out[node, 5], out[node, 6], out[node, 7] = s4, s5, s6, s7
-    dout[node, 0], dout[node, 1], dout[node, 2], dout[node, 3] = t0, t1, t2, t3
-    dout[node, 4], dout[node, 5], dout[node, 6], dout[node, 7] = t4, t5, t6, t7
+DX, DY, DZ, DR, MOVES = 0, 1, 2, 3, 4  # rows of the tangents of an atom's pairs, and their number
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def tangent_monomials(n, x, y, z, dx, dy, dz, power, parent, axis, out):
-    """The tangents of the monomials along (dx, dy, dz): (m, n)."""
-    for j in range(n):
-        out[0, j] = 0.0
-    for m in range(1, len(parent)):
-        p = parent[m]
-        if axis[m] == 0:
-            for j in range(n):
-                out[m, j] = out[p, j] * x[j] + power[p, j] * dx[j]
-        elif axis[m] == 1:
-            for j in range(n):
-                out[m, j] = out[p, j] * y[j] + power[p, j] * dy[j]
-        else:
-            for j in range(n):
-                out[m, j] = out[p, j] * z[j] + power[p, j] * dz[j]
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def load_directions(vector, index, weights, stretch, i, begin, end, padded, x, y, z, r, dx, dy, dz, dr):
+@njit(**PIECE)
+def load_moves(vector, index, weights, stretch, i, begin, end, n, pairs, base, moves, to):
     """Tangents of u and r of atom i's neighbours along w_ij = W_i - W_j + S r_ij."""
-    for j in range(end - begin):
-        p = begin + j
-        other = index[p]
-        wx, wy, wz = (
-            weights[i, 0] - weights[other, 0],
-            weights[i, 1] - weights[other, 1],
-            weights[i, 2] - weights[other, 2],
-        )
+    for p in range(begin, end):
+        other, j = index[p], p - begin
         vx, vy, vz = vector[0, p], vector[1, p], vector[2, p]
-        wx += stretch[i, 0, 0] * vx + stretch[i, 0, 1] * vy + stretch[i, 0, 2] * vz
-        wy += stretch[i, 1, 0] * vx + stretch[i, 1, 1] * vy + stretch[i, 1, 2] * vz
-        wz += stretch[i, 2, 0] * vx + stretch[i, 2, 1] * vy + stretch[i, 2, 2] * vz
-        along = wx * x[j] + wy * y[j] + wz * z[j]
-        inverse = 1.0 / r[j]
-        dr[j] = along
-        dx[j], dy[j], dz[j] = (
-            (wx - along * x[j]) * inverse,
-            (wy - along * y[j]) * inverse,
-            (wz - along * z[j]) * inverse,
+        for axis in range(3):
+            strain = stretch[i, axis, 0] * vx + stretch[i, axis, 1] * vy + stretch[i, axis, 2] * vz
+            moves[to + axis, j] = weights[i, axis] - weights[other, axis] + strain
+    for j in range(end - begin, n):
+        moves[to + DX, j], moves[to + DY, j], moves[to + DZ, j] = 0.0, 0.0, 0.0
+    for j in range(0, n, LANES):
+        x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
+        wx, wy, wz = load(moves, to + DX, j), load(moves, to + DY, j), load(moves, to + DZ, j)
+        inverse, along = load(pairs, base + INVERSE, j), wx * x + wy * y + wz * z
+        store((wx - along * x) * inverse, moves, to + DX, j)
+        store((wy - along * y) * inverse, moves, to + DY, j)
+        store((wz - along * z) * inverse, moves, to + DZ, j)
+        store(along, moves, to + DR, j)
+
+
+@njit(**PIECE)
+def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, lane):
+    """M as in `sum_moments`, and dM = sum_j (f' dr u^k + f du^k): 15/2 flops a neighbour and moment.
+
+    `powers` (6 n_powers, n) takes f_mu x^a, y^b, z^c, then their tangents.
+    """
+    n_radial, rows = len(graph.sum_first) - 1, graph.n_powers
+    y_rows, z_rows, tangent = rows, 2 * rows, 3 * rows
+    for j in range(0, n, LANES):
+        y, z, dy, dz = (
+            load(pairs, base + Y, j),
+            load(pairs, base + Z, j),
+            load(moves, to + DY, j),
+            load(moves, to + DZ, j),
         )
-    for j in range(end - begin, padded):
-        dr[j], dx[j], dy[j], dz[j] = 0.0, 0.0, 0.0, 0.0
+        yb, zc, dyb, dzc = spread(1.0, pairs), spread(1.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+        for k in range(rows):
+            store(yb, powers, y_rows + k, j)
+            store(zc, powers, z_rows + k, j)
+            store(dyb, powers, tangent + y_rows + k, j)
+            store(dzc, powers, tangent + z_rows + k, j)
+            dyb, dzc = dyb * y + yb * dy, dzc * z + zc * dz
+            yb *= y
+            zc *= z
+    for mu in range(n_radial):
+        for j in range(0, n, LANES):
+            x, dx = load(pairs, base + X, j), load(moves, to + DX, j)
+            fx = load(pairs, base + RADIAL + mu, j)
+            dfx = load(pairs, base + RADIAL + n_radial + mu, j) * load(moves, to + DR, j)
+            for k in range(graph.column_powers[mu]):
+                store(fx, powers, k, j)
+                store(dfx, powers, tangent + k, j)
+                dfx = dfx * x + fx * dx
+                fx *= x
+        for k in range(graph.column_first[mu], graph.column_first[mu + 1]):
+            a, b, c = at(graph.column_x, k), y_rows + at(graph.column_y, k), z_rows + at(graph.column_z, k)
+            low = max(c - 1, z_rows)
+            above, below = spread(0.0, pairs), spread(0.0, pairs)
+            dabove, dbelow = spread(0.0, pairs), spread(0.0, pairs)
+            for j in range(0, n, LANES):
+                fx, yb = load(powers, a, j), load(powers, b, j)
+                part = fx * yb
+                dpart = load(powers, tangent + a, j) * yb + fx * load(powers, tangent + b, j)
+                z_above, z_below = load(powers, c, j), load(powers, low, j)
+                above += part * z_above
+                below += part * z_below
+                dabove += dpart * z_above + part * load(powers, tangent + c, j)
+                dbelow += dpart * z_below + part * load(powers, tangent + low, j)
+            node, other = at(graph.column_node, k), at(graph.column_below, k)
+            put(total(above), moments, node, lane)
+            put(total(below), moments, other, lane)
+            put(total(dabove), dmoments, node, lane)
+            put(total(dbelow), dmoments, other, lane)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def sum_tangents(n, f, fdr, power, dpower, graph, moments, dmoments, lane):
-    """M = sum_j f u^k and dM = sum_j (f' dr u^k + f du^k)."""
-    for k in range(len(graph.sum_mu)):
-        mu, m = graph.sum_mu[k], graph.sum_monomial[k]
-        total, tangent = 0.0, 0.0
-        for j in range(n):
-            total += f[mu, j] * power[m, j]
-            tangent += fdr[mu, j] * power[m, j] + f[mu, j] * dpower[m, j]
-        moments[graph.sum_node[k], lane] = total
-        dmoments[graph.sum_node[k], lane] = tangent
-
-
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def sweep_graph(graph, linear, quad, moments, dmoments, adjoint, dadjoint):
-    """Forward with tangents, then reverse with tangents, for LANES atoms."""
+@njit(**PIECE)
+def forward_tangents(graph, moments, dmoments):
+    """Traces and inner nodes, and their tangents, for LANES atoms: 8 LANES flops a product."""
     fill_traces(graph.trace, moments)
     fill_traces(graph.trace, dmoments)
     for t in range(graph.n_nodes - graph.n_basic):
-        node = graph.n_basic + t
-        for lane in range(LANES):
-            moments[node, lane] = 0.0
-            dmoments[node, lane] = 0.0
-        gather_tangents(
-            moments, dmoments, moments, dmoments, graph.forward_left, graph.forward_right, graph.forward_factor,
-            graph.forward_first[t], graph.forward_first[t + 1], moments, dmoments, node,
-        )  # fmt: skip
+        node, dnode = spread(0.0, moments), spread(0.0, moments)
+        for p in range(graph.forward_first[t], graph.forward_first[t + 1]):
+            a, b, factor = at(graph.forward_left, p), at(graph.forward_right, p), at(graph.forward_factor, p)
+            left, right = factor * load(moments, a), load(moments, b)
+            node += left * right
+            dnode += left * load(dmoments, b) + factor * load(dmoments, a) * right
+        store(node, moments, graph.n_basic + t)
+        store(dnode, dmoments, graph.n_basic + t)
+
+
+@njit(**PIECE)
+def reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint):
+    """A and dA of every node, for LANES atoms: 8 LANES flops a factor of a product, 4 of the quadratic form."""
     for node in range(graph.n_nodes - 1, -1, -1):
-        for lane in range(LANES):
-            adjoint[node, lane] = linear[node]
-            dadjoint[node, lane] = 0.0
-        for t in range(graph.quad_first[node], graph.quad_first[node + 1]):
-            other = graph.quad_other[t]
-            for lane in range(LANES):
-                adjoint[node, lane] += quad[t] * moments[other, lane]
-                dadjoint[node, lane] += quad[t] * dmoments[other, lane]
-        gather_tangents(
-            adjoint, dadjoint, moments, dmoments, graph.reverse_target, graph.reverse_other, graph.reverse_factor,
-            graph.reverse_first[node], graph.reverse_first[node + 1], adjoint, dadjoint, node,
-        )  # fmt: skip
+        a, da = spread(linear[node], moments), spread(0.0, moments)
+        for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
+            other = at(graph.quad_other, p)
+            a += at(quad, p) * load(moments, other)
+            da += at(quad, p) * load(dmoments, other)
+        for p in range(graph.reverse_first[node], graph.reverse_first[node + 1]):
+            target, other, factor = at(graph.reverse_target, p), at(graph.reverse_other, p), at(graph.reverse_factor, p)
+            above, m = factor * load(adjoint, target), load(moments, other)
+            a += above * m
+            da += above * load(dmoments, other) + factor * load(dadjoint, target) * m
+        store(a, adjoint, node)
+        store(da, dadjoint, node)
     spread_traces(graph.trace, adjoint)
     spread_traces(graph.trace, dadjoint)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
+@njit(**PIECE)
 def add_scalars(graph, alpha, moments, dmoments, by_node, by_pair):
-    """Sums alpha B + dB of the functions that are nodes and of the products of the leaves, summed over lanes."""
+    """Sums alpha B + dB of the functions that are nodes and of the products of the leaves, over lanes."""
     for k in range(len(graph.linear_node)):
         node = graph.linear_node[k]
-        total = 0.0
-        for lane in range(LANES):
-            total += alpha[lane] * moments[node, lane] + dmoments[node, lane]
-        by_node[k] += total
+        by_node[k] += total(load(alpha, 0) * load(moments, node) + load(dmoments, node))
     for p in range(len(graph.pair_left)):
         a, b = graph.pair_left[p], graph.pair_right[p]
-        total = 0.0
-        for lane in range(LANES):
-            total += (alpha[lane] * moments[a, lane] + dmoments[a, lane]) * moments[b, lane]
-            total += moments[a, lane] * dmoments[b, lane]
-        by_pair[p] += total
+        left, right = load(moments, a), load(moments, b)
+        value = (load(alpha, 0) * left + load(dmoments, a)) * right + left * load(dmoments, b)
+        by_pair[p] += total(value)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST)
-def add_radial(graph, alpha, n, power, dpower, dr, adjoint, dadjoint, lane, value, slope, segment, sums, slopes, out):
-    """Add one atom's derivatives by its radial coefficients to `out` (S, R, size)."""
-    n_species, n_radial, size = out.shape
-    for mu in range(n_radial):
-        for j in range(n):
-            sums[mu, j] = 0.0
-            slopes[mu, j] = 0.0
-    for k in range(len(graph.sum_mu)):
-        mu, m, node = graph.sum_mu[k], graph.sum_monomial[k], graph.sum_node[k]
-        a = adjoint[node, lane]
-        b = alpha * a + dadjoint[node, lane]
-        for j in range(n):
-            sums[mu, j] += b * power[m, j] + a * dpower[m, j]
-            slopes[mu, j] += a * power[m, j]
-    for mu in range(n_radial):
-        for j in range(n):
-            slopes[mu, j] *= dr[j]
-    for s in range(n_species):
-        lo, hi = segment[s] - segment[0], segment[s + 1] - segment[0]
+@njit(**PIECE)
+def blend(graph, alpha, adjoint, dadjoint, out):
+    """Sums alpha A + dA of the summed moments, for LANES atoms."""
+    for k in range(len(graph.sum_node)):
+        node = graph.sum_node[k]
+        store(load(alpha, 0) * load(adjoint, node) + load(dadjoint, node), out, k)
+
+
+@njit(**PIECE)
+def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blended, lane, power, weights):
+    """What multiplies U_k in dL/d(tables) of each neighbour, of the functions and of their slopes: (2 R, n).
+
+    A flop a monomial, two a summed moment, six a term of grad P_mu and a dozen for each of its degrees, a neighbour.
+    """
+    n_radial = len(graph.sum_first) - 1
+    for j in range(0, n, LANES):
+        x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
+        dx, dy, dz = load(moves, to + DX, j), load(moves, to + DY, j), load(moves, to + DZ, j)
+        monomials(graph, len(graph.monomial_left), x, y, z, power)
         for mu in range(n_radial):
-            for b in range(size):
-                total = 0.0
-                for j in range(lo, hi):
-                    total += value[b, j] * sums[mu, j] + slope[b, j] * slopes[mu, j]
-                out[s, mu, b] += total
+            store(polynomial(graph, mu, blended, lane, power), weights, mu, j)
+            store(spread(0.0, pairs), weights, n_radial + mu, j)
+        for k in range(len(graph.constant_mu)):
+            row = n_radial + graph.constant_mu[k]
+            store(load(weights, row, j) + adjoint[graph.constant_node[k], lane], weights, row, j)
+        for group in range(len(graph.slope_mu)):
+            px, py, pz = polynomial_gradient(graph, group, slopes, lane, power)
+            mu = graph.slope_mu[group]
+            store(load(weights, mu, j) + px * dx + py * dy + pz * dz, weights, mu, j)
+            part = (px * x + py * y + pz * z) * graph.slope_share[group]
+            store(load(weights, n_radial + mu, j) + part, weights, n_radial + mu, j)
+        # f = gap^2 e . U and f' = gap^2 d . U - 2 gap e . U, so that the slope's weight goes to both tables
+        gap, dr = high - load(pairs, base + DISTANCE, j), load(moves, to + DR, j)
+        for mu in range(n_radial):
+            by_slope = dr * gap * load(weights, n_radial + mu, j)
+            store(gap * gap * load(weights, mu, j) - 2.0 * by_slope, weights, mu, j)
+            store(gap * by_slope, weights, n_radial + mu, j)
 
 
-@njit(cache=True, error_model="numpy", fastmath=FAST, nogil=True)
+@njit(**KERNEL, nogil=True)
 def training_gradient(
     begin, end, graph, linear, quad, radial, low, high, scaling, species, segment, index, vector,
     alpha, weights, stretch, by_radial, by_node, by_pair,
@@ -219,20 +227,18 @@ def training_gradient(
         As in `energy_forces`.
     """
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
-    n_monomials = len(graph.parent)
-    most = 0
-    for i in range(begin, end):
-        most = max(most, segment[i, n_species] - segment[i, 0])
-    most = (most + LANES - 1) // LANES * LANES
-    x, y, z, r = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
-    dx, dy, dz, dr = np.empty(most), np.empty(most), np.empty(most), np.empty((LANES, most))
-    f, df = np.empty((n_radial, most)), np.empty((n_radial, most))
-    value, slope = np.empty((LANES, size, most)), np.empty((LANES, size, most))
-    power, dpower = np.empty((LANES, n_monomials, most)), np.empty((LANES, n_monomials, most))
-    sums, slopes = np.empty((n_radial, most)), np.empty((n_radial, most))
-    moments, dmoments = np.zeros((graph.n_nodes, LANES)), np.zeros((graph.n_nodes, LANES))
-    adjoint, dadjoint = np.zeros((graph.n_nodes, LANES)), np.zeros((graph.n_nodes, LANES))
-    lane_alpha = np.zeros(LANES)
+    tables = radial_tables(radial, low, high, scaling)
+    columns = columns_of(segment, begin, end, LANES)
+    rows = RADIAL + 2 * n_radial
+    vectors = columns // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
+    pairs, moves = aligned(LANES * rows, columns, radial), aligned(LANES * MOVES, columns, radial)
+    polynomials, powers = aligned(LANES * vectors * size, LANES, radial), aligned(6 * graph.n_powers, columns, radial)
+    moments, dmoments = aligned(graph.n_nodes + 1, LANES, radial), aligned(graph.n_nodes + 1, LANES, radial)
+    adjoint, dadjoint = aligned(graph.n_nodes, LANES, radial), aligned(graph.n_nodes, LANES, radial)
+    slopes, blended = aligned(3 * len(graph.slope_monomial), LANES, radial), aligned(len(graph.sum_node), LANES, radial)
+    power, by_function = aligned(len(graph.monomial_left), LANES, radial), aligned(2 * n_radial, columns, radial)
+    by_tables = np.zeros((n_species, n_species * n_radial * 2 * size, LANES))
+    lane_alpha = aligned(1, LANES, radial)
     padded = np.zeros(LANES, np.int64)
     for block in range(begin, end, LANES):
         lanes = min(LANES, end - block)
@@ -240,25 +246,39 @@ def training_gradient(
             moments[:] = 0.0  # an empty lane must add nothing
             dmoments[:] = 0.0
         for lane in range(lanes):
-            i = block + lane
+            i, base, to = block + lane, lane * rows, lane * MOVES
             first, last = segment[i, 0], segment[i, n_species]
-            n = load_neighbours(vector, first, last, high, x, y, z, r)
+            n = load_pairs(vector, first, last, high, pairs, base)
             padded[lane] = n
-            lane_alpha[lane] = alpha[i]
-            load_directions(vector, index, weights, stretch, i, first, last, n, x, y, z, r, dx, dy, dz, dr[lane])
-            chebyshev(n, r, low, high, scaling, value[lane], slope[lane])
-            radial_functions(n, segment[i], first, radial[species[i]], value[lane], slope[lane], f, df)
-            for mu in range(n_radial):
-                for j in range(n):
-                    df[mu, j] *= dr[lane, j]
-            monomials(n, x, y, z, graph.parent, graph.axis, power[lane])
-            tangent_monomials(n, x, y, z, dx, dy, dz, power[lane], graph.parent, graph.axis, dpower[lane])
-            sum_tangents(n, f, df, power[lane], dpower[lane], graph, moments, dmoments, lane)
-        sweep_graph(graph, linear, quad, moments, dmoments, adjoint, dadjoint)
+            lane_alpha[0, lane] = alpha[i]
+            load_moves(vector, index, weights, stretch, i, first, last, n, pairs, base, moves, to)
+            radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * vectors * size)
+            sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, lane)
+        forward_tangents(graph, moments, dmoments)
+        reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint)
         add_scalars(graph, lane_alpha, moments, dmoments, by_node, by_pair)
+        slope_coefficients(graph, adjoint, slopes)
+        blend(graph, lane_alpha, adjoint, dadjoint, blended)
         for lane in range(lanes):
             i = block + lane
-            add_radial(
-                graph, alpha[i], padded[lane], power[lane], dpower[lane], dr[lane], adjoint, dadjoint, lane,
-                value[lane], slope[lane], segment[i], sums, slopes, by_radial[species[i]],
+            loss_weights(
+                graph, padded[lane], high, pairs, lane * rows, moves, lane * MOVES, slopes, adjoint, blended, lane,
+                power, by_function,
             )  # fmt: skip
+            sum_by_tables(
+                padded[lane],
+                segment[i],
+                n_radial,
+                size,
+                by_function,
+                polynomials,
+                lane * vectors * size,
+                by_tables[species[i]],
+            )
+    one = np.empty(2 * size)
+    for a in range(n_species):
+        for b in range(n_species):
+            for mu in range(n_radial):
+                for k in range(2 * size):
+                    one[k] = total(load(by_tables[a], (b * n_radial + mu) * 2 * size + k))
+                add_by_coefficients(one, low, high, scaling, by_radial[a, b, mu])

@@ -11,6 +11,7 @@ with a product that several functions share counted once, and its derivative is 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,13 +21,32 @@ from .basis import Basis, Index
 
 
 class Graph(NamedTuple):
-    """What the kernels know of a basis: plain arrays (uint32 indices spare the kernels the test for negative ones)."""
+    """What the kernels know of a basis: plain arrays."""
 
-    parent: np.ndarray  # (n_monomials,) u^abc = u^parent * u_axis
-    axis: np.ndarray  # (n_monomials,)
-    sum_mu: np.ndarray  # (n_sums,) moments that are summed over neighbours
+    monomial_left: np.ndarray  # (n_monomials,) u^m = u^left u^right; the first are 1, x, y, z
+    monomial_right: np.ndarray  # (n_monomials,)
+    n_lower: int  # monomials that derivatives need, the first ones
+    sum_first: np.ndarray  # (R + 1,) moments that are summed over neighbours, by mu
     sum_monomial: np.ndarray  # (n_sums,)
     sum_node: np.ndarray  # (n_sums,)
+    # the same sums two by two, by mu: M[node] = sum_j f_mu x^a y^b z^c, and M[below] with z^(c - 1)
+    column_first: np.ndarray  # (R + 1,)
+    column_powers: np.ndarray  # (R,) of x, 0 included
+    n_powers: int  # of y and z
+    column_x: np.ndarray  # (n_columns,) a, b, c, node, below; the node n_nodes is nobody's
+    column_y: np.ndarray
+    column_z: np.ndarray
+    column_node: np.ndarray
+    column_below: np.ndarray
+    # their derivatives by x, y and z as polynomials in u: of every mu and degree, terms factor * A[node] u^monomial
+    slope_first: np.ndarray  # (n_groups + 1,)
+    slope_mu: np.ndarray  # (n_groups,)
+    slope_share: np.ndarray  # (n_groups,) P_mu's part of this degree is so many times u . grad of it
+    slope_monomial: np.ndarray  # (n_terms,)
+    slope_node: np.ndarray  # (n_terms, 3)
+    slope_factor: np.ndarray  # (n_terms, 3)
+    constant_mu: np.ndarray  # (n_constant,) moments of degree 0, which have none
+    constant_node: np.ndarray
     trace: np.ndarray  # (n_traces, 4) M[3] = M[0] + M[1] + M[2]
     n_basic: int
     n_nodes: int
@@ -60,33 +80,85 @@ class Graph(NamedTuple):
 
 def _lists(n: int, entries: list[list[tuple]]) -> tuple[np.ndarray, ...]:
     """Lists of tuples, one list a node, as offsets and columns."""
-    first = np.zeros(n + 1, np.int64)
-    first[1:] = np.cumsum([len(e) for e in entries])
+    first = _offsets([len(e) for e in entries])
     flat = [item for e in entries for item in e]
     width = len(flat[0]) if flat else 3
     return (first, *(np.array([item[k] for item in flat], dtype=np.float64) for k in range(width)))
+
+
+def _offsets(lengths: list[int]) -> np.ndarray:
+    """Where each of the lists begins, and the end."""
+    return np.cumsum([0, *lengths])
 
 
 def _index(values: list) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(values).astype(np.uint32))
 
 
-def _monomials(indices: set[Index]) -> tuple[list[Index], list[int], list[int]]:
-    """All indices closed under taking one power away, by degree, with each one's parent and axis."""
-    closed = set(indices) | {(0, 0, 0)}
-    for index in sorted(indices, key=sum, reverse=True):
-        while sum(index):
-            axis = next(k for k in range(3) if index[k])
-            index = tuple(n - (k == axis) for k, n in enumerate(index))
-            closed.add(index)
+def _lowered(index: Index, axis: int) -> Index:
+    return tuple(n - (k == axis) for k, n in enumerate(index))
+
+
+def _monomials(indices: set[Index]) -> tuple[list[Index], list[tuple[int, int]]]:
+    """All indices and what is left when powers are taken away, by degree, and the two of them that make each."""
+    closed, new = {(0, 0, 0)}, {*indices, (1, 0, 0), (0, 1, 0), (0, 0, 1)}
+    while new:
+        closed |= new
+        new = {_lowered(index, axis) for index in new for axis in range(3) if index[axis]} - closed
     ordered = sorted(closed, key=lambda i: (sum(i), [-n for n in i]))
     place = {index: k for k, index in enumerate(ordered)}
-    parent, axes = [0], [0]
-    for index in ordered[1:]:
+    factors = [(0, 0)] * 4
+    for index in ordered[4:]:
         axis = next(k for k in range(3) if index[k])
-        parent.append(place[tuple(n - (k == axis) for k, n in enumerate(index))])
-        axes.append(axis)
-    return ordered, parent, axes
+        factors.append((place[_lowered(index, axis)], 1 + axis))
+    return ordered, factors
+
+
+def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody: int) -> dict:
+    """The sums in pairs that differ by one power of z: they share the rest of their product."""
+    lengths, columns = [], []
+    for mu in range(n_radial):
+        left = {row for row in summed if row[0] == mu}
+        for row in sorted(left, reverse=True):
+            if row in left:
+                _, a, b, c = row
+                below = (mu, a, b, c - 1)
+                columns.append([a, b, c, place[row], place[below] if below in left else nobody])
+                left -= {row, below}
+        lengths.append(len(columns) - sum(lengths))
+    first, column = _offsets(lengths), _index(columns).reshape(-1, 5)
+    return {
+        "column_first": first,
+        "column_powers": np.array([1 + column[a:b, 0].max(initial=0) for a, b in pairwise(first)]),
+        "n_powers": 1 + int(column[:, :3].max(initial=0)),
+        **{f"column_{name}": _index(column[:, k]) for k, name in enumerate(("x", "y", "z", "node", "below"))},
+    }
+
+
+def _slopes(summed: list[tuple], place: dict[tuple, int], monomial: dict[Index, int]) -> dict:
+    """Derivatives of u^k by u, collected by what power of u they are."""
+    groups: dict[tuple[int, int], dict[Index, list]] = {}
+    for mu, *index in summed:
+        terms = groups.setdefault((mu, sum(index)), {})
+        for axis in range(3):
+            if index[axis]:
+                terms.setdefault(_lowered(index, axis), [(0, 0.0)] * 3)[axis] = (place[mu, *index], float(index[axis]))
+    constant = [key for key in groups if key[1] == 0]
+    for key in constant:
+        del groups[key]
+    rows = [sorted((monomial[lower], entries) for lower, entries in terms.items()) for terms in groups.values()]
+    flat = [term for terms in rows for term in terms]
+    return {
+        "n_lower": max([4, *(m + 1 for m, _ in flat)]),
+        "slope_first": _offsets(map(len, rows)),
+        "slope_mu": _index([mu for mu, _ in groups]),
+        "slope_share": np.array([1 / degree for _, degree in groups]),
+        "slope_monomial": _index([monomial for monomial, _ in flat]),
+        "slope_node": _index([[node for node, _ in entries] for _, entries in flat]).reshape(-1, 3),
+        "slope_factor": np.array([[c for _, c in entries] for _, entries in flat], dtype=np.float64).reshape(-1, 3),
+        "constant_mu": _index([mu for mu, _ in constant]),
+        "constant_node": _index([place[mu, 0, 0, 0] for mu, _ in constant]),
+    }
 
 
 def compile_graph(basis: Basis) -> Graph:
@@ -152,7 +224,7 @@ def compile_graph(basis: Basis) -> Graph:
     }
     summed = [row for row in basic if None in above[row]]
     traced = sorted((row for row in basic if None not in above[row]), key=lambda row: -sum(row[1:]))
-    ordered, parent, axis = _monomials({row[1:] for row in summed})
+    ordered, factors = _monomials({row[1:] for row in summed})
     monomial = {index: k for k, index in enumerate(ordered)}
     summed.sort(key=lambda row: (row[0], monomial[row[1:]]))
 
@@ -161,11 +233,13 @@ def compile_graph(basis: Basis) -> Graph:
     q_first, q_other, q_pair, q_factor = _lists(n_nodes, quad)
     leaf_first, leaf_pair, leaf_factor = _lists(len(leaves), leaves)[:3]
     return Graph(
-        parent=_index(parent),
-        axis=_index(axis),
-        sum_mu=_index([row[0] for row in summed]),
+        monomial_left=_index([a for a, _ in factors]),
+        monomial_right=_index([b for _, b in factors]),
+        sum_first=_offsets([sum(row[0] == mu for row in summed) for mu in range(basis.n_radial)]),
         sum_monomial=_index([monomial[row[1:]] for row in summed]),
         sum_node=_index([place[row] for row in summed]),
+        **_columns(summed, place, basis.n_radial, n_nodes),
+        **_slopes(summed, place, monomial),
         trace=_index([[*above[row], place[row]] for row in traced]).reshape(-1, 4),
         n_basic=n_basic,
         n_nodes=n_nodes,

@@ -28,7 +28,7 @@ def agree(potential, atoms, rel=1e-12):
         assert same(potential.energy_gradient(atoms)[block], wanted.sum(0)[block], rel)
 
 
-@pytest.mark.parametrize("level", [2, 4, 6, 8, 10, 12, 14, 16])
+@pytest.mark.parametrize("level", [2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
 def test_liquids(level, liquid):
     atoms = liquid(9, seed=level, skew=0.3)
     agree(MomentTensorPotential.random(level, ("H", "C", "O"), seed=level, cutoff=4.0), atoms)
@@ -59,6 +59,25 @@ def test_blocks_of_atoms_that_are_not_full(n, liquid):
 def test_neighbours_below_the_minimal_distance(liquid):
     """r < min_distance is not clamped: xi < -1 simply goes on."""
     agree(MomentTensorPotential.random(8, ("H", "C", "O"), min_distance=2.0), liquid(8), rel=1e-11)
+
+
+@pytest.mark.parametrize("level", [2, 8, 16])
+def test_mixed_precision(level, liquid):
+    """Pairs in float32: as near to the twin as that allows, and no nearer."""
+    potential, atoms = MomentTensorPotential.random(level, ("H", "C", "O"), seed=level), liquid(21, seed=1, skew=0.2)
+    mixed, expected = potential.with_precision("mixed"), twin.evaluate(potential, atoms)
+    result = mixed.evaluate(atoms)
+    for said, wanted in ((result.energies, expected.energies), (result.forces, expected.forces)):
+        assert same(said, wanted, 1e-5) and not same(said, wanted, 1e-9)
+    assert same(result.virial, expected.virial, 1e-5)
+    assert np.array_equal(mixed.evaluate(atoms).forces, result.forces)
+    assert np.array_equal(mixed.energy_gradient(atoms), potential.energy_gradient(atoms))
+    assert np.array_equal(mixed.with_precision("double").evaluate(atoms).forces, potential.evaluate(atoms).forces)
+
+
+def test_unknown_precision():
+    with pytest.raises(InputError, match=r"half.*double and mixed"):
+        MomentTensorPotential.random(2, ("H",)).with_precision("half")
 
 
 def test_directional_derivative_of_the_twin(liquid):
@@ -99,7 +118,8 @@ def test_one_compiled_version_of_each_kernel(liquid):
     for kernel in (
         energy_forces.energy_forces, neighbours.neighbour_list, neighbours.pair_vectors, site_gradients.site_gradients,
     ):  # fmt: skip
-        assert len(kernel.signatures) == 1, kernel.__name__
+        double = [kinds for kinds in kernel.signatures if "float32" not in str(kinds)]
+        assert len(double) == 1, kernel.__name__
 
 
 SCRIPT = """

@@ -1,0 +1,24 @@
+"""The fastest a core can multiply and add: what the flops of the other kernels are measured against.
+
+Twelve independent chains of x <- x m + k in registers, more than the latency of a fused multiply-add times the units
+that work on it, so that nothing waits: 24 LANES flops a turn, no memory.
+"""
+
+from numba import njit
+
+from .lanes import KERNEL, LANES, spread, total
+
+FLOPS = 24 * LANES  # of one turn
+
+
+@njit(**KERNEL)
+def multiply_add(turns, m, k, zero):
+    """Sum of the chains after so many turns, in the precision of the array `zero`; only its time is of interest."""
+    a, b, c, d = spread(0.1 * m, zero), spread(0.2 * m, zero), spread(0.3 * m, zero), spread(0.4 * m, zero)
+    e, f, g, h = spread(0.5 * m, zero), spread(0.6 * m, zero), spread(0.7 * m, zero), spread(0.8 * m, zero)
+    p, q, r, s = spread(0.9 * m, zero), spread(1.1 * m, zero), spread(1.2 * m, zero), spread(1.3 * m, zero)
+    for _ in range(turns):
+        a, b, c, d = a * m + k, b * m + k, c * m + k, d * m + k
+        e, f, g, h = e * m + k, f * m + k, g * m + k, h * m + k
+        p, q, r, s = p * m + k, q * m + k, r * m + k, s * m + k
+    return total(a + b + c + d + e + f + g + h + p + q + r + s)
