@@ -1,7 +1,10 @@
 """What a first call costs: one compilation, told, and none once `electrolyte-ml warmup` has been."""
 
+import os
 import subprocess
 import sys
+
+from electrolyte_ml.kernels import forget_stale
 
 COUNT = """
 import pkgutil, sys
@@ -16,8 +19,6 @@ def compiled():
 
 
 def run(code, **environment):
-    import os
-
     return subprocess.run(
         [sys.executable, "-c", COUNT + code], capture_output=True, text=True, check=True, env=os.environ | environment
     )
@@ -71,3 +72,13 @@ def test_a_long_first_call_says_why(tmp_path):
     first = run(code, NUMBA_CACHE_DIR=str(tmp_path)).stderr
     assert first.count("Compiling kernels") == 1 and first.count("\n") == 1
     assert run(code, NUMBA_CACHE_DIR=str(tmp_path)).stderr == ""
+
+
+def test_kernels_older_than_any_source_are_compiled_again(tmp_path):
+    (tmp_path / "__pycache__").mkdir()
+    times = {"one.py": 10, "two.py": 30, "__pycache__/one.old.nbi": 20, "__pycache__/one.new.nbi": 40}
+    for name, seconds in times.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (seconds, seconds))
+    forget_stale(tmp_path)
+    assert [path.name for path in (tmp_path / "__pycache__").iterdir()] == ["one.new.nbi"]
