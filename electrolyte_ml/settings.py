@@ -54,7 +54,8 @@ class Run:
 class Learning:
     """Active learning (section 4.4): parallel runs that save above one grade and stop above the other.
 
-    They stop, too, with `most_saved` configurations saved, unless it is 0.
+    They stop, too, with `most_saved` configurations saved, unless it is 0. `larger_cells` are explored beside those of
+    the seeding, one for each of these.
     """
 
     trajectories: int
@@ -66,6 +67,7 @@ class Learning:
     swap_threshold: float = 1.001
     most_saved: int = 0
     max_iterations: int = 100
+    larger_cells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -334,6 +336,7 @@ QUICK = Scale(
             swap_threshold=1.05,
             most_saved=10,
             max_iterations=30,
+            larger_cells=("EC=16", "EMC=12"),
         ),
         density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), 15.0, heating=_HEATING),
     ),

@@ -37,11 +37,14 @@ from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.structures import density, read_configurations, write_configurations
+from electrolyte_ml.structures import density, pack, parse_composition, read_configurations, write_configurations
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import MomentTensorPotential
     from electrolyte_ml.reference import Reference
+
+LARGER_EVERY = 5  # trajectories, the first of them explores a larger box if the settings name one
+RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
 
 
 @dataclass(frozen=True)
@@ -319,7 +322,7 @@ class _Run:
         return row
 
     def _explore(self, folder: Path, number: int) -> dict[str, Any]:
-        """Run the trajectories, each from another configuration of the seeding and with velocities of its own."""
+        """Run the trajectories from other configurations of the seeding, or new boxes, with velocities of their own."""
         settings = self.settings
         seeds = [atoms for atoms in self.training if atoms.info["iteration"] == 0]
         rng = np.random.default_rng([settings.seed, number])
@@ -332,6 +335,12 @@ class _Run:
             )
             for k in range(settings.trajectories)
         ]
+        if settings.exploration_compositions:
+            for turn, k in enumerate(range(0, settings.trajectories, LARGER_EVERY), start=number):
+                _, path, seed = tasks[k]
+                compositions, densities = settings.exploration_compositions, settings.densities
+                composition, dense = compositions[turn % len(compositions)], densities[turn % len(densities)]
+                tasks[k] = (pack(parse_composition(composition), dense, seed), path, seed)
         explore = partial(_trajectory, potential=self.potential, active_set=self.active_set, settings=settings)
         description = f"iteration {number}, trajectories"
         explored = map_progress(explore, tasks, settings.jobs, description, progress=self.progress)
@@ -442,6 +451,7 @@ def _trajectory(
         seed=seed,
         log_interval_fs=max(settings.grade_interval_fs, settings.timestep_fs),
         frame_interval_fs=1000 * settings.time_ps,
+        relax=0 if "iteration" in start.info else RELAX,
         progress=False,
     )
     within = [one for one in run.saved if one[1] <= settings.grade_break]
@@ -511,6 +521,8 @@ def _starts(settings: ActiveLearningSettings, reference: Reference, source: str)
     else:
         try:
             starts = packed_starts(settings.compositions, settings.densities, count, settings.seeding_seed)
+            for composition in settings.exploration_compositions:  # packed in every iteration: better refused now
+                pack(parse_composition(composition), max(settings.densities))
         except InputError as error:
             raise InputError(f"{source}: density: {error}") from error
     for k, atoms in enumerate(starts):

@@ -89,6 +89,11 @@ def _table(value: Any) -> str | None:
     return None if isinstance(value, Mapping) else "must be a table"
 
 
+def _several(value: Any) -> tuple:
+    """One value, several or none as a tuple."""
+    return () if value is None else value if isinstance(value, tuple) else (value,)
+
+
 def _setting(default: Any, check: Callable[[Any], str | None], *, optional: bool = False) -> Any:
     return field(default=default, metadata={"check": check, "optional": optional})
 
@@ -130,6 +135,10 @@ class ActiveLearningSettings:
         Of the packed boxes and of these trajectories.
     trajectories, time_ps, timestep_fs, temperature, pressure_bar
         NPT trajectories with the potential in each iteration.
+    exploration_composition : str or list of str, optional
+        Molecules of larger boxes, in which the first of every five trajectories explores, packed anew each time at
+        the densities of the seeds. They hold what small boxes cannot, where atoms see their own images; what the
+        potential does not know of it is labelled there. Goes with `composition`, of the same elements.
     grade_save, grade_break
         Configurations above the first grade are saved; above the second the trajectory stops.
     grade_interval_fs : float
@@ -179,6 +188,7 @@ class ActiveLearningSettings:
     timestep_fs: float = _setting(1.0, _positive)
     temperature: float = _setting(400.0, _positive)
     pressure_bar: float = _setting(ATMOSPHERE_BAR, _any_number)
+    exploration_composition: str | tuple[str, ...] | None = _setting(None, _texts, optional=True)
     grade_save: float = _setting(2.0, _positive)
     grade_break: float = _setting(10.0, _positive)
     grade_interval_fs: float = _setting(5.0, _positive)
@@ -201,20 +211,19 @@ class ActiveLearningSettings:
                 continue
             if fault := one.metadata["check"](value):
                 raise InputError(f"{one.name} = {value!r}: {fault}")
-        for name in ("composition", "density"):
+        for name in ("composition", "density", "exploration_composition"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         if (self.composition is None) == (self.start is None):
             raise InputError("composition: give either composition (and density) or start, the file to begin from")
         if (self.density is None) != (self.composition is None):
             raise InputError("density: goes with composition, in g/cm3 (and only with it)")
-        for composition in self.compositions:
-            from electrolyte_ml.structures import parse_composition
-
-            try:
-                parse_composition(composition)
-            except InputError as error:
-                raise InputError(f"composition = {composition!r}: {error}") from error
+        elements = {name: self._elements(name) for name in ("composition", "exploration_composition")}
+        if new := elements["exploration_composition"] - elements["composition"]:
+            raise InputError(
+                f"exploration_composition = {self.exploration_composition!r}: {', '.join(sorted(new))} must be in "
+                "composition, too, for the potential to know it"
+            )
         if self.min_distance >= self.cutoff:
             raise InputError(f"min_distance = {self.min_distance}: must be below cutoff = {self.cutoff}")
         if self.grade_save <= 1:
@@ -238,17 +247,32 @@ class ActiveLearningSettings:
         if self.seeding_configurations < self.seeding_trajectories:
             raise InputError(f"seeding_configurations = {self.seeding_configurations}: fewer than seeding_trajectories")
 
+    def _elements(self, name: str) -> set[str]:
+        """Chemical symbols of a setting that holds compositions, which are checked by the way."""
+        from electrolyte_ml.structures import elements_of, parse_composition
+
+        found = set()
+        for composition in _several(getattr(self, name)):
+            try:
+                found |= elements_of(parse_composition(composition))
+            except InputError as error:
+                raise InputError(f"{name} = {composition!r}: {error}") from error
+        return found
+
     @property
     def compositions(self) -> tuple[str, ...]:
         """Compositions of the boxes; none if a file of starts is given."""
-        given = self.composition or ()
-        return (given,) if isinstance(given, str) else given
+        return _several(self.composition)
+
+    @property
+    def exploration_compositions(self) -> tuple[str, ...]:
+        """Compositions of the larger boxes that are explored, too, if any are."""
+        return _several(self.exploration_composition)
 
     @property
     def densities(self) -> tuple[float, ...]:
         """Densities of the boxes, g/cm³."""
-        given = self.density or ()
-        return given if isinstance(given, tuple) else (given,)
+        return _several(self.density)
 
     @property
     def seeding_steps(self) -> int:

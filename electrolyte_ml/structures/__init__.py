@@ -1,6 +1,6 @@
 """What is simulated: molecules, packed boxes, bonds under periodic boundaries, and the files that hold them."""
 
-from electrolyte_ml.structures.boxes import density, pack, parse_composition
+from electrolyte_ml.structures.boxes import density, elements_of, pack, parse_composition
 from electrolyte_ml.structures.configurations import read_configurations, write_configurations
 from electrolyte_ml.structures.molecules import MOLECULES, Molecule, molecule
 from electrolyte_ml.structures.topology import Topology, bonds, changes
@@ -12,6 +12,7 @@ __all__ = [
     "bonds",
     "changes",
     "density",
+    "elements_of",
     "molecule",
     "pack",
     "parse_composition",

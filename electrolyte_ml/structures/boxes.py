@@ -111,6 +111,11 @@ def pack(composition: Mapping[str, int], density: float, seed: int = 0) -> Atoms
     )
 
 
+def elements_of(composition: Mapping[str, int]) -> set[str]:
+    """Chemical symbols in a composition."""
+    return {symbol for name in _species(composition) for symbol in MOLECULES[name].symbols}
+
+
 def _species(composition: Mapping[str, int]) -> list[str]:
     """Names of the molecules of a composition, one by one, salts split into their ions."""
     species: list[str] = []

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.lj import LennardJones
-from ase.io import write
+from ase.io import read, write
 
 from electrolyte_ml.active_learning import ActiveLearningSettings, ActiveSet, active_learn
 from electrolyte_ml.errors import ElectrolyteError, InputError
@@ -308,3 +308,24 @@ def test_killed_ten_times_it_ends_where_the_undisturbed_run_ends(finished, setti
         atoms.info["label_hash"] for atoms in undisturbed.training_set
     ]
     assert np.allclose(result.potential.parameters, undisturbed.potential.parameters)
+
+
+def test_one_trajectory_in_five_explores_a_larger_box(tmp_path):
+    settings = ActiveLearningSettings(
+        composition="EC=1", density=[0.4, 0.5], exploration_composition=["EC=2", "EC=3"], level=4, reference="lj",
+        reference_settings={"sigma": 1.0, "epsilon": 0.01}, seeding_trajectories=1, seeding_time_ps=0.003,
+        seeding_configurations=3, trajectories=7, time_ps=0.001, watch_molecules=False, seeding_fit_iterations=5,
+        fit_iterations=5, max_iterations=2, jobs=1,
+    )  # fmt: skip
+    active_learn(tmp_path / "run", settings, progress=False)
+    for iteration, larger in ((1, {0: 30, 5: 20}), (2, {0: 20, 5: 30})):
+        folders = sorted((tmp_path / "run" / f"iteration_{iteration:03d}").glob("trajectory_*"))
+        sizes = [len(read(one / "topology.pdb")) for one in folders]
+        assert sizes == [larger.get(k, 10) for k in range(7)]
+
+
+def test_a_larger_box_that_cannot_be_packed_is_refused_before_anything_runs(tmp_path):
+    settings = ActiveLearningSettings(composition="EC=1", density=[1.0, 2.5], exploration_composition="EC=2")
+    with pytest.raises(InputError, match="density: cannot pack"):
+        active_learn(tmp_path / "run", settings, progress=False)
+    assert not (tmp_path / "run").exists()

@@ -85,6 +85,8 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("zzz = 1", "unknown key 'zzz'; the keys are"),
         ("level = ", "not valid TOML"),
         ('start = "a.xyz"', "give either composition"),
+        ('exploration_composition = "EMC=8 LiPF6=1"', "F, Li, P must be in composition"),
+        ('exploration_composition = ["EC=8", "DMC=8"]', "exploration_composition = 'DMC=8': no molecule 'DMC'"),
     ],
 )
 def test_each_fault_is_one_line_with_file_and_key(text, message, tmp_path):
