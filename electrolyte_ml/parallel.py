@@ -195,7 +195,8 @@ class _ProgressLine:
     def advance(self, cost: float) -> None:
         self.done += 1
         self.bar.set_postfix_str(f"{self.done}/{self.count}", refresh=False)
-        self.bar.update(cost)
+        # Costs of many sizes add up to their total but for rounding, beyond which tqdm complains.
+        self.bar.update(min(cost, self.bar.total - self.bar.n))
 
 
 def _start_worker(parent: int) -> None:

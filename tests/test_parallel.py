@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.parallel import map_progress, pool, resolve_jobs
+from electrolyte_ml.parallel import _ProgressLine, map_progress, pool, resolve_jobs
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="process groups are POSIX")
 
@@ -178,3 +178,12 @@ def test_the_script_ends_when_its_work_does(tmp_path):
     )
     output, errors = script.communicate(timeout=60)
     assert (script.returncode, output.strip(), errors) == (0, "[2, 4, 6]", "")
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_that_add_up_to_more_in_another_order_end_at_all():
+    """0.1 + 0.1 + 0.1 is more than 0.3."""
+    with _ProgressLine("some", 3, 0.3, shown=True) as line:
+        for _ in range(3):
+            line.advance(0.1)
+        assert line.bar.n == line.bar.total
