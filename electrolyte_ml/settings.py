@@ -336,7 +336,7 @@ QUICK = Scale(
             swap_threshold=1.05,
             most_saved=10,
             max_iterations=30,
-            larger_cells=("EC=16", "EMC=12"),
+            larger_cells=("EC=10", "EMC=8"),
         ),
         density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), 15.0, heating=_HEATING),
     ),

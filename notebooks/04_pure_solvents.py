@@ -63,8 +63,9 @@ for name in (one.name for one in fields(here)):
 # The reference may differ, too: GFN1-xTB is a fast tight-binding method, and its liquids need not weigh what those of
 # PBE-D3(0) do. Where stresses are fitted, which the paper does not, it is because so few and so small configurations leave
 # the pressure of a potential to chance. Where seeds and exploration are hotter, it is because molecules packed at rest keep
-# only half of the heat, and because a few picoseconds of a few molecules must show what many meet in a long run. Small boxes
-# also mean that an atom may see its own periodic image. What such a run can show is that the machinery closes the loop;
+# only half of the heat, and because a few picoseconds of a few molecules must show what many meet in a long run. In a small
+# box an atom sees its own periodic images: two of the ten trajectories therefore explore a larger one
+# (`exploration_composition`), and what they meet is labelled there. What such a run can show is that the machinery closes the loop;
 # what it cannot show is the paper's accuracy.
 #
 # ## Ethylene carbonate
