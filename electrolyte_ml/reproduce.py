@@ -126,6 +126,9 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
     from tqdm import tqdm
 
     document = nbformat.read(path, as_version=4)
+    for cell in document.cells:
+        if cell.cell_type == "code":  # after a failure, outputs of an earlier run would pass for this one's
+            cell.outputs, cell.execution_count = [], None
     cells = sum(cell.cell_type == "code" for cell in document.cells)
     shown = label is not None and sys.stdout.isatty()
     bar = tqdm(total=cells, desc=label, unit="cell", leave=False, disable=not shown, file=sys.stdout)

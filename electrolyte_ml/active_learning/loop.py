@@ -37,13 +37,14 @@ from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.structures import density, pack, parse_composition, read_configurations, write_configurations
+from electrolyte_ml.structures import density, read_configurations, write_configurations
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import MomentTensorPotential
     from electrolyte_ml.reference import Reference
 
 LARGER_EVERY = 5  # trajectories, the first of them explores a larger box if the settings name one
+LARGER_BOXES = 8  # packed, and taken in turn
 RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
 
 
@@ -141,10 +142,10 @@ def active_learn(
     directory = Path(directory)
     settings, source = _resolve_settings(directory, settings)
     labeller = _resolve_reference(settings, reference, source)
-    starts = _starts(settings, labeller, source)
+    starts, larger = _starts(settings, labeller, source), _larger(settings, source)
     with _locked(directory):
         _remember(directory, settings, labeller)
-        run = _Run(directory, settings, labeller, starts, progress)
+        run = _Run(directory, settings, labeller, starts, larger, progress)
         while not run.ended:
             run.iterate()
             result = run.result()
@@ -166,10 +167,11 @@ class _Run:
         settings: ActiveLearningSettings,
         reference: Reference,
         starts: list[Atoms],
+        larger: list[Atoms],
         progress: bool,
     ) -> None:
-        self.directory, self.settings, self.reference, self.starts = directory, settings, reference, starts
-        self.progress = progress
+        self.directory, self.settings, self.reference = directory, settings, reference
+        self.starts, self.larger, self.progress = starts, larger, progress
         self.store = references.LabelStore(settings.labels or directory / "labels")
         self.rows: list[IterationStatus] = []
         self.training: list[Atoms] = []
@@ -335,12 +337,10 @@ class _Run:
             )
             for k in range(settings.trajectories)
         ]
-        if settings.exploration_compositions:
-            for turn, k in enumerate(range(0, settings.trajectories, LARGER_EVERY), start=number):
-                _, path, seed = tasks[k]
-                compositions, densities = settings.exploration_compositions, settings.densities
-                composition, dense = compositions[turn % len(compositions)], densities[turn % len(densities)]
-                tasks[k] = (pack(parse_composition(composition), dense, seed), path, seed)
+        if self.larger:
+            places = range(0, settings.trajectories, LARGER_EVERY)
+            for turn, k in enumerate(places, start=(number - 1) * len(places)):
+                tasks[k] = (self.larger[turn % len(self.larger)], *tasks[k][1:])
         explore = partial(_trajectory, potential=self.potential, active_set=self.active_set, settings=settings)
         description = f"iteration {number}, trajectories"
         explored = map_progress(explore, tasks, settings.jobs, description, progress=self.progress)
@@ -512,6 +512,18 @@ def _resolve_reference(settings: ActiveLearningSettings, given: Any, source: str
     return labeller
 
 
+def _larger(settings: ActiveLearningSettings, source: str) -> list[Atoms]:
+    """The larger boxes that are explored, at the mean density: the dense ones may not be packed with any seed."""
+    if not settings.exploration_compositions:
+        return []
+    try:
+        return packed_starts(
+            settings.exploration_compositions, [float(np.mean(settings.densities))], LARGER_BOXES, settings.seeding_seed
+        )
+    except InputError as error:
+        raise InputError(f"{source}: exploration_composition: {error}") from error
+
+
 def _starts(settings: ActiveLearningSettings, reference: Reference, source: str) -> list[Atoms]:
     """One start for each seeding trajectory, of the file or packed, checked by the reference."""
     count = settings.seeding_trajectories
@@ -521,8 +533,6 @@ def _starts(settings: ActiveLearningSettings, reference: Reference, source: str)
     else:
         try:
             starts = packed_starts(settings.compositions, settings.densities, count, settings.seeding_seed)
-            for composition in settings.exploration_compositions:  # packed in every iteration: better refused now
-                pack(parse_composition(composition), max(settings.densities))
         except InputError as error:
             raise InputError(f"{source}: density: {error}") from error
     for k, atoms in enumerate(starts):

@@ -136,9 +136,9 @@ class ActiveLearningSettings:
     trajectories, time_ps, timestep_fs, temperature, pressure_bar
         NPT trajectories with the potential in each iteration.
     exploration_composition : str or list of str, optional
-        Molecules of larger boxes, in which the first of every five trajectories explores, packed anew each time at
-        the densities of the seeds. They hold what small boxes cannot, where atoms see their own images; what the
-        potential does not know of it is labelled there. Goes with `composition`, of the same elements.
+        Molecules of larger boxes, packed at the mean density, in which the first of every five trajectories explores.
+        They hold what small boxes cannot, where atoms see their own images; what the potential does not know of it is
+        labelled there. Goes with `composition`, of the same elements.
     grade_save, grade_break
         Configurations above the first grade are saved; above the second the trajectory stops.
     grade_interval_fs : float

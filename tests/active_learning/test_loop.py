@@ -318,14 +318,14 @@ def test_one_trajectory_in_five_explores_a_larger_box(tmp_path):
         fit_iterations=5, max_iterations=2, jobs=1,
     )  # fmt: skip
     active_learn(tmp_path / "run", settings, progress=False)
-    for iteration, larger in ((1, {0: 30, 5: 20}), (2, {0: 20, 5: 30})):
+    for iteration, larger in ((1, {0: 20, 5: 30}), (2, {0: 20, 5: 30})):
         folders = sorted((tmp_path / "run" / f"iteration_{iteration:03d}").glob("trajectory_*"))
         sizes = [len(read(one / "topology.pdb")) for one in folders]
         assert sizes == [larger.get(k, 10) for k in range(7)]
 
 
 def test_a_larger_box_that_cannot_be_packed_is_refused_before_anything_runs(tmp_path):
-    settings = ActiveLearningSettings(composition="EC=1", density=[1.0, 2.5], exploration_composition="EC=2")
-    with pytest.raises(InputError, match="density: cannot pack"):
+    settings = ActiveLearningSettings(composition="EC=4", density=1.45, exploration_composition="EMC=4")
+    with pytest.raises(InputError, match="exploration_composition: cannot pack"):
         active_learn(tmp_path / "run", settings, progress=False)
     assert not (tmp_path / "run").exists()
