@@ -66,3 +66,13 @@ def test_notebook_file_is_left_as_it_is(course):
     before = path.read_bytes()
     assert execute(path).failure is None
     assert path.read_bytes() == before
+
+
+def test_a_notebook_that_fails_keeps_no_outputs_of_an_earlier_run(tmp_path):
+    earlier = nbformat.v4.new_output("stream", text="what an earlier run said")
+    codes = ["raise ValueError('no such thing')", "print('never reached')"]
+    cells = [nbformat.v4.new_code_cell(code, outputs=[earlier], execution_count=7) for code in codes]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "00_failing.ipynb")
+    notebook = execute(tmp_path / "00_failing.ipynb")
+    assert "no such thing" in notebook.failure
+    assert "earlier run" not in nbformat.writes(notebook.document)
