@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 LARGER_EVERY = 5  # trajectories, the first of them explores a larger box if the settings name one
 LARGER_BOXES = 8  # packed, and taken in turn
-RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
 
 
 @dataclass(frozen=True)
@@ -451,7 +450,6 @@ def _trajectory(
         seed=seed,
         log_interval_fs=max(settings.grade_interval_fs, settings.timestep_fs),
         frame_interval_fs=1000 * settings.time_ps,
-        relax=0 if "iteration" in start.info else RELAX,
         progress=False,
     )
     within = [one for one in run.saved if one[1] <= settings.grade_break]

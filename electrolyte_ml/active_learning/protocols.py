@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from electrolyte_ml import reference as references
-from electrolyte_ml.active_learning.loop import RELAX, ActiveLearningResult, active_learn
+from electrolyte_ml.active_learning.loop import ActiveLearningResult, active_learn
 from electrolyte_ml.active_learning.seeding import Walker, packed_starts, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
@@ -177,7 +177,7 @@ def _density_run(potential: MomentTensorPotential, scale: Scale, place: int) -> 
     start = pack(parse_composition(cell), float(np.mean(scale.pure_solvents.packing_densities[place])))
     name = f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
     directory = scale.directory / "density" / name
-    monitor, relax, result = MoleculeMonitor(start), RELAX, None
+    monitor, relax, result = MoleculeMonitor(start), _RELAX, None
     for stage in filter(None, (density.heating, density.run)):
         if result is not None:
             if not result.completed:
@@ -206,6 +206,8 @@ def _place(scale: Scale, solvent: str) -> int:
         raise InputError(f"the {scale.name} scale learns {' and '.join(solvents)}, not {solvent!r}")
     return solvents.index(solvent)
 
+
+_RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
 
 # By which program a scale's reference is computed: the paper's by CP2K, which is free, unless a change says VASP.
 PRESETS = {"GFN1-xTB": "gfn1-xtb", "PBE-D3(0)": "cp2k-pbe-d3"}

@@ -254,7 +254,7 @@ class _Run:
         except Exception as error:
             raise ElectrolyteError(f"{self.integrator.name} fails on the start: {_one_line(error)}") from error
         if settings["relax"]:
-            self.integrator.relax(settings["relax"])
+            self._relax(settings["relax"])
         momenta = atoms.arrays["momenta"]
         if not momenta.any():
             rng = np.random.default_rng(settings["seed"])
@@ -268,6 +268,19 @@ class _Run:
         self.files.append("log.csv", (",".join(COLUMNS) + "\n").encode())
         self._observe()
         self._write_restart()
+
+    def _relax(self, steps: int) -> None:
+        """Minimise; a potential that lets atoms fall into each other ends the run on the start as it was given."""
+        atoms = self.atoms
+        given = atoms.positions.copy()
+        try:
+            self.integrator.relax(steps)
+        except Exception as error:
+            self.stop = "calculator", f"{_one_line(error)}, while the energy was minimised"
+            atoms.calc = None
+            atoms.arrays["positions"][:] = given
+            self.integrator.reset()
+            self.integrator.evaluate()
 
     def resume(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
         """Continue from a restart file.

@@ -179,6 +179,16 @@ def test_failing_calculator_ends_the_run_and_keeps_what_was_written(tmp_path, ar
     assert summary["reason"] == "calculator" and summary["steps"] == 32
 
 
+def test_minimisation_that_fails_ends_the_run_on_the_start_as_it_was_given(tmp_path, argon, lennard_jones):
+    before = argon.positions.copy()
+    result = run(argon, StopsAt(lennard_jones(), 7, failed), relax=20, directory=tmp_path)
+    assert result.reason == "calculator" and result.steps == 0
+    assert result.detail == "RuntimeError: the SCF did not converge, while the energy was minimised"
+    assert np.array_equal(result.atoms.positions, before)
+    again = run(argon, lennard_jones(), relax=20, directory=tmp_path)
+    assert again.detail == result.detail  # what has ended is not run again
+
+
 def test_error_of_the_calculator_on_the_start_itself_is_raised(argon):
     with pytest.raises(ElectrolyteError, match="EMT fails on the start: NotImplementedError: No EMT-potential for Ar"):
         run(argon, EMT())
