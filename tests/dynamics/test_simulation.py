@@ -181,7 +181,7 @@ def test_failing_calculator_ends_the_run_and_keeps_what_was_written(tmp_path, ar
 
 def test_minimisation_that_fails_ends_the_run_on_the_start_as_it_was_given(tmp_path, argon, lennard_jones):
     before = argon.positions.copy()
-    result = run(argon, StopsAt(lennard_jones(), 7, failed), relax=20, directory=tmp_path)
+    result = run(argon, StopsAt(lennard_jones(), 2, failed), relax=20, directory=tmp_path)
     assert result.reason == "calculator" and result.steps == 0
     assert result.detail == "RuntimeError: the SCF did not converge, while the energy was minimised"
     assert np.array_equal(result.atoms.positions, before)
