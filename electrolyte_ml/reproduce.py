@@ -146,6 +146,7 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
         document,
         timeout=None,
         kernel_name="python3",
+        coalesce_streams=True,  # of a progress line its last state
         extra_arguments=["--log-level=ERROR"],  # else each kernel warns of its own transport
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_executed=lambda **_: bar.update(),
