@@ -312,9 +312,9 @@ STANDARD = Scale(
 )
 
 # Seeds of 15 fs from packed molecules at rest keep half of 1000 K, and some picoseconds of exploration at 400 K show
-# what a liquid at 300 K meets in many: potentials learnt colder, or in 2 ps, let molecules fuse in larger boxes. A run
-# ends with ten configurations saved: what comes after them, on forces nobody vouches for, is no liquid any more, and
-# labels of it spoil the fit.
+# what a liquid at 300 K meets in many: potentials learnt colder let molecules fuse in larger boxes. The rest was chosen
+# on few runs, of the seeds below among others, one or two of each kind: 10 ps, since a potential learnt in 2 ps broke;
+# an end after ten saved configurations, since one that had labelled what came later was fitted worse.
 QUICK = Scale(
     name="quick",
     reference=Reference("GFN1-xTB"),

@@ -42,7 +42,7 @@ LONGEST_STAGE = 400
 SLOW = 0.1  # a stage that lowers the loss by less than this fraction is followed by one of twice the length
 CURVATURE_ROWS = 24  # labels in the sample that gives the curvature, as a multiple of the number of parameters
 FIRST_ROWS = 12  # and in the first sample that is fitted
-OVERFITTED = 0.1  # by how much more than this fraction the loss of all must exceed that of a sample that then grows
+OVERFITTED = 0.1  # a sample grows when the loss of all exceeds its own by more than this fraction
 # Added to the curvature, scaled to a unit diagonal. Along directions of less curvature than this a stage begins
 # cautiously: far from a fit many, since the curvature there is soon another, and near it few.
 FIRST_DAMPING, DAMPING = 1e-3, 1e-6

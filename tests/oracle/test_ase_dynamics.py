@@ -11,7 +11,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
 from electrolyte_ml.dynamics import run_md
 
 TEMPERATURE, PRESSURE, STEP = 300.0, 3000.0, 8.0  # K, bar, fs
-STEPS, EVERY = 12_000, 10  # of ASE
+STEPS, EVERY = 20_000, 10  # of ASE
 
 
 def statistics(values, blocks=20):
@@ -71,7 +71,7 @@ def test_potential_energy_at_constant_volume(spheres, thermostat):
 
     ours = of_ours(spheres, "nvt", thermostat, lambda result: result.energies)
     other = of_ase(spheres, theirs, lambda atoms: atoms.get_potential_energy())
-    agree(ours, other, (0.02 * ours[0], 0.35 * ours[2]))
+    agree(ours, other, (0.02 * ours[0], 0.2 * ours[2]))
 
 
 @pytest.mark.slow
@@ -86,4 +86,4 @@ def test_volume_at_constant_pressure(spheres):
     mass = spheres[0].get_masses().sum()
     ours = of_ours(spheres, "npt", "bussi", lambda result: mass / units._Nav * 1e24 / result.densities)
     other = of_ase(spheres, theirs, lambda atoms: atoms.get_volume())
-    agree(ours, other, (0.02 * ours[0], 0.35 * ours[2]))
+    agree(ours, other, (0.02 * ours[0], 0.2 * ours[2]))
