@@ -74,6 +74,31 @@ def test_a_long_first_call_says_why(tmp_path):
     assert run(code, NUMBA_CACHE_DIR=str(tmp_path)).stderr == ""
 
 
+def test_a_kernel_found_on_disk_gives_the_bits_that_it_gave_when_it_was_compiled(tmp_path):
+    """Pieces of their own would be called in the process that compiles them, and their copies in all others."""
+    code = """
+import numpy as np
+import electrolyte_ml as eml
+from ase.calculators.singlepoint import SinglePointCalculator
+from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
+rng = np.random.default_rng(0)
+box = eml.pack({"EC": 3}, 1.0)
+box.calc = SinglePointCalculator(box, energy=0.0, forces=rng.normal(size=(len(box), 3)), stress=np.zeros(6))
+for seed in range(5):
+    potential = eml.MomentTensorPotential.random(8, ("H", "C", "O"), scaling=1e-3, seed=seed)
+    loss, gradient = Loss(potential, TrainingSet([box], potential), Weights(1, 0.01, 0.001))(potential.parameters)
+    run = eml.run_md(box, potential, ensemble="npt", time_ps=0.05, timestep_fs=0.5, progress=False)
+    print(loss, gradient.tobytes().hex(), run.atoms.positions.tobytes().hex())
+"""
+    compiled, found = (run(code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert "Compiling" in compiled.stderr and "Compiling" not in found.stderr
+    assert compiled.stdout == found.stdout
+
+
+def test_functions_without_a_module_are_no_business_of_the_notice():
+    run("import numba; f = eval('lambda x: x + 1', {}); numba.njit(f)(1)")
+
+
 def test_kernels_older_than_any_source_are_compiled_again(tmp_path):
     (tmp_path / "__pycache__").mkdir()
     times = {"one.py": 10, "two.py": 30, "__pycache__/one.old.nbi": 20, "__pycache__/one.new.nbi": 40}

@@ -40,11 +40,13 @@ from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.structures import density, read_configurations, write_configurations
 
 if TYPE_CHECKING:
+    from electrolyte_ml.dynamics import RunResult
     from electrolyte_ml.potentials import MomentTensorPotential
     from electrolyte_ml.reference import Reference
 
 LARGER_EVERY = 5  # trajectories, the first of them explores a larger box if the settings name one
 LARGER_BOXES = 8  # packed, and taken in turn
+NO_FORCES = ("calculator", "nan")  # reasons that end a run on a configuration without energy, and without a grade
 
 
 @dataclass(frozen=True)
@@ -422,6 +424,31 @@ def _trajectory(
     settings: ActiveLearningSettings,
 ) -> dict[str, Any]:
     """Run one trajectory, in its own folder and resumable there, and tell what it met."""
+    start, folder, seed = task
+    run = _explored(task, potential, active_set, settings, settings.grade_interval)
+    if run.reason in NO_FORCES:
+        # Atoms fell into each other between two looks at the grade: the same way again, with a look at every step.
+        run = _explored((start, folder / "retraced", seed), potential, active_set, settings, 1)
+    within = [one for one in run.saved if one[1] <= settings.grade_break]
+    # The configuration that broke a trajectory is too far away to be a good label, unless it is all there is.
+    kept = within or run.saved
+    saved = [_remembered(atoms, start, folder, step, grade) for step, grade, atoms in kept]
+    if run.reason not in ("completed", "grade", *NO_FORCES):
+        last = _remembered(run.atoms, start, folder, run.steps, active_set.grade(run.atoms))
+        last.info["stopped"] = run.reason
+        saved.append(last)
+    max_grade = float(np.nanmax(run.grades, initial=0.0))
+    return {"saved": saved, "reason": run.reason, "detail": run.detail, "max_grade": max_grade}
+
+
+def _explored(
+    task: tuple[Atoms, Path, int],
+    potential: MomentTensorPotential,
+    active_set: ActiveSet,
+    settings: ActiveLearningSettings,
+    every: int,
+) -> RunResult:
+    """The trajectory itself, with a look at the grade every so many steps."""
     from electrolyte_ml.dynamics import GradeMonitor, MoleculeMonitor, TemperatureMonitor, run_md
 
     start, folder, seed = task
@@ -430,14 +457,14 @@ def _trajectory(
             active_set,
             settings.grade_save,
             settings.grade_break,
-            every=settings.grade_interval,
+            every=every,
             most=settings.most_saved,
         ),
         TemperatureMonitor(maximum=4 * settings.temperature),
     ]
     if settings.watch_molecules:
         monitors.append(MoleculeMonitor(start))
-    run = run_md(
+    return run_md(
         Atoms(start.numbers, start.positions, cell=start.cell, pbc=start.pbc),
         potential,
         ensemble="npt",
@@ -452,16 +479,6 @@ def _trajectory(
         frame_interval_fs=1000 * settings.time_ps,
         progress=False,
     )
-    within = [one for one in run.saved if one[1] <= settings.grade_break]
-    # The configuration that broke a trajectory is too far away to be a good label, unless it is all there is.
-    kept = within or run.saved
-    saved = [_remembered(atoms, start, folder, step, grade) for step, grade, atoms in kept]
-    if run.reason not in ("completed", "grade") and np.isfinite(run.atoms.positions).all():
-        last = _remembered(run.atoms, start, folder, run.steps, active_set.grade(run.atoms))
-        last.info["stopped"] = run.reason
-        saved.append(last)
-    max_grade = float(np.nanmax(run.grades, initial=0.0))
-    return {"saved": saved, "reason": run.reason, "detail": run.detail, "max_grade": max_grade}
 
 
 def _remembered(atoms: Atoms, start: Atoms, folder: Path, step: int, grade: float) -> Atoms:

@@ -14,7 +14,7 @@ class Notice(event.Listener):
 
     def on_start(self, event):
         """Speak up before the first of our functions is compiled."""
-        if not Notice.said and event.data["dispatcher"].py_func.__module__.startswith(__name__):
+        if not Notice.said and (event.data["dispatcher"].py_func.__module__ or "").startswith(__name__):
             Notice.said = True
             print(
                 "Compiling kernels; they are kept on disk, so this minute is spent once "

@@ -25,7 +25,7 @@ LANES = 8  # atoms that go through the graph of products together, in float64
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 KERNEL = {"cache": True, "error_model": "numpy", "fastmath": FAST}
 # Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
-PIECE = {**KERNEL, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+PIECE = {**KERNEL, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _BYTES = 64  # of a vector
 _INT = ir.IntType(32)

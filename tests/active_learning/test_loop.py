@@ -17,8 +17,9 @@ from ase.calculators.lj import LennardJones
 from ase.io import read, write
 
 from electrolyte_ml.active_learning import ActiveLearningSettings, ActiveSet, active_learn
+from electrolyte_ml.active_learning.loop import _trajectory
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.potentials import load
+from electrolyte_ml.potentials import MomentTensorPotential, load
 from electrolyte_ml.reference import LabelError, LabelStore, get
 from electrolyte_ml.structures import read_configurations
 
@@ -308,6 +309,23 @@ def test_killed_ten_times_it_ends_where_the_undisturbed_run_ends(finished, setti
         atoms.info["label_hash"] for atoms in undisturbed.training_set
     ]
     assert np.allclose(result.potential.parameters, undisturbed.potential.parameters)
+
+
+def test_atoms_that_fell_into_each_other_between_two_looks_are_learnt_from(settings, tmp_path):
+    """The grade is not looked at before they have; the same way again tells where it rose."""
+    start = read_configurations(settings.start)[0]
+    near = [start.copy() for _ in range(20)]
+    for seed, atoms in enumerate(near):
+        atoms.rattle(0.1, seed=seed)
+    potential = MomentTensorPotential.random(2, ("Ar",), cutoff=6.0, min_distance=0.5, radial_basis_size=3, seed=3)
+    seldom = replace(settings, grade_interval_fs=1000.0)
+    folder = tmp_path / "iteration_001" / "trajectory_00"
+    met = _trajectory((start, folder, 1), potential, ActiveSet.build(potential, near), seldom)
+    first = json.loads((folder / "result.json").read_text())
+    assert first["reason"] == "calculator" and "overlap" in first["detail"]
+    assert met["reason"] == "grade"
+    assert met["saved"] and all(2 < atoms.info["grade"] < met["max_grade"] for atoms in met["saved"])
+    get("lj", **ARGON).check(met["saved"][-1])
 
 
 def test_one_trajectory_in_five_explores_a_larger_box(tmp_path):
