@@ -277,12 +277,12 @@ def _row_contests(level: int, potential: MomentTensorPotential, boxes: list[Atom
 
 def _md_contests(level: int, potential: MomentTensorPotential, started: list[Atoms]) -> Iterator[_Contest]:
     """A step of a run, and the kernel alone on as many threads as the run takes."""
-    from electrolyte_ml.dynamics.integrators import SHARED_ATOMS
+    from electrolyte_ml.potentials.mtp import default_threads
 
     liquid = _repulsive(potential)
     for box in started:
         n = len(box)
-        count = available() if n >= SHARED_ATOMS else 1
+        count = default_threads(n)
         yield _Contest(MD, level, n, count, _ours(), partial(_stretch, liquid, box), steps=MD_STEPS)
         yield _Contest(MD, level, n, count, KERNEL, partial(liquid.evaluate, liquid.neighbourhoods(box), count))
 

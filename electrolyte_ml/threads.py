@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
+
 _pools: dict[int, ThreadPoolExecutor] = {}
+_watching: weakref.WeakSet[Team] = weakref.WeakSet()
 # A forked process has none of its parent's threads.
 os.register_at_fork(after_in_child=_pools.clear)
 
@@ -26,7 +30,68 @@ def run(function: Callable[..., Any], calls: Sequence[tuple], threads: int) -> l
     """
     if threads == 1 or len(calls) == 1:
         return [function(*arguments) for arguments in calls]
+    pool = _pool(threads)
+    others = [pool.submit(function, *arguments) for arguments in calls[1:]]
+    return [function(*calls[0]), *(other.result() for other in others)]
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """All threads but the caller's, none of them watching for another's turn."""
+    for team in list(_watching):
+        team.dismiss()
     if threads not in _pools:
         _pools[threads] = ThreadPoolExecutor(threads - 1, thread_name_prefix="electrolyte_ml")
-    others = [_pools[threads].submit(function, *arguments) for arguments in calls[1:]]
-    return [function(*calls[0]), *(other.result() for other in others)]
+    return _pools[threads]
+
+
+class Team:
+    """Threads that follow the turns of a compiled leader, see :mod:`electrolyte_ml.kernels.team`.
+
+    Parameters
+    ----------
+    threads : int
+        With the leader's.
+
+    Attributes
+    ----------
+    words : (8 threads,) int64
+        New ones whenever the team is assembled.
+    """
+
+    def __init__(self, threads: int) -> None:
+        from electrolyte_ml.kernels.team import LINE
+
+        self.words = np.zeros(LINE * threads, np.int64)
+        self.threads, self._process = threads, 0
+
+    def assemble(self, follow: Callable[..., None], *arguments: Any) -> None:
+        """Have ``follow(thread, *arguments, words)`` run on each thread but this one; those still at it go on.
+
+        `follow` comes back when the leader leaves, or has let it wait; whoever leaves is not waited for.
+        """
+        from electrolyte_ml.kernels.team import LEAVE, LINE
+
+        with_us = self._process == os.getpid() and (self.words[::LINE] < LEAVE).all()
+        if self.threads == 1 or with_us:
+            return
+        pool = _pool(self.threads)
+        self.words, self._process = np.zeros_like(self.words), os.getpid()
+        for thread in range(1, self.threads):
+            pool.submit(_follow, follow, thread, arguments, self.words)
+        _watching.add(self)
+
+    def dismiss(self) -> None:
+        """Let the others leave."""
+        from electrolyte_ml.kernels.team import leave
+
+        leave(self.words, 0)
+        _watching.discard(self)
+
+
+def _follow(follow: Callable[..., None], thread: int, arguments: tuple, words: np.ndarray) -> None:
+    from electrolyte_ml.kernels.team import leave
+
+    try:
+        follow(thread, *arguments, words)
+    finally:
+        leave(words, thread)

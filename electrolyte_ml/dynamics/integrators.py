@@ -8,21 +8,20 @@ with a potential whose arrays the kernels can read, many steps are one call. Uni
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import all_changes
 
-from electrolyte_ml import threads
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics as kernels
-from electrolyte_ml.kernels.neighbours import place
 from electrolyte_ml.potentials.calculator import SKIN, PotentialCalculator
-from electrolyte_ml.potentials.neighbourhoods import Neighbourhoods, species_indices
+from electrolyte_ml.potentials.mtp import default_threads
+from electrolyte_ml.potentials.neighbourhoods import species_indices
+from electrolyte_ml.potentials.shares import Shares
 from electrolyte_ml.structures.neighbours import OVERLAP, neighbour_list
 
-SHARED_ATOMS = 500  # from here on, threads share the atoms of one box
 _BLOCK = 1024  # steps whose noise is drawn at once
 
 
@@ -210,7 +209,7 @@ class Compiled(Protocol):
 
     species: tuple[str, ...]
     cutoff: float
-    kernel_arrays: tuple  # in the order of `kernels.Model`
+    kernel_arrays: tuple  # in the order of `Model`
 
 
 class PotentialIntegrator(Integrator):
@@ -230,20 +229,8 @@ class PotentialIntegrator(Integrator):
     ) -> None:
         super().__init__(atoms, ensemble, noise)
         self.potential, self.skin, self.name = potential, skin, type(potential).__name__
-        n, n_species = len(atoms), len(potential.species)
-        self.threads = n_threads or (threads.available() if n >= SHARED_ATOMS else 1)
-        cuts = np.array([n * k // self.threads for k in range(self.threads + 1)])
-        self.model = kernels.Model(*potential.kernel_arrays)
-        self.sites = kernels.Sites(
-            species_indices(atoms, potential.species), np.empty(n), np.empty((n, 3, 3)), np.empty((3, 3)),
-            cuts, np.empty((self.threads, n, 3)),
-        )  # fmt: skip
-        nothing = np.empty(0, np.uint32)
-        self.pairs = kernels.Pairs(
-            np.zeros((n, n_species + 1), np.int64), nothing, nothing, np.zeros((0, 3), np.int32), np.empty((0, 3)),
-            np.empty((n, 3)), np.empty(1), np.empty((n, n_species + 1), np.int64), np.empty(0, np.int32),
-            np.empty((3, 0)),
-        )  # fmt: skip
+        self.threads = n_threads or default_threads(len(atoms))
+        self.shares = Shares(potential, species_indices(atoms, potential.species), self.threads)
         self.periodic = bool(atoms.pbc.all())
         self.reset()
 
@@ -252,89 +239,48 @@ class PotentialIntegrator(Integrator):
         """(6,) eV/Å^3 in ASE's order, or None without a volume."""
         if not self.periodic:
             return None
-        sigma = (self.sites.virial + self.sites.virial.T) / (2.0 * self.atoms.cell.volume)
+        virial = self.shares.sites.virial
+        sigma = (virial + virial.T) / (2.0 * self.atoms.cell.volume)
         return sigma[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
     @property
     def known(self) -> dict[str, Any]:
         """The potential, its threads, and the pairs of the configuration in arrays that the next step changes."""
-        volume = self.atoms.cell.volume if self.periodic else None
-        near = Neighbourhoods(self.sites.species, self.pairs.segment, self.pairs.index, self.pairs.vector, volume)
+        near = self.shares.neighbourhoods(self.atoms.cell.volume if self.periodic else None)
         return {"potential": self.potential, "neighbourhoods": near, "threads": self.threads}
 
     def evaluate(self) -> None:
         """Compute energy, forces and virial with a new list."""
         self._renew()
-        self._evaluate()
+        self.shares.evaluate()
+        kernels.take_forces(self.shares.sites, self.particles)
 
     def advance(self, to: int) -> None:
-        """Go on to a step: in one call a list, or with one meeting of the threads a step."""
-        stride = self._stride if self.threads == 1 else self._shared_stride
+        """Go on to a step, one call for as long as a list holds."""
         while self.step < to:
-            if not stride(self.noise.rows(self.step, to)):
+            status, steps = kernels.advance(
+                self.ensemble, self.noise.rows(self.step, to), self.particles, self.skin, OVERLAP,
+                *self.shares.arguments(),
+            )  # fmt: skip
+            self.step += steps
+            if status == kernels.SPENT:
+                self._renew()
+            elif status == kernels.OVERLAP:
+                self.shares.refuse_overlap()
+            elif status == kernels.NOT_FINITE:
                 return
 
     def reset(self) -> None:
         """Forget the neighbour list."""
-        self.pairs.stretch[0] = np.nan
-
-    def _stride(self, draws: np.ndarray) -> bool:
-        status, steps = kernels.advance(
-            self.ensemble, draws, self.particles, self.model, self.sites, self.pairs, self.skin, OVERLAP
-        )
-        self.step += steps
-        if status == kernels.SPENT:
-            self._renew()
-        elif status == kernels.OVERLAP:
-            self._refuse_overlap()
-        return status != kernels.NOT_FINITE
-
-    def _shared_stride(self, draws: np.ndarray) -> bool:
-        for row in draws:
-            if not kernels.begin_step(self.ensemble, row, self.particles, self.pairs, self.potential.cutoff, self.skin):
-                self._renew()
-            self._evaluate()
-            finite = kernels.end_step(self.ensemble, self.particles)
-            self.step += 1
-            if not finite:
-                return False
-        return True
-
-    def _evaluate(self) -> None:
-        shares = [(k, self.model, self.sites, self.pairs) for k in range(self.threads)]
-        if min(threads.run(kernels.evaluate_share, shares, self.threads)) < OVERLAP**2:
-            self._refuse_overlap()
-        kernels.collect(self.sites, self.particles)
-
-    def _refuse_overlap(self) -> NoReturn:
-        """Name the two nearest atoms.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        near = self.known["neighbourhoods"]
-        of_atom = [slice(first, last) for first, last in near.segment[:, [0, -1]]]
-        squares = [(near.vector[:, pairs] ** 2).sum(axis=0) for pairs in of_atom]
-        i = int(np.argmin([square.min(initial=np.inf) for square in squares]))
-        j = near.index[of_atom[i]][squares[i].argmin()]
-        raise InputError(f"atoms {i + 1} and {j + 1} overlap: {np.sqrt(squares[i].min()):.3f} Å apart")
+        self.shares.pairs.stretch[0] = np.nan
 
     def _renew(self) -> None:
         """Make a new neighbour list; refuses positions of which none can be made."""
         positions, cell, pbc = self.particles.positions, self.particles.cell, np.array(self.atoms.pbc)
-        reach, n_species = self.potential.cutoff + self.skin, len(self.potential.species)
-        made = neighbour_list(positions, cell, pbc, reach, self.sites.species, n_species)
-        pairs = self.pairs._replace(**made._asdict())
-        pairs = pairs._replace(placed=np.empty((len(made.owner), 3)))
-        if len(made.neighbour) > len(pairs.index):
-            room = len(made.neighbour) + len(made.neighbour) // 8
-            pairs = pairs._replace(index=np.empty(room, np.int32), vector=np.empty((3, room)))
-        pairs.origin[:] = positions
-        pairs.stretch[0] = 1.0
-        place(positions, cell, pairs.owner, pairs.shift, pairs.placed)
-        self.pairs = pairs
+        reach, species = self.potential.cutoff + self.skin, self.shares.sites.species
+        self.shares.take(
+            neighbour_list(positions, cell, pbc, reach, species, len(self.potential.species)), positions, cell
+        )
 
 
 def build(
@@ -373,7 +319,7 @@ def build(
         rate=compressibility_per_bar / units.bar / (pdamp_fs * units.fs) if ensemble == "npt" else 0.0,
     )
     noise = Noise(seed, freedom)
-    if type(calculator) is PotentialCalculator and hasattr(calculator.potential, "kernel_arrays"):
+    if type(calculator) is PotentialCalculator:
         skin, count = calculator.pairs.skin, calculator.threads
         return PotentialIntegrator(atoms, constants, noise, calculator.potential, skin, count)
     if hasattr(calculator, "kernel_arrays"):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .energy_forces import energy_forces
-from .neighbours import PIECE, gather_pairs, place
+from .evaluation import collect, evaluate
+from .neighbours import PIECE, place
 
 NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 
@@ -22,10 +22,6 @@ NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 # given, logarithm of the last step's length factor, whether a step waits for its forces, and the chain's coordinates
 # and momenta.
 ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, N_SCALARS = 0, 1, 2, 3, 4, 5, 8, 11
-
-# Atoms whose pairs are gathered at a time: they are still in the second cache when their forces are computed, which
-# saves a twentieth of a step of 1000 atoms at level 16.
-BLOCK = 192
 
 # Why `advance` came back.
 DONE, SPENT, OVERLAP, NOT_FINITE = 0, 1, 2, 3
@@ -70,71 +66,6 @@ class Particles(NamedTuple):
     forces: np.ndarray
     cell: np.ndarray
     scalars: np.ndarray
-
-
-class Model(NamedTuple):
-    """A moment tensor potential as `energy_forces` takes it."""
-
-    graph: NamedTuple
-    linear: np.ndarray
-    quad: np.ndarray
-    radial: np.ndarray
-    shifts: np.ndarray
-    low: float
-    high: float
-    scaling: float
-
-
-class Sites(NamedTuple):
-    """What an evaluation reads and fills beside the particles.
-
-    Attributes
-    ----------
-    species : (N,) int64
-    energies, virials : (N,), (N, 3, 3) float64, eV
-    virial : (3, 3) float64, eV
-        The sum of `virials`.
-    cuts : (threads + 1,) int64
-        Thread k computes the atoms cuts[k]:cuts[k + 1].
-    pushes : (threads, N, 3) float64, eV/Å
-        The forces that each thread's atoms exert.
-    """
-
-    species: np.ndarray
-    energies: np.ndarray
-    virials: np.ndarray
-    virial: np.ndarray
-    cuts: np.ndarray
-    pushes: np.ndarray
-
-
-class Pairs(NamedTuple):
-    """A Verlet list, and the pairs within the cutoff now.
-
-    Attributes
-    ----------
-    listed, neighbour, owner, shift
-        From `neighbour_list`, made with cutoff + skin.
-    placed : (M, 3) float64, Å
-        From `place`, for the positions now.
-    origin : (N, 3) float64, Å
-        The positions for which the list was made.
-    stretch : (1,) float64
-        Factor by which lengths have grown since; NaN where there is no list.
-    segment, index, vector
-        As in `energy_forces`; those of atom i stand from place listed[i, 0] on.
-    """
-
-    listed: np.ndarray
-    neighbour: np.ndarray
-    owner: np.ndarray
-    shift: np.ndarray
-    placed: np.ndarray
-    origin: np.ndarray
-    stretch: np.ndarray
-    segment: np.ndarray
-    index: np.ndarray
-    vector: np.ndarray
 
 
 @njit(cache=True, error_model="numpy")
@@ -331,58 +262,6 @@ def begin_step(ensemble, draws, particles, pairs, cutoff, skin):
     return True
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def evaluate_share(thread, model, sites, pairs):
-    """One thread's atoms of an evaluation: their energies and virials, and the forces they exert.
-
-    Returns
-    -------
-    square : float, Å^2
-        The smallest squared distance.
-    """
-    begin, end, pushes = sites.cuts[thread], sites.cuts[thread + 1], sites.pushes[thread]
-    for i in range(pushes.shape[0]):
-        pushes[i, 0], pushes[i, 1], pushes[i, 2] = 0.0, 0.0, 0.0
-    closest = np.inf
-    for first in range(begin, end, BLOCK):
-        last = min(end, first + BLOCK)
-        for i in range(first, last):
-            for a in range(3):
-                for b in range(3):
-                    sites.virials[i, a, b] = 0.0
-            _, square = gather_pairs(
-                i, pairs.listed[i, 0], pairs.placed, pairs.owner, pairs.listed, pairs.neighbour, model.high,
-                pairs.segment, pairs.index, pairs.vector,
-            )  # fmt: skip
-            closest = min(closest, square)
-        energy_forces(
-            first, last, model.graph, model.linear, model.quad, model.radial, model.shifts, model.low, model.high,
-            model.scaling, sites.species, pairs.segment, pairs.index, pairs.vector, sites.energies, pushes,
-            sites.virials,
-        )  # fmt: skip
-    return closest
-
-
-@njit(cache=True, error_model="numpy")
-def collect(sites, particles):
-    """Add up what the shares have left."""
-    energy = 0.0
-    for a in range(3):
-        for b in range(3):
-            sites.virial[a, b] = 0.0
-    for i in range(len(sites.energies)):
-        energy += sites.energies[i]
-        for a in range(3):
-            for b in range(3):
-                sites.virial[a, b] += sites.virials[i, a, b]
-            total = sites.pushes[0, i, a]
-            for thread in range(1, sites.pushes.shape[0]):
-                total += sites.pushes[thread, i, a]
-            particles.forces[i, a] = total
-    particles.scalars[ENERGY] = energy
-    particles.scalars[VIRIAL] = sites.virial[0, 0] + sites.virial[1, 1] + sites.virial[2, 2]
-
-
 @njit(cache=True, error_model="numpy")
 def end_step(ensemble, particles):
     """The rest of a time step; tells whether its forces are numbers."""
@@ -390,9 +269,16 @@ def end_step(ensemble, particles):
     return after_forces(ensemble, particles)
 
 
+@njit(cache=True, error_model="numpy")
+def take_forces(sites, particles):
+    """What an evaluation has left, for the half steps."""
+    particles.scalars[ENERGY] = collect(sites, particles.forces)
+    particles.scalars[VIRIAL] = sites.virial[0, 0] + sites.virial[1, 1] + sites.virial[2, 2]
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def advance(ensemble, draws, particles, model, sites, pairs, skin, overlap):
-    """Several time steps on the calling thread.
+def advance(ensemble, draws, particles, skin, overlap, model, sites, pairs, closest, words):
+    """Several time steps.
 
     Parameters
     ----------
@@ -400,12 +286,11 @@ def advance(ensemble, draws, particles, model, sites, pairs, skin, overlap):
     draws : (n_steps, 3) float64
         As in `before_forces`, a row a step.
     particles : Particles
-    model : Model
-    sites : Sites
-    pairs : Pairs
     skin : float, Å
     overlap : float, Å
         Atoms nearer than this end the run.
+    others
+        As in `evaluate`.
 
     Returns
     -------
@@ -418,9 +303,9 @@ def advance(ensemble, draws, particles, model, sites, pairs, skin, overlap):
     for step in range(draws.shape[0]):
         if not begin_step(ensemble, draws[step], particles, pairs, model.high, skin):
             return SPENT, step
-        if evaluate_share(np.int64(0), model, sites, pairs) < overlap * overlap:
+        if evaluate(model, sites, pairs, closest, words) < overlap * overlap:
             return OVERLAP, step
-        collect(sites, particles)
+        take_forces(sites, particles)
         if not end_step(ensemble, particles):
             return NOT_FINITE, step + 1
     return DONE, draws.shape[0]

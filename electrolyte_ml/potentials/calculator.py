@@ -9,13 +9,15 @@ import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 from ..errors import InputError
-from ..structures.neighbours import check_geometry, neighbour_list
-from .neighbourhoods import Neighbourhoods, pairs_within, species_indices
+from ..structures.neighbours import NeighbourList, check_geometry, neighbour_list
+from .mtp import Evaluation, default_threads
+from .neighbourhoods import species_indices
 
 if TYPE_CHECKING:
     from ase import Atoms
 
     from .mtp import MomentTensorPotential
+    from .shares import Shares
 
 
 # Å. Between 0.7 and 1.5 the sum of making lists and reading them is flat: in 1000 atoms of liquid EC at 300 K and a
@@ -38,13 +40,13 @@ class VerletList:
 
     def __call__(
         self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, species: np.ndarray, n_species: int
-    ) -> Neighbourhoods:
-        """The pairs within the cutoff now."""
+    ) -> NeighbourList:
+        """The list, the same object for as long as it holds."""
         if not self._holds(positions, cell, pbc, species):
             self._pairs = neighbour_list(positions, cell, pbc, self.cutoff + self.skin, species, n_species)
             self._made_for = (positions.copy(), cell.copy(), pbc.copy(), species.copy())
             self.builds += 1
-        return pairs_within(positions, cell, pbc, self._pairs, species, self.cutoff)
+        return self._pairs
 
     def _holds(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, species: np.ndarray) -> bool:
         if self._made_for is None:
@@ -70,7 +72,6 @@ class PotentialCalculator(Calculator):
     Parameters
     ----------
     potential : MomentTensorPotential
-        Or any model with `species`, `cutoff` and `evaluate`.
     skin : float, Å
         Extra reach of the Verlet list.
     threads : int, optional
@@ -86,7 +87,8 @@ class PotentialCalculator(Calculator):
         self.potential = potential
         self.threads = threads
         self.pairs = VerletList(potential.cutoff, skin)
-        self.neighbourhoods: Neighbourhoods | None = None  # of the last configuration, for whoever grades it
+        self._listed: NeighbourList | None = None
+        self._shares: Shares | None = None
 
     def calculate(
         self,
@@ -99,9 +101,9 @@ class PotentialCalculator(Calculator):
         positions, cell = np.array(self.atoms.positions, float), np.array(self.atoms.cell, float)
         pbc = np.array(self.atoms.pbc)
         check_geometry(positions, cell, pbc)
-        species = species_indices(self.atoms, self.potential.species)
-        self.neighbourhoods = self.pairs(positions, cell, pbc, species, len(self.potential.species))
-        result = self.potential.evaluate(self.neighbourhoods, self.threads)
+        energies, forces, virial = self._evaluate(positions, cell, pbc)
+        volume = abs(np.linalg.det(cell)) if pbc.all() else None
+        result = Evaluation(float(energies.sum()), forces, energies, virial, volume)
         self.results = {
             "energy": result.energy,
             "free_energy": result.energy,
@@ -112,3 +114,28 @@ class PotentialCalculator(Calculator):
             self.results["stress"] = result.stress
         elif "stress" in properties:
             raise PropertyNotImplementedError("stress needs a cell that is periodic along all three axes")
+
+    def _evaluate(
+        self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Site energies, forces and virial, in arrays of their own."""
+        from ..kernels.evaluation import collect
+        from .shares import Shares
+
+        species = species_indices(self.atoms, self.potential.species)
+        listed = self.pairs(positions, cell, pbc, species, len(self.potential.species))
+        if self._shares is None or not np.array_equal(species, self._shares.sites.species):
+            self._shares = Shares(self.potential, species, self.threads or default_threads(len(species)))
+        if listed is self._listed:
+            self._shares.place(positions, cell)
+        else:
+            self._shares.take(listed, positions, cell)
+        self._listed = listed
+        self._shares.evaluate()
+        sites, forces = self._shares.sites, np.empty((len(species), 3))
+        collect(sites, forces)
+        return sites.energies.copy(), forces, sites.virial.copy()
+
+    def __getstate__(self) -> dict:
+        """Without the threads: a copy makes its own."""
+        return self.__dict__ | {"_listed": None, "_shares": None}

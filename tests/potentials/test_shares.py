@@ -1,0 +1,111 @@
+"""Threads that share the atoms of one box: the same bits whoever does the work, and nobody waited for in vain."""
+
+import copy
+import multiprocessing
+import pickle
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from electrolyte_ml import threads
+from electrolyte_ml.dynamics import run_md
+from electrolyte_ml.kernels import evaluation
+from electrolyte_ml.potentials import MomentTensorPotential
+
+POTENTIAL = MomentTensorPotential.random(8, ("H", "C", "O"), cutoff=4.0, scaling=1e-3)
+
+
+@pytest.fixture
+def box(liquid):
+    return liquid(40, side=9.0)
+
+
+def results(calculator, atoms):
+    calculator.calculate(atoms)
+    return np.concatenate([np.ravel(calculator.results[name]) for name in ("energy", "energies", "forces", "stress")])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_any_number_of_threads(box, count):
+    atoms = box
+    calculator, one = POTENTIAL.calculator(threads=count), POTENTIAL.evaluate(atoms, 1)
+    for _ in range(3):
+        atoms.positions += 0.01
+        calculator.calculate(atoms)
+        assert calculator.results["forces"] == pytest.approx(one.forces, abs=1e-12)
+        assert calculator.results["energies"] == pytest.approx(one.energies, abs=1e-12)
+        assert calculator.results["stress"] == pytest.approx(one.stress, abs=1e-12)
+
+
+def test_others_that_have_left_are_called_back_or_not_missed(box, monkeypatch):
+    """After a pause, when work of other kinds has sent them away, and when they never come: always the same bits."""
+    calculator = POTENTIAL.calculator(threads=3)
+    expected = results(calculator, box)
+    time.sleep(0.1)
+    assert np.array_equal(results(calculator, box), expected)
+    threads.run(time.sleep, [(0.0,)] * 3, 3)
+    assert np.array_equal(results(calculator, box), expected)
+    POTENTIAL.calculator(threads=3).calculate(box)
+    assert np.array_equal(results(calculator, box), expected)
+
+    def fail(*arguments):
+        raise MemoryError
+
+    threads.run(time.sleep, [(0.0,)] * 3, 3)
+    monkeypatch.setattr(evaluation, "follow", fail)
+    assert np.array_equal(results(calculator, box), expected)
+
+
+def test_a_team_dismissed_at_its_work_is_not_waited_for(box):
+    calculator = POTENTIAL.calculator(threads=2)
+    expected, stop = results(calculator, box), threading.Event()
+
+    def disturb():
+        while not stop.is_set():
+            threads.run(time.sleep, [(0.0,)] * 2, 2)
+
+    other = threading.Thread(target=disturb)
+    other.start()
+    for _ in range(200):
+        assert np.array_equal(results(calculator, box), expected)
+    stop.set()
+    other.join()
+
+
+def test_two_runs_in_one_process(box):
+    def run(seed, into):
+        calculator = POTENTIAL.calculator(threads=2)
+        done = run_md(box, calculator, ensemble="nvt", time_ps=0.02, timestep_fs=0.2, seed=seed, progress=False)
+        into[seed] = done.atoms.positions
+
+    alone, together = {}, {}
+    for seed in (1, 2):
+        run(seed, alone)
+    both = [threading.Thread(target=run, args=(seed, together)) for seed in (1, 2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert all(np.array_equal(alone[seed], together[seed]) for seed in (1, 2))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
+def test_a_forked_process_has_threads_of_its_own(box):
+    calculator = POTENTIAL.calculator(threads=2)
+    expected = results(calculator, box)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=lambda: queue.put(results(calculator, box)))
+    child.start()
+    assert np.array_equal(queue.get(timeout=60), expected)
+    child.join(60)
+
+
+def test_a_calculator_at_work_can_be_copied(box):
+    calculator = POTENTIAL.calculator(threads=2)
+    expected = results(calculator, box)
+    for other in (copy.deepcopy(calculator), pickle.loads(pickle.dumps(calculator))):
+        assert np.array_equal(results(other, box), expected)
