@@ -55,7 +55,7 @@ class Learning:
     """Active learning (section 4.4): parallel runs that save above one grade and stop above the other.
 
     They stop, too, with `most_saved` configurations saved, unless it is 0. `larger_cells` are explored beside those of
-    the seeding, one for each of these.
+    the seeding, one for each of these. It ends after `quiet_iterations` in which no run has met anything new.
     """
 
     trajectories: int
@@ -66,6 +66,7 @@ class Learning:
     mode: str = "configuration"
     swap_threshold: float = 1.001
     most_saved: int = 0
+    quiet_iterations: int = 1
     max_iterations: int = 100
     larger_cells: tuple[str, ...] = ()
 
@@ -335,6 +336,7 @@ QUICK = Scale(
             mode="neighbourhood",
             swap_threshold=1.05,
             most_saved=10,
+            quiet_iterations=2,
             max_iterations=30,
             larger_cells=("EC=10", "EMC=8"),
         ),

@@ -205,11 +205,13 @@ class _Run:
         """The state after the last iteration."""
         number = len(self.rows) - 1
         if self.converged:
-            message = f"converged: no trajectory of iteration {number} met anything new"
+            first = number + 1 - self.settings.quiet_iterations
+            which = f"iteration {number}" if first == number else f"iterations {first} to {number}"
+            message = f"converged: no trajectory of {which} met anything new"
         elif self.ended:
             message = (
-                f"not converged: trajectories still met new configurations in iteration {number}, the last one allowed "
-                "(max_iterations); raise it and run again to go on"
+                f"not converged after iteration {number}, the last one allowed (max_iterations); raise it and run "
+                "again to go on"
             )
         else:
             message = f"iteration {number} done"
@@ -238,8 +240,10 @@ class _Run:
         """Take over an iteration that is complete."""
         folder = self._folder(number)
         record = json.loads((folder / "status.json").read_text())
-        self.converged = record.pop("converged")
         self.rows.append(IterationStatus(**record))
+        last = self.rows[-self.settings.quiet_iterations :]
+        # The seeding is not quiet: so many rows are so many iterations of exploration.
+        self.converged = all(row.saved == 0 and set(row.stops) == {"completed"} for row in last)
         if (folder / "labelled.xyz").exists():
             self.training += read_configurations(folder / "labelled.xyz", labelled=True)
         if self.progress:
@@ -267,7 +271,6 @@ class _Run:
             "force_rmse": fit["force_rmse"],
             "seconds": sampling["seconds"] + fit["seconds"],
             "stops": sampling["stops"],
-            "converged": False,
         }
 
     def _sample(self, folder: Path) -> dict[str, Any]:
@@ -310,7 +313,6 @@ class _Run:
             "force_rmse": self.rows[-1].force_rmse,
             "seconds": runs["seconds"],
             "stops": runs["stops"],
-            "converged": set(runs["stops"]) == {"completed"} and runs["saved"] == 0,
         }
         if runs["saved"] == 0:
             return row

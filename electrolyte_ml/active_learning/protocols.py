@@ -73,6 +73,7 @@ def pure_solvent(scale: Scale, solvent: str, **changes: Any) -> ActiveLearningSe
         "stress_weight": fit.stress_weight,
         "seeding_fit_iterations": fit.max_iterations,
         "fit_iterations": fit.refit_iterations,
+        "quiet_iterations": learning.quiet_iterations,
         "max_iterations": learning.max_iterations,
     }
     return ActiveLearningSettings(**{**settings, **changes})

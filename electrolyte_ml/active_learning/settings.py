@@ -17,7 +17,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.settings import ATMOSPHERE_BAR
 
 # Settings that change how long a run may take but nothing that it computes: a resumed run may have others.
-FREE_TO_CHANGE = ("jobs", "max_iterations")
+FREE_TO_CHANGE = ("jobs", "quiet_iterations", "max_iterations")
 
 
 def _text(value: Any) -> str | None:
@@ -155,6 +155,9 @@ class ActiveLearningSettings:
         no limit, as in the paper.
     energy_weight, force_weight, stress_weight, seeding_fit_iterations, fit_iterations
         Of the loss, eq. (10), and of its minimisation: for the first fit from random parameters, and for every refit.
+    quiet_iterations : int
+        The run has converged when no trajectory of so many iterations in a row has met anything new. One, as in the
+        paper, where trajectories are long; short ones miss what a liquid does once in a hundred picoseconds.
     max_iterations : int
         Iterations of exploration after which the run stops even if it has not converged.
     jobs : int, optional
@@ -201,6 +204,7 @@ class ActiveLearningSettings:
     stress_weight: float = _setting(0.1, _not_negative)
     seeding_fit_iterations: int = _setting(300, _whole(1))
     fit_iterations: int = _setting(120, _whole(1))
+    quiet_iterations: int = _setting(2, _whole(1))
     max_iterations: int = _setting(100, _whole(1))
     jobs: int | None = _setting(None, _whole(1), optional=True)
 

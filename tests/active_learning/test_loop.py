@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,13 +69,23 @@ def finished(settings, tmp_path_factory):
     return result, seen
 
 
-def test_ends_by_itself_and_says_so(finished):
+def test_ends_by_itself_and_says_so(finished, settings):
     result, _ = finished
     assert result.converged
     assert "converged" in result.message
-    last = result.status[-1]
-    assert (last.saved, last.stops) == (0, {"completed": 3})
-    assert last.max_grade <= 2.0
+    for last in result.status[-settings.quiet_iterations :]:
+        assert (last.saved, last.stops) == (0, {"completed": 3})
+        assert last.max_grade <= 2.0
+    assert any(row.saved for row in result.status[: -settings.quiet_iterations])
+
+
+def test_a_run_that_was_quiet_long_enough_goes_on_when_more_is_asked_for(finished, settings, tmp_path):
+    result, _ = finished
+    shutil.copytree(result.directory, tmp_path / "run")
+    longer = replace(settings, quiet_iterations=settings.quiet_iterations + 1)
+    again = active_learn(tmp_path / "run", longer, progress=False)
+    assert len(again.status) > len(result.status)
+    assert list(again.status)[: len(result.status)] == list(result.status)
 
 
 def test_labels_are_the_references_own(finished):
