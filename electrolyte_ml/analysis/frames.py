@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _ASE_SUFFIXES = (".xyz", ".extxyz", ".cif", ".vasp", ".poscar", ".traj")
 _DATA_SUFFIXES = (".data", ".lmp", ".lammps", ".lammps-data")
 _BONDED = ["H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "As", "Se", "Br", "Sb", "I"]  # elements of molecules
+GIVE_ELEMENTS = "name a topology (--topology) or the elements (elements=, --elements)"
 _ATOM_STYLES = {
     "atomic": "id type x y z",
     "charge": "id type charge x y z",
@@ -305,7 +306,7 @@ def numbers_of(symbols: Sequence[str], name: str) -> np.ndarray:
     """
     for index, symbol in enumerate(symbols):
         if symbol not in atomic_numbers or symbol == "X":
-            raise InputError(f"{name}: atom {index + 1} is of no known element ({symbol!r}): give elements")
+            raise InputError(f"{name}: atom {index + 1} is of no known element ({symbol!r}): {GIVE_ELEMENTS}")
     return np.array([atomic_numbers[symbol] for symbol in symbols])
 
 
@@ -362,11 +363,11 @@ def _open_with_mdanalysis(
         except Exception as error:
             _forget(error)
             if topology is None and path.suffix in (".xtc", ".trr", ".dcd", ".nc", ".ncdf"):
-                raise InputError(f"{path} holds positions only: name the file of its topology") from error
+                raise InputError(f"{path} holds positions only: name the file of its topology (--topology)") from error
             if _has_one_frame(path):
                 raise InputError(f"{path}: the file ends within frame 2, only the first is whole") from error
             beside = f" with {topology}" if isinstance(topology, (str, os.PathLike)) else ""
-            raise InputError(f"{path}{beside} cannot be read ({_one_line(error)})") from error
+            raise InputError(f"{path}{beside} cannot be read ({_first_line(error)})") from error
     if not hasattr(universe, "trajectory"):
         raise InputError(f"{path} has no positions")
     return UniverseFrames(universe, str(path), elements, structure)
@@ -483,11 +484,13 @@ def _identify(universe: Universe, name: str, elements: Mapping[str, str] | None)
         off = np.abs(atomic_masses[numbers] - masses)
         if (off > 0.1).any():
             wrong = int(np.argmax(off > 0.1))
-            raise InputError(f"{name}: no element has the mass of atom {wrong + 1}, {masses[wrong]:g}: give elements")
+            raise InputError(
+                f"{name}: no element has the mass of atom {wrong + 1}, {masses[wrong]:g}: {GIVE_ELEMENTS}"
+            )
     elif hasattr(atoms, "names"):
         numbers = numbers_of(_elements_of_names(atoms), name)
     else:
-        raise InputError(f"{name}: nothing says what element an atom is: give a topology or elements")
+        raise InputError(f"{name}: nothing says what element an atom is: {GIVE_ELEMENTS}")
     if masses is None:
         masses = atomic_masses[numbers]
     return Identity(numbers, masses, _bonds(universe, numbers), universe)
@@ -534,7 +537,7 @@ def _read_structure(path: str | os.PathLike) -> Atoms:
     try:
         atoms = read(os.fspath(path), index=0, do_not_split_by_at_sign=True)
     except Exception as error:
-        raise InputError(f"{path} cannot be read ({_one_line(error)})") from error
+        raise InputError(f"{path} cannot be read ({_first_line(error)})") from error
     return atoms[0] if isinstance(atoms, list) else atoms
 
 
@@ -561,5 +564,6 @@ def _is_whole(lines: Sequence[bytes]) -> bool:
     return len(last) == len(before) and len(last[-1].partition(b".")[2]) == len(before[-1].partition(b".")[2])
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _first_line(error: Exception) -> str:
+    """Return what is said first: MDAnalysis goes on with the names of all formats that it knows."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

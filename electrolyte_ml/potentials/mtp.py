@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .calculator import PotentialCalculator
 
+MAX_CUTOFF = 30.0  # Å; in a liquid it holds ten thousand neighbours of each atom
 SERIAL_ATOMS = 64  # below this, starting threads costs more than they save
 
 
@@ -95,7 +96,8 @@ class MomentTensorPotential:
     Raises
     ------
     InputError
-        On shapes that do not fit, repeated or unknown species, a cutoff that is not above the minimal distance.
+        On shapes that do not fit, repeated or unknown species, a cutoff that is not above the minimal distance, or
+        beyond `MAX_CUTOFF`.
     """
 
     basis: Basis
@@ -123,6 +125,8 @@ class MomentTensorPotential:
             raise InputError(f"species {' '.join(self.species) or '(none)'}: give distinct chemical symbols")
         if not 0 <= self.min_distance < self.cutoff < np.inf:
             raise InputError(f"cutoff {self.cutoff} Å must be above the minimal distance {self.min_distance} Å >= 0")
+        if self.cutoff > MAX_CUTOFF:
+            raise InputError(f"cutoff {self.cutoff} Å: neighbours that far do not fit in memory, {MAX_CUTOFF:g} Å do")
         s = len(self.species)
         if self.radial.ndim != 4 or self.radial.shape[:3] != (s, s, self.basis.n_radial) or self.radial.shape[3] < 1:
             raise InputError(
