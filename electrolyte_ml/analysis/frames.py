@@ -484,9 +484,7 @@ def _identify(universe: Universe, name: str, elements: Mapping[str, str] | None)
         off = np.abs(atomic_masses[numbers] - masses)
         if (off > 0.1).any():
             wrong = int(np.argmax(off > 0.1))
-            raise InputError(
-                f"{name}: no element has the mass of atom {wrong + 1}, {masses[wrong]:g}: {GIVE_ELEMENTS}"
-            )
+            raise InputError(f"{name}: no element has the mass of atom {wrong + 1}, {masses[wrong]:g}: {GIVE_ELEMENTS}")
     elif hasattr(atoms, "names"):
         numbers = numbers_of(_elements_of_names(atoms), name)
     else:
