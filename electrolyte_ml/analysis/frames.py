@@ -20,7 +20,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe
@@ -367,7 +367,7 @@ def _open_with_mdanalysis(
             if _has_one_frame(path):
                 raise InputError(f"{path}: the file ends within frame 2, only the first is whole") from error
             beside = f" with {topology}" if isinstance(topology, (str, os.PathLike)) else ""
-            raise InputError(f"{path}{beside} cannot be read ({_first_line(error)})") from error
+            raise InputError(f"{path}{beside} cannot be read ({first_line(error)})") from error
     if not hasattr(universe, "trajectory"):
         raise InputError(f"{path} has no positions")
     return UniverseFrames(universe, str(path), elements, structure)
@@ -535,7 +535,7 @@ def _read_structure(path: str | os.PathLike) -> Atoms:
     try:
         atoms = read(os.fspath(path), index=0, do_not_split_by_at_sign=True)
     except Exception as error:
-        raise InputError(f"{path} cannot be read ({_first_line(error)})") from error
+        raise InputError(f"{path} cannot be read ({first_line(error)})") from error
     return atoms[0] if isinstance(atoms, list) else atoms
 
 
@@ -560,8 +560,3 @@ def _is_whole(lines: Sequence[bytes]) -> bool:
     if not last or len(lines) < 3:  # a single atom has nothing to be compared to
         return bool(last)
     return len(last) == len(before) and len(last[-1].partition(b".")[2]) == len(before[-1].partition(b".")[2])
-
-
-def _first_line(error: Exception) -> str:
-    """Return what is said first: MDAnalysis goes on with the names of all formats that it knows."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
