@@ -394,6 +394,12 @@ def _mdanalysis() -> Any:
 
 def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
     """Return how many frames can be read, and what is wrong with the file's end."""
+    if reader.format == "GRO":
+        with open(reader.filename) as stream:
+            if sum(1 for line in stream if line.strip()) > reader.n_atoms + 3:
+                raise InputError(
+                    f"{name}: of several frames in one .gro only the first could be read; write them as XTC"
+                )
     if reader.format == "TRZ":  # which counts none at all in a file that was cut short
         size = os.path.getsize(reader.filename) - reader._headerdtype.itemsize
         reader._cache["n_frames"] = size // reader._dtype.itemsize
@@ -460,6 +466,12 @@ def _remainder(reader: Any, count: int) -> int:
         numbers, lines = 3 * (reader.n_atoms + reader.periodic), reader.lines_per_frame + reader.periodic
         rest = size - reader._offsets[count - 1] - 8 * numbers - end * lines
         return 0 if -end <= rest < 0 else rest  # whole but for the end of the last line
+    if "TXYZ" in reader.format or reader.format == "HISTORY":
+        with open(reader.filename, "rb") as stream:
+            stream.seek(-1, os.SEEK_END)
+            ended = stream.read() == b"\n"
+        begun = [*reader._offsets, size][count]  # the frame after it, or the end
+        return size - begun if begun < size else -(not ended)
     if "PDB" in reader.format and count == reader.n_frames:  # whose coordinates end at column 54
         with open(reader.filename, "rb") as stream:
             stream.seek(max(0, size - 100))

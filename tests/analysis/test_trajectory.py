@@ -96,6 +96,31 @@ def write_mdcrd(path, frames):
     path.write_text("\n".join(lines) + "\n")
 
 
+def write_arc(path, frames):
+    """Tinker's archive."""
+    lines = []
+    for frame in frames:
+        lines += [f"{len(frame):6d} made by a test", "".join(f"{x:12.6f}" for x in frame.cell.cellpar())]
+        for k, atom in enumerate(frame):
+            lines.append(f"{k + 1:6d} {atom.symbol:3s}{atom.x:12.6f}{atom.y:12.6f}{atom.z:12.6f}{atom.number:6d}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_history(path, frames):
+    """DL_POLY's HISTORY."""
+    lines = ["made by a test", f"{0:10d}{3:10d}{len(frames[0]):10d}"]
+    for k, frame in enumerate(frames):
+        lines.append(f"timestep{k:10d}{len(frame):10d}{0:10d}{3:10d}{0.001:12.6f}{frame.info['time_ps']:12.6f}")
+        lines += ["".join(f"{x:20.10f}" for x in vector) for vector in frame.cell.array]
+        for number, atom in enumerate(frame, start=1):
+            lines.append(f"{atom.symbol:8s}{number:10d}{atom.mass:12.6f}{0.0:12.6f}")
+            lines.append("".join(f"{x:20.10f}" for x in atom.position))
+    path.write_text("\n".join(lines) + "\n")
+
+
+WRITERS = {"mdcrd": write_mdcrd, "arc": write_arc, "history": write_history}
+
+
 @pytest.fixture
 def written(tmp_path, frames):
     """Return a function that writes the frames in a format and opens them again."""
@@ -112,8 +137,8 @@ def written(tmp_path, frames):
         elif kind == "dump":
             write_dump(path, some)
             options = {"timestep_ps": 0.5, "lammps_units": "metal"} | options
-        elif kind == "mdcrd":
-            write_mdcrd(path, some)
+        elif kind in WRITERS:
+            WRITERS[kind](path, some)
             options = {"topology": topology, "timestep_ps": 0.5} | options
         elif kind == "pdb":
             write_with_mdanalysis(path, some)
@@ -169,7 +194,9 @@ def test_a_truncated_file_says_what_was_read(kind, written):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["xtc", "trr", "dcd", "ncdf", "trz", "mdcrd", "pdb", "dump", "extxyz"])
+@pytest.mark.parametrize(
+    "kind", ["xtc", "trr", "dcd", "ncdf", "trz", "mdcrd", "arc", "history", "pdb", "dump", "extxyz"]
+)
 def test_wherever_a_file_ends_its_whole_frames_are_read_as_they_were(kind, written):
     path, options = written(kind)
     topology, content = options.get("topology"), path.read_bytes()
@@ -200,6 +227,15 @@ def test_one_whole_frame_that_cannot_be_read_is_said(kind, written, frames):
     path.write_bytes(content[: len(content) // 4])
     with pytest.raises(InputError, match="cannot be read"):
         open_trajectory(path, **options)
+
+
+def test_several_frames_in_one_gro_are_refused(tmp_path, frames):
+    path = tmp_path / "run.gro"
+    write_with_mdanalysis(path, frames[:1])
+    assert open_frames(path, frames[0]).n_frames == 1
+    path.write_text(2 * path.read_text())
+    with pytest.raises(InputError, match="of several frames in one .gro only the first"):
+        open_frames(path, frames[0])
 
 
 def test_units_of_netcdf_are_heeded(written):
