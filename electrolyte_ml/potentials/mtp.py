@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..threads import available, run
-from .basis import Basis, basis, check_level
+from .basis import MAX_CUTOFF, Basis, basis, check_level
 from .graph import Graph, compile_graph
 from .neighbourhoods import Neighbourhoods, neighbourhoods, species_indices
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from .calculator import PotentialCalculator
 
-MAX_CUTOFF = 30.0  # Å; in a liquid it holds ten thousand neighbours of each atom
 SERIAL_ATOMS = 64  # below this, starting threads costs more than they save
 
 
@@ -126,7 +125,7 @@ class MomentTensorPotential:
         if not 0 <= self.min_distance < self.cutoff < np.inf:
             raise InputError(f"cutoff {self.cutoff} Å must be above the minimal distance {self.min_distance} Å >= 0")
         if self.cutoff > MAX_CUTOFF:
-            raise InputError(f"cutoff {self.cutoff} Å is above {MAX_CUTOFF:g} Å: so many neighbours fit in no memory")
+            raise InputError(f"cutoff {self.cutoff} Å is above {MAX_CUTOFF:g} Å, beyond which neighbours fill the memory")
         s = len(self.species)
         if self.radial.ndim != 4 or self.radial.shape[:3] != (s, s, self.basis.n_radial) or self.radial.shape[3] < 1:
             raise InputError(
