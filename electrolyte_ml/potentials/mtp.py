@@ -125,7 +125,7 @@ class MomentTensorPotential:
         if not 0 <= self.min_distance < self.cutoff < np.inf:
             raise InputError(f"cutoff {self.cutoff} Å must be above the minimal distance {self.min_distance} Å >= 0")
         if self.cutoff > MAX_CUTOFF:
-            raise InputError(f"cutoff {self.cutoff} Å is above {MAX_CUTOFF:g} Å, beyond which neighbours fill the memory")
+            raise InputError(f"cutoff {self.cutoff} Å is above {MAX_CUTOFF:g} Å, where neighbours fill the memory")
         s = len(self.species)
         if self.radial.ndim != 4 or self.radial.shape[:3] != (s, s, self.basis.n_radial) or self.radial.shape[3] < 1:
             raise InputError(
