@@ -26,6 +26,7 @@ import numpy as np
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.potentials.basis import check_level
 from electrolyte_ml.threads import available
 from electrolyte_ml.warmup import warm_up
 
@@ -129,7 +130,7 @@ def benchmark(
     Raises
     ------
     InputError
-        More threads than this process may use, an unknown task, no level, no size, or no repeat.
+        More threads than this process may use, an unknown task, an impossible level, no level, size or repeat.
     """
     threads = sorted({1, available()} if threads is None else set(threads))
     if not threads or not 1 <= threads[0] <= threads[-1] <= available():
@@ -139,6 +140,8 @@ def benchmark(
         raise InputError(f"unknown task {' '.join(unknown) or '(none)'}: there are {', '.join(TASKS)}")
     if repeats < 1 or not levels or not atoms or min(atoms) < 1:
         raise InputError("a benchmark needs at least one level, one size and one repeat")
+    for level in levels:
+        check_level(level)
     from tqdm import tqdm
 
     warm_up()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +53,7 @@ class _Commands:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-        parser.set_defaults(run=run)
+        parser.set_defaults(run=run, parser=parser)
         return parser
 
 
@@ -65,7 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, 1 after an error, 2 for a command line that cannot be understood, 130 when interrupted.
     """
     try:
-        args = build_parser().parse_args(arguments)
+        args, unknown = build_parser().parse_known_args(arguments)
+        if unknown:  # said by the command, whose --help is the one to see
+            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
@@ -139,7 +142,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--temperature", type=_positive, default=300.0, help="K (default 300)")
     parser.add_argument("--pressure", type=_number, default=1.01325, help="bar (default 1.01325)")
     parser.add_argument("--time", type=_positive, required=True, help="ps")
-    parser.add_argument("--timestep", type=_positive, default=1.0, help="fs (default 1)")
+    parser.add_argument("--timestep", type=_timestep, default=1.0, help="fs, up to 10 (default 1)")
     parser.add_argument(
         "--precision", choices=("double", "mixed"), default="double", help="mixed: pairs in float32, 1.3 times faster"
     )
@@ -226,7 +229,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--tau", type=_positive, required=True, metavar="PS", help="end of the integral; a + (b - a)/3 of a window a-b"
     )
     wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--error", type=_positive, help="relative error that is wanted, such as 0.1")
+    wanted.add_argument("--error", type=_fraction, help="relative error that is wanted, such as 0.1")
     wanted.add_argument("--time", type=_positive, metavar="PS", help="length of all runs, whose error is wanted")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -371,6 +374,20 @@ def _positive(text: str) -> float:
     return value
 
 
+def _timestep(text: str) -> float:
+    value = _positive(text)
+    if value > 10.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is above 10 fs, in which a bond with hydrogen vibrates once")
+    return value
+
+
+def _fraction(text: str) -> float:
+    value = _number(text)
+    if not 1e-4 <= value < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a fraction between 0.0001 and 1")
+    return value
+
+
 def _not_negative(text: str) -> float:
     value = _number(text)
     if value < 0.0:
@@ -392,8 +409,8 @@ def _count(text: str) -> int:
     return value
 
 
-for _type, _name in ((_number, "number"), (_positive, "number"), (_not_negative, "number")):
-    _type.__name__ = _name  # argparse names the type when float() or int() refuses: "invalid number value: 'x'"
+for _type in (_number, _positive, _timestep, _fraction, _not_negative):
+    _type.__name__ = "number"  # argparse names the type when float() or int() refuses: "invalid number value: 'x'"
 for _type in (_whole, _count):
     _type.__name__ = "whole number"
 
@@ -412,6 +429,10 @@ def _train(args: argparse.Namespace) -> None:
     from electrolyte_ml.training import train
 
     _check_output(args.output)
+    if args.checkpoint:
+        _check_output(args.checkpoint)
+    if not (args.energy_weight or args.force_weight or args.stress_weight):
+        raise InputError("--energy-weight, --force-weight and --stress-weight are all 0: there is nothing to fit")
     configurations = _read_labelled(args, args.species)
     if args.start:
         start = load(args.start, species=args.species)
@@ -479,27 +500,37 @@ def _md(args: argparse.Namespace) -> int:
     from electrolyte_ml.active_learning import ActiveSet
     from electrolyte_ml.dynamics import ContactMonitor, GradeMonitor, MoleculeMonitor, run_md
     from electrolyte_ml.potentials import load
+    from electrolyte_ml.potentials.neighbourhoods import species_indices
     from electrolyte_ml.structures import read_configurations
 
+    directory = args.output or Path(f"{args.start.stem}_{args.ensemble}")
+    _check_folder(directory)
+    if 1000 * args.time < args.timestep:
+        raise InputError(f"--time {args.time:g} ps is shorter than one step (--timestep {args.timestep:g} fs)")
     potential = load(args.potential, species=args.species)
     start = read_configurations(args.start, species=potential.species, index=-1)[0]
+    with _about(args.start):
+        species_indices(start, potential.species)
     monitors = [MoleculeMonitor(start), ContactMonitor()]
     if args.train:
         training = read_configurations(args.train, species=potential.species)
-        monitors.append(GradeMonitor(ActiveSet.build(potential, training, mode=args.mode), every=10))
-    result = run_md(
-        start,
-        potential.with_precision(args.precision),
-        ensemble=args.ensemble,
-        temperature=args.temperature,
-        pressure_bar=args.pressure,
-        time_ps=args.time,
-        timestep_fs=args.timestep,
-        directory=args.output or Path(f"{args.start.stem}_{args.ensemble}"),
-        monitors=monitors,
-        relax=args.relax,
-        seed=args.seed,
-    )
+        with _about(args.train):
+            active_set = ActiveSet.build(potential, training, mode=args.mode)
+        monitors.append(GradeMonitor(active_set, every=10))
+    with _in_options(pressure_bar="--pressure", timestep_fs="--timestep", time_ps="--time"):
+        result = run_md(
+            start,
+            potential.with_precision(args.precision),
+            ensemble=args.ensemble,
+            temperature=args.temperature,
+            pressure_bar=args.pressure,
+            time_ps=args.time,
+            timestep_fs=args.timestep,
+            directory=directory,
+            monitors=monitors,
+            relax=args.relax,
+            seed=args.seed,
+        )
     half = result.times_ps >= result.times_ps[-1] / 2
     print(
         f"{result.steps * args.timestep / 1000:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else "")
@@ -591,6 +622,8 @@ def _conductivity(args: argparse.Namespace) -> None:
     if args.figure:
         _check_output(args.figure, (".png", ".pdf", ".svg"))
     methods = METHODS if args.method == ["all"] else tuple(args.method)
+    if args.window and args.window[0] >= args.window[1]:
+        raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
     trajectories = _open_trajectories(args)
     runs = [read_ions(one, already_unwrapped=args.unwrapped, progress=sys.stderr.isatty()) for one in trajectories]
     window = tuple(args.window) if args.window else None
@@ -704,6 +737,25 @@ def _about(what: object) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{what}: {error}") from error
+
+
+@contextmanager
+def _in_options(**options: str) -> Iterator[None]:
+    """Let an error speak of options where the function behind the command speaks of its parameters."""
+    try:
+        yield
+    except InputError as error:
+        said = re.sub(r"\w+", lambda word: options.get(word[0], word[0]), str(error))
+        raise InputError(said) from error
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse, before any work, a path at which no folder is and none can be made."""
+    if path.is_dir():
+        return
+    if path.exists():
+        raise InputError(f"{path} is not a folder: name one to write to")
+    _check_output(path)
 
 
 def _check_output(path: Path, suffixes: tuple[str, ...] = ()) -> None:

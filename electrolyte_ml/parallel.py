@@ -15,7 +15,7 @@ from concurrent.futures import BrokenExecutor, Executor, as_completed
 from contextlib import closing, contextmanager
 from typing import TypeVar
 
-from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -85,7 +85,7 @@ def pool(jobs: int | None = None) -> Iterator[Executor]:
     except BrokenExecutor as error:
         executor.shutdown(wait=True, kill_workers=True)
         raise ElectrolyteError(
-            f"a worker process died ({_one_line(error)}); if memory ran out, use fewer jobs"
+            f"a worker process died ({first_line(error)}); if memory ran out, use fewer jobs"
         ) from error
     except BaseException:
         executor.shutdown(wait=True, kill_workers=True)
@@ -214,7 +214,3 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     os.killpg(0, signal.SIGKILL)
-
-
-def _one_line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__

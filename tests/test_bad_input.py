@@ -135,6 +135,7 @@ CASES = [
     ("new --level 8 --species H H -o out.mtp", "H H"),
     ("new --level 8 --species H C O --cutoff 0.5 -o out.mtp", "cutoff 0.5"),
     ("new --level 8 --species H C O --cutoff nan -o out.mtp", "nan"),
+    ("new --level 8 --species H C O --cutoff 1000 -o out.mtp", "cutoff 1000"),
     # files of configurations
     ("evaluate good.mtp absent.xyz", "absent.xyz"),
     ("evaluate good.mtp folder", "folder"),
@@ -148,6 +149,7 @@ CASES = [
     ("evaluate good.mtp nan_force.xyz", "nan_force.xyz, configuration 1: the force of atom 10"),
     ("evaluate good.mtp nan_position.xyz", "nan_position.xyz, configuration 1: the position of atom 4"),
     ("evaluate good.mtp good.xyz --energy-key energy_dft", "energy_dft"),
+    ("evaluate good.mtp good.xyz --forces-key forces_dft", "--energy-key"),
     ("evaluate good.mtp ids.cfg", "ids.cfg"),
     ("evaluate good.mtp types.cfg", "types.cfg"),
     ("evaluate good.mtp stress.cfg", "stress.cfg.*Stress"),
@@ -163,6 +165,12 @@ CASES = [
     ("grade good.mtp good.xyz --train empty.xyz", "empty.xyz"),
     ("md good.mtp cluster.xyz --ensemble npt --time 1 -o run", "periodic|cell"),
     ("md good.mtp good.xyz --time 1 --temperature -5", "temperature"),
+    ("md good.mtp good.xyz --time 1 --timestep 11", "--timestep: '11' is above 10 fs"),
+    ("md good.mtp good.xyz --time 0.0001", "--time 0.0001 ps .*--timestep 1 fs"),
+    ("md good.mtp good.xyz --time 1 --train lithium.xyz", "lithium.xyz.*Li"),
+    ("md good.mtp lithium.xyz --time 1", "lithium.xyz.*Li"),
+    ("md good.mtp good.xyz --time 1 -o good.xyz", "good.xyz is not a folder"),
+    ("md good.mtp good.xyz --time 1 --tiemstep 2", "--tiemstep.*electrolyte-ml md --help"),
     ("md good.mtp good.xyz --time 1 --ensemble nph", "nph"),
     # references
     ("label good.xyz --reference nothing-like-it", "nothing-like-it"),
@@ -172,6 +180,7 @@ CASES = [
     ("label nan_position.xyz", "nan_position.xyz"),
     ("label good.xyz --store good.xyz --reference lj", "good.xyz"),
     ("label good.xyz -j 0", "jobs|-j"),
+    ("label good.xyz further.xyz", "further.xyz.*electrolyte-ml label --help"),
     # boxes
     ("box EC=16 --density 9 -o box.xyz", "density"),
     ("box EC --density 1 -o box.xyz", "EC"),
@@ -190,6 +199,10 @@ CASES = [
     ("active-learn learn_start", "absent.xyz"),
     # what this machine has
     ("benchmark --threads 5000", "5000 threads"),
+    ("benchmark --levels 8 9", "level 9"),
+    # conductivity
+    ("plan-conductivity --tau 300 --error 1e-200", "--error"),
+    ("conductivity good.xyz --temperature 300 --window 500 200", "--window 500 200"),
     # scales and notebooks
     ("reproduce --scale enormous", "enormous.*quick, standard, paper"),
     ("reproduce --only 77", "77"),
@@ -204,6 +217,8 @@ CASES = [
     ("train good.xyz", "-o"),
     ("train good.xyz --level sixteen -o out.mtp", "sixteen"),
     ("train good.xyz --force-weight -1 -o out.mtp", "force-weight"),
+    ("train good.xyz --energy-weight 0 --force-weight 0 -o out.mtp", "--stress-weight"),
+    ("train good.xyz --level 4 --checkpoint good.xyz/fit -o out.mtp", "good.xyz is not a folder"),
     ("md good.mtp good.xyz", "--time"),
 ]
 
@@ -213,6 +228,13 @@ def test_one_clear_line(command, words, files, capsys):
     message = one_line_error(capsys, command)
     assert re.search(words, message), message
     assert not (files / "out.mtp").exists()
+
+
+def test_a_run_with_other_settings_is_refused_in_the_words_of_its_options(files, capsys):
+    words = "md good.mtp good.xyz --ensemble nve --time 0.002 -o run"
+    assert main(words.split()) == 0
+    capsys.readouterr()
+    assert "--timestep = 1.0, not 2.0" in one_line_error(capsys, f"{words} --timestep 2")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import atomic_masses
 
-from electrolyte_ml.analysis.frames import Frame, Identity, numbers_of, plain_universe
+from electrolyte_ml.analysis.frames import GIVE_ELEMENTS, Frame, Identity, numbers_of, plain_universe
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class DumpFrames:
         elif "element" in columns:
             symbols = table[:, columns.index("element")].tolist()
         else:
-            raise InputError(f"{self.name}: nothing says what element an atom is: give a topology or elements")
+            raise InputError(f"{self.name}: nothing says what element an atom is: {GIVE_ELEMENTS}")
         numbers = numbers_of(symbols, self.name)
         return Identity(numbers, atomic_masses[numbers], None, None)
 

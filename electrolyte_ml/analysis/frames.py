@@ -20,7 +20,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.data import atomic_masses, atomic_numbers
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _ASE_SUFFIXES = (".xyz", ".extxyz", ".cif", ".vasp", ".poscar", ".traj")
 _DATA_SUFFIXES = (".data", ".lmp", ".lammps", ".lammps-data")
 _BONDED = ["H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "As", "Se", "Br", "Sb", "I"]  # elements of molecules
+GIVE_ELEMENTS = "name a topology (--topology) or the elements (elements=, --elements)"
 _ATOM_STYLES = {
     "atomic": "id type x y z",
     "charge": "id type charge x y z",
@@ -305,7 +306,7 @@ def numbers_of(symbols: Sequence[str], name: str) -> np.ndarray:
     """
     for index, symbol in enumerate(symbols):
         if symbol not in atomic_numbers or symbol == "X":
-            raise InputError(f"{name}: atom {index + 1} is of no known element ({symbol!r}): give elements")
+            raise InputError(f"{name}: atom {index + 1} is of no known element ({symbol!r}): {GIVE_ELEMENTS}")
     return np.array([atomic_numbers[symbol] for symbol in symbols])
 
 
@@ -337,14 +338,18 @@ def _open_with_mdanalysis(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if _is_dump(path):
-                from electrolyte_ml.analysis.dump import DumpFrames
-
+            if _is_dump(path) or (_is_netcdf(path) and topology is not None):
                 known = None
                 if structure is not None:
                     known = Identity(structure.numbers, structure.get_masses(), None, None)
                 elif topology is not None:
                     known = _identify(mda.Universe(str(topology), **options), str(topology), elements)
+                if _is_netcdf(path):
+                    from electrolyte_ml.analysis.netcdf import NetcdfFrames
+
+                    return NetcdfFrames(path, known)
+                from electrolyte_ml.analysis.dump import DumpFrames
+
                 return DumpFrames(path, known, elements, lammps_units)
             if structure is not None:
                 universe = mda.Universe.empty(len(structure))
@@ -358,9 +363,11 @@ def _open_with_mdanalysis(
         except Exception as error:
             _forget(error)
             if topology is None and path.suffix in (".xtc", ".trr", ".dcd", ".nc", ".ncdf"):
-                raise InputError(f"{path} holds positions only: name the file of its topology") from error
+                raise InputError(f"{path} holds positions only: name the file of its topology (--topology)") from error
+            if _has_one_frame(path):
+                raise InputError(f"{path}: the file ends within frame 2, only the first is whole") from error
             beside = f" with {topology}" if isinstance(topology, (str, os.PathLike)) else ""
-            raise InputError(f"{path}{beside} cannot be read ({_one_line(error)})") from error
+            raise InputError(f"{path}{beside} cannot be read ({first_line(error)})") from error
     if not hasattr(universe, "trajectory"):
         raise InputError(f"{path} has no positions")
     return UniverseFrames(universe, str(path), elements, structure)
@@ -387,6 +394,15 @@ def _mdanalysis() -> Any:
 
 def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
     """Return how many frames can be read, and what is wrong with the file's end."""
+    if reader.format == "GRO":
+        with open(reader.filename) as stream:
+            if sum(1 for line in stream if line.strip()) > reader.n_atoms + 3:
+                raise InputError(
+                    f"{name}: of several frames in one .gro only the first could be read; write them as XTC"
+                )
+    if reader.format == "TRZ":  # which counts none at all in a file that was cut short
+        size = os.path.getsize(reader.filename) - reader._headerdtype.itemsize
+        reader._cache["n_frames"] = size // reader._dtype.itemsize
     count = int(reader.n_frames)
     cut = ""
     while count:
@@ -394,13 +410,31 @@ def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 reader[count - 1]
-            break
+            rest = _remainder(reader, count)
+            if rest >= 0:
+                break
         except Exception:  # each format has its own errors for a file that ends too early
-            cut = f"the file ends within frame {count}"
-            count -= 1
+            pass
+        cut = f"the file ends within frame {count}"
+        count -= 1
     if not count:
         raise InputError(f"{name}: the file ends before its first frame does")
-    return count, cut or _remainder(reader, count)
+    return count, cut or (f"the file ends within frame {count + 1}" if rest > 0 else "")
+
+
+def _has_one_frame(path: Path) -> bool:
+    """Whether a file that MDAnalysis does not open is one of GROMACS's whose first frame is whole."""
+    from MDAnalysis.lib.formats import libmdaxdr
+
+    kinds = {".xtc": libmdaxdr.XTCFile, ".trr": libmdaxdr.TRRFile}
+    if path.suffix not in kinds:
+        return False
+    try:
+        with kinds[path.suffix](str(path)) as file:
+            file.read()
+    except (OSError, StopIteration):
+        return False
+    return True
 
 
 def _only_box(reader: Any) -> np.ndarray | None:
@@ -412,16 +446,38 @@ def _only_box(reader: Any) -> np.ndarray | None:
     return np.array(cells.pop().split(), dtype=np.float32) if len(cells) == 1 else None
 
 
-def _remainder(reader: Any, count: int) -> str:
-    """Some readers leave a last frame that was cut out without a word."""
+def _remainder(reader: Any, count: int) -> int:
+    """Return the bytes behind the last frame, which has just been read: some readers say nothing of a frame cut short.
+
+    Below zero if that frame itself lacks some, and its last number may be half of one.
+    """
     size = os.path.getsize(reader.filename) if isinstance(reader.filename, (str, os.PathLike)) else 0
-    if reader.format == "DCD":
+    if reader.format in ("DCD", "LAMMPS"):
         file = reader._file
-        rest = size - file._header_size - file._firstframesize - (count - 1) * file._framesize
-        return f"the file ends within frame {count + 1}" if rest > 0 else ""
-    if reader.format == "XTC":
-        return f"the file ends within frame {count + 1}" if reader._xdr._bytes_tell() < size else ""
-    return ""
+        return size - file._header_size - file._firstframesize - (count - 1) * file._framesize
+    if reader.format in ("XTC", "TRR"):
+        return size - reader._xdr._bytes_tell()
+    if reader.format == "TRZ":
+        return size - reader._headerdtype.itemsize - count * reader._dtype.itemsize
+    if "MDCRD" in reader.format:  # ten numbers of eight places in a line, and three for the box
+        with open(reader.filename, "rb") as stream:
+            stream.seek(reader._offsets[count - 1])
+            end = 2 if stream.readline().endswith(b"\r\n") else 1
+        numbers, lines = 3 * (reader.n_atoms + reader.periodic), reader.lines_per_frame + reader.periodic
+        rest = size - reader._offsets[count - 1] - 8 * numbers - end * lines
+        return 0 if -end <= rest < 0 else rest  # whole but for the end of the last line
+    if "TXYZ" in reader.format or reader.format == "HISTORY":
+        with open(reader.filename, "rb") as stream:
+            stream.seek(-1, os.SEEK_END)
+            ended = stream.read() == b"\n"
+        begun = [*reader._offsets, size][count]  # the frame after it, or the end
+        return size - begun if begun < size else -(not ended)
+    if "PDB" in reader.format and count == reader.n_frames:  # whose coordinates end at column 54
+        with open(reader.filename, "rb") as stream:
+            stream.seek(max(0, size - 100))
+            last = stream.read().rpartition(b"\n")[2]
+        return -1 if last.startswith((b"ATOM", b"HETATM")) and len(last) < 54 else 0
+    return 0
 
 
 def _identify(universe: Universe, name: str, elements: Mapping[str, str] | None) -> Identity:
@@ -440,11 +496,11 @@ def _identify(universe: Universe, name: str, elements: Mapping[str, str] | None)
         off = np.abs(atomic_masses[numbers] - masses)
         if (off > 0.1).any():
             wrong = int(np.argmax(off > 0.1))
-            raise InputError(f"{name}: no element has the mass of atom {wrong + 1}, {masses[wrong]:g}: give elements")
+            raise InputError(f"{name}: no element has the mass of atom {wrong + 1}, {masses[wrong]:g}: {GIVE_ELEMENTS}")
     elif hasattr(atoms, "names"):
         numbers = numbers_of(_elements_of_names(atoms), name)
     else:
-        raise InputError(f"{name}: nothing says what element an atom is: give a topology or elements")
+        raise InputError(f"{name}: nothing says what element an atom is: {GIVE_ELEMENTS}")
     if masses is None:
         masses = atomic_masses[numbers]
     return Identity(numbers, masses, _bonds(universe, numbers), universe)
@@ -480,13 +536,18 @@ def _is_dump(path: Path) -> bool:
     return head.startswith((b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME\n"))
 
 
+def _is_netcdf(path: Path) -> bool:
+    with open(path, "rb") as stream:
+        return stream.read(4) in (b"CDF\1", b"CDF\2", b"CDF\5")
+
+
 def _read_structure(path: str | os.PathLike) -> Atoms:
     from ase.io import read
 
     try:
         atoms = read(os.fspath(path), index=0, do_not_split_by_at_sign=True)
     except Exception as error:
-        raise InputError(f"{path} cannot be read ({_one_line(error)})") from error
+        raise InputError(f"{path} cannot be read ({first_line(error)})") from error
     return atoms[0] if isinstance(atoms, list) else atoms
 
 
@@ -503,9 +564,11 @@ def _atom_style(path: Path) -> str:
 
 
 def _is_whole(lines: Sequence[bytes]) -> bool:
-    """Whether the last line, which no line end closes, has as many columns as the one before it."""
-    return len(lines) < 3 or (bool(lines[-1].strip()) and len(lines[-1].split()) == len(lines[-2].split()))
+    """Whether the last line, which no line end closes, has the columns of the one before it, and the last its decimals.
 
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    Of a number that was cut the rest can be read, too.
+    """
+    before, last = lines[-2].split(), lines[-1].split()
+    if not last or len(lines) < 3:  # a single atom has nothing to be compared to
+        return bool(last)
+    return len(last) == len(before) and len(last[-1].partition(b".")[2]) == len(before[-1].partition(b".")[2])

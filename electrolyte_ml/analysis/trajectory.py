@@ -321,7 +321,10 @@ class Trajectory:
         """
         self.require_frames(2)
         if self.timestep_ps is None:
-            raise InputError(f"{self.name} does not say how far its frames are apart: give the time step between them")
+            raise InputError(
+                f"{self.name} does not say how far its frames are apart: give the time step between them "
+                "(timestep_ps=, --timestep)"
+            )
         return self.timestep_ps
 
     def require_frames(self, n: int) -> None:
@@ -381,7 +384,7 @@ class Trajectory:
         if self._cell is not None:
             frame = frame._replace(cell=self._cell)
         if frame.cell is None:
-            raise InputError(f"{self.name}: frame {k + 1} has no cell: give cell, its three lengths in Å")
+            raise InputError(f"{self.name}: frame {k + 1} has no cell: give its three lengths in Å (cell=, --cell)")
         if not np.isfinite(frame.positions).all():
             wrong = int(np.argmax(~np.isfinite(frame.positions).all(axis=1)))
             raise InputError(f"{self.name}, frame {k + 1}: the position of atom {wrong + 1} is not finite")

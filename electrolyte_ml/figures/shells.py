@@ -165,21 +165,13 @@ def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
         What the trajectory was made with, and the scale.
     """
     rows = [
-        (f"{name}: {_short(donors)}", estimate, colour)
+        (f"{name}: {_short(donors)}", estimate, 100.0, colour)
         for colour, (name, by) in zip(CYCLE * len(result.donors), result.donors.items())
         for donors, estimate in by.items()
         if estimate.value > 0
     ]
     figure, axes = subplots(size=(7.2, 1.6 + 0.32 * max(len(rows), 3)))
-    for y, (_, e, colour) in enumerate(rows):
-        axes.barh(y, 100 * e.value, color=colour, height=0.7)
-        axes.hlines(y, 100 * e.interval[0], 100 * e.interval[1], color=BLACK, lw=1.2)
-        axes.hlines(y + 0.22, 100 * e.band[0], 100 * e.band[1], color=GREY, lw=2)
-    axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("ligands of the species (%)")
+    _draw_shares(axes, rows, "ligands of the species (%)")
     caption(figure, "Donors of a ligand", scale=scale, reference=reference, note=_ERRORS)
     return figure
 
@@ -248,20 +240,13 @@ def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str
     if len(results) > 1:
         _legend_above(left)
     rows = [
-        (f"{species}: {_short(donors)}", share, colour, result.bridges[species].value)
+        (f"{species}: {_short(donors)}", share, 100.0 * result.bridges[species].value, colour)
         for colour, result in zip(CYCLE * len(results), results.values())
         for species, by in result.bridge_donors.items()
         for donors, share in by.items()
         if share.value > 0
     ]
-    for y, (_, share, colour, weight) in enumerate(rows):
-        right.barh(y, 100 * share.value * weight, color=colour, height=0.7)
-        right.hlines(y, 100 * share.interval[0] * weight, 100 * share.interval[1] * weight, color=BLACK, lw=1.2)
-    right.set_yticks(range(len(rows)), [row[0] for row in rows])
-    right.invert_yaxis()
-    right.grid(axis="y", visible=False)
-    right.set_xlim(0, 100)
-    right.set_xlabel("bridging molecules (%)")
+    _draw_shares(right, rows, "bridging molecules (%)")
     if not rows:
         right.text(50, 0, "no molecule bridges", ha="center", va="center", color=GREY)
     caption(figure, "Networks of shared solvent", scale=scale, reference=reference, note=_ERRORS)
@@ -339,6 +324,19 @@ def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
     axes.set_xlabel("size of the network (cations; 1: isolated)")
     axes.set_ylabel("solvent-separated cations (%)")
     axes.grid(axis="x", visible=False)
+
+
+def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Estimate, float, str]], label: str) -> None:
+    """Lay a bar for each share; rows are label, share, what the share is of (%), and colour."""
+    for y, (_, share, whole, colour) in enumerate(rows):
+        axes.barh(y, whole * share.value, color=colour, height=0.7)
+        axes.hlines(y, *(whole * v for v in share.interval), color=BLACK, lw=1.2)
+        axes.hlines(y + 0.22, *(whole * v for v in share.band), color=GREY, lw=2)
+    axes.set_yticks(range(len(rows)), [row[0] for row in rows])
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel(label)
 
 
 def _bars(

@@ -1,13 +1,13 @@
 """Pairs of a few centres and many other atoms within a distance, frame by frame, in any triclinic cell.
 
-The others are counting-sorted into bins about as wide as the cutoff, so that the time is linear in the number of atoms;
-a cell narrower than the cutoff is one bin that is visited once per periodic image. The twin is `contacts_reference`.
+The others and their images are sorted into bins as for a neighbour list, so that the time is linear in the number of
+atoms; but only the bins around the centres are searched. The twin is `contacts_reference`.
 """
 
 import numpy as np
 from numba import njit
 
-from electrolyte_ml.kernels.neighbours import resized
+from electrolyte_ml.kernels.neighbours import bin_of, margins, place, resized, sort_into_bins, with_images
 
 
 def contacts_reference(positions, cells, centres, others, cutoff):
@@ -36,15 +36,6 @@ def contacts_reference(positions, cells, centres, others, cutoff):
 
 
 @njit(cache=True, error_model="numpy")
-def resized_floats(values, n, size):
-    """The first n of `values` in a new array of `size`."""
-    copy = np.empty(size, np.float64)
-    for p in range(n):
-        copy[p] = values[p]
-    return copy
-
-
-@njit(cache=True, error_model="numpy")
 def contacts(positions, cells, inverses, centres, others, cutoff):
     """Pairs of centres and others that are closer than the cutoff, all images counted.
 
@@ -64,81 +55,49 @@ def contacts(positions, cells, inverses, centres, others, cutoff):
         `centre` and `other` count within `centres` and `others`; sorted by frame, then by centre.
     distance : (P,) float64, Å
     """
-    n = len(others)
-    size = 64 + 8 * len(centres) * len(positions)
-    frame_ = np.empty(size, np.int32)
-    centre_ = np.empty(size, np.int32)
-    other_ = np.empty(size, np.int32)
-    distance_ = np.empty(size, np.float64)
+    n_frames, n_centres, n = len(positions), len(centres), len(others)
+    size = 64 + 8 * n_centres * n_frames
+    frame_, centre_, other_ = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    square_ = np.empty(size)
     count = 0
-    fractional = np.empty((n, 3))
-    wrapped = np.empty((n, 3))
-    home = np.empty(n, np.int64)
-    order = np.empty(n, np.int64)
-    bins = np.empty(3, np.int64)
-    reach = np.empty(3, np.int64)
-    own = np.empty(3)
-    place = np.empty(3, np.int64)
-    target = np.empty(3, np.int64)
-    turn = np.empty(3, np.int64)
-    range_ = cutoff * (1 + 1e-9)  # a pair must not be lost to the rounding of a bin's edge
-    for f in range(len(positions)):
-        cell, inverse = cells[f], inverses[f]
+    here, there = np.empty((n_centres, 3)), np.empty((n, 3))
+    seat, home = np.empty((n_centres, 3)), np.empty(3, np.int64)
+    pbc, kind, nowhere = np.ones(3, np.bool_), np.zeros(n, np.int64), np.zeros(3)
+    for f in range(n_frames):
         for axis in range(3):
-            # Planes of constant fractional coordinate are 1 / |column of the inverse| apart.
-            height = 1.0 / np.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
-            bins[axis] = max(1, min(np.int64(height / range_), 1 + n))
-            while bins[axis] > 1 and bins[axis] ** 3 > 8 * (1 + n):  # few atoms in a huge cell
-                bins[axis] -= 1
-            reach[axis] = np.int64(np.ceil(range_ * bins[axis] / height))
-        start = np.zeros(bins[0] * bins[1] * bins[2] + 1, np.int64)
-        for j in range(n):
-            x = positions[f, others[j]]
+            for i in range(n_centres):
+                here[i, axis] = positions[f, centres[i], axis]
+            for j in range(n):
+                there[j, axis] = positions[f, others[j], axis]
+        height, margin = margins(inverses[f], cutoff)
+        owner, shift, fractional = with_images(there, inverses[f], pbc, margin)
+        placed = np.empty((len(owner), 3))
+        place(there, cells[f], owner, shift, placed)
+        grid, lowest, per = sort_into_bins(owner, fractional, placed, height, cutoff, kind)
+        owner_, shift_, fractional_ = with_images(here, inverses[f], pbc, nowhere)  # into the cell
+        place(here, cells[f], owner_, shift_, seat)
+        for i in range(n_centres):
+            first = count
             for axis in range(3):
-                s = x[0] * inverse[0, axis] + x[1] * inverse[1, axis] + x[2] * inverse[2, axis]
-                fractional[j, axis] = s - np.floor(s)
-                place[axis] = min(np.int64(fractional[j, axis] * bins[axis]), bins[axis] - 1)
-            home[j] = (place[0] * bins[1] + place[1]) * bins[2] + place[2]
-            start[home[j] + 1] += 1
-        for b in range(len(start) - 1):
-            start[b + 1] += start[b]
-        fill = start.copy()
-        for j in range(n):
-            p = fill[home[j]]
-            fill[home[j]] += 1
-            order[p] = j
-            s0, s1, s2 = fractional[j, 0], fractional[j, 1], fractional[j, 2]
-            for k in range(3):
-                wrapped[p, k] = s0 * cell[0, k] + s1 * cell[1, k] + s2 * cell[2, k]
-        for i in range(len(centres)):
-            x = positions[f, centres[i]]
-            for axis in range(3):
-                s = x[0] * inverse[0, axis] + x[1] * inverse[1, axis] + x[2] * inverse[2, axis]
-                own[axis] = s - np.floor(s)
-                place[axis] = min(np.int64(own[axis] * bins[axis]), bins[axis] - 1)
-            for a in range(-reach[0], reach[0] + 1):
-                for b in range(-reach[1], reach[1] + 1):
-                    for c in range(-reach[2], reach[2] + 1):
-                        target[0], target[1], target[2] = place[0] + a, place[1] + b, place[2] + c
-                        for axis in range(3):
-                            turn[axis] = target[axis] // bins[axis]
-                            target[axis] -= turn[axis] * bins[axis]
-                        at = (target[0] * bins[1] + target[1]) * bins[2] + target[2]
-                        # The image of the bin is displaced by whole cells, and so, the other way, is the centre.
-                        s0, s1, s2 = own[0] - turn[0], own[1] - turn[1], own[2] - turn[2]
-                        x0 = s0 * cell[0, 0] + s1 * cell[1, 0] + s2 * cell[2, 0]
-                        x1 = s0 * cell[0, 1] + s1 * cell[1, 1] + s2 * cell[2, 1]
-                        x2 = s0 * cell[0, 2] + s1 * cell[1, 2] + s2 * cell[2, 2]
-                        for p in range(start[at], start[at + 1]):
-                            d2 = (wrapped[p, 0] - x0) ** 2 + (wrapped[p, 1] - x1) ** 2 + (wrapped[p, 2] - x2) ** 2
-                            if d2 < cutoff * cutoff and others[order[p]] != centres[i]:
-                                if count == size:
-                                    size *= 2
-                                    frame_ = resized(frame_, count, size)
-                                    centre_ = resized(centre_, count, size)
-                                    other_ = resized(other_, count, size)
-                                    distance_ = resized_floats(distance_, count, size)
-                                frame_[count], centre_[count], other_[count] = f, i, order[p]
-                                distance_[count] = np.sqrt(d2)
-                                count += 1
-    return frame_[:count], centre_[:count], other_[:count], distance_[:count]
+                home[axis] = bin_of(fractional_[i, axis], lowest[axis], per[axis], grid.bins[axis])
+            a, b, c = home[0], home[1], home[2]
+            low, high = max(0, c - grid.reach[2]), min(grid.bins[2] - 1, c + grid.reach[2])
+            for ka in range(max(0, a - grid.reach[0]), min(grid.bins[0], a + grid.reach[0] + 1)):
+                for kb in range(max(0, b - grid.reach[1]), min(grid.bins[1], b + grid.reach[1] + 1)):
+                    column = (ka * grid.bins[1] + kb) * grid.bins[2]
+                    begin, end = grid.start[column + low], grid.start[column + high + 1]
+                    if count + end - begin >= size:
+                        size = 2 * (count + end - begin)
+                        frame_, centre_ = resized(frame_, count, size), resized(centre_, count, size)
+                        other_, square_ = resized(other_, count, size), resized(square_, count, size)
+                    for m in range(begin, end):  # each is written down, and overwritten by the next if it is too far
+                        dx, dy, dz = grid.x[m] - seat[i, 0], grid.y[m] - seat[i, 1], grid.z[m] - seat[i, 2]
+                        square = dx * dx + dy * dy + dz * dz
+                        j = owner[grid.number[m]]
+                        other_[count], square_[count] = j, square
+                        count += np.int64(square < cutoff * cutoff) & np.int64(others[j] != centres[i])
+            for p in range(first, count):
+                frame_[p], centre_[p] = f, i
+    for p in range(count):
+        square_[p] = np.sqrt(square_[p])
+    return frame_[:count], centre_[:count], other_[:count], square_[:count]

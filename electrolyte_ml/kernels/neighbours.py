@@ -119,6 +119,18 @@ def place(positions, cell, owner, shift, placed):
 
 
 @njit(**PIECE)
+def margins(inverse, cutoff):
+    """Distances between planes of whole fractional coordinates, Å, and the cutoff in fractional coordinates."""
+    # Element by element, as everywhere here: array expressions take five times as long to compile, and run no faster.
+    height, margin = np.empty(3), np.empty(3)
+    for axis in range(3):
+        # Planes of constant fractional coordinate are 1 / |column of the inverse| apart.
+        height[axis] = 1.0 / np.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
+        margin[axis] = cutoff / height[axis] + 1e-9  # an edge's rounding must lose no pair
+    return height, margin
+
+
+@njit(**PIECE)
 def with_images(positions, inverse, pbc, margin):
     """Every atom inside the cell, and all images no further than `margin` (3,) from it in fractional coordinates.
 
@@ -188,6 +200,55 @@ def choose_bins(extent, cutoff, m, bins, reach):
         bins[most] //= 2
     for axis in range(3):
         reach[axis] = min(np.int64(np.ceil(cutoff * bins[axis] / extent[axis])), bins[axis] - 1)
+
+
+@njit(**PIECE)
+def bin_of(value, low, per, bins):
+    """The bin along one axis of a fractional coordinate, the first or the last one for those outside."""
+    return min(max(np.int64((value - low) * per), 0), bins - 1)
+
+
+@njit(**PIECE)
+def sort_into_bins(owner, fractional, placed, height, cutoff, species):
+    """The `Grid` of atoms and images, by a counting sort.
+
+    Returns
+    -------
+    grid : Grid
+    low, per : (3,) float64
+        The lowest fractional coordinates, and bins per unit of them.
+    """
+    m = len(owner)
+    low, per, extent = np.zeros(3), np.empty(3), np.ones(3)
+    for axis in range(3):
+        if m > 0:
+            low[axis] = high = fractional[0, axis]
+            for k in range(m):
+                low[axis] = min(low[axis], fractional[k, axis])
+                high = max(high, fractional[k, axis])
+            extent[axis] = max(high - low[axis], 1e-9) * 1.000001 * height[axis]
+    bins, reach = np.empty(3, np.int64), np.empty(3, np.int64)
+    choose_bins(extent, cutoff * (1 + 1e-9), m, bins, reach)
+    for axis in range(3):
+        per[axis] = height[axis] / extent[axis] * bins[axis]
+
+    start = np.zeros(bins[0] * bins[1] * bins[2] + 2, np.int64)
+    number, kind = np.empty(m, np.uint32), np.empty(m, np.uint32)
+    x, y, z = np.empty(m), np.empty(m), np.empty(m)
+    home = np.empty(m, np.int64)
+    for k in range(m):
+        home[k] = 0
+        for axis in range(3):
+            home[k] = home[k] * bins[axis] + bin_of(fractional[k, axis], low[axis], per[axis], bins[axis])
+        start[home[k] + 2] += 1
+    for b in range(2, len(start)):
+        start[b] += start[b - 1]
+    for k in range(m):
+        p = start[home[k] + 1]
+        start[home[k] + 1] += 1
+        number[p], kind[p] = k, species[owner[k]]
+        x[p], y[p], z[p] = placed[k, 0], placed[k, 1], placed[k, 2]
+    return Grid(bins, reach, start, number, kind, x, y, z), low, per
 
 
 @njit(**PIECE)
@@ -273,47 +334,14 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
         Each stands at positions[owner] + shift . cell; the first N in the cell.
     """
     n = positions.shape[0]
-    # Element by element throughout: array expressions would take five times as long to compile, and run no faster.
-    height, margin = np.empty(3), np.empty(3)
-    for axis in range(3):
-        # Planes of constant fractional coordinate are 1 / |column of the inverse| apart.
-        height[axis] = 1.0 / np.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
-        margin[axis] = cutoff / height[axis] + 1e-9  # an edge's rounding must lose no pair
+    height, margin = margins(inverse, cutoff)
     owner, shift, fractional = with_images(positions, inverse, pbc, margin)
     m = len(owner)
     placed = np.empty((m, 3))
     place(positions, cell, owner, shift, placed)
 
-    low, extent = np.zeros(3), np.ones(3)
-    for axis in range(3):
-        if m > 0:
-            low[axis] = high = fractional[0, axis]
-            for k in range(m):
-                low[axis] = min(low[axis], fractional[k, axis])
-                high = max(high, fractional[k, axis])
-            extent[axis] = max(high - low[axis], 1e-9) * 1.000001 * height[axis]
-    bins, reach = np.empty(3, np.int64), np.empty(3, np.int64)
-    choose_bins(extent, cutoff * (1 + 1e-9), m, bins, reach)
-
-    # Counting sort into bins.
-    home = np.empty(m, np.int64)
-    start = np.zeros(bins[0] * bins[1] * bins[2] + 2, np.int64)
-    for k in range(m):
-        home[k] = 0
-        for axis in range(3):
-            b = np.int64((fractional[k, axis] - low[axis]) * height[axis] / extent[axis] * bins[axis])
-            home[k] = home[k] * bins[axis] + min(max(b, 0), bins[axis] - 1)
-        start[home[k] + 2] += 1
-    for b in range(2, len(start)):
-        start[b] += start[b - 1]
-    number, kind = np.empty(m, np.uint32), np.empty(m, np.uint32)
-    x, y, z = np.empty(m), np.empty(m), np.empty(m)
-    for k in range(m):
-        p = start[home[k] + 1]
-        start[home[k] + 1] += 1
-        number[p], kind[p] = k, species[owner[k]]
-        x[p], y[p], z[p] = placed[k, 0], placed[k, 1], placed[k, 2]
-    grid = Grid(bins, reach, start, number, kind, x, y, z)
+    grid, _, _ = sort_into_bins(owner, fractional, placed, height, cutoff, species)
+    bins, start, number = grid.bins, grid.start, grid.number
 
     # Typed, or the functions that take them would be compiled once more for a literal number.
     room, total = np.int64(FIRST_ROOM), np.int64(0)

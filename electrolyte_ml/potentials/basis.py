@@ -23,6 +23,7 @@ import numpy as np
 from ..errors import InputError
 
 MAX_FACTORS = 4
+MAX_CUTOFF = 30.0  # Å; in a liquid it holds ten thousand neighbours of each atom
 MAX_LEVEL = 28
 
 Moment = tuple[int, int]  # (mu, nu)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..threads import available, run
-from .basis import Basis, basis, check_level
+from .basis import MAX_CUTOFF, Basis, basis, check_level
 from .graph import Graph, compile_graph
 from .neighbourhoods import Neighbourhoods, neighbourhoods, species_indices
 
@@ -95,7 +95,8 @@ class MomentTensorPotential:
     Raises
     ------
     InputError
-        On shapes that do not fit, repeated or unknown species, a cutoff that is not above the minimal distance.
+        On shapes that do not fit, repeated or unknown species, a cutoff that is not above the minimal distance, or
+        beyond `MAX_CUTOFF`.
     """
 
     basis: Basis
@@ -123,6 +124,8 @@ class MomentTensorPotential:
             raise InputError(f"species {' '.join(self.species) or '(none)'}: give distinct chemical symbols")
         if not 0 <= self.min_distance < self.cutoff < np.inf:
             raise InputError(f"cutoff {self.cutoff} Å must be above the minimal distance {self.min_distance} Å >= 0")
+        if self.cutoff > MAX_CUTOFF:
+            raise InputError(f"cutoff {self.cutoff} Å is above {MAX_CUTOFF:g} Å, where neighbours fill the memory")
         s = len(self.species)
         if self.radial.ndim != 4 or self.radial.shape[:3] != (s, s, self.basis.n_radial) or self.radial.shape[3] < 1:
             raise InputError(

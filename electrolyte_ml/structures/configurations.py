@@ -168,7 +168,10 @@ def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str
     if "energy" in results and len(atoms) == 1:
         results.setdefault("forces", np.zeros((1, 3)))
     for label in sorted(required - results.keys()):
-        raise InputError(f"no {label}" + (f" under the name {names[label]!r}" if names[label] else ""))
+        if names[label]:
+            raise InputError(f"no {label} under the name {names[label]!r}")
+        hint = f"; once one label is named, only named ones count ({label}_key=, --{label}-key)"
+        raise InputError(f"no {label}" + hint * any(names.values()))
     _check(atoms, results)
     atoms.calc = SinglePointCalculator(atoms, **results) if results else None
 

@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.io import write
 
 from electrolyte_ml.analysis import Role, open_trajectory, read_ions
+from electrolyte_ml.analysis.frames import open_frames
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import pack
@@ -85,6 +86,41 @@ def write_dump(path, frames, *, shuffle=True, columns="id type element xs ys zs 
     path.write_text("\n".join(lines) + "\n")
 
 
+def write_mdcrd(path, frames):
+    """AMBER's formatted trajectory: ten numbers in a line, and a line of the box, which can only be orthorhombic."""
+    lines = ["made by a test"]
+    for frame in frames:
+        numbers = [f"{x:8.3f}" for x in frame.positions.ravel()]
+        lines += ["".join(numbers[k : k + 10]) for k in range(0, len(numbers), 10)]
+        lines.append("".join(f"{x:8.3f}" for x in frame.cell.lengths()))
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_arc(path, frames):
+    """Tinker's archive."""
+    lines = []
+    for frame in frames:
+        lines += [f"{len(frame):6d} made by a test", "".join(f"{x:12.6f}" for x in frame.cell.cellpar())]
+        for k, atom in enumerate(frame):
+            lines.append(f"{k + 1:6d} {atom.symbol:3s}{atom.x:12.6f}{atom.y:12.6f}{atom.z:12.6f}{atom.number:6d}")
+    path.write_text("\n".join(lines) + "\n")
+
+
+def write_history(path, frames):
+    """DL_POLY's HISTORY."""
+    lines = ["made by a test", f"{0:10d}{3:10d}{len(frames[0]):10d}"]
+    for k, frame in enumerate(frames):
+        lines.append(f"timestep{k:10d}{len(frame):10d}{0:10d}{3:10d}{0.001:12.6f}{frame.info['time_ps']:12.6f}")
+        lines += ["".join(f"{x:20.10f}" for x in vector) for vector in frame.cell.array]
+        for number, atom in enumerate(frame, start=1):
+            lines.append(f"{atom.symbol:8s}{number:10d}{atom.mass:12.6f}{0.0:12.6f}")
+            lines.append("".join(f"{x:20.10f}" for x in atom.position))
+    path.write_text("\n".join(lines) + "\n")
+
+
+WRITERS = {"mdcrd": write_mdcrd, "arc": write_arc, "history": write_history}
+
+
 @pytest.fixture
 def written(tmp_path, frames):
     """Return a function that writes the frames in a format and opens them again."""
@@ -94,12 +130,19 @@ def written(tmp_path, frames):
         topology = tmp_path / "topology.pdb"
         topology.write_text(encode_topology(some[0], np.eye(3)))
         path = tmp_path / f"run.{kind}"
-        if kind in ("xtc", "trr", "dcd"):
-            write_with_mdanalysis(path, some, **({"dt": 0.5} if kind == "dcd" else {}))
+        if kind in ("xtc", "trr", "dcd", "ncdf", "trz"):
+            said = {"dcd": {"dt": 0.5}, "ncdf": {"velocities": True}}
+            write_with_mdanalysis(path, some, **said.get(kind, {}))
             options = {"topology": topology} | options
         elif kind == "dump":
             write_dump(path, some)
             options = {"timestep_ps": 0.5, "lammps_units": "metal"} | options
+        elif kind in WRITERS:
+            WRITERS[kind](path, some)
+            options = {"topology": topology, "timestep_ps": 0.5} | options
+        elif kind == "pdb":
+            write_with_mdanalysis(path, some)
+            options = {"topology": topology, "timestep_ps": 0.5} | options
         elif kind == "extxyz":
             write(path, some, format="extxyz")
         elif kind == "folder":
@@ -112,7 +155,7 @@ def written(tmp_path, frames):
     return build
 
 
-@pytest.mark.parametrize("kind", ["xtc", "trr", "dcd", "dump", "extxyz", "folder"])
+@pytest.mark.parametrize("kind", ["xtc", "trr", "dcd", "ncdf", "dump", "extxyz", "folder"])
 def test_every_format_tells_the_same(kind, written, frames):
     path, options = written(kind)
     trajectory = open_trajectory(path, **options)
@@ -128,13 +171,13 @@ def test_every_format_tells_the_same(kind, written, frames):
         np.testing.assert_allclose(chunk.cells[row], frame.cell.array, atol=2e-3)
         apart = (chunk.positions[row] - frame.positions) @ inverse  # a dump may choose another image
         assert np.abs(apart - np.rint(apart)).max() * frame.cell.lengths().max() < 0.02  # XTC rounds to 0.01 Å
-        if kind in ("trr", "dump", "extxyz", "folder"):
-            expected = frame.get_velocities() * (1.0 if kind in ("trr", "dump") else 98.22694788)
+        if kind in ("trr", "ncdf", "dump", "extxyz", "folder"):
+            expected = frame.get_velocities() * (1.0 if kind in ("trr", "ncdf", "dump") else 98.22694788)
             np.testing.assert_allclose(chunk.velocities[row], expected, rtol=1e-4, atol=1e-4)
-    assert trajectory.has_velocities == (kind in ("trr", "dump", "extxyz", "folder"))
+    assert trajectory.has_velocities == (kind in ("trr", "ncdf", "dump", "extxyz", "folder"))
 
 
-@pytest.mark.parametrize("kind", ["xtc", "trr", "dcd", "dump", "extxyz", "folder"])
+@pytest.mark.parametrize("kind", ["xtc", "trr", "dcd", "ncdf", "trz", "pdb", "dump", "extxyz", "folder"])
 def test_a_truncated_file_says_what_was_read(kind, written):
     path, options = written(kind)
     file = path / "trajectory.trr" if kind == "folder" else path
@@ -149,6 +192,82 @@ def test_a_truncated_file_says_what_was_read(kind, written):
         warnings.simplefilter("error")  # a half-opened reader that fails in its destructor would warn here
         open_trajectory(path, **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind", ["xtc", "trr", "dcd", "ncdf", "trz", "mdcrd", "arc", "history", "pdb", "dump", "extxyz"]
+)
+def test_wherever_a_file_ends_its_whole_frames_are_read_as_they_were(kind, written):
+    path, options = written(kind)
+    topology, content = options.get("topology"), path.read_bytes()
+    whole = open_frames(path, topology)
+    frames = [whole.read(k) for k in range(whole.n_frames)]
+    assert (len(frames), whole.cut_short) == (N_FRAMES, "")
+    unsaid = 0
+    for cut in [*range(1, 90, 3), *range(90, len(content) * 3 // 5, len(content) // 40)]:
+        path.write_bytes(content[:-cut])
+        for offsets in path.parent.glob(".*"):
+            offsets.unlink()  # MDAnalysis's, of the longer file
+        some = open_frames(path, topology)
+        assert N_FRAMES * (1 - cut / len(content)) - 2.2 < some.n_frames <= N_FRAMES
+        for k in range(some.n_frames):
+            for got, expected in zip(some.read(k), frames[k], strict=True):
+                np.testing.assert_array_equal(got, expected)
+        unsaid += some.n_frames < N_FRAMES and not some.cut_short
+    assert unsaid <= 2  # where it happens to end with a frame
+
+
+@pytest.mark.parametrize("kind", ["xtc", "trr"])
+def test_one_whole_frame_that_cannot_be_read_is_said(kind, written, frames):
+    path, options = written(kind, frames[:2])
+    content = path.read_bytes()
+    path.write_bytes(content[:-60])
+    with pytest.raises(InputError, match="within frame 2, only the first is whole"):
+        open_trajectory(path, **options)
+    path.write_bytes(content[: len(content) // 4])
+    with pytest.raises(InputError, match="cannot be read"):
+        open_trajectory(path, **options)
+
+
+def test_several_frames_in_one_gro_are_refused(tmp_path, frames):
+    path = tmp_path / "run.gro"
+    write_with_mdanalysis(path, frames[:1])
+    assert open_frames(path, frames[0]).n_frames == 1
+    path.write_text(2 * path.read_text())
+    with pytest.raises(InputError, match="of several frames in one .gro only the first"):
+        open_frames(path, frames[0])
+
+
+def test_units_of_netcdf_are_heeded(written):
+    path, options = written("ncdf")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"\x0apicosecond\0\0", b"\x0bfemtosecond\0"))
+    assert open_trajectory(path, **options).timestep_ps == pytest.approx(0.0005)
+    path.write_bytes(content.replace(b"angstrom", b"nanometr"))
+    with pytest.raises(InputError, match="is 'nanometr', not angstrom"):
+        open_trajectory(path, **options)
+
+
+def test_atoms_of_a_netcdf_file_are_sorted_by_the_ids_that_lammps_writes(tmp_path, frames):
+    from scipy.io import netcdf_file
+
+    n, rng = len(frames[0]), np.random.default_rng(4)
+    with netcdf_file(tmp_path / "run.nc", "w", version=2) as file:
+        for name, length in (("frame", None), ("spatial", 3), ("atom", n)):
+            file.createDimension(name, length)
+        coordinates = file.createVariable("coordinates", "f4", ("frame", "atom", "spatial"))
+        velocities = file.createVariable("velocities", "f4", ("frame", "atom", "spatial"))
+        ids = file.createVariable("id", "i4", ("frame", "atom"))
+        coordinates.units, velocities.units = "Angstrom", "Angstrom/femtosecond"
+        for k, frame in enumerate(frames):
+            order = rng.permutation(n)
+            ids[k], coordinates[k] = order + 1, frame.positions[order]
+            velocities[k] = 0.001 * frame.get_velocities()[order]
+    read = open_frames(tmp_path / "run.nc", frames[0])
+    for k, frame in enumerate(frames):
+        np.testing.assert_allclose(read.read(k).positions, frame.positions, rtol=1e-6)
+        np.testing.assert_allclose(read.read(k).velocities, frame.get_velocities(), rtol=1e-5)
+        assert read.read(k).cell is None
 
 
 def test_unwrapped_molecules_are_whole_and_move_as_they_did(frames):
