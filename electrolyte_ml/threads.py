@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,19 @@ _watching: weakref.WeakSet[Team] = weakref.WeakSet()
 os.register_at_fork(after_in_child=_pools.clear)
 
 
+@cache
 def available() -> int:
-    """As many threads as numba would use: all cores, or what NUMBA_NUM_THREADS says (1 in worker processes)."""
+    """As many threads as numba would use: all cores, or what NUMBA_NUM_THREADS says (1 in worker processes).
+
+    No more than the cores that a container's quota allows: threads that wait for each other would wait for it.
+    """
     from numba import config
 
-    return config.NUMBA_NUM_THREADS
+    if config.NUMBA_NUM_THREADS == 1:
+        return 1
+    from loky import cpu_count
+
+    return min(config.NUMBA_NUM_THREADS, cpu_count())
 
 
 def run(function: Callable[..., Any], calls: Sequence[tuple], threads: int) -> list:

@@ -47,7 +47,8 @@ print(f"{scale.name} scale, labels by {reference}, everything kept in results/{s
 # 1. *Seed.* Hot dynamics with the reference itself, sampled at even intervals, gives the first labels.
 # 2. *Fit* a moment tensor potential from random parameters (notebook 02).
 # 3. *Explore.* Ten runs at once, NPT at 1 atm, save what has a grade $2 < \gamma < 10$ and stop above (notebook 03).
-# 4. *Select* by MaxVol, *label*, *refit*; back to 3, until no run saves anything.
+# 4. *Select* by MaxVol, *label*, *refit*; back to 3, until no run saves anything: in one iteration where runs are long, as
+#    the paper's are, in two where they are short.
 #
 # The numbers at this scale beside the paper's:
 
@@ -107,7 +108,7 @@ figures.learning_progress(
 )
 
 # %% [markdown]
-# The highest grade of the last iteration lies below the first line: no run met anything new. The errors *rise* while it
+# The highest grade of the last iterations lies below the first line: no run met anything new. The errors *rise* while it
 # learns, for the set comes to hold what is harder to describe.
 #
 # ## Ethyl methyl carbonate
