@@ -58,6 +58,7 @@ class VerletList:
         if not np.array_equal(cell, old_cell):
             if not pbc.all():
                 return False
+            check_geometry(positions, cell, pbc)
             back = np.linalg.solve(cell, old_cell)  # F^-1, row vectors
             stretch = np.linalg.norm(back, 2)
             positions = positions @ back
@@ -100,7 +101,6 @@ class PotentialCalculator(Calculator):
         super().calculate(atoms, properties, system_changes)
         positions, cell = np.array(self.atoms.positions, float), np.array(self.atoms.cell, float)
         pbc = np.array(self.atoms.pbc)
-        check_geometry(positions, cell, pbc)
         energies, forces, virial = self._evaluate(positions, cell, pbc)
         volume = abs(np.linalg.det(cell)) if pbc.all() else None
         result = Evaluation(float(energies.sum()), forces, energies, virial, volume)
@@ -110,7 +110,7 @@ class PotentialCalculator(Calculator):
             "energies": result.energies,
             "forces": result.forces,
         }
-        if result.stress is not None:
+        if volume is not None:
             self.results["stress"] = result.stress
         elif "stress" in properties:
             raise PropertyNotImplementedError("stress needs a cell that is periodic along all three axes")
