@@ -428,7 +428,7 @@ def _trajectory(
     """Run one trajectory, in its own folder and resumable there, and tell what it met."""
     start, folder, seed = task
     run = _explored(task, potential, active_set, settings, settings.grade_interval)
-    if run.reason in NO_FORCES:
+    if run.reason in NO_FORCES and settings.grade_interval > 1:
         # Atoms fell into each other between two looks at the grade: the same way again, with a look at every step.
         run = _explored((start, folder / "retraced", seed), potential, active_set, settings, 1)
     within = [one for one in run.saved if one[1] <= settings.grade_break]
