@@ -61,7 +61,7 @@ class Pairs(NamedTuple):
     Attributes
     ----------
     listed, neighbour, owner, shift
-        From `neighbour_list`, made with cutoff + skin.
+        From `neighbour_list`, made with cutoff + skin; there may be room behind them.
     placed : (M, 3) float64, Å
         From `place`, for the positions now.
     origin : (N, 3) float64, Å

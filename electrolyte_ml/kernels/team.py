@@ -2,7 +2,7 @@
 
 A leader does what is serial, says when a turn begins, does its own part and waits for those of the others. To wake a
 thread takes 50 to 200 µs, a turn of a thousand atoms a millisecond: so the others watch for the next turn, and only
-leave when it has not come for about a millisecond. What one has written before it says something, the others see once
+leave when it has not come for some milliseconds. What one has written before it says something, the others see once
 they have heard it. `words` (8 threads,) int64 has a cache line for each thread: the turn that the leader has begun, or
 the last one that the thread has finished. The leader counts its turns in the place after its word.
 """
@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 LINE = 8  # int64 numbers in a cache line
 COUNT = 1
 LEAVE = np.int64(2**62)  # of the leader: there are no more turns; of another: it does nothing any more
-PATIENCE = 40_000  # looks, of some 20 ns each, for a turn that does not come
+PATIENCE = 100_000  # looks, of some 20 ns each, for a turn that does not come
 POLITE = 1_000  # looks after which a core is offered to whoever else wants it
 
 _yield = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())

@@ -52,15 +52,30 @@ class Shares:
 
     def take(self, made: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
         """Go on with a new list, made for these positions."""
-        self.team.dismiss()
-        pairs = self.pairs._replace(**made._asdict(), placed=np.empty((len(made.owner), 3)))
-        if len(made.neighbour) > len(pairs.index):
-            room = len(made.neighbour) + len(made.neighbour) // 8
-            pairs = pairs._replace(index=np.empty(room, np.int32), vector=np.empty((3, room)))
+        if len(made.neighbour) > len(self.pairs.index) or len(made.owner) > len(self.pairs.owner):
+            self._make_room(len(made.neighbour), len(made.owner))
+        pairs = self.pairs
+        # Into the arrays that there are: the other threads know them, and need not be sent away for new ones.
+        pairs.listed[:] = made.listed
+        pairs.neighbour[: len(made.neighbour)] = made.neighbour
+        pairs.owner[: len(made.owner)], pairs.owner[len(made.owner) :] = made.owner, 0
+        pairs.shift[: len(made.shift)] = made.shift
         pairs.origin[:] = positions
         pairs.stretch[0] = 1.0
-        self.pairs = pairs
         self.place(positions, cell)
+
+    def _make_room(self, n_pairs: int, n_placed: int) -> None:
+        """For so many pairs, atoms and images, and an eighth more."""
+        self.team.dismiss()
+        n_pairs, n_placed = n_pairs + n_pairs // 8, n_placed + n_placed // 8
+        self.pairs = self.pairs._replace(
+            neighbour=np.zeros(n_pairs, np.uint32),
+            index=np.empty(n_pairs, np.int32),
+            vector=np.empty((3, n_pairs)),
+            owner=np.zeros(n_placed, np.uint32),
+            shift=np.zeros((n_placed, 3), np.int32),
+            placed=np.empty((n_placed, 3)),
+        )
 
     def place(self, positions: np.ndarray, cell: np.ndarray) -> None:
         """Move atoms and images to where they are now; the list must still hold."""
