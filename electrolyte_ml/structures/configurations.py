@@ -170,8 +170,10 @@ def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str
     for label in sorted(required - results.keys()):
         if names[label]:
             raise InputError(f"no {label} under the name {names[label]!r}")
-        hint = f"; once one label is named, only named ones count ({label}_key=, --{label}-key)"
-        raise InputError(f"no {label}" + hint * any(names.values()))
+        hint = "; once one label is named, only named ones count" if any(names.values()) else ""
+        if near := [name for name in (*atoms.info, *atoms.arrays) if label.rstrip("s") in name.lower()]:
+            hint += f"; is it {' or '.join(map(repr, near))}?"
+        raise InputError(f"no {label}" + (f"{hint} ({label}_key=, --{label}-key)" if hint else ""))
     _check(atoms, results)
     atoms.calc = SinglePointCalculator(atoms, **results) if results else None
 

@@ -202,6 +202,17 @@ def test_foreign_liquids(shared_data):
     assert -atoms.get_stress()[:3].mean() == pytest.approx(pressure)
 
 
+def test_labels_under_other_names_are_pointed_at(tmp_path):
+    atoms = Atoms("Ar2", [[0, 0, 0], [0, 0, 4.0]])
+    atoms.info["energy_dft"] = -1.0
+    atoms.set_array("dft_forces", np.zeros((2, 3)))
+    write(tmp_path / "set.xyz", atoms, format="extxyz")
+    with pytest.raises(InputError, match=r"no energy; is it 'energy_dft'\? \(energy_key=, --energy-key\)"):
+        read_configurations(tmp_path / "set.xyz", labelled=True)
+    with pytest.raises(InputError, match=r"no forces; once .* count; is it 'dft_forces'\? \(forces_key=, --forces-key"):
+        read_configurations(tmp_path / "set.xyz", labelled=True, energy_key="energy_dft")
+
+
 def test_foreign_clusters(shared_data):
     path = shared_data / "solvent_xtb" / "train_200.xyz"
     configurations = read_configurations(path, energy_key="energy_xtb", forces_key="forces_xtb")
