@@ -67,6 +67,8 @@ def test_density_runs_keep_the_order_and_are_not_run_twice(tmp_path, monkeypatch
     for run, rerun, potential in zip(first, again, potentials):
         assert run.energies[0] == pytest.approx(potential.evaluate(run.frames()[0]).energy, abs=1e-3)
         assert run.energies.tolist() == rerun.energies.tolist()
+    # Nor are they pushed alike.
+    assert first[0].settings["seed"] != first[1].settings["seed"]
 
 
 def soft(seed):
