@@ -35,13 +35,21 @@ def available() -> int:
 def run(function: Callable[..., Any], calls: Sequence[tuple], threads: int) -> list:
     """Call `function` with each tuple of arguments on at most `threads` threads; results in the order of the calls.
 
-    The first call is the caller's own: it need not wait for a thread to wake up.
+    The caller is one of the threads: it begins at once, and whoever is free takes the next call.
     """
-    if threads == 1 or len(calls) == 1:
-        return [function(*arguments) for arguments in calls]
-    pool = _pool(threads)
-    others = [pool.submit(function, *arguments) for arguments in calls[1:]]
-    return [function(*calls[0]), *(other.result() for other in others)]
+    results: list = [None] * len(calls)
+    waiting = iter(range(len(calls)))
+
+    def work() -> None:
+        for k in waiting:
+            results[k] = function(*calls[k])
+
+    helpers = min(threads, len(calls)) - 1
+    others = [_pool(threads).submit(work) for _ in range(helpers)]
+    work()
+    for other in others:
+        other.result()
+    return results
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
