@@ -62,7 +62,8 @@ class VerletList:
             back = np.linalg.solve(cell, old_cell)  # F^-1, row vectors
             stretch = np.linalg.norm(back, 2)
             positions = positions @ back
-        moved = np.sqrt(((positions - old) ** 2).sum(1).max(initial=0.0))
+        with np.errstate(over="ignore"):  # positions may be anything yet
+            moved = np.sqrt(((positions - old) ** 2).sum(1).max(initial=0.0))
         # Written so that NaN positions never count as unmoved.
         return bool(stretch * self.cutoff + 2 * moved <= self.cutoff + self.skin)
 
