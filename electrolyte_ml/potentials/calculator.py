@@ -125,8 +125,14 @@ class PotentialCalculator(Calculator):
 
         species = species_indices(self.atoms, self.potential.species)
         listed = self.pairs(positions, cell, pbc, species, len(self.potential.species))
-        if self._shares is None or not np.array_equal(species, self._shares.sites.species):
+        shares = self._shares
+        if (
+            shares is None
+            or shares.potential is not self.potential
+            or not np.array_equal(species, shares.sites.species)
+        ):
             self._shares = Shares(self.potential, species, self.threads or default_threads(len(species)))
+            self._listed = None
         if listed is self._listed:
             self._shares.place(positions, cell)
         else:

@@ -31,6 +31,8 @@ class Shares:
 
     Attributes
     ----------
+    potential
+        The one whose arrays these are.
     model, sites, pairs
         What the kernels read and fill.
     """
@@ -38,7 +40,7 @@ class Shares:
     def __init__(self, potential: MomentTensorPotential, species: np.ndarray, threads: int) -> None:
         n, n_species = len(species), len(potential.species)
         self.team, self.closest = Team(threads), np.empty(threads)
-        self.model = kernels.Model(*potential.kernel_arrays)
+        self.potential, self.model = potential, kernels.Model(*potential.kernel_arrays)
         self.sites = kernels.Sites(
             species, np.empty(n), np.empty((n, 3, 3)), np.empty((3, 3)),
             np.array([n * k // threads for k in range(threads + 1)]), np.empty((threads, n, 3)),

@@ -109,3 +109,11 @@ def test_a_calculator_at_work_can_be_copied(box):
     expected = results(calculator, box)
     for other in (copy.deepcopy(calculator), pickle.loads(pickle.dumps(calculator))):
         assert np.array_equal(results(other, box), expected)
+
+
+def test_a_calculator_that_is_given_another_potential_uses_it(box):
+    calculator = POTENTIAL.calculator(threads=2)
+    before = results(calculator, box)
+    calculator.potential = POTENTIAL.with_parameters(0.5 * POTENTIAL.parameters)
+    assert not np.array_equal(results(calculator, box), before)
+    assert calculator.results["forces"] == pytest.approx(calculator.potential.evaluate(box).forces, abs=1e-12)
