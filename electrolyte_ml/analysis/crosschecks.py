@@ -20,8 +20,8 @@ import numpy as np
 
 from electrolyte_ml.analysis.correlation import Plateau
 from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, length_of, plateau_of, said
-from electrolyte_ml.analysis.units import conductivity_scale
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.units import conductivity_scale
 
 _INSTALL = "pip install 'electrolyte-ml[crosscheck]'"
 # How many intervals hold the value, of those given for 100 synthetic runs (single, or ten together) of 10, 30 and 100

@@ -31,8 +31,8 @@ from electrolyte_ml.analysis.transport import (
     self_diffusion,
     summed_by_species,
 )
-from electrolyte_ml.analysis.units import DIFFUSION_UNIT, ONSAGER_UNIT, conductivity_scale
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.units import DIFFUSION_UNIT, ONSAGER_UNIT, conductivity_scale
 
 _DRAWS = 2000
 

@@ -19,8 +19,8 @@ import numpy as np
 
 from electrolyte_ml.analysis.ions import IonTrajectory
 from electrolyte_ml.analysis.onsager import solvent_frame, transference_numbers
-from electrolyte_ml.analysis.units import ONSAGER_UNIT, conductivity_scale
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.units import ONSAGER_UNIT, conductivity_scale
 
 
 @dataclass(frozen=True)

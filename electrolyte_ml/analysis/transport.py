@@ -25,8 +25,8 @@ from electrolyte_ml.analysis.estimates import (
     plateau_of,
     slopes_of,
 )
-from electrolyte_ml.analysis.units import BOLTZMANN, DIFFUSION_UNIT, VISCOSITY_UNIT, conductivity_scale
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.units import BOLTZMANN, DIFFUSION_UNIT, VISCOSITY_UNIT, conductivity_scale
 
 _FRAMES_FOR_RHO = 20000  # of each run, at most twice as many
 YEH_HUMMER = 2.837297  # of a cubic cell

@@ -20,7 +20,7 @@ from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.dynamics.trajectory import decode_frames, encode_frame, encode_topology, standard_rotation
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
-from electrolyte_ml.structures.boxes import AMU_PER_A3
+from electrolyte_ml.units import DENSITY_UNIT
 
 COLUMNS = (
     "step",
@@ -375,7 +375,7 @@ class _Run:
         stress = integrator.stress
         if self.periodic:
             volume = atoms.cell.volume
-            density = self.total_mass / volume * AMU_PER_A3
+            density = self.total_mass / volume * DENSITY_UNIT
             if stress is not None:  # N k_B T counts the centre of mass, too, which is at rest by convention only
                 trace = float(stress[0] + stress[1] + stress[2])
                 pressure = (len(atoms) * units.kB * temperature / volume - trace / 3.0) / units.bar

@@ -24,6 +24,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.locks import hold_byte
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference.base import Label, LabelError, one_line, total_charge
 
@@ -276,19 +277,9 @@ class LabelStore:
 
         The system drops such a lock when its process ends in whatever way, and no lock files pile up.
         """
-        import fcntl
-
-        start = int(name[:15], 16)  # below 2^60, inside a file offset
-        descriptor = _lock_file(self.directory / ".lock")
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, start)
-        except OSError:  # a file system without locks: two processes may then compute the same label, no more
+        offset = int(name[:15], 16)  # below 2^60, inside a file offset
+        with hold_byte(_lock_file(self.directory / ".lock"), offset):
             yield
-            return
-        try:
-            yield
-        finally:
-            fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, start)
 
 
 def label_file(

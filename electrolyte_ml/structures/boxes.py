@@ -9,8 +9,8 @@ from ase.data import atomic_numbers, vdw_radii
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.molecules import MOLECULES
 from electrolyte_ml.structures.packing import RigidBodies
+from electrolyte_ml.units import DENSITY_UNIT
 
-AMU_PER_A3 = 1.66053906660  # g/cm³ of 1 amu/Å³
 CONTACT = 0.9  # closest allowed contact in units of the van der Waals distance
 TARGET = 0.93  # what packing aims at, so that the small overlaps that a minimiser leaves stay above CONTACT
 MAX_ATTEMPTS = 10  # fresh random starts before the density counts as unreachable
@@ -28,7 +28,7 @@ def density(atoms: Atoms) -> float:
     """
     if not atoms.pbc.all() or np.linalg.matrix_rank(atoms.cell.array) < 3:
         raise InputError("a density needs a cell that is periodic in three directions")
-    return float(atoms.get_masses().sum() / atoms.get_volume() * AMU_PER_A3)
+    return float(atoms.get_masses().sum() / atoms.get_volume() * DENSITY_UNIT)
 
 
 def parse_composition(parts: str | Iterable[str]) -> dict[str, int]:
@@ -95,7 +95,7 @@ def pack(composition: Mapping[str, int], density: float, seed: int = 0) -> Atoms
         radii=TARGET * vdw_radii[[atomic_numbers[symbol] for symbol in symbols]],
         first=np.cumsum([0, *sizes[:-1]]),
     )
-    edge = (sum(body.mass for body in molecules) * AMU_PER_A3 / density) ** (1 / 3)
+    edge = (sum(body.mass for body in molecules) * DENSITY_UNIT / density) ** (1 / 3)
     closest = 0.0
     for attempt in range(max(2, min(MAX_ATTEMPTS, 100 // len(molecules)))):  # large boxes are all alike
         positions = bodies.pack(edge, np.random.default_rng([seed, attempt]))

@@ -14,13 +14,13 @@ from ..potentials.graph import Graph
 from ..potentials.mtp import MomentTensorPotential
 from ..potentials.neighbourhoods import Neighbourhoods
 from ..threads import available, run
+from ..units import GPA
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])
 SHARES = 16  # of the work, whatever the number of threads: sums are then made in the same order on every machine
-GPA = 160.21766208  # of one eV/Å^3
 
 
 @dataclass(frozen=True)

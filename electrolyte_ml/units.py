@@ -1,7 +1,9 @@
-"""The units of transport: what the numbers of a trajectory in Å, ps, e, amu, K and bar are worth."""
+"""Physical constants and conversions between units. Inside the package: eV, Å, amu, e, K."""
 
 from electrolyte_ml.errors import InputError
 
+GPA = 160.21766208  # GPa of 1 eV/Å³
+DENSITY_UNIT = 1.66053906660  # g/cm³ of 1 amu/Å³
 BOLTZMANN = 1.380649e-23  # J/K
 AVOGADRO = 6.02214076e23
 ELEMENTARY_CHARGE = 1.602176634e-19  # C

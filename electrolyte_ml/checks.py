@@ -1,0 +1,69 @@
+"""Checks of single values: each returns the value or raises an `InputError` that names it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from electrolyte_ml.errors import InputError
+
+
+def number(name: str, value: Any, unit: str = "", *, least: float | None = None) -> float:
+    """Return a finite number.
+
+    Parameters
+    ----------
+    name
+        For the message.
+    value
+        Anything that `float` takes, but no truth value.
+    unit
+        For the message.
+    least
+        The smallest value allowed, ``-math.inf`` for any; by default the number must be positive.
+
+    Raises
+    ------
+    InputError
+        Not a number, not finite, or too small.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        result = float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be a number, not {value!r}") from None
+    allowed = result > 0 if least is None else result >= least
+    if not (math.isfinite(result) and allowed):
+        wanted = "positive" if least is None else f"{least:g} or more" if math.isfinite(least) else "finite"
+        raise InputError(f"{name} must be {wanted}, not {value} {unit}".rstrip())
+    return result
+
+
+def whole(name: str, value: Any, *, least: int = 1) -> int:
+    """Return a whole number that is not below `least`.
+
+    Raises
+    ------
+    InputError
+        Not a whole number, or too small.
+    """
+    import numbers
+
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise InputError(f"{name} must be a whole number, {least} or more, not {value!r}")
+    return int(value)
+
+
+def one_of(name: str, value: str, choices: Sequence[str]) -> str:
+    """Return one of the choices.
+
+    Raises
+    ------
+    InputError
+        Naming the choices.
+    """
+    if value not in choices:
+        raise InputError(f"no {name} {value!r}; there are {', '.join(choices)}")
+    return value

@@ -1,0 +1,65 @@
+"""Locks on files that the system releases when the process ends, however suddenly. POSIX only (`fcntl`)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from electrolyte_ml.errors import InputError
+
+
+@contextmanager
+def hold_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
+    """Hold a folder's lock file, ``.lock``, while the context lasts; the folder is made if it is missing.
+
+    Parameters
+    ----------
+    folder
+    patience
+        Seconds to wait for another holder. Workers of a killed program live on for a moment.
+
+    Raises
+    ------
+    InputError
+        The path is not a folder, or another process holds it (its number is named).
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is not a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
+    with open(folder / ".lock", "a+") as stream:
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    stream.seek(0)
+                    holder = stream.read().strip() or "unknown"
+                    raise InputError(f"{folder} is in use by another process ({holder})") from None
+                time.sleep(0.1)
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()}")
+        stream.flush()
+        yield
+
+
+@contextmanager
+def hold_byte(descriptor: int, offset: int) -> Iterator[None]:
+    """Hold one byte of an open file while the context lasts; waits for other processes that hold it.
+
+    On a file system without locks nothing is held.
+    """
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, offset)
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        fcntl.lockf(descriptor, fcntl.LOCK_UN, 1, offset)
