@@ -14,6 +14,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols, covalent_radii
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.structures.charge import total_charge
 
 # Two atoms closer than this part of their covalent radii's sum (or than the floor, in Å) are one atom written twice:
 # hot molecules and hard collisions stay above 0.6, and below 0.4 electronic-structure codes fail in odd ways.
@@ -179,20 +180,6 @@ def check_configuration(atoms: Atoms, where: str = "configuration") -> None:
     _check_cell(atoms, where)
     _check_overlap(atoms, where)
     total_charge(atoms, where)
-
-
-def total_charge(atoms: Atoms, where: str = "configuration") -> int:
-    """Return the charge of the whole configuration in e: ``info["charge"]``, else the sum of its initial charges."""
-    charge = atoms.info.get("charge")
-    if charge is None:
-        charge = atoms.get_initial_charges().sum()
-    try:
-        whole = round(float(charge))
-    except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{where}: a total charge of {charge!r} is no number") from None
-    if abs(float(charge) - whole) > 1e-3:
-        raise InputError(f"{where}: a total charge of {charge} is no whole number of electrons")
-    return whole
 
 
 def electron_count(atoms: Atoms) -> int:

@@ -15,8 +15,9 @@ from ase.geometry import find_mic
 from ase.io import read, write
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line, total_charge
+from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line
 from electrolyte_ml.reference.program import run_program
+from electrolyte_ml.structures.charge import total_charge
 
 _MOVED = 1e-3  # Å; more than the rounding of any file format
 

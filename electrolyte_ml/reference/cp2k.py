@@ -21,9 +21,9 @@ from electrolyte_ml.reference.base import (
     electron_count,
     one_line,
     require_known_settings,
-    total_charge,
 )
 from electrolyte_ml.reference.program import run_program, tail
+from electrolyte_ml.structures.charge import total_charge
 
 _VALENCES = {"H": 1, "Li": 3, "C": 4, "O": 6, "F": 7, "P": 5}
 _PROGRAMS = ("cp2k", "cp2k.psmp", "cp2k.ssmp", "cp2k.popt", "cp2k.sopt")

@@ -26,7 +26,8 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.locks import hold_byte
 from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.reference.base import Label, LabelError, one_line, total_charge
+from electrolyte_ml.reference.base import Label, LabelError, one_line
+from electrolyte_ml.structures.charge import total_charge
 
 if TYPE_CHECKING:
     from electrolyte_ml.reference.base import Reference

@@ -14,7 +14,8 @@ from ase.calculators.calculator import Calculator
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.ase_calculator import compute_with
-from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line, require_known_settings, total_charge
+from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line, require_known_settings
+from electrolyte_ml.structures.charge import total_charge
 
 # Li needs its 1s electrons among the valence (Li_sv); the standard sets have the others' numbers.
 VALENCES = {"H": 1, "Li": 3, "C": 4, "O": 6, "F": 7, "P": 5}

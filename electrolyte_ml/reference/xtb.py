@@ -20,8 +20,8 @@ from electrolyte_ml.reference.base import (
     one_line,
     require_known_settings,
     symbols_of,
-    total_charge,
 )
+from electrolyte_ml.structures.charge import total_charge
 
 _INSTALL = "install it with: pip install tblite"
 

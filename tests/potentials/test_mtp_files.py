@@ -48,9 +48,7 @@ def refused(tmp_path):
     reference=st.sampled_from([None, "GFN1-xTB", "PBE-D3(0)", "50 % PBE = half; ½"]),
 )
 @settings(max_examples=40, deadline=None)
-def test_round_trip_is_exact(
-    tmp_path_factory, level, species, size, seed, cutoff, low, scaling, exponent, reference
-):
+def test_round_trip_is_exact(tmp_path_factory, level, species, size, seed, cutoff, low, scaling, exponent, reference):
     potential = MomentTensorPotential.random(
         level, species, seed=seed, cutoff=cutoff, min_distance=low, radial_basis_size=size, scaling=scaling
     )
@@ -241,8 +239,11 @@ def test_scalars_that_other_nodes_use_and_repeated_scalars(liquid):
     products = np.array([[3, 0, 2, 4], [1, 1, 3, 4]])
     table = Basis(1, basic, np.vstack([[[0, 0, 1, 3]], products]), np.array([3, 4, 3, 2]), 5)
     potential = MomentTensorPotential(
-        basis=table, species=("C",), radial=np.ones((1, 1, 1, 2)), shifts=[0.0], moments=np.array([0.5, 2.0, 0.25,
-        -1.0])
+        basis=table,
+        species=("C",),
+        radial=np.ones((1, 1, 1, 2)),
+        shifts=[0.0],
+        moments=np.array([0.5, 2.0, 0.25, -1.0]),
     )
     atoms = liquid(8, ("C",))
     rows = potential.site_energy_gradients(atoms)[:, -4:]

@@ -12,7 +12,7 @@ from ase.calculators.lj import LennardJones
 from electrolyte_ml import reference
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference import Label, LabelError, Reference
-from electrolyte_ml.reference.base import total_charge
+from electrolyte_ml.structures.charge import total_charge
 
 
 class Silent(Calculator):
