@@ -13,6 +13,7 @@ from ase.data import atomic_numbers
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.structures.charge import with_charge
 
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 POSITION = ("cartes_x", "cartes_y", "cartes_z")
@@ -87,7 +88,7 @@ def write_cfg(path: str | os.PathLike, configurations: Iterable[Atoms], species:
             names = ", ".join(sorted(unknown))
             raise InputError(f"{path}: configuration {number} holds {names}, which is not among {' '.join(species)}")
         try:
-            blocks.append(_format(atoms, types, species))
+            blocks.append(_format(with_charge(atoms, f"{path}: configuration {number}"), types, species))
         except FloatingPointError as error:
             raise InputError(f"{path}: configuration {number} has {error}") from None
     atomic_write(path, "".join(blocks))

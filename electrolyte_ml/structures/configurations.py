@@ -13,6 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.structures.cfg import read_cfg, write_cfg
+from electrolyte_ml.structures.charge import settle_charge, with_charge
 
 
 def read_configurations(
@@ -22,6 +23,7 @@ def read_configurations(
     energy_key: str | None = None,
     forces_key: str | None = None,
     stress_key: str | None = None,
+    charge_key: str | None = None,
     labelled: bool = False,
     index: str | int = ":",
 ) -> list[Atoms]:
@@ -39,6 +41,10 @@ def read_configurations(
         Names under which the labels stand in the file, such as "energy_xtb" and "forces_xtb". Once one is named only
         named labels count, so that labels of two references never mix. A stress whose name contains "virial" is a
         virial: ``stress = -virial / volume``. Without names, ASE's own are taken, and `virial` for the stress.
+    charge_key
+        Name of the total charge (e) in the file: an entry of `info`, or a column of the atoms whose sum it is.
+        Without it, `charge` and `total_charge` are read, otherwise the sum of ASE's `initial_charges`; any other
+        number whose name contains "charge" is an error, since a charge that is not read gives wrong labels.
     labelled
         Insist on an energy and forces in every configuration, as named keys do for what they name.
     index
@@ -48,7 +54,8 @@ def read_configurations(
     -------
     list of Atoms
         Energy (eV), forces (N, 3) eV/Å and stress (6,) eV/Å³ (Voigt, ASE's sign) where known are the results of a
-        `SinglePointCalculator`. A single atom feels no force: its forces are zero when only its energy is given.
+        `SinglePointCalculator`. The force on a single atom is zero: only its energy must be given.
+        ``info["charge"]`` is the total charge in e; without it the configuration is neutral.
 
     Raises
     ------
@@ -71,6 +78,7 @@ def read_configurations(
     configurations = []
     for number, atoms in enumerate(frames, start=1):
         with _naming(path, number):
+            settle_charge(atoms, charge_key)
             _settle_labels(atoms, names, required)
         configurations.append(atoms)
     if not configurations:
@@ -81,7 +89,9 @@ def read_configurations(
 def write_configurations(
     path: str | os.PathLike, configurations: Atoms | Iterable[Atoms], species: Sequence[str] | None = None
 ) -> None:
-    """Write configurations with the results of their calculators, atomically.
+    """Write configurations with their total charges and the results of their calculators, atomically.
+
+    The charge is written as `charge` wherever a configuration states one, be it zero.
 
     Parameters
     ----------
@@ -110,7 +120,7 @@ def write_configurations(
     for number, atoms in enumerate(configurations, start=1):
         with _naming(path, number):
             _check(atoms, atoms.calc.results if atoms.calc is not None else {})
-            write_extxyz(text, atoms)
+            write_extxyz(text, with_charge(atoms))
     atomic_write(path, text.getvalue())
     return None
 
