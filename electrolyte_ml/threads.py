@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+ATOMS_PER_THREAD = 128  # at least: with fewer, 0.2 ms of work at level 16, waiting for each other costs more
+
 _pools: dict[int, ThreadPoolExecutor] = {}
 _watching: weakref.WeakSet[Team] = weakref.WeakSet()
 # A forked process has none of its parent's threads.
@@ -30,6 +32,11 @@ def available() -> int:
     from loky import cpu_count
 
     return min(config.NUMBA_NUM_THREADS, cpu_count())
+
+
+def default_threads(n_atoms: int) -> int:
+    """As many threads as share so many atoms: all that are available, but no fewer than 128 atoms to each."""
+    return max(1, min(available(), n_atoms // ATOMS_PER_THREAD))
 
 
 def run(function: Callable[..., Any], calls: Sequence[tuple], threads: int) -> list:
@@ -71,44 +78,44 @@ class Team:
 
     Attributes
     ----------
-    words : (8 threads,) int64
+    flags : (8 threads,) int64
         New ones whenever the team is assembled.
     """
 
     def __init__(self, threads: int) -> None:
         from electrolyte_ml.kernels.team import LINE
 
-        self.words = np.zeros(LINE * threads, np.int64)
+        self.flags = np.zeros(LINE * threads, np.int64)
         self.threads, self._process = threads, 0
 
     def assemble(self, follow: Callable[..., None], *arguments: Any) -> None:
-        """Have ``follow(thread, *arguments, words)`` run on each thread but this one; those still at it go on.
+        """Have ``follow(thread, *arguments, flags)`` run on each thread but this one; those still at it go on.
 
         `follow` comes back when the leader leaves, or has let it wait; whoever leaves is not waited for.
         """
-        from electrolyte_ml.kernels.team import LEAVE, LINE
+        from electrolyte_ml.kernels.team import DETACHED, LINE
 
-        with_us = self._process == os.getpid() and (self.words[::LINE] < LEAVE).all()
+        with_us = self._process == os.getpid() and (self.flags[::LINE] < DETACHED).all()
         if self.threads == 1 or with_us:
             return
         pool = _pool(self.threads)
-        self.words, self._process = np.zeros_like(self.words), os.getpid()
+        self.flags, self._process = np.zeros_like(self.flags), os.getpid()
         for thread in range(1, self.threads):
-            pool.submit(_follow, follow, thread, arguments, self.words)
+            pool.submit(_follow, follow, thread, arguments, self.flags)
         _watching.add(self)
 
     def dismiss(self) -> None:
         """Let the others leave."""
-        from electrolyte_ml.kernels.team import leave
+        from electrolyte_ml.kernels.team import detach
 
-        leave(self.words, 0)
+        detach(self.flags, 0)
         _watching.discard(self)
 
 
-def _follow(follow: Callable[..., None], thread: int, arguments: tuple, words: np.ndarray) -> None:
-    from electrolyte_ml.kernels.team import leave
+def _follow(follow: Callable[..., None], thread: int, arguments: tuple, flags: np.ndarray) -> None:
+    from electrolyte_ml.kernels.team import detach
 
     try:
-        follow(thread, *arguments, words)
+        follow(thread, *arguments, flags)
     finally:
-        leave(words, thread)
+        detach(flags, thread)

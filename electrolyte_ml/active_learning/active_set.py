@@ -14,7 +14,7 @@ from ase import Atoms
 from electrolyte_ml.active_learning.maxvol import MaxVolResult, maxvol
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
-from electrolyte_ml.potentials.neighbourhoods import Neighbourhoods
+from electrolyte_ml.potentials.geometry import Geometry
 
 Mode = Literal["configuration", "neighbourhood"]
 MODES: tuple[Mode, ...] = ("configuration", "neighbourhood")
@@ -26,10 +26,10 @@ class Differentiable(Protocol):
 
     fingerprint: str
 
-    def energy_gradient(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
+    def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
         """Return dE/dtheta (m,)."""
 
-    def site_energy_gradients(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
+    def site_energy_gradients(self, atoms: Atoms | Geometry) -> np.ndarray:
         """Return dE_i/dtheta of each atom (N, m)."""
 
 
@@ -109,16 +109,16 @@ class ActiveSet:
         result = maxvol(rows, threshold=threshold, epsilon=epsilon)
         return cls(potential, mode, result, np.unique(owner[result.selected]), threshold=threshold)
 
-    def grade(self, atoms: Atoms | Neighbourhoods) -> float:
+    def grade(self, atoms: Atoms | Geometry) -> float:
         """Extrapolation grade of a configuration: up to about 1 within what was trained on, larger outside.
 
-        The configuration may be given by its pairs, where they are known (`potential.neighbourhoods`).
+        The configuration may be given by its pairs, where they are known (`potential.geometry`).
         """
         if self.mode == "neighbourhood":
             return float(self.grades(atoms).max())
         return float(np.abs(self.potential.energy_gradient(atoms) @ self.result.inverse).max())
 
-    def grades(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
+    def grades(self, atoms: Atoms | Geometry) -> np.ndarray:
         """Extrapolation grade of each atom's neighbourhood (N,).
 
         Raises

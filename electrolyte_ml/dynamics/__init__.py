@@ -8,9 +8,10 @@ from electrolyte_ml.dynamics.monitors import (
     MoleculeMonitor,
     Monitor,
     TemperatureMonitor,
+    Verdict,
 )
-from electrolyte_ml.dynamics.simulation import RunResult, run_md
-from electrolyte_ml.dynamics.timing import StepClock
+from electrolyte_ml.dynamics.results import RunResult
+from electrolyte_ml.dynamics.simulation import run_md
 from electrolyte_ml.dynamics.trajectory import read_trajectory
 
 __all__ = [
@@ -21,8 +22,8 @@ __all__ = [
     "MoleculeMonitor",
     "Monitor",
     "RunResult",
-    "StepClock",
     "TemperatureMonitor",
+    "Verdict",
     "read_trajectory",
     "run_md",
 ]

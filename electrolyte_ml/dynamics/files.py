@@ -13,18 +13,19 @@ from __future__ import annotations
 import io
 import json
 import os
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.locks import hold_folder
 
 GROWING = ("log.csv", "trajectory.trr", "saved.xyz")
-_LOCK_SECONDS = 10.0  # workers of a killed program live on for a moment
+LOCK_PATIENCE = 10.0  # s; workers of a killed program live on for a moment
 
 
 class RunFiles:
@@ -37,21 +38,20 @@ class RunFiles:
 
     Raises
     ------
-    ElectrolyteError
+    InputError
         If another process is running in the directory.
     """
 
     def __init__(self, directory: Path | None) -> None:
         self.directory = directory
         self.streams: dict[str, BinaryIO] = {}
-        self._lock: BinaryIO | None = None
+        self._lock = ExitStack()
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="electrolyte_ml files")
         self._flushing: Future | None = None
 
     def __enter__(self) -> RunFiles:
         if self.directory is not None:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(self.directory / ".lock")
+            self._lock.enter_context(hold_folder(self.directory, LOCK_PATIENCE))
         return self
 
     def __exit__(self, exception: type[BaseException] | None, *rest: object) -> None:
@@ -60,9 +60,9 @@ class RunFiles:
             if exception is None:  # else there is something to be told already
                 self.settle()
         finally:
-            for stream in [*self.streams.values(), self._lock]:
-                if stream is not None:
-                    stream.close()
+            for stream in self.streams.values():
+                stream.close()
+            self._lock.close()
 
     def open(self, lengths: dict[str, int] | None = None) -> None:
         """Open the growing files at the given lengths; by default empty.
@@ -149,22 +149,3 @@ class RunFiles:
         except Exception as error:
             raise InputError(f"{path} is not a restart file ({type(error).__name__}: {error})") from error
         return arrays, meta
-
-
-def _lock(path: Path) -> BinaryIO | None:
-    """Hold a file's lock until it is closed; the system gives it back when the process dies, however sudden."""
-    try:
-        import fcntl
-    except ImportError:  # not a POSIX system: two processes in one directory are then the user's to avoid
-        return None
-    stream = open(path, "ab")  # noqa: SIM115 - closed with the run
-    deadline = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return stream
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                stream.close()
-                raise ElectrolyteError(f"another process is running in {path.parent}") from None
-            time.sleep(0.1)

@@ -1,14 +1,13 @@
-"""What carries a configuration from step to step: one set of half steps, around a calculator or a compiled potential.
+"""Time steps of a configuration: one set of half steps, around an ASE calculator or a potential.
 
 The equations stand in :mod:`electrolyte_ml.kernels.dynamics`. Around an ASE calculator they are called step by step;
-with a potential whose arrays the kernels can read, many steps are one call. Units are ASE's own (eV, Å, amu,
-Å·sqrt(amu/eV)).
+a potential's stepper takes many steps in one call. Units are those of ASE (eV, Å, amu, Å·sqrt(amu/eV)).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -17,10 +16,10 @@ from ase.calculators.calculator import all_changes
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics as kernels
 from electrolyte_ml.potentials.calculator import SKIN, PotentialCalculator
-from electrolyte_ml.potentials.mtp import default_threads
-from electrolyte_ml.potentials.neighbourhoods import species_indices
-from electrolyte_ml.potentials.shares import Shares
+from electrolyte_ml.potentials.geometry import System
+from electrolyte_ml.potentials.interface import Potential, stress_of
 from electrolyte_ml.structures.neighbours import OVERLAP, neighbour_list
+from electrolyte_ml.threads import default_threads
 
 _BLOCK = 1024  # steps whose noise is drawn at once
 
@@ -74,7 +73,7 @@ class Integrator:
         self.forces, self.scalars = np.zeros((len(atoms), 3)), np.zeros(kernels.N_SCALARS)
         self.particles = kernels.Particles(
             atoms.get_masses(), atoms.arrays["positions"], atoms.arrays["momenta"], self.forces, atoms.cell.array,
-            self.scalars,
+            self.scalars, np.zeros((3, 3)),
         )  # fmt: skip
 
     @property
@@ -156,10 +155,6 @@ class CalculatorIntegrator(Integrator):
 
     def __init__(self, atoms: Atoms, ensemble: kernels.Ensemble, noise: Noise, calculator: Any) -> None:
         super().__init__(atoms, ensemble, noise)
-        self.make = None
-        if not hasattr(calculator, "calculate") and callable(getattr(calculator, "calculator", None)):
-            self.make = calculator.calculator
-            calculator = self.make()
         available = getattr(calculator, "implemented_properties", ())
         name = type(calculator).__name__
         if not hasattr(calculator, "calculate") or not {"energy", "forces"} <= set(available):
@@ -196,24 +191,14 @@ class CalculatorIntegrator(Integrator):
                     return
 
     def reset(self) -> None:
-        """Make a potential's calculator anew; ask an ASE calculator to reset itself."""
-        if self.make is not None:
-            self.calculator = self.make()
-        elif hasattr(self.calculator, "reset"):
+        """Ask the calculator to reset itself, if it can."""
+        if hasattr(self.calculator, "reset"):
             self.calculator.reset()
         self.changes = all_changes
 
 
-class Compiled(Protocol):
-    """What the compiled steps ask of a potential."""
-
-    species: tuple[str, ...]
-    cutoff: float
-    kernel_arrays: tuple  # in the order of `Model`
-
-
 class PotentialIntegrator(Integrator):
-    """Forces by a moment tensor potential, all steps up to the next event in one call.
+    """Forces by a potential's stepper, which takes many steps in one call.
 
     Small boxes have one thread; the atoms of larger ones are shared by all threads there are.
     """
@@ -223,64 +208,57 @@ class PotentialIntegrator(Integrator):
         atoms: Atoms,
         ensemble: kernels.Ensemble,
         noise: Noise,
-        potential: Compiled,
+        potential: Potential,
         skin: float = SKIN,
-        n_threads: int | None = None,
+        threads: int | None = None,
     ) -> None:
         super().__init__(atoms, ensemble, noise)
         self.potential, self.skin, self.name = potential, skin, type(potential).__name__
-        self.threads = n_threads or default_threads(len(atoms))
-        self.shares = Shares(potential, species_indices(atoms, potential.species), self.threads)
-        self.periodic = bool(atoms.pbc.all())
-        self.reset()
+        self.threads = threads or default_threads(len(atoms))
+        self.stepper = potential.stepper(System.of(atoms, potential.species), self.threads)
+        self.limits = kernels.Limits(skin, OVERLAP)
 
     @property
     def stress(self) -> np.ndarray | None:
         """(6,) eV/Å^3 in ASE's order, or None without a volume."""
-        if not self.periodic:
-            return None
-        virial = self.shares.sites.virial
-        sigma = (virial + virial.T) / (2.0 * self.atoms.cell.volume)
-        return sigma[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+        return stress_of(self.particles.virial, self.atoms.cell.volume) if self.atoms.pbc.all() else None
 
     @property
     def known(self) -> dict[str, Any]:
-        """The potential, its threads, and the pairs of the configuration in arrays that the next step changes."""
-        near = self.shares.neighbourhoods(self.atoms.cell.volume if self.periodic else None)
-        return {"potential": self.potential, "neighbourhoods": near, "threads": self.threads}
+        """The potential, its threads, and the configuration with its pairs, in arrays that the next step changes."""
+        return {"potential": self.potential, "geometry": self.stepper.geometry(), "threads": self.threads}
 
     def evaluate(self) -> None:
         """Compute energy, forces and virial with a new list."""
+        particles = self.particles
         self._renew()
-        self.shares.evaluate()
-        kernels.take_forces(self.shares.sites, self.particles)
+        particles.forces[:] = 0.0
+        energy, particles.virial[:] = self.stepper.add(particles.positions, particles.cell, particles.forces)
+        self.scalars[kernels.ENERGY], self.scalars[kernels.VIRIAL] = energy, np.trace(particles.virial)
 
     def advance(self, to: int) -> None:
         """Go on to a step, one call for as long as a list holds."""
         while self.step < to:
-            status, steps = kernels.advance(
-                self.ensemble, self.noise.rows(self.step, to), self.particles, self.skin, OVERLAP,
-                *self.shares.arguments(),
-            )  # fmt: skip
+            draws = self.noise.rows(self.step, to)
+            status, steps = self.stepper.advance(self.ensemble, draws, self.particles, self.limits)
             self.step += steps
             if status == kernels.SPENT:
                 self._renew()
-            elif status == kernels.OVERLAP:
-                self.shares.refuse_overlap()
+            elif status == kernels.FAILED:
+                raise self.stepper.failure
             elif status == kernels.NOT_FINITE:
                 return
 
     def reset(self) -> None:
         """Forget the neighbour list."""
-        self.shares.pairs.stretch[0] = np.nan
+        self.stepper.invalidate()
 
     def _renew(self) -> None:
         """Make a new neighbour list; refuses positions of which none can be made."""
-        positions, cell, pbc = self.particles.positions, self.particles.cell, np.array(self.atoms.pbc)
-        reach, species = self.potential.cutoff + self.skin, self.shares.sites.species
-        self.shares.take(
-            neighbour_list(positions, cell, pbc, reach, species, len(self.potential.species)), positions, cell
-        )
+        positions, cell, system = self.particles.positions, self.particles.cell, self.stepper.system
+        reach = self.potential.cutoff + self.skin
+        pairs = neighbour_list(positions, cell, system.pbc, reach, system.species, len(system.symbols))
+        self.stepper.renew(pairs, positions, cell)
 
 
 def build(
@@ -319,9 +297,9 @@ def build(
         rate=compressibility_per_bar / units.bar / (pdamp_fs * units.fs) if ensemble == "npt" else 0.0,
     )
     noise = Noise(seed, freedom)
-    if type(calculator) is PotentialCalculator:
-        skin, count = calculator.pairs.skin, calculator.threads
-        return PotentialIntegrator(atoms, constants, noise, calculator.potential, skin, count)
-    if hasattr(calculator, "kernel_arrays"):
+    if isinstance(calculator, Potential):
         return PotentialIntegrator(atoms, constants, noise, calculator)
+    if isinstance(calculator, PotentialCalculator) and calculator.is_plain:
+        skin, threads = calculator.pairs.skin, calculator.threads
+        return PotentialIntegrator(atoms, constants, noise, calculator.potential, skin, threads)
     return CalculatorIntegrator(atoms, constants, noise, calculator)

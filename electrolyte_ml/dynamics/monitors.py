@@ -1,25 +1,44 @@
-"""Watchers of a running simulation: each looks every so many steps, and says in one line why the run has to stop.
+"""Watchers of a running simulation: each looks every so many steps and returns a verdict.
 
 Anything with `reason` (a word for the kind of stop), `every` (steps) and ``check(step, atoms, results)`` is a monitor.
 `results` holds what the last step gave: `energy` (eV), `forces` ((N, 3) eV/Å), `stress` ((6,) eV/Å^3 or None),
-`temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar), `time_ps` and `saved`, how many
-configurations have been saved so far; and where a potential runs by itself, `potential`, its `threads`, and the pairs
-that it saw, `neighbourhoods`. `check` returns None or the reason in words. Monitors keep nothing that a resumed run
-would miss: what they compare with is given when they are made.
+`temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar), `time_ps` and `saved`, the number
+of configurations saved so far; and where a potential runs by itself, `potential`, its `threads`, and `geometry`, the
+configuration with its pairs. `check` changes none of this; it returns None or a `Verdict`. Monitors keep nothing that a
+resumed run would miss: what they compare with is given when they are made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms
 
+from electrolyte_ml.checks import whole
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import density
 from electrolyte_ml.structures.neighbours import periodic_pairs
 from electrolyte_ml.structures.topology import Topology, changes
+
+
+class Verdict(NamedTuple):
+    """What a monitor found.
+
+    Attributes
+    ----------
+    stop : str or None
+        Why the run has to stop, in words.
+    save : bool
+        Whether to keep the configuration among the saved ones, with its grade.
+    grade : float or None
+        Extrapolation grade of the configuration.
+    """
+
+    stop: str | None = None
+    save: bool = False
+    grade: float | None = None
 
 
 class Monitor(Protocol):
@@ -28,12 +47,12 @@ class Monitor(Protocol):
     reason: str
     every: int
 
-    def check(self, step: int, atoms: Atoms, results: dict[str, Any]) -> str | None:
-        """Return why the run has to stop, or None."""
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
+        """Look at a step; None if there is nothing to report."""
 
 
 class TemperatureMonitor:
-    """Stop when the instantaneous temperature leaves its range: a model that has lost its way heats up.
+    """Stop when the instantaneous temperature leaves its range: an unstable model heats up.
 
     Parameters
     ----------
@@ -50,14 +69,14 @@ class TemperatureMonitor:
             raise InputError(
                 f"the temperatures allowed must be a range of positive values, not {minimum} to {maximum} K"
             )
-        self.minimum, self.maximum, self.every = minimum, maximum, _whole(every)
+        self.minimum, self.maximum, self.every = minimum, maximum, _interval(every)
 
-    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
         """Compare the temperature with the range."""
         value = results["temperature"]
         if self.minimum <= value <= self.maximum:
             return None
-        return f"{value:.0f} K is outside {self.minimum:g} to {self.maximum:g} K"
+        return Verdict(f"{value:.0f} K is outside {self.minimum:g} to {self.maximum:g} K")
 
 
 class DensityMonitor:
@@ -78,7 +97,7 @@ class DensityMonitor:
             raise InputError(
                 f"the densities allowed must be a range of positive values, not {minimum} to {maximum} g/cm³"
             )
-        self.minimum, self.maximum, self.every = minimum, maximum, _whole(every)
+        self.minimum, self.maximum, self.every = minimum, maximum, _interval(every)
 
     @classmethod
     def around(cls, atoms: Atoms, fraction: float, every: int = 10) -> DensityMonitor:
@@ -86,12 +105,12 @@ class DensityMonitor:
         start = density(atoms)
         return cls(start * (1 - fraction), start * (1 + fraction), every)
 
-    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
         """Compare the density with the range."""
         value = results["density"]
         if self.minimum <= value <= self.maximum:
             return None
-        return f"{value:.3f} g/cm³ is outside {self.minimum:.3g} to {self.maximum:.3g} g/cm³"
+        return Verdict(f"{value:.3f} g/cm³ is outside {self.minimum:.3g} to {self.maximum:.3g} g/cm³")
 
 
 class MoleculeMonitor:
@@ -108,11 +127,12 @@ class MoleculeMonitor:
     reason = "broken molecule"
 
     def __init__(self, atoms: Atoms, every: int = 50) -> None:
-        self.topology, self.every = Topology.of(atoms), _whole(every)
+        self.topology, self.every = Topology.of(atoms), _interval(every)
 
-    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
         """Compare the bonds with those of the start."""
-        return changes(self.topology, atoms)
+        change = changes(self.topology, atoms)
+        return Verdict(change) if change else None
 
 
 class ContactMonitor:
@@ -131,9 +151,9 @@ class ContactMonitor:
     def __init__(self, distance: float = 0.7, every: int = 50) -> None:
         if not distance > 0:
             raise InputError(f"the distance must be positive, not {distance} Å")
-        self.distance, self.every = distance, _whole(every)
+        self.distance, self.every = distance, _interval(every)
 
-    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
         """Look for the closest pair of atoms."""
         cell = atoms.cell.array
         i, j, shift = periodic_pairs(atoms.positions, cell, atoms.pbc, self.distance)
@@ -142,7 +162,7 @@ class ContactMonitor:
         lengths = np.linalg.norm(atoms.positions[j] + shift @ cell - atoms.positions[i], axis=1)
         k = lengths.argmin()
         pair = " and ".join(f"{atoms.symbols[atom]}{atom + 1}" for atom in (i[k], j[k]))
-        return f"atoms {pair} are {lengths[k]:.2f} Å apart, closer than {self.distance:g} Å"
+        return Verdict(f"atoms {pair} are {lengths[k]:.2f} Å apart, closer than {self.distance:g} Å")
 
 
 class CellMonitor:
@@ -161,14 +181,14 @@ class CellMonitor:
     def __init__(self, minimum_width: float, every: int = 10) -> None:
         if not minimum_width > 0:
             raise InputError(f"the minimum width must be positive, not {minimum_width} Å")
-        self.minimum_width, self.every = minimum_width, _whole(every)
+        self.minimum_width, self.every = minimum_width, _interval(every)
 
-    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> str | None:
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
         """Measure the three widths V / |b x c|."""
         width = (1.0 / np.linalg.norm(atoms.cell.reciprocal().array, axis=1))[atoms.pbc].min(initial=np.inf)
         if width >= self.minimum_width:
             return None
-        return f"the cell is {width:.2f} Å wide, less than {self.minimum_width:g} Å"
+        return Verdict(f"the cell is {width:.2f} Å wide, less than {self.minimum_width:g} Å")
 
 
 class GradeMonitor:
@@ -187,8 +207,8 @@ class GradeMonitor:
         Steps between two looks. A look costs one to two force evaluations, where the run's own potential is graded:
         at every step it doubles the time of a run, at every fiftieth it is not noticed.
     most
-        Stop, too, when so many configurations have been saved; 0 for no limit. A run that goes on and on between the
-        two grades is driven by forces that nobody vouches for, and ends where no liquid ever goes.
+        Stop, too, when so many configurations have been saved; 0 for no limit. A run that stays between the two grades
+        is driven by forces outside the training domain, and drifts away from the liquid.
     """
 
     reason = "grade"
@@ -198,26 +218,22 @@ class GradeMonitor:
             raise InputError(
                 f"the grade to save at ({save}) must be positive and not above the one to stop at ({break_})"
             )
-        if most < 0:
-            raise InputError(f"the most configurations to save must be a whole number from 0 on, not {most}")
-        self.active_set, self.save, self.break_, self.every = active_set, save, break_, _whole(every)
-        self.most = most
+        self.active_set, self.save, self.break_, self.every = active_set, save, break_, _interval(every)
+        self.most = whole("the largest number of configurations to save", most, least=0)
 
-    def check(self, step: int, atoms: Atoms, results: dict[str, Any]) -> str | None:
-        """Grade the configuration and leave the verdict in `results`."""
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict:
+        """Grade the configuration."""
         # The pairs are known where the very potential that runs is graded: most of what a grade costs in a small box.
         known = "potential" in results and getattr(self.active_set, "potential", None) is results["potential"]
-        grade = float(self.active_set.grade(results["neighbourhoods"] if known else atoms))
-        results["grade"] = grade
-        results["save"] = not grade <= self.save  # a NaN is saved and stops, too
+        grade = float(self.active_set.grade(results["geometry"] if known else atoms))
+        save = not grade <= self.save  # a NaN is saved and stops, too
+        stop = None
         if not grade <= self.break_:
-            return f"extrapolation grade {grade:.3g} is above {self.break_:g}"
-        if self.most and results["save"] and results["saved"] + 1 >= self.most:
-            return f"saved {self.most} configurations above grade {self.save:g}"
-        return None
+            stop = f"extrapolation grade {grade:.3g} is above {self.break_:g}"
+        elif self.most and save and results["saved"] + 1 >= self.most:
+            stop = f"saved {self.most} configurations above grade {self.save:g}"
+        return Verdict(stop, save, grade)
 
 
-def _whole(every: int) -> int:
-    if isinstance(every, bool) or not isinstance(every, (int, np.integer)) or every < 1:
-        raise InputError(f"a monitor looks every so many steps, a positive whole number, not {every!r}")
-    return int(every)
+def _interval(every: int) -> int:
+    return whole("the interval of a monitor (steps)", every)

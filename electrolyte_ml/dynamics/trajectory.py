@@ -20,6 +20,7 @@ from ase import Atoms, units
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import MOLECULES
+from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.topology import Topology
 
 _HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
@@ -59,6 +60,7 @@ def decode_frames(content: bytes, template: Atoms) -> list[Atoms]:
     n = len(template)
     values = 9 + 6 * n
     size = _HEADER.size + 4 * values
+    charge = bare_configuration(template).info
     frames = []
     for start in range(0, len(content) - size + 1, size):
         *_, count, step, _, time_ps, _ = _HEADER.unpack_from(content, start)
@@ -71,7 +73,7 @@ def decode_frames(content: bytes, template: Atoms) -> list[Atoms]:
             cell=data[:3] * 10.0,
             pbc=template.pbc,
             masses=template.get_masses(),
-            info={"step": step, "time_ps": round(float(time_ps), 6)},
+            info=charge | {"step": step, "time_ps": round(float(time_ps), 6)},
         )
         frame.set_velocities(data[3 + n :] / _NM_PER_PS)
         frames.append(frame)

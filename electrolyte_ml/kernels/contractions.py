@@ -8,8 +8,8 @@ the energy on the way.
 
 from numba import njit
 
-from .lanes import PIECE, at, load, spread, store
-from .moments import fill_traces, spread_traces
+from electrolyte_ml.kernels.lanes import PIECE, at, load, spread, store
+from electrolyte_ml.kernels.moments import fill_traces, spread_traces
 
 
 @njit(**PIECE)

@@ -1,9 +1,9 @@
 """Molecular dynamics, many steps in a call: the half steps of every ensemble, and the forces between them.
 
 A step is `before_forces` (thermostat, half a kick, drift, barostat), one evaluation, `after_forces` (half a kick,
-thermostat). Whoever computes the forces elsewhere calls the same two. Everything outside the evaluation is linear in
-the number of atoms with a small factor, and nothing is allocated. A spent neighbour list is made anew by the caller:
-every tenth step or so, for a thousandth of the time, and this file compiles in half the time without it.
+thermostat); where the forces come from elsewhere, the same two functions are called. Everything outside the evaluation
+is linear in the number of atoms with a small factor, and nothing is allocated. The caller renews a neighbour list that
+no longer holds: it does so every tenth step or so, and this file compiles in half the time without it.
 
 Units are those in which eV, Å and amu leave no factor: time in Å sqrt(amu / eV).
 """
@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .evaluation import collect, evaluate
-from .neighbours import PIECE, place
+from electrolyte_ml.kernels.evaluation import collect, evaluate
+from electrolyte_ml.kernels.neighbours import PIECE, place
 
 NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 
@@ -23,8 +23,9 @@ NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 # and momenta.
 ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, N_SCALARS = 0, 1, 2, 3, 4, 5, 8, 11
 
-# Why `advance` came back.
-DONE, SPENT, OVERLAP, NOT_FINITE = 0, 1, 2, 3
+# Why a stretch of steps ended: all done, a neighbour list that no longer holds, atoms that overlap, forces that are not
+# numbers, or an evaluation that raised an exception.
+DONE, SPENT, OVERLAP, NOT_FINITE, FAILED = 0, 1, 2, 3, 4
 
 # Suzuki and Yoshida's weights of a product of second order whose error is of fourth.
 OUTER = 1.0 / (2.0 - 2.0 ** (1.0 / 3.0))
@@ -57,8 +58,25 @@ class Ensemble(NamedTuple):
     rate: float
 
 
+class Limits(NamedTuple):
+    """What ends a stretch of steps: the Verlet list's skin is used up, or two atoms overlap; both in Å."""
+
+    skin: float
+    overlap: float
+
+
 class Particles(NamedTuple):
-    """What the half steps change, in place: (N,), (N, 3), (N, 3), (N, 3), (3, 3) and (N_SCALARS,) float64."""
+    """What time steps change in place, float64.
+
+    Attributes
+    ----------
+    masses : (N,) amu
+    positions, momenta, forces : (N, 3)
+    cell : (3, 3) Å
+    scalars : (N_SCALARS,)
+    virial : (3, 3) eV
+        Of the last forces.
+    """
 
     masses: np.ndarray
     positions: np.ndarray
@@ -66,6 +84,7 @@ class Particles(NamedTuple):
     forces: np.ndarray
     cell: np.ndarray
     scalars: np.ndarray
+    virial: np.ndarray
 
 
 @njit(cache=True, error_model="numpy")
@@ -231,81 +250,92 @@ def after_forces(ensemble, particles):
 
 
 @njit(cache=True, error_model="numpy")
-def holds(positions, pairs, cutoff, skin):
-    """Whether no pair can have come within the cutoff unseen.
+def holds(positions, origin, stretch, cutoff, skin):
+    """Whether no pair can have come within the cutoff without being in the list.
 
     With lengths grown by a factor s since the list was made and atoms moved by at most u beyond that, a pair now at
     `cutoff` was at most cutoff / s + 2 u apart; the list has all up to cutoff + skin.
+
+    Parameters
+    ----------
+    positions, origin : (N, 3) float64, Å
+        Now, and when the list was made.
+    stretch : (1,) float64
+        The factor s; NaN where there is no list.
+    cutoff, skin : float, Å
     """
-    shrink = 1.0 / pairs.stretch[0]
+    shrink = 1.0 / stretch[0]
     allowed = 0.5 * (cutoff * (1.0 - shrink) + skin)
-    if not allowed >= 0.0:  # NaN, too, is no
+    if not allowed >= 0.0:  # also for NaN
         return False
     for i in range(positions.shape[0]):
-        dx = positions[i, 0] * shrink - pairs.origin[i, 0]
-        dy = positions[i, 1] * shrink - pairs.origin[i, 1]
-        dz = positions[i, 2] * shrink - pairs.origin[i, 2]
+        dx = positions[i, 0] * shrink - origin[i, 0]
+        dy = positions[i, 1] * shrink - origin[i, 1]
+        dz = positions[i, 2] * shrink - origin[i, 2]
         if not dx * dx + dy * dy + dz * dz <= allowed * allowed:
             return False
     return True
 
 
 @njit(cache=True, error_model="numpy")
-def begin_step(ensemble, draws, particles, pairs, cutoff, skin):
-    """A time step up to where its forces can be computed; False if that needs a new list first."""
+def begin_step(ensemble, draws, particles, stretch):
+    """A time step up to the positions whose forces are needed, unless it has got there already."""
     if particles.scalars[HALFWAY] == 0.0:
-        pairs.stretch[0] *= before_forces(ensemble, draws, particles)
+        stretch[0] *= before_forces(ensemble, draws, particles)
         particles.scalars[HALFWAY] = 1.0
-    if not holds(particles.positions, pairs, cutoff, skin):
-        return False
-    place(particles.positions, particles.cell, pairs.owner, pairs.shift, pairs.placed)
-    return True
 
 
 @njit(cache=True, error_model="numpy")
 def end_step(ensemble, particles):
-    """The rest of a time step; tells whether its forces are numbers."""
+    """The rest of a time step; returns whether its forces are numbers."""
     particles.scalars[HALFWAY] = 0.0
     return after_forces(ensemble, particles)
 
 
 @njit(cache=True, error_model="numpy")
 def take_forces(sites, particles):
-    """What an evaluation has left, for the half steps."""
+    """Copy the results of an evaluation to where the half steps read them."""
+    for i in range(particles.forces.shape[0]):
+        for axis in range(3):
+            particles.forces[i, axis] = 0.0
     particles.scalars[ENERGY] = collect(sites, particles.forces)
+    for a in range(3):
+        for b in range(3):
+            particles.virial[a, b] = sites.virial[a, b]
     particles.scalars[VIRIAL] = sites.virial[0, 0] + sites.virial[1, 1] + sites.virial[2, 2]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def advance(ensemble, draws, particles, skin, overlap, model, sites, pairs, closest, words):
-    """Several time steps.
+def advance(ensemble, draws, particles, limits, model, work, flags):
+    """Take several time steps.
 
     Parameters
     ----------
     ensemble : Ensemble
     draws : (n_steps, 3) float64
-        As in `before_forces`, a row a step.
+        As in `before_forces`, one row a step.
     particles : Particles
-    skin : float, Å
-    overlap : float, Å
-        Atoms nearer than this end the run.
-    others
-        As in `evaluate`.
+    limits : Limits
+    model, work, flags
+        As in `evaluation.evaluate`.
 
     Returns
     -------
     status : int
-        DONE; SPENT or OVERLAP in the middle of a step that waits for a new list, or that cannot go on; NOT_FINITE after
-        a step whose forces are not numbers.
+        DONE; SPENT or OVERLAP in the middle of a step that needs a new list or cannot go on; NOT_FINITE after a step
+        whose forces are not numbers.
     steps : int
         Those finished.
     """
+    verlet = work.verlet
     for step in range(draws.shape[0]):
-        if not begin_step(ensemble, draws[step], particles, pairs, model.high, skin):
+        begin_step(ensemble, draws[step], particles, verlet.stretch)
+        if not holds(particles.positions, verlet.origin, verlet.stretch, model.high, limits.skin):
             return SPENT, step
-        if evaluate(model, sites, pairs, closest, words) < overlap * overlap:
+        place(particles.positions, particles.cell, verlet.owner, verlet.shift, verlet.placed)
+        if evaluate(model, work, flags) < limits.overlap * limits.overlap:
             return OVERLAP, step
-        take_forces(sites, particles)
+        take_forces(work.sites, particles)
         if not end_step(ensemble, particles):
             return NOT_FINITE, step + 1
     return DONE, draws.shape[0]

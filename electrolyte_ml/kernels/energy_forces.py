@@ -17,10 +17,21 @@ reading them again. `electrolyte_ml.benchmark.energy_forces_flops` counts the fl
 import numpy as np
 from numba import njit
 
-from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total, width
-from .moments import monomials, polynomial_gradient, slope_coefficients, sum_moments
-from .radial import DISTANCE, INVERSE, RADIAL, X, Y, Z, columns_of, load_pairs, radial_tables, radial_values
+from electrolyte_ml.kernels.contractions import forward, reverse
+from electrolyte_ml.kernels.lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total, width
+from electrolyte_ml.kernels.moments import monomials, polynomial_gradient, slope_coefficients, sum_moments
+from electrolyte_ml.kernels.radial import (
+    DISTANCE,
+    INVERSE,
+    RADIAL,
+    X,
+    Y,
+    Z,
+    columns_of,
+    load_pairs,
+    radial_tables,
+    radial_values,
+)
 
 
 @njit(**PIECE)
@@ -86,43 +97,31 @@ def add_to_atom(n, pairs, base, gradient, force, virial):
 
 
 @njit(**KERNEL, nogil=True)
-def energy_forces(
-    begin, end, graph, linear, quad, radial, shifts, low, high, scaling, species, segment, index, vector,
-    energies, forces, virials,
-):  # fmt: skip
+def energy_forces(begin, end, model, near, energies, forces, virials):
     """Atoms begin:end, on the calling thread: add to `forces` and to their own `virials`, set their `energies`.
 
     Parameters
     ----------
     begin, end : int
         Shares of different threads need forces of their own: neighbours feel the reaction. The rest they may share.
-    graph : Graph
-    linear : (n_nodes,) float64
-        Coefficients of the basis functions that are nodes.
-    quad : float64
-        Factor of every term of `graph.quad_other`: quad_factor * w[quad_pair].
-    radial : (S, S, R, size) float64 or float32
-        c[centre, neighbour, mu, beta]. Their precision is that of all that is computed of pairs; the moments of an
-        atom, their products, energies and the sums of forces are float64 in either case.
-    shifts : (S,) float64, eV
-    low, high : float, Å
-        The interval [min_distance, cutoff] that xi maps to [-1, 1].
-    scaling : float
-    species, segment, index, vector
-        From `neighbours.pair_vectors`.
+    model : Model
+    near : Neighbours
     energies : (N,) float64, eV
     forces : (N, 3) float64, eV/Å
     virials : (N, 3, 3) float64, eV
         sum_j r_ij (x) dE_i/dr_ij of each atom.
     """
+    graph, radial, low, high = model.graph, model.radial, model.low, model.high
+    species, segment, index, vector = near.species, near.segment, near.index, near.vector
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
-    tables = radial_tables(radial, low, high, scaling)
+    tables = radial_tables(radial, low, high, model.scaling)
     lanes = width(radial)
     columns = columns_of(segment, begin, end, lanes)
     rows = RADIAL + 2 * n_radial
     pairs = aligned(LANES * rows, columns, radial)
     polynomials = aligned((columns // lanes + n_species) * size, lanes, radial)
     powers = aligned(3 * graph.n_powers, columns, radial)
+    linear = model.linear
     moments, adjoint = aligned(graph.n_nodes + 1, LANES, linear), aligned(graph.n_nodes, LANES, linear)
     slopes = aligned(3 * len(graph.slope_monomial), LANES, radial)
     power = aligned(graph.n_lower, lanes, radial)
@@ -139,12 +138,12 @@ def energy_forces(
             radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, 0)
             sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
-        store(reverse(graph, linear, quad, moments, adjoint), energy, 0)
+        store(reverse(graph, linear, model.quad, moments, adjoint), energy, 0)
         slope_coefficients(graph, adjoint, slopes)
         for lane in range(atoms):
             i = block + lane
             n, base, first = padded[lane], lane * rows, segment[i, 0]
-            energies[i] = energy[0, lane] + shifts[species[i]]
+            energies[i] = energy[0, lane] + model.shifts[species[i]]
             pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, gradient)
             add_to_atom(n, pairs, base, gradient, forces[i], virials[i])
             for j in range(segment[i, n_species] - first):

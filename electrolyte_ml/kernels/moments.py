@@ -8,8 +8,8 @@ ranks are summed over neighbours. The moments of an atom are one lane of `moment
 
 from numba import njit
 
-from .lanes import PIECE, at, load, put, spread, store, total, width
-from .radial import RADIAL, X, Y, Z
+from electrolyte_ml.kernels.lanes import PIECE, at, load, put, spread, store, total, width
+from electrolyte_ml.kernels.radial import RADIAL, X, Y, Z
 
 
 @njit(**PIECE)

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from electrolyte_ml.kernels.arrays import Neighbours, VerletArrays
+
 # Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
 PIECE = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
@@ -376,8 +378,8 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
 
 
 @njit(**PIECE)
-def gather_pairs(i, start, placed, owner, listed, neighbour, cutoff, segment, index, vector):
-    """Those of atom i's listed neighbours that are within the cutoff now, from place `start` on.
+def gather_pairs(i, start, verlet, cutoff, near):
+    """Write those of atom i's listed neighbours that are within the cutoff now into `near`, from place `start` on.
 
     Without a branch, as in `choose_near`: up to one place more is written for each neighbour read.
 
@@ -388,6 +390,8 @@ def gather_pairs(i, start, placed, owner, listed, neighbour, cutoff, segment, in
     closest : float, Å^2
         The nearest one's squared distance (infinite if there is none).
     """
+    placed, owner, listed, neighbour = verlet.placed, verlet.owner, verlet.listed, verlet.neighbour
+    segment, index, vector = near.segment, near.index, near.vector
     count, closest, n_species = np.uint64(start), np.inf, listed.shape[1] - 1
     x, y, z = placed[i, 0], placed[i, 1], placed[i, 2]
     for s in range(n_species):
@@ -405,31 +409,37 @@ def gather_pairs(i, start, placed, owner, listed, neighbour, cutoff, segment, in
 
 
 @njit(cache=True, error_model="numpy")
-def pair_vectors(positions, cell, listed, neighbour, owner, shift, cutoff):
-    """Vectors to the neighbours that are within the cutoff now, from a list made with a larger one.
+def near_pairs(positions, cell, pairs, species, cutoff):
+    """Pairs that are within the cutoff now, from a neighbour list made with a larger one.
+
+    Parameters
+    ----------
+    positions, cell : (N, 3), (3, 3) float64, Å
+    pairs : tuple
+        (listed, neighbour, owner, shift) from `neighbour_list`.
+    species : (N,) int64
+    cutoff : float, Å
 
     Returns
     -------
-    segment : (N, n_species + 1) int64
-        Neighbours of species s of atom i stand at segment[i, s]:segment[i, s + 1].
-    index : (P,) int32
-        The neighbour's number.
-    vector : (3, P) float64, Å
-        r_ij = x_j + shift . cell - x_i.
+    near : Neighbours
     closest : float, Å
         The smallest distance (infinite if there is no pair).
     pair : (2,) int64
         The two atoms at that distance.
     """
+    listed, neighbour, owner, shift = pairs
     n = positions.shape[0]
     placed = np.empty((len(owner), 3))
     place(positions, cell, owner, shift, placed)
+    verlet = VerletArrays(listed, neighbour, owner, shift, placed, positions, np.ones(1))
     segment = np.zeros(listed.shape, np.int64)
     index, vector = np.empty(len(neighbour), np.int32), np.empty((3, len(neighbour)))
+    wide = Neighbours(species, segment, index, vector)
     closest, pair = np.inf, np.zeros(2, np.int64)
     count = np.int64(0)
     for i in range(n):
-        count, square = gather_pairs(i, count, placed, owner, listed, neighbour, cutoff, segment, index, vector)
+        count, square = gather_pairs(i, count, verlet, cutoff, wide)
         if square < closest:
             closest, pair[0] = square, i
     if n > 0:
@@ -442,4 +452,4 @@ def pair_vectors(positions, cell, listed, neighbour, owner, shift, cutoff):
     for axis in range(3):
         for p in range(count):
             kept[axis, p] = vector[axis, p]
-    return segment, resized(index, count, count), kept, np.sqrt(closest), pair
+    return Neighbours(species, segment, resized(index, count, count), kept), np.sqrt(closest), pair

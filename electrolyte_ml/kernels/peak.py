@@ -6,7 +6,7 @@ that work on it, so that nothing waits: 24 LANES flops a turn, no memory.
 
 from numba import njit
 
-from .lanes import KERNEL, LANES, spread, total
+from electrolyte_ml.kernels.lanes import KERNEL, LANES, spread, total
 
 FLOPS = 24 * LANES  # of one turn
 

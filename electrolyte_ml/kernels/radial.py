@@ -14,7 +14,7 @@ Counts are flops per neighbour; R radial functions of `size` terms.
 import numpy as np
 from numba import njit
 
-from .lanes import LANES, PIECE, aligned, load, root, spread, store, width
+from electrolyte_ml.kernels.lanes import LANES, PIECE, aligned, load, root, spread, store, width
 
 X, Y, Z, DISTANCE, INVERSE, RADIAL = 0, 1, 2, 3, 4, 5  # rows of an atom's pairs; from RADIAL on f_mu, then all f'_mu
 

@@ -8,10 +8,10 @@ with A = dE_i/dM from the same sweeps as the forces; about the cost of one energ
 import numpy as np
 from numba import njit
 
-from .contractions import forward, reverse
-from .lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
-from .moments import monomials, polynomial, sum_moments
-from .radial import (
+from electrolyte_ml.kernels.contractions import forward, reverse
+from electrolyte_ml.kernels.lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
+from electrolyte_ml.kernels.moments import monomials, polynomial, sum_moments
+from electrolyte_ml.kernels.radial import (
     DISTANCE,
     RADIAL,
     X,
@@ -43,15 +43,14 @@ def energy_weights(graph, n, high, pairs, base, summed, lane, power, weights):
 
 
 @njit(**KERNEL, nogil=True)
-def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species, segment, vector):
+def site_gradients(model, near):
     """Rows of all atoms, on the calling thread.
 
     Parameters
     ----------
-    graph, linear, quad, radial, low, high, scaling, species, segment, vector
-        As in `energy_forces`.
-    xi : (n_scalars,) float64
-        Only its length is used.
+    model : Model
+        In double precision.
+    near : Neighbours
 
     Returns
     -------
@@ -59,11 +58,13 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
         dE_i/dc[z_i, s, mu, beta]; by the coefficients of other central species it is zero.
     by_scalar : (N, n_scalars)
     """
+    graph, radial, low, high = model.graph, model.radial, model.low, model.high
+    species, segment, vector = near.species, near.segment, near.vector
     n_atoms = len(species)
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     by_radial = np.zeros((n_atoms, n_species, n_radial, size))
-    by_scalar = np.zeros((n_atoms, len(xi)))
-    tables = radial_tables(radial, low, high, scaling)
+    by_scalar = np.zeros((n_atoms, len(graph.linear_scalar) + len(graph.leaf_scalar)))
+    tables = radial_tables(radial, low, high, model.scaling)
     columns = columns_of(segment, 0, n_atoms, LANES)
     rows = RADIAL + 2 * n_radial
     vectors = columns // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
@@ -84,7 +85,7 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
             radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * vectors * size)
             sum_moments(graph, n, pairs, base, powers, moments, lane)
         forward(graph, moments)
-        reverse(graph, linear, quad, moments, adjoint)
+        reverse(graph, model.linear, model.quad, moments, adjoint)
         for k in range(len(graph.sum_node)):
             store(load(adjoint, graph.sum_node[k]), summed, k)
         for lane in range(lanes):
@@ -109,5 +110,5 @@ def site_gradients(graph, linear, quad, radial, xi, low, high, scaling, species,
                 for mu in range(n_radial):
                     for k in range(2 * size):
                         one[k] = total(load(by_tables, (s * n_radial + mu) * 2 * size + k))
-                    add_by_coefficients(one, low, high, scaling, by_radial[i, s, mu])
+                    add_by_coefficients(one, low, high, model.scaling, by_radial[i, s, mu])
     return by_radial, by_scalar

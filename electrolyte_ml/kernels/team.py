@@ -1,10 +1,12 @@
-"""Threads that take the same steps together without going to sleep in between.
+"""Threads that take turns together without going to sleep in between.
 
-A leader does what is serial, says when a turn begins, does its own part and waits for those of the others. To wake a
-thread takes 50 to 200 µs, a turn of a thousand atoms a millisecond: so the others watch for the next turn, and only
-leave when it has not come for some milliseconds. What one has written before it says something, the others see once
-they have heard it. `words` (8 threads,) int64 has a cache line for each thread: the turn that the leader has begun, or
-the last one that the thread has finished. The leader counts its turns in the place after its word.
+A leader does the serial part of a turn, announces the turn, does its own range and waits for the ranges of the other
+threads. Waking a thread takes 50 to 200 µs, while a turn of a thousand atoms takes a millisecond; the others therefore
+spin for the next turn, and leave only when none has come for some milliseconds. What a thread wrote before it stored a
+flag is visible to any thread that has loaded that flag.
+
+`flags` (8 threads,) int64 has one cache line for each thread. The first number of a line is the turn that the leader
+has begun, or the last turn that the thread has finished. The leader counts its turns in the second number of its line.
 """
 
 import platform
@@ -17,44 +19,44 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LINE = 8  # int64 numbers in a cache line
-COUNT = 1
-LEAVE = np.int64(2**62)  # of the leader: there are no more turns; of another: it does nothing any more
-PATIENCE = 100_000  # looks, of some 20 ns each, for a turn that does not come
-POLITE = 1_000  # looks after which a core is offered to whoever else wants it
+TURN = 1  # place of the leader's count of turns
+DETACHED = np.int64(2**62)  # flag of a leader without further turns, or of a thread that takes no part any more
+PATIENCE = 100_000  # loads, of some 20 ns each, without a new turn
+YIELD_EVERY = 1_000  # loads after which the core is offered to other threads
 
 _yield = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 
 
-def _place(context, builder, kinds, values):
+def _address(context, builder, kinds, values):
     array = context.make_array(kinds[0])(context, builder, values[0])
     return builder.gep(array.data, [context.cast(builder, values[1], kinds[1], types.intp)])
 
 
 @intrinsic
-def heard(typing, words, place):
-    """words[place], and with it all that its writer had written before."""
+def load_acquire(typing, flags, place):
+    """flags[place], and with it all that its writer had written before."""
 
     def generate(context, builder, signature, values):
-        return builder.load_atomic(_place(context, builder, signature.args, values), "acquire", 8)
+        return builder.load_atomic(_address(context, builder, signature.args, values), "acquire", 8)
 
-    return types.int64(words, place), generate
+    return types.int64(flags, place), generate
 
 
 @intrinsic
-def say(typing, words, place, value):
-    """Set words[place], to be heard after all that the caller has written before."""
+def store_release(typing, flags, place, value):
+    """Set flags[place] after all that the caller has written before."""
 
     def generate(context, builder, signature, values):
         number = context.cast(builder, values[2], signature.args[2], types.int64)
-        builder.store_atomic(number, _place(context, builder, signature.args, values), "release", 8)
+        builder.store_atomic(number, _address(context, builder, signature.args, values), "release", 8)
         return context.get_dummy_value()
 
-    return types.none(words, place, value), generate
+    return types.none(flags, place, value), generate
 
 
 @intrinsic
-def breathe(typing):
-    """A moment's rest for a core, whose other half, if it has two, goes on the faster."""
+def spin_pause(typing):
+    """Spin-wait hint (x86 `pause`): frees the sibling hyper-thread."""
 
     def generate(context, builder, signature, values):
         if platform.machine() in ("x86_64", "AMD64"):
@@ -68,13 +70,13 @@ def breathe(typing):
 if config.DISABLE_JIT:
     import time
 
-    def heard(words, place):  # noqa: D103
-        return words[place]
+    def load_acquire(flags, place):  # noqa: D103
+        return flags[place]
 
-    def say(words, place, value):  # noqa: D103
-        words[place] = value
+    def store_release(flags, place, value):  # noqa: D103
+        flags[place] = value
 
-    def breathe():  # noqa: D103
+    def spin_pause():  # noqa: D103
         pass
 
     def _yield():
@@ -82,20 +84,20 @@ if config.DISABLE_JIT:
 
 
 @njit(cache=True, error_model="numpy")
-def wait_for(words, thread, turn, patience):
-    """Whether a thread says at least `turn` before so many looks; without end for a patience of 0."""
-    looks = 0
-    while heard(words, LINE * thread) < turn:
-        looks += 1
-        if looks == patience:
+def wait_for(flags, thread, turn, patience):
+    """Whether a thread's flag reaches `turn` within so many loads; without limit for a patience of 0."""
+    loads = 0
+    while load_acquire(flags, LINE * thread) < turn:
+        loads += 1
+        if loads == patience:
             return False
-        if looks % POLITE == 0:
+        if loads % YIELD_EVERY == 0:
             _yield()
-        breathe()
+        spin_pause()
     return True
 
 
 @njit(cache=True, error_model="numpy")
-def leave(words, thread):
-    """Let nobody wait for a thread any more."""
-    say(words, LINE * thread, LEAVE)
+def detach(flags, thread):
+    """Let no other thread wait for this one any more."""
+    store_release(flags, LINE * thread, DETACHED)

@@ -18,9 +18,16 @@ end of the share: only there are their lanes added, and the tables' coefficients
 import numpy as np
 from numba import njit
 
-from .lanes import KERNEL, LANES, PIECE, aligned, at, load, put, spread, store, total
-from .moments import fill_traces, monomials, polynomial, polynomial_gradient, slope_coefficients, spread_traces
-from .radial import (
+from electrolyte_ml.kernels.lanes import KERNEL, LANES, PIECE, aligned, at, load, put, spread, store, total
+from electrolyte_ml.kernels.moments import (
+    fill_traces,
+    monomials,
+    polynomial,
+    polynomial_gradient,
+    slope_coefficients,
+    spread_traces,
+)
+from electrolyte_ml.kernels.radial import (
     DISTANCE,
     INVERSE,
     RADIAL,
@@ -203,31 +210,22 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
 
 
 @njit(**KERNEL, nogil=True)
-def training_gradient(
-    begin, end, graph, linear, quad, radial, low, high, scaling, species, segment, index, vector,
-    alpha, weights, stretch, by_radial, by_node, by_pair,
-):  # fmt: skip
+def training_gradient(begin, end, model, near, cotangents, gradient):
     """Add the atoms begin:end to the derivatives of the loss, on the calling thread.
 
     Parameters
     ----------
     begin, end : int
-    alpha : (N,) float64
-        dL/dE of the atom's configuration.
-    weights : (N, 3) float64
-        dL/dF.
-    stretch : (N, 3, 3) float64
-        dL/dVirial of the atom's configuration, symmetric.
-    by_radial : (S, S, R, size) float64
-    by_node : (n_linear,) float64
-        By the functions that are nodes of the graph.
-    by_pair : (n_pairs,) float64
-        By the products of the leaves.
-    others
-        As in `energy_forces`.
+    model : Model
+        In double precision.
+    near : Neighbours
+    cotangents : Cotangents
+    gradient : ModelGradient
     """
+    graph, radial, low, high = model.graph, model.radial, model.low, model.high
+    species, segment, index, vector = near.species, near.segment, near.index, near.vector
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
-    tables = radial_tables(radial, low, high, scaling)
+    tables = radial_tables(radial, low, high, model.scaling)
     columns = columns_of(segment, begin, end, LANES)
     rows = RADIAL + 2 * n_radial
     vectors = columns // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
@@ -250,13 +248,13 @@ def training_gradient(
             first, last = segment[i, 0], segment[i, n_species]
             n = load_pairs(vector, first, last, high, pairs, base)
             padded[lane] = n
-            lane_alpha[0, lane] = alpha[i]
-            load_moves(vector, index, weights, stretch, i, first, last, n, pairs, base, moves, to)
+            lane_alpha[0, lane] = cotangents.energy[i]
+            load_moves(vector, index, cotangents.force, cotangents.virial, i, first, last, n, pairs, base, moves, to)
             radial_values(n, segment[i], tables[species[i]], low, high, pairs, base, polynomials, lane * vectors * size)
             sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, lane)
         forward_tangents(graph, moments, dmoments)
-        reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint)
-        add_scalars(graph, lane_alpha, moments, dmoments, by_node, by_pair)
+        reverse_tangents(graph, model.linear, model.quad, moments, dmoments, adjoint, dadjoint)
+        add_scalars(graph, lane_alpha, moments, dmoments, gradient.node, gradient.pair)
         slope_coefficients(graph, adjoint, slopes)
         blend(graph, lane_alpha, adjoint, dadjoint, blended)
         for lane in range(lanes):
@@ -281,4 +279,4 @@ def training_gradient(
             for mu in range(n_radial):
                 for k in range(2 * size):
                     one[k] = total(load(by_tables[a], (b * n_radial + mu) * 2 * size + k))
-                add_by_coefficients(one, low, high, scaling, by_radial[a, b, mu])
+                add_by_coefficients(one, low, high, model.scaling, gradient.radial[a, b, mu])

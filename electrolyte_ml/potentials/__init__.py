@@ -1,43 +1,49 @@
-"""What is learnt: the moment tensor potential, its basis, its files and its ASE calculator."""
+"""What is learnt: potentials, their sums and files, and their ASE calculator."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from ..errors import InputError
-from .basis import Basis, Contraction, basis, contractions
-from .files import read_mtp, write_mtp
-from .mtp import Evaluation, MomentTensorPotential
+from electrolyte_ml.potentials.geometry import Geometry, System
+from electrolyte_ml.potentials.interface import (
+    Block,
+    Evaluation,
+    Potential,
+    Prediction,
+    Stepper,
+    TrainingTerm,
+)
+from electrolyte_ml.potentials.mtp import (
+    Basis,
+    Contraction,
+    MomentTensorPotential,
+    basis,
+    contractions,
+    read_mtp,
+    write_mtp,
+)
+from electrolyte_ml.potentials.registry import kind, kinds, register
+from electrolyte_ml.potentials.spec import ModelSpec
+from electrolyte_ml.potentials.store import load, save
+from electrolyte_ml.potentials.sum import Sum
 
 __all__ = [
     "Basis",
+    "Block",
     "Contraction",
     "Evaluation",
+    "Geometry",
+    "ModelSpec",
     "MomentTensorPotential",
+    "Potential",
+    "Prediction",
+    "Stepper",
+    "Sum",
+    "System",
+    "TrainingTerm",
     "basis",
     "contractions",
+    "kind",
+    "kinds",
     "load",
     "read_mtp",
+    "register",
+    "save",
     "write_mtp",
 ]
-
-
-def load(path: str | Path, species: tuple[str, ...] | list[str] | None = None) -> MomentTensorPotential:
-    """Load a potential from a file.
-
-    Parameters
-    ----------
-    path : path
-        An `.mtp` file of this package, MLIP, motep or LAMMPS.
-    species : sequence of str, optional
-        Chemical symbols in the file's order, for files that carry none.
-
-    Raises
-    ------
-    InputError
-        Naming the file and line.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    return read_mtp(path, species)

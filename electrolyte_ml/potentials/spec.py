@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from electrolyte_ml.potentials.mtp import MomentTensorPotential
+    from electrolyte_ml.potentials.interface import Potential
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class ModelSpec:
         Chebyshev polynomials in each radial function.
     scaling : float
         Multiplies the radial basis.
+    repulsion : str or None
+        Kind of a registered potential that is added as a repulsive floor, such as "zbl".
     """
 
     level: int = 12
@@ -30,9 +32,10 @@ class ModelSpec:
     min_distance: float = 0.9
     radial_basis_size: int = 8
     scaling: float = 0.01
+    repulsion: str | None = None
 
-    def random(self, species: Sequence[str], seed: int = 0) -> MomentTensorPotential:
-        """Return a potential with parameters drawn from U(-1, 1), as the paper starts its fits.
+    def random(self, species: Sequence[str], seed: int = 0) -> Potential:
+        """Return a potential with the parameters from which a fit starts, those of the moments from U(-1, 1).
 
         Parameters
         ----------
@@ -46,14 +49,8 @@ class ModelSpec:
         InputError
             For a choice that makes no potential.
         """
-        from electrolyte_ml.potentials.mtp import MomentTensorPotential
+        from electrolyte_ml.potentials.registry import kind
+        from electrolyte_ml.potentials.sum import total
 
-        return MomentTensorPotential.random(
-            self.level,
-            tuple(species),
-            seed=seed,
-            cutoff=self.cutoff,
-            min_distance=self.min_distance,
-            radial_basis_size=self.radial_basis_size,
-            scaling=self.scaling,
-        )
+        names = [name for name in ("mtp", self.repulsion) if name is not None]
+        return total([kind(name).from_spec(self, tuple(species), seed) for name in names])

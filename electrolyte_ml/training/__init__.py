@@ -1,10 +1,11 @@
 """Training: the loss, its minimisation, and ensembles of potentials."""
 
-from .ensemble import Ensemble, train_ensemble
-from .fit import FitResult, train
-from .linear import solve_linear
-from .loss import Errors, Loss, TrainingSet, Weights, evaluate_errors
-from .predictions import Predictions, predict
+from electrolyte_ml.training.data import TrainingSet
+from electrolyte_ml.training.ensemble import Ensemble, train_ensemble
+from electrolyte_ml.training.fit import FitResult, train
+from electrolyte_ml.training.linear import solve_linear
+from electrolyte_ml.training.loss import Errors, Loss, Weights, evaluate_errors
+from electrolyte_ml.training.predictions import Predictions, predict
 
 __all__ = [
     "Ensemble",

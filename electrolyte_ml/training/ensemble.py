@@ -1,4 +1,4 @@
-"""Ensembles: one model fitted from several random starts, mean and standard deviation of everything it says."""
+"""Ensembles: one model fitted from several random starts, with mean and standard deviation of its results."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
-from ..potentials.mtp import MomentTensorPotential
-from .fit import FitResult, train
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.interface import Potential
+from electrolyte_ml.potentials.spec import ModelSpec
+from electrolyte_ml.training.fit import FitResult, train
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -33,7 +34,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class EnsembleEvaluation:
-    """What an ensemble says of a configuration: energy eV, forces (N, 3) eV/Å, stress (6,) eV/Å^3 or None."""
+    """Energy eV, forces (N, 3) eV/Å and stress (6,) eV/Å^3 or None of a configuration, each with its spread."""
 
     energy: Spread
     forces: Spread
@@ -46,12 +47,12 @@ class Ensemble:
 
     Attributes
     ----------
-    potentials : tuple of MomentTensorPotential
+    potentials : tuple of Potential
     results : tuple of FitResult
         Of the fits, where they were made here.
     """
 
-    potentials: tuple[MomentTensorPotential, ...]
+    potentials: tuple[Potential, ...]
     results: tuple[FitResult, ...] = ()
 
     def __post_init__(self) -> None:
@@ -60,16 +61,16 @@ class Ensemble:
 
     def evaluate(self, atoms: Atoms) -> EnsembleEvaluation:
         """Mean and standard deviation of energy, forces and stress."""
-        said = [potential.evaluate(atoms) for potential in self.potentials]
-        stress = Spread.of([one.stress for one in said]) if said[0].stress is not None else None
+        results = [potential.evaluate(atoms) for potential in self.potentials]
+        stress = Spread.of([result.stress for result in results]) if results[0].stress is not None else None
         return EnsembleEvaluation(
-            Spread.of([one.energy for one in said]), Spread.of([one.forces for one in said]), stress
+            Spread.of([result.energy for result in results]), Spread.of([result.forces for result in results]), stress
         )
 
 
 def train_ensemble(
     configurations: Sequence[Atoms],
-    level: int,
+    spec: ModelSpec,
     species: Sequence[str],
     *,
     seeds: Sequence[int] = (0, 1, 2),
@@ -81,15 +82,14 @@ def train_ensemble(
     Parameters
     ----------
     configurations : sequence of ase.Atoms
-    level : int
+    spec : ModelSpec
     species : sequence of str
     seeds : sequence of int
         One potential each.
     checkpoint : path, optional
         See `train`; each seed's name is this with the seed before the suffix, `fit-0.npz` for `fit.npz`.
     **options
-        `cutoff`, `min_distance`, `radial_basis_size` and `scaling` go to `MomentTensorPotential.random`, all others to
-        `train`.
+        See `train`.
 
     Raises
     ------
@@ -98,8 +98,7 @@ def train_ensemble(
     """
     if len(set(seeds)) != len(seeds) or len(seeds) < 2:
         raise InputError(f"seeds {tuple(seeds)}: an ensemble needs two or more, all different")
-    model = {k: options.pop(k) for k in ("cutoff", "min_distance", "radial_basis_size", "scaling") if k in options}
-    starts = [MomentTensorPotential.random(level, tuple(species), seed=seed, **model) for seed in seeds]
+    starts = [spec.random(species, seed) for seed in seeds]
     path = Path(checkpoint) if checkpoint else None
     files = [path and path.with_name(f"{path.stem}-{seed}{path.suffix}") for seed in seeds]
     results = tuple(

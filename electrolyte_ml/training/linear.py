@@ -1,6 +1,7 @@
-"""The linear part of the fit: moment coefficients and shifts, exactly, for given radial functions.
+"""The linear part of a fit, solved exactly for given nonlinear parameters.
 
-E and F are linear in xi and in the shifts, so for given radial coefficients eq. (10) is a linear least-squares problem.
+Energies, forces and virials are affine in all linear parameters together, so for given nonlinear ones eq. (10) is a
+linear least-squares problem. In a moment tensor potential the shifts and the moment coefficients are linear.
 """
 
 from __future__ import annotations
@@ -9,31 +10,31 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .loss import Loss, weighted_residuals
+from electrolyte_ml.potentials.interface import linear_mask
+from electrolyte_ml.training.loss import Loss, weighted_residuals
 
 ROWS = 20_000  # of the design matrix at a time
 
 
 def solve_linear(loss: Loss, parameters: np.ndarray, fixed: np.ndarray | None = None, ridge: float = 0.0) -> np.ndarray:
-    """Parameters with shifts and moment coefficients at the minimum of the loss for these radial functions.
+    """Return the parameters with the linear ones at the minimum of the loss for the given nonlinear ones.
 
-    Directions that the data do not fix keep what `parameters` say of them.
+    Directions that the data do not determine keep their values in `parameters`.
 
     Parameters
     ----------
     loss : Loss
     parameters : (n_parameters,) array
     fixed : (n_parameters,) array of bool, optional
-        Marks shifts that are known.
+        Parameters to be kept.
     ridge : float
         Tikhonov's term that holds back from far away, as a fraction of the largest eigenvalue of the normal matrix
         (its diagonal scaled to one).
     """
-    n_radial = loss.potential.radial.size
-    free = np.ones(len(parameters), bool) if fixed is None else ~fixed
-    free[:n_radial] = False
-    matrix, right = least_squares(loss, parameters)
-    matrix, right = matrix[:, free[n_radial:]], right - matrix @ parameters[n_radial:]
+    free = linear_mask(loss.potential.blocks)
+    if fixed is not None:
+        free &= ~fixed
+    matrix, right = least_squares(loss, parameters, free)
     scale = np.linalg.norm(matrix, axis=0)
     scale = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     u, s, vt = np.linalg.svd(matrix * scale, full_matrices=False)
@@ -45,35 +46,43 @@ def solve_linear(loss: Loss, parameters: np.ndarray, fixed: np.ndarray | None = 
     return best
 
 
-def least_squares(loss: Loss, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A and b such that the loss is 1/2 |A v - b|^2 in v = (shifts, xi), with the radial functions of `parameters`.
+def least_squares(loss: Loss, parameters: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return A and b such that the loss is 1/2 |A d - b|^2 + constant where the free parameters change by d.
 
     A QR factorisation after every batch of configurations keeps both as small as the number of unknowns, whatever the
     number of labels, and unlike the normal equations does not square the condition number.
 
+    Parameters
+    ----------
+    loss : Loss
+    parameters : (n_parameters,) array
+    free : (n_parameters,) array of bool
+        Linear parameters.
+
     Returns
     -------
-    A : (at most n + 1, n) with n = S + n_scalars
+    A : (at most n + 1, n), n free parameters
     b : (at most n + 1,)
     """
-    n_radial = loss.potential.radial.size
+    # Differences from the point where the free parameters vanish are exact, whatever the size of the parameters.
     zero = parameters.copy()
-    zero[n_radial:] = 0.0
-    n = len(parameters) - n_radial
+    zero[free] = 0.0
+    places = np.flatnonzero(free)
+    n = len(places)
     triangle = np.zeros((0, n + 1))
     for numbers in _batches(loss):
         part = loss.sample(numbers)
-        # Residuals at zero are minus the labels; a unit coefficient adds its basis function.
         base = weighted_residuals(part, part.residuals(zero))
         rows = np.empty((len(base), n + 1))
         rows[:, n] = -base
-        for column in range(n):
+        for column, place in enumerate(places):
             unit = zero.copy()
-            unit[n_radial + column] = 1.0
+            unit[place] = 1.0
             rows[:, column] = weighted_residuals(part, part.residuals(unit)) - base
         rows *= np.sqrt(len(numbers) / len(loss.data))  # a mean over all configurations, not over those of this part
         triangle = np.linalg.qr(np.vstack([triangle, rows]), mode="r")
-    return triangle[:, :n], triangle[:, n]
+    matrix, right = triangle[:, :n], triangle[:, n]
+    return matrix, right - matrix @ parameters[places]
 
 
 def _batches(loss: Loss) -> Iterator[np.ndarray]:

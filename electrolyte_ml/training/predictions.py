@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InputError
-from ..potentials.mtp import MomentTensorPotential
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.interface import Potential
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the reference and a potential say of a set of configurations.
+    """Labels of a set of configurations beside what a potential predicts.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Predictions:
     reference_forces: np.ndarray
 
 
-def predict(potential: MomentTensorPotential, configurations: Sequence[Atoms]) -> Predictions:
+def predict(potential: Potential, configurations: Sequence[Atoms]) -> Predictions:
     """Evaluate a potential on labelled configurations.
 
     Raises
@@ -45,10 +45,10 @@ def predict(potential: MomentTensorPotential, configurations: Sequence[Atoms]) -
     for number, atoms in enumerate(configurations):
         if atoms.calc is None or not {"energy", "forces"} <= atoms.calc.results.keys():
             raise InputError(f"configuration {number}: it carries no energy and forces")
-    said = [potential.evaluate(atoms) for atoms in configurations]
+    results = [potential.evaluate(atoms) for atoms in configurations]
     return Predictions(
-        np.array([one.energy / len(atoms) for one, atoms in zip(said, configurations)]),
+        np.array([result.energy / len(atoms) for result, atoms in zip(results, configurations, strict=True)]),
         np.array([atoms.get_potential_energy() / len(atoms) for atoms in configurations]),
-        np.concatenate([one.forces for one in said]),
+        np.concatenate([result.forces for result in results]),
         np.concatenate([atoms.get_forces() for atoms in configurations]),
     )

@@ -20,7 +20,7 @@ from math import factorial
 
 import numpy as np
 
-from ..errors import InputError
+from electrolyte_ml.errors import InputError
 
 MAX_FACTORS = 4
 MAX_CUTOFF = 30.0  # Å; in a liquid it holds ten thousand neighbours of each atom

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
-from .basis import Contraction
-from .mtp import Evaluation, MomentTensorPotential
-from .neighbourhoods import species_indices
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.geometry import species_indices
+from electrolyte_ml.potentials.interface import Evaluation
+from electrolyte_ml.potentials.mtp.basis import Contraction
+from electrolyte_ml.potentials.mtp.potential import MomentTensorPotential
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -35,7 +36,7 @@ class Neighbourhood(NamedTuple):
 
 def neighbourhoods(potential: MomentTensorPotential, atoms: Atoms, displacement: np.ndarray | float = 0.0) -> list:
     """Each atom's `Neighbourhood`; a complex displacement (N, 3) of the atoms changes the vectors, not who is near."""
-    from ..kernels.neighbours import neighbour_list_reference
+    from electrolyte_ml.kernels.neighbours import neighbour_list_reference
 
     cell, pbc = np.array(atoms.cell), np.array(atoms.pbc)
     pairs = sorted(neighbour_list_reference(atoms.positions, cell * pbc[:, None], pbc, potential.cutoff))

@@ -8,7 +8,7 @@ percent-encoded).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +16,12 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from ..errors import InputError
-from ..files import atomic_write
-from .basis import Basis, basis
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.potentials.mtp.basis import Basis, basis
 
 if TYPE_CHECKING:
-    from .mtp import MomentTensorPotential
+    from electrolyte_ml.potentials.mtp.potential import MomentTensorPotential
 
 
 def _braces(values: Iterable[str]) -> str:
@@ -33,7 +33,12 @@ def _floats(values: Iterable[float]) -> str:
 
 
 def write_mtp(path: str | Path, potential: MomentTensorPotential) -> None:
-    """Write a potential, atomically."""
+    """Write a `.mtp` file, atomically."""
+    atomic_write(path, to_text(potential))
+
+
+def to_text(potential: MomentTensorPotential) -> str:
+    """Return the content of a `.mtp` file."""
     table = potential.basis
     tag = f"species:{','.join(potential.species)}"
     if potential.reference:
@@ -67,21 +72,17 @@ def write_mtp(path: str | Path, potential: MomentTensorPotential) -> None:
         "species_coeffs = " + _floats(potential.shifts),
         "moment_coeffs = " + _floats(potential.moments),
     ]
-    atomic_write(path, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 class _Lines:
     """The file's lines, consumed in order; every error names the line."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.number = path, 0
-        try:
-            self.lines = path.read_text().splitlines()
-        except UnicodeDecodeError:
-            raise InputError(f"{path}: not a text file") from None
+    def __init__(self, text: str, source: str) -> None:
+        self.source, self.number, self.lines = source, 0, text.splitlines()
 
     def fail(self, what: str) -> InputError:
-        return InputError(f"{self.path}, line {self.number}: {what}")
+        return InputError(f"{self.source}, line {self.number}: {what}")
 
     def next(self, expected: str) -> str:
         while self.number < len(self.lines):
@@ -142,8 +143,8 @@ def _tag(text: str) -> dict[str, str]:
     return {k: unquote(v) for k, _, v in (part.partition(":") for part in text.split(";")) if v}
 
 
-def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = None) -> MomentTensorPotential:
-    """Read a potential from a file of MLIP's, motep's, LAMMPS's or our own.
+def read_mtp(path: str | Path, species: Sequence[str] | None = None) -> MomentTensorPotential:
+    """Read a potential from a `.mtp` file of MLIP's, motep's, LAMMPS's or our own.
 
     Parameters
     ----------
@@ -156,9 +157,24 @@ def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = Non
     InputError
         Naming the line: another radial basis, counts that do not fit, a truncated or untrained file, no element names.
     """
-    from .mtp import MomentTensorPotential
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file") from None
+    return from_text(text, str(path), species)
 
-    lines = _Lines(Path(path))
+
+def from_text(text: str, source: str, species: Sequence[str] | None = None) -> MomentTensorPotential:
+    """Read the content of a `.mtp` file; `source` names it in messages.
+
+    Raises
+    ------
+    InputError
+        As `read_mtp`.
+    """
+    from electrolyte_ml.potentials.mtp.potential import MomentTensorPotential
+
+    lines = _Lines(text, source)
     if lines.next("'MTP'") != "MTP":
         raise lines.fail("not an MTP file (its first line is not 'MTP')")
     version = lines.value("version")
@@ -220,11 +236,11 @@ def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = Non
     own = tuple(s.strip() for s in tag.get("species", "").split(",") if s.strip())
     named = tuple(species) if species else own
     if own and named != own:
-        raise InputError(f"{path}: the file says that its species are {' '.join(own)}, not {' '.join(named)}")
+        raise InputError(f"{source}: the file says that its species are {' '.join(own)}, not {' '.join(named)}")
     if not named:
-        raise InputError(f"{path}: the file names no elements; give them in its order, such as --species H C O")
+        raise InputError(f"{source}: the file names no elements; give them in its order, such as --species H C O")
     if len(named) != n_species:
-        raise InputError(f"{path}: {len(named)} species given ({' '.join(named)}), the file has {n_species}")
+        raise InputError(f"{source}: {len(named)} species given ({' '.join(named)}), the file has {n_species}")
     try:
         return MomentTensorPotential(
             basis=_known_basis(n_radial, basic, times, scalars, n_nodes),
@@ -238,12 +254,12 @@ def read_mtp(path: str | Path, species: tuple[str, ...] | list[str] | None = Non
             reference=tag.get("reference"),
         )
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{source}: {error}") from None
 
 
 def _known_basis(n_radial: int, basic: np.ndarray, times: np.ndarray, scalars: np.ndarray, n_nodes: int) -> Basis:
     """The tables as read; if they are those that we generate for a level, that basis itself."""
-    from .graph import compile_graph
+    from electrolyte_ml.potentials.mtp.graph import compile_graph
 
     foreign = Basis(n_radial, basic, times, scalars, n_nodes)
     for level in range(2, 26, 2):

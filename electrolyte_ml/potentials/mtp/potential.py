@@ -3,56 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ..errors import InputError
-from ..threads import available, run
-from .basis import MAX_CUTOFF, Basis, basis, check_level
-from .graph import Graph, compile_graph
-from .neighbourhoods import Neighbourhoods, neighbourhoods, species_indices
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.kernels.arrays import Cotangents, Model, Neighbours
+from electrolyte_ml.potentials.geometry import Geometry, System
+from electrolyte_ml.potentials.interface import SHIFTS, Block, Evaluation, Potential, Stepper, TrainingTerm
+from electrolyte_ml.potentials.mtp.basis import MAX_CUTOFF, Basis, basis, check_level
+from electrolyte_ml.potentials.mtp.graph import Graph, compile_graph
+from electrolyte_ml.threads import default_threads, run
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from .calculator import PotentialCalculator
+    from electrolyte_ml.potentials.spec import ModelSpec
 
-ATOMS_PER_THREAD = 128  # at least: of fewer, 0.2 ms at level 16, a thread is mostly waited for
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a potential says of one configuration.
-
-    Attributes
-    ----------
-    energy : float, eV
-    forces : (N, 3), eV/Å
-    energies : (N,), eV
-        Site energies; their sum is the energy.
-    virial : (3, 3), eV
-        sum_ij r_ij (x) dE_i/dr_ij, symmetric to rounding; it is V times the stress tensor.
-    volume : float or None, Å^3
-        None where the cell is not periodic along all three axes.
-    """
-
-    energy: float
-    forces: np.ndarray
-    energies: np.ndarray
-    virial: np.ndarray
-    volume: float | None
-
-    @property
-    def stress(self) -> np.ndarray | None:
-        """(6,) eV/Å^3 in ASE's sign and order (xx yy zz yz xz xy), or None without a volume."""
-        if self.volume is None:
-            return None
-        sigma = (self.virial + self.virial.T) / (2 * self.volume)
-        return sigma[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+PRECISIONS = ("double", "mixed")
 
 
 @lru_cache(maxsize=32)
@@ -61,7 +32,7 @@ def _graph(level: int) -> Graph:
 
 
 @dataclass(eq=False)
-class MomentTensorPotential:
+class MomentTensorPotential(Potential):
     """A moment tensor potential (Shapeev 2016; eq. 1-6 of Chalykh et al.).
 
     E = sum_i ( shift[z_i] + sum_alpha xi_alpha B_alpha(n_i) ), with the basis functions of `basis` and radial functions
@@ -99,6 +70,10 @@ class MomentTensorPotential:
         beyond `MAX_CUTOFF`.
     """
 
+    kind: ClassVar[str] = "mtp"
+    suffix: ClassVar[str] = ".mtp"
+    standalone: ClassVar[bool] = True
+
     basis: Basis
     species: tuple[str, ...]
     radial: np.ndarray = field(repr=False)
@@ -117,8 +92,8 @@ class MomentTensorPotential:
         self.radial = np.array(self.radial, dtype=np.float64, order="C")
         self.shifts = np.array(self.shifts, dtype=np.float64)
         self.moments = np.array(self.moments, dtype=np.float64)
-        if self.precision not in ("double", "mixed"):
-            raise InputError(f"precision {self.precision!r}: there are double and mixed")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision {self.precision!r}: there are {' and '.join(PRECISIONS)}")
         unknown = [s for s in self.species if s not in atomic_numbers or s == "X"]
         if unknown or not self.species or len(set(self.species)) != len(self.species):
             raise InputError(f"species {' '.join(self.species) or '(none)'}: give distinct chemical symbols")
@@ -138,7 +113,7 @@ class MomentTensorPotential:
     def random(
         cls,
         level: int,
-        species: tuple[str, ...] | list[str],
+        species: Sequence[str],
         *,
         seed: int = 0,
         cutoff: float = 5.0,
@@ -163,6 +138,19 @@ class MomentTensorPotential:
             scaling=scaling,
         )
 
+    @classmethod
+    def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> MomentTensorPotential:
+        """Return the potential that a `ModelSpec` asks for, with parameters drawn from U(-1, 1)."""
+        return cls.random(
+            spec.level,
+            species,
+            seed=seed,
+            cutoff=spec.cutoff,
+            min_distance=spec.min_distance,
+            radial_basis_size=spec.radial_basis_size,
+            scaling=spec.scaling,
+        )
+
     @property
     def level(self) -> int | None:
         """Of the basis; None for tables of another program that match no level's count."""
@@ -174,13 +162,17 @@ class MomentTensorPotential:
         return self.radial.shape[3]
 
     @property
-    def n_parameters(self) -> int:
-        """Radial coefficients, shifts and moment coefficients together."""
-        return self.radial.size + self.shifts.size + self.moments.size
+    def blocks(self) -> tuple[Block, ...]:
+        """Radial coefficients (S, S, R, size) in C order, shifts, moment coefficients: MLIP's order."""
+        return (
+            Block("radial", self.radial.size, "nonlinear"),
+            Block(SHIFTS, self.shifts.size, "linear"),
+            Block("moments", self.moments.size, "linear"),
+        )
 
     @property
     def parameters(self) -> np.ndarray:
-        """(n_parameters,) radial (S, S, R, size) in C order, shifts, moment coefficients: MLIP's order. A copy."""
+        """(n_parameters,) in the order of `blocks`, a copy."""
         return np.concatenate([self.radial.ravel(), self.shifts, self.moments])
 
     def with_parameters(self, parameters: np.ndarray) -> MomentTensorPotential:
@@ -195,7 +187,9 @@ class MomentTensorPotential:
         if theta.shape != (self.n_parameters,):
             raise InputError(f"{theta.shape} parameters do not fit a potential of {self.n_parameters}")
         a, b = self.radial.size, self.radial.size + self.shifts.size
-        return replace(self, radial=theta[:a].reshape(self.radial.shape), shifts=theta[a:b], moments=theta[b:])
+        other = replace(self, radial=theta[:a].reshape(self.radial.shape), shifts=theta[a:b], moments=theta[b:])
+        other.__dict__["graph"] = self.graph  # of the basis alone
+        return other
 
     def copy(self) -> MomentTensorPotential:
         """The same potential in arrays of its own."""
@@ -215,15 +209,18 @@ class MomentTensorPotential:
         return _graph(self.level) if generated else compile_graph(self.basis)
 
     @cached_property
-    def coefficients(self) -> tuple[np.ndarray, np.ndarray]:
-        """The linear coefficients as the kernels use them: of the nodes, and of the leaves' quadratic form."""
-        return kernel_coefficients(self.graph, self.moments)
+    def model(self) -> Model:
+        """The potential as the kernels of energies and forces take it."""
+        if self.precision == "double":
+            return self.double_model
+        return self.double_model._replace(radial=self.radial.astype(np.float32))
 
     @cached_property
-    def kernel_arrays(self) -> tuple:
-        """What the kernels of energy and forces take of a potential, in their order."""
-        radial = self.radial.astype(np.float32 if self.precision == "mixed" else np.float64)
-        return (self.graph, *self.coefficients, radial, self.shifts, self.min_distance, self.cutoff, self.scaling)
+    def double_model(self) -> Model:
+        """The same in double precision, which derivatives by the parameters always have."""
+        linear, quad = kernel_coefficients(self.graph, self.moments)
+        bounds = float(self.min_distance), float(self.cutoff), float(self.scaling)
+        return Model(self.graph, linear, quad, self.radial, self.shifts, *bounds)
 
     def with_precision(self, precision: str) -> MomentTensorPotential:
         """The same potential with energies, forces and stresses in another precision.
@@ -241,45 +238,47 @@ class MomentTensorPotential:
         """
         return replace(self, precision=precision)
 
-    def neighbourhoods(self, atoms: Atoms) -> Neighbourhoods:
-        """The pairs within the cutoff; checks the configuration.
-
-        Raises
-        ------
-        InputError
-            Unknown species, NaN, overlapping atoms, a singular cell.
-        """
-        return neighbourhoods(atoms, species_indices(atoms, self.species), len(self.species), self.cutoff)
-
-    def evaluate(self, atoms: Atoms | Neighbourhoods, threads: int | None = None) -> Evaluation:
-        """Energy, site energies, forces and virial.
+    def evaluate(self, atoms: Atoms | Geometry, threads: int | None = None) -> Evaluation:
+        """Return energy, site energies, forces and virial.
 
         Parameters
         ----------
-        atoms : ase.Atoms or Neighbourhoods
+        atoms : ase.Atoms or Geometry
         threads : int, optional
-            By default all cores', unless a thread would have less than 128 atoms. The result is bitwise the same for
-            the same number.
+            By default all cores', unless a thread would have less than 128 atoms. The same number gives the same bits.
         """
-        from ..kernels.energy_forces import energy_forces
+        from electrolyte_ml.kernels.energy_forces import energy_forces
 
-        near = atoms if isinstance(atoms, Neighbourhoods) else self.neighbourhoods(atoms)
-        n = len(near.species)
-        threads = threads or default_threads(n)
-        arguments = (*self.kernel_arrays, near.species, near.segment, near.index, near.vector)
+        geometry = self.geometry(atoms)
+        n = geometry.n_atoms
+        ranges = _ranges(n, threads or default_threads(n))
         energies, virials = np.zeros(n), np.zeros((n, 3, 3))
-        forces = np.zeros((threads, n, 3))  # of each thread: its atoms push their neighbours in other shares
-        cuts = [n * k // threads for k in range(threads + 1)]
+        forces = np.zeros((len(ranges), n, 3))  # of each thread: its atoms push neighbours in the ranges of others
         run(
             energy_forces,
-            [(cuts[k], cuts[k + 1], *arguments, energies, forces[k], virials) for k in range(threads)],
-            threads,
+            [(a, b, self.model, geometry.near, energies, forces[k], virials) for k, (a, b) in enumerate(ranges)],
+            len(ranges),
         )
-        return Evaluation(float(energies.sum()), forces.sum(0), energies, virials.sum(0), near.volume)
+        return Evaluation(float(energies.sum()), forces.sum(0), energies, virials.sum(0), geometry.volume)
 
-    def site_energy_gradients(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
-        """(N, n_parameters) derivative of each site energy by every parameter, in the order of `parameters`."""
-        near = atoms if isinstance(atoms, Neighbourhoods) else self.neighbourhoods(atoms)
+    def pullback(
+        self, atoms: Atoms | Geometry, by_energies: np.ndarray, by_forces: np.ndarray, by_virial: np.ndarray
+    ) -> np.ndarray:
+        """Return dL/dtheta (m,) from dL/dE_i (N,), dL/dF (N, 3) and dL/dVirial (3, 3), symmetric."""
+        from electrolyte_ml.potentials.mtp.term import model_pullback
+
+        geometry = self.geometry(atoms)
+        species, n = geometry.system.species, geometry.n_atoms
+        cotangents = Cotangents(
+            np.array(by_energies, float), np.array(by_forces, float), np.tile(np.asarray(by_virial, float), (n, 1, 1))
+        )
+        by_shifts = np.bincount(species, cotangents.energy, minlength=len(self.species))
+        threads = default_threads(n)
+        return model_pullback(self, geometry.near, cotangents, by_shifts, _ranges(n, threads), threads)
+
+    def site_energy_gradients(self, atoms: Atoms | Geometry) -> np.ndarray:
+        """Return dE_i/dtheta of each atom, (N, n_parameters)."""
+        near = self.geometry(atoms).near
         radial, scalars = self._site_gradients(near)
         n = len(near.species)
         rows = np.zeros((n, self.n_parameters))
@@ -289,9 +288,9 @@ class MomentTensorPotential:
         rows[:, self.radial.size + len(self.species) :] = scalars
         return rows
 
-    def energy_gradient(self, atoms: Atoms | Neighbourhoods) -> np.ndarray:
-        """(n_parameters,) derivative of the energy by every parameter: a configuration's row in MaxVol (eq. 12)."""
-        near = atoms if isinstance(atoms, Neighbourhoods) else self.neighbourhoods(atoms)
+    def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
+        """Return dE/dtheta (n_parameters,): a configuration's row in MaxVol (eq. 12)."""
+        near = self.geometry(atoms).near
         radial, scalars = self._site_gradients(near)
         by_centre = np.zeros((len(self.species), self.radial[0].size))
         for s in range(len(self.species)):
@@ -299,39 +298,53 @@ class MomentTensorPotential:
         counts = np.bincount(near.species, minlength=len(self.species)).astype(float)
         return np.concatenate([by_centre.ravel(), counts, scalars.sum(0)])
 
-    def _site_gradients(self, near: Neighbourhoods) -> tuple[np.ndarray, np.ndarray]:
-        from ..kernels.site_gradients import site_gradients
+    def _site_gradients(self, near: Neighbours) -> tuple[np.ndarray, np.ndarray]:
+        from electrolyte_ml.kernels.site_gradients import site_gradients
 
-        linear, quad = self.coefficients
-        arguments = (
-            self.graph, linear, quad, self.radial, self.moments, self.min_distance, self.cutoff, self.scaling
-        )  # fmt: skip
         n = len(near.species)
         threads = default_threads(n)
-        shares = [slice(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
-        parts = run(
-            site_gradients,
-            [(*arguments, near.species[share], near.segment[share], near.vector) for share in shares],
-            threads,
-        )
-        return parts[0] if threads == 1 else tuple(np.concatenate(part) for part in zip(*parts))
+        calls = [
+            (self.double_model, near._replace(species=near.species[a:b], segment=near.segment[a:b]))
+            for a, b in _ranges(n, threads)
+        ]
+        parts = run(site_gradients, calls, threads)
+        return parts[0] if threads == 1 else tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
-    def calculator(self, *, skin: float = 1.0, threads: int | None = None) -> PotentialCalculator:
-        """An ASE calculator of this potential."""
-        from .calculator import PotentialCalculator
+    def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
+        """Return the neighbours of all configurations in flat arrays."""
+        from electrolyte_ml.potentials.mtp.term import MtpTerm
 
-        return PotentialCalculator(self, skin=skin, threads=threads)
+        return MtpTerm(self, [self.geometry(geometry).near for geometry in geometries])
 
-    def save(self, path: str | Path) -> None:
-        """Write an MLIP `.mtp` file, which motep, MLIP and LAMMPS read too."""
-        from .files import write_mtp
+    def stepper(self, system: System, threads: int = 1) -> Stepper:
+        """Return what takes many time steps in one compiled call."""
+        from electrolyte_ml.potentials.mtp.stepper import MtpStepper
 
-        write_mtp(path, self)
+        return MtpStepper(self, system, threads)
+
+    def to_text(self) -> str:
+        """Return an MLIP `.mtp` file, which motep, MLIP and LAMMPS read too."""
+        from electrolyte_ml.potentials.mtp.files import to_text
+
+        return to_text(self)
+
+    @classmethod
+    def from_text(cls, text: str, source: str, species: tuple[str, ...] | None = None) -> MomentTensorPotential:
+        """Read the text of a `.mtp` file of MLIP's, motep's, LAMMPS's or our own.
+
+        Raises
+        ------
+        InputError
+            Naming source and line.
+        """
+        from electrolyte_ml.potentials.mtp.files import from_text
+
+        return from_text(text, source, species)
 
 
-def default_threads(n: int) -> int:
-    """How many threads share so many atoms: all there are, unless that leaves too few atoms to each."""
-    return max(1, min(available(), n // ATOMS_PER_THREAD))
+def _ranges(n: int, parts: int) -> list[tuple[int, int]]:
+    """Bounds of nearly equal ranges of n atoms."""
+    return [(n * k // parts, n * (k + 1) // parts) for k in range(parts)]
 
 
 def kernel_coefficients(graph: Graph, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
-from .basis import Basis, Index
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.mtp.basis import Basis, Index
 
 
 class Graph(NamedTuple):

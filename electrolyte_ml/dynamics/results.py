@@ -1,0 +1,119 @@
+"""What a run leaves behind: its last configuration, the log, and what monitors kept."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.dynamics.files import RunFiles
+from electrolyte_ml.dynamics.trajectory import decode_frames
+
+COLUMNS = (
+    "step",
+    "time_ps",
+    "temperature_K",
+    "density_g_cm3",
+    "potential_energy_eV",
+    "kinetic_energy_eV",
+    "pressure_bar",
+    "conserved_energy_eV",
+    "grade",
+)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run that has ended, for whatever reason.
+
+    Attributes
+    ----------
+    atoms
+        The last configuration with its momenta; of a run that a calculator ended, the one on which it failed.
+    reason, detail
+        "completed", or what ended the run ("temperature", "density", "broken molecule", "overlap", "cell", "grade",
+        "nan", "calculator") and, in `detail`, how.
+    steps
+        Time steps done.
+    times_ps, temperatures, densities, energies, kinetic_energies, pressures, conserved_energies, grades
+        (n_rows,) of the log: ps, K, g/cm³, eV, eV, bar, eV; the highest grade since the row before. NaN where there
+        is none. The conserved energy is the total energy minus what thermostat and barostat have given.
+    saved
+        (step, grade, configuration) of every configuration that a monitor asked to keep.
+    settings
+        What the run was asked for.
+    directory
+        Where its files are; None if it ran in memory.
+    """
+
+    atoms: Atoms
+    reason: str
+    detail: str
+    steps: int
+    times_ps: np.ndarray
+    temperatures: np.ndarray
+    densities: np.ndarray
+    energies: np.ndarray
+    kinetic_energies: np.ndarray
+    pressures: np.ndarray
+    conserved_energies: np.ndarray
+    grades: np.ndarray
+    saved: list[tuple[int, float, Atoms]]
+    settings: dict[str, Any]
+    directory: Path | None
+    _trajectory: bytes | None = None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the run reached its whole length."""
+        return self.reason == "completed"
+
+    def frames(self) -> list[Atoms]:
+        """Return the trajectory, each frame with velocities and with `step` and `time_ps` in its info."""
+        content = self._trajectory
+        if content is None:
+            content = (self.directory / "trajectory.trr").read_bytes()
+        return decode_frames(content, self.atoms)
+
+
+def read_result(
+    files: RunFiles, arrays: dict[str, np.ndarray], meta: dict[str, Any], settings: dict[str, Any]
+) -> RunResult:
+    """Put together what the files of a run that has ended say."""
+    from ase.io import read
+
+    rows = np.array([line.split(",") for line in files.read("log.csv").decode().splitlines()[1:]], dtype=float)
+    columns = dict(zip(COLUMNS, rows.T))
+    saved_text = files.read("saved.xyz").decode()
+    saved = read(io.StringIO(saved_text), index=":", format="extxyz") if saved_text else []
+    atoms = Atoms(
+        arrays["numbers"],
+        arrays["positions"],
+        cell=arrays["cell"],
+        pbc=arrays["pbc"],
+        masses=arrays["masses"],
+        momenta=arrays["momenta"],
+        info=meta["info"],
+    )
+    return RunResult(
+        atoms=atoms,
+        reason=meta["reason"],
+        detail=meta["detail"],
+        steps=meta["step"],
+        times_ps=columns["time_ps"],
+        temperatures=columns["temperature_K"],
+        densities=columns["density_g_cm3"],
+        energies=columns["potential_energy_eV"],
+        kinetic_energies=columns["kinetic_energy_eV"],
+        pressures=columns["pressure_bar"],
+        conserved_energies=columns["conserved_energy_eV"],
+        grades=columns["grade"],
+        saved=[(int(frame.info["step"]), float(frame.info["grade"]), frame) for frame in saved],
+        settings=settings,
+        directory=files.directory,
+        _trajectory=files.read("trajectory.trr") if files.directory is None else None,
+    )

@@ -1,0 +1,280 @@
+"""One run: the atoms, their integrator, and the state that a restart file holds."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import math
+import time
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+
+from electrolyte_ml.dynamics.files import RunFiles
+from electrolyte_ml.dynamics.monitors import Monitor
+from electrolyte_ml.dynamics.results import COLUMNS, RunResult, read_result
+from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology, standard_rotation
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.structures.charge import bare_configuration
+from electrolyte_ml.units import DENSITY_UNIT
+
+_STRIDE = 100  # steps at most from one look at the clock, and at the keyboard, to the next
+
+
+class Run:
+    """One run: the atoms, their integrator, and the state that a restart file holds."""
+
+    def __init__(
+        self, atoms: Atoms, calculator: Any, settings: dict[str, Any], monitors: list[Monitor], files: RunFiles
+    ) -> None:
+        from electrolyte_ml.dynamics.integrators import build  # numba and the kernels take a second to load
+
+        self.settings, self.monitors, self.files = settings, monitors, files
+        self.atoms = bare_configuration(atoms, masses=True)
+        self.atoms.set_momenta(atoms.get_momenta())
+        self.start_positions, self.start_cell = atoms.positions.copy(), atoms.cell.array.copy()
+        names = inspect.signature(build).parameters.keys() & settings.keys()
+        self.integrator = build(self.atoms, calculator, **{name: settings[name] for name in names})
+        self.rotation = standard_rotation(atoms)
+        self.masses = atoms.get_masses()[:, None]  # (N, 1) amu
+        self.total_mass = float(self.masses.sum())
+        self.periodic = bool(atoms.pbc.all()) and atoms.cell.rank == 3
+        self.freedom = 3 * len(atoms) - 3
+        self.log_every, self.frame_every, self.restart_every = (
+            max(1, round(settings[f"{name}_interval_fs"] / settings["timestep_fs"]))
+            for name in ("log", "frame", "restart")
+        )
+        self.events = {self.log_every, self.frame_every, self.restart_every, _STRIDE}
+        self.events |= {monitor.every for monitor in monitors}
+        self.grade = math.nan  # the highest since the last row of the log
+        self.saved = 0  # configurations that monitors asked to keep
+        self.stop: tuple[str, str] | None = None
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self.integrator.step
+
+    @property
+    def time_ps(self) -> float:
+        """Time done, ps."""
+        return self.step * self.settings["timestep_fs"] / 1000.0
+
+    def start(self) -> None:
+        """Minimise if asked, draw velocities, and write what belongs to step 0."""
+        atoms, settings = self.atoms, self.settings
+        try:
+            self.integrator.evaluate()
+        except Exception as error:
+            raise ElectrolyteError(f"{self.integrator.name} fails on the start: {one_line(error)}") from error
+        if settings["relax"]:
+            self._relax(settings["relax"])
+        momenta = atoms.arrays["momenta"]
+        if not momenta.any():
+            rng = np.random.default_rng(settings["seed"])
+            kT = settings["temperature"] * units.kB
+            momenta[:] = rng.standard_normal(momenta.shape) * np.sqrt(kT * self.masses)
+        self._remove_drift()
+        self.files.open()
+        if self.files.directory is not None:
+            topology = encode_topology(atoms, self.rotation)
+            atomic_write(self.files.directory / "topology.pdb", topology)
+        self.files.append("log.csv", (",".join(COLUMNS) + "\n").encode())
+        self._observe()
+        self._write_restart()
+
+    def _relax(self, steps: int) -> None:
+        """Minimise; a potential that lets atoms fall into each other ends the run on the start as it was given."""
+        atoms = self.atoms
+        given = atoms.positions.copy()
+        try:
+            self.integrator.relax(steps)
+        except Exception as error:
+            self.stop = "calculator", f"{one_line(error)}, while the energy was minimised"
+            atoms.calc = None
+            atoms.arrays["positions"][:] = given
+            self.integrator.reset()
+            self.integrator.evaluate()
+
+    def resume(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        """Continue from a restart file.
+
+        Raises
+        ------
+        InputError
+            If the calculator gives another energy than the one the run was started with.
+        """
+        atoms, integrator = self.atoms, self.integrator
+        atoms.arrays["positions"][:] = arrays["positions"]
+        atoms.arrays["momenta"][:] = arrays["momenta"]
+        atoms.cell.array[:] = arrays["cell"]
+        integrator.evaluate()
+        found = integrator.energy
+        integrator.forces[:], integrator.scalars[:] = arrays["forces"], arrays["scalars"]
+        if not math.isclose(found, integrator.energy, rel_tol=1e-6, abs_tol=1e-6 * len(atoms)):
+            raise InputError(
+                f"{self.files.directory} was begun with another potential: its last configuration has "
+                f"{integrator.energy:.6f} eV there and {found:.6f} eV here; choose another directory"
+            )
+        integrator.reset()
+        integrator.step, self.grade, self.saved = meta["step"], meta["grade"], meta["saved"]
+        self.files.open(meta["lengths"])
+
+    def until(self, n_steps: int, progress: bool) -> RunResult:
+        """Run to step `n_steps` or to whatever stops it before, and write the result."""
+        from tqdm import tqdm
+
+        began, first, threads = time.perf_counter(), self.step, self.integrator.threads
+        with tqdm(
+            total=n_steps,
+            initial=first,
+            desc=f"{self.settings['ensemble'].upper()} {self.settings['temperature']:g} K"
+            + (f", {threads} threads" if threads > 1 else ""),
+            unit="step",
+            smoothing=0.0,  # the mean speed: the remaining time does not jump
+            disable=not progress,
+        ) as bar:
+            while self.stop is None and self.step < n_steps:
+                event = min(self.step - self.step % every + every for every in self.events)
+                try:
+                    self.integrator.advance(min(event, n_steps))
+                except Exception as error:
+                    self.stop = "calculator", f"{one_line(error)}, after {self.time_ps:g} ps"
+                    break
+                self._observe()
+                if self.step % self.restart_every == 0:
+                    self._write_restart()
+                if progress:
+                    rate = (self.step - first) / (time.perf_counter() - began)
+                    speed = rate * self.settings["timestep_fs"] * 1e-6 * 86400.0
+                    bar.set_postfix_str(f"{speed:.3g} ns/day", refresh=False)
+                    bar.update(self.step - bar.n)
+            bar.update(self.step - bar.n)
+        reason, detail = self.stop or ("completed", "")
+        arrays, meta = self._write_restart(reason, detail)
+        return read_result(self.files, arrays, meta, self.settings)
+
+    def _observe(self) -> None:
+        """Do what is due after a step: look for a reason to stop, and write."""
+        step, integrator = self.step, self.integrator
+        if not integrator.finite():
+            bad = np.flatnonzero(~np.isfinite(integrator.forces).all(axis=1))
+            what = f"the force on atom {bad[0] + 1} ({self.atoms.symbols[bad[0]]})" if bad.size else "energy or stress"
+            self.stop = "nan", f"{what} is not a number after {self.time_ps:g} ps"
+        due = [monitor for monitor in self.monitors if step % monitor.every == 0]
+        log_due = step % self.log_every == 0
+        if due or log_due or self.stop:
+            results = self._results()
+            for monitor in due:
+                if self.stop is not None:
+                    break
+                self._judge(monitor, results)
+        if log_due or self.stop:
+            self._write_row(results)
+        if step % self.frame_every == 0:
+            self.files.append("trajectory.trr", encode_frame(self.atoms, step, self.time_ps, self.rotation))
+
+    def _judge(self, monitor: Monitor, results: dict[str, Any]) -> None:
+        """Ask one monitor, and do what its verdict demands."""
+        verdict = monitor.check(self.step, self.atoms, results)
+        if verdict is None:
+            return
+        if verdict.grade is not None:
+            self.grade = float(np.fmax(self.grade, verdict.grade))
+        if verdict.save:
+            self._save(math.nan if verdict.grade is None else verdict.grade)
+            results["saved"] = self.saved
+        if verdict.stop is not None:
+            self.stop = monitor.reason, verdict.stop
+
+    def _results(self) -> dict[str, Any]:
+        """What monitors and the log see of a step."""
+        atoms, integrator = self.atoms, self.integrator
+        kinetic = integrator.kinetic_energy
+        temperature = 2.0 * kinetic / (self.freedom * units.kB)
+        density = pressure = math.nan
+        stress = integrator.stress
+        if self.periodic:
+            volume = atoms.cell.volume
+            density = self.total_mass / volume * DENSITY_UNIT
+            if stress is not None:  # N k_B T counts the centre of mass, too, which is at rest by convention only
+                trace = float(stress[0] + stress[1] + stress[2])
+                pressure = (len(atoms) * units.kB * temperature / volume - trace / 3.0) / units.bar
+        return integrator.known | {
+            "time_ps": self.time_ps,
+            "energy": integrator.energy,
+            "forces": integrator.forces,
+            "stress": stress,
+            "kinetic_energy": kinetic,
+            "temperature": temperature,
+            "density": density,
+            "pressure": pressure,
+            "saved": self.saved,
+        }
+
+    def _write_row(self, results: dict[str, Any]) -> None:
+        energy, kinetic = results["energy"], results["kinetic_energy"]
+        values = (
+            results["time_ps"], results["temperature"], results["density"], energy, kinetic, results["pressure"],
+            energy + kinetic - self.integrator.given, self.grade,
+        )  # fmt: skip
+        self.files.append("log.csv", f"{self.step},{','.join(f'{x:.10g}' for x in values)}\n".encode())
+        self.grade = math.nan
+        # Forces that do not add up to exactly zero would set the box in motion, at the temperature's expense.
+        self._remove_drift()
+
+    def _remove_drift(self) -> None:
+        momenta = self.atoms.arrays["momenta"]
+        momenta -= self.masses * (momenta.sum(axis=0) / self.total_mass)
+
+    def _save(self, grade: float) -> None:
+        from ase.io import write
+
+        frame = bare_configuration(self.atoms)
+        frame.info |= {"step": self.step, "grade": grade}
+        text = io.StringIO()
+        write(text, frame, format="extxyz")
+        self.files.append("saved.xyz", text.getvalue().encode())
+        self.saved += 1
+
+    def _write_restart(self, reason: str = "", detail: str = "") -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        atoms, integrator = self.atoms, self.integrator
+        arrays = {
+            "numbers": atoms.numbers,
+            "pbc": atoms.pbc,
+            "masses": self.masses[:, 0],
+            "positions": atoms.positions,
+            "cell": atoms.cell.array,
+            "momenta": atoms.arrays["momenta"],
+            "forces": integrator.forces,
+            "scalars": integrator.scalars,
+            "start_positions": self.start_positions,
+            "start_cell": self.start_cell,
+        }
+        meta = {
+            "step": self.step,
+            "grade": self.grade,
+            "saved": self.saved,
+            "reason": reason,
+            "detail": detail,
+            "settings": self.settings,
+            "info": self.atoms.info,
+        }
+        if not reason:
+            integrator.reset()
+        self.files.write_restart(arrays, meta)
+        if reason and self.files.directory is not None:
+            self.files.settle()
+            summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": self.time_ps}
+            summary |= {"threads": integrator.threads} | self.settings
+            atomic_write(self.files.directory / "result.json", json.dumps(summary, indent=2) + "\n")
+        return arrays, meta
+
+
+def one_line(error: Exception) -> str:
+    """Return an error in one line; one of another package with its type."""
+    text = str(error).strip().split("\n", 1)[0]
+    return text if isinstance(error, ElectrolyteError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,73 @@
+"""What can be run: checks of a start, and of a directory against it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.charge import total_charge
+
+
+def check_start(atoms: Atoms, ensemble: str) -> None:
+    """Refuse a start that cannot be run.
+
+    Raises
+    ------
+    InputError
+        Naming what is wrong, and the atom.
+    """
+    if len(atoms) < 2:
+        raise InputError(f"a run needs at least two atoms, not {len(atoms)}")
+    for name, values in (("position", atoms.positions), ("momentum", atoms.get_momenta())):
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if bad.size:
+            raise InputError(f"the {name} of atom {bad[0] + 1} ({atoms.symbols[bad[0]]}) is not finite")
+    masses = atoms.get_masses()
+    bad = np.flatnonzero(~(masses > 0))
+    if bad.size:
+        raise InputError(
+            f"atom {bad[0] + 1} ({atoms.symbols[bad[0]]}) has mass {masses[bad[0]]}; masses must be positive"
+        )
+    total_charge(atoms, "the start")
+    if atoms.constraints:
+        raise InputError("the start has constraints, which no ensemble here honours; remove them")
+    if not np.isfinite(atoms.cell.array).all():
+        raise InputError("the cell is not finite")
+    lengths = atoms.cell.lengths()
+    if atoms.pbc.any() and (
+        (lengths[atoms.pbc] < 1e-3).any() or (atoms.pbc.all() and atoms.cell.volume < 1e-6 * lengths.prod())
+    ):
+        raise InputError("the cell has no volume, or no vector along a periodic direction")
+    if ensemble == "npt" and not atoms.pbc.all():
+        raise InputError("constant pressure needs a cell that is periodic in all three directions")
+
+
+def check_same_run(
+    directory: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any], atoms: Atoms, settings: dict[str, Any]
+) -> None:
+    """Refuse to continue a run with other settings or another start.
+
+    Raises
+    ------
+    InputError
+        Naming the difference.
+    """
+    for name, value in settings.items():
+        if meta["settings"].get(name) != value:
+            raise InputError(
+                f"{directory} holds a run with {name} = {meta['settings'].get(name)}, not {value}; "
+                "choose another directory or delete it"
+            )
+    same = np.array_equal(arrays["numbers"], atoms.numbers) and np.array_equal(arrays["pbc"], atoms.pbc)
+    same &= meta["info"].get("charge", 0) == total_charge(atoms)
+    # A start that went through a text file may differ in the last digits.
+    if (
+        not same
+        or not np.allclose(arrays["start_positions"], atoms.positions, atol=1e-4)
+        or not np.allclose(arrays["start_cell"], atoms.cell.array, atol=1e-4)
+    ):
+        raise InputError(f"{directory} holds a run from another start; choose another directory or delete it")

@@ -1,0 +1,57 @@
+"""The kinds of potentials: one line each. A new model is a file and a line here, or a call of `register`."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from electrolyte_ml.errors import InputError
+
+if TYPE_CHECKING:
+    from electrolyte_ml.potentials.interface import Potential
+
+KINDS = {
+    "mtp": "electrolyte_ml.potentials.mtp.potential:MomentTensorPotential",
+    "zbl": "electrolyte_ml.potentials.pairwise.zbl:ZBL",
+}
+_registered: dict[str, type[Potential]] = {}
+
+
+def register(potential: type[Potential]) -> type[Potential]:
+    """Make a class of potentials known under its `kind`, for files and settings; usable as a decorator.
+
+    Raises
+    ------
+    InputError
+        If the name is taken by another class.
+    """
+    name = potential.kind
+    taken = name in KINDS or _registered.get(name, potential).__qualname__ != potential.__qualname__
+    if taken:
+        raise InputError(f"there is another kind of potential named {name!r}")
+    _registered[name] = potential
+    return potential
+
+
+def kinds() -> tuple[str, ...]:
+    """Return the names of all kinds."""
+    return (*KINDS, *_registered)
+
+
+def kind(name: str) -> type[Potential]:
+    """Return a class of potentials by its name.
+
+    Raises
+    ------
+    InputError
+        For an unknown name.
+    """
+    if name in _registered:
+        return _registered[name]
+    if name not in KINDS:
+        near = difflib.get_close_matches(name, kinds(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds())}"
+        raise InputError(f"unknown kind of potential {name!r}: {hint}")
+    module, _, qualified = KINDS[name].partition(":")
+    return getattr(import_module(module), qualified)

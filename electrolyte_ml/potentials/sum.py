@@ -1,0 +1,251 @@
+"""Terms that add: the only place where potentials are summed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.geometry import Geometry, System
+from electrolyte_ml.potentials.interface import Block, Evaluation, Potential, Prediction, Stepper, TrainingTerm
+from electrolyte_ml.structures.neighbours import NeighbourList
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from electrolyte_ml.potentials.spec import ModelSpec
+
+
+@dataclass(eq=False)
+class Sum(Potential):
+    """The sum of several potentials of the same species.
+
+    Its parameters are those of the terms, one after the other; a block's name begins with the kind of its term.
+
+    Parameters
+    ----------
+    terms : tuple of Potential
+        Two or more, none of them a sum.
+    reference : str or None
+        Level of theory that labelled the training data.
+
+    Raises
+    ------
+    InputError
+        Fewer than two terms, a sum among them, or terms of different species.
+    """
+
+    kind: ClassVar[str] = "sum"
+
+    terms: tuple[Potential, ...]
+    reference: str | None = None
+
+    def __post_init__(self) -> None:
+        self.terms = tuple(self.terms)
+        if len(self.terms) < 2 or any(isinstance(term, Sum) for term in self.terms):
+            raise InputError("a sum has two or more terms, none of them a sum")
+        for term in self.terms[1:]:
+            if term.species != self.terms[0].species:
+                raise InputError(
+                    f"terms of different species do not add: {' '.join(self.terms[0].species)} and "
+                    f"{' '.join(term.species)}"
+                )
+
+    @property
+    def species(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Chemical symbols."""
+        return self.terms[0].species
+
+    @property
+    def cutoff(self) -> float:
+        """The largest cutoff of the terms, Å."""
+        return max(term.cutoff for term in self.terms)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks of all terms."""
+        return tuple(block._replace(name=f"{term.kind}.{block.name}") for term in self.terms for block in term.blocks)
+
+    @property
+    def parameters(self) -> np.ndarray:
+        """(m,) parameters of all terms, a copy."""
+        return np.concatenate([term.parameters for term in self.terms])
+
+    @cached_property
+    def places(self) -> list[slice]:
+        """Where the parameters of each term stand."""
+        return places([term.n_parameters for term in self.terms])
+
+    def with_parameters(self, parameters: np.ndarray) -> Sum:
+        """Return the same model with other parameters.
+
+        Raises
+        ------
+        InputError
+            If their number is not `n_parameters`.
+        """
+        theta = np.asarray(parameters, dtype=np.float64)
+        if theta.shape != (self.n_parameters,):
+            raise InputError(f"{theta.shape} parameters do not fit a potential of {self.n_parameters}")
+        terms = (term.with_parameters(theta[place]) for term, place in zip(self.terms, self.places, strict=True))
+        return Sum(tuple(terms), self.reference)
+
+    def with_precision(self, precision: str) -> Sum:
+        """Return the same potential with each term in a precision.
+
+        Raises
+        ------
+        InputError
+            If a term has no such precision.
+        """
+        return Sum(tuple(term.with_precision(precision) for term in self.terms), self.reference)
+
+    def evaluate(self, atoms: Atoms | Geometry, threads: int | None = None) -> Evaluation:
+        """Return energy, site energies, forces and virial."""
+        geometry = self.geometry(atoms)
+        results = [term.evaluate(geometry, threads) for term in self.terms]
+        return Evaluation(
+            sum(result.energy for result in results),
+            np.sum([result.forces for result in results], axis=0),
+            np.sum([result.energies for result in results], axis=0),
+            np.sum([result.virial for result in results], axis=0),
+            geometry.volume,
+            next((result.charges for result in results if result.charges is not None), None),
+        )
+
+    def pullback(
+        self, atoms: Atoms | Geometry, by_energies: np.ndarray, by_forces: np.ndarray, by_virial: np.ndarray
+    ) -> np.ndarray:
+        """Return dL/dtheta (m,) from dL/dE_i (N,), dL/dF (N, 3) and dL/dVirial (3, 3), symmetric."""
+        geometry = self.geometry(atoms)
+        return np.concatenate([term.pullback(geometry, by_energies, by_forces, by_virial) for term in self.terms])
+
+    def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
+        """Return dE/dtheta (m,): a configuration's row in MaxVol (eq. 12)."""
+        geometry = self.geometry(atoms)
+        return np.concatenate([term.energy_gradient(geometry) for term in self.terms])
+
+    def site_energy_gradients(self, atoms: Atoms | Geometry) -> np.ndarray:
+        """Return dE_i/dtheta of each atom, (N, m)."""
+        geometry = self.geometry(atoms)
+        return np.concatenate([term.site_energy_gradients(geometry) for term in self.terms], axis=1)
+
+    def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
+        """Return the configurations prepared by each term."""
+        return SumTerm([term.prepare(geometries) for term in self.terms], self.places)
+
+    def stepper(self, system: System, threads: int = 1) -> Stepper:
+        """Return the steppers of the terms as one."""
+        return SumStepper(self, system, threads)
+
+    def to_text(self) -> str:
+        """Return the texts of all terms, as a file has them."""
+        from electrolyte_ml.potentials.store import to_text
+
+        return to_text(self)
+
+    @classmethod
+    def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> Sum:
+        """Return the sum that a `ModelSpec` asks for.
+
+        Raises
+        ------
+        InputError
+            If it asks for a single term.
+        """
+        potential = spec.random(species, seed)
+        if not isinstance(potential, cls):
+            raise InputError("a model of one term is no sum")
+        return potential
+
+
+def total(terms: Sequence[Potential]) -> Potential:
+    """Return the sum of potentials; of a single one, itself."""
+    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+
+
+def places(sizes: Sequence[int]) -> list[slice]:
+    """Return where parts of these sizes stand in a vector."""
+    return [slice(first, last) for first, last in pairwise(np.cumsum([0, *sizes]).tolist())]
+
+
+class SumTerm(TrainingTerm):
+    """The training terms of a sum.
+
+    A prediction is kept by term until its parameters change: fits move the parameters of one term at a time where
+    they take differences.
+    """
+
+    def __init__(self, terms: Sequence[TrainingTerm], places: Sequence[slice]) -> None:
+        self.terms, self.places = list(terms), list(places)
+        self._kept: list[tuple[np.ndarray, Prediction] | None] = [None] * len(self.terms)
+
+    def predict(self, theta: np.ndarray, threads: int = 1) -> Prediction:
+        """Add the predictions of all terms."""
+        parts = [self._predict(k, theta[place], threads) for k, place in enumerate(self.places)]
+        return Prediction(*(np.sum(values, axis=0) for values in zip(*parts, strict=True)))
+
+    def _predict(self, k: int, theta: np.ndarray, threads: int) -> Prediction:
+        kept = self._kept[k]
+        if kept is None or not np.array_equal(kept[0], theta):
+            kept = self._kept[k] = theta.copy(), self.terms[k].predict(theta, threads)
+        return kept[1]
+
+    def pullback(
+        self,
+        theta: np.ndarray,
+        by_energies: np.ndarray,
+        by_forces: np.ndarray,
+        by_virials: np.ndarray,
+        threads: int = 1,
+    ) -> np.ndarray:
+        """Return the derivatives of all terms, one after the other."""
+        return np.concatenate(
+            [
+                term.pullback(theta[place], by_energies, by_forces, by_virials, threads)
+                for term, place in zip(self.terms, self.places, strict=True)
+            ]
+        )
+
+    def subset(self, numbers: Sequence[int]) -> SumTerm:
+        """Return the same for some of the configurations."""
+        return SumTerm([term.subset(numbers) for term in self.terms], self.places)
+
+
+class SumStepper(Stepper):
+    """The steppers of a sum's terms, on one neighbour list."""
+
+    def __init__(self, potential: Sum, system: System, threads: int) -> None:
+        super().__init__(potential, system, threads)
+        self.parts = [term.stepper(system, threads) for term in potential.terms]
+        self.longest = max(self.parts, key=lambda part: part.potential.cutoff)
+
+    def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
+        """Hand a new neighbour list to all terms."""
+        super().renew(pairs, positions, cell)
+        for part in self.parts:
+            part.renew(pairs, positions, cell)
+
+    def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:
+        """Add the forces of all terms."""
+        results = [part.add(positions, cell, forces) for part in self.parts]
+        return sum(energy for energy, _ in results), np.sum([virial for _, virial in results], axis=0)
+
+    @property
+    def energies(self) -> np.ndarray:
+        """(N,) site energies, eV."""
+        return np.sum([part.energies for part in self.parts], axis=0)
+
+    @property
+    def charges(self) -> np.ndarray | None:
+        """(N,) charges, e, of the term that has them."""
+        return next((part.charges for part in self.parts if part.charges is not None), None)
+
+    def geometry(self) -> Geometry:
+        """Return the configuration of the last evaluation, with the pairs of the longest cutoff."""
+        return self.longest.geometry()

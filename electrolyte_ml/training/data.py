@@ -1,0 +1,136 @@
+"""Labelled configurations prepared for a potential: what the loss compares, and what predicts it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.geometry import Geometry
+from electrolyte_ml.potentials.interface import VOIGT, Potential, TrainingTerm
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+class TrainingSet:
+    """Labelled configurations and a potential's training term for them.
+
+    Parameters
+    ----------
+    configurations : sequence of ase.Atoms
+        With energies and forces (and stresses, where there are any) in their calculators' results. A configuration
+        without a label of a kind takes no part in that kind's term; it needs energy or forces.
+    potential : Potential
+        Decides species and cutoff.
+
+    Attributes
+    ----------
+    term : TrainingTerm
+        Predicts energies, forces and virials of all configurations.
+    sizes : (K,) int64
+        Atoms in each configuration.
+    first : (K + 1,) int64
+        The first atom of each configuration, and the number of atoms N.
+    species : (N,) int64
+    counts : (K, S) float64
+        Atoms of each species.
+    volumes : (K,) Å^3
+        NaN without a periodic cell.
+    energies, forces, virials : (K,) eV, (N, 3) eV/Å, (K, 3, 3) eV
+        Labels, NaN where there is none.
+    isolated : (n,) int64
+        Configurations of a single atom without neighbours, with an energy.
+    digest : (K,) tuple of bytes
+        A hash of each configuration.
+
+    Raises
+    ------
+    InputError
+        Naming the configuration (the first is number 1): no labels, labels that are not numbers or of the wrong shape,
+        unknown species, overlapping atoms.
+    """
+
+    def __init__(self, configurations: Sequence[Atoms], potential: Potential) -> None:
+        if len(configurations) == 0:
+            raise InputError("no configurations to train on")
+        geometries, labels = [], []
+        for number, atoms in enumerate(configurations, start=1):
+            try:
+                geometries.append(potential.geometry(atoms))
+                labels.append(_labels(atoms))
+            except InputError as error:
+                raise InputError(f"configuration {number}: {error}") from None
+        self.term: TrainingTerm = potential.prepare(geometries)
+        self.sizes = np.array([geometry.n_atoms for geometry in geometries])
+        self.first = np.concatenate([[0], np.cumsum(self.sizes)])
+        self.species = np.concatenate([geometry.system.species for geometry in geometries])
+        self.counts = np.array(
+            [np.bincount(geometry.system.species, minlength=len(potential.species)) for geometry in geometries],
+            dtype=float,
+        )
+        self.volumes = np.array([geometry.volume or np.nan for geometry in geometries])
+        self.energies = np.array([energy for energy, _, _ in labels])
+        self.forces = np.concatenate([forces for _, forces, _ in labels])
+        self.virials = np.array([stress for _, _, stress in labels]) * self.volumes[:, None, None]
+        alone = np.array([geometry.n_atoms == 1 and len(geometry.near.index) == 0 for geometry in geometries])
+        self.isolated = np.flatnonzero(alone & np.isfinite(self.energies))
+        self.digest = tuple(_digest(geometry) for geometry in geometries)
+
+    def subset(self, numbers: Sequence[int]) -> TrainingSet:
+        """Return some of the configurations (numbered from 0)."""
+        numbers = np.asarray(numbers, dtype=int)
+        atoms = np.concatenate([np.arange(self.first[k], self.first[k + 1]) for k in numbers])
+        chosen = TrainingSet.__new__(TrainingSet)
+        chosen.term = self.term.subset(numbers.tolist())
+        for name in ("sizes", "counts", "volumes", "energies", "virials"):
+            setattr(chosen, name, getattr(self, name)[numbers])
+        for name in ("species", "forces"):
+            setattr(chosen, name, getattr(self, name)[atoms])
+        chosen.first = np.concatenate([[0], np.cumsum(chosen.sizes)])
+        chosen.isolated = np.flatnonzero(np.isin(numbers, self.isolated))
+        chosen.digest = tuple(self.digest[k] for k in numbers)
+        return chosen
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+
+def _digest(geometry: Geometry) -> bytes:
+    """Return a hash of a configuration."""
+    import hashlib
+
+    system = geometry.system
+    content = hashlib.blake2b(repr((system.symbols, system.pbc.tolist(), system.charge)).encode(), digest_size=16)
+    for array in (system.species, geometry.positions, geometry.cell):
+        content.update(np.ascontiguousarray(array).tobytes())
+    return content.digest()
+
+
+def _labels(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
+    """Energy, forces (N, 3) and stress (3, 3), NaN where there is none."""
+    if len(atoms) == 0:
+        raise InputError("it has no atoms")
+    results = {} if atoms.calc is None else atoms.calc.results
+    if results.get("energy") is None and results.get("forces") is None:
+        raise InputError("it carries neither energy nor forces")
+    energy = _label(results, "energy", ())
+    forces = _label(results, "forces", (len(atoms), 3))
+    if np.shape(results.get("stress")) == (3, 3):
+        return float(energy), forces, _label(results, "stress", (3, 3))
+    stress = np.empty((3, 3))
+    stress[VOIGT] = stress[VOIGT[::-1]] = _label(results, "stress", (6,))
+    return float(energy), forces, stress
+
+
+def _label(results: dict, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    if results.get(name) is None:
+        return np.full(shape, np.nan)
+    label = np.asarray(results[name], float)
+    if label.shape != shape:
+        raise InputError(f"its {name} label has shape {label.shape}, need {shape}")
+    if not np.isfinite(label).all():
+        raise InputError(f"its {name} label is not a number")
+    return label
