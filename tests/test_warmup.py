@@ -80,7 +80,7 @@ def test_a_kernel_found_on_disk_gives_the_bits_that_it_gave_when_it_was_compiled
 import numpy as np
 import electrolyte_ml as eml
 from ase.calculators.singlepoint import SinglePointCalculator
-from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
+from electrolyte_ml.training import Loss, TrainingSet, Weights
 rng = np.random.default_rng(0)
 box = eml.pack({"EC": 3}, 1.0)
 box.calc = SinglePointCalculator(box, energy=0.0, forces=rng.normal(size=(len(box), 3)), stress=np.zeros(6))

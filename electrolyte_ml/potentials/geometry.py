@@ -110,8 +110,20 @@ class Geometry(NamedTuple):
 
     @property
     def centre(self) -> np.ndarray:
-        """(P,) atom number of the central atom of each pair, for `near` without gaps."""
+        """(P,) atom number of the central atom of each pair, of a geometry without gaps."""
         return np.repeat(np.arange(self.n_atoms), self.near.segment[:, -1] - self.near.segment[:, 0])
+
+    def compact(self) -> Geometry:
+        """Return the same without gaps: a stepper's arrays have unused places between the pairs of two atoms."""
+        species, segment, index, vector = self.near
+        first, count = segment[:, 0], segment[:, -1] - segment[:, 0]
+        end = np.cumsum(count)
+        if len(index) == count.sum():
+            return self
+        places = np.arange(count.sum()) + np.repeat(first - (end - count), count)
+        moved = segment - (first - (end - count))[:, None]
+        near = Neighbours(species, moved, index[places], np.ascontiguousarray(vector[:, places]))
+        return self._replace(near=near)
 
     def within(self, cutoff: float) -> Geometry:
         """Return the same configuration with the pairs within a shorter cutoff.
@@ -125,7 +137,7 @@ class Geometry(NamedTuple):
             return self
         if cutoff > self.cutoff:
             raise InputError(f"the pairs are known within {self.cutoff:g} Å, not within {cutoff:g} Å")
-        species, segment, index, vector = self.near
+        species, segment, index, vector = self.compact().near
         kept = (vector**2).sum(0) < cutoff**2
         before = np.concatenate([[0], np.cumsum(kept)])  # pairs kept before each place
         near = Neighbours(species, before[segment], index[kept], np.ascontiguousarray(vector[:, kept]))

@@ -234,7 +234,7 @@ class Potential(ABC):
         return self
 
     def geometry(self, atoms: Atoms | Geometry) -> Geometry:
-        """Return a configuration with its pairs within the cutoff, checked.
+        """Return a configuration with its pairs within the cutoff, checked and without gaps.
 
         Raises
         ------
@@ -249,7 +249,7 @@ class Potential(ABC):
                 f"a geometry of the species {' '.join(atoms.system.symbols)} is given to a potential of "
                 f"{' '.join(self.species)}"
             )
-        return atoms.within(self.cutoff)
+        return atoms.within(self.cutoff).compact()
 
     def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
         """Return dE/dtheta (m,): a configuration's row in MaxVol (eq. 12)."""

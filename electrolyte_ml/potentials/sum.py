@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Sum(Potential):
     """The sum of several potentials of the same species.
 
-    Its parameters are those of the terms, one after the other; a block's name begins with the kind of its term.
+    Its parameters are those of the terms, one after the other. A block's name begins with the kind of its term, such as
+    "mtp.radial"; terms of one kind are numbered.
 
     Parameters
     ----------
@@ -69,7 +70,15 @@ class Sum(Potential):
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks of all terms."""
-        return tuple(block._replace(name=f"{term.kind}.{block.name}") for term in self.terms for block in term.blocks)
+        names = [term.kind for term in self.terms]
+        unique = [
+            f"{name}{names[:k].count(name) + 1}" if names.count(name) > 1 else name for k, name in enumerate(names)
+        ]
+        return tuple(
+            block._replace(name=f"{name}.{block.name}")
+            for name, term in zip(unique, self.terms, strict=True)
+            for block in term.blocks
+        )
 
     @property
     def parameters(self) -> np.ndarray:

@@ -51,6 +51,8 @@ def minimise(
     report: Progress,
 ) -> tuple[np.ndarray, bool]:
     """Stages of BFGS until one gains too little: the parameters, and whether that happened."""
+    if not free.any():
+        return parameters, True
     plain = np.eye(len(parameters))[:, free]
     if method == "paper":
         return _bfgs(loss, parameters, plain, max_iterations - report.done, report), report.done < max_iterations

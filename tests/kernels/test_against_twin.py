@@ -9,7 +9,8 @@ import pytest
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials import Basis, MomentTensorPotential, twin
+from electrolyte_ml.potentials import Basis, MomentTensorPotential
+from electrolyte_ml.potentials.mtp import twin
 
 
 def same(value, expected, rel=1e-12):

@@ -5,7 +5,8 @@ import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from electrolyte_ml.potentials import Basis, MomentTensorPotential, twin
+from electrolyte_ml.potentials import Basis, MomentTensorPotential
+from electrolyte_ml.potentials.mtp import twin
 from electrolyte_ml.training import Loss, TrainingSet, Weights
 
 

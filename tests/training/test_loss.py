@@ -7,7 +7,8 @@ import pytest
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials import MomentTensorPotential, twin
+from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.potentials.mtp import twin
 from electrolyte_ml.training import Loss, TrainingSet, Weights, evaluate_errors
 
 

@@ -238,6 +238,11 @@ class MomentTensorPotential(Potential):
         """
         return replace(self, precision=precision)
 
+    def geometry(self, atoms: Atoms | Geometry) -> Geometry:
+        """Return a configuration with its pairs within the cutoff, checked; gaps do not matter to the kernels."""
+        own = isinstance(atoms, Geometry) and atoms.system.symbols == self.species and atoms.cutoff == self.cutoff
+        return atoms if own else super().geometry(atoms)
+
     def evaluate(self, atoms: Atoms | Geometry, threads: int | None = None) -> Evaluation:
         """Return energy, site energies, forces and virial.
 
@@ -314,7 +319,7 @@ class MomentTensorPotential(Potential):
         """Return the neighbours of all configurations in flat arrays."""
         from electrolyte_ml.potentials.mtp.term import MtpTerm
 
-        return MtpTerm(self, [self.geometry(geometry).near for geometry in geometries])
+        return MtpTerm(self, [self.geometry(geometry).compact().near for geometry in geometries])
 
     def stepper(self, system: System, threads: int = 1) -> Stepper:
         """Return what takes many time steps in one compiled call."""
