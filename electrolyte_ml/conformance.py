@@ -16,6 +16,7 @@ import pickle
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -346,7 +347,7 @@ def _labelled(potential: Potential, atoms: Atoms) -> Atoms:
     return atoms
 
 
-def _slope(function: Callable[[float], np.ndarray | float]) -> np.ndarray | float:
+def _slope(function: Callable[[float], Any]) -> Any:
     """Return the derivative at 0."""
     return sum(
         weight * (np.asarray(function(k * _STEP)) - np.asarray(function(-k * _STEP))) / _STEP for k, weight in _STENCIL

@@ -24,7 +24,9 @@ _FORMAT = "electrolyte_ml active set 1"
 class Differentiable(Protocol):
     """What grades ask of a potential: the energy's derivatives by its parameters, and a name of their values."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """A hash of everything that decides the results."""
 
     def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
         """Return dE/dtheta (m,)."""

@@ -16,7 +16,7 @@ import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -110,13 +110,13 @@ class RunFiles:
         self.settle()
         meta = meta | {"lengths": {name: stream.seek(0, os.SEEK_END) for name, stream in self.streams.items()}}
         content = io.BytesIO()
-        np.savez(content, meta=np.array(json.dumps(meta)), **arrays)
-        self._flushing = self._flusher.submit(self._flush, content.getvalue())
+        np.savez(content, **cast(Any, arrays | {"meta": np.array(json.dumps(meta))}))
+        self._flushing = self._flusher.submit(self._flush, self.directory / "restart.npz", content.getvalue())
 
-    def _flush(self, content: bytes) -> None:
+    def _flush(self, path: Path, content: bytes) -> None:
         for stream in self.streams.values():
             os.fsync(stream.fileno())
-        atomic_write(self.directory / "restart.npz", content)
+        atomic_write(path, content)
 
     def settle(self) -> None:
         """Wait until what was begun is on the disk.

@@ -58,14 +58,12 @@ class Integrator:
     step : int
         Steps done.
     forces : (N, 3), eV/Å
-    stress : (6,) eV/Å^3 or None
-        As ASE has it; None without a volume or where the calculator gives none.
     scalars : (11,)
         What else a resumed run must know; see the kernels.
     """
 
     threads = 1
-    stress: np.ndarray | None = None
+    name: str  # of the calculator, for messages
 
     def __init__(self, atoms: Atoms, ensemble: kernels.Ensemble, noise: Noise) -> None:
         self.atoms, self.ensemble, self.noise = atoms, ensemble, noise
@@ -90,6 +88,11 @@ class Integrator:
     def given(self) -> float:
         """The energy (eV) that thermostat and barostat have given; total energy minus this is conserved."""
         return float(self.scalars[kernels.GIVEN])
+
+    @property
+    def stress(self) -> np.ndarray | None:
+        """(6,) eV/Å^3 in ASE's sign and order, or None without a volume or where the calculator gives none."""
+        raise NotImplementedError
 
     @property
     def known(self) -> dict[str, Any]:
@@ -166,6 +169,12 @@ class CalculatorIntegrator(Integrator):
         if atoms.pbc.all() and "stress" in available:
             self.properties.append("stress")
         self.changes = all_changes
+        self._stress: np.ndarray | None = None
+
+    @property
+    def stress(self) -> np.ndarray | None:
+        """(6,) eV/Å^3 as the calculator gave it, or None."""
+        return self._stress
 
     def evaluate(self) -> None:
         """Ask the calculator."""
@@ -175,8 +184,8 @@ class CalculatorIntegrator(Integrator):
         self.forces[:] = results["forces"]
         self.scalars[kernels.ENERGY] = results["energy"]
         if "stress" in self.properties:
-            self.stress = np.array(results["stress"], dtype=float)
-            self.scalars[kernels.VIRIAL] = self.stress[:3].sum() * self.atoms.cell.volume
+            self._stress = np.array(results["stress"], dtype=float)
+            self.scalars[kernels.VIRIAL] = self._stress[:3].sum() * self.atoms.cell.volume
         self.changes = ["positions", "cell"]
 
     def advance(self, to: int) -> None:
@@ -244,7 +253,7 @@ class PotentialIntegrator(Integrator):
             self.step += steps
             if status == kernels.SPENT:
                 self._renew()
-            elif status == kernels.FAILED:
+            elif self.stepper.failure is not None and status == kernels.FAILED:
                 raise self.stepper.failure
             elif status == kernels.NOT_FINITE:
                 return

@@ -76,6 +76,7 @@ class RunResult:
         """Return the trajectory, each frame with velocities and with `step` and `time_ps` in its info."""
         content = self._trajectory
         if content is None:
+            assert self.directory is not None  # else the run was in memory, and left its trajectory here
             content = (self.directory / "trajectory.trr").read_bytes()
         return decode_frames(content, self.atoms)
 

@@ -119,11 +119,12 @@ def run_md(
     }
     n_steps = round(number("time_ps", time_ps, "ps", least=0) * 1000.0 / timestep_fs)
     check_start(atoms, ensemble)
-    with RunFiles(Path(directory) if directory is not None else None) as files:
+    folder = Path(directory) if directory is not None else None
+    with RunFiles(folder) as files:
         stored = files.read_restart()
-        if stored is not None:
+        if stored is not None and folder is not None:
             arrays, meta = stored
-            check_same_run(files.directory, arrays, meta, atoms, settings)
+            check_same_run(folder, arrays, meta, atoms, settings)
             if meta["reason"] and (meta["reason"] != "completed" or meta["step"] >= n_steps):
                 return read_result(files, arrays, meta, settings)
         run = Run(atoms, calculator, settings, list(monitors), files)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
@@ -35,7 +35,7 @@ class PotentialCalculator(Calculator):
         See `Potential.evaluate`.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "energies", "forces", "stress", "free_energy"]
+    implemented_properties = ["energy", "energies", "forces", "stress", "free_energy"]  # noqa: RUF012 - as ASE has it
 
     def __init__(self, potential: Potential, *, skin: float = SKIN, threads: int | None = None) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -219,7 +219,7 @@ class Potential(ABC):
 
     def with_reference(self, reference: str | None) -> Self:
         """Return the same potential with another name of what labelled its training data."""
-        return replace(self, reference=reference)  # type: ignore[type-var]  # derived classes are dataclasses
+        return replace(cast(Any, self), reference=reference)
 
     def with_precision(self, precision: str) -> Self:
         """Return the same potential with energies, forces and stresses in "double" or "mixed" precision.
@@ -301,10 +301,8 @@ class Potential(ABC):
 
     def to_text(self) -> str:
         """Return the lines that stand for this potential in a file, with every digit: by default its fields as JSON."""
-        content = {
-            name: np.asarray(value).tolist() if isinstance(value, np.ndarray) else value
-            for name, value in ((field.name, getattr(self, field.name)) for field in fields(self))
-        }  # type: ignore[arg-type]
+        values = {field.name: getattr(self, field.name) for field in fields(cast(Any, self))}
+        content = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod

@@ -79,9 +79,8 @@ class TrainingSet:
         self.isolated = np.flatnonzero(alone & np.isfinite(self.energies))
         self.digest = tuple(_digest(geometry) for geometry in geometries)
 
-    def subset(self, numbers: Sequence[int]) -> TrainingSet:
-        """Return some of the configurations (numbered from 0)."""
-        numbers = np.asarray(numbers, dtype=int)
+    def subset(self, numbers: np.ndarray) -> TrainingSet:
+        """Return some of the configurations, (n,) int, numbered from 0."""
         atoms = np.concatenate([np.arange(self.first[k], self.first[k + 1]) for k in numbers])
         chosen = TrainingSet.__new__(TrainingSet)
         chosen.term = self.term.subset(numbers.tolist())
@@ -118,7 +117,7 @@ def _labels(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
         raise InputError("it carries neither energy nor forces")
     energy = _label(results, "energy", ())
     forces = _label(results, "forces", (len(atoms), 3))
-    if np.shape(results.get("stress")) == (3, 3):
+    if np.shape(results.get("stress", ())) == (3, 3):
         return float(energy), forces, _label(results, "stress", (3, 3))
     stress = np.empty((3, 3))
     stress[VOIGT] = stress[VOIGT[::-1]] = _label(results, "stress", (6,))

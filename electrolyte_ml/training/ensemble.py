@@ -28,8 +28,8 @@ class Spread:
     @classmethod
     def of(cls, values: Sequence) -> Spread:
         """Over the first axis."""
-        values = np.asarray(values, dtype=float)
-        return cls(values.mean(0), values.std(0, ddof=1))
+        members = np.asarray(values, dtype=float)
+        return cls(members.mean(0), members.std(0, ddof=1))
 
 
 @dataclass(frozen=True)

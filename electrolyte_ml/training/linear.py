@@ -80,7 +80,7 @@ def least_squares(loss: Loss, parameters: np.ndarray, free: np.ndarray) -> tuple
             unit[place] = 1.0
             rows[:, column] = weighted_residuals(part, part.residuals(unit)) - base
         rows *= np.sqrt(len(numbers) / len(loss.data))  # a mean over all configurations, not over those of this part
-        triangle = np.linalg.qr(np.vstack([triangle, rows]), mode="r")
+        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
     matrix, right = triangle[:, :n], triangle[:, n]
     return matrix, right - matrix @ parameters[places]
 

@@ -93,7 +93,7 @@ class Loss:
         self.potential, self.data, self.weights = potential, data, weights
         self.threads = threads or available()
 
-    def sample(self, numbers: Sequence[int]) -> Loss:
+    def sample(self, numbers: np.ndarray) -> Loss:
         """The loss over some of the configurations."""
         return Loss(self.potential, self.data.subset(numbers), self.weights, self.threads)
 
@@ -143,7 +143,12 @@ class Loss:
         labelled = np.isfinite(data.virials).all((1, 2))
         stress = (residuals.virial[labelled] / data.volumes[labelled, None, None])[:, VOIGT[0], VOIGT[1]] * GPA
         return Errors(
-            *(f(values) for values in (energy, forces, stress) for f in (_rmse, _mae)),
+            energy_rmse=_rmse(energy),
+            energy_mae=_mae(energy),
+            force_rmse=_rmse(forces),
+            force_mae=_mae(forces),
+            stress_rmse=_rmse(stress),
+            stress_mae=_mae(stress),
             pressure_bias=float(-stress[:, :3].mean()) if len(stress) else float("nan"),
             n_configurations=len(data),
         )

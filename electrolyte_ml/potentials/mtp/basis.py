@@ -374,7 +374,7 @@ def _scalar_node(graph: _Graph, c: Contraction) -> int:
             left, right = graph.moment(a, d), graph.moment(b, d)
             terms[min(left, right), max(left, right)] += multiplicity(d)
         return graph.node(c, dict(terms))
-    kind, order = min(_plans(c), key=lambda plan: _build(graph, c, *plan, dry=True))
+    kind, order = min(_plans(c), key=lambda plan: _build(graph, c, plan[0], plan[1], dry=True))
     return _build(graph, c, kind, order, dry=False)
 
 

@@ -102,22 +102,29 @@ class _Lines:
             raise self.fail(f"expected '{key} = ...', found '{name.strip()[:40]}'")
         return text.strip()
 
-    def number_of(
-        self, key: str, kind: type[int] | type[float] = int, at_least: float = 1, other_name: str = ""
-    ) -> int | float:
+    def real(self, key: str, other_name: str = "") -> float:
+        """Return a number that is not negative."""
+        return self._number(key, other_name, float, 0.0)
+
+    def whole(self, key: str, other_name: str = "", least: int = 1) -> int:
+        """Return a whole number."""
+        return int(self._number(key, other_name, int, least))
+
+    def _number(self, key: str, other_name: str, kind: type[int] | type[float], least: float) -> float:
         text = self.value(key, other_name)
         try:
             number = kind(text)
         except ValueError:
             raise self.fail(f"{key} = '{text[:40]}' is not a number") from None
-        if not at_least <= number < np.inf:
+        if not least <= number < np.inf:
             raise self.fail(f"{key} = {text} is out of range")
         return number
 
-    def optional(self, key: str, kind: type[int] | type[float] = int, at_least: float = 1) -> int | float | None:
+    def has(self, key: str) -> bool:
+        """Whether the next line begins with this key."""
         found = self.next(key).partition("=")[0].strip() == key
         self.back()
-        return self.number_of(key, kind, at_least) if found else None
+        return found
 
     def rows_ahead(self) -> int:
         """How many of the lines that follow are rows of numbers."""
@@ -128,7 +135,7 @@ class _Lines:
         if not (text.startswith("{") and text.endswith("}") and text.count("{") == text.count("}")):
             raise self.fail(f"{key}: the list is not closed, is the file truncated?")
         try:
-            numbers = np.array([kind(part) for part in re.split(r"[{},\s]+", text) if part], dtype=kind)
+            numbers: np.ndarray = np.array([kind(part) for part in re.split(r"[{},\s]+", text) if part], dtype=kind)
         except (ValueError, OverflowError):
             raise self.fail(f"{key}: not all entries are numbers") from None
         if numbers.size != count * width:
@@ -181,20 +188,20 @@ def from_text(text: str, source: str, species: Sequence[str] | None = None) -> M
     if version != "1.1.0":
         raise lines.fail(f"version {version} is not supported, only 1.1.0")
     lines.value("potential_name")
-    scaling = lines.optional("scaling", float, 0)
-    n_species = lines.number_of("species_count")
+    scaling = lines.real("scaling") if lines.has("scaling") else 1.0
+    n_species = lines.whole("species_count")
     tag = _tag(lines.value("potential_tag"))
     radial_type = lines.value("radial_basis_type")
     if radial_type != "RBChebyshev":
         raise lines.fail(f"radial basis '{radial_type}' is not supported, only RBChebyshev")
-    older = lines.optional("scaling", float, 0)  # where older files have it
-    scaling = next((value for value in (older, scaling) if value is not None), 1.0)
+    if lines.has("scaling"):  # where older files have it
+        scaling = lines.real("scaling")
     # motep's own files have shorter names here, and the number of radial functions behind their coefficients.
-    low = lines.number_of("min_dist", float, 0, "min")
-    high = lines.number_of("max_dist", float, 0, "max")
-    size = lines.number_of("radial_basis_size", other_name="size")
-    n_radial = lines.optional("radial_funcs_count")
-    behind = n_radial is None
+    low = lines.real("min_dist", "min")
+    high = lines.real("max_dist", "max")
+    size = lines.whole("radial_basis_size", "size")
+    behind = not lines.has("radial_funcs_count")
+    n_radial = 0 if behind else lines.whole("radial_funcs_count")
     untrained = lines.next("radial_coeffs") != "radial_coeffs"
     if untrained:
         raise lines.fail("no radial coefficients: the potential is not trained")
@@ -210,23 +217,23 @@ def from_text(text: str, source: str, species: Sequence[str] | None = None) -> M
         n_radial = n_radial or lines.rows_ahead()
         while len(pairs[pair]) < n_radial:
             pairs[pair].append(lines.array(lines.next("radial coefficients"), "radial_coeffs", size))
-    if behind and lines.number_of("radial_funcs_count") != n_radial:
+    if behind and lines.whole("radial_funcs_count") != n_radial:
         raise lines.fail(f"radial_funcs_count does not fit the {n_radial} rows of radial_coeffs for each pair")
     radial = np.array([pairs[pair] for pair in sorted(pairs)]).reshape(n_species, n_species, n_radial, size)
 
-    n_nodes = lines.number_of("alpha_moments_count")
-    n_basic = lines.number_of("alpha_index_basic_count")
+    n_nodes = lines.whole("alpha_moments_count")
+    n_basic = lines.whole("alpha_index_basic_count")
     basic = lines.array(lines.value("alpha_index_basic"), "alpha_index_basic", n_basic, 4, int)
     if (basic < 0).any() or (basic[:, 0] >= n_radial).any():
         raise lines.fail("alpha_index_basic has an entry out of range")
     if len(np.unique(basic, axis=0)) < n_basic or n_nodes < n_basic:
         raise lines.fail("alpha_index_basic has the same entry twice, or more than alpha_moments_count")
-    n_times = lines.number_of("alpha_index_times_count", at_least=0)
+    n_times = lines.whole("alpha_index_times_count", least=0)
     times = lines.array(lines.value("alpha_index_times"), "alpha_index_times", n_times, 4, int).reshape(-1, 4)
     wrong = (times[:, [0, 1, 3]] < 0) | (times[:, [0, 1, 3]] >= n_nodes)
     if wrong.any() or (times[:, 3] < n_basic).any():
         raise lines.fail("alpha_index_times has an index out of range")
-    n_scalars = lines.number_of("alpha_scalar_moments")
+    n_scalars = lines.whole("alpha_scalar_moments")
     scalars = lines.array(lines.value("alpha_moment_mapping"), "alpha_moment_mapping", n_scalars, 1, int)
     if (scalars < 0).any() or (scalars >= n_nodes).any():
         raise lines.fail("alpha_moment_mapping has an index out of range")

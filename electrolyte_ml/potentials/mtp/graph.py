@@ -11,6 +11,7 @@ with a product that several functions share counted once, and its derivative is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -86,17 +87,18 @@ def _lists(n: int, entries: list[list[tuple]]) -> tuple[np.ndarray, ...]:
     return (first, *(np.array([item[k] for item in flat], dtype=np.float64) for k in range(width)))
 
 
-def _offsets(lengths: list[int]) -> np.ndarray:
+def _offsets(lengths: Iterable[int]) -> np.ndarray:
     """Where each of the lists begins, and the end."""
     return np.cumsum([0, *lengths])
 
 
-def _index(values: list) -> np.ndarray:
+def _index(values: Sequence | np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(values).astype(np.uint32))
 
 
 def _lowered(index: Index, axis: int) -> Index:
-    return tuple(n - (k == axis) for k, n in enumerate(index))
+    a, b, c = (n - (k == axis) for k, n in enumerate(index))
+    return a, b, c
 
 
 def _monomials(indices: set[Index]) -> tuple[list[Index], list[tuple[int, int]]]:
@@ -116,7 +118,8 @@ def _monomials(indices: set[Index]) -> tuple[list[Index], list[tuple[int, int]]]
 
 def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody: int) -> dict:
     """The sums in pairs that differ by one power of z: they share the rest of their product."""
-    lengths, columns = [], []
+    lengths: list[int] = []
+    columns: list[list[int]] = []
     for mu in range(n_radial):
         left = {row for row in summed if row[0] == mu}
         for row in sorted(left, reverse=True):
@@ -138,7 +141,8 @@ def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody
 def _slopes(summed: list[tuple], place: dict[tuple, int], monomial: dict[Index, int]) -> dict:
     """Derivatives of u^k by u, collected by what power of u they are."""
     groups: dict[tuple[int, int], dict[Index, list]] = {}
-    for mu, *index in summed:
+    for mu, a, b, c in summed:
+        index = a, b, c
         terms = groups.setdefault((mu, sum(index)), {})
         for axis in range(3):
             if index[axis]:

@@ -240,8 +240,9 @@ class MomentTensorPotential(Potential):
 
     def geometry(self, atoms: Atoms | Geometry) -> Geometry:
         """Return a configuration with its pairs within the cutoff, checked; gaps do not matter to the kernels."""
-        own = isinstance(atoms, Geometry) and atoms.system.symbols == self.species and atoms.cutoff == self.cutoff
-        return atoms if own else super().geometry(atoms)
+        if isinstance(atoms, Geometry) and (atoms.system.symbols, atoms.cutoff) == (self.species, self.cutoff):
+            return atoms
+        return super().geometry(atoms)
 
     def evaluate(self, atoms: Atoms | Geometry, threads: int | None = None) -> Evaluation:
         """Return energy, site energies, forces and virial.
@@ -312,8 +313,8 @@ class MomentTensorPotential(Potential):
             (self.double_model, near._replace(species=near.species[a:b], segment=near.segment[a:b]))
             for a, b in _ranges(n, threads)
         ]
-        parts = run(site_gradients, calls, threads)
-        return parts[0] if threads == 1 else tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+        radial, scalars = zip(*run(site_gradients, calls, threads), strict=True)
+        return (radial[0], scalars[0]) if threads == 1 else (np.concatenate(radial), np.concatenate(scalars))
 
     def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
         """Return the neighbours of all configurations in flat arrays."""

@@ -57,8 +57,8 @@ def radial_basis(r: np.ndarray, potential: MomentTensorPotential) -> tuple[np.nd
     while len(t) < size:
         t.append(2 * xi * t[-1] - t[-2])
         dt.append(2 * t[-2] + 2 * xi * dt[-1] - dt[-2])
-    t, dt = np.array(t[:size]), np.array(dt[:size]) * 2 / (high - low)
-    return potential.scaling * t * (high - r) ** 2, potential.scaling * (dt * (high - r) ** 2 - 2 * t * (high - r))
+    values, slopes, gap = np.array(t[:size]), np.array(dt[:size]) * 2 / (high - low), high - r
+    return potential.scaling * values * gap**2, potential.scaling * (slopes * gap**2 - 2 * values * gap)
 
 
 def outer_power(u: np.ndarray, nu: int) -> np.ndarray:
@@ -98,7 +98,7 @@ def contract(c: Contraction, moments: Moments) -> np.ndarray:
 
 def contract_gradient(c: Contraction, moments: Moments, gradients: Moments) -> np.ndarray:
     """dB_alpha by the product rule; the leading axes of `gradients` say by what, and zeros may be left out of it."""
-    factors, letters, total = list(zip(c.mus, c.ranks, strict=True)), legs(c), 0.0
+    factors, letters, total = list(zip(c.mus, c.ranks, strict=True)), legs(c), np.zeros(())
     for k, changed in enumerate(factors):
         if changed in gradients:
             operands = [moments[factor] for factor in factors]
