@@ -7,7 +7,7 @@ atoms; but only the bins around the centres are searched. The twin is `contacts_
 import numpy as np
 from numba import njit
 
-from electrolyte_ml.kernels.neighbours import bin_of, margins, place, resized, sort_into_bins, with_images
+from electrolyte_ml.kernels.bins import bin_of, margins, place, resized, sort_into_bins, with_images
 
 
 def contacts_reference(positions, cells, centres, others, cutoff):

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from electrolyte_ml.kernels.bins import PIECE, place
 from electrolyte_ml.kernels.evaluation import collect, evaluate
-from electrolyte_ml.kernels.neighbours import PIECE, place
 
 NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from electrolyte_ml.kernels.energy_forces import energy_forces
-from electrolyte_ml.kernels.neighbours import gather_pairs
+from electrolyte_ml.kernels.near_pairs import gather_pairs
 from electrolyte_ml.kernels.team import DETACHED, LINE, PATIENCE, TURN, load_acquire, store_release, wait_for
 
 # Atoms whose pairs are gathered at a time: they are still in the second cache when their forces are computed, which

@@ -91,7 +91,7 @@ class Geometry(NamedTuple):
         InputError
             If two atoms overlap.
         """
-        from electrolyte_ml.kernels.neighbours import near_pairs
+        from electrolyte_ml.kernels.near_pairs import near_pairs
 
         near, closest, (i, j) = near_pairs(positions, cell, tuple(pairs), system.species, float(cutoff))
         if closest < OVERLAP:

@@ -9,7 +9,7 @@ import numpy as np
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics, evaluation
 from electrolyte_ml.kernels.arrays import Neighbours, Sites, VerletArrays, Workspace
-from electrolyte_ml.kernels.neighbours import place
+from electrolyte_ml.kernels.bins import place
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Stepper
 from electrolyte_ml.structures.neighbours import OVERLAP, NeighbourList
