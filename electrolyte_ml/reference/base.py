@@ -14,7 +14,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols, covalent_radii
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.structures.charge import total_charge
+from electrolyte_ml.structures.charge import bare_configuration, states_charge, total_charge
 
 # Two atoms closer than this part of their covalent radii's sum (or than the floor, in Å) are one atom written twice:
 # hot molecules and hard collisions stay above 0.6, and below 0.4 electronic-structure codes fail in odd ways.
@@ -61,12 +61,19 @@ class Reference(ABC):
         Every number that the label depends on.
     elements
         Symbols that it can treat; ``None`` if it does not say.
+    charged_molecules, charged_cells
+        Whether configurations with a total charge can be labelled: without periodic directions, and with.
+    charge_advice
+        Ending of the message that refuses a charge: what to do instead.
     """
 
     name: str
     version: str
     settings: Mapping[str, Any]
     elements: frozenset[str] | None = None
+    charged_molecules: bool = False
+    charged_cells: bool = False
+    charge_advice: str = ""
     # For the second try after a failure: they reach the same converged answer by a slower, safer way.
     safer: ClassVar[Mapping[str, Any]] = {}
 
@@ -91,15 +98,26 @@ class Reference(ABC):
         Raises
         ------
         InputError
-            NaN, overlapping atoms, a cell without volume, an element that the reference does not know.
+            NaN, overlapping atoms, a cell without volume, an element that the reference does not know, a total
+            charge that it cannot treat.
         """
         check_configuration(atoms, where)
+        self.check_charge(atoms, where)
         if self.elements is not None:
             for index, symbol in enumerate(atoms.symbols):
                 if symbol not in self.elements:
                     raise InputError(
                         f"{where}: atom {index + 1} is {symbol}, for which {self.name} has no parameters here"
                     )
+
+    def check_charge(self, atoms: Atoms, where: str = "configuration") -> None:
+        """Raise `InputError` for a total charge that the reference cannot treat."""
+        charge = total_charge(atoms, where)
+        periodic = bool(atoms.pbc.any())
+        if charge and not (self.charged_cells if periodic else self.charged_molecules):
+            kind = "cells" if periodic else "molecules"
+            advice = f": {self.charge_advice}" if self.charge_advice else ""
+            raise InputError(f"{where}: {self.name} labels neutral {kind}, not a charge of {charge:+d} e{advice}")
 
     def label(self, atoms: Atoms) -> Label:
         """Compute energy, forces and (for 3D-periodic cells) stress, once more with safer settings if that fails.
@@ -123,8 +141,15 @@ class Reference(ABC):
         except LabelError as second:
             raise LabelError(f"{first}; with safer settings: {second}") from second
 
-    def calculator(self, charge: int = 0) -> Calculator:
-        """Return an ASE calculator for dynamics with this reference; `charge` is that of the whole cell (e)."""
+    def calculator(self, charge: int | None = None) -> Calculator:
+        """Return an ASE calculator for dynamics with this reference.
+
+        Parameters
+        ----------
+        charge
+            Total charge (e) of the configurations. By default each configuration's own is used; a configuration that
+            states another charge than this one is refused.
+        """
         return _LabelCalculator(self, charge)
 
     @abstractmethod
@@ -138,12 +163,17 @@ class Reference(ABC):
 class _LabelCalculator(Calculator):
     """The ASE face of a reference that has no calculator of its own."""
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - ASE's own declaration
 
-    def __init__(self, reference: Reference, charge: int) -> None:
+    def __init__(self, reference: Reference, charge: int | None) -> None:
         super().__init__()
         self.reference = reference
         self.charge = charge
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Return what changed since the last calculation; ASE itself does not look at ``info["charge"]``."""
+        changes = super().check_state(atoms, tol)
+        return changes + charge_changes(self.atoms, atoms)
 
     def calculate(
         self,
@@ -152,12 +182,34 @@ class _LabelCalculator(Calculator):
         system_changes: list[str] = all_changes,
     ) -> None:
         super().calculate(atoms, properties, system_changes)
-        charged = self.atoms.copy()
-        charged.info["charge"] = self.charge
+        charged = bare_configuration(self.atoms)
+        charged.info["charge"] = charge_in_dynamics(self.atoms, self.charge)
         label = self.reference.label(charged)
         self.results = {"energy": label.energy, "free_energy": label.energy, "forces": label.forces}
         if label.stress is not None:
             self.results["stress"] = label.stress
+
+
+def charge_in_dynamics(atoms: Atoms, given: int | None) -> int:
+    """Return the total charge (e) with which a calculator for dynamics treats a configuration.
+
+    Raises
+    ------
+    InputError
+        The configuration states another charge than the one `given` to the calculator.
+    """
+    charge = total_charge(atoms)
+    if given is None or charge == given:
+        return charge
+    if states_charge(atoms):
+        raise InputError(f"the configuration has a charge of {charge:+d} e, its calculator was made for {given:+d} e")
+    return given
+
+
+def charge_changes(before: Atoms | None, after: Atoms) -> list[str]:
+    """Return ASE's name for a change of the total charge, if there is one, as a list."""
+    changed = before is not None and total_charge(before) != total_charge(after)
+    return ["initial_charges"] if changed else []
 
 
 def check_configuration(atoms: Atoms, where: str = "configuration") -> None:

@@ -116,7 +116,8 @@ _KIND = """\
 class CP2KReference(Reference):
     """PBE with zero-damped D3 dispersion in mixed Gaussians and plane waves (GPW) [1]_ at the Γ point.
 
-    DZVP-MOLOPT-SR-GTH basis, GTH pseudopotentials, analytical stress; diagonalisation with Broyden mixing.
+    DZVP-MOLOPT-SR-GTH basis, GTH pseudopotentials, analytical stress; diagonalisation with Broyden mixing. A charged
+    cell is neutralised by a uniform background.
 
     Parameters
     ----------
@@ -138,6 +139,7 @@ class CP2KReference(Reference):
 
     name = "PBE-D3(0), CP2K"
     elements = frozenset(_VALENCES)
+    charged_cells = True
     # Smaller steps to the same self-consistent density.
     safer: ClassVar[Mapping[str, Any]] = {"mixing": 0.1, "max_scf": 400}
 
@@ -158,9 +160,9 @@ class CP2KReference(Reference):
 
     def check(self, atoms: Atoms, where: str = "configuration") -> None:
         """Refuse, besides what no reference can label, anything but 3D-periodic cells."""
-        super().check(atoms, where)
         if not atoms.pbc.all():
             raise InputError(f"{where}: {self.name} labels 3D-periodic cells; put a molecule into a large box")
+        super().check(atoms, where)
 
     def input(self, atoms: Atoms, **settings: float) -> str:
         """Return CP2K's input for one configuration, with `settings` over the reference's own."""

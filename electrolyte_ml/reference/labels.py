@@ -27,7 +27,7 @@ from electrolyte_ml.files import atomic_write
 from electrolyte_ml.locks import hold_byte
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference.base import Label, LabelError, one_line
-from electrolyte_ml.structures.charge import total_charge
+from electrolyte_ml.structures.charge import total_charge, with_charge
 
 if TYPE_CHECKING:
     from electrolyte_ml.reference.base import Reference
@@ -176,8 +176,8 @@ class LabelStore:
         Returns
         -------
         LabelResult
-            Labelled copies carry a `SinglePointCalculator` and, in ``info``, `reference`, `reference_version` and
-            `label_hash`.
+            Labelled copies carry a `SinglePointCalculator` and, in ``info``, `reference`, `reference_version`,
+            `label_hash` and, where one was given, the total `charge`.
 
         Raises
         ------
@@ -193,13 +193,13 @@ class LabelStore:
             reference.check(atoms, f"configuration {number}")
         names = [label_hash(atoms, reference) for atoms in configurations]
         first = {name: index for index, name in reversed(list(enumerate(names)))}
-        entries = {name: self._read(name) for name in first}
-        missing = [
-            first[name]
-            for name, entry in entries.items()
-            if entry is None or (retry_failed and entry.reason is not None)
-        ]
-        missing.sort()
+        stored = {name: self._read(name) for name in first}
+        entries = {
+            name: entry
+            for name, entry in stored.items()
+            if entry is not None and not (retry_failed and entry.label is None)
+        }
+        missing = sorted(first[name] for name in first.keys() - entries.keys())
         known = len(configurations) - len(missing)
         computed = 0
         outcomes: list[tuple[_Entry, bool]] = []
@@ -221,7 +221,7 @@ class LabelStore:
             entry = entries[name]
             if entry.label is None:
                 labelled.append(None)
-                failed.append(Failure(index, entry.reason))
+                failed.append(Failure(index, entry.reason or "no reason is known"))
             else:
                 labelled.append(_labelled(atoms, entry.label, reference, name))
         return LabelResult(labelled, computed, len(configurations) - computed - len(failed), failed)
@@ -291,6 +291,7 @@ def label_file(
     store: str | os.PathLike = "labels",
     *,
     species: Sequence[str] | None = None,
+    charge_key: str | None = None,
     retry_failed: bool = False,
     progress: bool = True,
 ) -> tuple[Path, LabelResult]:
@@ -310,6 +311,8 @@ def label_file(
         Folder of the labels; after an interrupt the same call finds there what was computed.
     species
         Elements of a ``.cfg``, in the order of its types.
+    charge_key
+        Name of the total charge in the file, as for `read_configurations`.
 
     Returns
     -------
@@ -332,7 +335,7 @@ def label_file(
         raise InputError(f"{target}: the name must end in .xyz, .extxyz or .cfg")
     if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
         raise InputError(f"{target}: cannot be written there")
-    configurations = read_configurations(path, species=species)
+    configurations = read_configurations(path, species=species, charge_key=charge_key)
     result = LabelStore(store).label_all(configurations, chosen, jobs, progress, retry_failed=retry_failed)
     labelled = [atoms for atoms in result.labelled if atoms is not None]
     if labelled:
@@ -356,7 +359,7 @@ def _label_one(store: LabelStore, reference: Reference, retry_failed: bool, atom
 
 
 def _labelled(atoms: Atoms, label: Label, reference: Reference, name: str) -> Atoms:
-    copy = atoms.copy()
+    copy = with_charge(atoms).copy()
     for foreign in _FOREIGN_LABELS:
         copy.info.pop(foreign, None)
         copy.arrays.pop(foreign, None)

@@ -6,16 +6,17 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ase
 from ase import Atoms
-from ase.calculators.calculator import Calculator
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.ase_calculator import compute_with
 from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line, require_known_settings
-from electrolyte_ml.structures.charge import total_charge
+
+if TYPE_CHECKING:
+    from ase.calculators.vasp import Vasp
 
 # Li needs its 1s electrons among the valence (Li_sv); the standard sets have the others' numbers.
 VALENCES = {"H": 1, "Li": 3, "C": 4, "O": 6, "F": 7, "P": 5}
@@ -45,6 +46,7 @@ class VASPReference(Reference):
     name = "PBE-D3(0), VASP"
     version = "VASP"
     elements = frozenset(VALENCES)
+    charge_advice = "add counter-ions"
     # Linear mixing with small steps (the VASP manual's advice for stubborn cells) and more of them.
     safer: ClassVar[Mapping[str, Any]] = {"algo": "Normal", "amix": 0.1, "bmix": 0.0001, "nelm": 400}
 
@@ -68,11 +70,9 @@ class VASPReference(Reference):
 
     def check(self, atoms: Atoms, where: str = "configuration") -> None:
         """Refuse, besides what no reference can label, all but neutral 3D-periodic cells."""
-        super().check(atoms, where)
         if not atoms.pbc.all():
             raise InputError(f"{where}: {self.name} labels 3D-periodic cells; put a molecule into a large box")
-        if total_charge(atoms, where):
-            raise InputError(f"{where}: {self.name} labels neutral cells, not a charge of {total_charge(atoms)}")
+        super().check(atoms, where)
 
     def write_inputs(self, atoms: Atoms, directory: str | os.PathLike) -> None:
         """Write POSCAR, INCAR and KPOINTS, and POTCAR where VASP_PP_PATH is set, without running anything.
@@ -100,7 +100,7 @@ class VASPReference(Reference):
         if has_potentials:
             calculator.write_potcar(directory=str(folder))
 
-    def _calculator(self, safer: Mapping[str, Any]) -> Calculator:
+    def _calculator(self, safer: Mapping[str, Any]) -> Vasp:
         from ase.calculators.vasp import Vasp
 
         return Vasp(

@@ -99,7 +99,8 @@ def _format(atoms: Atoms, types: dict[int, int], species: Sequence[str]) -> str:
     lines = ["BEGIN_CFG", " Size", f"    {len(atoms)}"]
     if atoms.pbc.any():
         lines += [" Supercell", *_rows(atoms.cell.array[atoms.pbc], "cell")]
-    columns, table = POSITION, _finite(atoms.positions, "position")
+    columns: tuple[str, ...] = POSITION
+    table = _finite(atoms.positions, "position")
     if "forces" in results:
         columns, table = columns + FORCE, np.hstack([table, _finite(results["forces"], "force")])
     lines.append(" AtomData:  id type " + " ".join(columns))

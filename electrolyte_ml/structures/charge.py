@@ -145,6 +145,11 @@ def bare_configuration(atoms: Atoms, *, masses: bool = False, momenta: bool = Fa
     return bare
 
 
+def states_charge(atoms: Atoms) -> bool:
+    """Return whether a configuration states its total charge, be it zero."""
+    return bool(_charges(atoms))
+
+
 def _charges(atoms: Atoms, key: str | None = None) -> dict[str, int]:
     """Return the total charge (e) in every place where it is read, by the name of the place."""
     charges = {}

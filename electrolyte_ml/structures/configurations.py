@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -158,9 +159,10 @@ def _read_with_ase(path: str | os.PathLike) -> list[Atoms]:
     with open(path, "rb"):
         pass  # a missing file is an OSError that names it, not a format that ASE does not know
     try:
-        return read(os.fspath(path), index=":", do_not_split_by_at_sign=True)
+        frames: Any = read(os.fspath(path), index=":", do_not_split_by_at_sign=True)
     except Exception as error:
         raise InputError(f"{path}: {_one_line(error)}") from error
+    return frames
 
 
 def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str]) -> None:
@@ -251,7 +253,7 @@ def _choose(configurations: list[Atoms], index: str | int, path: str | os.PathLi
     from ase.utils import string2index
 
     try:
-        chosen = string2index(index) if isinstance(index, str) else index
+        chosen: Any = string2index(index) if isinstance(index, str) else index
         picked = configurations[chosen]
     except (ValueError, TypeError):
         raise InputError(f"{index!r} is not an index such as 0, -1, : or ::10") from None
