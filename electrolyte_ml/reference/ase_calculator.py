@@ -110,14 +110,19 @@ class ASEReference(Reference):
         Raises
         ------
         InputError
-            The calculator cannot treat the charge.
+            The calculator cannot treat the charge, or not be copied.
         """
         if not charge or charge == self._fixed_charge:
             return self._calculator
         self.check_charge(Atoms("X", info={"charge": charge}))
         if not self._charge_is_parameter:
             return self._calculator
-        calculator = deepcopy(self._calculator)
+        try:
+            calculator = deepcopy(self._calculator)
+        except Exception as error:  # objects of compiled libraries, for instance
+            raise InputError(
+                f"{self.name} cannot be copied for a charge of {charge:+d} e; give a calculator that has it ({error})"
+            ) from error
         calculator.set(charge=charge)
         return calculator
 
