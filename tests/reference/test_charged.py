@@ -27,7 +27,7 @@ def cell(charge=1, edge=12.0):
 class Plain(Reference):
     """A reference whose key never changes with what is installed here."""
 
-    name, version, settings = "GFN1-xTB", "tblite 0.4.0", {"accuracy": 1.0}  # noqa: RUF012
+    name, version, settings = "GFN1-xTB", "tblite 0.4.0", {"accuracy": 1.0}
 
     def _compute(self, atoms, safer):
         return Label(1.0, np.zeros((len(atoms), 3)), None)
@@ -132,7 +132,7 @@ def test_vasp_refuses_any_charge():
 
 
 def test_a_command_gets_the_charge(spring):
-    springs = spring("open({log!r}, 'a').write(lines[1] + chr(10))".format(log=str(spring.log)))
+    springs = spring(f"open({str(spring.log)!r}, 'a').write(lines[1] + chr(10))")
     springs.label(ion(total_charge=1))
     springs.label(cell(-1))
     springs.label(Atoms("Li"))
