@@ -21,22 +21,22 @@ from electrolyte_ml.structures.charge import total_charge, with_charge
 
 
 class ASEReference(Reference):
-    """A reference that asks an ASE calculator.
+    """An ASE calculator as a reference.
 
     Parameters
     ----------
     calculator
         Any ASE calculator; programs that write files do so in a temporary folder.
     name
-        What figures call it; the calculator's own name by default.
+        Name of the level of theory in figures; the calculator's own name by default.
     version
-        What tells one state of the calculator from another; ASE's version by default.
+        Version of the calculator; ASE's version by default.
     charge_in_info
         The calculator reads the total charge from ``atoms.info["charge"]``, as some machine-learnt potentials do. Of
         other calculators only those with a parameter `charge` label charged configurations.
     **settings
-        What identifies the labels besides the calculator's own parameters, e.g. the model file's hash. Needed where
-        the calculator has no parameters.
+        Whatever identifies the labels besides the calculator's own parameters, e.g. the hash of a model file. At least
+        one is needed if the calculator has no parameters.
 
     Raises
     ------
@@ -88,7 +88,7 @@ class ASEReference(Reference):
             calculator = kind(**settings)
         except ImportError as error:
             raise InputError(f"the ASE calculator {name!r} cannot be loaded ({one_line(error)}): install it") from error
-        except Exception as error:  # each calculator refuses in its own way
+        except Exception as error:  # calculators raise exceptions of any type
             raise InputError(f"the ASE calculator {name!r} cannot be set up: {one_line(error)}") from error
         return cls(calculator, charge_in_info=charge_in_info)
 
@@ -164,7 +164,7 @@ def compute_with(calculator: Calculator, atoms: Atoms, name: str) -> Label:
             stress = np.array(work.get_stress(apply_constraint=False), dtype=float) if has_stress else None
         except (CalculatorSetupError, ASEInputError) as error:
             raise InputError(f"{name} is not set up: {one_line(error)}") from error
-        except Exception as error:  # calculators fail in any way they like
+        except Exception as error:  # calculators raise exceptions of any type
             raise LabelError(f"{name}: {one_line(error)}") from error
         finally:
             if own_folder is not None:
@@ -178,7 +178,7 @@ def _name_of(calculator: Calculator) -> str:
 
 
 def _plain(value: Any, what: str) -> Any:
-    """Return a setting as JSON would give it back, so that the same settings always look the same."""
+    """Return a setting as it comes back from JSON, so that equal settings have equal texts."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     try:

@@ -1,4 +1,4 @@
-"""What every reference is: a name to put on figures, an identity to hash, and labels of configurations."""
+"""The base class of all references: its name, its identity in the label store, and its labels."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from ase.data import chemical_symbols, covalent_radii
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.structures.charge import bare_configuration, states_charge, total_charge
 
-# Two atoms closer than this part of their covalent radii's sum (or than the floor, in Å) are one atom written twice:
+# Two atoms closer than this part of the sum of their covalent radii (or than the floor, in Å) are a fault of the input:
 # hot molecules and hard collisions stay above 0.6, and below 0.4 electronic-structure codes fail in odd ways.
 _OVERLAP = 0.4
 _OVERLAP_FLOOR = 0.4
 
 
 class LabelError(ElectrolyteError):
-    """A reference could not label a configuration that is itself in order: no convergence, a crash, a NaN."""
+    """A reference failed on a valid configuration: no convergence, a crash, a NaN."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """What a reference says about one configuration.
+    """Energy, forces and stress of one configuration by a reference.
 
     Attributes
     ----------
@@ -49,18 +49,18 @@ class Label:
 
 
 class Reference(ABC):
-    """Something that labels configurations with energy, forces and stress.
+    """A level of theory that labels configurations with energy, forces and stress.
 
     Attributes
     ----------
     name
-        The level of theory as figures show it, e.g. "GFN1-xTB".
+        Name of the level of theory in figures, e.g. "GFN1-xTB".
     version
-        Program and version that compute it.
+        Program that computes it, with its version.
     settings
-        Every number that the label depends on.
+        All numbers on which a label depends.
     elements
-        Symbols that it can treat; ``None`` if it does not say.
+        Symbols of the elements that it can treat; ``None`` if unknown.
     charged_molecules, charged_cells
         Whether configurations with a total charge can be labelled: without periodic directions, and with.
     charge_advice
@@ -74,26 +74,26 @@ class Reference(ABC):
     charged_molecules: bool = False
     charged_cells: bool = False
     charge_advice: str = ""
-    # For the second try after a failure: they reach the same converged answer by a slower, safer way.
+    # Settings of the second attempt after a failure: they converge to the same result, more slowly.
     safer: ClassVar[Mapping[str, Any]] = {}
 
     @property
     def key(self) -> dict[str, Any]:
-        """The identity of the labels: whatever changes them changes this."""
+        """Identity of the labels: everything on which they depend besides the configuration."""
         return {"reference": self.name, "version": self.version, "settings": dict(self.settings)}
 
     def require(self) -> None:  # noqa: B027 - most references are ready once they exist
-        """Raise `InputError` if the program cannot be started here; asked once before any label is computed."""
+        """Raise `InputError` if the program cannot be started here; called once before any label is computed."""
 
     def check(self, atoms: Atoms, where: str = "configuration") -> None:
-        """Refuse what cannot be labelled before any time is spent on it.
+        """Refuse a configuration that cannot be labelled, before anything runs.
 
         Parameters
         ----------
         atoms
             The configuration.
         where
-            How messages call it, e.g. "configuration 3"; they count configurations and atoms from 1.
+            Name of the configuration in messages, e.g. "configuration 3"; counted from 1, as atoms are.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Reference(ABC):
             raise InputError(f"{where}: {self.name} labels neutral {kind}, not a charge of {charge:+d} e{advice}")
 
     def label(self, atoms: Atoms) -> Label:
-        """Compute energy, forces and (for 3D-periodic cells) stress, once more with safer settings if that fails.
+        """Compute energy, forces and (for 3D-periodic cells) stress; after a failure once more with safer settings.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class Reference(ABC):
 
 
 class _LabelCalculator(Calculator):
-    """The ASE face of a reference that has no calculator of its own."""
+    """ASE calculator of a reference that has none of its own."""
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - ASE's own declaration
 
@@ -275,7 +275,7 @@ def _check_overlap(atoms: Atoms, where: str) -> None:
 
 
 def _verified(label: Label, atoms: Atoms) -> Label:
-    """Return the label if it is whole and finite; a calculation that says nothing of its failure is caught here."""
+    """Return the label if it is complete and finite: some programs fail without a message."""
     if not np.isfinite(label.energy):
         raise LabelError(f"the energy is {label.energy}")
     if np.shape(label.forces) != (len(atoms), 3):
@@ -292,7 +292,7 @@ def _verified(label: Label, atoms: Atoms) -> Label:
 
 
 def require_known_settings(given: Mapping[str, Any], known: Mapping[str, Any], name: str) -> None:
-    """Refuse settings that a preset does not have, before a misspelt one is silently ignored.
+    """Refuse settings that a preset does not have, so that none is misspelt and ignored.
 
     Raises
     ------

@@ -19,7 +19,7 @@ from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line
 from electrolyte_ml.reference.program import run_program
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
 
-_MOVED = 1e-3  # Å; more than the rounding of any file format
+_MOVED = 1e-3  # Å, largest change of a position by the program; more than the rounding of any file format
 
 
 class CommandReference(Reference):
@@ -35,9 +35,9 @@ class CommandReference(Reference):
     command
         The command, with both placeholders.
     name
-        The level of theory as figures show it; the program's name by default.
+        Name of the level of theory in figures; the program's name by default.
     version
-        Anything that tells one state of the program from another; a new version means new labels.
+        Version of the program; another version has labels of its own.
 
     Raises
     ------

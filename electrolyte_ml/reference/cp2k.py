@@ -210,7 +210,7 @@ def parse_output(text: str, n_atoms: int) -> Label:
 
 
 def _abort_message(output: str, errors: str) -> str:
-    """Return what CP2K writes into the box that it draws when it gives up."""
+    """Return the message of CP2K's abort box."""
     box = re.search(r"\[ABORT\].*?\n(.*?)\n\s*\*{40}", output, re.DOTALL)
     if box is None:
         return ""

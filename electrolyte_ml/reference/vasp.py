@@ -1,4 +1,4 @@
-"""The paper's own level of theory: PBE-D3(0) in plane waves by VASP, through ASE, for those who have the program."""
+"""The paper's level of theory, PBE-D3(0) in plane waves, by VASP through ASE."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line
 if TYPE_CHECKING:
     from ase.calculators.vasp import Vasp
 
-# Li needs its 1s electrons among the valence (Li_sv); the standard sets have the others' numbers.
+# Valence electrons. Li needs its 1s electrons (Li_sv); all others have their standard sets.
 VALENCES = {"H": 1, "Li": 3, "C": 4, "O": 6, "F": 7, "P": 5}
 _SETUPS = {"Li": "_sv"}
 _COMMANDS = ("ASE_VASP_COMMAND", "VASP_COMMAND", "VASP_SCRIPT")
@@ -91,7 +91,7 @@ class VASPReference(Reference):
         has_potentials = "VASP_PP_PATH" in os.environ
         try:
             calculator.initialize(atoms)
-        except RuntimeError as error:  # the pseudopotentials, which ASE looks for last
+        except RuntimeError as error:  # ASE looks for the pseudopotentials last
             if has_potentials:
                 raise InputError(f"{self.name}: {one_line(error)}") from error
         write_vasp(folder / "POSCAR", calculator.atoms_sorted, symbol_count=calculator.symbol_count)
@@ -109,7 +109,7 @@ class VASPReference(Reference):
             ivdw=11,  # D3, zero damping
             kpts=(1, 1, 1),
             gamma=True,
-            ismear=0,  # the liquids are insulators: the width only steadies the self-consistency
+            ismear=0,  # the liquids are insulators: the width only helps the self-consistency to converge
             sigma=0.05,
             isym=0,
             ibrion=-1,

@@ -1,4 +1,4 @@
-"""GFN1- and GFN2-xTB through tblite: real electrons at a price that a laptop pays."""
+"""GFN1- and GFN2-xTB through tblite."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class XTBReference(Reference):
     elements = symbols_of(range(1, 87))
     charged_molecules = True
     charge_advice = "its energy would depend on the choice of the cell; add counter-ions, or label a cluster"
-    # Smaller steps to the same self-consistent state; a higher electronic temperature would be another answer.
+    # Smaller steps to the same self-consistent state; a higher electronic temperature would change the result.
     safer: ClassVar[Mapping[str, Any]] = {"mixer_damping": 0.1, "max_iterations": 500}
 
     def __init__(self, method: str, **settings: float) -> None:
@@ -94,7 +94,7 @@ class XTBReference(Reference):
         return {"method": self.name, "verbosity": 0, **self.settings}
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
-        # A fresh calculator for each: a label may not depend on what was labelled before it.
+        # A new calculator for each label, which must not depend on those before it.
         calculator = _tblite().TBLite(**self._parameters(), charge=total_charge(atoms))
         calculator.set(**safer)
         try:
@@ -130,8 +130,8 @@ def _dynamics_class() -> type[Calculator]:
 
 
 def _tblite() -> ModuleType:
-    """Import tblite's ASE interface with one thread unless the user's environment says otherwise."""
-    # The threads are counted when the library is loaded, and two processes of one beat one of two.
+    """Import tblite's ASE interface with one thread unless the environment sets another number."""
+    # tblite reads the number when it is loaded. Two processes of one thread are faster than one process of two.
     os.environ.setdefault("OMP_NUM_THREADS", ONE_THREAD["OMP_NUM_THREADS"])
     try:
         import tblite.ase
