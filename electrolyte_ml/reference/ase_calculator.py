@@ -105,14 +105,15 @@ class ASEReference(Reference):
         Parameters
         ----------
         charge
-            Total charge (e) of the configurations; with ``None`` the calculator is returned as it is.
+            Total charge (e) of the configurations. With ``None`` the calculator is returned as it is: `check` tells
+            whether it can treat the charge of a configuration.
 
         Raises
         ------
         InputError
             The calculator cannot treat the charge, or not be copied.
         """
-        if not charge or charge == self._fixed_charge:
+        if charge is None or charge == (self._fixed_charge or 0):
             return self._calculator
         self.check_charge(Atoms("X", info={"charge": charge}))
         if not self._charge_is_parameter:

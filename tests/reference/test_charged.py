@@ -187,6 +187,9 @@ def test_a_calculator_that_was_set_up_with_a_charge():
     assert xtb.label(ion()).energy == pytest.approx(LITHIUM_ION, abs=1e-3)
     with pytest.raises(InputError, match="configuration 1: its charge is 0, but tblite was set up with 1"):
         xtb.check(Atoms("Li"), "configuration 1")
+    with pytest.raises(InputError, match="its charge is 0, but tblite was set up with 1"):
+        xtb.calculator(0)
+    assert xtb.calculator(1) is xtb.calculator() is xtb._calculator
 
 
 def test_a_calculator_that_reads_info():
