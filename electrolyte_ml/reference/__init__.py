@@ -1,4 +1,4 @@
-"""What labels the data: presets, any ASE calculator, any command; and the store that keeps every label.
+"""References that label configurations: presets, any ASE calculator, any command; and the store of their labels.
 
 >>> from electrolyte_ml import reference
 >>> gfn1 = reference.get()                                  # GFN1-xTB, the default

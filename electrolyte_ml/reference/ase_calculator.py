@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import ase
@@ -16,22 +17,26 @@ from ase.calculators.calculator import InputError as ASEInputError
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line
+from electrolyte_ml.structures.charge import total_charge, with_charge
 
 
 class ASEReference(Reference):
-    """A reference that asks an ASE calculator.
+    """An ASE calculator as a reference.
 
     Parameters
     ----------
     calculator
         Any ASE calculator; programs that write files do so in a temporary folder.
     name
-        What figures call it; the calculator's own name by default.
+        Name of the level of theory in figures; the calculator's own name by default.
     version
-        What tells one state of the calculator from another; ASE's version by default.
+        Version of the calculator; ASE's version by default.
+    charge_in_info
+        The calculator reads the total charge from ``atoms.info["charge"]``, as some machine-learnt potentials do. Of
+        other calculators only those with a parameter `charge` label charged configurations.
     **settings
-        What identifies the labels besides the calculator's own parameters, e.g. the model file's hash. Needed where
-        the calculator has no parameters.
+        Whatever identifies the labels besides the calculator's own parameters, e.g. the hash of a model file. At least
+        one is needed if the calculator has no parameters.
 
     Raises
     ------
@@ -40,7 +45,13 @@ class ASEReference(Reference):
     """
 
     def __init__(
-        self, calculator: Calculator, *, name: str | None = None, version: str | None = None, **settings: Any
+        self,
+        calculator: Calculator,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        charge_in_info: bool = False,
+        **settings: Any,
     ) -> None:
         kind = type(calculator)
         own = dict(getattr(calculator, "parameters", None) or {})
@@ -54,10 +65,18 @@ class ASEReference(Reference):
         described = {"calculator": f"{kind.__module__}.{kind.__qualname__}", **own, **settings}
         self.settings = {key: _plain(value, f"{self.name}: {key}") for key, value in described.items()}
         self._calculator = calculator
+        has_parameter = "charge" in own or "charge" in (getattr(calculator, "default_parameters", None) or {})
+        self._charge_is_parameter = has_parameter and not charge_in_info
+        self._fixed_charge = own.get("charge") if self._charge_is_parameter else None
+        self.charged_molecules = has_parameter or charge_in_info
+        # tblite has no neutralising background: see `XTBReference`.
+        self.charged_cells = self.charged_molecules and kind.__module__.partition(".")[0] != "tblite"
+        if not self.charged_molecules:
+            self.charge_advice = "it has no parameter `charge`; charge_in_info=True if it reads atoms.info['charge']"
 
     @classmethod
-    def by_name(cls, name: str, **settings: Any) -> ASEReference:
-        """Return a reference from the name of an ASE calculator and its keywords.
+    def by_name(cls, name: str, *, charge_in_info: bool = False, **settings: Any) -> ASEReference:
+        """Return a reference from the name of an ASE calculator and its keywords; `charge_in_info` as for the class.
 
         Raises
         ------
@@ -69,16 +88,56 @@ class ASEReference(Reference):
             calculator = kind(**settings)
         except ImportError as error:
             raise InputError(f"the ASE calculator {name!r} cannot be loaded ({one_line(error)}): install it") from error
-        except Exception as error:  # each calculator refuses in its own way
+        except Exception as error:  # calculators raise exceptions of any type
             raise InputError(f"the ASE calculator {name!r} cannot be set up: {one_line(error)}") from error
-        return cls(calculator)
+        return cls(calculator, charge_in_info=charge_in_info)
 
-    def calculator(self, charge: int = 0) -> Calculator:
-        """Return the calculator itself; the charge is its own affair."""
-        return self._calculator
+    def check_charge(self, atoms: Atoms, where: str = "configuration") -> None:
+        """Raise `InputError` for a total charge that the calculator cannot treat, or was not set up for."""
+        super().check_charge(atoms, where)
+        charge = total_charge(atoms, where)
+        if self._fixed_charge and charge != self._fixed_charge:
+            raise InputError(f"{where}: its charge is {charge}, but {self.name} was set up with {self._fixed_charge}")
+
+    def calculator(self, charge: int | None = None) -> Calculator:
+        """Return the calculator, or a copy of it that is set up for a charge.
+
+        Parameters
+        ----------
+        charge
+            Total charge (e) of the configurations. With ``None`` the calculator is returned as it is: `check` tells
+            whether it can treat the charge of a configuration.
+
+        Raises
+        ------
+        InputError
+            The calculator cannot treat the charge, or not be copied.
+        """
+        if charge is None or charge == (self._fixed_charge or 0):
+            return self._calculator
+        self.check_charge(Atoms("X", info={"charge": charge}))
+        if not self._charge_is_parameter:
+            return self._calculator
+        try:
+            calculator = deepcopy(self._calculator)
+        except Exception as error:  # objects of compiled libraries, for instance
+            raise InputError(
+                f"{self.name} cannot be copied for a charge of {charge:+d} e; give a calculator that has it ({error})"
+            ) from error
+        calculator.set(charge=charge)
+        return calculator
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
-        return compute_with(self._calculator, atoms, self.name)
+        charge = total_charge(atoms)
+        charged = with_charge(atoms).copy()
+        charged.info["charge"] = charge
+        if not self._charge_is_parameter or charge == (self._fixed_charge or 0):
+            return compute_with(self._calculator, charged, self.name)
+        self._calculator.set(charge=charge)
+        try:
+            return compute_with(self._calculator, charged, self.name)
+        finally:
+            self._calculator.set(charge=self._fixed_charge)
 
 
 def compute_with(calculator: Calculator, atoms: Atoms, name: str) -> Label:
@@ -106,7 +165,7 @@ def compute_with(calculator: Calculator, atoms: Atoms, name: str) -> Label:
             stress = np.array(work.get_stress(apply_constraint=False), dtype=float) if has_stress else None
         except (CalculatorSetupError, ASEInputError) as error:
             raise InputError(f"{name} is not set up: {one_line(error)}") from error
-        except Exception as error:  # calculators fail in any way they like
+        except Exception as error:  # calculators raise exceptions of any type
             raise LabelError(f"{name}: {one_line(error)}") from error
         finally:
             if own_folder is not None:
@@ -120,7 +179,7 @@ def _name_of(calculator: Calculator) -> str:
 
 
 def _plain(value: Any, what: str) -> Any:
-    """Return a setting as JSON would give it back, so that the same settings always look the same."""
+    """Return a setting as it comes back from JSON, so that equal settings have equal texts."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     try:

@@ -1,4 +1,4 @@
-"""What every reference is: a name to put on figures, an identity to hash, and labels of configurations."""
+"""The base class of all references: its name, its identity in the label store, and its labels."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols, covalent_radii
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.structures.charge import total_charge
+from electrolyte_ml.structures.charge import bare_configuration, states_charge, total_charge
 
-# Two atoms closer than this part of their covalent radii's sum (or than the floor, in Å) are one atom written twice:
+# Two atoms closer than this part of the sum of their covalent radii (or than the floor, in Å) are a fault of the input:
 # hot molecules and hard collisions stay above 0.6, and below 0.4 electronic-structure codes fail in odd ways.
 _OVERLAP = 0.4
 _OVERLAP_FLOOR = 0.4
 
 
 class LabelError(ElectrolyteError):
-    """A reference could not label a configuration that is itself in order: no convergence, a crash, a NaN."""
+    """A reference failed on a valid configuration: no convergence, a crash, a NaN."""
 
 
 @dataclass(frozen=True)
 class Label:
-    """What a reference says about one configuration.
+    """Energy, forces and stress of one configuration by a reference.
 
     Attributes
     ----------
@@ -49,51 +49,60 @@ class Label:
 
 
 class Reference(ABC):
-    """Something that labels configurations with energy, forces and stress.
+    """A level of theory that labels configurations with energy, forces and stress.
 
     Attributes
     ----------
     name
-        The level of theory as figures show it, e.g. "GFN1-xTB".
+        Name of the level of theory in figures, e.g. "GFN1-xTB".
     version
-        Program and version that compute it.
+        Program that computes it, with its version.
     settings
-        Every number that the label depends on.
+        All numbers on which a label depends.
     elements
-        Symbols that it can treat; ``None`` if it does not say.
+        Symbols of the elements that it can treat; ``None`` if unknown.
+    charged_molecules, charged_cells
+        Whether configurations with a total charge can be labelled: without periodic directions, and with.
+    charge_advice
+        Ending of the message that refuses a charge: what to do instead.
     """
 
     name: str
     version: str
     settings: Mapping[str, Any]
     elements: frozenset[str] | None = None
-    # For the second try after a failure: they reach the same converged answer by a slower, safer way.
+    charged_molecules: bool = False
+    charged_cells: bool = False
+    charge_advice: str = ""
+    # Settings of the second attempt after a failure: they converge to the same result, more slowly.
     safer: ClassVar[Mapping[str, Any]] = {}
 
     @property
     def key(self) -> dict[str, Any]:
-        """The identity of the labels: whatever changes them changes this."""
+        """Identity of the labels: everything on which they depend besides the configuration."""
         return {"reference": self.name, "version": self.version, "settings": dict(self.settings)}
 
     def require(self) -> None:  # noqa: B027 - most references are ready once they exist
-        """Raise `InputError` if the program cannot be started here; asked once before any label is computed."""
+        """Raise `InputError` if the program cannot be started here; called once before any label is computed."""
 
     def check(self, atoms: Atoms, where: str = "configuration") -> None:
-        """Refuse what cannot be labelled before any time is spent on it.
+        """Refuse a configuration that cannot be labelled, before anything runs.
 
         Parameters
         ----------
         atoms
             The configuration.
         where
-            How messages call it, e.g. "configuration 3"; they count configurations and atoms from 1.
+            Name of the configuration in messages, e.g. "configuration 3"; counted from 1, as atoms are.
 
         Raises
         ------
         InputError
-            NaN, overlapping atoms, a cell without volume, an element that the reference does not know.
+            NaN, overlapping atoms, a cell without volume, an element that the reference does not know, a total
+            charge that it cannot treat.
         """
         check_configuration(atoms, where)
+        self.check_charge(atoms, where)
         if self.elements is not None:
             for index, symbol in enumerate(atoms.symbols):
                 if symbol not in self.elements:
@@ -101,8 +110,17 @@ class Reference(ABC):
                         f"{where}: atom {index + 1} is {symbol}, for which {self.name} has no parameters here"
                     )
 
+    def check_charge(self, atoms: Atoms, where: str = "configuration") -> None:
+        """Raise `InputError` for a total charge that the reference cannot treat."""
+        charge = total_charge(atoms, where)
+        periodic = bool(atoms.pbc.any())
+        if charge and not (self.charged_cells if periodic else self.charged_molecules):
+            kind = "cells" if periodic else "molecules"
+            advice = f": {self.charge_advice}" if self.charge_advice else ""
+            raise InputError(f"{where}: {self.name} labels neutral {kind}, not a charge of {charge:+d} e{advice}")
+
     def label(self, atoms: Atoms) -> Label:
-        """Compute energy, forces and (for 3D-periodic cells) stress, once more with safer settings if that fails.
+        """Compute energy, forces and (for 3D-periodic cells) stress; after a failure once more with safer settings.
 
         Raises
         ------
@@ -123,8 +141,15 @@ class Reference(ABC):
         except LabelError as second:
             raise LabelError(f"{first}; with safer settings: {second}") from second
 
-    def calculator(self, charge: int = 0) -> Calculator:
-        """Return an ASE calculator for dynamics with this reference; `charge` is that of the whole cell (e)."""
+    def calculator(self, charge: int | None = None) -> Calculator:
+        """Return an ASE calculator for dynamics with this reference.
+
+        Parameters
+        ----------
+        charge
+            Total charge (e) of the configurations. By default each configuration's own is used; a configuration that
+            states another charge than this one is refused.
+        """
         return _LabelCalculator(self, charge)
 
     @abstractmethod
@@ -136,14 +161,19 @@ class Reference(ABC):
 
 
 class _LabelCalculator(Calculator):
-    """The ASE face of a reference that has no calculator of its own."""
+    """ASE calculator of a reference that has none of its own."""
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - ASE's own declaration
 
-    def __init__(self, reference: Reference, charge: int) -> None:
+    def __init__(self, reference: Reference, charge: int | None) -> None:
         super().__init__()
         self.reference = reference
         self.charge = charge
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Return what changed since the last calculation; ASE itself does not look at ``info["charge"]``."""
+        changes = super().check_state(atoms, tol)
+        return changes + charge_changes(self.atoms, atoms)
 
     def calculate(
         self,
@@ -152,12 +182,34 @@ class _LabelCalculator(Calculator):
         system_changes: list[str] = all_changes,
     ) -> None:
         super().calculate(atoms, properties, system_changes)
-        charged = self.atoms.copy()
-        charged.info["charge"] = self.charge
+        charged = bare_configuration(self.atoms)
+        charged.info["charge"] = charge_in_dynamics(self.atoms, self.charge)
         label = self.reference.label(charged)
         self.results = {"energy": label.energy, "free_energy": label.energy, "forces": label.forces}
         if label.stress is not None:
             self.results["stress"] = label.stress
+
+
+def charge_in_dynamics(atoms: Atoms, given: int | None) -> int:
+    """Return the total charge (e) with which a calculator for dynamics treats a configuration.
+
+    Raises
+    ------
+    InputError
+        The configuration states another charge than the one `given` to the calculator.
+    """
+    charge = total_charge(atoms)
+    if given is None or charge == given:
+        return charge
+    if states_charge(atoms):
+        raise InputError(f"the configuration has a charge of {charge:+d} e, its calculator was made for {given:+d} e")
+    return given
+
+
+def charge_changes(before: Atoms | None, after: Atoms) -> list[str]:
+    """Return ASE's name for a change of the total charge, if there is one, as a list."""
+    changed = before is not None and total_charge(before) != total_charge(after)
+    return ["initial_charges"] if changed else []
 
 
 def check_configuration(atoms: Atoms, where: str = "configuration") -> None:
@@ -223,7 +275,7 @@ def _check_overlap(atoms: Atoms, where: str) -> None:
 
 
 def _verified(label: Label, atoms: Atoms) -> Label:
-    """Return the label if it is whole and finite; a calculation that says nothing of its failure is caught here."""
+    """Return the label if it is complete and finite: some programs fail without a message."""
     if not np.isfinite(label.energy):
         raise LabelError(f"the energy is {label.energy}")
     if np.shape(label.forces) != (len(atoms), 3):
@@ -240,7 +292,7 @@ def _verified(label: Label, atoms: Atoms) -> Label:
 
 
 def require_known_settings(given: Mapping[str, Any], known: Mapping[str, Any], name: str) -> None:
-    """Refuse settings that a preset does not have, before a misspelt one is silently ignored.
+    """Refuse settings that a preset does not have, so that none is misspelt and ignored.
 
     Raises
     ------

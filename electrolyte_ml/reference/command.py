@@ -17,32 +17,36 @@ from ase.io import read, write
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line
 from electrolyte_ml.reference.program import run_program
-from electrolyte_ml.structures.charge import total_charge
+from electrolyte_ml.structures.charge import bare_configuration, total_charge
 
-_MOVED = 1e-3  # Å; more than the rounding of any file format
+_MOVED = 1e-3  # Å, largest change of a position by the program; more than the rounding of any file format
 
 
 class CommandReference(Reference):
     """A command such as ``my_dft {input}.extxyz {output}.extxyz``, run once per configuration.
 
-    The input is one configuration (``info["charge"]`` is its total charge in e); the output must be the same atoms
-    in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³) under ASE's keys. The
-    command runs without a shell in an empty folder of its own; words that name files are made absolute.
+    The input is one configuration, with its total charge in e as ``charge=`` in the comment line. The output must be
+    the same atoms in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³) under
+    ASE's keys. The command runs without a shell in an empty folder of its own; words that name files are made
+    absolute.
 
     Parameters
     ----------
     command
         The command, with both placeholders.
     name
-        The level of theory as figures show it; the program's name by default.
+        Name of the level of theory in figures; the program's name by default.
     version
-        Anything that tells one state of the program from another; a new version means new labels.
+        Version of the program; another version has labels of its own.
 
     Raises
     ------
     InputError
         If a placeholder or the program is missing.
     """
+
+    charged_molecules = True
+    charged_cells = True
 
     def __init__(self, command: str, *, name: str | None = None, version: str = "") -> None:
         try:
@@ -67,7 +71,7 @@ class CommandReference(Reference):
             words = self._words
             for placeholder, stem in stems.items():
                 words = [word.replace(placeholder, stem) for word in words]
-            bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+            bare = bare_configuration(atoms)
             bare.info["charge"] = total_charge(atoms)
             write(_path_in(words, stems["{input}"]), bare, format="extxyz")
             run_program(words, Path(folder))
@@ -84,12 +88,12 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
     if not path.exists():
         raise LabelError(f"{program} wrote no {path.name}")
     try:
-        frames = read(path, index=":", format="extxyz")
+        frames: Any = read(path, index=":", format="extxyz")
     except Exception as error:  # a broken file makes ASE raise nearly anything
         raise LabelError(f"{program} wrote a {path.name} that is no extxyz file ({one_line(error)})") from error
     if len(frames) != 1:
         raise LabelError(f"{program} wrote {len(frames)} configurations for one")
-    labelled = frames[0]
+    labelled: Atoms = frames[0]
     if len(labelled) != len(atoms):
         raise LabelError(f"{program} wrote {len(labelled)} atoms for {len(atoms)}")
     if (labelled.numbers != atoms.numbers).any():

@@ -116,7 +116,8 @@ _KIND = """\
 class CP2KReference(Reference):
     """PBE with zero-damped D3 dispersion in mixed Gaussians and plane waves (GPW) [1]_ at the Γ point.
 
-    DZVP-MOLOPT-SR-GTH basis, GTH pseudopotentials, analytical stress; diagonalisation with Broyden mixing.
+    DZVP-MOLOPT-SR-GTH basis, GTH pseudopotentials, analytical stress; diagonalisation with Broyden mixing. A charged
+    cell is neutralised by a uniform background.
 
     Parameters
     ----------
@@ -138,6 +139,7 @@ class CP2KReference(Reference):
 
     name = "PBE-D3(0), CP2K"
     elements = frozenset(_VALENCES)
+    charged_cells = True
     # Smaller steps to the same self-consistent density.
     safer: ClassVar[Mapping[str, Any]] = {"mixing": 0.1, "max_scf": 400}
 
@@ -158,9 +160,9 @@ class CP2KReference(Reference):
 
     def check(self, atoms: Atoms, where: str = "configuration") -> None:
         """Refuse, besides what no reference can label, anything but 3D-periodic cells."""
-        super().check(atoms, where)
         if not atoms.pbc.all():
             raise InputError(f"{where}: {self.name} labels 3D-periodic cells; put a molecule into a large box")
+        super().check(atoms, where)
 
     def input(self, atoms: Atoms, **settings: float) -> str:
         """Return CP2K's input for one configuration, with `settings` over the reference's own."""
@@ -208,7 +210,7 @@ def parse_output(text: str, n_atoms: int) -> Label:
 
 
 def _abort_message(output: str, errors: str) -> str:
-    """Return what CP2K writes into the box that it draws when it gives up."""
+    """Return the message of CP2K's abort box."""
     box = re.search(r"\[ABORT\].*?\n(.*?)\n\s*\*{40}", output, re.DOTALL)
     if box is None:
         return ""

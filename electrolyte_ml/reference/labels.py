@@ -1,8 +1,8 @@
-"""The store that keeps every label, so that none is ever computed twice or lost.
+"""The store of labels: each label is computed once and kept.
 
-One small file per label, named by the hash of structure, reference and settings, written in one step and closed by a
-checksum. Any number of processes may use one store; a lock per label, which the system drops when its holder dies,
-makes them compute each label once.
+Each label is one small file, named by the hash of structure, reference and settings, written in one step with a
+checksum at its end. Any number of processes may use one store. They compute each label once, because each label has a
+lock, which the system releases when its process ends.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from electrolyte_ml.files import atomic_write
 from electrolyte_ml.locks import hold_byte
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference.base import Label, LabelError, one_line
-from electrolyte_ml.structures.charge import total_charge
+from electrolyte_ml.structures.charge import total_charge, with_charge
 
 if TYPE_CHECKING:
     from electrolyte_ml.reference.base import Reference
 
-# How the time of a label grows with the number of atoms, measured for both xTB methods between 20 and 160 atoms; the
-# remaining time is reckoned with it.
+# Growth of the time of a label with the number of atoms, measured for both xTB methods between 20 and 160 atoms; the
+# remaining time is estimated with it.
 _COST_EXPONENT = 1.8
-# Labels under these names would be taken for the reference's own by whoever reads the file.
+# Entries under these names would be read from a file as labels of the reference.
 _FOREIGN_LABELS = ("energy", "free_energy", "forces", "stress", "stresses", "virial", "virials")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A configuration that the reference could not label: its place in the list (from 0) and why."""
+    """A configuration that the reference could not label: its index in the list (from 0) and the reason."""
 
     index: int
     reason: str
@@ -49,7 +49,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class LabelResult:
-    """What became of a list of configurations; ``computed + reused + len(failed)`` is its length.
+    """Outcome of labelling a list of configurations; ``computed + reused + len(failed)`` is its length.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class LabelResult:
     computed
         Labels computed by this call.
     reused
-        Labels found in the store, or asked for more than once.
+        Labels found in the store, and those of configurations that are in the list more than once.
     failed
-        What could not be labelled, in the order of the input.
+        Configurations that could not be labelled, in the order of the input.
     """
 
     labelled: list[Atoms | None]
@@ -71,7 +71,7 @@ class LabelResult:
 
 @dataclass(frozen=True)
 class _Entry:
-    """What the store knows of one structure under one reference: a label, or the reason why there is none."""
+    """Stored outcome for one structure and reference: a label, or the reason of the failure."""
 
     label: Label | None
     reason: str | None = None
@@ -80,8 +80,8 @@ class _Entry:
 def label_hash(atoms: Atoms, reference: Reference) -> str:
     """Return the name of a label: 32 hexadecimal digits of structure, reference and settings.
 
-    Lengths count to eight decimals in Å, which is what extended XYZ files keep: a configuration that went through a
-    file finds its label again.
+    Lengths are rounded to eight decimals in Å, as in extended XYZ files: a configuration that was written and read
+    again has the same name.
     """
     magnetic = float(np.sum(atoms.get_initial_magnetic_moments()))
     structure = {
@@ -97,8 +97,7 @@ def label_hash(atoms: Atoms, reference: Reference) -> str:
 
 
 def _fixed(values: np.ndarray) -> list[str]:
-    # Formatted rather than rounded: the same decimals, by the same rule, as a file has. "+ 0.0" only after rounding
-    # would take the sign off a zero, so the text is mended instead.
+    # Formatted rather than rounded: the decimals are exactly those of a file. Only the sign of a zero is removed.
     return [text if text != "-0.00000000" else "0.00000000" for text in (f"{value:.8f}" for value in values.ravel())]
 
 
@@ -113,7 +112,7 @@ class LabelStore:
     Raises
     ------
     InputError
-        If there is something else than a folder under this name.
+        If something other than a folder has this name.
     """
 
     def __init__(self, directory: str | os.PathLike) -> None:
@@ -131,7 +130,7 @@ class LabelStore:
         return None if entry is None or entry.label is None else _labelled(atoms, entry.label, reference, name)
 
     def failure(self, atoms: Atoms, reference: Reference) -> str | None:
-        """Return why the reference failed on a configuration, or ``None`` if it is not known to have."""
+        """Return the reason of a stored failure, or ``None`` if there is none in the store."""
         entry = self._read(label_hash(atoms, reference))
         return None if entry is None else entry.reason
 
@@ -156,28 +155,27 @@ class LabelStore:
     ) -> LabelResult:
         """Label configurations, computing only what the store does not have.
 
-        Every label is stored as soon as it is there, so that an interrupt, at any moment, costs no more than what was
-        being computed.
+        Every label is stored as soon as it is computed: an interrupt loses only the calculations in progress.
 
         Parameters
         ----------
         configurations
-            Any number; copies are labelled once.
+            Any number; equal ones are labelled once.
         reference
-            What labels them.
+            The reference.
         jobs
-            Labels computed at once, each in a process of its own with one thread; 1 computes in this process,
+            Number of labels computed at the same time, each in a process with one thread; 1 computes in this process,
             ``None`` takes one process per core.
         progress
             Show a progress line.
         retry_failed
-            Compute again what failed in an earlier call; otherwise its reason is returned again.
+            Compute again the labels that failed in an earlier call; otherwise their stored reasons are returned.
 
         Returns
         -------
         LabelResult
-            Labelled copies carry a `SinglePointCalculator` and, in ``info``, `reference`, `reference_version` and
-            `label_hash`.
+            Labelled copies carry a `SinglePointCalculator` and, in ``info``, `reference`, `reference_version`,
+            `label_hash` and, where one was given, the total `charge`.
 
         Raises
         ------
@@ -185,7 +183,7 @@ class LabelStore:
             Before anything is computed: a configuration that cannot be labelled (with its number from 1, and the
             atom's), or a program that is not installed.
         ElectrolyteError
-            If a label cannot be stored or a worker process dies; what was stored before is kept.
+            If a label cannot be stored or a worker process dies; labels stored before are kept.
         """
         configurations = list(configurations)
         reference.require()
@@ -193,13 +191,13 @@ class LabelStore:
             reference.check(atoms, f"configuration {number}")
         names = [label_hash(atoms, reference) for atoms in configurations]
         first = {name: index for index, name in reversed(list(enumerate(names)))}
-        entries = {name: self._read(name) for name in first}
-        missing = [
-            first[name]
-            for name, entry in entries.items()
-            if entry is None or (retry_failed and entry.reason is not None)
-        ]
-        missing.sort()
+        stored = {name: self._read(name) for name in first}
+        entries = {
+            name: entry
+            for name, entry in stored.items()
+            if entry is not None and not (retry_failed and entry.label is None)
+        }
+        missing = sorted(first[name] for name in first.keys() - entries.keys())
         known = len(configurations) - len(missing)
         computed = 0
         outcomes: list[tuple[_Entry, bool]] = []
@@ -221,7 +219,7 @@ class LabelStore:
             entry = entries[name]
             if entry.label is None:
                 labelled.append(None)
-                failed.append(Failure(index, entry.reason))
+                failed.append(Failure(index, entry.reason or "no reason is known"))
             else:
                 labelled.append(_labelled(atoms, entry.label, reference, name))
         return LabelResult(labelled, computed, len(configurations) - computed - len(failed), failed)
@@ -274,9 +272,9 @@ class LabelStore:
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        """Hold the lock of one label: one byte of the store's lock file, far beyond its end, is the label's own.
+        """Hold the lock of one label: one byte of the store's lock file, far beyond its end.
 
-        The system drops such a lock when its process ends in whatever way, and no lock files pile up.
+        The system releases such a lock when its process ends in any way, and no lock files are left behind.
         """
         offset = int(name[:15], 16)  # below 2^60, inside a file offset
         with hold_byte(_lock_file(self.directory / ".lock"), offset):
@@ -291,6 +289,7 @@ def label_file(
     store: str | os.PathLike = "labels",
     *,
     species: Sequence[str] | None = None,
+    charge_key: str | None = None,
     retry_failed: bool = False,
     progress: bool = True,
 ) -> tuple[Path, LabelResult]:
@@ -301,7 +300,7 @@ def label_file(
     path
         Configurations (.xyz, .extxyz, .cfg); labels that they have are replaced.
     output
-        Where the labelled ones go, under ASE's keys; by default beside the input, ``in.xyz`` -> ``in.labelled.extxyz``.
+        File of the labelled ones, under ASE's keys; by default beside the input, ``in.xyz`` -> ``in.labelled.extxyz``.
     reference
         A name, a command or a calculator, as for `get`.
     jobs, retry_failed, progress
@@ -310,13 +309,15 @@ def label_file(
         Folder of the labels; after an interrupt the same call finds there what was computed.
     species
         Elements of a ``.cfg``, in the order of its types.
+    charge_key
+        Name of the total charge in the file, as for `read_configurations`.
 
     Returns
     -------
     output : Path
-        The file written; it is not, if nothing could be labelled.
+        The file written; it is not written if no configuration could be labelled.
     result : LabelResult
-        What was computed, reused and failed.
+        Labels that were computed, reused and failed.
 
     Raises
     ------
@@ -332,7 +333,7 @@ def label_file(
         raise InputError(f"{target}: the name must end in .xyz, .extxyz or .cfg")
     if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
         raise InputError(f"{target}: cannot be written there")
-    configurations = read_configurations(path, species=species)
+    configurations = read_configurations(path, species=species, charge_key=charge_key)
     result = LabelStore(store).label_all(configurations, chosen, jobs, progress, retry_failed=retry_failed)
     labelled = [atoms for atoms in result.labelled if atoms is not None]
     if labelled:
@@ -341,7 +342,7 @@ def label_file(
 
 
 def _label_one(store: LabelStore, reference: Reference, retry_failed: bool, atoms: Atoms) -> tuple[_Entry, bool]:
-    """Compute and store one label unless another process was quicker; tell whether it was computed here."""
+    """Return one label, and whether it was computed here: another process may have stored it meanwhile."""
     name = label_hash(atoms, reference)
     with store._locked(name):
         entry = store._read(name)
@@ -356,7 +357,7 @@ def _label_one(store: LabelStore, reference: Reference, retry_failed: bool, atom
 
 
 def _labelled(atoms: Atoms, label: Label, reference: Reference, name: str) -> Atoms:
-    copy = atoms.copy()
+    copy = with_charge(atoms).copy()
     for foreign in _FOREIGN_LABELS:
         copy.info.pop(foreign, None)
         copy.arrays.pop(foreign, None)
@@ -372,7 +373,7 @@ _lock_files: dict[Path, int] = {}
 
 
 def _lock_file(path: Path) -> int:
-    """Return this process's one descriptor of a lock file: closing any other would drop all its locks."""
+    """Return this process's only descriptor of a lock file: closing a second one would release all its locks."""
     descriptor = _lock_files.get(path)
     if descriptor is None or os.fstat(descriptor).st_nlink == 0:  # none yet, or the store was deleted meanwhile
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Run a program for one label so that it neither litters, nor fails silently, nor outlives its label."""
+"""Run a program for one label in one folder, report its errors, and end it with its caller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from electrolyte_ml.parallel import ONE_THREAD
 from electrolyte_ml.reference.base import LabelError, one_line
 
 _PR_SET_PDEATHSIG = 1
-# Loaded here because a forked child, between fork and exec, must not import.
+# Loaded here because a forked child must not import anything between fork and exec.
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -30,12 +30,12 @@ def run_program(
     folder
         Its working directory.
     reason
-        Finds in standard output and error what a failure was about; by default, their last lines are.
+        Finds the reason of a failure in standard output and standard error; by default their last lines are the reason.
 
     Raises
     ------
     LabelError
-        If it ends with an error; the message carries the end of what it printed.
+        If it ends with an error; the message holds the end of its output.
     """
     process = subprocess.Popen(
         list(command),
@@ -63,12 +63,12 @@ def run_program(
 
 
 def tail(text: str, lines: int = 5, characters: int = 400) -> str:
-    """Return the last lines of a program's output that say something, as one line."""
-    said = [line for line in text.splitlines() if line.strip(" *-=|")]
-    return one_line(" / ".join(one_line(line) for line in said[-lines:]))[-characters:] if said else ""
+    """Return the last lines of a program's output as one line, without empty lines and rules."""
+    filled = [line for line in text.splitlines() if line.strip(" *-=|")]
+    return one_line(" / ".join(one_line(line) for line in filled[-lines:]))[-characters:] if filled else ""
 
 
 def _end_with_caller() -> None:
-    """In the child: be killed when the thread that waits for it is gone, even by kill -9 (Linux)."""
+    """Let Linux kill this child process when the thread that waits for it ends in any way."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The paper's own level of theory: PBE-D3(0) in plane waves by VASP, through ASE, for those who have the program."""
+"""The paper's level of theory, PBE-D3(0) in plane waves, by VASP through ASE."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ase
 from ase import Atoms
-from ase.calculators.calculator import Calculator
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.ase_calculator import compute_with
 from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line, require_known_settings
-from electrolyte_ml.structures.charge import total_charge
 
-# Li needs its 1s electrons among the valence (Li_sv); the standard sets have the others' numbers.
+if TYPE_CHECKING:
+    from ase.calculators.vasp import Vasp
+
+# Valence electrons. Li needs its 1s electrons (Li_sv); all others have their standard sets.
 VALENCES = {"H": 1, "Li": 3, "C": 4, "O": 6, "F": 7, "P": 5}
 _SETUPS = {"Li": "_sv"}
 _COMMANDS = ("ASE_VASP_COMMAND", "VASP_COMMAND", "VASP_SCRIPT")
@@ -45,6 +46,7 @@ class VASPReference(Reference):
     name = "PBE-D3(0), VASP"
     version = "VASP"
     elements = frozenset(VALENCES)
+    charge_advice = "add counter-ions"
     # Linear mixing with small steps (the VASP manual's advice for stubborn cells) and more of them.
     safer: ClassVar[Mapping[str, Any]] = {"algo": "Normal", "amix": 0.1, "bmix": 0.0001, "nelm": 400}
 
@@ -68,11 +70,9 @@ class VASPReference(Reference):
 
     def check(self, atoms: Atoms, where: str = "configuration") -> None:
         """Refuse, besides what no reference can label, all but neutral 3D-periodic cells."""
-        super().check(atoms, where)
         if not atoms.pbc.all():
             raise InputError(f"{where}: {self.name} labels 3D-periodic cells; put a molecule into a large box")
-        if total_charge(atoms, where):
-            raise InputError(f"{where}: {self.name} labels neutral cells, not a charge of {total_charge(atoms)}")
+        super().check(atoms, where)
 
     def write_inputs(self, atoms: Atoms, directory: str | os.PathLike) -> None:
         """Write POSCAR, INCAR and KPOINTS, and POTCAR where VASP_PP_PATH is set, without running anything.
@@ -91,7 +91,7 @@ class VASPReference(Reference):
         has_potentials = "VASP_PP_PATH" in os.environ
         try:
             calculator.initialize(atoms)
-        except RuntimeError as error:  # the pseudopotentials, which ASE looks for last
+        except RuntimeError as error:  # ASE looks for the pseudopotentials last
             if has_potentials:
                 raise InputError(f"{self.name}: {one_line(error)}") from error
         write_vasp(folder / "POSCAR", calculator.atoms_sorted, symbol_count=calculator.symbol_count)
@@ -100,7 +100,7 @@ class VASPReference(Reference):
         if has_potentials:
             calculator.write_potcar(directory=str(folder))
 
-    def _calculator(self, safer: Mapping[str, Any]) -> Calculator:
+    def _calculator(self, safer: Mapping[str, Any]) -> Vasp:
         from ase.calculators.vasp import Vasp
 
         return Vasp(
@@ -109,7 +109,7 @@ class VASPReference(Reference):
             ivdw=11,  # D3, zero damping
             kpts=(1, 1, 1),
             gamma=True,
-            ismear=0,  # the liquids are insulators: the width only steadies the self-consistency
+            ismear=0,  # the liquids are insulators: the width only helps the self-consistency to converge
             sigma=0.05,
             isym=0,
             ibrion=-1,

@@ -1,9 +1,10 @@
-"""GFN1- and GFN2-xTB through tblite: real electrons at a price that a laptop pays."""
+"""GFN1- and GFN2-xTB through tblite."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from types import ModuleType
 from typing import Any, ClassVar
@@ -17,6 +18,8 @@ from electrolyte_ml.reference.base import (
     Label,
     LabelError,
     Reference,
+    charge_changes,
+    charge_in_dynamics,
     one_line,
     require_known_settings,
     symbols_of,
@@ -28,6 +31,10 @@ _INSTALL = "install it with: pip install tblite"
 
 class XTBReference(Reference):
     """Extended tight binding [1]_ [2]_ with analytical forces and stress, one thread per process.
+
+    Charged molecules are labelled, charged periodic cells are refused: tblite sums their Coulomb energy without a
+    neutralising background, so that it depends on which of several equal cells is taken. One Li+ in a cube of 12 Å
+    and eight in a cube of 24 Å, the same crystal, differ by 0.45 eV an ion (tblite 0.8, both methods).
 
     Parameters
     ----------
@@ -48,7 +55,9 @@ class XTBReference(Reference):
     """
 
     elements = symbols_of(range(1, 87))
-    # Smaller steps to the same self-consistent state; a higher electronic temperature would be another answer.
+    charged_molecules = True
+    charge_advice = "its energy would depend on the choice of the cell; add counter-ions, or label a cluster"
+    # Smaller steps to the same self-consistent state; a higher electronic temperature would change the result.
     safer: ClassVar[Mapping[str, Any]] = {"mixer_damping": 0.1, "max_iterations": 500}
 
     def __init__(self, method: str, **settings: float) -> None:
@@ -71,13 +80,22 @@ class XTBReference(Reference):
         if atoms.pbc.any() and not atoms.pbc.all():
             raise InputError(f"{where}: {self.name} takes 3D-periodic cells and clusters, not pbc {atoms.pbc.tolist()}")
 
-    def calculator(self, charge: int = 0) -> Calculator:
-        """Return tblite's own ASE calculator, silent, which starts each step from the last one's charges."""
-        return _tblite().TBLite(method=self.name, charge=charge, verbosity=0, **self.settings)
+    def calculator(self, charge: int | None = None) -> Calculator:
+        """Return tblite's own ASE calculator, silent, which starts each step from the last one's charges.
+
+        Parameters
+        ----------
+        charge
+            As for `Reference.calculator`.
+        """
+        return _dynamics_class()(self, charge)
+
+    def _parameters(self) -> dict[str, Any]:
+        return {"method": self.name, "verbosity": 0, **self.settings}
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
-        # A fresh calculator for each: a label may not depend on what was labelled before it.
-        calculator = self.calculator(total_charge(atoms))
+        # A new calculator for each label, which must not depend on those before it.
+        calculator = _tblite().TBLite(**self._parameters(), charge=total_charge(atoms))
         calculator.set(**safer)
         try:
             calculator.calculate(atoms)
@@ -87,9 +105,33 @@ class XTBReference(Reference):
         return Label(float(results["energy"]), results["forces"], results.get("stress"))
 
 
+@cache
+def _dynamics_class() -> type[Calculator]:
+    """Return the class of tblite's calculators that take their charge from the configuration."""
+    base: Any = _tblite().TBLite
+
+    class XTBCalculator(base):
+        def __init__(self, reference: XTBReference, charge: int | None) -> None:
+            super().__init__(**reference._parameters())
+            self._reference, self._given = reference, charge
+
+        def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+            return super().check_state(atoms, tol) + charge_changes(self.atoms, atoms)
+
+        def calculate(self, atoms: Atoms | None = None, *arguments: Any, **keywords: Any) -> None:
+            atoms = self.atoms if atoms is None else atoms
+            self._reference.check_charge(atoms)
+            charge = charge_in_dynamics(atoms, self._given)
+            if self.parameters.charge != charge:
+                self.set(charge=charge)
+            super().calculate(atoms, *arguments, **keywords)
+
+    return XTBCalculator
+
+
 def _tblite() -> ModuleType:
-    """Import tblite's ASE interface with one thread unless the user's environment says otherwise."""
-    # The threads are counted when the library is loaded, and two processes of one beat one of two.
+    """Import tblite's ASE interface with one thread unless the environment sets another number."""
+    # tblite reads the number when it is loaded. Two processes of one thread are faster than one process of two.
     os.environ.setdefault("OMP_NUM_THREADS", ONE_THREAD["OMP_NUM_THREADS"])
     try:
         import tblite.ase

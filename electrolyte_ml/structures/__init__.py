@@ -1,4 +1,4 @@
-"""What is simulated: molecules, packed boxes, bonds under periodic boundaries, and the files that hold them."""
+"""Molecules, packed boxes, bonds under periodic boundaries, and files of configurations."""
 
 from electrolyte_ml.structures.boxes import density, elements_of, pack, parse_composition
 from electrolyte_ml.structures.configurations import read_configurations, write_configurations

@@ -1,4 +1,4 @@
-"""Compositions to packed periodic boxes."""
+"""Periodic boxes packed from a composition."""
 
 from collections.abc import Iterable, Mapping
 
@@ -32,7 +32,7 @@ def density(atoms: Atoms) -> float:
 
 
 def parse_composition(parts: str | Iterable[str]) -> dict[str, int]:
-    """Read a composition as it is typed: ``["EC=16", "EMC=2", "LiPF6=1"]`` or ``"EC=16 EMC=2"``.
+    """Read a composition such as ``["EC=16", "EMC=2", "LiPF6=1"]`` or ``"EC=16 EMC=2"``.
 
     Returns
     -------

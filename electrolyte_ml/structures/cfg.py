@@ -18,7 +18,7 @@ from electrolyte_ml.structures.charge import with_charge
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 POSITION = ("cartes_x", "cartes_y", "cartes_z")
 FORCE = ("fx", "fy", "fz")
-# The format numbers the elements and does not name them. A feature is what every reader of it passes over.
+# The format numbers the elements without naming them. The names go into a feature, which other readers skip.
 SPECIES_FEATURE = "species"
 
 
@@ -30,20 +30,20 @@ def read_cfg(path: str | os.PathLike, species: Sequence[str] | None = None) -> l
     path
         The file.
     species
-        Elements in the order of the file's types 0, 1, ..., for files that do not name them. Files written by
-        `write_cfg` do, and are believed.
+        Elements in the order of the file's types 0, 1, ..., for files that do not name them. Names in the file, as
+        `write_cfg` writes them, take precedence.
 
     Returns
     -------
     list of Atoms
         Energies (eV), forces (eV/Å) and stresses (eV/Å³, Voigt, ASE's sign: ``stress = -PlusStress / volume``) as a
         `SinglePointCalculator`. Rows of the supercell are the periodic directions. Features become strings in
-        `info`, further columns of the atoms become arrays.
+        `info` (`read_configurations` makes a number of the charge), further columns of the atoms become arrays.
 
     Raises
     ------
     InputError
-        Anything that is not as the format wants it, with file and line.
+        A line that does not follow the format, with file and number of the line.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
@@ -67,15 +67,15 @@ def write_cfg(path: str | os.PathLike, configurations: Iterable[Atoms], species:
         The file.
     configurations
         Energy, forces and stress (eV, eV/Å, eV/Å³) of their calculators' results are written where present; strings
-        and numbers in `info` become features.
+        and numbers in `info` become features, among them the total charge.
     species
         Elements in the order of their types; by default all that occur, in alphabetical order. The order is written
-        as a feature of every configuration, so that `read_cfg` needs no help.
+        as a feature of every configuration, where `read_cfg` finds it.
 
     Raises
     ------
     InputError
-        An element is missing from `species`, or a number is not finite.
+        An element is missing from `species`, a number is not finite, or the total charge is not a whole number.
     """
     configurations = list(configurations)
     if species is None:
@@ -99,7 +99,8 @@ def _format(atoms: Atoms, types: dict[int, int], species: Sequence[str]) -> str:
     lines = ["BEGIN_CFG", " Size", f"    {len(atoms)}"]
     if atoms.pbc.any():
         lines += [" Supercell", *_rows(atoms.cell.array[atoms.pbc], "cell")]
-    columns, table = POSITION, _finite(atoms.positions, "position")
+    columns: tuple[str, ...] = POSITION
+    table = _finite(atoms.positions, "position")
     if "forces" in results:
         columns, table = columns + FORCE, np.hstack([table, _finite(results["forces"], "force")])
     lines.append(" AtomData:  id type " + " ".join(columns))
@@ -112,7 +113,7 @@ def _format(atoms: Atoms, types: dict[int, int], species: Sequence[str]) -> str:
         plus_stress = -atoms.get_volume() * np.asarray(results["stress"], dtype=float)
         lines += [" PlusStress:  " + " ".join(VOIGT), *_rows([plus_stress], "stress")]
     for key, value in (atoms.info | {SPECIES_FEATURE: ",".join(species)}).items():
-        # A key of one word and a value of one line: nothing else can be said in this format.
+        # The format holds only keys of one word and values of one line.
         scalar = isinstance(value, (str, int, float, np.number, np.bool_))
         if scalar and len(str(key).split()) == 1 and len(text := str(value).strip().splitlines()) == 1:
             lines.append(f" Feature   {key}\t{text[0]}")
@@ -131,11 +132,11 @@ def _finite(values: np.ndarray | Sequence, what: str) -> np.ndarray:
 
 
 class _Reader:
-    """A walk over the lines of a file that knows where it is."""
+    """The lines of a file and the position in them."""
 
     def __init__(self, path: str, lines: list[str], species: Sequence[str] | None) -> None:
         self.path, self.lines, self.species = path, lines, species
-        self.at = 0  # lines read so far, which is the number of the last line read
+        self.at = 0  # number of lines read so far
 
     def fail(self, message: str, line: int | None = None) -> NoReturn:
         raise InputError(f"{self.path}, line {self.at if line is None else line}: {message}") from None
@@ -163,7 +164,7 @@ class _Reader:
             if np.isfinite(values).all():
                 self.at += rows
                 return values
-        # Something is wrong: look again, line by line, for the first that is.
+        # One of the lines is faulty: find the first for the message.
         for row in words:
             self.at += 1
             if len(row) != columns:

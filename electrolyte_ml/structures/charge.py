@@ -145,10 +145,15 @@ def bare_configuration(atoms: Atoms, *, masses: bool = False, momenta: bool = Fa
     return bare
 
 
+def states_charge(atoms: Atoms) -> bool:
+    """Return whether a configuration states its total charge, be it zero."""
+    return bool(_charges(atoms))
+
+
 def _charges(atoms: Atoms, key: str | None = None) -> dict[str, int]:
     """Return the total charge (e) in every place where it is read, by the name of the place."""
     charges = {}
-    arrays = atoms.arrays | (atoms.calc.results if atoms.calc is not None else {})  # ASE takes `charges` for a result
+    arrays = atoms.arrays | getattr(atoms.calc, "results", {})  # ASE makes a column `charges` a result
     for name in NAMES if key is None else dict.fromkeys([key, *NAMES]):
         if atoms.info.get(name) is not None:
             charges[name] = _whole(name, atoms.info[name], _TOLERANCE)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -29,7 +30,7 @@ def read_configurations(
 ) -> list[Atoms]:
     """Read configurations and their labels.
 
-    The suffix says the format: `.cfg` is MLIP's, `.xyz` and `.extxyz` are extended XYZ, any other is left to ASE.
+    The suffix decides the format: `.cfg` is MLIP's, `.xyz` and `.extxyz` are extended XYZ, any other is left to ASE.
 
     Parameters
     ----------
@@ -38,15 +39,15 @@ def read_configurations(
     species
         Elements of the types 0, 1, ... of a `.cfg` that does not name them.
     energy_key, forces_key, stress_key
-        Names under which the labels stand in the file, such as "energy_xtb" and "forces_xtb". Once one is named only
-        named labels count, so that labels of two references never mix. A stress whose name contains "virial" is a
-        virial: ``stress = -virial / volume``. Without names, ASE's own are taken, and `virial` for the stress.
+        Names of the labels in the file, such as "energy_xtb" and "forces_xtb". As soon as one is named, only named
+        labels are read, so that labels of two references never mix. A stress whose name contains "virial" is a
+        virial: ``stress = -virial / volume``. Without names, ASE's own are read, and `virial` for the stress.
     charge_key
         Name of the total charge (e) in the file: an entry of `info`, or a column of the atoms whose sum it is.
         Without it, `charge` and `total_charge` are read, otherwise the sum of ASE's `initial_charges`; any other
         number whose name contains "charge" is an error, since a charge that is not read gives wrong labels.
     labelled
-        Insist on an energy and forces in every configuration, as named keys do for what they name.
+        Require an energy and forces in every configuration. Labels that are named are required in any case.
     index
         Which configurations, as in ASE: ":", "-1", "::10", 0.
 
@@ -113,7 +114,8 @@ def write_configurations(
     configurations = [configurations] if isinstance(configurations, Atoms) else list(configurations)
     suffix = Path(path).suffix
     if suffix == ".cfg":
-        return write_cfg(path, configurations, species)
+        write_cfg(path, configurations, species)
+        return
     if suffix not in (".xyz", ".extxyz"):
         raise InputError(f"{path}: the name must end in .xyz, .extxyz or .cfg")
     text = StringIO()
@@ -122,33 +124,32 @@ def write_configurations(
             _check(atoms, atoms.calc.results if atoms.calc is not None else {})
             write_extxyz(text, with_charge(atoms))
     atomic_write(path, text.getvalue())
-    return None
 
 
 def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
-    """Configurations one by one: ASE reads each, but would not say which of them it could not."""
+    """Yield the configurations one by one, so that an error of ASE's reader belongs to a numbered configuration."""
     from ase.io.extxyz import read_extxyz
 
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file") from None
-    at = 0
+    line = 0
     number = 0
-    while at < len(lines):
-        if not lines[at].strip():
-            at += 1
+    while line < len(lines):
+        if not lines[line].strip():
+            line += 1
             continue
         number += 1
         with _naming(path, number):
-            if not lines[at].strip().isdecimal():
-                raise InputError(f"line {at + 1} should be a number of atoms, found {lines[at].strip()[:40]!r}")
-            frame = lines[at : at + 2 + int(lines[at])]
-            if len(frame) < 2 + int(lines[at]):
-                raise InputError(f"the file ends after {max(len(frame) - 2, 0)} of its {int(lines[at])} atoms")
+            if not lines[line].strip().isdecimal():
+                raise InputError(f"line {line + 1} should be a number of atoms, found {lines[line].strip()[:40]!r}")
+            frame = lines[line : line + 2 + int(lines[line])]
+            if len(frame) < 2 + int(lines[line]):
+                raise InputError(f"the file ends after {max(len(frame) - 2, 0)} of its {int(lines[line])} atoms")
             atoms = next(read_extxyz(StringIO("".join(frame)), 0))
         yield atoms
-        at += len(frame)
+        line += len(frame)
 
 
 def _read_with_ase(path: str | os.PathLike) -> list[Atoms]:
@@ -158,13 +159,14 @@ def _read_with_ase(path: str | os.PathLike) -> list[Atoms]:
     with open(path, "rb"):
         pass  # a missing file is an OSError that names it, not a format that ASE does not know
     try:
-        return read(os.fspath(path), index=":", do_not_split_by_at_sign=True)
+        frames: Any = read(os.fspath(path), index=":", do_not_split_by_at_sign=True)
     except Exception as error:
         raise InputError(f"{path}: {_one_line(error)}") from error
+    return frames
 
 
 def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str]) -> None:
-    """Leave exactly the wanted labels, in ASE's units and shapes, on a calculator of the configuration."""
+    """Keep exactly the wanted labels, in ASE's units and shapes, as the results of a calculator."""
     results = dict(atoms.calc.results) if atoms.calc is not None else {}
     if any(names.values()):
         found = {label: _take(atoms, results, name) for label, name in names.items() if name}
@@ -189,7 +191,7 @@ def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str
 
 
 def _take(atoms: Atoms, results: dict, name: str) -> float | np.ndarray | None:
-    """Remove and return what stands under a name in the file, wherever ASE has put it."""
+    """Remove and return the entry of the file with a name, wherever ASE has put it."""
     for place in (atoms.info, atoms.arrays, results):
         if name in place:
             return place.pop(name)
@@ -215,7 +217,7 @@ def _voigt(stress: np.ndarray) -> np.ndarray:
 
 
 def _check(atoms: Atoms, results: dict) -> None:
-    """Refuse what no reference, potential or dynamics could use."""
+    """Refuse a configuration that no reference, potential or dynamics can use."""
     if len(atoms) == 0:
         raise InputError("no atoms")
     shapes = {"energy": (), "forces": (len(atoms), 3), "stress": (6,)}
@@ -251,7 +253,7 @@ def _choose(configurations: list[Atoms], index: str | int, path: str | os.PathLi
     from ase.utils import string2index
 
     try:
-        chosen = string2index(index) if isinstance(index, str) else index
+        chosen: Any = string2index(index) if isinstance(index, str) else index
         picked = configurations[chosen]
     except (ValueError, TypeError):
         raise InputError(f"{index!r} is not an index such as 0, -1, : or ::10") from None
@@ -262,7 +264,7 @@ def _choose(configurations: list[Atoms], index: str | int, path: str | os.PathLi
 
 @contextmanager
 def _naming(path: str | os.PathLike, number: int) -> Iterator[None]:
-    """Say in which configuration of which file something went wrong; ASE's parsers raise nearly any exception."""
+    """Add file and number of the configuration to an error; ASE's parsers raise nearly any exception."""
     try:
         yield
     except Exception as error:
@@ -270,6 +272,6 @@ def _naming(path: str | os.PathLike, number: int) -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, KeyError):  # which says nothing but the key
+    if isinstance(error, KeyError):  # its text is only the key
         return f"{error} is unknown"
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The molecules that are simulated: geometry, charge, bonds and the atoms with which they bind Li."""
+"""Library of molecules: geometry, charge, bonds and the atoms that bind Li."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Molecule:
     Attributes
     ----------
     name
-        What the package calls it: "EC", "EMC", "Li", "PF6".
+        Name in this package: "EC", "EMC", "Li", "PF6".
     formula
         Hill formula without the charge.
     charge
@@ -59,7 +59,7 @@ class _Site(NamedTuple):
 
 
 # Minimised with GFN1-xTB (tblite, accuracy 0.05) to fmax 1e-4 eV/Å, turned onto the principal axes of inertia.
-# The ring is planar: a twisted start falls back into it.
+# The ring is planar: a twisted start relaxes to it.
 _EC = (
     _Site("C", 0.7730, 0.0000, 0.0000),  # carbonyl
     _Site("O", 1.9568, 0.0000, 0.0000),  # carbonyl

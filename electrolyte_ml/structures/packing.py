@@ -19,7 +19,7 @@ FINAL_ITERATIONS = 500
 JAM_ITERATIONS = 100
 JAM = 0.008
 SKIN = 1.0  # Å
-ARM = 1.5  # Å, about the radius of gyration of EC: turns angles into lengths, so that the minimiser sees one scale
+ARM = 1.5  # Å, about the radius of gyration of EC: times an angle it is a length, comparable to a shift
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class RigidBodies:
     def pack(self, edge: float, rng: np.random.Generator) -> np.ndarray:
         """Positions (N, 3) Å of the molecules, whole, in a cubic box of the given edge (Å).
 
-        Overlaps are pushed apart as far as they go; whether that is far enough is for the caller to see.
+        Overlaps may remain; `closest_contact` measures them.
         """
         from scipy.spatial.transform import Rotation
 
@@ -132,7 +132,7 @@ class _Repulsion:
         squares = np.einsum("ij,ij->i", vectors, vectors)
         touching = np.flatnonzero(squares < self._reach**2)
         i, j, reach, vectors = self._i[touching], self._j[touching], self._reach[touching], vectors[touching]
-        distances = np.sqrt(squares[touching]) + 1e-9  # atoms on top of each other feel no force, but no 0/0 either
+        distances = np.sqrt(squares[touching]) + 1e-9  # avoids 0/0 between atoms in one place
         overlap = 1 - distances / reach
         pull = (2 * overlap / (reach * distances))[:, None] * vectors  # (M, 3) gradient at i, minus that at j
         n = len(positions)
@@ -149,7 +149,7 @@ class _Repulsion:
 
 
 def _left_jacobian(turns: np.ndarray) -> np.ndarray:
-    """(n, 3, 3): the small rotation that follows a rotation vector (n, 3) when that vector changes a little."""
+    """Left Jacobian of rotations, (n, 3, 3): small rotation by a small change of a rotation vector (n, 3)."""
     angle = np.linalg.norm(turns, axis=1)[:, None, None]
     cross = np.cross(np.eye(3), turns[:, None, :]).transpose(0, 2, 1)  # cross[n] @ v = turns[n] x v
     half = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2  # (1 - cos a)/a²

@@ -1,16 +1,16 @@
 """Bonds and molecules under any periodic boundary, from positions alone.
 
-How near two atoms are is said by their stretch, the distance over the sum of their covalent radii (Cordero 2008). The
-metals of salts (Li, Na, K, Mg, ...) coordinate but never bond. Three stretches answer three questions:
+The stretch of a pair of atoms is their distance over the sum of their covalent radii (Cordero 2008). The metals of
+salts (Li, Na, K, Mg, ...) coordinate but never bond. There are three limits:
 
-- below 1.4 (with H) or 1.3 (without) atoms are bonded, when nothing else is known of them: C-H 1.50, C-C 1.98,
-  C-O 1.85, P-F 2.13 Å. In liquids at up to 1200 K bonds reach 1.35 and 1.3, and other atoms come as near as 1.45 (H)
-  and 1.3 to 1.4;
-- beyond 1.6 a bond that was known is broken: C-H 1.71, C-C 2.43, C-O 2.27, P-F 2.62 Å;
-- below 1.2 a new bond is made: C-H 1.28, C-C 1.82, C-O 1.70, O-H 1.16 Å.
+- Below 1.4 (with H) or 1.3 (without) atoms are bonded if only the positions are known: C-H 1.50, C-C 1.98, C-O 1.85,
+  P-F 2.13 Å. In liquids at up to 1200 K bonds reach 1.35 and 1.3, and other atoms come as near as 1.45 (H) and 1.3 to
+  1.4.
+- Beyond 1.6 a known bond is broken: C-H 1.71, C-C 2.43, C-O 2.27, P-F 2.62 Å.
+- Below 1.2 a new bond is made: C-H 1.28, C-C 1.82, C-O 1.70, O-H 1.16 Å.
 
-The gap between the last two keeps vibrations quiet: thermal amplitudes at 400 K are 0.08 Å for C-H (quantum, less in
-classical dynamics) and 0.05 Å for C-O, and a break needs 0.6 and 0.9 Å.
+The gap between the last two is wider than vibrations: thermal amplitudes at 400 K are 0.08 Å for C-H (quantum, less
+in classical dynamics) and 0.05 Å for C-O, and a break needs 0.6 and 0.9 Å.
 """
 
 from collections import Counter
@@ -91,7 +91,7 @@ class Topology:
 
     @classmethod
     def of_bonds(cls, atoms: Atoms, bonds: np.ndarray) -> "Topology":
-        """Take the bonds that a file names, (n_bonds, 2), for the molecules of a periodic configuration."""
+        """Find the molecules of a periodic configuration from given bonds, (n_bonds, 2)."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -106,14 +106,14 @@ class Topology:
     def whole(self, atoms: Atoms) -> np.ndarray:
         """Return (N, 3) Å, every molecule of another configuration in one piece, its first atom where it is given.
 
-        Bonds are taken for shorter than half of the cell.
+        Bonds must be shorter than half of the cell.
         """
         i, j = self.bonds.T
         between = (atoms.positions[j] - atoms.positions[i]) @ np.linalg.inv(atoms.cell.array)
         return atoms.positions + _images(i, j, -np.rint(between).astype(int), self.labels) @ atoms.cell.array
 
     def counts(self) -> Counter[str]:
-        """How many molecules there are of each formula."""
+        """Number of molecules of each formula."""
         return Counter(self.formulas)
 
     def name(self, atom: int) -> str:
@@ -122,19 +122,21 @@ class Topology:
 
 
 def bonds(atoms: Atoms) -> np.ndarray:
-    """(n_bonds, 2) bonded atoms i <= j."""
+    """Return the bonded atoms i <= j, (n_bonds, 2)."""
     i, j, _ = _bonded_pairs(atoms)
     return np.stack([i, j], axis=1)
 
 
 def molecules(atoms: Atoms) -> list[Atoms]:
-    """Every molecule alone in vacuum at the geometry that it has in the configuration.
+    """Return every molecule alone in vacuum, with its geometry in the configuration.
+
+    The molecules have no total charge: that of a configuration does not say how it is shared.
 
     Returns
     -------
     list of Atoms
-        In the order of their first atoms, whole, without a cell; the array `index` (n,) says which atom of the
-        configuration each one is.
+        In the order of their first atoms, whole, without a cell; the array `index` (n,) holds the numbers of their
+        atoms in the configuration.
     """
     topology = Topology.of(atoms)
     order = np.argsort(topology.labels, kind="stable")
@@ -147,12 +149,12 @@ def molecules(atoms: Atoms) -> list[Atoms]:
 
 
 def changes(reference: Topology, atoms: Atoms) -> str | None:
-    """What has become of the molecules since, in one line: broken or made bonds, or None.
+    """Describe the bonds that are broken or made in one line; None if there are none.
 
     Parameters
     ----------
     reference
-        The molecules as they should be.
+        The expected molecules.
     atoms
         The same atoms in the same order, in any cell, wrapped or not.
 
@@ -183,7 +185,7 @@ def changes(reference: Topology, atoms: Atoms) -> str | None:
 
 
 def _bonded_pairs(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bonds of a configuration of which nothing is known: i <= j and shift."""
+    """Bonds from positions alone: i <= j and shift."""
     i, j, shift, stretch = _close_pairs(atoms, max(BOND, BOND_WITH_H))
     with_h = (atoms.numbers[i] == 1) | (atoms.numbers[j] == 1)
     bonded = stretch < np.where(with_h, BOND_WITH_H, BOND)
@@ -203,7 +205,7 @@ def _close_pairs(atoms: Atoms, limit: float) -> tuple[np.ndarray, np.ndarray, np
 
 
 def _images(i: np.ndarray, j: np.ndarray, shift: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, 3) cell in which each atom must stand to be beside those it is bonded to, from the first atom outwards."""
+    """(N, 3) image of each atom that is bonded to its neighbours without a shift; the first atom's is zero."""
     image = np.zeros((len(labels), 3), dtype=int)
     placed = np.zeros(len(labels), dtype=bool)
     placed[np.unique(labels, return_index=True)[1]] = True
