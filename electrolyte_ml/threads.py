@@ -19,9 +19,9 @@ os.register_at_fork(after_in_child=_pools.clear)
 
 @cache
 def available() -> int:
-    """As many threads as numba would use: all cores, or what NUMBA_NUM_THREADS says (1 in worker processes).
+    """Return the number of threads that numba would use: all cores, or NUMBA_NUM_THREADS (1 in worker processes).
 
-    No more than the cores that a container's quota allows: threads that wait for each other would wait for it.
+    Never more than the cores that a container's quota allows: threads that wait for one another would stall.
     """
     from numba import config
 
@@ -29,15 +29,15 @@ def available() -> int:
         return 1
     from loky import cpu_count
 
-    return min(config.NUMBA_NUM_THREADS, cpu_count())
+    return int(min(config.NUMBA_NUM_THREADS, cpu_count()))
 
 
-def run(function: Callable[..., Any], calls: Sequence[tuple], threads: int) -> list:
+def run(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], threads: int) -> list[Any]:
     """Call `function` with each tuple of arguments on at most `threads` threads; results in the order of the calls.
 
-    The caller is one of the threads: it begins at once, and whoever is free takes the next call.
+    The caller is one of the threads. Calls are assigned dynamically: an idle thread takes the next one.
     """
-    results: list = [None] * len(calls)
+    results: list[Any] = [None] * len(calls)
     waiting = iter(range(len(calls)))
 
     def work() -> None:
@@ -105,7 +105,7 @@ class Team:
         _watching.discard(self)
 
 
-def _follow(follow: Callable[..., None], thread: int, arguments: tuple, words: np.ndarray) -> None:
+def _follow(follow: Callable[..., None], thread: int, arguments: tuple[Any, ...], words: np.ndarray) -> None:
     from electrolyte_ml.kernels.team import leave
 
     try:
