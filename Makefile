@@ -4,20 +4,37 @@ SCALE ?= quick
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && command -v $$p && break; done)
 RUN := .venv/bin/python
+failed = { echo "error: $(1)" >&2; exit 1; }
 
-.PHONY: reproduce test test-fast notebooks-sync lab lint lock clean
+.PHONY: reproduce test test-nojit test-fast lint types notebooks-sync lab lock clean
 
 reproduce: .venv/installed
 	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE)
 
-test: .venv/installed
-	$(RUN) -m pytest
+# Cheap checks first; the first one that fails ends the run.
+test: lint types test-nojit
+	@echo "Tests: all of them"
+	@$(RUN) -m pytest || $(call failed,a test failed (named above))
+
+# The kernels as plain Python on small cases: NumPy then checks every index.
+test-nojit: .venv/installed
+	@echo "Tests: small cases without compilation (NUMBA_DISABLE_JIT=1)"
+	@NUMBA_DISABLE_JIT=1 $(RUN) -m pytest -q -m nojit || $(call failed,a test failed without compilation (named above))
 
 test-fast: .venv/installed
 	$(RUN) -m pytest -m "not slow and not notebooks"
 
 lint: .venv/installed
-	$(RUN) -m ruff check .
+	@echo "Style: ruff"
+	@$(RUN) -m ruff check . || $(call failed,ruff found what the lines above name)
+	@$(RUN) -m ruff format --check electrolyte_ml tests benchmarks \
+	  || $(call failed,files are not formatted; run: $(RUN) -m ruff format)
+	@echo "Imports: the order of the folders"
+	@$(dir $(RUN))lint-imports --no-logo --no-cache || $(call failed,an import breaks the order in pyproject.toml (named above))
+
+types: .venv/installed
+	@echo "Types: mypy"
+	@$(RUN) -m mypy || $(call failed,mypy found what the lines above name)
 
 # The notebooks and their text twins: whichever of a pair was changed last is carried over to the other.
 notebooks-sync: .venv/installed
@@ -26,9 +43,9 @@ notebooks-sync: .venv/installed
 lab: .venv/installed
 	.venv/bin/jupyter lab notebooks
 
-# Pins for Python 3.11 and later on every platform; the only target that needs uv.
+# Pins for Python 3.11 and later on every platform; the only target that needs uv. UPGRADE=1 renews all pins.
 lock:
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) \
 	  --no-emit-index-url --no-emit-find-links --no-header --annotation-style line -o requirements.lock
 
 clean:

@@ -15,11 +15,11 @@ def number(name: str, value: Any, unit: str = "", *, least: float | None = None)
     Parameters
     ----------
     name
-        For the message.
+        Name of the value, for the message.
     value
-        Anything that `float` takes, but no truth value.
+        Anything that `float` accepts, except a bool.
     unit
-        For the message.
+        Unit of the value, for the message.
     least
         The smallest value allowed, ``-math.inf`` for any; by default the number must be positive.
 
@@ -57,12 +57,12 @@ def whole(name: str, value: Any, *, least: int = 1) -> int:
 
 
 def one_of(name: str, value: str, choices: Sequence[str]) -> str:
-    """Return one of the choices.
+    """Return a value that is one of the choices.
 
     Raises
     ------
     InputError
-        Naming the choices.
+        It is none of them; the message names them.
     """
     if value not in choices:
         raise InputError(f"no {name} {value!r}; there are {', '.join(choices)}")

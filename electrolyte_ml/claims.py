@@ -291,6 +291,7 @@ def _conductivities(mtp: dict[str, Any], qrd: dict[str, Any] | None, scale: Scal
 
 def _plateaus(mtp: dict[str, Any], qrd: dict[str, Any] | None, scale: Scale) -> Outcome:
     protocol, parts, holds = PAPER.conductivity, [], []
+    assert protocol is not None
     for name, stored, runs in (("MTP", mtp, protocol.mtp), ("MTP-QRd", qrd, protocol.qrd)):
         if stored is None:
             continue
@@ -556,7 +557,7 @@ def judge_claims(scale: Scale) -> list[JudgedClaim]:
 
 def format_claims(judged: Sequence[JudgedClaim], width: int = 60) -> str:
     """Return the claims as a plain table: number, place, claim, ours, experiment, verdict."""
-    rows = [("#", "where", "paper", "ours", "experiment", "verdict")]
+    rows: list[tuple[str, ...]] = [("#", "where", "paper", "ours", "experiment", "verdict")]
     rows += [
         (str(j.claim.number), j.claim.where, j.claim.paper, j.outcome.ours, j.outcome.experiment, j.outcome.verdict)
         for j in judged

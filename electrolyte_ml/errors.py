@@ -2,7 +2,7 @@
 
 
 class ElectrolyteError(Exception):
-    """Anything this package refuses or fails at, said in one line."""
+    """Base of the errors that this package raises; the message is one line."""
 
 
 class InputError(ElectrolyteError, ValueError):
@@ -10,5 +10,5 @@ class InputError(ElectrolyteError, ValueError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error of another package says first, or its name if it says nothing."""
+    """Return the first line of an error's message, or the name of its class if the message is empty."""
     return str(error).strip().split("\n", 1)[0] or type(error).__name__

@@ -1,12 +1,12 @@
-"""Files that are either the old ones or the new ones, never half of one."""
+"""Atomic replacement of files: a reader finds the old content or the new one, never a part of it."""
 
 import os
 import uuid
 from pathlib import Path
 
 
-def atomic_write(path: str | os.PathLike, content: str | bytes) -> None:
-    """Replace a file by new content so that no reader and no crash ever sees a part of it.
+def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Replace a file so that neither a reader nor a crash finds a part of the new content.
 
     The content goes to a temporary file beside the target, is flushed to the disk, and takes the target's name in
     one step. Any number of processes may write the same path; the last one to finish wins.
@@ -21,7 +21,7 @@ def atomic_write(path: str | os.PathLike, content: str | bytes) -> None:
     Raises
     ------
     OSError
-        Full disk, no permission and the like, always with the path in the message; an old file is then as it was.
+        Full disk, no permission and the like, always with the path in the message. The old file is then unchanged.
     """
     target = Path(os.path.realpath(path))
     data = content.encode() if isinstance(content, str) else content
@@ -36,13 +36,13 @@ def atomic_write(path: str | os.PathLike, content: str | bytes) -> None:
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:  # write() and fsync() do not say which file it was, and the temporary name helps nobody
+    except OSError as error:  # write() and fsync() name no file, os.replace the temporary one
         raise OSError(error.errno, error.strerror, str(path)) from error
     _flush_folder(target.parent)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make a rename in the folder survive a power cut, where the file system can."""
+    """Write a folder's entries to the disk, so that a rename survives a power cut."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:

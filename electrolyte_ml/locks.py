@@ -1,4 +1,4 @@
-"""Locks on files that the system releases when the process ends, however suddenly. POSIX only (`fcntl`)."""
+"""File locks, which the system releases when the process ends, even when it is killed. POSIX only (`fcntl`)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ def hold_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
     Parameters
     ----------
     folder
+        The folder to lock.
     patience
-        Seconds to wait for another holder. Workers of a killed program live on for a moment.
+        Seconds to wait for another holder: the workers of a killed program take a moment to end.
 
     Raises
     ------
     InputError
-        The path is not a folder, or another process holds it (its number is named).
+        The path is not a folder, or another process holds the lock (the message names its number).
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
@@ -50,9 +51,9 @@ def hold_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def hold_byte(descriptor: int, offset: int) -> Iterator[None]:
-    """Hold one byte of an open file while the context lasts; waits for other processes that hold it.
+    """Lock one byte of an open file while the context lasts; waits for other processes that hold it.
 
-    On a file system without locks nothing is held.
+    On a file system without locks nothing is locked.
     """
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX, 1, offset)

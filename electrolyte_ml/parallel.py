@@ -1,7 +1,7 @@
-"""Work spread over processes: one thread each, none outliving the program, progress told in honest time.
+"""Work spread over single-threaded processes that end with the program, with a progress line.
 
-Workers are fresh interpreters (loky), so that functions of a notebook or of a script without a ``__main__`` guard
-can be sent to them, and they stay warm for a minute, so that a loop of short maps pays for them once.
+Workers are fresh interpreters (loky): functions of a notebook or of a script without a ``__main__`` guard can be sent
+to them. An idle worker is kept for a minute, so that a loop of short maps starts the workers once.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from contextlib import closing, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Processes are the parallelism: threads inside them would only fight over the same cores.
+# One thread in each process: more would compete for the same cores.
 ONE_THREAD = dict.fromkeys(
     (
         "OMP_NUM_THREADS",
@@ -31,12 +31,12 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
-_IDLE_SECONDS = 60.0  # an unused worker then ends and gives its memory back
+_IDLE_SECONDS = 60.0  # an idle worker then ends and frees its memory
 _WATCH_SECONDS = 0.25
 
 
 def resolve_jobs(jobs: int | None) -> int:
-    """Return the number of workers meant by `jobs`: ``None`` is one per core that this process may use.
+    """Return the number of workers for `jobs`: ``None`` is one per core that this process may use.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def resolve_jobs(jobs: int | None) -> int:
     if jobs is None:
         from loky import cpu_count
 
-        return cpu_count()
+        return int(cpu_count())
     if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
         raise InputError(f"jobs must be a positive whole number, not {jobs!r}")
     return jobs
@@ -54,10 +54,10 @@ def resolve_jobs(jobs: int | None) -> int:
 
 @contextmanager
 def pool(jobs: int | None = None) -> Iterator[Executor]:
-    """Lend an executor of `jobs` single-threaded worker processes.
+    """Provide an executor of `jobs` single-threaded worker processes while the context lasts.
 
-    The workers are left warm for the next `pool` of the same size; an exception (an interrupt too) that leaves the
-    block kills them with all they had started, and so does the death of this process, however sudden.
+    The workers are kept for the next `pool` of the same size. They are killed, with all the programs that they
+    started, when an exception (an interrupt too) leaves the block and when this process ends, even if it is killed.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def pool(jobs: int | None = None) -> Iterator[Executor]:
     InputError
         If `jobs` is not a positive whole number.
     ElectrolyteError
-        If a worker died of itself (killed for memory, crashed in compiled code).
+        If a worker died (killed for memory, crashed in compiled code).
     """
     from loky import get_reusable_executor
 
@@ -102,7 +102,7 @@ def map_progress(
     on_result: Callable[[int, Result], None] | None = None,
     progress: bool = True,
 ) -> list[Result]:
-    """Apply `function` to every item, `jobs` at once, under one progress line.
+    """Apply `function` to every item, `jobs` at a time, with one progress line.
 
     Parameters
     ----------
@@ -111,16 +111,16 @@ def map_progress(
     items
         The inputs.
     jobs
-        Number of processes; 1 computes in this one, ``None`` takes one per core.
+        Number of processes: 1 computes in this process, ``None`` takes one per core.
     description
-        What the progress line calls the work.
+        Name of the work in the progress line.
     weights
-        Expected relative cost of each item, so that the remaining time is honest when they differ; the dearest
-        are started first.
+        Expected relative cost of each item, for the estimate of the remaining time; the most expensive items are
+        started first.
     on_result
-        Called here with index and result as soon as each is there, in order of completion.
+        Called in this process with index and result of each item, in order of completion.
     progress
-        Show the line (on the standard error).
+        Show the progress line (on standard error).
 
     Returns
     -------
@@ -130,8 +130,8 @@ def map_progress(
     Raises
     ------
     Exception
-        The first exception of `function` (or of `on_result`), with the worker's traceback as its cause; what
-        was still running is stopped.
+        The first exception of `function` (or of `on_result`), with the worker's traceback as its cause; items
+        still running are stopped.
     ElectrolyteError
         If a worker process died.
     """
@@ -140,8 +140,8 @@ def map_progress(
     if len(cost) != len(items):
         raise InputError(f"{len(cost)} weights for {len(items)} items")
     order = sorted(range(len(items)), key=lambda index: -cost[index])
-    results: list = [None] * len(items)
-    # Closed here and not by the garbage collector: an exception must find no worker still running.
+    results: list[Any] = [None] * len(items)
+    # Closed here, not by the garbage collector, so that after an exception no worker is still running.
     with (
         _ProgressLine(description, len(items), sum(cost), progress) as line,
         closing(_completed(function, items, order, jobs)) as completed,
@@ -156,8 +156,8 @@ def map_progress(
 
 def _completed(
     function: Callable[[Item], Result], items: Sequence[Item], order: Sequence[int], jobs: int
-) -> Iterator[tuple[int, Result]]:
-    """Yield index and result of every item as each is finished."""
+) -> Generator[tuple[int, Result], None, None]:
+    """Yield index and result of every item in order of completion."""
     if jobs == 1:
         for index in order:
             yield index, function(items[index])
@@ -169,7 +169,7 @@ def _completed(
 
 
 class _ProgressLine:
-    """A tqdm line whose bar and remaining time count cost while its text counts items."""
+    """A tqdm line: the bar and the remaining time follow the cost, the text counts items."""
 
     def __init__(self, description: str | None, count: int, total_cost: float, shown: bool) -> None:
         from tqdm import tqdm
@@ -180,7 +180,7 @@ class _ProgressLine:
             total=total_cost,
             desc=description,
             disable=not shown,
-            # The mean rate since the start: a moving average would jump with every large or small item.
+            # The mean rate since the start: a moving average jumps with every large or small item.
             smoothing=0.0,
             bar_format="{l_bar}{bar}|{postfix} [{elapsed}<{remaining}]",
             postfix=f"0/{count}",
@@ -195,15 +195,15 @@ class _ProgressLine:
     def advance(self, cost: float) -> None:
         self.done += 1
         self.bar.set_postfix_str(f"{self.done}/{self.count}", refresh=False)
-        # Costs of many sizes add up to their total but for rounding, beyond which tqdm complains.
+        # The sum of the costs may exceed the total by rounding; tqdm warns beyond the total.
         self.bar.update(min(cost, self.bar.total - self.bar.n))
 
 
 def _start_worker(parent: int) -> None:
-    """Run first in each worker: leave the terminal's process group, and end with the parent.
+    """Initialise a worker: put it into a process group of its own, and make it end with its parent.
 
-    In a group of its own a worker does not see Ctrl-C, which is the parent's to handle, and takes the programs
-    that it started with it. Linux could signal a parent's death by itself (PR_SET_PDEATHSIG), but it means the
+    In its own group a worker does not receive Ctrl-C, which the parent handles, and can be killed together with the
+    programs that it started. Linux's signal of a parent's death (PR_SET_PDEATHSIG) cannot be used: it follows the
     thread that started the worker, which in a notebook may end long before the program.
     """
     os.setpgid(0, 0)
@@ -211,6 +211,7 @@ def _start_worker(parent: int) -> None:
 
 
 def _end_with(parent: int) -> None:
+    """Wait until the parent process has ended, then kill this process group."""
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
     os.killpg(0, signal.SIGKILL)

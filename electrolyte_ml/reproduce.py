@@ -136,7 +136,7 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
     class Client(NotebookClient):
         """Tells the last line that the running cell printed, for cells that take minutes."""
 
-        def output(self, outs: list, msg: dict, display_id: str, cell_index: int) -> Any:
+        def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
             if shown and msg["msg_type"] == "stream":
                 lines = [line for line in re.split(r"[\r\n]", msg["content"]["text"]) if line.strip()]
                 bar.set_postfix_str(lines[-1].strip()[:60] if lines else "")

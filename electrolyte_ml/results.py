@@ -36,11 +36,12 @@ def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
     """
     path = scale.directory / f"{name}.json"
     try:
-        return json.loads(path.read_text())
+        values: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         return None
     except ValueError as error:
         raise InputError(f"{path} is not a stored result: {error}") from None
+    return values
 
 
 def _plain(value: Any) -> Any:

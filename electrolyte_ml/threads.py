@@ -21,9 +21,9 @@ os.register_at_fork(after_in_child=_pools.clear)
 
 @cache
 def available() -> int:
-    """As many threads as numba would use: all cores, or what NUMBA_NUM_THREADS says (1 in worker processes).
+    """Return the number of threads that numba would use: all cores, or NUMBA_NUM_THREADS (1 in worker processes).
 
-    No more than the cores that a container's quota allows: threads that wait for each other would wait for it.
+    Never more than the cores that a container's quota allows: threads that wait for one another would stall.
     """
     from numba import config
 
@@ -31,20 +31,20 @@ def available() -> int:
         return 1
     from loky import cpu_count
 
-    return min(config.NUMBA_NUM_THREADS, cpu_count())
+    return int(min(config.NUMBA_NUM_THREADS, cpu_count()))
 
 
 def default_threads(n_atoms: int) -> int:
-    """As many threads as share so many atoms: all that are available, but no fewer than 128 atoms to each."""
+    """Return the number of threads for so many atoms: all that are available, with at least 128 atoms for each."""
     return max(1, min(available(), n_atoms // ATOMS_PER_THREAD))
 
 
-def run(function: Callable[..., Any], calls: Sequence[tuple], threads: int) -> list:
+def run(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], threads: int) -> list[Any]:
     """Call `function` with each tuple of arguments on at most `threads` threads; results in the order of the calls.
 
-    The caller is one of the threads: it begins at once, and whoever is free takes the next call.
+    The caller is one of the threads. Calls are assigned dynamically: an idle thread takes the next one.
     """
-    results: list = [None] * len(calls)
+    results: list[Any] = [None] * len(calls)
     waiting = iter(range(len(calls)))
 
     def work() -> None:
@@ -60,7 +60,7 @@ def run(function: Callable[..., Any], calls: Sequence[tuple], threads: int) -> l
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """All threads but the caller's, none of them watching for another's turn."""
+    """Return a pool of all threads but the caller's; teams that keep its threads busy are dismissed."""
     for team in list(_watching):
         team.dismiss()
     if threads not in _pools:
@@ -69,12 +69,12 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 class Team:
-    """Threads that follow the turns of a compiled leader, see :mod:`electrolyte_ml.kernels.team`.
+    """Threads that take the turns of a compiled leader, see :mod:`electrolyte_ml.kernels.team`.
 
     Parameters
     ----------
     threads : int
-        With the leader's.
+        Their number, the leader's thread included.
 
     Attributes
     ----------
@@ -89,14 +89,15 @@ class Team:
         self.threads, self._process = threads, 0
 
     def assemble(self, follow: Callable[..., None], *arguments: Any) -> None:
-        """Have ``follow(thread, *arguments, flags)`` run on each thread but this one; those still at it go on.
+        """Run ``follow(thread, *arguments, flags)`` on each thread but this one; threads that still run it go on.
 
-        `follow` comes back when the leader leaves, or has let it wait; whoever leaves is not waited for.
+        `follow` returns when the leader detaches, or when no turn has come for a while. Evaluations do not wait for a
+        thread that has returned.
         """
         from electrolyte_ml.kernels.team import DETACHED, LINE
 
-        with_us = self._process == os.getpid() and (self.flags[::LINE] < DETACHED).all()
-        if self.threads == 1 or with_us:
+        complete = self._process == os.getpid() and (self.flags[::LINE] < DETACHED).all()
+        if self.threads == 1 or complete:
             return
         pool = _pool(self.threads)
         self.flags, self._process = np.zeros_like(self.flags), os.getpid()
@@ -105,14 +106,15 @@ class Team:
         _watching.add(self)
 
     def dismiss(self) -> None:
-        """Let the others leave."""
+        """Let the other threads go."""
         from electrolyte_ml.kernels.team import detach
 
         detach(self.flags, 0)
         _watching.discard(self)
 
 
-def _follow(follow: Callable[..., None], thread: int, arguments: tuple, flags: np.ndarray) -> None:
+def _follow(follow: Callable[..., None], thread: int, arguments: tuple[Any, ...], flags: np.ndarray) -> None:
+    """Run one follower; whatever ends it, no other thread waits for it afterwards."""
     from electrolyte_ml.kernels.team import detach
 
     try:

@@ -1,13 +1,19 @@
-"""Compile every kernel ahead of its first use, by using each once on next to nothing."""
+"""Compile every kernel ahead of its first use, by calling each on a tiny case."""
 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from electrolyte_ml.potentials import MomentTensorPotential
+
 SPECIES = ("H", "C", "O")
-TIMESTEP = 0.1  # fs; a random potential pulls hard
+TIMESTEP = 0.1  # fs; forces of a random potential are large
 
 
 def warm_up() -> float:
@@ -16,7 +22,7 @@ def warm_up() -> float:
     Returns
     -------
     float
-        The seconds it took.
+        Seconds taken.
     """
     from ase.calculators.lj import LennardJones
 
@@ -28,18 +34,18 @@ def warm_up() -> float:
     from electrolyte_ml.structures import pack
     from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
 
-    Notice.said = True  # whoever warms up knows why it takes long
+    Notice.said = True  # a warm-up needs no notice that kernels are compiled
     start = time.perf_counter()
     box = pack({"EC": 2}, 1.0)
     potential = MomentTensorPotential.random(level=4, species=SPECIES)
     potential.site_energy_gradients(box)
     loss = Loss(potential, TrainingSet([_labelled(box, potential)], potential), Weights(), 1)
     loss(potential.parameters)
-    # One thread steps in one call, several meet at every step, and other calculators are asked step by step.
-    ways = [potential.calculator(threads=1), potential.calculator(threads=2), LennardJones(rc=3.0)]
-    ways += [potential.with_precision("mixed").calculator(threads=n) for n in (1, 2)]
-    ways[0].calculate(box)
-    for calculator in ways:
+    # Three kinds of steps: on one thread, on several, and with a calculator of another package.
+    calculators = [potential.calculator(threads=1), potential.calculator(threads=2), LennardJones(rc=3.0)]
+    calculators += [potential.with_precision("mixed").calculator(threads=n) for n in (1, 2)]
+    calculators[0].calculate(box)
+    for calculator in calculators:
         run_md(box, calculator, time_ps=2e-3 * TIMESTEP, timestep_fs=TIMESTEP, progress=False)
     positions, cells = box.positions[None].copy(), box.cell.array[None].copy()
     atoms, frames = np.arange(len(box)), np.zeros(1, np.int64)
@@ -48,9 +54,10 @@ def warm_up() -> float:
     return time.perf_counter() - start
 
 
-def _labelled(box, potential):  # noqa: ANN001, ANN202
+def _labelled(box: Atoms, potential: MomentTensorPotential) -> Atoms:
     from ase.calculators.singlepoint import SinglePointCalculator
 
-    copy, result = box.copy(), potential.evaluate(box, 1)
+    copy: Atoms = box.copy()
+    result = potential.evaluate(box, 1)
     copy.calc = SinglePointCalculator(copy, energy=result.energy, forces=result.forces, stress=result.stress)
     return copy

@@ -1,18 +1,21 @@
-"""The package as a newcomer meets it: a light import, the names on the front door, a pinned environment."""
+"""The package as a whole: a light import, its public names, no circles among its modules, a pinned environment."""
 
 import subprocess
 import sys
 import tomllib
 
+import grimp
 import pytest
 
 import electrolyte_ml
 
-HEAVY = ("numpy", "scipy", "numba", "ase", "matplotlib", "MDAnalysis", "tblite", "loky", "tqdm")
+HEAVY = ("numpy", "scipy", "numba", "ase", "matplotlib", "pydantic", "MDAnalysis", "tblite", "loky", "tqdm")
+LIGHT = ("checks", "errors", "files", "locks", "parallel", "units")
 
 
-def test_import_loads_nothing_heavy():
-    code = f"import sys, electrolyte_ml; print([name for name in {HEAVY!r} if name in sys.modules])"
+@pytest.mark.parametrize("module", ["electrolyte_ml", *(f"electrolyte_ml.{name}" for name in LIGHT)])
+def test_import_loads_nothing_heavy(module):
+    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
@@ -24,6 +27,14 @@ def test_every_public_name_exists(name):
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_thing"):
         electrolyte_ml.no_such_thing  # noqa: B018
+
+
+def test_no_module_imports_itself_through_others():
+    """Imports inside functions count, those for types alone do not; a package's own file is a module like any other."""
+    graph = grimp.build_graph("electrolyte_ml", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {(a, b) for a in graph.modules for b in graph.find_modules_directly_imported_by(a)}
+    circles = {(a, b) for a, b in imports if graph.chain_exists(importer=b, imported=a)}
+    assert not circles, "\n".join(f"{a} imports {b}, and back" for a, b in sorted(circles))
 
 
 def test_version_is_that_of_the_project(root):

@@ -39,18 +39,18 @@ def running_conductivity(
     exact: float | None = None,
     title: str = "Conductivity against correlation time (Fig. S7, S8)",
 ) -> Figure:
-    """Draw sigma(t) with its standard error, the plateau from which each value is read, and the value.
+    """Draw sigma(t) with its standard error, the plateau over which each value is averaged, and the value.
 
     Parameters
     ----------
     estimates
         Name (a temperature, a composition, a method) -> estimate with a curve, S/m.
     reference, scale
-        What the potential learnt from, and the scale.
+        The level of theory of the training labels, and the scale.
     exact
-        The known answer of a synthetic process, S/m.
+        The exact conductivity of a synthetic process, S/m.
     title
-        Above the figure.
+        Title of the figure.
 
     Raises
     ------
@@ -61,18 +61,17 @@ def running_conductivity(
         raise InputError("there is no conductivity to draw")
     figure, axes = subplots(size=(8.6, 4.4))
     notes = []
-    for colour, (name, one) in zip(CYCLE, estimates.items()):
-        if one.curve is None or one.plateau is None:
-            raise InputError(f"{name}: {one.method} has no curve against time")
-        times, mean, error = one.curve.times_ps, 10 * one.curve.mean, 10 * one.curve.error
+    for colour, (name, estimate) in zip(CYCLE, estimates.items()):
+        if estimate.curve is None or estimate.plateau is None:
+            raise InputError(f"{name}: {estimate.method} has no curve against time")
+        times, mean, error = estimate.curve.times_ps, 10 * estimate.curve.mean, 10 * estimate.curve.error
+        value, value_error = 10 * estimate.value, 10 * estimate.error  # mS/cm
         axes.fill_between(times, mean - error, mean + error, color=colour, alpha=0.15, lw=0)
         axes.plot(times, mean, color=colour, lw=1.3)
-        span = [one.plateau.start_ps, one.plateau.end_ps]
-        axes.fill_between(
-            span, *[[10 * (one.value + s * one.error)] * 2 for s in (-1, 1)], color=colour, alpha=0.3, lw=0
-        )
-        axes.plot(span, [10 * one.value] * 2, color=colour, lw=3, solid_capstyle="butt",
-                  label=f"{name}: {10 * one.value:.3g} ± {10 * one.error:.2g} mS/cm")  # fmt: skip
+        span = [estimate.plateau.start_ps, estimate.plateau.end_ps]
+        axes.fill_between(span, value - value_error, value + value_error, color=colour, alpha=0.3, lw=0)
+        axes.plot(span, [value, value], color=colour, lw=3, solid_capstyle="butt",
+                  label=f"{name}: {value:.3g} ± {value_error:.2g} mS/cm")  # fmt: skip
         notes.append(f"{span[0]:.3g}-{span[1]:.3g} ps")
     if exact is not None:
         axes.axhline(10 * exact, color=BLACK, lw=1.2, ls="--", label=f"exact: {10 * exact:.3g} mS/cm")
@@ -92,14 +91,14 @@ def running_conductivity(
 def conductivity_temperature(
     estimates: Mapping[str, Mapping[float, TransportEstimate]], *, reference: str, scale: str
 ) -> Figure:
-    """Draw Fig. 6: sigma against temperature beside experiment, and the deviation that the paper says its own has.
+    """Draw Fig. 6: sigma against temperature, beside experiment and the deviation stated in the paper.
 
     Parameters
     ----------
     estimates
         EC:EMC molar ratio ("3:7", "2:3", "1:1") -> temperature (K) -> conductivity, S/m.
     reference, scale
-        What the potential learnt from, and the scale.
+        The level of theory of the training labels, and the scale.
 
     Raises
     ------
@@ -120,19 +119,19 @@ def conductivity_temperature(
         )  # fmt: skip
         axes.plot(temperatures, values, "--", marker="_", color=BLACK, lw=1.2, ms=9, label="experiment")
         ours = sorted(by_temperature)
-        found = [by_temperature[t] for t in ours]
-        value = 10 * np.array([one.value for one in found])
-        bars = 10 * np.abs([[one.value - one.low for one in found], [one.high - one.value for one in found]])
+        found = [by_temperature[t] for t in ours]  # S/m
+        value = 10 * np.array([estimate.value for estimate in found])
+        bars = 10 * np.abs([[e.value - e.low for e in found], [e.high - e.value for e in found]])
         axes.errorbar(ours, value, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2, alpha=0.6)
         axes.errorbar(
-            ours, value, [10 * one.error for one in found], fmt=marker, color=colour, ms=7, capsize=4, lw=2,
+            ours, value, [10 * estimate.error for estimate in found], fmt=marker, color=colour, ms=7, capsize=4, lw=2,
             label="ours ± standard error; thin: 95 %",
         )  # fmt: skip
-        for temperature, one in zip(ours, found):
+        for temperature, sigma in zip(ours, value):
             if temperature in measured:
-                deviation = 10 * one.value / measured[temperature].value - 1
+                deviation = sigma / measured[temperature].value - 1
                 axes.annotate(
-                    f"{deviation:+.0%}", (temperature, 10 * one.value), xytext=(8, -3), textcoords="offset points",
+                    f"{deviation:+.0%}", (temperature, sigma), xytext=(8, -3), textcoords="offset points",
                     color=colour, fontsize=9,
                 )  # fmt: skip
         axes.set_title(f"EC:EMC {ratio}")
@@ -152,16 +151,16 @@ def conductivity_temperature(
 def conductivity_methods(
     result: ConductivityResult, *, reference: str, scale: str, exact: float | None = None
 ) -> Figure:
-    """Draw what each method says of one conductivity, with its 95 % interval.
+    """Draw one conductivity by several methods, with standard errors and 95 % intervals.
 
     Parameters
     ----------
     result
-        Of :func:`electrolyte_ml.analysis.measure_conductivity`.
+        Result of :func:`electrolyte_ml.analysis.measure_conductivity`.
     reference, scale
-        What the potential learnt from, and the scale.
+        The level of theory of the training labels, and the scale.
     exact
-        The known answer of a synthetic process, S/m.
+        The exact conductivity of a synthetic process, S/m.
 
     Raises
     ------
@@ -171,10 +170,10 @@ def conductivity_methods(
     if not result.estimates:
         raise InputError(f"no method gave a conductivity: {'; '.join(result.refused.values())}")
     figure, axes = subplots(size=(7.4, 1.6 + 0.45 * len(result.estimates)))
-    for row, (method, one) in enumerate(result.estimates.items()):
+    for row, (method, estimate) in enumerate(result.estimates.items()):
         colour = ORANGE if method == "nernst-einstein" else BLUE
-        axes.plot([10 * one.low, 10 * one.high], [row, row], color=colour, lw=1.4)
-        axes.errorbar(10 * one.value, row, xerr=10 * one.error, fmt="o", color=colour, lw=3.5, ms=7)
+        axes.plot([10 * estimate.low, 10 * estimate.high], [row, row], color=colour, lw=1.4)
+        axes.errorbar(10 * estimate.value, row, xerr=10 * estimate.error, fmt="o", color=colour, lw=3.5, ms=7)
     if exact is not None:
         axes.axvline(10 * exact, color=VERMILION, lw=1.4, ls="--", label=f"exact: {10 * exact:.3g} mS/cm")
         legend_beside(axes)
@@ -194,14 +193,14 @@ def conductivity_methods(
 def interval_coverage(
     coverage: Mapping[str, Mapping[float, tuple[int, int, int]]], *, reference: str, scale: str
 ) -> Figure:
-    """Draw how often 95 % intervals hold the exact value, against the length of the runs.
+    """Draw how often 95 % intervals contain the exact value, against the length of the runs.
 
     Parameters
     ----------
     coverage
-        Method -> length in correlation times -> (intervals that hold it, intervals given, runs refused).
+        Method -> length in correlation times -> (intervals that contain it, intervals given, runs refused).
     reference, scale
-        What was run, and the scale.
+        The process that was run, and the scale.
 
     Raises
     ------
@@ -229,10 +228,10 @@ def interval_coverage(
     axes.set_xticks(ticks, [f"{length:g}" for length in ticks])
     axes.minorticks_off()
     axes.set_xlabel("length of a run (correlation times)")
-    axes.set_ylabel("95 % intervals that hold the exact value (%)")
+    axes.set_ylabel("95 % intervals that contain the exact value (%)")
     legend_beside(axes)
     caption(
-        figure, "Do the intervals hold what they promise?", scale=scale, reference=reference,
+        figure, "Coverage of the 95 % intervals", scale=scale, reference=reference,
         note="Band: 90 to 99 of 100. Bars: counting error.",
     )  # fmt: skip
     return figure

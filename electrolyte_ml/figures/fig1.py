@@ -41,16 +41,16 @@ def density_comparison(
     scale: str,
     reference_densities: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw Fig. 1a: densities by ensembles of potentials beside experiment and what the paper says of its own.
+    """Draw Fig. 1a: densities by ensembles of potentials, beside experiment and the deviation stated in the paper.
 
     Parameters
     ----------
     ensembles
-        Liquid ("EC", "EMC", ...) -> its ensemble.
+        Liquid ("EC", "EMC", ...) -> densities by the ensemble.
     reference, scale
-        What the potentials learnt from, and the scale at which they were made.
+        The level of theory of the training labels, and the scale at which the potentials were made.
     reference_densities
-        Liquid -> density of the reference method itself, g/cm³, where it is known.
+        Liquid -> density by the reference method itself where it is known, g/cm³.
 
     Raises
     ------
@@ -63,7 +63,11 @@ def density_comparison(
     labelled: set[str] = set()
 
     def once(text: str) -> str | None:
-        return None if text in labelled or labelled.add(text) else text
+        """Return a label the first time it is used, so that the legend holds it once."""
+        if text in labelled:
+            return None
+        labelled.add(text)
+        return text
 
     for x, (liquid, ensemble) in enumerate(ensembles.items()):
         measured = experiment.density(liquid)
@@ -119,7 +123,7 @@ def density_comparison(
 
 @styled
 def energy_density(diagram: Mapping[str, np.ndarray], *, reference: str, scale: str, liquid: str = "EC") -> Figure:
-    """Draw Fig. 1b: energy against density of a training set, coloured by the order in which it grew.
+    """Draw Fig. 1b: energy against density of a training set, coloured by the order in which configurations joined.
 
     Parameters
     ----------
@@ -127,9 +131,9 @@ def energy_density(diagram: Mapping[str, np.ndarray], *, reference: str, scale: 
         `index`, `iteration` (0 is the seeding), `density` (g/cm³) and `energy` (eV/atom) of every configuration, as
         :meth:`electrolyte_ml.active_learning.ActiveLearningResult.energy_density` gives them.
     reference, scale
-        What computed the energies, and the scale.
+        The level of theory of the energies, and the scale.
     liquid
-        What the title says.
+        Name of the liquid, for the title.
 
     Raises
     ------
@@ -143,24 +147,25 @@ def energy_density(diagram: Mapping[str, np.ndarray], *, reference: str, scale: 
     seeds = iteration == 0
     figure, axes = subplots(size=(6.8, 4.6))
     shared = {"cmap": "viridis", "vmin": 0, "vmax": max(1, len(index) - 1), "linewidths": 0.4, "edgecolors": "white"}
-    points = None
-    for chosen, marker, size, name in ((seeds, "s", 34, "seeds"), (~seeds, "o", 42, "learnt actively")):
-        if chosen.any():
-            points = axes.scatter(
-                density[chosen], energy[chosen], c=index[chosen], marker=marker, s=size, **shared,
-                label=f"{name} ({chosen.sum()})",
-            )  # fmt: skip
+    points = [
+        axes.scatter(
+            density[chosen], energy[chosen], c=index[chosen], marker=marker, s=size, **shared,
+            label=f"{name} ({chosen.sum()})",
+        )
+        for chosen, marker, size, name in ((seeds, "s", 34, "seeds"), (~seeds, "o", 42, "learnt actively"))
+        if chosen.any()
+    ]  # fmt: skip
     if liquid == "EC":
         foot = axes.get_xaxis_transform()
         label = f"paper: {PAPER_RANGE[0]:.2f}–{PAPER_RANGE[1]:.2f} g/cm³"
         axes.plot(PAPER_RANGE, [0.0, 0.0], color=VERMILION, lw=5, transform=foot, solid_capstyle="butt", label=label)
-    figure.colorbar(points, ax=axes, label="index in the training set N", pad=0.02)
+    figure.colorbar(points[-1], ax=axes, label="index in the training set N", pad=0.02)
     axes.set_xlabel("density (g/cm³)")
     axes.set_ylabel("energy above the lowest (meV/atom)")
     legend = axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
     for handle in legend.legend_handles:
         if hasattr(handle, "get_offsets"):
-            handle.set(array=None, facecolor=GREY)  # the colour says the index, not the kind
+            handle.set(array=None, facecolor=GREY)  # colours mean the index, not the kind
     caption(
         figure, f"How the training set of {liquid} grew (Fig. 1b)", scale=scale, reference=reference,
         note=f"{len(index)} configurations, last iteration {iteration.max()}.",
@@ -178,20 +183,20 @@ def density_trace(
     means: Mapping[str, DensityResult] | None = None,
     smooth_ps: float = 1.0,
 ) -> Figure:
-    """Draw the density against time of one or more runs, to see whether it drifts.
+    """Draw the density of one or more runs against time, to see whether it drifts.
 
     Parameters
     ----------
     runs
         Name (a seed, say) -> run in NPT.
     reference, scale
-        What the potentials learnt from, and the scale.
+        The level of theory of the training labels, and the scale.
     liquid
-        Its measured density is drawn, where given.
+        Name of the liquid; its measured density is then drawn.
     means
-        Name -> mean density, drawn with its error over the part of the run that it averages.
+        Name -> mean density, drawn with its error over the part of the run that was averaged.
     smooth_ps
-        Width of the running mean; the instantaneous density stands behind it.
+        Width of the running mean, ps; the instantaneous density is drawn behind it.
 
     Raises
     ------
@@ -238,7 +243,7 @@ def density_trace(
 
 
 def _colours(count: int) -> list[Any]:
-    """Return distinct colours: Okabe and Ito's as far as they go, then viridis."""
+    """Return distinct colours: Okabe and Ito's if there are enough, else viridis."""
     if count <= len(CYCLE):
         return list(CYCLE[:count])
     import matplotlib

@@ -14,10 +14,9 @@ from electrolyte_ml.figures.style import (
     GREY,
     ORANGE,
     SKY,
-    VERMILION,
     caption,
+    grade_levels,
     legend_beside,
-    level_label,
     styled,
     subplots,
 )
@@ -31,26 +30,26 @@ if TYPE_CHECKING:
 
 @styled
 def maxvol_plane(rows: np.ndarray, result: MaxVolResult, *, scale: str) -> Figure:
-    """Draw a pool of rows with two columns, the two that MaxVol chose, and where grades are 1 and 2.
+    """Draw a pool of rows with two columns, the two rows that MaxVol selected, and the lines of grade 1 and 2.
 
     Parameters
     ----------
     rows
-        (n, 2), the pool.
+        The pool, (n, 2).
     result
-        Of MaxVol on it.
+        Result of MaxVol on the pool.
     scale
-        That of the notebook.
+        Scale of the notebook.
 
     Raises
     ------
     InputError
-        If the rows have not two columns.
+        If the rows do not have two columns.
     """
     if rows.ndim != 2 or rows.shape[1] != 2:
         raise InputError(f"only rows with two columns can be drawn in a plane, not {rows.shape}")
     figure, axes = subplots(size=(6.8, 4.8))
-    corners = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1], [1, 1]]) @ result.matrix  # |c| = 1: where the grade is one
+    corners = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1], [1, 1]]) @ result.matrix  # |c| = 1: grade 1
     axes.fill(*corners.T, color=SKY, alpha=0.25, lw=0, label="γ ≤ 1: interpolation")
     axes.plot(*(2.0 * corners).T, color=ORANGE, lw=1.4, ls="--", label="γ = 2: save")
     axes.scatter(*rows.T, s=22, color=GREY, lw=0, label="pool, rows of B", zorder=3)
@@ -87,9 +86,9 @@ def grade_trace(
     runs
         Name -> run with a grade monitor.
     reference, scale
-        What the potentials learnt from, and the scale.
+        The level of theory of the training labels, and the scale.
     grade_save, grade_break
-        Where configurations are saved, and where a run stops.
+        The grades at which a run saves configurations and at which it stops.
 
     Raises
     ------
@@ -110,13 +109,11 @@ def grade_trace(
                 axes.plot(run.times_ps[-1], values[-1], "X", color=colour, ms=9, mec="white", clip_on=False, zorder=5)
         lowest = min(lowest, np.nanmin(run.grades, initial=lowest))
         highest = max(highest, 1.3 * np.nanmax(run.grades, initial=0.0))
-    for level, name, colour in ((grade_save, "save", ORANGE), (grade_break, "stop", VERMILION)):
-        grades.axhline(level, color=colour, lw=1.2, ls="--")
-        level_label(grades, level, name, colour)
+    grade_levels(grades, grade_save, grade_break)
     grades.set_yscale("log")
     grades.set_ylim(0.8 * lowest, highest)
     grades.yaxis.set_major_formatter("{x:g}")
-    if highest < 50.0:  # a decade and a half: powers of ten alone would leave the axis bare
+    if highest < 50.0:  # 1.5 decades: ticks at powers of ten alone are too few
         grades.yaxis.set_ticks([1, 2, 5, 10, 20])
         grades.set_ylim(0.8 * lowest, highest)
     grades.set_ylabel("extrapolation grade γ")

@@ -12,11 +12,10 @@ from electrolyte_ml.figures.style import (
     BLUE,
     CYCLE,
     GREY,
-    ORANGE,
     SKY,
     VERMILION,
     caption,
-    level_label,
+    grade_levels,
     styled,
     subplots,
 )
@@ -36,16 +35,16 @@ def learning_progress(
     grade_save: float = 2.0,
     grade_break: float = 10.0,
 ) -> Figure:
-    """Draw how active learning went: what was saved and taken, the grades, and the errors, by iteration.
+    """Draw active learning by iteration: configurations saved and selected, highest grades, and training errors.
 
     Parameters
     ----------
     status
-        One row an iteration, as ``ActiveLearningResult.status``.
+        One row for each iteration, as in ``ActiveLearningResult.status``.
     reference, scale
-        What labelled the set, and the scale.
+        The level of theory of the labels, and the scale.
     grade_save, grade_break
-        The grades at which trajectories saved and stopped.
+        The grades at which trajectories saved configurations and stopped.
 
     Raises
     ------
@@ -64,11 +63,9 @@ def learning_progress(
     counts.set_ylabel("configurations")
     counts.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, columnspacing=1.0, handlelength=1.2)
 
-    met = np.array([np.nan if row.max_grade is None else row.max_grade for row in status], float)
-    for level, name, colour in ((grade_save, "save", ORANGE), (grade_break, "stop", VERMILION)):
-        grades.axhline(level, color=colour, lw=1.2, ls="--")
-        level_label(grades, level, name, colour)
-    grades.plot(iteration, met, "o-", color=BLUE, ms=5)
+    highest = np.array([np.nan if row.max_grade is None else row.max_grade for row in status], float)
+    grade_levels(grades, grade_save, grade_break)
+    grades.plot(iteration, highest, "o-", color=BLUE, ms=5)
     grades.set_yscale("log")
     grades.set_ylabel("highest extrapolation grade γ")
 
@@ -101,9 +98,9 @@ def training_history(
     Parameters
     ----------
     histories
-        Name (a seed, a method) -> (iteration, loss, seconds) of every iteration, as ``FitResult.history``.
+        Name (a seed, a method) -> (iteration, loss, seconds) of every iteration, as in ``FitResult.history``.
     reference, scale
-        What labelled the set, and the scale.
+        The level of theory of the labels, and the scale.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Figures of the model itself: its radial functions, the size of its basis, and what it says against its labels."""
+"""Figures of a potential: its radial functions, the size of its basis, and its predictions against the labels."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 @styled
 def basis_growth(bases: Sequence[Basis], *, scale: str, species: int = 3) -> Figure:
-    """Draw how many basis functions the levels have, by number of factors, and how many parameters.
+    """Draw the numbers of basis functions, by number of factors, and of parameters against the level.
 
     Parameters
     ----------
     bases
-        Of several levels.
+        Bases of several levels.
     scale
-        That of the notebook; the counts depend on nothing.
+        Scale of the notebook; the counts do not depend on it.
     species
-        For the number of parameters.
+        Number of species for which parameters are counted.
 
     Raises
     ------
@@ -49,10 +49,10 @@ def basis_growth(bases: Sequence[Basis], *, scale: str, species: int = 3) -> Fig
     """
     if not bases:
         raise InputError("there is no basis to draw")
-    levels = np.array([one.level for one in bases])
+    levels = np.array([basis.level for basis in bases])
     figure, (functions, parameters) = subplots(1, 2, size=(8.6, 3.9))
     below = np.zeros(len(levels))
-    counts = np.array([one.counts_by_factors for one in bases])  # (levels, 4)
+    counts = np.array([basis.counts_by_factors for basis in bases])  # (levels, 4)
     for k, colour in enumerate((SKY, BLUE, GREEN, ORANGE)):
         functions.bar(levels, counts[:, k], 1.5, bottom=below, color=colour, label=f"{k + 1} factor{'s' * (k > 0)}")
         below += counts[:, k]
@@ -61,7 +61,7 @@ def basis_growth(bases: Sequence[Basis], *, scale: str, species: int = 3) -> Fig
                            fontsize=8)  # fmt: skip
     functions.set_ylabel("basis functions $B_\\alpha$")
     functions.legend(loc="upper left")
-    sizes = [one.n_parameters(species) for one in bases]
+    sizes = [basis.n_parameters(species) for basis in bases]
     parameters.plot(levels, sizes, "o-", color=BLUE, ms=5)
     for level, size in zip(levels, sizes):
         parameters.annotate(f"{size}", (level, size), xytext=(-4, 5), textcoords="offset points", ha="right",
@@ -83,16 +83,16 @@ def radial_functions(potential: MomentTensorPotential, *, scale: str, centre: st
     Parameters
     ----------
     potential
-        Its reference stands below the figure.
+        The potential; its reference is named below the figure.
     scale
-        At which it was made.
+        The scale at which the potential was made.
     centre
         Symbol of the central atom.
 
     Raises
     ------
     InputError
-        If the potential does not know this element.
+        If the element is not among the species of the potential.
     """
     from electrolyte_ml.potentials.twin import radial_basis
 
@@ -133,9 +133,9 @@ def parity(sets: Mapping[str, Predictions], *, reference: str, scale: str) -> Fi
     Parameters
     ----------
     sets
-        Name ("training", "unseen") -> predictions, drawn over one another in this order.
+        Name ("training", "unseen") -> predictions, drawn in this order.
     reference, scale
-        What labelled the sets, and the scale.
+        The level of theory of the labels, and the scale.
 
     Raises
     ------
@@ -145,11 +145,17 @@ def parity(sets: Mapping[str, Predictions], *, reference: str, scale: str) -> Fi
     if not sets:
         raise InputError("there are no predictions to draw")
     figure, (energy, force) = subplots(1, 2, size=(8.6, 4.2))
-    lowest = min(one.reference_energies.min() for one in sets.values())
-    for colour, (name, one) in zip(CYCLE * len(sets), sets.items()):
+    lowest = min(predictions.reference_energies.min() for predictions in sets.values())
+    for colour, (name, predictions) in zip(CYCLE * len(sets), sets.items()):
         pairs = (
-            (energy, 1000 * (one.reference_energies - lowest), 1000 * (one.energies - lowest), 14, "meV/atom"),
-            (force, one.reference_forces.ravel(), one.forces.ravel(), 3, "eV/Å"),
+            (
+                energy,
+                1000 * (predictions.reference_energies - lowest),
+                1000 * (predictions.energies - lowest),
+                14,
+                "meV/atom",
+            ),
+            (force, predictions.reference_forces.ravel(), predictions.forces.ravel(), 3, "eV/Å"),
         )
         for axes, true, predicted, size, unit in pairs:
             rmse = np.sqrt(np.mean((predicted - true) ** 2))

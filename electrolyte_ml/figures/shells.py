@@ -36,21 +36,21 @@ _SIDES = {"isolated": ORANGE, "network": BLUE}
 def radial_distribution(
     distributions: Mapping[str, RadialDistribution], *, reference: str, scale: str, r_max: float = 6.0
 ) -> Figure:
-    """Draw radial distribution functions above running coordination numbers, and where the first shells end.
+    """Draw radial distribution functions, running coordination numbers, and the ends of the first shells.
 
     Parameters
     ----------
     distributions
-        Name -> g(r).
+        Name -> radial distribution function g(r).
     reference, scale
-        What the trajectory was made with, and the scale.
+        The level of theory behind the trajectory, and the scale.
     r_max
-        Å.
+        End of the axis, Å.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is nothing to draw.
     """
     if not distributions:
         raise InputError("there is no radial distribution function to draw")
@@ -75,7 +75,7 @@ def radial_distribution(
     legend_beside(above)
     caption(
         figure, "Radial distribution", scale=scale, reference=reference,
-        note="Dotted: first minimum, as it was found. Bands: one standard error.",
+        note="Dotted: first minimum. Bands: one standard error.",
     )  # fmt: skip
     return figure
 
@@ -87,9 +87,9 @@ def solvation_overview(result: Solvation, networks: Networks, *, reference: str,
     Parameters
     ----------
     result, networks
-        Of `analyse_solvation` and `analyse_networks`.
+        Results of `analyse_solvation` and `analyse_networks`.
     reference, scale
-        What the trajectory was made with, and the scale.
+        The level of theory behind the trajectory, and the scale.
     """
     figure, panels = subplots(2, 2, size=(11.0, 7.2))
     species = list(result.ligands)
@@ -116,9 +116,9 @@ def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Fi
     Parameters
     ----------
     result
-        Of `analyse_solvation`.
+        Result of `analyse_solvation`.
     reference, scale
-        What the trajectory was made with, and the scale.
+        The level of theory behind the trajectory, and the scale.
     """
     figure, axes = subplots(size=(7.6, 4.2))
     _draw_numbers(axes, result)
@@ -129,19 +129,19 @@ def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Fi
 
 @styled
 def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -> Figure:
-    """Draw how many cations are solvent-separated, in contact pairs and in aggregates.
+    """Draw the percentages of cations that are solvent-separated, in contact pairs and in aggregates.
 
     Parameters
     ----------
     results
         Name of a system or a model -> its result.
     reference, scale
-        What the trajectories were made with, and the scale.
+        The level of theory behind the trajectories, and the scale.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is nothing to draw.
     """
     if not results:
         raise InputError("there is no result to draw")
@@ -155,14 +155,14 @@ def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -
 
 @styled
 def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
-    """Draw with which donors the ligands of each species coordinate.
+    """Draw the donors by which the ligands of each species coordinate.
 
     Parameters
     ----------
     result
-        Of `analyse_solvation`.
+        Result of `analyse_solvation`.
     reference, scale
-        What the trajectory was made with, and the scale.
+        The level of theory behind the trajectory, and the scale.
     """
     rows = [
         (f"{name}: {_short(donors)}", estimate, 100.0, colour)
@@ -178,14 +178,14 @@ def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
 
 @styled
 def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
-    """Draw how ligands leave their shells: unbroken bonds, and bonds that may break and form again.
+    """Draw the decay of the shells: fraction of bonds never broken, and of bonds that may break and form again.
 
     Parameters
     ----------
     result
-        Of `analyse_solvation`, of a trajectory with known times.
+        Result of `analyse_solvation` on a trajectory with known times.
     reference, scale
-        What the trajectory was made with, and the scale.
+        The level of theory behind the trajectory, and the scale.
 
     Raises
     ------
@@ -219,19 +219,19 @@ def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
 
 @styled
 def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str) -> Figure:
-    """Draw how many solvent-separated cations are in networks of each size, and through what they are joined.
+    """Draw the percentages of solvent-separated cations in networks of each size, and the molecules that bridge them.
 
     Parameters
     ----------
     results
         Name of a system or a model -> its networks.
     reference, scale
-        What the trajectories were made with, and the scale.
+        The level of theory behind the trajectories, and the scale.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is nothing to draw.
     """
     if not results:
         raise InputError("there is no result to draw")
@@ -260,9 +260,9 @@ def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
     Parameters
     ----------
     result
-        Of `analyse_networks`.
+        Result of `analyse_networks`.
     reference, scale
-        What the trajectory was made with, and the scale.
+        The level of theory behind the trajectory, and the scale.
     """
     figure, (left, right) = subplots(1, 2, size=(9.6, 3.9))
     numbers = sorted({n for by in result.coordination_distribution.values() for n, e in by.items() if e.value > 0})
@@ -292,7 +292,7 @@ def _draw_numbers(axes: Axes, result: Solvation) -> None:
     shown = {
         name: by
         for name, by in result.coordination_distribution.items()
-        if any(e.value == e.value for e in by.values())
+        if any(np.isfinite(e.value) for e in by.values())
     }
     numbers = [n for n in result.coordination_distribution["all"] if any(by[n].value > 0 for by in shown.values())]
     numbers = list(range(min(numbers), max(numbers) + 1))
@@ -327,7 +327,7 @@ def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
 
 
 def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Estimate, float, str]], label: str) -> None:
-    """Lay a bar for each share; rows are label, share, what the share is of (%), and colour."""
+    """Draw a horizontal bar for each row: label, share, the whole that the share is taken of (%), and colour."""
     for y, (_, share, whole, colour) in enumerate(rows):
         axes.barh(y, whole * share.value, color=colour, height=0.7)
         axes.hlines(y, *(whole * v for v in share.interval), color=BLACK, lw=1.2)
@@ -350,14 +350,15 @@ def _bars(
     *,
     percent: bool = False,
 ) -> None:
-    """Bars of group k of n, with their intervals, and their bands beside these."""
+    """Draw the bars of group k of n, each with its interval and, beside that, its band over the cutoffs."""
     width = 0.8 / n
     factor = 100.0 if percent else 1.0
     for index, (place, e) in enumerate(zip(x + (k - (n - 1) / 2) * width, estimates)):
-        known = e is not None and e.value == e.value
+        value = float("nan") if e is None else e.value
+        height = factor * value if np.isfinite(value) else 0.0
         options: dict[str, Any] = {"label": label} if index == 0 else {}
-        axes.bar(place, factor * e.value if known else 0.0, width=0.92 * width, color=colour, alpha=0.85, **options)
-        if known:
+        axes.bar(place, height, width=0.92 * width, color=colour, alpha=0.85, **options)
+        if e is not None and np.isfinite(value):
             axes.vlines(place - 0.12 * width, *(factor * v for v in e.interval), color=BLACK, lw=1.2)
             axes.vlines(place + 0.18 * width, *(factor * v for v in e.band), color=GREY, lw=2)
 

@@ -1,17 +1,17 @@
-"""How every figure looks: colours that all eyes can tell apart, and a line that says scale and reference."""
+"""The common style of the figures: colours for every kind of colour vision, and a line naming reference and scale."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
 
 # Okabe and Ito, https://jfly.uni-koeln.de/color/
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
@@ -20,7 +20,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GREY = "#6B6B6B"
 
-_RC = {
+_RC: dict[Any, object] = {
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.spines.top": False,
@@ -37,15 +37,15 @@ _RC = {
 }
 
 
-def styled(function: Function) -> Function:
-    """Draw a figure function's figure in the common style.
+def styled(function: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Make a function that draws a figure do so in the common style.
 
-    The figure is closed for pyplot before it is returned: a notebook shows the value of its cell once, not twice, and
-    never one that is half drawn when its input turns out to be wrong.
+    Figures that the function opened are closed in pyplot when it ends. Without that a notebook would show a returned
+    figure twice, and a half-drawn one after an error.
     """
 
     @wraps(function)
-    def draw(*arguments: Any, **options: Any) -> Figure:
+    def draw(*arguments: Arguments.args, **options: Arguments.kwargs) -> Figure:
         import matplotlib.pyplot as plt
 
         others = set(plt.get_fignums())
@@ -56,18 +56,30 @@ def styled(function: Function) -> Function:
             for number in set(plt.get_fignums()) - others:
                 plt.close(number)
 
-    return draw  # type: ignore[return-value]
+    return draw
 
 
-def subplots(rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.2), **options: Any) -> tuple:
-    """Return a new figure and its axes, laid out so that nothing overlaps; `size` is in inches."""
+def subplots(
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.2), **options: Any
+) -> tuple[Figure, Any]:
+    """Return a new figure and its axes, as `matplotlib.pyplot.subplots` does, laid out without overlaps.
+
+    Parameters
+    ----------
+    rows, columns
+        Numbers of panels.
+    size
+        Width and height in inches.
+    options
+        For `matplotlib.pyplot.subplots`.
+    """
     import matplotlib.pyplot as plt
 
     return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
 
 
 def caption(figure: Figure, title: str, *, scale: str, reference: str, note: str = "") -> None:
-    """Put the title above, and below it what every figure must say: reference, scale, and what is drawn."""
+    """Write the title above a figure, and the reference, the scale and a note below it."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     text = f"Reference: {reference}. Scale: {scale}."
     width = int(figure.get_figwidth() * 15)
@@ -76,13 +88,20 @@ def caption(figure: Figure, title: str, *, scale: str, reference: str, note: str
 
 
 def level_label(axes: Axes, y: float, text: str, colour: str) -> None:
-    """Write above a horizontal line, at its left end, what it is."""
+    """Label a horizontal line, above its left end."""
     axes.annotate(
         text, (0.0, y), xycoords=axes.get_yaxis_transform(), xytext=(3, 2), textcoords="offset points", color=colour,
         fontsize=9, va="bottom",
     )  # fmt: skip
 
 
+def grade_levels(axes: Axes, grade_save: float, grade_break: float) -> None:
+    """Draw the grades at which a run saves configurations and at which it stops, with their labels."""
+    for level, name, colour in ((grade_save, "save", ORANGE), (grade_break, "stop", VERMILION)):
+        axes.axhline(level, color=colour, lw=1.2, ls="--")
+        level_label(axes, level, name, colour)
+
+
 def legend_beside(axes: Axes) -> None:
-    """Put the legend to the right of the axes, where it hides nothing."""
+    """Put the legend to the right of the axes, where it covers no data."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))

@@ -1,4 +1,4 @@
-"""Molecules in three dimensions: a view that turns with the mouse, without any network, and a still picture."""
+"""Molecules in three dimensions: a view that the mouse turns, which works offline, and a still picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from electrolyte_ml.figures.style import GREY, caption, styled, subplots
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Colours apart in lightness as well: H white, C dark, O red-orange, F green, P orange, Li purple, N blue.
+# Colours that differ in lightness too: H white, C dark, O red-orange, F green, P orange, Li purple, N blue.
 _COLOURS = {
     "H": "#F2F2F2",
     "C": "#4D4D4D",
@@ -75,7 +75,7 @@ draw();
 
 
 class View:
-    """A view of molecules for a notebook: one self-contained frame of HTML, which needs no network."""
+    """A view of molecules for a notebook: one self-contained HTML frame, which works offline."""
 
     def __init__(self, page: str, width: int, height: int) -> None:
         self.page, self.width, self.height = page, width, height
@@ -92,15 +92,15 @@ class View:
 
 
 def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
-    """Show molecules so that the mouse turns them.
+    """Show molecules in a view that the mouse turns and zooms.
 
     Parameters
     ----------
     atoms
-        Whole molecules, such as :meth:`electrolyte_ml.analysis.Trajectory.cluster` returns; no boundary is looked
-        across.
+        Whole molecules, such as :meth:`electrolyte_ml.analysis.Trajectory.cluster` returns; bonds across periodic
+        boundaries are not drawn.
     width, height
-        In pixels.
+        Size in pixels.
 
     Raises
     ------
@@ -122,16 +122,16 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
 
 @styled
 def picture(atoms: Atoms, title: str, *, reference: str, scale: str) -> Figure:
-    """Draw molecules as they are seen from where they spread the widest.
+    """Draw molecules projected onto the plane of their two largest principal axes.
 
     Parameters
     ----------
     atoms
-        Whole molecules; no boundary is looked across.
+        Whole molecules; bonds across periodic boundaries are not drawn.
     title
-        Of the figure.
+        Title of the figure.
     reference, scale
-        What the trajectory was made with, and the scale.
+        The level of theory behind the trajectory, and the scale.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def picture(atoms: Atoms, title: str, *, reference: str, scale: str) -> Figure:
 
 
 def _drawn(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return centred positions, bonds, and contacts of the cations."""
+    """Return centred positions (n, 3) Å, bonds (m, 2), and contacts of cations to donors (k, 2)."""
     from electrolyte_ml.structures.topology import NEVER_BONDED
     from electrolyte_ml.structures.topology import bonds as find_bonds
 

@@ -534,6 +534,7 @@ def test_steps_in_one_call_are_those_of_the_ase_calculator(threads):
         np.testing.assert_allclose(fast.pressures, slow.pressures, rtol=1e-7)
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_collision_names_the_atoms_and_the_time(threads):
     """Two argon atoms on the way to each other, and no force between them."""

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from electrolyte_ml.kernels.contacts import contacts, contacts_reference
 from electrolyte_ml.kernels.lifetimes import survivals, survivals_reference
 
+pytestmark = pytest.mark.nojit
+
 
 def system(seed, n, side, skew, frames=2):
     rng = np.random.default_rng(seed)

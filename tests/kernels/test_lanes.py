@@ -6,6 +6,8 @@ from numba import njit
 
 from electrolyte_ml.kernels.lanes import LANES, aligned, at, load, put, root, spread, store, total, width
 
+pytestmark = pytest.mark.nojit
+
 
 @njit
 def compute(a, b, out, number):

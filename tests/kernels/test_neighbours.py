@@ -36,6 +36,7 @@ def boxes(draw):
     return positions, cell, draw(st.tuples(*[st.booleans()] * 3)), draw(st.floats(0.5, 4.5))
 
 
+@pytest.mark.nojit
 @settings(max_examples=60, deadline=None)
 @given(boxes())
 @example((np.zeros((1, 3)), 2.0 * np.eye(3), (True, True, True), 5.0))
@@ -60,6 +61,7 @@ def test_equals_all_pairs_of_all_images(box):
         assert abs(np.linalg.norm(positions[j] + np.array(s) @ cell - positions[i]) - cutoff) < 1e-8 * cutoff
 
 
+@pytest.mark.nojit
 def test_equals_vesin(liquid):
     vesin = pytest.importorskip("vesin", reason="vesin, the oracle of neighbour lists, is not installed")
     for seed, n, pbc, skew in [(0, 60, True, 0.0), (1, 60, True, 0.4), (2, 60, False, 0.4), (3, 3, True, 0.4)]:
@@ -72,7 +74,7 @@ def test_equals_vesin(liquid):
 
 
 @pytest.mark.parametrize("cutoff", [1.7, 5.0, 9.0])
-@pytest.mark.parametrize("count", [1, 300, 3000])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.nojit), 300, 3000])
 def test_equals_vesin_in_boxes_of_any_size(count, cutoff):
     """From an atom that meets only its images to many bins along each axis."""
     vesin = pytest.importorskip("vesin", reason="vesin, the oracle of neighbour lists, is not installed")
@@ -89,6 +91,7 @@ def test_equals_vesin_in_boxes_of_any_size(count, cutoff):
     np.testing.assert_array_equal(mine[np.lexsort(mine.T)], theirs[np.lexsort(theirs.T)])
 
 
+@pytest.mark.nojit
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_cells_far_from_reduced(seed):
@@ -110,6 +113,7 @@ def test_cells_far_from_reduced(seed):
     assert vectors(turn @ cell) == pytest.approx(vectors(cell), abs=1e-6)
 
 
+@pytest.mark.nojit
 def test_sorted_by_species_and_centred(liquid):
     atoms = liquid(30, seed=4, skew=0.3)
     species = np.random.default_rng(0).integers(0, 4, 30)
@@ -126,6 +130,7 @@ def test_sorted_by_species_and_centred(liquid):
     assert np.abs(near.vector.sum(1)).max() < 1e-9  # each pair is there both ways
 
 
+@pytest.mark.nojit
 def test_grows_with_dense_boxes():
     """More neighbours an atom than the first allocation holds."""
     positions = np.random.default_rng(0).uniform(0, 2, (150, 3))
@@ -133,12 +138,14 @@ def test_grows_with_dense_boxes():
     assert len(pairs.neighbour) == 150 * 149 and (np.diff(pairs.listed) == 149).all()
 
 
+@pytest.mark.nojit
 def test_few_atoms_in_a_huge_cell():
     assert found(np.array([[0.0, 0, 0], [99999.0, 0, 0]]), 1e5 * np.eye(3), [True] * 3, 5.0) == {
         (0, 1, (-1, 0, 0)), (1, 0, (1, 0, 0)),
     }  # fmt: skip
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("pbc", [(False, True, True), (True, False, False)])
 def test_vectors_of_open_axes_mean_nothing(pbc):
     positions = np.random.default_rng(1).uniform(0, 5, (6, 3))
@@ -149,6 +156,7 @@ def test_vectors_of_open_axes_mean_nothing(pbc):
         assert found(positions, other, pbc, 4.0) == expected
 
 
+@pytest.mark.nojit
 def test_a_pair_that_overlaps_is_named():
     positions = np.array([[0.0, 0, 0], [2.0, 0, 0], [2.0, 0.2, 0]])
     pairs = neighbour_list(positions, np.zeros((3, 3)), np.zeros(3, bool), 4.0)

@@ -66,6 +66,7 @@ def test_each_weight_alone(weights, configurations):
     assert by_shift.any() if weights[0] else not by_shift.any()  # forces know nothing of the shifts
 
 
+@pytest.mark.nojit
 def test_tables_of_another_program(liquid):
     """A basis that came from a file, whose products are not those generated here."""
     basic = np.array([[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
@@ -79,6 +80,7 @@ def test_tables_of_another_program(liquid):
     gradient_agrees(Loss(potential, data, Weights(1.0, 0.3, 0.02)))
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("level", [4, 8, 12])
 def test_against_the_twin(level, configurations):
     """dL/dtheta = sum_k alpha dE/dtheta - (the derivative of dE/dtheta along dL/dF), all of it the twin's."""
@@ -96,6 +98,7 @@ def test_against_the_twin(level, configurations):
         assert np.abs(gradient[block] - expected[block]).max() <= 1e-11 * np.abs(expected[block]).max()
 
 
+@pytest.mark.nojit
 def test_stress_against_the_twin(liquid):
     """The virial is dE/dstrain: its derivative is that of the twin's dE/dtheta along a strain."""
     potential, atoms = MomentTensorPotential.random(6, ("H", "C", "O"), seed=2, cutoff=4.0), liquid(5, seed=4, skew=0.3)
@@ -114,6 +117,7 @@ def test_stress_against_the_twin(liquid):
     assert np.abs(gradient - expected).max() <= 1e-7 * np.abs(expected).max()
 
 
+@pytest.mark.nojit
 def test_atoms_without_neighbours():
     """No pair at all: only the shifts matter, and nothing divides by zero."""
     potential = MomentTensorPotential.random(8, ("H", "O"), cutoff=3.0)

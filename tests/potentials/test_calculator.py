@@ -24,6 +24,7 @@ def pair_set(near):
     return rows[np.lexsort(rows.T[::-1])]
 
 
+@pytest.mark.nojit
 def test_properties(liquid):
     atoms = liquid(16, skew=0.2)
     atoms.calc = POTENTIAL.calculator(skin=0.0)  # the very list of `evaluate`, so that not even the last bit differs
@@ -37,6 +38,7 @@ def test_properties(liquid):
     assert np.abs(result.forces.sum(0)).max() < 1e-12 * np.abs(result.forces).max()
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("pbc", [False, (True, True, False), (False, True, False)])
 def test_no_stress_without_a_volume(pbc, liquid):
     atoms = liquid(8, pbc=pbc)
@@ -46,6 +48,7 @@ def test_no_stress_without_a_volume(pbc, liquid):
     assert np.isfinite(atoms.get_forces()).all()
 
 
+@pytest.mark.nojit
 def test_nothing_is_computed_twice(liquid):
     atoms = liquid(8)
     atoms.calc = POTENTIAL.calculator()
@@ -56,6 +59,7 @@ def test_nothing_is_computed_twice(liquid):
     assert atoms.get_potential_energy() != energy and atoms.calc.pairs.builds == 1
 
 
+@pytest.mark.nojit
 def test_one_calculator_for_several_configurations(liquid):
     """Other atoms, species or boundary conditions are never served from an old list."""
     calc = POTENTIAL.calculator()
@@ -77,6 +81,7 @@ def test_impossible_skin(skin):
         POTENTIAL.calculator(skin=skin)
 
 
+@pytest.mark.nojit
 def test_recovers_after_bad_atoms(liquid):
     atoms = liquid(8)
     atoms.calc = POTENTIAL.calculator()
@@ -89,6 +94,7 @@ def test_recovers_after_bad_atoms(liquid):
     assert atoms.get_potential_energy() == pytest.approx(energy, rel=1e-13)
 
 
+@pytest.mark.nojit
 @settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 10**6),
@@ -116,6 +122,7 @@ def test_verlet_list_never_misses_a_pair(liquid, seed, skin, pbc, step, strain, 
         positions = positions + step * rng.uniform(-1, 1, positions.shape) / np.sqrt(3)
 
 
+@pytest.mark.nojit
 def test_number_of_rebuilds():
     """Rebuilt when, and only when, an atom may have moved half the skin."""
     lists, species = VerletList(3.0, 0.5), np.zeros(2, int)
@@ -142,6 +149,7 @@ def test_a_breathing_cell_does_not_rebuild():
     assert lists.builds == 2
 
 
+@pytest.mark.nojit
 def test_wrapped_atoms_only_cost_a_rebuild(liquid):
     atoms = liquid(12, skew=0.2)
     atoms.calc = POTENTIAL.calculator()
@@ -168,6 +176,7 @@ def test_dynamics_conserves_energy(liquid):
     assert atoms.get_total_energy() == pytest.approx(start, abs=2e-3)
 
 
+@pytest.mark.nojit
 def test_lists_without_atoms():
     lists = VerletList(3.0, 0.5)
     none = Atoms()

@@ -37,6 +37,7 @@ def test_copies_are_independent():
     assert potential.radial.any() and copy.fingerprint != potential.fingerprint
 
 
+@pytest.mark.nojit
 def test_hand_made_dimer():
     """Level 2: E = 2 shift + 2 xi f(r), f = scaling c (Rcut - r)^2 for one radial function."""
     potential = MomentTensorPotential.random(2, ("H",), radial_basis_size=1, cutoff=3.0, min_distance=0.5, scaling=0.1)
@@ -47,6 +48,7 @@ def test_hand_made_dimer():
     assert result.stress is None
 
 
+@pytest.mark.nojit
 def test_pairs_of_species_are_ordered():
     """c[centre, neighbour]: swapping the two elements of a dimer changes which coefficients each site uses."""
     potential = MomentTensorPotential.random(2, ("H", "O"), radial_basis_size=1, cutoff=3.0, scaling=1.0)
@@ -102,6 +104,7 @@ def test_wrong_number_of_parameters():
         potential.with_parameters(np.zeros(3))
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize(
     ("atoms", "message"),
     [
@@ -127,6 +130,7 @@ def test_impossible_configurations(atoms, message):
         atoms.get_potential_energy()
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("pbc", [False, True])
 def test_no_atoms_and_lonely_atoms(pbc):
     potential = MomentTensorPotential.random(8, ("H", "O"))
@@ -140,6 +144,7 @@ def test_no_atoms_and_lonely_atoms(pbc):
     assert lonely.energy == potential.shifts[1] and not lonely.forces.any() and not lonely.virial.any()
 
 
+@pytest.mark.nojit
 def test_a_species_may_be_absent(liquid):
     """An element that the configuration lacks costs nothing and gets no gradient."""
     potential = MomentTensorPotential.random(8, ("H", "C", "Li", "O"))

@@ -233,6 +233,7 @@ def test_tables_of_other_programs(level, seed, tmp_path, liquid):
     assert gradient[a:] == pytest.approx(expected[a:][order], rel=1e-11, abs=1e-11 * abs(expected[a:]).max())
 
 
+@pytest.mark.nojit
 def test_scalars_that_other_nodes_use_and_repeated_scalars(liquid):
     """A table no level has: M3 = M0 M0 is a function twice, and a factor of M4 = 2 M3 M0 + 3 M1 M1."""
     basic = np.array([[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 3]])

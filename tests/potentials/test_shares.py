@@ -27,6 +27,7 @@ def results(calculator, atoms):
     return np.concatenate([np.ravel(calculator.results[name]) for name in ("energy", "energies", "forces", "stress")])
 
 
+@pytest.mark.nojit
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_any_number_of_threads(box, count):
     atoms = box
