@@ -26,7 +26,7 @@ from electrolyte_ml.active_learning.active_set import ActiveSet
 from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import Geometry, Potential, System, load
-from electrolyte_ml.potentials.interface import linear_mask, slices
+from electrolyte_ml.potentials.blocks import linear_mask, slices
 from electrolyte_ml.structures.neighbours import neighbour_list
 from electrolyte_ml.training import TrainingSet, solve_linear, train
 from electrolyte_ml.training.loss import Loss, Weights

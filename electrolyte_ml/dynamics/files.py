@@ -47,7 +47,7 @@ class RunFiles:
         self.streams: dict[str, BinaryIO] = {}
         self._lock = ExitStack()
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="electrolyte_ml files")
-        self._flushing: Future | None = None
+        self._flushing: Future[None] | None = None
 
     def __enter__(self) -> RunFiles:
         if self.directory is not None:

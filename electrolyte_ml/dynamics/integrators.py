@@ -17,7 +17,8 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics as kernels
 from electrolyte_ml.potentials.calculator import SKIN, PotentialCalculator
 from electrolyte_ml.potentials.geometry import System
-from electrolyte_ml.potentials.interface import Potential, stress_of
+from electrolyte_ml.potentials.interface import stress_of
+from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.structures.neighbours import OVERLAP, neighbour_list
 from electrolyte_ml.threads import default_threads
 

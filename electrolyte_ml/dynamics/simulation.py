@@ -27,7 +27,7 @@ def run_md(
     pressure_bar: float = 1.01325,
     time_ps: float,
     timestep_fs: float = 1.0,
-    directory: str | os.PathLike | None = None,
+    directory: str | os.PathLike[str] | None = None,
     monitors: Iterable[Monitor] = (),
     relax: int = 0,
     seed: int = 0,

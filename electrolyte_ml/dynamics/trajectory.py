@@ -80,7 +80,7 @@ def decode_frames(content: bytes, template: Atoms) -> list[Atoms]:
     return frames
 
 
-def read_trajectory(path: str | os.PathLike, template: Atoms) -> list[Atoms]:
+def read_trajectory(path: str | os.PathLike[str], template: Atoms) -> list[Atoms]:
     """Read a trajectory that :func:`electrolyte_ml.dynamics.run_md` wrote.
 
     Parameters

@@ -1,14 +1,8 @@
 """What is learnt: potentials, their sums and files, and their ASE calculator."""
 
+from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.geometry import Geometry, System
-from electrolyte_ml.potentials.interface import (
-    Block,
-    Evaluation,
-    Potential,
-    Prediction,
-    Stepper,
-    TrainingTerm,
-)
+from electrolyte_ml.potentials.interface import Evaluation, Prediction, Stepper, TrainingTerm
 from electrolyte_ml.potentials.mtp import (
     Basis,
     Contraction,
@@ -18,9 +12,10 @@ from electrolyte_ml.potentials.mtp import (
     read_mtp,
     write_mtp,
 )
+from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.potentials.registry import kind, kinds, register
 from electrolyte_ml.potentials.spec import ModelSpec
-from electrolyte_ml.potentials.store import load, save
+from electrolyte_ml.potentials.store import load
 from electrolyte_ml.potentials.sum import Sum
 
 __all__ = [
@@ -44,6 +39,5 @@ __all__ = [
     "load",
     "read_mtp",
     "register",
-    "save",
     "write_mtp",
 ]

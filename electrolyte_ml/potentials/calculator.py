@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.geometry import System
-from electrolyte_ml.potentials.interface import Potential, Stepper, stress_of
+from electrolyte_ml.potentials.interface import Stepper, stress_of
 from electrolyte_ml.structures.neighbours import NeighbourList
 from electrolyte_ml.structures.verlet import VerletList
 from electrolyte_ml.threads import default_threads
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+    from electrolyte_ml.potentials.potential import Potential
 
 # Å. Between 0.7 and 1.5 the sum of making lists and reading them is flat: in 1000 atoms of liquid EC at 300 K and a
 # time step of 1 fs a list lives for 12 steps.
@@ -60,7 +62,8 @@ class PotentialCalculator(Calculator):
     ) -> None:
         """Compute everything at once, into `results`, as ASE asks for it."""
         super().calculate(atoms, properties, system_changes)
-        positions, cell = np.array(self.atoms.positions, float), np.array(self.atoms.cell, float)
+        assert self.atoms is not None  # set by ASE
+        positions, cell = np.array(self.atoms.positions), np.array(self.atoms.cell)
         system = System.of(self.atoms, self.potential.species)
         if self.pairs.cutoff != self.potential.cutoff:
             self.pairs = VerletList(self.potential.cutoff, self.pairs.skin)
@@ -92,7 +95,7 @@ class PotentialCalculator(Calculator):
             self._listed = None
         return kept
 
-    def __getstate__(self) -> dict:
+    def __getstate__(self) -> dict[str, Any]:
         """Without the stepper and its threads: a copy makes its own."""
         return self.__dict__ | {"_listed": None, "_stepper": None}
 

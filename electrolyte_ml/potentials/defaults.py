@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from electrolyte_ml.potentials.geometry import Geometry, System
-from electrolyte_ml.potentials.interface import Evaluation, Potential, Prediction, Stepper, TrainingTerm
+from electrolyte_ml.potentials.interface import Evaluation, Prediction, Stepper, TrainingTerm
 from electrolyte_ml.structures.neighbours import NeighbourList
 from electrolyte_ml.threads import run
+
+if TYPE_CHECKING:
+    from electrolyte_ml.potentials.potential import Potential
 
 
 class EvaluatedTerm(TrainingTerm):

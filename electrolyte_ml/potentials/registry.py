@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
-    from electrolyte_ml.potentials.interface import Potential
+    from electrolyte_ml.potentials.potential import Potential
 
 KINDS = {
     "mtp": "electrolyte_ml.potentials.mtp.potential:MomentTensorPotential",
@@ -54,4 +54,5 @@ def kind(name: str) -> type[Potential]:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds())}"
         raise InputError(f"unknown kind of potential {name!r}: {hint}")
     module, _, qualified = KINDS[name].partition(":")
-    return getattr(import_module(module), qualified)
+    found: type[Potential] = getattr(import_module(module), qualified)
+    return found

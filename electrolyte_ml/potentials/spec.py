@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from electrolyte_ml.potentials.interface import Potential
+    from electrolyte_ml.potentials.potential import Potential
 
 
 @dataclass(frozen=True)

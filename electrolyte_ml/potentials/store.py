@@ -1,39 +1,15 @@
-"""Potentials on disk.
-
-A moment tensor potential by itself is an MLIP `.mtp` file. Everything else is a text of our own, whose first line no
-reader of `.mtp` files accepts::
-
-    electrolyte_ml potential 1
-    reference = GFN1-xTB
-    terms = 2
-    term = mtp, 95 lines
-    MTP
-    ...
-    term = zbl, 4 lines
-    ...
-    end
-"""
+"""Potentials from files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
-from electrolyte_ml.potentials.interface import Potential
+from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.potentials.registry import kind
-from electrolyte_ml.potentials.sum import Sum, total
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-HEADER = "electrolyte_ml potential 1"
-
-
-def save(potential: Potential, path: str | Path) -> None:
-    """Write a potential, atomically."""
-    atomic_write(path, to_text(potential))
+from electrolyte_ml.potentials.sum import total
+from electrolyte_ml.potentials.text import HEADER, parse
 
 
 def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
@@ -55,66 +31,14 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file") from None
     named = tuple(species) if species else None
-    if not text.startswith(HEADER):
-        return kind("mtp").from_text(text, str(path), named)
-    potential = _read_terms(text.splitlines(keepends=True), str(path), named)
+    if not content.startswith(HEADER):
+        return kind("mtp").from_text(content, str(path), named)
+    terms, reference = parse(content, str(path))
+    potential = total([kind(name).from_text(text, f"{path}, term {name}", named) for name, text in terms])
     if named and named != potential.species:
         raise InputError(f"{path}: the file's species are {' '.join(potential.species)}, not {' '.join(named)}")
-    return potential
-
-
-def to_text(potential: Potential) -> str:
-    """Return the whole content of a potential's file."""
-    if potential.standalone:
-        return potential.to_text()
-    terms = potential.terms if isinstance(potential, Sum) else (potential,)
-    lines = [HEADER, f"reference = {potential.reference or ''}", f"terms = {len(terms)}"]
-    for term in terms:
-        text = term.to_text().rstrip("\n")
-        lines += [f"term = {term.kind}, {text.count(chr(10)) + 1} lines", text]
-    return "\n".join([*lines, "end"]) + "\n"
-
-
-def _read_terms(lines: list[str], source: str, species: tuple[str, ...] | None) -> Potential:
-    """Read the terms of a file of our own.
-
-    Raises
-    ------
-    InputError
-        Naming the line.
-    """
-    number = 1
-
-    def value(key: str) -> str:
-        nonlocal number
-        number += 1
-        if number > len(lines):
-            raise InputError(f"{source}, line {number}: the file ends before '{key} = ...'")
-        name, equals, rest = lines[number - 1].partition("=")
-        if name.strip() != key or not equals:
-            found = lines[number - 1].strip()[:40]
-            raise InputError(f"{source}, line {number}: expected '{key} = ...', found {found!r}")
-        return rest.strip()
-
-    reference = value("reference") or None
-    count = value("terms")
-    if not count.isdecimal() or int(count) < 1:
-        raise InputError(f"{source}, line {number}: {count!r} is no number of terms")
-    terms = []
-    for _ in range(int(count)):
-        name, _, size = value("term").partition(",")
-        length = size.removesuffix("lines").strip()
-        if not length.isdecimal():
-            raise InputError(f"{source}, line {number}: expected 'term = KIND, NUMBER lines'")
-        block = lines[number : number + int(length)]
-        if len(block) < int(length):
-            raise InputError(f"{source}: the file ends in a term of kind {name}, after {len(block)} of {length} lines")
-        terms.append(kind(name.strip()).from_text("".join(block), f"{source}, term {name.strip()}", species))
-        number += int(length)
-    if "".join(lines[number:]).strip() != "end":
-        raise InputError(f"{source}, line {number + 1}: expected 'end' and nothing behind it")
-    return total(terms).with_reference(reference)
+    return potential.with_reference(reference)

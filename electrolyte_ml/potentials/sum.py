@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.geometry import Geometry, System
-from electrolyte_ml.potentials.interface import Block, Evaluation, Potential, Prediction, Stepper, TrainingTerm
+from electrolyte_ml.potentials.interface import Evaluation, Prediction, Stepper, TrainingTerm
+from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.potentials.text import compose
 from electrolyte_ml.structures.neighbours import NeighbourList
 
 if TYPE_CHECKING:
@@ -152,11 +155,9 @@ class Sum(Potential):
         """Return the steppers of the terms as one."""
         return SumStepper(self, system, threads)
 
-    def to_text(self) -> str:
-        """Return the texts of all terms, as a file has them."""
-        from electrolyte_ml.potentials.store import to_text
-
-        return to_text(self)
+    def file_content(self) -> str:
+        """Return the whole content of a file of this potential."""
+        return compose([(term.kind, term.to_text()) for term in self.terms], self.reference)
 
     @classmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> Sum:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.geometry import Geometry
-from electrolyte_ml.potentials.interface import VOIGT, Potential, TrainingTerm
+from electrolyte_ml.potentials.interface import VOIGT, TrainingTerm
+from electrolyte_ml.potentials.potential import Potential
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -124,7 +125,7 @@ def _labels(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
     return float(energy), forces, stress
 
 
-def _label(results: dict, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _label(results: dict[str, Any], name: str, shape: tuple[int, ...]) -> np.ndarray:
     if results.get(name) is None:
         return np.full(shape, np.nan)
     label = np.asarray(results[name], float)

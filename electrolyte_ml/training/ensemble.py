@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.interface import Potential
+from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.training.fit import FitResult, train
 
@@ -26,7 +26,7 @@ class Spread:
     std: np.ndarray | float
 
     @classmethod
-    def of(cls, values: Sequence) -> Spread:
+    def of(cls, values: Sequence[Any]) -> Spread:
         """Over the first axis."""
         members = np.asarray(values, dtype=float)
         return cls(members.mean(0), members.std(0, ddof=1))

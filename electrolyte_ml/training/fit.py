@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.interface import Potential, shifts_of
+from electrolyte_ml.potentials.blocks import shifts_of
+from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.training.data import TrainingSet
 from electrolyte_ml.training.loss import Errors, Loss, Weights
 from electrolyte_ml.training.minimise import METHODS, minimise

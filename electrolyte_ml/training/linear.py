@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from electrolyte_ml.potentials.interface import linear_mask
+from electrolyte_ml.potentials.blocks import linear_mask
 from electrolyte_ml.training.loss import Loss, weighted_residuals
 
 ROWS = 20_000  # of the design matrix at a time

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.interface import VOIGT, Potential
+from electrolyte_ml.potentials.interface import VOIGT
+from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.threads import available
 from electrolyte_ml.training.data import TrainingSet
 from electrolyte_ml.units import GPA

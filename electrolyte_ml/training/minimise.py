@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from electrolyte_ml.potentials.interface import linear_mask, shifts_of
+from electrolyte_ml.potentials.blocks import linear_mask, shifts_of
 from electrolyte_ml.training.linear import solve_linear
 from electrolyte_ml.training.loss import Loss, weighted_residuals
 from electrolyte_ml.training.progress import Progress

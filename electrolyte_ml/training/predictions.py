@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.interface import Potential
+from electrolyte_ml.potentials.potential import Potential
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from itertools import combinations, combinations_with_replacement, permutations, product
 from math import factorial
+from typing import Any
 
 import numpy as np
 
@@ -147,7 +148,7 @@ def contractions(level: int) -> tuple[Contraction, ...]:
     return tuple(sorted(classes, key=lambda c: (len(c.mus), c.level, c.mus, c.edges)))
 
 
-def _orbit_representatives(found: set) -> list:
+def _orbit_representatives(found: set[Any]) -> list[Any]:
     """Drop the relabellings of what is kept: visiting an orbit once is much cheaper than canonising every member."""
     kept = []
     pending = set(found)
@@ -232,7 +233,7 @@ class _Graph:
 
     def __init__(self) -> None:
         self.basic: list[tuple[int, int, int, int]] = []
-        self.nodes: dict = {}  # key -> node
+        self.nodes: dict[Hashable, Any] = {}  # key -> node
         self.products: dict[int, dict[tuple[int, int], int]] = {}  # target -> {(left, right): multiplicity}
         self.n_nodes = 0
 
@@ -298,7 +299,7 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
     n = {(i, j): c.between(order[i], order[j]) for i, j in permutations(range(len(order)), 2)}
     cost = 0
 
-    def tensor(key: Hashable, make: Callable[[], dict]) -> dict:
+    def tensor(key: Hashable, make: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
         """The nodes of a tensor's components, {component: node}, made once."""
         nonlocal cost
         if key in graph.nodes:
@@ -324,7 +325,7 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
             plain = (to_first, 0, 0, to_second)
             second = _pair_key(moments[2], moments[3], n[2, 3], plain)
 
-            def outer() -> dict:
+            def outer() -> dict[Any, Any]:
                 parts = _pair_tensor(graph, moments[2], moments[3], n[2, 3], plain)
                 # [g; h] here only labels the component: its multiplicity already stands in the first tensor
                 return {
@@ -337,8 +338,8 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
         else:
             rest = n[2, 3]  # indices that the third factor hands on to the fourth
 
-            def join() -> dict:
-                parts: dict = defaultdict(lambda: defaultdict(int))
+            def join() -> dict[Any, Any]:
+                parts: dict[Any, Any] = defaultdict(lambda: defaultdict(int))
                 for (g, h), node in free.items():
                     for d in components(rest):
                         parts[_add(h, d), (0, 0, 0)][node, graph.moment(moments[2][0], _add(g, d))] += multiplicity(d)
@@ -350,7 +351,7 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
     return cost if dry else graph.node(c, terms)
 
 
-def _pair_key(a: Moment, b: Moment, n: int, split: Split) -> tuple:
+def _pair_key(a: Moment, b: Moment, n: int, split: Split) -> tuple[Any, ...]:
     """Equal for tensors that are equal, whichever factor comes first."""
     return max(("pair", a, b, n, split), ("pair", b, a, n, (split[2], split[3], split[0], split[1])))
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.mtp.basis import Basis, Index
+
+Row = tuple[int, int, int, int]  # mu and powers of x, y, z
 
 
 class Graph(NamedTuple):
@@ -79,7 +81,7 @@ class Graph(NamedTuple):
     quad_factor: np.ndarray  # 2 where a product is a square
 
 
-def _lists(n: int, entries: list[list[tuple]]) -> tuple[np.ndarray, ...]:
+def _lists(n: int, entries: Sequence[Sequence[tuple[int, ...]]]) -> tuple[np.ndarray, ...]:
     """Lists of tuples, one list a node, as offsets and columns."""
     first = _offsets([len(e) for e in entries])
     flat = [item for e in entries for item in e]
@@ -92,7 +94,7 @@ def _offsets(lengths: Iterable[int]) -> np.ndarray:
     return np.cumsum([0, *lengths])
 
 
-def _index(values: Sequence | np.ndarray) -> np.ndarray:
+def _index(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(values).astype(np.uint32))
 
 
@@ -116,7 +118,7 @@ def _monomials(indices: set[Index]) -> tuple[list[Index], list[tuple[int, int]]]
     return ordered, factors
 
 
-def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody: int) -> dict:
+def _columns(summed: list[Row], place: dict[Row, int], n_radial: int, nobody: int) -> dict[str, Any]:
     """The sums in pairs that differ by one power of z: they share the rest of their product."""
     lengths: list[int] = []
     columns: list[list[int]] = []
@@ -138,9 +140,9 @@ def _columns(summed: list[tuple], place: dict[tuple, int], n_radial: int, nobody
     }
 
 
-def _slopes(summed: list[tuple], place: dict[tuple, int], monomial: dict[Index, int]) -> dict:
+def _slopes(summed: list[Row], place: dict[Row, int], monomial: dict[Index, int]) -> dict[str, Any]:
     """Derivatives of u^k by u, collected by what power of u they are."""
-    groups: dict[tuple[int, int], dict[Index, list]] = {}
+    groups: dict[tuple[int, int], dict[Index, list[tuple[int, float]]]] = {}
     for mu, a, b, c in summed:
         index = a, b, c
         terms = groups.setdefault((mu, sum(index)), {})
@@ -191,7 +193,7 @@ def compile_graph(basis: Basis) -> Graph:
     n_nodes = n_basic + len(inner)
 
     forward = [[(node[a], node[b], c) for a, b, c in terms[old]] for old in inner]
-    reverse: list[list[tuple]] = [[] for _ in range(n_nodes)]
+    reverse: list[list[tuple[int, int, int]]] = [[] for _ in range(n_nodes)]
     for target, products in enumerate(forward, start=n_basic):
         for a, b, c in products:
             reverse[a].append((target, b, c))
@@ -212,7 +214,7 @@ def compile_graph(basis: Basis) -> Graph:
             leaf_scalar.append(scalar)
         else:
             raise InputError(f"scalar {scalar} maps to node {old}, which is never made")
-    quad: list[list[tuple]] = [[] for _ in range(n_nodes)]
+    quad: list[list[tuple[int, int, int]]] = [[] for _ in range(n_nodes)]
     for (a, b), pair in pairs.items():
         if a == b:
             quad[a].append((a, pair, 2))

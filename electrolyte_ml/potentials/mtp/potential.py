@@ -12,10 +12,13 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels.arrays import Cotangents, Model, Neighbours
+from electrolyte_ml.potentials.blocks import SHIFTS, Block
 from electrolyte_ml.potentials.geometry import Geometry, System
-from electrolyte_ml.potentials.interface import SHIFTS, Block, Evaluation, Potential, Stepper, TrainingTerm
+from electrolyte_ml.potentials.interface import Evaluation, Stepper, TrainingTerm
 from electrolyte_ml.potentials.mtp.basis import MAX_CUTOFF, Basis, basis, check_level
 from electrolyte_ml.potentials.mtp.graph import Graph, compile_graph
+from electrolyte_ml.potentials.mtp.text import compose, parse
+from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.threads import default_threads, run
 
 if TYPE_CHECKING:
@@ -72,7 +75,6 @@ class MomentTensorPotential(Potential):
 
     kind: ClassVar[str] = "mtp"
     suffix: ClassVar[str] = ".mtp"
-    standalone: ClassVar[bool] = True
 
     basis: Basis
     species: tuple[str, ...]
@@ -330,9 +332,11 @@ class MomentTensorPotential(Potential):
 
     def to_text(self) -> str:
         """Return an MLIP `.mtp` file, which motep, MLIP and LAMMPS read too."""
-        from electrolyte_ml.potentials.mtp.files import to_text
+        return compose(self)
 
-        return to_text(self)
+    def file_content(self) -> str:
+        """Return the same: a moment tensor potential by itself is an MLIP file."""
+        return self.to_text()
 
     @classmethod
     def from_text(cls, text: str, source: str, species: tuple[str, ...] | None = None) -> MomentTensorPotential:
@@ -343,9 +347,11 @@ class MomentTensorPotential(Potential):
         InputError
             Naming source and line.
         """
-        from electrolyte_ml.potentials.mtp.files import from_text
-
-        return from_text(text, source, species)
+        content = parse(text, source, species)
+        try:
+            return cls(**content)
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
 
 
 def _ranges(n: int, parts: int) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics, evaluation
-from electrolyte_ml.kernels.arrays import Neighbours, Sites, VerletArrays, Workspace
+from electrolyte_ml.kernels.arrays import Model, Neighbours, Sites, VerletArrays, Workspace
 from electrolyte_ml.kernels.bins import place
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Stepper
@@ -112,7 +112,7 @@ class MtpStepper(Stepper):
     def _remember(self, positions: np.ndarray, cell: np.ndarray) -> None:
         self.positions, self.cell = positions, cell
 
-    def _with_team(self) -> tuple:
+    def _with_team(self) -> tuple[Model, Workspace, np.ndarray]:
         """Return the arguments of a kernel that evaluates, the other threads waiting for its turns."""
         self.team.assemble(evaluation.follow, self.model, self.work)
         return self.model, self.work, self.team.flags

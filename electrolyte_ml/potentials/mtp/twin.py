@@ -34,7 +34,9 @@ class Neighbourhood(NamedTuple):
     vectors: np.ndarray  # (n, 3) Å, r_ij
 
 
-def neighbourhoods(potential: MomentTensorPotential, atoms: Atoms, displacement: np.ndarray | float = 0.0) -> list:
+def neighbourhoods(
+    potential: MomentTensorPotential, atoms: Atoms, displacement: np.ndarray | float = 0.0
+) -> list[Neighbourhood]:
     """Each atom's `Neighbourhood`; a complex displacement (N, 3) of the atoms changes the vectors, not who is near."""
     from electrolyte_ml.kernels.neighbours import neighbour_list_reference
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from electrolyte_ml.potentials.geometry import Geometry
-from electrolyte_ml.potentials.interface import Evaluation, Potential
+from electrolyte_ml.potentials.interface import Evaluation
+from electrolyte_ml.potentials.potential import Potential
 
 if TYPE_CHECKING:
     from ase import Atoms

@@ -10,7 +10,7 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.interface import Block
+from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.pairwise.potential import PairPotential
 from electrolyte_ml.units import COULOMB
 

@@ -1,0 +1,45 @@
+"""The parts of a parameter vector, and which of them are linear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+SHIFTS = "shifts"  # name of a block that holds the energy of an isolated atom of each species
+
+
+class Block(NamedTuple):
+    """A part of the parameter vector.
+
+    Attributes
+    ----------
+    name : str
+        The block `SHIFTS`, of one linear parameter for each species, is set from isolated atoms.
+    size : int
+    role : {"linear", "nonlinear"}
+        Energies are affine in all linear parameters of a potential together.
+    """
+
+    name: str
+    size: int
+    role: Literal["linear", "nonlinear"]
+
+
+def slices(blocks: Sequence[Block]) -> Iterator[tuple[Block, slice]]:
+    """Yield each block with its place in the parameter vector."""
+    start = 0
+    for block in blocks:
+        yield block, slice(start, start + block.size)
+        start += block.size
+
+
+def linear_mask(blocks: Sequence[Block]) -> np.ndarray:
+    """(m,) which parameters are linear."""
+    return np.concatenate([np.zeros(0, bool), *(np.full(block.size, block.role == "linear") for block in blocks)])
+
+
+def shifts_of(blocks: Sequence[Block]) -> slice | None:
+    """Return the place of the first block of shifts, the energies of isolated atoms; None if there is none."""
+    return next((place for block, place in slices(blocks) if block.name.rpartition(".")[2] == SHIFTS), None)

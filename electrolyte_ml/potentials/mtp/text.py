@@ -1,0 +1,267 @@
+"""The content of `.mtp` files: the MLIP text format, version 1.1.0, as MLIP-2, MLIP-3, motep and LAMMPS read it.
+
+The format has no place for element names. Ours stand in `potential_tag`, a free text that the other programs skip:
+`species:H,C,O;reference:GFN1-xTB` (no space, no '=': some readers split lines there; a reference's name is
+percent-encoded).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.mtp.basis import Basis, basis
+
+if TYPE_CHECKING:
+    from electrolyte_ml.potentials.mtp.potential import MomentTensorPotential
+
+
+def _braces(values: Iterable[str]) -> str:
+    return "{" + ", ".join(values) + "}"
+
+
+def _floats(values: Iterable[float]) -> str:
+    return _braces(repr(float(v)) for v in values)
+
+
+def compose(potential: MomentTensorPotential) -> str:
+    """Return the content of a `.mtp` file."""
+    table = potential.basis
+    tag = f"species:{','.join(potential.species)}"
+    if potential.reference:
+        tag += f";reference:{quote(potential.reference, safe='()')}"
+    lines = [
+        "MTP",
+        "version = 1.1.0",
+        f"potential_name = {'MTP' if table.level is None else f'MTP{table.level}'}",
+        f"scaling = {float(potential.scaling)!r}",
+        f"species_count = {len(potential.species)}",
+        f"potential_tag = {tag}",
+        "radial_basis_type = RBChebyshev",
+        f"\tmin_dist = {float(potential.min_distance)!r}",
+        f"\tmax_dist = {float(potential.cutoff)!r}",
+        f"\tradial_basis_size = {potential.radial_basis_size}",
+        f"\tradial_funcs_count = {table.n_radial}",
+        "\tradial_coeffs",
+    ]
+    for a, row in enumerate(potential.radial):
+        for b, pair in enumerate(row):
+            lines.append(f"\t\t{a}-{b}")
+            lines += [f"\t\t\t{_floats(function)}" for function in pair]
+    lines += [
+        f"alpha_moments_count = {table.n_nodes}",
+        f"alpha_index_basic_count = {len(table.basic)}",
+        "alpha_index_basic = " + _braces(_braces(map(str, row)) for row in table.basic.tolist()),
+        f"alpha_index_times_count = {len(table.products)}",
+        "alpha_index_times = " + _braces(_braces(map(str, row)) for row in table.products.tolist()),
+        f"alpha_scalar_moments = {table.n_scalars}",
+        "alpha_moment_mapping = " + _braces(map(str, table.scalars.tolist())),
+        "species_coeffs = " + _floats(potential.shifts),
+        "moment_coeffs = " + _floats(potential.moments),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+class _Lines:
+    """The file's lines, consumed in order; every error names the line."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.source, self.number, self.lines = source, 0, text.splitlines()
+
+    def fail(self, what: str) -> InputError:
+        return InputError(f"{self.source}, line {self.number}: {what}")
+
+    def next(self, expected: str) -> str:
+        while self.number < len(self.lines):
+            self.number += 1
+            line = self.lines[self.number - 1].strip()
+            if line:
+                return line
+        self.number += 1
+        raise self.fail(f"the file ends before {expected}")
+
+    def back(self) -> None:
+        self.number -= 1
+
+    def value(self, key: str, other_name: str = "") -> str:
+        name, equals, text = self.next(key).partition("=")
+        if name.strip() not in (key, other_name) or not equals:
+            raise self.fail(f"expected '{key} = ...', found '{name.strip()[:40]}'")
+        return text.strip()
+
+    def real(self, key: str, other_name: str = "") -> float:
+        """Return a number that is not negative."""
+        return self._number(key, other_name, float, 0.0)
+
+    def whole(self, key: str, other_name: str = "", least: int = 1) -> int:
+        """Return a whole number."""
+        return int(self._number(key, other_name, int, least))
+
+    def _number(self, key: str, other_name: str, kind: type[int] | type[float], least: float) -> float:
+        text = self.value(key, other_name)
+        try:
+            number = kind(text)
+        except ValueError:
+            raise self.fail(f"{key} = '{text[:40]}' is not a number") from None
+        if not least <= number < np.inf:
+            raise self.fail(f"{key} = {text} is out of range")
+        return number
+
+    def has(self, key: str) -> bool:
+        """Whether the next line begins with this key."""
+        found = self.next(key).partition("=")[0].strip() == key
+        self.back()
+        return found
+
+    def rows_ahead(self) -> int:
+        """How many of the lines that follow are rows of numbers."""
+        return sum(1 for _ in takewhile(lambda line: line.strip().startswith("{"), self.lines[self.number :]))
+
+    def array(self, text: str, key: str, count: int, width: int = 1, kind: type = float) -> np.ndarray:
+        """`count` rows of `width` numbers between braces."""
+        if not (text.startswith("{") and text.endswith("}") and text.count("{") == text.count("}")):
+            raise self.fail(f"{key}: the list is not closed, is the file truncated?")
+        try:
+            numbers: np.ndarray = np.array([kind(part) for part in re.split(r"[{},\s]+", text) if part], dtype=kind)
+        except (ValueError, OverflowError):
+            raise self.fail(f"{key}: not all entries are numbers") from None
+        if numbers.size != count * width:
+            entries = f"{numbers.size // width if width > 1 else numbers.size}"
+            raise self.fail(f"{key} has {entries} entries, {count} were announced")
+        if not np.isfinite(numbers).all():
+            raise self.fail(f"{key} has an entry that is not finite")
+        return numbers.reshape((count, width) if width > 1 else (count,))
+
+
+def _tag(text: str) -> dict[str, str]:
+    return {k: unquote(v) for k, _, v in (part.partition(":") for part in text.split(";")) if v}
+
+
+def parse(text: str, source: str, species: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return the fields of a `MomentTensorPotential` from the content of a `.mtp` file.
+
+    Parameters
+    ----------
+    text
+        The content of a file of MLIP's, motep's, LAMMPS's or our own.
+    source
+        Name of the file, for messages.
+    species
+        Chemical symbols in the file's order; needed for files of other programs, which carry none.
+
+    Raises
+    ------
+    InputError
+        Naming the line: another radial basis, counts that do not fit, a truncated or untrained file, no element names.
+    """
+    lines = _Lines(text, source)
+    if lines.next("'MTP'") != "MTP":
+        raise lines.fail("not an MTP file (its first line is not 'MTP')")
+    version = lines.value("version")
+    if version != "1.1.0":
+        raise lines.fail(f"version {version} is not supported, only 1.1.0")
+    lines.value("potential_name")
+    scaling = lines.real("scaling") if lines.has("scaling") else 1.0
+    n_species = lines.whole("species_count")
+    tag = _tag(lines.value("potential_tag"))
+    radial_type = lines.value("radial_basis_type")
+    if radial_type != "RBChebyshev":
+        raise lines.fail(f"radial basis '{radial_type}' is not supported, only RBChebyshev")
+    if lines.has("scaling"):  # where older files have it
+        scaling = lines.real("scaling")
+    # motep's own files have shorter names here, and the number of radial functions behind their coefficients.
+    low = lines.real("min_dist", "min")
+    high = lines.real("max_dist", "max")
+    size = lines.whole("radial_basis_size", "size")
+    behind = not lines.has("radial_funcs_count")
+    n_radial = 0 if behind else lines.whole("radial_funcs_count")
+    untrained = lines.next("radial_coeffs") != "radial_coeffs"
+    if untrained:
+        raise lines.fail("no radial coefficients: the potential is not trained")
+    # Nothing is allocated by the announced counts before the lines have borne them out.
+    pairs: dict[tuple[int, ...], list[np.ndarray]] = {}
+    while len(pairs) < n_species**2:
+        header = lines.next("the radial coefficients of all species pairs")
+        match = re.fullmatch(r"(\d+)\s*-\s*(\d+)", header)
+        pair = tuple(int(g) for g in match.groups()) if match else ()
+        if not pair or max(pair) >= n_species or pair in pairs:
+            raise lines.fail(f"expected the next of {n_species**2} species pairs, such as '0-0', found '{header[:40]}'")
+        pairs[pair] = []
+        n_radial = n_radial or lines.rows_ahead()
+        while len(pairs[pair]) < n_radial:
+            pairs[pair].append(lines.array(lines.next("radial coefficients"), "radial_coeffs", size))
+    if behind and lines.whole("radial_funcs_count") != n_radial:
+        raise lines.fail(f"radial_funcs_count does not fit the {n_radial} rows of radial_coeffs for each pair")
+    radial = np.array([pairs[pair] for pair in sorted(pairs)]).reshape(n_species, n_species, n_radial, size)
+
+    n_nodes = lines.whole("alpha_moments_count")
+    n_basic = lines.whole("alpha_index_basic_count")
+    basic = lines.array(lines.value("alpha_index_basic"), "alpha_index_basic", n_basic, 4, int)
+    if (basic < 0).any() or (basic[:, 0] >= n_radial).any():
+        raise lines.fail("alpha_index_basic has an entry out of range")
+    if len(np.unique(basic, axis=0)) < n_basic or n_nodes < n_basic:
+        raise lines.fail("alpha_index_basic has the same entry twice, or more than alpha_moments_count")
+    n_times = lines.whole("alpha_index_times_count", least=0)
+    times = lines.array(lines.value("alpha_index_times"), "alpha_index_times", n_times, 4, int).reshape(-1, 4)
+    wrong = (times[:, [0, 1, 3]] < 0) | (times[:, [0, 1, 3]] >= n_nodes)
+    if wrong.any() or (times[:, 3] < n_basic).any():
+        raise lines.fail("alpha_index_times has an index out of range")
+    n_scalars = lines.whole("alpha_scalar_moments")
+    scalars = lines.array(lines.value("alpha_moment_mapping"), "alpha_moment_mapping", n_scalars, 1, int)
+    if (scalars < 0).any() or (scalars >= n_nodes).any():
+        raise lines.fail("alpha_moment_mapping has an index out of range")
+    shifts = lines.array(lines.value("species_coeffs"), "species_coeffs", n_species)
+    moments = lines.array(lines.value("moment_coeffs"), "moment_coeffs", n_scalars)
+
+    own = tuple(s.strip() for s in tag.get("species", "").split(",") if s.strip())
+    named = tuple(species) if species else own
+    if own and named != own:
+        raise InputError(f"{source}: the file says that its species are {' '.join(own)}, not {' '.join(named)}")
+    if not named:
+        raise InputError(f"{source}: the file names no elements; give them in its order, such as --species H C O")
+    if len(named) != n_species:
+        raise InputError(f"{source}: {len(named)} species given ({' '.join(named)}), the file has {n_species}")
+    try:
+        table = _known_basis(n_radial, basic, times, scalars, n_nodes)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
+    return {
+        "basis": table,
+        "species": named,
+        "radial": radial,
+        "shifts": shifts,
+        "moments": moments,
+        "cutoff": high,
+        "min_distance": low,
+        "scaling": scaling,
+        "reference": tag.get("reference"),
+    }
+
+
+def _known_basis(n_radial: int, basic: np.ndarray, times: np.ndarray, scalars: np.ndarray, n_nodes: int) -> Basis:
+    """The tables as read; if they are those that we generate for a level, that basis itself."""
+    from electrolyte_ml.potentials.mtp.graph import compile_graph
+
+    foreign = Basis(n_radial, basic, times, scalars, n_nodes)
+    for level in range(2, 26, 2):
+        # Cheap tests first: counts are enough to name the level, equality of all tables makes it ours.
+        if (level - 2) // 4 + 1 != n_radial or len(scalars) != _SCALARS[level]:
+            continue
+        own = basis(level)
+        if all(np.array_equal(a, b) for a, b in
+               ((own.basic, basic), (own.products, times), (own.scalars, scalars))):  # fmt: skip
+            return own
+        foreign = Basis(n_radial, basic, times, scalars, n_nodes, level=level)
+    compile_graph(foreign)  # refuses tables that cannot be evaluated
+    return foreign
+
+
+# Basis functions of each level, a fact of mathematics (tests count them again): naming a file's level needs no
+# generation.
+_SCALARS = dict(zip(range(2, 26, 2), (1, 2, 5, 9, 16, 29, 52, 92, 163, 288, 500, 864), strict=True))

@@ -1,0 +1,81 @@
+"""The text of a potential's file: a header, then the text of each term.
+
+The first line is one that no reader of MLIP's `.mtp` files accepts::
+
+    electrolyte_ml potential 1
+    reference = GFN1-xTB
+    terms = 2
+    term = mtp, 95 lines
+    MTP
+    ...
+    term = zbl, 4 lines
+    ...
+    end
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from electrolyte_ml.errors import InputError
+
+HEADER = "electrolyte_ml potential 1"
+
+
+def compose(terms: Sequence[tuple[str, str]], reference: str | None) -> str:
+    """Return the content of a file.
+
+    Parameters
+    ----------
+    terms
+        Kind and text of each term.
+    reference
+        Level of theory that labelled the training data.
+    """
+    lines = [HEADER, f"reference = {reference or ''}", f"terms = {len(terms)}"]
+    for kind, text in terms:
+        rows = text.rstrip("\n").split("\n")
+        lines += [f"term = {kind}, {len(rows)} lines", *rows]
+    return "\n".join([*lines, "end"]) + "\n"
+
+
+def parse(content: str, source: str) -> tuple[list[tuple[str, str]], str | None]:
+    """Read back what `compose` has written: the terms, and the reference.
+
+    Raises
+    ------
+    InputError
+        Naming source and line.
+    """
+    lines = content.splitlines(keepends=True)
+    number = 1
+
+    def value(key: str) -> str:
+        nonlocal number
+        number += 1
+        if number > len(lines):
+            raise InputError(f"{source}, line {number}: the file ends before '{key} = ...'")
+        name, equals, rest = lines[number - 1].partition("=")
+        if name.strip() != key or not equals:
+            found = lines[number - 1].strip()[:40]
+            raise InputError(f"{source}, line {number}: expected '{key} = ...', found {found!r}")
+        return rest.strip()
+
+    reference = value("reference") or None
+    count = value("terms")
+    if not count.isdecimal() or int(count) < 1:
+        raise InputError(f"{source}, line {number}: {count!r} is no number of terms")
+    terms = []
+    for _ in range(int(count)):
+        kind, _, size = value("term").partition(",")
+        length = size.removesuffix("lines").strip()
+        if not length.isdecimal():
+            raise InputError(f"{source}, line {number}: expected 'term = KIND, NUMBER lines'")
+        text = lines[number : number + int(length)]
+        if len(text) < int(length):
+            raise InputError(f"{source}: the file ends in a term of kind {kind}, after {len(text)} of {length} lines")
+        terms.append((kind.strip(), "".join(text)))
+        number += int(length)
+    if "".join(lines[number:]).strip() != "end":
+        raise InputError(f"{source}, line {number + 1}: expected 'end' and nothing behind it")
+    return terms, reference
