@@ -10,7 +10,6 @@ from electrolyte_ml.dynamics.monitors import (
     TemperatureMonitor,
 )
 from electrolyte_ml.dynamics.simulation import RunResult, run_md
-from electrolyte_ml.dynamics.timing import StepClock
 from electrolyte_ml.dynamics.trajectory import read_trajectory
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "MoleculeMonitor",
     "Monitor",
     "RunResult",
-    "StepClock",
     "TemperatureMonitor",
     "read_trajectory",
     "run_md",
