@@ -81,7 +81,7 @@ def compare(
 def format_comparison(result: dict[str, Any]) -> str:
     """Return the table: medians in µs per atom per call, and the ratios with their quartiles."""
     lines = [
-        f"{result['machine']['processor']}; {result['threads']} threads; µs per atom and call",
+        f"{result['machine']['processor']}, threads: {result['threads']}; µs per atom and call",
         f"this:  {result['this']}",
         f"other: {result['other']}",
         f"{'task':23}{'level':>6}{'atoms':>7}{'this':>10}{'other':>10}{'this/other':>12}{'quartiles':>15}",
