@@ -4,6 +4,8 @@ import os
 import uuid
 from pathlib import Path
 
+from electrolyte_ml.errors import InputError
+
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
     """Replace a file so that neither a reader nor a crash finds a part of the new content.
@@ -53,3 +55,44 @@ def _flush_folder(folder: Path) -> None:
         pass
     finally:
         os.close(descriptor)
+
+
+def check_output_file(path: Path, suffixes: tuple[str, ...] = ()) -> None:
+    """Refuse, before any work, a path at which no file can be written.
+
+    Parameters
+    ----------
+    path
+        The file to be written; its folder may be missing.
+    suffixes
+        Those that the name may end in; any if there are none.
+
+    Raises
+    ------
+    InputError
+        Naming the path and what is wrong with it.
+    """
+    if suffixes and path.suffix not in suffixes:
+        raise InputError(f"{path}: the name must end in {', '.join(suffixes)}")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file to write")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: {path} cannot be written")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{folder} is not writable: {path} cannot be written")
+
+
+def check_output_folder(path: Path) -> None:
+    """Refuse, before any work, a path that is no folder and at which none can be made.
+
+    Raises
+    ------
+    InputError
+        Naming the path and what is wrong with it.
+    """
+    if path.is_dir():
+        return
+    if path.exists():
+        raise InputError(f"{path} is not a folder: name one to write to")
+    check_output_file(path)

@@ -556,17 +556,3 @@ def test_a_run_that_explodes_ends_in_one_line():
     result = run(box, wild, ensemble="nve", temperature=300, timestep_fs=5, time_ps=1)
     assert result.reason in ("nan", "calculator") and "\n" not in result.detail
     assert "atom" in result.detail and result.detail.endswith(f"after {result.steps * 0.005:g} ps")
-
-
-def test_clock_tells_forces_from_the_rest(argon, lennard_jones):
-    from electrolyte_ml.dynamics import StepClock
-
-    box, potential = electrolyte()
-    clock = StepClock(every=20, evaluations=5)
-    result = run(box, potential, temperature=300, timestep_fs=0.5, time_ps=0.05, monitors=[clock])
-    assert result.completed and len(clock.steps) == len(clock.forces) == 5
-    assert min(clock.forces) > 0 and clock.share_outside == np.median(
-        [1 - force / step for force, step in zip(clock.forces, clock.steps)]
-    )
-    with pytest.raises(InputError, match="only the steps of a potential"):
-        run(argon, lennard_jones(), monitors=[StepClock()])

@@ -1,6 +1,6 @@
 """Where the kernels' time goes: each piece repeated on blocks of atoms of liquid EC, in µs per atom.
 
-    python benchmarks/stages.py [LEVEL ...]
+    python -m electrolyte_ml._benchmarks.stages [LEVEL ...]
 
 A piece is called a few times more for every block of eight atoms than the kernel does, and the difference of processor
 times counts: the pieces find their data where they find them in the kernel. Best of many rounds.
@@ -9,14 +9,15 @@ times counts: the pieces find their data where they find them in the kernel. Bes
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-from electrolyte_ml.benchmark import SPECIES, _liquid
+from electrolyte_ml._benchmarks.cases import given_pairs, liquid, random_potential
+from electrolyte_ml._benchmarks.pairs import pair_arrays
 from electrolyte_ml.kernels import contractions, energy_forces, moments, radial, training_gradient
 from electrolyte_ml.kernels.lanes import FAST, LANES, aligned
-from electrolyte_ml.potentials import MomentTensorPotential
 
 ATOMS, TIMES, ROUNDS = 160, 8, 40
 
@@ -90,22 +91,31 @@ PIECES = {
 }
 
 
-def compiled(piece: str) -> Callable:
-    """The blocks with this piece repeated."""
+def compiled(piece: str) -> Callable[..., None]:
+    """Return the blocks with this piece repeated."""
     modules = (contractions, energy_forces, moments, radial, training_gradient)
-    names = {module.__name__.split(".")[-1]: module for module in modules}
+    names: dict[str, Any] = {module.__name__.split(".")[-1]: module for module in modules}
     names |= {"LANES": LANES, "ATOMS": ATOMS, "aligned": aligned, "np": np}
     exec(BLOCKS.replace("{piece}", piece), names)
-    return njit(error_model="numpy", fastmath=FAST)(names["timed"])
+    function: Callable[..., None] = njit(error_model="numpy", fastmath=FAST)(names["timed"])
+    return function
 
 
-def measure(function: Callable, arguments: tuple) -> float:
-    """Seconds of the piece per atom."""
+def arguments(level: int) -> tuple[Any, ...]:
+    """Return what `timed` takes behind `times`."""
+    potential = random_potential(level)
+    graph, linear, quad, coefficients, _, low, high, scaling = potential.kernel_arrays
+    pairs = pair_arrays(given_pairs(potential, liquid(ATOMS)))
+    return graph, linear, quad, coefficients, low, high, scaling, *pairs
+
+
+def measure(function: Callable[..., None], inputs: tuple[Any, ...]) -> float:
+    """Return the seconds of the piece per atom."""
     best = dict.fromkeys((0, TIMES), np.inf)
     for _ in range(ROUNDS):
         for times in best:
             start = time.thread_time()
-            function(times, *arguments)
+            function(times, *inputs)
             best[times] = min(best[times], time.thread_time() - start)
     return (best[TIMES] - best[0]) / TIMES / ATOMS
 
@@ -113,13 +123,7 @@ def measure(function: Callable, arguments: tuple) -> float:
 def main() -> None:
     """Print the table."""
     levels = [int(word) for word in sys.argv[1:]] or [16, 20]
-    inputs = {}
-    for level in levels:
-        potential = MomentTensorPotential.random(level, SPECIES)
-        near = potential.neighbourhoods(_liquid(ATOMS))
-        graph, linear, quad, coefficients, _, low, high, scaling = potential.kernel_arrays
-        pairs = (near.species, near.segment, near.index, near.vector)
-        inputs[level] = (graph, linear, quad, coefficients, low, high, scaling, *pairs)
+    inputs = {level: arguments(level) for level in levels}
     print("µs per atom" + "".join(f"{f'level {level}':>10}" for level in levels))
     for kernel, pieces in PIECES.items():
         print(kernel)

@@ -200,6 +200,10 @@ CASES = [
     # what this machine has
     ("benchmark --threads 5000", "5000 threads"),
     ("benchmark --levels 8 9", "level 9"),
+    ("benchmark --tasks forces heat", "heat.*forces, gradient, rows, md, neighbours"),
+    ("benchmark --against absent", "absent.*electrolyte_ml"),
+    ("benchmark --against folder --threads 1 2", "--against.*--threads"),
+    ("benchmark --against folder --levels 9", "level 9"),
     # conductivity
     ("plan-conductivity --tau 300 --error 1e-200", "--error"),
     ("conductivity good.xyz --temperature 300 --window 500 200", "--window 500 200"),

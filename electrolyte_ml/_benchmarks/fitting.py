@@ -1,6 +1,6 @@
 """How soon a fit reaches a loss: the default method beside the paper's plain BFGS, from the same random starts.
 
-    python benchmarks/fitting.py DATA --level 16 --train 128 --seeds 0 1 2 --iterations 200 400 --paper-iterations 1500
+    python -m electrolyte_ml._benchmarks.fitting DATA --level 16 --train 128 --iterations 200 400
 
 DATA holds labelled configurations (extended XYZ or .cfg). A part of them, chosen at random, is fitted and the rest held
 out. The default method fits samples at first, whose loss is not that of all: each of its rows is a run of its own from
@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.structures import read_configurations
 from electrolyte_ml.training import Loss, TrainingSet, Weights, evaluate_errors, train
 
@@ -38,14 +38,15 @@ def main() -> None:
     order = np.random.default_rng(0).permutation(len(liquids))
     fitted = [liquids[k] for k in order[: options.train]]
     held_out = [liquids[k] for k in order[options.train :]]
-    data = TrainingSet(fitted, MomentTensorPotential.random(options.level, species, cutoff=options.cutoff, seed=0))
+    spec = ModelSpec(level=options.level, cutoff=options.cutoff)
+    data = TrainingSet(fitted, spec.random(species))
     print(
-        f"level {options.level}, {len(species)} species, {len(fitted)} configurations of {len(data.species)} atoms "
+        f"level {options.level}, {len(species)} species, {len(fitted)} configurations of {sum(map(len, fitted))} atoms "
         f"fitted, {len(held_out)} held out"
     )
     print(f"{'method':12}{'seed':>5}{'iterations':>12}{'seconds':>10}{'loss':>10}  on configurations held out")
     for seed in options.seeds:
-        start = MomentTensorPotential.random(options.level, species, cutoff=options.cutoff, seed=seed)
+        start = spec.random(species, seed)
         loss = Loss(start, data, Weights(), options.threads)
         loss(start.parameters)  # compiled before anything is timed
         reached = []

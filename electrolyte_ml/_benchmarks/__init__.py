@@ -1,0 +1,1 @@
+"""Timings of this package: private, and run by ``electrolyte-ml benchmark``, see benchmarks/README.md."""

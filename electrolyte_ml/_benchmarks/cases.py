@@ -1,0 +1,270 @@
+"""What is timed: boxes, potentials and calls, and the clock that times them.
+
+`against` runs this file as a script under another checkout of the package, which may be older. So it imports nothing
+of this folder, uses only names that such a checkout has too, and is the only place that tries one name after another.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from electrolyte_ml.errors import ElectrolyteError
+from electrolyte_ml.potentials import MomentTensorPotential
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from electrolyte_ml.dynamics import RunResult
+    from electrolyte_ml.training.loss import Loss
+
+SPECIES = ("H", "C", "O")
+DENSITY = 1.3  # g/cm³, of liquid EC
+MOVE = 0.001  # Å: less than any skin, so that neighbour lists live as they do in dynamics
+TURN = 0.05  # s
+PACKED = 1000  # atoms; larger boxes repeat one of at most so many
+CONFIGURATION = 160  # atoms of a training configuration
+MD_STEPS = 60  # of a timed stretch; a neighbour list lives for a dozen
+REPULSION = 0.3  # eV/Å^2, of the atoms of timed dynamics
+
+FORCES = "energy, forces, stress"
+GRADIENT = "loss and gradient"
+ROWS = "MaxVol row"
+MD = "NPT step"
+NEIGHBOURS = "neighbour list"
+TASKS = {"forces": FORCES, "gradient": GRADIENT, "rows": ROWS, "md": MD, "neighbours": NEIGHBOURS}
+
+# -- the clock --------------------------------------------------------------------------------------------------------
+
+
+class Span(NamedTuple):
+    """Seconds, or two points in time to take the difference of."""
+
+    wall: float
+    processor: float  # of this thread
+
+    def __sub__(self, start: Span) -> Span:
+        return Span(self.wall - start.wall, self.processor - start.processor)
+
+
+Call = Callable[[], Any]  # returns the `Span` that counts; if it returns anything else, all of the call counts
+
+
+def now() -> Span:
+    """Return this point in time."""
+    return Span(time.perf_counter(), time.thread_time())
+
+
+def seconds_per_call(call: Call, threads: int) -> float:
+    """Return the mean over as many calls as fill a turn, so that short calls are not timed with cold caches.
+
+    Parameters
+    ----------
+    call
+        What is timed.
+    threads
+        That the call runs on: one is timed by its own processor time, several by the wall clock.
+    """
+    spent, calls = 0.0, 0
+    while spent < TURN:
+        start = now()
+        result = call()
+        span = result if isinstance(result, Span) else now() - start
+        spent += span.processor if threads == 1 else span.wall
+        calls += 1
+    return spent / calls
+
+
+# -- boxes and potentials ---------------------------------------------------------------------------------------------
+
+
+def liquid(n: int, seed: int = 0) -> Atoms:
+    """Return liquid EC of about `n` atoms; a large box repeats a smaller one."""
+    from electrolyte_ml.structures import pack
+
+    repeats = [1, 1, 1]
+    while n / np.prod(repeats) > PACKED:
+        repeats[int(np.argmin(repeats))] *= 2
+    return pack({"EC": max(1, round(n / 10 / np.prod(repeats)))}, DENSITY, seed=seed) * repeats
+
+
+@cache
+def random_potential(level: int) -> MomentTensorPotential:
+    """Return a random potential of H, C and O with a cutoff of 5 Å."""
+    return MomentTensorPotential.random(level=level, species=SPECIES)
+
+
+def repulsive(potential: MomentTensorPotential) -> MomentTensorPotential:
+    """Return the same model with parameters whose liquid is stable: the same work, and no dynamics breaks it.
+
+    Pairs repel by REPULSION gap^2 ((1 - xi) / 2)^6, the basis function M(0, 0) of one radial function.
+    """
+    from numpy.polynomial import Polynomial, chebyshev
+
+    radial = np.zeros_like(potential.radial)
+    radial[:, :, 0, :7] = REPULSION / potential.scaling * chebyshev.poly2cheb((Polynomial([0.5, -0.5]) ** 6).coef)
+    moments = np.where(potential.basis.scalars == 0, 1.0, 0.0)
+    return potential.with_parameters(np.concatenate([radial.ravel(), potential.shifts, moments]))
+
+
+def given_pairs(potential: MomentTensorPotential, atoms: Atoms) -> Any:
+    """Return the checked configuration with its pairs within the cutoff, which `evaluate` and gradients take."""
+    try:
+        return potential.geometry(atoms)  # type: ignore[attr-defined, unused-ignore]
+    except AttributeError:
+        return potential.neighbourhoods(atoms)  # type: ignore[attr-defined, unused-ignore]
+
+
+def labelled(atoms: Atoms) -> Atoms:
+    """Return a copy with labels, which may be any: they do not change the work."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    copy = atoms.copy()
+    copy.calc = SinglePointCalculator(copy, energy=0.0, forces=np.zeros((len(copy), 3)), stress=np.zeros(6))
+    return copy
+
+
+def loss_of(potential: MomentTensorPotential, configurations: list[Atoms], threads: int) -> Loss:
+    """Return the loss of configurations, on so many threads."""
+    from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
+
+    return Loss(potential, TrainingSet([labelled(atoms) for atoms in configurations], potential), Weights(), threads)
+
+
+# -- calls ------------------------------------------------------------------------------------------------------------
+
+
+def moving(box: Atoms, function: Callable[[Atoms], Any]) -> Call:
+    """Return a call of the function on a box of its own that has moved a little, as in dynamics."""
+    own, moves = box.copy(), np.random.default_rng(0)
+
+    def call() -> Span:
+        own.positions += moves.uniform(-MOVE, MOVE, own.positions.shape)
+        start = now()
+        function(own)
+        return now() - start
+
+    return call
+
+
+def forces_call(level: int, box: Atoms, threads: int) -> Call:
+    """Return one `calculate` of the calculator."""
+    return moving(box, random_potential(level).calculator(threads=threads).calculate)
+
+
+def gradient_call(level: int, configurations: list[Atoms], threads: int) -> Call:
+    """Return the loss with its derivative by all parameters."""
+    potential = random_potential(level)
+    return partial(loss_of(potential, configurations, threads), potential.parameters)
+
+
+def row_call(level: int, box: Atoms) -> Call:
+    """Return the derivative of the energy by all parameters, from given pairs."""
+    potential = random_potential(level)
+    return partial(potential.energy_gradient, given_pairs(potential, box))
+
+
+def neighbours_call(box: Atoms) -> Call:
+    """Return the search for all pairs within the cutoff, from nothing."""
+    return moving(box, partial(given_pairs, random_potential(2)))
+
+
+def steps_call(level: int, box: Atoms) -> Call:
+    """Return MD_STEPS steps of NPT dynamics from a `settled` box."""
+    return partial(_stretch, repulsive(random_potential(level)), box)
+
+
+def settled(box: Atoms) -> Atoms:
+    """Return the liquid of repulsive atoms after the heat of its start has gone."""
+    potential = repulsive(random_potential(2))
+    box = _run(potential, box, relax=200).atoms
+    for _ in range(5):
+        box = _run(potential, box).atoms
+    return box
+
+
+class _Clock:
+    """A monitor that notes the time and stops nothing."""
+
+    reason = "clock"
+    every = MD_STEPS
+
+    def __init__(self) -> None:
+        self.times: list[Span] = []
+
+    def check(self, *_: Any) -> None:
+        self.times.append(now())
+
+
+def _run(potential: MomentTensorPotential, box: Atoms, **options: Any) -> RunResult:
+    """Run two stretches of NPT in which the barostat works but the box stays as it is."""
+    from electrolyte_ml.dynamics import run_md
+
+    result = run_md(box, potential, time_ps=2e-3 * MD_STEPS, compressibility_per_bar=1e-15, progress=False, **options)
+    if not result.completed:
+        raise ElectrolyteError(f"the timed run ended early, {result.reason}: {result.detail}")
+    return result
+
+
+def _stretch(potential: MomentTensorPotential, box: Atoms) -> Span:
+    """Return the time of the second stretch of a run."""
+    clock = _Clock()
+    _run(potential, box, monitors=[clock])
+    return clock.times[-1] - clock.times[-2]
+
+
+# -- the worker of `against` ------------------------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """One call that both checkouts make; `level` is None for a task without a potential."""
+
+    task: str  # a key of `TASKS`
+    level: int | None
+    atoms: int
+
+
+@cache
+def _box(n: int, at_rest: bool = False) -> Atoms:
+    return settled(liquid(n)) if at_rest else liquid(n)
+
+
+@cache
+def _make(case: Case, threads: int) -> tuple[Call, int]:
+    """A call, and the atoms times steps that share its time."""
+    task, level, n = case
+    box = _box(n, at_rest=task == "md")
+    if level is None:
+        return neighbours_call(box), len(box)
+    if task == "md":
+        return steps_call(level, box), len(box) * MD_STEPS
+    if task == "gradient":
+        return gradient_call(level, [box], threads), len(box)
+    return forces_call(level, box, threads) if task == "forces" else row_call(level, box), len(box)
+
+
+def serve(threads: int) -> None:
+    """Answer each case on standard input, a JSON line, with its µs per atom on standard output."""
+    import electrolyte_ml
+
+    answers = sys.stdout
+    with redirect_stdout(sys.stderr):
+        print(json.dumps({"package": electrolyte_ml.__file__}), file=answers, flush=True)
+        for line in sys.stdin:
+            try:
+                call, shares = _make(Case(*json.loads(line)), threads)
+                answer: dict[str, Any] = {"time": 1e6 * seconds_per_call(call, threads) / shares}
+            except Exception as error:
+                answer = {"error": f"{type(error).__name__}: {error}"}
+            print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]))

@@ -1,0 +1,35 @@
+"""The table of a benchmark, as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def format_benchmark(result: dict[str, Any]) -> str:
+    """Return the table: median and quartiles in µs per atom per call, and how many times faster than motep."""
+    rows, machine = result["rows"], result["machine"]
+    peers = {(r["task"], r["level"], r["atoms"]): r["median"] for r in rows if r["code"].startswith("motep")}
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores; one core multiplies and adds {result['peak_gflops']:.1f} "
+        f"GFlop/s; µs per atom and call",
+        f"{'task':23}{'level':>6}{'atoms':>7}{'threads':>8}  {'code':22}{'median':>10}{'quartiles':>21}  remarks",
+    ]
+    for r in rows:
+        remarks = []
+        peer = peers.get((r["task"], r["level"], r["atoms"]))
+        if peer is not None and not r["code"].startswith("motep"):
+            remarks.append(f"{peer / r['median']:.1f} x motep")
+        if "gflops" in r:
+            remarks.append(f"{r['gflops']:.1f} GFlop/s, {100 * r['peak_share']:.0f} % of the peak")
+        if "outside" in r:
+            remarks.append(f"{100 * r['outside']:.0f} % outside the kernel")
+        quartiles = f"{r['low']:.4g}–{r['high']:.4g}"
+        level = "" if r["level"] is None else r["level"]
+        lines.append(
+            f"{r['task']:23}{level:>6}{r['atoms']:7d}{r['threads']:8d}  {r['code']:22}{r['median']:10.4g}"
+            f"{quartiles:>21}  {', '.join(remarks)}".rstrip()
+        )
+    lines += [f"{name}: {value}" for name, value in result["memory"].items()]
+    if not peers:
+        lines.append("motep is not installed (the extra `crosscheck`) or was not asked for: no ratios")
+    return "\n".join(lines)

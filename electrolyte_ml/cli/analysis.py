@@ -1,0 +1,186 @@
+"""Commands that analyse trajectories: ``conductivity``, ``plan-conductivity`` and ``solvation``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive
+from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import check_output_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = (".png", ".pdf", ".svg")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``conductivity``, ``plan-conductivity`` and ``solvation``."""
+    parser = add_command(
+        subparsers,
+        "conductivity",
+        run_conductivity,
+        "ionic conductivity of independent trajectories, by several methods",
+        "conductivity run1.trr run2.trr --topology box.gro --temperature 300 --method all --figure sigma.png\n"
+        "  electrolyte-ml conductivity nvt_run/ --temperature 300 --window 200 500 --json",
+    )
+    add_trajectories(parser)
+    parser.add_argument("--temperature", type=positive, required=True, help="K")
+    parser.add_argument(
+        "--method",
+        nargs="+",
+        default=["green-kubo", "einstein-helfand", "nernst-einstein", "onsager"],
+        metavar="M",
+        help="green-kubo einstein-helfand nernst-einstein onsager (default: these) stacie kinisi, or all",
+    )
+    parser.add_argument(
+        "--window", nargs=2, type=positive, metavar=("A", "B"), help="plateau, ps (default: found); the paper: 200 500"
+    )
+    parser.add_argument("--viscosity", type=positive, metavar="MPA_S", help="for the correction of Nernst-Einstein")
+    parser.add_argument("--unwrapped", action="store_true", help="positions cross the cell's faces freely")
+    add_json(parser)
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="draw sigma(t) with its plateau (.png, .pdf, .svg)")
+
+    parser = add_command(
+        subparsers,
+        "plan-conductivity",
+        run_plan_conductivity,
+        "how long to run for a wanted error of a conductivity",
+        "plan-conductivity --tau 300 --error 0.1",
+    )
+    parser.add_argument(
+        "--tau", type=positive, required=True, metavar="PS", help="end of the integral; a + (b - a)/3 of a window a-b"
+    )
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--error", type=fraction, help="relative error that is wanted, such as 0.1")
+    wanted.add_argument("--time", type=positive, metavar="PS", help="length of all runs, whose error is wanted")
+    add_json(parser)
+
+    parser = add_command(
+        subparsers,
+        "solvation",
+        run_solvation,
+        "shells, ion pairs, residence times and networks in a trajectory",
+        "solvation run.xtc --topology run.pdb --figure shells.png\n"
+        "  electrolyte-ml solvation dump.lammpstrj --topology system.data --solvent 'BN=formula C4H7N' --json\n"
+        "  electrolyte-ml solvation npt_run/  (of electrolyte-ml md)",
+    )
+    add_trajectories(parser)
+    parser.add_argument(
+        "--cutoff",
+        nargs="+",
+        default=[],
+        metavar="NAME=Å",
+        help="of all species (default: the first minima of the RDFs)",
+    )
+    add_seed(parser, "of the bootstrap")
+    add_json(parser)
+    parser.add_argument("--figure", type=Path, metavar="PNG", help="figure to draw (.png, .pdf, .svg)")
+
+
+def run_conductivity(args: argparse.Namespace) -> None:
+    """Print the conductivity by every method, and draw its plateau."""
+    from electrolyte_ml.analysis import measure_conductivity, read_ions
+    from electrolyte_ml.analysis.conductivity import METHODS
+
+    if args.figure:
+        check_output_file(args.figure, FIGURES)
+    methods = METHODS if args.method == ["all"] else tuple(args.method)
+    if args.window and args.window[0] >= args.window[1]:
+        raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
+    progress = sys.stderr.isatty()
+    runs = [read_ions(run, already_unwrapped=args.unwrapped, progress=progress) for run in open_trajectories(args)]
+    result = measure_conductivity(
+        runs,
+        args.temperature,
+        methods=methods,
+        window_ps=(args.window[0], args.window[1]) if args.window else None,
+        viscosity_mpa_s=args.viscosity,
+    )
+    if args.json:
+        print(json.dumps(result.to_dict(), indent=1))
+    else:
+        print(f"{len(runs)} x {runs[0].time_ps:g} ps of {_counted(runs[0].species)} at {args.temperature:g} K")
+        print(result.report())
+    if args.figure:
+        from electrolyte_ml.figures import running_conductivity
+
+        figure = running_conductivity(
+            {name: estimate for name, estimate in result.estimates.items() if estimate.curve is not None},
+            reference=", ".join(path.name for path in args.trajectories),
+            scale=f"{len(runs)} x {runs[0].time_ps:g} ps, {args.temperature:g} K",
+        )
+        _save(figure, args.figure)
+    if not result.estimates:
+        raise InputError("no method gave a conductivity")
+
+
+def run_plan_conductivity(args: argparse.Namespace) -> None:
+    """Print the length of the runs and the error of the conductivity that go together."""
+    from electrolyte_ml.analysis import expected_error, needed_time
+
+    time_ps = args.time or needed_time(args.tau, args.error)
+    error = expected_error(args.tau, time_ps)
+    if args.json:
+        print(json.dumps({"tau_ps": args.tau, "total_ps": time_ps, "relative_error": error}, indent=1))
+        return
+    print(f"{time_ps / 1000:.4g} ns in all give an error of {error:.1%} (one standard error) for tau = {args.tau:g} ps")
+    print("Runs of at least ten tau each, from independent starts, show by their scatter whether that holds.")
+
+
+def run_solvation(args: argparse.Namespace) -> None:
+    """Print shells, residence times and networks, and draw them."""
+    from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
+
+    if args.figure:
+        check_output_file(args.figure, FIGURES)
+    cutoffs = _cutoffs(args.cutoff)
+    runs = open_trajectories(args)
+    shells = find_shells(
+        runs, cation=chosen_cation(args), cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty()
+    )
+    result = analyse_solvation(runs, shells=shells)
+    networks = analyse_networks(runs, shells=shells)
+    if args.figure:
+        from electrolyte_ml.figures import solvation_overview
+
+        names = ", ".join(str(path) for path in args.trajectories)
+        frames = f"{result.n_frames} frames, {result.n_ions} {result.cation}"
+        _save(solvation_overview(result, networks, reference=names, scale=frames), args.figure)
+    if args.json:
+        print(json.dumps({"solvation": result.to_dict(), "networks": networks.to_dict()}, indent=1))
+        return
+    print(result)
+    print()
+    print(networks)
+    if args.figure:
+        print(f"\nFigure: {args.figure}")
+
+
+def _cutoffs(items: Sequence[str]) -> dict[str, float]:
+    """Å by name, of ``--cutoff``."""
+    cutoffs = {}
+    for name, value in pairs(items, "--cutoff").items():
+        try:
+            cutoffs[name] = float(value)
+        except ValueError:
+            raise InputError(f"--cutoff {name}={value}: not a distance in Å") from None
+    return cutoffs
+
+
+def _counted(names: Sequence[str]) -> str:
+    """Such as "8 Li, 8 PF6"."""
+    return ", ".join(f"{count} {name}" for name, count in Counter(str(name) for name in names).items())
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)

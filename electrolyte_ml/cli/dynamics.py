@@ -1,0 +1,107 @@
+"""The command of molecular dynamics: ``md``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from electrolyte_ml.cli.messages import about, in_options
+from electrolyte_ml.cli.options import (
+    add_charge_key,
+    add_mode,
+    add_potential,
+    add_seed,
+    number,
+    positive,
+    read,
+    timestep,
+    whole,
+)
+from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import check_output_folder
+
+if TYPE_CHECKING:
+    from electrolyte_ml.dynamics import Monitor
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``md``."""
+    parser = add_command(
+        subparsers,
+        "md",
+        run_molecular_dynamics,
+        "molecular dynamics with a potential",
+        "md pot.mtp start.xyz --ensemble npt --temperature 300 --pressure 1 --time 10 -o run",
+    )
+    add_potential(parser)
+    parser.add_argument("start", type=Path, metavar="START", help="starting configuration (the last one of the file)")
+    add_charge_key(parser)
+    parser.add_argument("--ensemble", choices=("nve", "nvt", "npt"), default="npt")
+    parser.add_argument("--temperature", type=positive, default=300.0, help="K (default 300)")
+    parser.add_argument("--pressure", type=number, default=1.01325, help="bar (default 1.01325)")
+    parser.add_argument("--time", type=positive, required=True, help="ps")
+    parser.add_argument("--timestep", type=timestep, default=1.0, help="fs, up to 10 (default 1)")
+    parser.add_argument(
+        "--precision", choices=("double", "mixed"), default="double", help="mixed: pairs in float32, 1.3 times faster"
+    )
+    parser.add_argument(
+        "--train", type=Path, metavar="SET", help="watch the grade against this training set, every tenth step"
+    )
+    add_mode(parser)
+    parser.add_argument("--relax", type=whole, default=0, help="steps of minimisation before the run (default 0)")
+    add_seed(parser, "of the velocities")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of the run, which the same command resumes (default START_ENSEMBLE)",
+    )
+
+
+def run_molecular_dynamics(args: argparse.Namespace) -> int:
+    """Run or resume a run, print its averages; 1 if a monitor stopped it."""
+    from electrolyte_ml.active_learning import ActiveSet
+    from electrolyte_ml.dynamics import ContactMonitor, GradeMonitor, MoleculeMonitor, run_md
+    from electrolyte_ml.potentials import load
+    from electrolyte_ml.potentials.neighbourhoods import species_indices
+
+    directory = args.output or Path(f"{args.start.stem}_{args.ensemble}")
+    check_output_folder(directory)
+    if 1000 * args.time < args.timestep:
+        raise InputError(f"--time {args.time:g} ps is shorter than one step (--timestep {args.timestep:g} fs)")
+    potential = load(args.potential, species=args.species)
+    start = read(args, args.start, potential.species, index=-1)[0]
+    with about(args.start):
+        species_indices(start, potential.species)
+    monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
+    if args.train:
+        training = read(args, args.train, potential.species)
+        with about(args.train):
+            active_set = ActiveSet.build(potential, training, mode=args.mode)
+        monitors.append(GradeMonitor(active_set, every=10))
+    with in_options(pressure_bar="--pressure", timestep_fs="--timestep", time_ps="--time"):
+        result = run_md(
+            start,
+            potential.with_precision(args.precision),
+            ensemble=args.ensemble,
+            temperature=args.temperature,
+            pressure_bar=args.pressure,
+            time_ps=args.time,
+            timestep_fs=args.timestep,
+            directory=directory,
+            monitors=monitors,
+            relax=args.relax,
+            seed=args.seed,
+        )
+    half = result.times_ps >= result.times_ps[-1] / 2
+    print(
+        f"{result.steps * args.timestep / 1000:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else "")
+    )
+    print(f"second half: {result.temperatures[half].mean():.1f} K, density {result.densities[half].mean():.4f} g/cm³")
+    if args.train:
+        print(f"{len(result.saved)} configurations saved above grade 2")
+    print(f"Trajectory: {result.directory}")
+    return 0 if result.completed else 1

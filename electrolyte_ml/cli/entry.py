@@ -1,0 +1,82 @@
+"""The program: all commands in one parser, and every error as one line with an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from electrolyte_ml import __version__
+from electrolyte_ml.cli import (
+    active_learning,
+    analysis,
+    dynamics,
+    grades,
+    labels,
+    machine,
+    models,
+    paper,
+    structures,
+    training,
+)
+from electrolyte_ml.cli.messages import one_line
+from electrolyte_ml.cli.parser import Parser
+from electrolyte_ml.errors import ElectrolyteError
+
+# In the order of --help.
+FAMILIES = (paper, training, grades, dynamics, active_learning, labels, structures, models, analysis, machine)
+
+
+def build_parser() -> Parser:
+    """Return the parser of every command."""
+    parser = Parser(
+        prog="electrolyte-ml",
+        description="Moment tensor potentials of battery electrolytes, learnt actively from real labels.",
+        epilog="example: electrolyte-ml reproduce --only 04",
+    )
+    parser.add_argument("--version", action="version", version=f"electrolyte-ml {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for family in FAMILIES:
+        family.add_parser(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Of the program, by default ``sys.argv[1:]``.
+
+    Returns
+    -------
+    int
+        0, 1 after an error, 2 for a command line that cannot be parsed, 130 when interrupted.
+    """
+    try:
+        args, unknown = build_parser().parse_known_args(arguments)
+        if unknown:  # reported by the command, whose --help is the one to see
+            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        return int(args.run(args) or 0)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of the output has gone, as after `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ElectrolyteError, OSError, MemoryError) as error:
+        if args.debug:
+            traceback.print_exc()
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return 1
+    except Exception as error:  # a bug of this package: still one line, and how to see more
+        if args.debug:
+            traceback.print_exc()
+        hint = "" if args.debug else " (a fault of electrolyte-ml; --debug shows where)"
+        print(f"error: {type(error).__name__}: {one_line(error)}{hint}", file=sys.stderr)
+        return 1

@@ -1,0 +1,50 @@
+"""The command that labels configurations: ``label``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from electrolyte_ml.cli.options import add_configurations, add_output, add_species, count, given_keys
+from electrolyte_ml.cli.parser import Subparsers, add_command
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``label``."""
+    parser = add_command(
+        subparsers,
+        "label",
+        run_label,
+        "label configurations with a reference",
+        "label in.xyz --reference gfn1-xtb -j 2 -o out.xyz",
+    )
+    add_configurations(parser, metavar="IN")
+    parser.add_argument("--reference", default="gfn1-xtb", help="preset, ASE calculator or command (default gfn1-xtb)")
+    parser.add_argument("-j", "--jobs", type=count, default=1, help="labels computed at once (default 1)")
+    parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
+    parser.add_argument("--retry", action="store_true", help="try again what failed in an earlier call")
+    add_species(parser, "elements of a .cfg, in the order of its types")
+    add_output(parser, "labelled configurations (default IN.labelled.extxyz)", required=False)
+
+
+def run_label(args: argparse.Namespace) -> int:
+    """Label what the store does not hold yet; 1 if the reference failed for a configuration."""
+    from electrolyte_ml.reference import label_file
+
+    output, result = label_file(
+        args.data,
+        args.output,
+        args.reference,
+        args.jobs,
+        args.store,
+        species=args.species,
+        retry_failed=args.retry,
+        **given_keys(args),
+    )
+    print(f"{result.computed} computed, {result.reused} reused, {len(result.failed)} failed")
+    for failure in result.failed:
+        print(f"configuration {failure.index + 1}: {failure.reason}", file=sys.stderr)
+    if len(result.failed) < len(result.labelled):
+        print(f"Labels: {output}")
+    return 1 if result.failed else 0

@@ -1,0 +1,82 @@
+"""Commands about this machine: ``benchmark`` and ``warmup``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from electrolyte_ml.cli.options import add_json, add_output, count, whole
+from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import check_output_file
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``benchmark`` and ``warmup``."""
+    parser = add_command(
+        subparsers,
+        "benchmark",
+        run_benchmark,
+        "time the kernels here",
+        "benchmark --levels 16 --atoms 1000 --tasks forces\n"
+        "  electrolyte-ml benchmark --against ../old_checkout --repeats 15",
+    )
+    parser.add_argument("--levels", nargs="+", type=whole, default=[12, 16, 20], help="default 12 16 20")
+    parser.add_argument(
+        "--atoms", nargs="+", type=count, help="default 160 1000 4000 32000; 160 1000 beside another checkout"
+    )
+    parser.add_argument(
+        "--threads", nargs="+", type=count, help="of our kernels (default: 1 and all; 1 beside another checkout)"
+    )
+    parser.add_argument(
+        "--tasks",
+        nargs="+",
+        metavar="TASK",
+        default=["forces", "gradient", "rows", "md", "neighbours"],
+        help="of forces gradient rows md neighbours (default: all)",
+    )
+    parser.add_argument("--repeats", type=count, default=7, help="rounds of the interleaved measurement (default 7)")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="CHECKOUT",
+        help="time this code and that of another checkout in alternation, and print the ratios",
+    )
+    add_json(parser, "print JSON instead of the table")
+    add_output(parser, "JSON file to write beside what is printed", required=False)
+
+    add_command(subparsers, "warmup", run_warmup, "compile every kernel, once for all later runs", "warmup")
+
+
+def run_benchmark(args: argparse.Namespace) -> None:
+    """Time the kernels and print the table."""
+    from electrolyte_ml._benchmarks.against import compare, format_comparison
+    from electrolyte_ml._benchmarks.rounds import benchmark
+    from electrolyte_ml._benchmarks.table import format_benchmark
+    from electrolyte_ml.files import atomic_write
+
+    if args.output:
+        check_output_file(args.output)
+    sizes = {} if args.atoms is None else {"atoms": args.atoms}
+    if args.against is None:
+        result = benchmark(args.levels, threads=args.threads, tasks=args.tasks, repeats=args.repeats, **sizes)
+        table = format_benchmark(result)
+    else:
+        if args.threads is not None and len(args.threads) > 1:
+            raise InputError("--against times one number of threads: give --threads one number")
+        threads = args.threads[0] if args.threads else 1
+        result = compare(args.against, args.levels, threads=threads, tasks=args.tasks, repeats=args.repeats, **sizes)
+        table = format_comparison(result)
+    text = json.dumps(result, indent=1)
+    if args.output:
+        atomic_write(args.output, text + "\n")
+    print(text if args.json else table)
+
+
+def run_warmup(args: argparse.Namespace) -> None:
+    """Compile the kernels."""
+    from electrolyte_ml.warmup import warm_up
+
+    print("Compiling the kernels that are not on disk yet", flush=True)
+    print(f"Ready after {warm_up():.1f} s")

@@ -1,0 +1,43 @@
+"""Errors in one line that names the file or the option to change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from electrolyte_ml.errors import InputError
+
+
+def one_line(error: object) -> str:
+    """Return the text of an exception or a warning in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "out of memory; use a smaller box, a lower level or fewer jobs"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def about(source: object) -> Iterator[None]:
+    """Put the file, or the place in it, before the message of an `InputError`."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+
+
+@contextmanager
+def in_options(**options: str) -> Iterator[None]:
+    """Replace parameters' names in the message of an `InputError` by the options that set them.
+
+    Parameters
+    ----------
+    **options
+        The option of each parameter, such as ``time_ps="--time"``.
+    """
+    try:
+        yield
+    except InputError as error:
+        message = re.sub(r"\w+", lambda word: options.get(word[0], word[0]), str(error))
+        raise InputError(message) from error

@@ -1,0 +1,88 @@
+"""Commands about a model itself: ``new`` and ``info``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from electrolyte_ml.cli.options import (
+    add_json,
+    add_level,
+    add_model,
+    add_output,
+    add_radial_basis_size,
+    add_species,
+    model_spec,
+)
+from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import check_output_file
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``new`` and ``info``."""
+    parser = add_command(
+        subparsers,
+        "new",
+        run_new,
+        "write a potential with random parameters",
+        "new --level 16 --species H C O --seed 0 -o random.mtp",
+    )
+    add_model(parser, species_required=True)
+    add_output(parser, "potential to write (.mtp)")
+
+    parser = add_command(
+        subparsers, "info", run_info, "what a potential or a level consists of", "info --level 16 --species H C O"
+    )
+    parser.add_argument("potential", nargs="?", type=Path, metavar="POT", help="potential (.mtp)")
+    add_level(parser)
+    add_species(parser, "chemical symbols, in the file's order")
+    add_radial_basis_size(parser)
+    add_json(parser)
+
+
+def run_new(args: argparse.Namespace) -> None:
+    """Write a random potential."""
+    check_output_file(args.output)
+    potential = model_spec(args).random(args.species, args.seed)
+    potential.save(args.output)
+    print(f"level {args.level}, {potential.n_parameters} random parameters: {args.output}")
+
+
+def run_info(args: argparse.Namespace) -> None:
+    """Print the facts about a potential's file, or about the model that the options describe."""
+    from electrolyte_ml.potentials import load
+
+    if (args.potential is None) == (args.level is None):
+        raise InputError("info takes either a potential's file or --level with --species")
+    if args.potential is not None:
+        facts = _facts(load(args.potential, species=args.species))
+    elif args.species:
+        facts = _facts(model_spec(args).random(args.species))
+        for name in ("cutoff", "min_distance", "scaling", "reference"):  # which only a file tells
+            del facts[name]
+    else:
+        raise InputError("--level needs --species, for example --species H C O")
+    if args.json:
+        print(json.dumps(facts, indent=1))
+        return
+    for name, value in facts.items():
+        text = " ".join(value) if isinstance(value, list) else "unknown" if value is None else value
+        print(f"{name.replace('_', ' '):<20} {text}")
+
+
+def _facts(potential: Any) -> dict[str, Any]:
+    return {
+        "level": potential.level,
+        "species": list(potential.species),
+        "basis_functions": len(potential.moments),
+        "radial_functions": potential.radial.shape[2],
+        "radial_basis_size": potential.radial_basis_size,
+        "parameters": potential.n_parameters,
+        "cutoff": potential.cutoff,
+        "min_distance": potential.min_distance,
+        "scaling": potential.scaling,
+        "reference": potential.reference,
+    }

@@ -1,0 +1,120 @@
+"""Commands that fit and test a potential: ``train`` and ``evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from electrolyte_ml.cli.messages import about
+from electrolyte_ml.cli.options import (
+    add_configurations,
+    add_json,
+    add_model,
+    add_output,
+    add_potential,
+    count,
+    model_spec,
+    not_negative,
+    read,
+)
+from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import check_output_file
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from electrolyte_ml.training import Errors
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``train`` and ``evaluate``."""
+    parser = add_command(
+        subparsers,
+        "train",
+        run_train,
+        "train a potential on labelled configurations",
+        "train set.xyz --level 16 -o pot.mtp",
+    )
+    add_configurations(parser, labelled=True)
+    add_model(parser)
+    parser.add_argument("--start", type=Path, metavar="POT", help="start from this potential instead of random numbers")
+    parser.add_argument("--energy-weight", type=not_negative, default=1.0, help="w_e of the loss (default 1)")
+    parser.add_argument("--force-weight", type=not_negative, default=0.01, help="w_f of the loss (default 0.01)")
+    parser.add_argument("--stress-weight", type=not_negative, default=0.0, help="w_s of the loss (default 0)")
+    parser.add_argument("--method", choices=("default", "paper"), default="default", help="how the loss is minimised")
+    parser.add_argument("--max-iterations", type=count, help="stop the optimiser after so many iterations")
+    parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted fit goes on")
+    add_output(parser, "potential to write (.mtp)")
+
+    parser = add_command(
+        subparsers,
+        "evaluate",
+        run_evaluate,
+        "errors of a potential on labelled configurations",
+        "evaluate pot.mtp test.xyz --json",
+    )
+    add_potential(parser)
+    add_configurations(parser, labelled=True)
+    add_json(parser)
+
+
+def run_train(args: argparse.Namespace) -> None:
+    """Fit a potential, write it and print its errors on the training set."""
+    from electrolyte_ml.potentials import load
+    from electrolyte_ml.training import train
+
+    check_output_file(args.output)
+    if args.checkpoint:
+        check_output_file(args.checkpoint)
+    if not (args.energy_weight or args.force_weight or args.stress_weight):
+        raise InputError("--energy-weight, --force-weight and --stress-weight are all 0: there is nothing to fit")
+    configurations = read(args, args.data, args.species, labelled=True)
+    if args.start:
+        start = load(args.start, species=args.species)
+    else:
+        start = model_spec(args).random(args.species or _elements(configurations), args.seed)
+    limits = {} if args.max_iterations is None else {"max_iterations": args.max_iterations}
+    with about(args.data):
+        result = train(
+            configurations,
+            start,
+            energy_weight=args.energy_weight,
+            force_weight=args.force_weight,
+            stress_weight=args.stress_weight,
+            method=args.method,
+            checkpoint=args.checkpoint,
+            **limits,
+        )
+    result.potential.save(args.output)
+    print(f"{len(configurations)} configurations, {start.n_parameters} parameters: {result.message}")
+    print(result.errors)
+    print(f"Potential: {args.output}")
+
+
+def run_evaluate(args: argparse.Namespace) -> None:
+    """Print the errors of a potential."""
+    from electrolyte_ml.potentials import load
+    from electrolyte_ml.training import evaluate_errors
+
+    potential = load(args.potential, species=args.species)
+    configurations = read(args, args.data, potential.species, labelled=True)
+    with about(args.data):
+        errors = evaluate_errors(potential, configurations)
+    print(json.dumps(_jsonable(errors), indent=1) if args.json else errors)
+
+
+def _elements(configurations: Sequence[Atoms]) -> list[str]:
+    """Chemical symbols of a set, by atomic number."""
+    from ase.data import chemical_symbols
+
+    return [chemical_symbols[z] for z in sorted({int(z) for atoms in configurations for z in atoms.numbers})]
+
+
+def _jsonable(errors: Errors) -> dict[str, float | int | None]:
+    """Errors with None for NaN, which JSON does not have: no configuration has that label."""
+    return {name: None if value != value else value for name, value in asdict(errors).items()}

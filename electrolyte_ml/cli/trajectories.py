@@ -1,0 +1,127 @@
+"""The options that open trajectories, shared by the commands that analyse them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from electrolyte_ml.cli.messages import one_line
+from electrolyte_ml.cli.options import count, pairs, positive, whole
+from electrolyte_ml.errors import InputError
+
+if TYPE_CHECKING:
+    from electrolyte_ml.analysis import Role, Trajectory
+
+
+def add_trajectories(parser: argparse.ArgumentParser) -> None:
+    """Add the files of the runs, what their atoms are, and which frames to read."""
+    parser.add_argument(
+        "trajectories",
+        nargs="+",
+        type=Path,
+        metavar="TRAJ",
+        help="runs of one system, each a file or the folder of a run",
+    )
+    parser.add_argument("--topology", type=Path, metavar="T", help="file that says what the atoms are")
+    parser.add_argument(
+        "--cation",
+        nargs="+",
+        default=[],
+        metavar="NAME[=SELECTION]",
+        help="cations that are not known; the first one is the one whose shells are read (selections are MDAnalysis's, "
+        "or 'formula C4H8O3')",
+    )
+    parser.add_argument("--li", metavar="SELECTION", help="short for --cation Li=SELECTION")
+    parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="anions not known")
+    parser.add_argument("--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="solvents not known")
+    parser.add_argument(
+        "--charge", nargs="+", default=[], metavar="NAME=Q", help="of one such ion, e (default 1 and -1), as Mg=2"
+    )
+    parser.add_argument(
+        "--donor",
+        nargs="+",
+        default=[],
+        metavar="NAME:KIND=SELECTION",
+        help="donors of these (default: by their bonds)",
+    )
+    parser.add_argument("--timestep", type=positive, metavar="PS", help="between frames, if the file does not say it")
+    parser.add_argument(
+        "--cell", nargs="+", type=positive, metavar="Å", help="lengths (and angles), if not in the file"
+    )
+    parser.add_argument("--elements", nargs="+", default=[], metavar="TYPE=X", help="element of each type of atom")
+    parser.add_argument("--lammps-units", choices=("metal", "real"), help="of the velocities of a LAMMPS dump")
+    parser.add_argument("--begin", type=whole, default=0, metavar="N", help="leave out the first N frames (default 0)")
+    parser.add_argument("--end", type=count, metavar="N", help="leave out what comes after the first N frames")
+    parser.add_argument("--stride", type=count, default=1, metavar="N", help="take every N-th frame (default 1)")
+
+
+def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
+    """Open every run, of each the frames that were asked for; a truncated file is a warning on standard error."""
+    from electrolyte_ml.analysis import open_trajectory
+
+    roles = _roles(args)
+    runs = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        for path in args.trajectories:
+            run = open_trajectory(
+                path,
+                topology=args.topology,
+                roles=roles,
+                timestep_ps=args.timestep,
+                cell=args.cell[0] if args.cell and len(args.cell) == 1 else args.cell,
+                elements=pairs(args.elements, "--elements") or None,
+                lammps_units=args.lammps_units,
+            )
+            runs.append(run[args.begin : args.end : args.stride])
+    for warning in caught:
+        if "whole frames" in str(warning.message):
+            print(f"warning: {one_line(warning.message)}", file=sys.stderr)
+    return runs
+
+
+def chosen_cation(args: argparse.Namespace) -> str | None:
+    """Return the name of the cation whose shells are read, or None for the only one there is."""
+    if args.li:
+        return "Li"
+    return args.cation[0].partition("=")[0] if args.cation else None
+
+
+def _roles(args: argparse.Namespace) -> dict[str, Role]:
+    """Species by name, from ``--cation --li --anion --solvent --charge --donor``."""
+    from electrolyte_ml.analysis import Role
+
+    donors: dict[str, dict[str, str]] = {}
+    for key, selection in pairs(args.donor, "--donor").items():
+        name, sign, kind = key.partition(":")
+        if not sign:
+            raise InputError(f"--donor {key}={selection}: write NAME:KIND=SELECTION")
+        donors.setdefault(name, {})[kind] = selection
+    charges = {name: _integer(value, f"--charge {name}") for name, value in pairs(args.charge, "--charge").items()}
+    cations = ([f"Li={args.li}"] if args.li else []) + [item for item in args.cation if "=" in item]
+    roles: dict[str, Role] = {}
+    for option, kind, items in (
+        ("--cation", "cation", cations),
+        ("--anion", "anion", args.anion),
+        ("--solvent", "solvent", args.solvent),
+    ):
+        for name, selection in pairs(items, option).items():
+            if name in roles:
+                raise InputError(f"{option} {name}={selection}: {name} is named twice")
+            roles[name] = Role(selection, kind=kind, charge=charges.pop(name, None), donors=donors.pop(name, None))
+    for option, unused in (("--donor", donors), ("--charge", charges)):
+        if unused:
+            raise InputError(
+                f"{option} {next(iter(unused))}: name the species by --cation, --anion or --solvent as well"
+            )
+    return roles
+
+
+def _integer(text: str, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{option}={text}: not a whole number") from None

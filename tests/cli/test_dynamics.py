@@ -1,0 +1,35 @@
+"""The command `md`."""
+
+import numpy as np
+import pytest
+
+from electrolyte_ml.cli import main
+
+
+def test_md_writes_a_run_and_returns_to_it(run, tmp_path, potential, box):
+    words = ("md", potential, box, "--ensemble", "nve", "--temperature", 50, "--time", 0.02, "--timestep", 0.5)
+    printed = run(*words, "-o", tmp_path / "run")
+    assert "0.02 ps: completed" in printed
+    log = np.genfromtxt(tmp_path / "run" / "log.csv", delimiter=",", names=True)
+    assert log["time_ps"].max() == pytest.approx(0.02)
+    before = (tmp_path / "run" / "trajectory.trr").read_bytes()
+    assert run(*words, "-o", tmp_path / "run") == printed
+    assert (tmp_path / "run" / "trajectory.trr").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_md_in_mixed_precision(run, tmp_path, potential, box):
+    words = ("md", potential, box, "--ensemble", "nve", "--temperature", 50, "--time", 0.02, "--timestep", 0.5)
+    logs = []
+    for precision in ("double", "mixed"):
+        assert "completed" in run(*words, "--precision", precision, "-o", tmp_path / precision)
+        log = np.genfromtxt(tmp_path / precision / "log.csv", delimiter=",", names=True)
+        logs.append(log["potential_energy_eV"])
+    assert not np.array_equal(*logs)
+    assert logs[1] == pytest.approx(logs[0], rel=1e-5)
+
+
+def test_md_says_why_it_stopped(capsys, tmp_path, potential, labelled, box):
+    words = ("md", potential, box, "--time", 0.01, "--train", labelled, "-o", tmp_path / "run")
+    assert main([str(word) for word in words]) == 1  # the box is far outside the training set
+    assert "grade" in capsys.readouterr().out

@@ -1,0 +1,25 @@
+"""The commands `new` and `info`."""
+
+import json
+
+import pytest
+
+
+@pytest.mark.parametrize(("level", "functions", "parameters"), [(12, 29, 248), (16, 92, 383)])
+def test_info_of_a_level(run, level, functions, parameters):
+    facts = json.loads(run("info", "--level", level, "--species", "H", "C", "O", "--json"))
+    assert (facts["basis_functions"], facts["parameters"]) == (functions, parameters)
+    assert str(parameters) in run("info", "--level", level, "--species", "H", "C", "O")
+
+
+def test_info_of_a_file(run, potential):
+    facts = json.loads(run("info", potential, "--json"))
+    assert facts["species"] == ["H", "C", "O"]
+    assert facts["level"] == 4
+
+
+def test_new_is_determined_by_its_seed(run, tmp_path, potential):
+    again, other = tmp_path / "again.mtp", tmp_path / "other.mtp"
+    run("new", "--level", 4, "--species", "H", "C", "O", "--seed", 3, "-o", again)
+    run("new", "--level", 4, "--species", "H", "C", "O", "--seed", 4, "-o", other)
+    assert again.read_text() == potential.read_text() != other.read_text()
