@@ -32,7 +32,7 @@ def warm_up() -> float:
     from electrolyte_ml.kernels.lifetimes import survivals
     from electrolyte_ml.potentials import MomentTensorPotential
     from electrolyte_ml.structures import pack
-    from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
+    from electrolyte_ml.training import Loss, TrainingSet, Weights
 
     Notice.said = True  # a warm-up needs no notice that kernels are compiled
     start = time.perf_counter()

@@ -133,7 +133,7 @@ def labelled(atoms: Atoms) -> Atoms:
 
 def loss_of(potential: MomentTensorPotential, configurations: list[Atoms], threads: int) -> Loss:
     """Return the loss of configurations, on so many threads."""
-    from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
+    from electrolyte_ml.training import Loss, TrainingSet, Weights
 
     return Loss(potential, TrainingSet([labelled(atoms) for atoms in configurations], potential), Weights(), threads)
 

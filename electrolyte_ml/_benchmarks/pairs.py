@@ -18,9 +18,10 @@ def pair_arrays(given: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     Returns
     -------
     species, segment, index, vector
-        (N,), (N, S + 1), (P,), (3, P) Å; see `electrolyte_ml.potentials`.
+        (N,), (N, S + 1), (P,), (3, P) Å; see `electrolyte_ml.kernels.arrays.Neighbours`.
     """
-    return given.species, given.segment, given.index, given.vector
+    species, segment, index, vector = given.near
+    return species, segment, index, vector
 
 
 def energy_forces_flops(potential: Any, given: Any) -> float:

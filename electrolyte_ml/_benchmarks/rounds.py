@@ -21,7 +21,7 @@ from electrolyte_ml._benchmarks.cases import CONFIGURATION, FORCES, GRADIENT, MD
 from electrolyte_ml._benchmarks.machine import machine, most_memory, peak_gflops
 from electrolyte_ml._benchmarks.pairs import energy_forces_flops, pair_memory
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.threads import available
+from electrolyte_ml.threads import available, default_threads
 from electrolyte_ml.warmup import warm_up
 
 if TYPE_CHECKING:
@@ -197,20 +197,13 @@ def _gradients(level: int, threads: list[int]) -> Iterator[Contest]:
 
 def _maxvol_rows(level: int, boxes: list[Atoms]) -> Iterator[Contest]:
     for box in boxes:
-        yield Contest(ROWS, level, len(box), _threads_of(box), OURS, cases.row_call(level, box))
+        yield Contest(ROWS, level, len(box), default_threads(len(box)), OURS, cases.row_call(level, box))
 
 
 def _dynamics(level: int, settled: list[Atoms]) -> Iterator[Contest]:
     """A step of a run, and the kernel alone on as many threads as the run takes."""
     potential = cases.repulsive(cases.random_potential(level))
     for box in settled:
-        n, count, given = len(box), _threads_of(box), cases.given_pairs(potential, box)
+        n, count, given = len(box), default_threads(len(box)), cases.given_pairs(potential, box)
         yield Contest(MD, level, n, count, OURS, cases.steps_call(level, box), steps=MD_STEPS)
         yield Contest(MD, level, n, count, KERNEL, partial(potential.evaluate, given, count))
-
-
-def _threads_of(box: Atoms) -> int:
-    """How many threads share a box where the caller does not choose."""
-    from electrolyte_ml.potentials.mtp import default_threads
-
-    return default_threads(len(box))

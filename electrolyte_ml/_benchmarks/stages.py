@@ -104,7 +104,7 @@ def compiled(piece: str) -> Callable[..., None]:
 def arguments(level: int) -> tuple[Any, ...]:
     """Return what `timed` takes behind `times`."""
     potential = random_potential(level)
-    graph, linear, quad, coefficients, _, low, high, scaling = potential.kernel_arrays
+    graph, linear, quad, coefficients, _, low, high, scaling = potential.double_model
     pairs = pair_arrays(given_pairs(potential, liquid(ATOMS)))
     return graph, linear, quad, coefficients, low, high, scaling, *pairs
 

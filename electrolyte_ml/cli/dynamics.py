@@ -65,8 +65,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     """Run or resume a run, print its averages; 1 if a monitor stopped it."""
     from electrolyte_ml.active_learning import ActiveSet
     from electrolyte_ml.dynamics import ContactMonitor, GradeMonitor, MoleculeMonitor, run_md
-    from electrolyte_ml.potentials import load
-    from electrolyte_ml.potentials.neighbourhoods import species_indices
+    from electrolyte_ml.potentials import System, load
 
     directory = args.output or Path(f"{args.start.stem}_{args.ensemble}")
     check_output_folder(directory)
@@ -75,7 +74,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     potential = load(args.potential, species=args.species)
     start = read(args, args.start, potential.species, index=-1)[0]
     with about(args.start):
-        species_indices(start, potential.species)
+        System.of(start, potential.species)  # refuses an unknown element or an impossible charge
     monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
     if args.train:
         training = read(args, args.train, potential.species)

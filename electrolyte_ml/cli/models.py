@@ -58,9 +58,9 @@ def run_info(args: argparse.Namespace) -> None:
     if (args.potential is None) == (args.level is None):
         raise InputError("info takes either a potential's file or --level with --species")
     if args.potential is not None:
-        facts = _facts(load(args.potential, species=args.species))
+        facts = load(args.potential, species=args.species).facts()
     elif args.species:
-        facts = _facts(model_spec(args).random(args.species))
+        facts = model_spec(args).random(args.species).facts()
         for name in ("cutoff", "min_distance", "scaling", "reference"):  # which only a file tells
             del facts[name]
     else:
@@ -68,21 +68,16 @@ def run_info(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(facts, indent=1))
         return
+    _print(facts)
+
+
+def _print(facts: dict[str, Any], indent: str = "") -> None:
+    """Print a line for each fact; those of the terms of a sum stand below it, indented."""
     for name, value in facts.items():
+        if name == "terms":
+            for term in value:
+                print(f"{indent}term")
+                _print(term, indent + "  ")
+            continue
         text = " ".join(value) if isinstance(value, list) else "unknown" if value is None else value
-        print(f"{name.replace('_', ' '):<20} {text}")
-
-
-def _facts(potential: Any) -> dict[str, Any]:
-    return {
-        "level": potential.level,
-        "species": list(potential.species),
-        "basis_functions": len(potential.moments),
-        "radial_functions": potential.radial.shape[2],
-        "radial_basis_size": potential.radial_basis_size,
-        "parameters": potential.n_parameters,
-        "cutoff": potential.cutoff,
-        "min_distance": potential.min_distance,
-        "scaling": potential.scaling,
-        "reference": potential.reference,
-    }
+        print(f"{indent}{name.replace('_', ' '):<20} {text}")

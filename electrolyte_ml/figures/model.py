@@ -94,7 +94,7 @@ def radial_functions(potential: MomentTensorPotential, *, scale: str, centre: st
     InputError
         If the element is not among the species of the potential.
     """
-    from electrolyte_ml.potentials.twin import radial_basis
+    from electrolyte_ml.potentials.mtp.twin import radial_basis
 
     if centre not in potential.species:
         raise InputError(f"the potential knows {' '.join(potential.species)}, not {centre!r}")

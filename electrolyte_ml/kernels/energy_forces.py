@@ -11,7 +11,7 @@ nothing more, because it is a sum of homogeneous parts, and u . grad of one of d
 Eight atoms are a block: while their moments are summed and their forces computed, the lanes of a vector are the
 neighbours of one of them; in between, in the graph of products, they are the eight atoms. What the second half needs
 of the first (unit vectors, f_mu and f'_mu) is kept, some 5 KB an atom; monomials are made anew, which is cheaper than
-reading them again. `electrolyte_ml.benchmark.energy_forces_flops` counts the flops.
+reading them again. `electrolyte_ml._benchmarks.pairs.energy_forces_flops` counts the flops.
 """
 
 import numpy as np

@@ -126,6 +126,16 @@ class Potential(ABC):
         """A hash of everything that decides the results of this potential."""
         return hashlib.sha256(self.with_reference(None).file_content().encode()).hexdigest()
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the model consists of, by name, in values that JSON has: the output of `electrolyte-ml info`."""
+        return {
+            "kind": self.kind,
+            "species": list(self.species),
+            "parameters": self.n_parameters,
+            "cutoff": self.cutoff,
+            "reference": self.reference,
+        }
+
     def with_reference(self, reference: str | None) -> Self:
         """Return the same potential with another name of what labelled its training data."""
         return replace(cast(Any, self), reference=reference)

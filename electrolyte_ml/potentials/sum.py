@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -82,6 +82,10 @@ class Sum(Potential):
             for name, term in zip(unique, self.terms, strict=True)
             for block in term.blocks
         )
+
+    def facts(self) -> dict[str, Any]:
+        """Return the facts of the sum, and those of each term under "terms"."""
+        return {**super().facts(), "terms": [{"kind": term.kind, **term.facts()} for term in self.terms]}
 
     @property
     def parameters(self) -> np.ndarray:

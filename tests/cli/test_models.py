@@ -23,3 +23,12 @@ def test_new_is_determined_by_its_seed(run, tmp_path, potential):
     run("new", "--level", 4, "--species", "H", "C", "O", "--seed", 3, "-o", again)
     run("new", "--level", 4, "--species", "H", "C", "O", "--seed", 4, "-o", other)
     assert again.read_text() == potential.read_text() != other.read_text()
+
+
+def test_a_repulsive_floor_is_a_second_term(run, tmp_path):
+    path = tmp_path / "sum.pot"
+    run("new", "--level", 4, "--species", "H", "C", "O", "--repulsion", "zbl", "-o", path)
+    facts = json.loads(run("info", path, "--json"))
+    assert [term["kind"] for term in facts["terms"]] == ["mtp", "zbl"]
+    assert facts["parameters"] == sum(term["parameters"] for term in facts["terms"])
+    assert "zbl" in run("info", path)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -196,6 +196,21 @@ class MomentTensorPotential(Potential):
     def copy(self) -> MomentTensorPotential:
         """The same potential in arrays of its own."""
         return self.with_parameters(self.parameters)
+
+    def facts(self) -> dict[str, Any]:
+        """Return level, species, the numbers of functions and parameters, distances (Å), scaling and reference."""
+        return {
+            "level": self.level,
+            "species": list(self.species),
+            "basis_functions": len(self.moments),
+            "radial_functions": self.radial.shape[2],
+            "radial_basis_size": self.radial_basis_size,
+            "parameters": self.n_parameters,
+            "cutoff": self.cutoff,
+            "min_distance": self.min_distance,
+            "scaling": self.scaling,
+            "reference": self.reference,
+        }
 
     @cached_property
     def fingerprint(self) -> str:
