@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ase import Atoms
     from matplotlib.figure import Figure
 
-    from electrolyte_ml.analysis import Trajectory
     from electrolyte_ml.potentials import MomentTensorPotential
     from electrolyte_ml.training import Errors
+    from electrolyte_ml.trajectories import Trajectory
 
 
 class _Parser(argparse.ArgumentParser):
@@ -616,8 +616,9 @@ def _info(args: argparse.Namespace) -> None:
 
 
 def _conductivity(args: argparse.Namespace) -> None:
-    from electrolyte_ml.analysis import measure_conductivity, read_ions
+    from electrolyte_ml.analysis import measure_conductivity
     from electrolyte_ml.analysis.conductivity import METHODS
+    from electrolyte_ml.trajectories import read_ions
 
     if args.figure:
         _check_output(args.figure, (".png", ".pdf", ".svg"))
@@ -797,7 +798,7 @@ def _pairs(items: Sequence[str], option: str) -> dict[str, str]:
 def _open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
     import warnings
 
-    from electrolyte_ml.analysis import Role, open_trajectory
+    from electrolyte_ml.trajectories import Role, open_trajectory
 
     donors: dict[str, dict[str, str]] = {}
     for key, selection in _pairs(args.donor, "--donor").items():

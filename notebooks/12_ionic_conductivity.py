@@ -29,10 +29,10 @@ from ase import Atoms
 
 from electrolyte_ml import experiment, figures, settings
 from electrolyte_ml.analysis import (
-    OrnsteinUhlenbeckIons, Production, Role, einstein_helfand, expected_error, green_kubo, measure_conductivity,
-    needed_time, open_trajectory, read_ions,
+    OrnsteinUhlenbeckIons, Production, einstein_helfand, expected_error, green_kubo, measure_conductivity, needed_time,
 )  # fmt: skip
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
 
 scale = settings.scale()
 said = {"reference": "Ornstein-Uhlenbeck ions, exact", "scale": scale.name}  # what every figure must say

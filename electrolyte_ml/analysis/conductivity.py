@@ -10,11 +10,11 @@ import numpy as np
 
 from electrolyte_ml.analysis.crosschecks import kinisi_conductivity, stacie_conductivity
 from electrolyte_ml.analysis.estimates import GIVEN, TransportEstimate
-from electrolyte_ml.analysis.ions import IonTrajectory
 from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
 from electrolyte_ml.analysis.production import needed_time
 from electrolyte_ml.analysis.transport import NernstEinsteinResult, einstein_helfand, green_kubo, nernst_einstein
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.trajectories.ions import IonTrajectory
 
 METHODS = ("green-kubo", "einstein-helfand", "nernst-einstein", "onsager", "stacie", "kinisi")
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs, cation_pairs, radial_distributions
-from electrolyte_ml.analysis.species import Species
-from electrolyte_ml.analysis.trajectory import Trajectory
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.species import Species
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 BAND = 0.2  # Å by which cutoffs are varied, both ways
 _FRAMES_FOR_CUTOFFS = 1000  # at most, evenly spaced

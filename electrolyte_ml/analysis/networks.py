@@ -28,7 +28,7 @@ from electrolyte_ml.analysis.solvation import (
     rows,
     tally,
 )
-from electrolyte_ml.analysis.trajectory import Trajectory
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 ISOLATED, NETWORKED = "isolated", "network"
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from electrolyte_ml.analysis.bootstrap import Blocks
-from electrolyte_ml.analysis.trajectory import Trajectory
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 _SMOOTHING = 0.06  # Å, the standard deviation of the Gaussian: a tenth of the narrowest shell, that of Li
 _SEGMENTS = 200  # of a trajectory, in which pairs are counted

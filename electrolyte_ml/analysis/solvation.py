@@ -18,8 +18,8 @@ from electrolyte_ml.analysis.contacts import BAND, Contacts, Cutoff, find_contac
 from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs
 from electrolyte_ml.analysis.residence import Bonds, Residence, residence_times
 from electrolyte_ml.analysis.shells import PAIRING, SSIP, Shells
-from electrolyte_ml.analysis.trajectory import Trajectory
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 _SHIFTS = (0.0, -BAND, BAND)
 ALL = "all"

@@ -17,9 +17,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from electrolyte_ml.analysis.ions import IonTrajectory
 from electrolyte_ml.analysis.onsager import solvent_frame, transference_numbers
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.ions import IonTrajectory
 from electrolyte_ml.units import ONSAGER_UNIT, conductivity_scale
 
 

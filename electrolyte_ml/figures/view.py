@@ -97,7 +97,7 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
     Parameters
     ----------
     atoms
-        Whole molecules, such as :meth:`electrolyte_ml.analysis.Trajectory.cluster` returns; no boundary is looked
+        Whole molecules, such as :meth:`electrolyte_ml.trajectories.Trajectory.cluster` returns; no boundary is looked
         across.
     width, height
         In pixels.

@@ -7,15 +7,10 @@ import pytest
 from ase import Atoms, units
 from ase.io import write
 
-from electrolyte_ml.analysis import (
-    IonTrajectory,
-    OrnsteinUhlenbeckIons,
-    measure_conductivity,
-    open_trajectory,
-    read_ions,
-)
+from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, measure_conductivity
 from electrolyte_ml.cli import main
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories import IonTrajectory, open_trajectory, read_ions
 
 PROCESS = OrnsteinUhlenbeckIons(
     counts=(2, 2), diffusion=(0.2, 0.3), side=12.0, names=("Li", "PF6"), masses=(6.94, 144.96)

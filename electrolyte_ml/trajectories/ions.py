@@ -10,7 +10,7 @@ import numpy as np
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
-    from electrolyte_ml.analysis.trajectory import Trajectory
+    from electrolyte_ml.trajectories.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progre
     Parameters
     ----------
     trajectory
-        As :func:`electrolyte_ml.analysis.open_trajectory` gives it, at constant volume.
+        As :func:`electrolyte_ml.trajectories.open_trajectory` gives it, at constant volume.
     already_unwrapped
         The positions of the file cross the cell's faces freely.
     progress

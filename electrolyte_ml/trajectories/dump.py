@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import atomic_masses
 
-from electrolyte_ml.analysis.frames import GIVE_ELEMENTS, Frame, Identity, numbers_of, plain_universe
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.frames import GIVE_ELEMENTS, Frame, Identity, numbers_of, plain_universe
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe

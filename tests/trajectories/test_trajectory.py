@@ -7,11 +7,11 @@ import pytest
 from ase import Atoms
 from ase.io import write
 
-from electrolyte_ml.analysis import Role, open_trajectory, read_ions
-from electrolyte_ml.analysis.frames import open_frames
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import pack
+from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
+from electrolyte_ml.trajectories.frames import open_frames
 
 N_FRAMES = 5
 
@@ -495,8 +495,8 @@ def test_one_cell_above_the_models_of_a_pdb_is_that_of_all(tmp_path, frames):
 
 def test_isomers_are_not_taken_for_carbonates():
     """Two molecules of EMC's formula: EMC itself, whatever the order of its atoms, and one with another chain."""
-    from electrolyte_ml.analysis.species import find_species
     from electrolyte_ml.structures.molecules import MOLECULES
+    from electrolyte_ml.trajectories.species import find_species
 
     emc = MOLECULES["EMC"]
     numbers = emc.atoms().numbers
@@ -531,7 +531,7 @@ def test_isomers_are_not_taken_for_carbonates():
     ],
 )
 def test_other_molecules_are_known(name, kind, formula, bonds):
-    from electrolyte_ml.analysis.species import _graph, find_species
+    from electrolyte_ml.trajectories.species import _graph, find_species
 
     symbols, pairs = _graph(name)
     assert len(pairs) == bonds

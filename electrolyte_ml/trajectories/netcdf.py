@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import numpy as np
 from ase.cell import Cell
 
-from electrolyte_ml.analysis.frames import Frame, Identity, plain_universe
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.frames import Frame, Identity, plain_universe
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe

@@ -211,7 +211,7 @@ class UniverseFrames:
         self._box = _only_box(self._reader)
         self._velocity: float | None = 1.0
         if self._reader.format == "LAMMPSDUMP":  # whose velocities MDAnalysis hands on in whatever unit they are
-            from electrolyte_ml.analysis.dump import VELOCITY_AND_TIME
+            from electrolyte_ml.trajectories.dump import VELOCITY_AND_TIME
 
             self._velocity = VELOCITY_AND_TIME[lammps_units][0] if lammps_units else None
         self.times_known = "time" in timestep.data or "dt" in timestep.data
@@ -345,10 +345,10 @@ def _open_with_mdanalysis(
                 elif topology is not None:
                     known = _identify(mda.Universe(str(topology), **options), str(topology), elements)
                 if _is_netcdf(path):
-                    from electrolyte_ml.analysis.netcdf import NetcdfFrames
+                    from electrolyte_ml.trajectories.netcdf import NetcdfFrames
 
                     return NetcdfFrames(path, known)
-                from electrolyte_ml.analysis.dump import DumpFrames
+                from electrolyte_ml.trajectories.dump import DumpFrames
 
                 return DumpFrames(path, known, elements, lammps_units)
             if structure is not None:

@@ -15,10 +15,10 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from ase.formula import Formula
 
-from electrolyte_ml.analysis.frames import Frame, Frames, open_frames
-from electrolyte_ml.analysis.species import Role, Species, find_species
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.trajectories.frames import Frame, Frames, open_frames
+from electrolyte_ml.trajectories.species import Role, Species, find_species
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe
@@ -484,7 +484,7 @@ def open_trajectory(
         structure that ASE reads. Bonds are taken from it where it has them all, else found from the first frame.
     roles
         Name of a species -> :class:`Role`, or its selection alone, for what the package does not know
-        (:data:`electrolyte_ml.analysis.species.KNOWN`).
+        (:data:`electrolyte_ml.trajectories.species.KNOWN`).
     timestep_ps
         Time between frames, in place of what the file says.
     cell
