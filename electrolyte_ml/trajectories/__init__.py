@@ -10,7 +10,7 @@ _HOME = {  # name -> module, imported on first use
     "Species": "species",
     "Chunk": "trajectory",
     "Trajectory": "trajectory",
-    "open_trajectory": "trajectory",
+    "open_trajectory": "opening",
 }
 
 __all__ = list(_HOME)

@@ -1,6 +1,6 @@
-"""LAMMPS dumps: atoms in any order, any box, with or without the lines that name units and times.
+"""Frames of LAMMPS dumps: atoms in any order, any box, with or without the lines that name units and times.
 
-The places of the frames are found by one fast search; a frame is read when it is wanted, its atoms sorted by id.
+One search finds the places of the frames; a frame is read when it is wanted, its atoms sorted by id.
 """
 
 from __future__ import annotations
@@ -8,37 +8,50 @@ from __future__ import annotations
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from ase.data import atomic_masses
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories.frames import GIVE_ELEMENTS, Frame, Identity, numbers_of, plain_universe
+from electrolyte_ml.trajectories.frames import Frame, Identity
+from electrolyte_ml.trajectories.identity import GIVE_ELEMENTS, numbers_of
+from electrolyte_ml.trajectories.lammps import unit_factors
+from electrolyte_ml.trajectories.universes import plain_universe
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe
 
-VELOCITY_AND_TIME = {"metal": (1.0, 1.0), "real": (1000.0, 0.001)}  # Å/ps and ps of LAMMPS's units of velocity and time
 _UNWRAPPED = (("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
 _POSITIONS = (*_UNWRAPPED, ("x", "y", "z"), ("xs", "ys", "zs"))  # the first that a dump has are read
 _IMAGES = ("ix", "iy", "iz")
-_START = b"ITEM: TIMESTEP"
+_STARTS = (b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME\n")  # of a dump
+
+
+def is_dump(path: Path) -> bool:
+    """Whether a file begins as a LAMMPS dump does."""
+    with open(path, "rb") as stream:
+        return stream.read(32).startswith(_STARTS)
 
 
 class DumpFrames:
-    """A LAMMPS dump of atoms.
+    """Frames of a LAMMPS dump of atoms.
 
     Parameters
     ----------
     path
         The file.
     identity
-        What its atoms are, in the order of their ids; None when the dump says it itself.
+        Elements of its atoms, in the order of their ids; None when the dump gives them itself.
     elements
         Type -> element, for a dump without a topology.
     units
         "metal" or "real", where the dump does not name them. Without either, velocities and times are unknown.
+
+    Raises
+    ------
+    InputError
+        A file without a whole frame, atoms without ids or of unknown elements, or units that are not supported.
     """
 
     def __init__(
@@ -51,18 +64,12 @@ class DumpFrames:
         self.name, self.cut_short = str(path), ""
         with open(path, "rb") as stream:
             self._content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        self._starts = []
-        at = self._content.find(_START)
-        while at >= 0:
-            self._starts.append(at)
-            at = self._content.find(_START, at + 1)
+        self._starts = _find_all(self._content, b"ITEM: TIMESTEP")
         if not self._starts:
             raise InputError(f"{path} is not a LAMMPS dump of atoms")
-        named = self._content[: self._starts[0]].decode(errors="replace").split()
-        units = named[2] if named[:2] == ["ITEM:", "UNITS"] and len(named) > 2 else units
-        if units is not None and units not in VELOCITY_AND_TIME:
-            raise InputError(f"{path}: LAMMPS units must be one of {', '.join(VELOCITY_AND_TIME)}, not {units!r}")
-        self._velocity, self._time = VELOCITY_AND_TIME[units] if units else (None, None)
+        head = self._content[: self._starts[0]].decode(errors="replace").split()
+        named = head[2] if head[:2] == ["ITEM:", "UNITS"] and len(head) > 2 else units
+        self._velocity, self._time = unit_factors(named, self.name)
         self.n_frames = len(self._starts)
         try:
             self._table(self.n_frames - 1)
@@ -71,13 +78,12 @@ class DumpFrames:
             self.n_frames -= 1
             if not self.n_frames:
                 raise InputError(f"{path}: {error}") from error
-        columns, table, _ = self._table(0)
-        if "id" not in columns:
+        first = self._table(0)
+        if "id" not in first.columns:
             raise InputError(f"{path}: its atoms have no id, and LAMMPS changes their order from frame to frame")
-        self.unwrapped = any(set(names) <= set(columns) for names in (*_UNWRAPPED, _IMAGES))
-        self._ids = np.sort(table[:, columns.index("id")].astype(np.int64))
-        if identity is None:
-            identity = self._identify(columns, table, elements)
+        self.unwrapped = any(first.has(*names) for names in (*_UNWRAPPED, _IMAGES))
+        self._ids = np.sort(first.ids())
+        identity = identity or self._identify(first, elements)
         if len(identity.numbers) != len(self._ids):
             raise InputError(f"{path} holds {len(self._ids)} atoms, its topology {len(identity.numbers)}")
         self._universe = identity.universe
@@ -85,36 +91,40 @@ class DumpFrames:
         self.times_known = self._time is not None and self._item_time(0) is not None
 
     def read(self, k: int) -> Frame:
-        """Return frame k, counted from 0."""
-        columns, table, header = self._table(k)
-        index = table[:, columns.index("id")].astype(np.int64)
-        order = np.argsort(index)
-        if not np.array_equal(index[order], self._ids):
+        """Return frame k, counted from 0.
+
+        Raises
+        ------
+        InputError
+            If its atoms are not those of frame 1, it has no positions, or its box is not periodic.
+        """
+        table = self._table(k)
+        ids = table.ids()
+        order = np.argsort(ids)
+        if not np.array_equal(ids[order], self._ids):
             raise InputError("its atoms are not those of frame 1")
-        table = table[order]
-        cell, origin = _box(header)
-        for names in _POSITIONS:
-            if set(names) <= set(columns):
-                break
-        else:
+        cell, origin = _box(table.header)
+        names = next((names for names in _POSITIONS if table.has(*names)), None)
+        if names is None:
             raise InputError("it has no positions")
-        positions = self._values(columns, table, names)
+        positions = table.values(*names)[order]
         if "s" in names[0]:
             positions = positions @ cell + origin
-        if names not in _UNWRAPPED and set(_IMAGES) <= set(columns):
-            positions += self._values(columns, table, _IMAGES) @ cell
+        if names not in _UNWRAPPED and table.has(*_IMAGES):
+            positions += table.values(*_IMAGES)[order] @ cell
         velocities = None
-        if self._velocity is not None and {"vx", "vy", "vz"} <= set(columns):
-            velocities = self._velocity * self._values(columns, table, ("vx", "vy", "vz"))
-        time = self._time * self._item_time(k) if self.times_known else float(header[1])
-        return Frame(positions, cell, velocities, time)
+        if self._velocity is not None and table.has("vx", "vy", "vz"):
+            velocities = self._velocity * table.values("vx", "vy", "vz")[order]
+        time = self._item_time(k) if self.times_known else None
+        if time is None or self._time is None:
+            return Frame(positions, cell, velocities, float(table.header[1]))  # the step
+        return Frame(positions, cell, velocities, self._time * time)
 
     def universe(self, molecule: np.ndarray) -> Universe:
-        """Return a universe of the same atoms, to select from: that of the topology where there is one."""
+        """Return the universe of the topology, or a plain one of the same atoms where there is no topology."""
         return self._universe or plain_universe(self.numbers, molecule)
 
-    def _table(self, k: int) -> tuple[list[str], np.ndarray, list[str]]:
-        """Return the names of the columns, the (N, columns) words of a frame, and the lines above them."""
+    def _table(self, k: int) -> _Table:
         end = self._starts[k + 1] if k + 1 < len(self._starts) else len(self._content)
         text = self._content[self._starts[k] : end].decode(errors="replace")
         head, _, body = text.partition("ITEM: ATOMS")
@@ -128,46 +138,83 @@ class DumpFrames:
         whole = text.endswith("\n") or end < len(self._content)  # the last word may be half of a number
         if not columns or len(words) != count * len(columns) or not whole:
             raise InputError("the file ends before the frame does")
-        return columns, np.array(words).reshape(count, len(columns)), header
-
-    @staticmethod
-    def _values(columns: list[str], table: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-        try:
-            return table[:, [columns.index(name) for name in names]].astype(float)
-        except ValueError:
-            raise InputError(f"not all of {', '.join(names)} are numbers") from None
+        return _Table(columns, np.array(words).reshape(count, len(columns)), header)
 
     def _item_time(self, k: int) -> float | None:
-        """Return the time that stands above a frame, in LAMMPS's unit."""
+        """Return the time that stands above a frame, in LAMMPS's unit; None if there is none."""
         before = self._content[max(0, self._starts[k] - 80) : self._starts[k]].decode(errors="replace")
         _, found, value = before.rpartition("ITEM: TIME\n")
         return float(value) if found else None
 
-    def _identify(self, columns: list[str], table: np.ndarray, elements: Mapping[str, str] | None) -> Identity:
-        table = table[np.argsort(table[:, columns.index("id")].astype(np.int64))]
-        if elements is not None and "type" in columns:
-            labels = table[:, columns.index("type")].tolist()
+    def _identify(self, table: _Table, elements: Mapping[str, str] | None) -> Identity:
+        order = np.argsort(table.ids())
+        if elements is not None and "type" in table.columns:
+            labels = table.words[order, table.columns.index("type")].tolist()
             given = {str(key): value for key, value in elements.items()}
             missing = sorted(set(labels) - set(given))
             if missing:
                 raise InputError(f"{self.name}: no element is given for type {missing[0]!r}")
             symbols = [given[label] for label in labels]
-        elif "element" in columns:
-            symbols = table[:, columns.index("element")].tolist()
+        elif "element" in table.columns:
+            symbols = table.words[order, table.columns.index("element")].tolist()
         else:
-            raise InputError(f"{self.name}: nothing says what element an atom is: {GIVE_ELEMENTS}")
+            raise InputError(f"{self.name} does not say what element each atom is: {GIVE_ELEMENTS}")
         numbers = numbers_of(symbols, self.name)
         return Identity(numbers, atomic_masses[numbers], None, None)
 
 
+class _Table(NamedTuple):
+    """The atoms of one frame.
+
+    Attributes
+    ----------
+    columns
+        Their names.
+    words
+        (N, columns) str, in the order of the file.
+    header
+        The lines above the atoms.
+    """
+
+    columns: list[str]
+    words: np.ndarray
+    header: list[str]
+
+    def has(self, *names: str) -> bool:
+        """Whether it has all these columns."""
+        return set(names) <= set(self.columns)
+
+    def ids(self) -> np.ndarray:
+        """(N,) int."""
+        return self.words[:, self.columns.index("id")].astype(np.int64)
+
+    def values(self, *names: str) -> np.ndarray:
+        """(N, names) float."""
+        try:
+            return self.words[:, [self.columns.index(name) for name in names]].astype(float)
+        except ValueError:
+            raise InputError(f"not all of {', '.join(names)} are numbers") from None
+
+
+def _find_all(content: mmap.mmap, pattern: bytes) -> list[int]:
+    places = []
+    at = content.find(pattern)
+    while at >= 0:
+        places.append(at)
+        at = content.find(pattern, at + 1)
+    return places
+
+
 def _box(header: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return cell and origin from the lines above the atoms."""
-    at = next((k for k, line in enumerate(header) if line.startswith("ITEM: BOX BOUNDS")), None)
+    """Return cell (3, 3) and origin (3,), Å, from the lines above the atoms."""
+    at = next((k for k, line in enumerate(header) if line.startswith("ITEM: BOX BOUNDS")), len(header))
     try:
-        words = header[at].split()[3:]
         rows = np.array([[float(x) for x in line.split()] for line in header[at + 1 : at + 4]])
-    except (TypeError, ValueError):
-        raise InputError("its box cannot be read") from None
+    except ValueError:
+        rows = np.zeros((0, 0))
+    if len(rows) != 3:
+        raise InputError("its box cannot be read")
+    words = header[at].split()[3:]
     if any(flag != "pp" for flag in words[-3:]):
         raise InputError(f"its box is not periodic in all three directions ({' '.join(words[-3:])})")
     if "abc" in words:  # general triclinic: three vectors and, in the last column, the origin

@@ -1,12 +1,10 @@
-"""One way into a trajectory, whatever wrote it: molecules, ions and donors named, frames streamed in chunks.
+"""Trajectories with their molecules, ions and donors named, whatever wrote them. Frames are streamed in chunks.
 
-Nothing here holds more than a chunk of frames, so that memory does not grow with the length of a run.
+Memory holds one chunk of frames and does not grow with the length of a run.
 """
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,18 +15,22 @@ from ase.formula import Formula
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.topology import Topology
-from electrolyte_ml.trajectories.frames import Frame, Frames, open_frames
+from electrolyte_ml.trajectories.checked import CheckedFrames, PeriodicFrame
+from electrolyte_ml.trajectories.clusters import gather
+from electrolyte_ml.trajectories.frames import Frames
 from electrolyte_ml.trajectories.species import Role, Species, find_species
+from electrolyte_ml.trajectories.times import FrameTimes
+from electrolyte_ml.trajectories.unwrapping import FARTHEST, Unwrapper
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe
 
 _CHUNK_BYTES = 16_000_000
-_FARTHEST = 0.4  # of the cell, between two frames: a molecule that moves further may have moved the other way round
+_SAME_CELL = 1e-4  # relative change of a cell that counts as none
 
 
 class Chunk(NamedTuple):
-    """Some frames in a row.
+    """Successive frames.
 
     Attributes
     ----------
@@ -46,10 +48,17 @@ class Chunk(NamedTuple):
 
 
 class Trajectory:
-    """Frames of one run and what its atoms are; made by :func:`open_trajectory`.
+    """Frames of one run and the species of its atoms; made by :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     ``trajectory[100:]``, ``trajectory[::10]`` are trajectories of some of the frames, ``len(trajectory)`` is their
     number.
+
+    Parameters
+    ----------
+    frames
+        Reader of the file.
+    roles, timestep_ps, cell
+        As of :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     Attributes
     ----------
@@ -57,18 +66,18 @@ class Trajectory:
         The file, for messages.
     n_frames, n_atoms, n_molecules : int
     timestep_ps : float or None
-        Between frames; None when neither the file nor the user says it.
+        Between frames; None when neither the file nor the user gives it.
     numbers, masses : (N,)
         Atomic numbers; amu.
     molecule : (N,) int
         Molecule of each atom, counted from 0.
     charges : (n_molecules,) int
-        e: those of the ions' names, never a model's.
+        e, of the species of the molecules; not the charges of a model.
     roles : dict of str to Species
         Cations, anions, solvents by name.
     has_velocities : bool
     cut_short : str
-        What is wrong with the end of the file; empty for a whole one.
+        Description of the frame in which the file ends; empty for a complete file.
     """
 
     def __init__(
@@ -79,25 +88,26 @@ class Trajectory:
         timestep_ps: float | None = None,
         cell: Any = None,
     ) -> None:
-        self.name = frames.name
+        self.name, self.cut_short = frames.name, frames.cut_short
         self.numbers, self.masses = frames.numbers, np.asarray(frames.masses, float)
-        self.cut_short = frames.cut_short
-        self._frames, self._cell = frames, _as_cell(cell)
+        self._frames = CheckedFrames(frames, cell)
         self._range = range(frames.n_frames)
-        first = self._read(0)
-        self.has_velocities = first.velocities is not None
-        self._topology = self._find_molecules(first)
+        self.has_velocities = self._frames.has_velocities
+        self._topology = self._find_molecules()
         self.molecule = self._topology.labels
         self._universe: Universe | None = None
-        self.roles = self._find_roles(roles)
+        try:
+            self.roles = find_species(self.numbers, self._topology.bonds, self.molecule, roles, self.select)
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from error
         self.charges = np.zeros(self.n_molecules, dtype=int)
         for species in self.roles.values():
             self.charges[species.molecules] = species.charge
-        self._start, self._step, self._unit = self._find_times(first, timestep_ps)
+        self._times = FrameTimes.of(self._frames, timestep_ps)
 
     @property
     def n_frames(self) -> int:
-        """How many frames there are."""
+        """Number of frames."""
         return len(self._range)
 
     def __len__(self) -> int:
@@ -105,12 +115,12 @@ class Trajectory:
 
     @property
     def n_atoms(self) -> int:
-        """How many atoms there are."""
+        """Number of atoms."""
         return len(self.numbers)
 
     @property
     def n_molecules(self) -> int:
-        """How many molecules there are, ions among them."""
+        """Number of molecules, ions included."""
         return len(self._topology.formulas)
 
     @property
@@ -121,9 +131,8 @@ class Trajectory:
     @property
     def timestep_ps(self) -> float | None:
         """Time between frames, ps; None when unknown."""
-        if self._unit is None or self._step is None:
-            return None
-        return self._step * self._unit * self._range.step
+        step = self._times.step_ps
+        return None if step is None else step * self._range.step
 
     @property
     def times_ps(self) -> np.ndarray:
@@ -134,10 +143,9 @@ class Trajectory:
         InputError
             If the times are unknown.
         """
-        step = self.require_times() if self.n_frames > 1 else 0.0
-        return (self._start + (self._step or 0.0) * self._range.start) * (self._unit or 0.0) + step * np.arange(
-            self.n_frames
-        )
+        if self.n_frames > 1:
+            self.require_times()
+        return self._times.of_frames(self._range)
 
     def __getitem__(self, frames: slice) -> Trajectory:
         if not isinstance(frames, slice):
@@ -145,54 +153,38 @@ class Trajectory:
         chosen = self._range[frames]
         if not len(chosen) or chosen.step < 0:
             raise InputError(f"{self.name}: no frames are left of {self.n_frames}")
-        other = object.__new__(Trajectory)
-        other.__dict__.update(self.__dict__)
-        other._range = chosen
-        return other
+        part = object.__new__(Trajectory)
+        part.__dict__.update(self.__dict__)
+        part._range = chosen
+        return part
 
     def __str__(self) -> str:
         names = ", ".join(f"{len(species)} {name}" for name, species in self.roles.items())
         step = f" every {self.timestep_ps:g} ps" if self.timestep_ps else ""
         return f"{self.name}: {self.n_frames} frames{step}, {self.n_atoms} atoms: {names}"
 
+    # -- frames --------------------------------------------------------------------------------------------------------
+
     def frame(self, k: int) -> Atoms:
-        """Return frame k, counted from 0, as ASE's atoms."""
-        frame = self._read(self._range[k])
+        """Return frame k, counted from 0, as ASE atoms."""
+        frame = self._read(k)
         return Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True, masses=self.masses)
 
     def cluster(self, k: int, molecules: Sequence[int]) -> Atoms:
-        """Return some molecules of frame k, counted from 0, in one piece, for drawing.
+        """Return some molecules of a frame in one piece, for drawing.
 
         Parameters
         ----------
         k
-            The frame.
+            The frame, counted from 0.
         molecules
-            Counted from 0. Each stands at the image in which an ion of those before it, or it as an ion, is nearest.
+            Counted from 0. Each is moved to the image in which it is nearest to those before it; distances between a
+            cation and another molecule count first.
         """
         whole = self.frame(k)
         whole.positions = self._topology.whole(whole)
-        cell, inverse = whole.cell.array, np.linalg.inv(whole.cell.array)
-        is_ion = np.isin(self.molecule, [m for s in self.roles.values() if s.kind == "cation" for m in s.molecules])
-        left = [np.flatnonzero(self.molecule == m) for m in molecules]
-        placed = left.pop(0)
-        while left:
-            best = (np.inf, 0, np.zeros(3))
-            for index, atoms in enumerate(left):
-                between = whole.positions[atoms][:, None] - whole.positions[placed][None]
-                turns = np.rint(between @ inverse)
-                apart = np.linalg.norm(between - turns @ cell, axis=2)
-                apart = np.where(is_ion[atoms][:, None] != is_ion[placed], apart, apart + 1e3)
-                i, j = np.unravel_index(np.argmin(apart), apart.shape)
-                if apart[i, j] < best[0]:
-                    best = (float(apart[i, j]), index, turns[i, j])
-            atoms = left.pop(best[1])
-            whole.positions[atoms] -= best[2] @ cell
-            placed = np.r_[placed, atoms]
-        chosen = whole[placed]
-        chosen.pbc = False
-        chosen.cell = None
-        return chosen
+        cations = [m for s in self.roles.values() if s.kind == "cation" for m in s.molecules]
+        return gather(whole, self.molecule, np.isin(self.molecule, cations), molecules)
 
     def chunks(self, size: int | None = None) -> Iterator[Chunk]:
         """Stream the frames.
@@ -214,14 +206,16 @@ class Trajectory:
         """
         size = size or max(1, _CHUNK_BYTES // (24 * self.n_atoms))
         for begin in range(0, self.n_frames, size):
-            frames = [self._read(k) for k in self._range[begin : begin + size]]
-            for offset, frame in enumerate(frames):
-                self._check_time(begin + offset, frame)
-            velocities = np.stack([f.velocities for f in frames]) if self.has_velocities else None
+            frames = [self._read(k) for k in range(begin, min(begin + size, self.n_frames))]
+            for k, frame in enumerate(frames, begin):
+                self._check_time(self._range[k], frame)
+            velocities = None
+            if self.has_velocities:
+                velocities = np.stack([frame.velocities for frame in frames if frame.velocities is not None])
             yield Chunk(np.stack([f.positions for f in frames]), np.stack([f.cell for f in frames]), velocities)
 
     def unwrapped(self, size: int | None = None, *, already: bool = False) -> Iterator[np.ndarray]:
-        """Stream positions that no periodic boundary cuts: molecules whole, and every atom followed from the start.
+        """Stream positions that no periodic boundary cuts: molecules whole, each atom followed from the first frame.
 
         Parameters
         ----------
@@ -229,7 +223,7 @@ class Trajectory:
             Frames in a chunk.
         already
             The positions of the file are unwrapped; only the molecules of the first frame are made whole. Dumps with
-            unwrapped positions or image flags (xu, ix) say so themselves.
+            unwrapped positions or image flags (xu, ix) need not be marked.
 
         Yields
         ------
@@ -239,33 +233,24 @@ class Trajectory:
         ------
         InputError
             The cell changes, or frames are so far apart that an atom moves by more than 0.4 of the cell between
-            two of them: which way it went cannot be known.
+            two of them: the direction in which it moved cannot be known.
         """
-        already = already or self._frames.unwrapped
         cell = self.require_constant_cell()
-        inverse = np.linalg.inv(cell)
-        first = Atoms(self.numbers, self._read(self._range[0]).positions, cell=cell, pbc=True)
-        start = self._topology.whole(first)
-        before: np.ndarray | None = None  # (N, 3) as read, fractional
-        image = np.rint((start - first.positions) @ inverse)  # (N, 3) cells to add
+        first = Atoms(self.numbers, self._read(0).positions, cell=cell, pbc=True)
+        already = already or self._frames.reader.unwrapped
+        unwrapper = Unwrapper(cell, first.positions, self._topology.whole(first), already=already)
         done = 0
         for chunk in self.chunks(size):
-            positions = chunk.positions.copy()
-            for k in range(len(positions)):
-                if np.abs(chunk.cells[k] - cell).max() > 1e-4 * np.abs(cell).max():
-                    raise InputError(self._changing_cell(done + k))
-                fractional = positions[k] @ inverse
-                if before is not None and not already:
-                    moved = fractional - before
-                    turns = np.rint(moved)
-                    far = np.abs(moved - turns).max(axis=1)
-                    if far.max() > _FARTHEST:
-                        raise InputError(self._too_far(int(far.argmax()), done + k, float(far.max())))
-                    image -= turns
-                before = fractional
-                positions[k] += image @ cell
-            done += len(positions)
+            positions = np.empty_like(chunk.positions)
+            for row, (wrapped, own_cell) in enumerate(zip(chunk.positions, chunk.cells)):
+                self._check_cell(done, own_cell, cell)
+                positions[row], moved = unwrapper.follow(wrapped)
+                if moved.max() > FARTHEST:
+                    raise InputError(self._too_far(int(moved.argmax()), done, float(moved.max())))
+                done += 1
             yield positions
+
+    # -- molecules and atoms -------------------------------------------------------------------------------------------
 
     def molecule_weights(self) -> Any:
         """(n_molecules, N) sparse matrix that turns values of atoms into those of centres of mass."""
@@ -276,79 +261,26 @@ class Trajectory:
         return csr_array((share, (self.molecule, np.arange(self.n_atoms))), shape=(self.n_molecules, self.n_atoms))
 
     def select(self, selection: str) -> np.ndarray:
-        """Return the indices of the atoms that a selection finds.
+        """Return the indices of the atoms of a selection.
 
         Parameters
         ----------
         selection
-            MDAnalysis's, such as "resname EC and name O1", or "formula C3H4O3" for all molecules of that formula, which
-            needs no names in the file.
+            In MDAnalysis's language, such as "resname EC and name O1", or "formula C3H4O3" for all molecules of that
+            formula, which needs no names in the file.
         """
         word, _, formula = selection.strip().partition(" ")
         if word == "formula":
             wanted = Formula(formula.strip()).format("hill")
-            alike = np.array([one == wanted for one in self._topology.formulas])
+            alike = np.array([found == wanted for found in self._topology.formulas])
             return np.flatnonzero(alike[self.molecule])
         return np.asarray(self.universe().select_atoms(selection).indices)
 
     def universe(self) -> Universe:
         """Return the MDAnalysis universe to select from; it has coordinates only where MDAnalysis reads the file."""
         if self._universe is None:
-            self._universe = self._frames.universe(self.molecule)
+            self._universe = self._frames.reader.universe(self.molecule)
         return self._universe
-
-    def require_constant_cell(self) -> np.ndarray:
-        """Return the (3, 3) cell, Å, of a run at constant volume.
-
-        Raises
-        ------
-        InputError
-            If it changes between the first, the middle and the last frame.
-        """
-        first = self._read(self._range[0]).cell
-        for k in (self.n_frames // 2, self.n_frames - 1):
-            if np.abs(self._read(self._range[k]).cell - first).max() > 1e-4 * np.abs(first).max():
-                raise InputError(self._changing_cell(k))
-        return first
-
-    def require_times(self) -> float:
-        """Return the time between frames, ps.
-
-        Raises
-        ------
-        InputError
-            If it is unknown or there is only one frame.
-        """
-        self.require_frames(2)
-        if self.timestep_ps is None:
-            raise InputError(
-                f"{self.name} does not say how far its frames are apart: give the time step between them "
-                "(timestep_ps=, --timestep)"
-            )
-        return self.timestep_ps
-
-    def require_frames(self, n: int) -> None:
-        """Insist on so many frames.
-
-        Raises
-        ------
-        InputError
-            If there are fewer.
-        """
-        if self.n_frames < n:
-            raise InputError(f"{self.name} has {self.n_frames} frame{'s' * (self.n_frames > 1)}, {n} are needed")
-
-    def require_neutral(self) -> None:
-        """Insist on charges that sum to zero.
-
-        Raises
-        ------
-        InputError
-            If they do not.
-        """
-        if self.charges.sum():
-            counted = ", ".join(f"{len(s)} {name} of {s.charge:+d}" for name, s in self.roles.items() if s.charge)
-            raise InputError(f"{self.name}: the charges sum to {self.charges.sum():+d} e, not to 0 ({counted})")
 
     def only(self, kind: str, name: str | None = None) -> Species:
         """Return the species of a kind: the one of that name, or the only one.
@@ -366,36 +298,75 @@ class Trajectory:
         have = ", ".join(self.roles)
         if name is not None:
             raise InputError(f"{self.name} has no {kind} {name!r}; there are {have}")
-        what = "several" if found else "no"
+        count = "several" if found else "no"
         which = f": name one ({kind}=, --{kind})" if found else ""
-        raise InputError(f"{self.name} has {what} {kind}s ({have}){which}")
+        raise InputError(f"{self.name} has {count} {kind}s ({have}){which}")
 
-    # -- how the above is found ----------------------------------------------------------------------------------------
+    # -- requirements --------------------------------------------------------------------------------------------------
 
-    def _read(self, k: int) -> Frame:
-        try:
-            frame = self._frames.read(k)
-        except InputError as error:
-            raise InputError(f"{self.name}, frame {k + 1}: {error}") from error
-        except Exception as error:
+    def require_constant_cell(self) -> np.ndarray:
+        """Return the (3, 3) cell, Å, of a run at constant volume.
+
+        Raises
+        ------
+        InputError
+            If it changes between the first, the middle and the last frame.
+        """
+        first = self._read(0).cell
+        for k in (self.n_frames // 2, self.n_frames - 1):
+            self._check_cell(k, self._read(k).cell, first)
+        return first
+
+    def require_times(self) -> float:
+        """Return the time between frames, ps.
+
+        Raises
+        ------
+        InputError
+            If it is unknown or there is only one frame.
+        """
+        self.require_frames(2)
+        if self.timestep_ps is None:
             raise InputError(
-                f"{self.name}: frame {k + 1} cannot be read ({' '.join(str(error).split())}); {k} before it can"
-            ) from error
-        if self._cell is not None:
-            frame = frame._replace(cell=self._cell)
-        if frame.cell is None:
-            raise InputError(f"{self.name}: frame {k + 1} has no cell: give its three lengths in Å (cell=, --cell)")
-        if not np.isfinite(frame.positions).all():
-            wrong = int(np.argmax(~np.isfinite(frame.positions).all(axis=1)))
-            raise InputError(f"{self.name}, frame {k + 1}: the position of atom {wrong + 1} is not finite")
-        if k and self.has_velocities and frame.velocities is None:
-            raise InputError(f"{self.name}: frame {k + 1} has no velocities, frame 1 has")
-        return frame
+                f"{self.name} does not say when its frames were written: give the time step between them "
+                "(timestep_ps=, --timestep)"
+            )
+        return self.timestep_ps
 
-    def _find_molecules(self, frame: Frame) -> Topology:
-        atoms = Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True)
-        if self._frames.bonds is not None:
-            return Topology.of_bonds(atoms, self._frames.bonds)
+    def require_frames(self, n: int) -> None:
+        """Check that there are at least n frames.
+
+        Raises
+        ------
+        InputError
+            If there are fewer.
+        """
+        if self.n_frames < n:
+            raise InputError(f"{self.name} has {self.n_frames} frame{'s' * (self.n_frames > 1)}, {n} are needed")
+
+    def require_neutral(self) -> None:
+        """Check that the charges sum to zero.
+
+        Raises
+        ------
+        InputError
+            If they do not.
+        """
+        if self.charges.sum():
+            counted = ", ".join(f"{len(s)} {name} of {s.charge:+d}" for name, s in self.roles.items() if s.charge)
+            raise InputError(f"{self.name}: the charges sum to {self.charges.sum():+d} e, not to 0 ({counted})")
+
+    # -- helpers -------------------------------------------------------------------------------------------------------
+
+    def _read(self, k: int) -> PeriodicFrame:
+        return self._frames.read(self._range[k])
+
+    def _find_molecules(self) -> Topology:
+        first = self._read(0)
+        atoms = Atoms(self.numbers, first.positions, cell=first.cell, pbc=True)
+        bonds = self._frames.reader.bonds
+        if bonds is not None:
+            return Topology.of_bonds(atoms, bonds)
         topology = Topology.of(atoms)
         if topology.endless.any():
             index = int(topology.endless.argmax())
@@ -404,53 +375,20 @@ class Trajectory:
             )
         return topology
 
-    def _find_roles(self, roles: Mapping[str, Role | str] | None) -> dict[str, Species]:
-        try:
-            return find_species(self.numbers, self._topology.bonds, self.molecule, roles, self.select)
-        except InputError as error:
-            raise InputError(f"{self.name}: {error}") from error
-
-    def _find_times(self, first: Frame, timestep_ps: float | None) -> tuple[float, float | None, float | None]:
-        """Return the start and the step in the file's unit (NaN, None: it has none), and that unit in ps."""
-        if timestep_ps is not None and not (np.isfinite(timestep_ps) and timestep_ps > 0):
-            raise InputError(f"the time between frames must be a positive number of ps, not {timestep_ps}")
-        n = len(self._range)
-        if not np.isfinite(first.time):
-            return 0.0, 1.0, timestep_ps
-        if n == 1:
-            return (
-                (0.0, 1.0, timestep_ps)
-                if timestep_ps
-                else (first.time, None, 1.0 if self._frames.times_known else None)
-            )
-        step = self._read(1).time - first.time
-        mean = (self._read(n - 1).time - first.time) / (n - 1)
-        if step <= 0 or abs(mean - step) > 1e-3 * step + _rounding(first.time + (n - 1) * step):
-            raise InputError(
-                f"{self.name}: its frames are not evenly spaced in time ({step:g} between the first two, {mean:g} on "
-                "average)"
-            )
-        if timestep_ps is not None:
-            return first.time, mean, timestep_ps / mean
-        return first.time, mean, 1.0 if self._frames.times_known else None
-
-    def _check_time(self, k: int, frame: Frame) -> None:
-        if not np.isfinite(frame.time) or self._step is None or self.n_frames < 2:
-            return
-        index = self._range[k]
-        expected = self._start + index * self._step
-        if abs(frame.time - expected) > 2e-3 * self._step * max(1, self._range.step) + _rounding(expected):
+    def _check_time(self, index: int, frame: PeriodicFrame) -> None:
+        if self.n_frames > 1 and not self._times.is_even(index, frame.time, self._range.step):
             raise InputError(
                 f"{self.name}: its frames are not evenly spaced in time: frame {index + 1} is at {frame.time:g}, not "
-                f"{expected:g}"
+                f"{self._times.expected(index):g}"
             )
 
-    def _changing_cell(self, k: int) -> str:
-        return (
-            f"{self.name}: the cell of frame {self._range[k] + 1} is not that of frame {self._range[0] + 1}: in a cell "
-            "that a barostat rescales, positions are moved with it, and displacements are not diffusion; run at "
-            "constant volume"
-        )
+    def _check_cell(self, k: int, cell: np.ndarray, first: np.ndarray) -> None:
+        if np.abs(cell - first).max() > _SAME_CELL * np.abs(first).max():
+            raise InputError(
+                f"{self.name}: the cell of frame {self._range[k] + 1} is not that of frame {self._range[0] + 1}: a "
+                "barostat that rescales the cell moves the positions with it, and such displacements are not "
+                "diffusion; run at constant volume"
+            )
 
     def _too_far(self, atom: int, k: int, part: float) -> str:
         symbol = chemical_symbols[self.numbers[atom]]
@@ -459,82 +397,3 @@ class Trajectory:
             f"{self.name}: atom {symbol}{atom + 1} moves by {part:.2f} of the cell between frames "
             f"{self._range[k - 1] + 1} and {self._range[k] + 1}: they are too far apart{apart} to unwrap the positions"
         )
-
-
-def open_trajectory(
-    files: str | os.PathLike | Sequence[str | os.PathLike] | Sequence[Atoms] | Any,
-    *,
-    topology: str | os.PathLike | Atoms | None = None,
-    roles: Mapping[str, Role | str] | None = None,
-    timestep_ps: float | None = None,
-    cell: Any = None,
-    elements: Mapping[str, str] | None = None,
-    lammps_units: str | None = None,
-) -> Trajectory:
-    """Open a trajectory of any code.
-
-    Parameters
-    ----------
-    files
-        A file that MDAnalysis reads (XTC, TRR, DCD, NetCDF, LAMMPS dump, PDB, GRO, ...), extended XYZ, the folder of
-        a run of :func:`electrolyte_ml.dynamics.run_md`, the parts of one run in their order, configurations of ASE,
-        or an MDAnalysis universe.
-    topology
-        What its atoms are where the file does not say: any topology that MDAnalysis reads, a LAMMPS data file, or a
-        structure that ASE reads. Bonds are taken from it where it has them all, else found from the first frame.
-    roles
-        Name of a species -> :class:`Role`, or its selection alone, for what the package does not know
-        (:data:`electrolyte_ml.trajectories.species.KNOWN`).
-    timestep_ps
-        Time between frames, in place of what the file says.
-    cell
-        Å: one length, three, three and three angles (degrees), or (3, 3), in place of the file's.
-    elements
-        Type or name of an atom -> its element, where neither elements nor masses are known: {"1": "C", "2": "H"}.
-    lammps_units
-        "metal" or "real", for the velocities of a LAMMPS dump that does not name its units.
-
-    Returns
-    -------
-    Trajectory
-
-    Warns
-    -----
-    UserWarning
-        The file was cut short; what could be read is used.
-
-    Raises
-    ------
-    InputError
-        A file that cannot be read or has no frame, no cell, no elements, uneven times, molecules that neither a role
-        names nor the package knows, or that are bonded to their own images.
-    """
-    frames = open_frames(files, topology, elements=elements, lammps_units=lammps_units)
-    trajectory = Trajectory(frames, roles=roles, timestep_ps=timestep_ps, cell=cell)
-    if trajectory.cut_short:
-        last = f", up to {trajectory.times_ps[-1]:g} ps" if trajectory.timestep_ps else ""
-        warnings.warn(
-            f"{trajectory.name}: {trajectory.cut_short}; {trajectory.n_frames} whole frames before it are used{last}",
-            stacklevel=2,
-        )
-    return trajectory
-
-
-def _as_cell(cell: Any) -> np.ndarray | None:
-    if cell is None:
-        return None
-    from ase.cell import Cell
-
-    values = np.asarray(cell, dtype=float)
-    try:
-        matrix = np.asarray(Cell.new(np.full(3, values) if values.ndim == 0 else values))
-    except ValueError:
-        raise InputError(f"a cell is one length, three, three and three angles or (3, 3), not {cell!r}") from None
-    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-6:
-        raise InputError(f"a cell needs a volume, {cell!r} has none")
-    return matrix
-
-
-def _rounding(time: float) -> float:
-    """Error of a time that was written in single precision."""
-    return 4.0 * float(np.finfo(np.float32).eps) * abs(time)

@@ -1,4 +1,4 @@
-"""From a file to ions: centres of mass, the frame of the whole, what is refused; and the command that does it all."""
+"""The commands conductivity and plan-conductivity."""
 
 import json
 
@@ -9,34 +9,26 @@ from ase.io import write
 
 from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, measure_conductivity
 from electrolyte_ml.cli import main
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories import IonTrajectory, open_trajectory, read_ions
+from electrolyte_ml.trajectories import open_trajectory, read_ions
 
 PROCESS = OrnsteinUhlenbeckIons(
     counts=(2, 2), diffusion=(0.2, 0.3), side=12.0, names=("Li", "PF6"), masses=(6.94, 144.96)
 )  # fmt: skip
 OCTAHEDRON = 1.6 * np.vstack([np.zeros(3), np.eye(3), -np.eye(3)])  # P and six F
 CORNERS = np.array([[2.0, 2, 2], [8, 8, 2], [8, 2, 8], [2, 8, 8]])
+SHAPES = [np.zeros((1, 3)), np.zeros((1, 3)), OCTAHEDRON, OCTAHEDRON]
 
 
-def frames_of(sample, *, velocities=True, wrap=True, scale=None, drift=0.0):
-    """Atoms of each frame: ions of the process on a lattice, PF6 as seven atoms that turn."""
+def frames_of(sample, *, velocities=True):
+    """Atoms of each frame: ions of the process on a lattice, PF6 as seven atoms."""
     out = []
     for k in range(sample.frames):
-        centres = CORNERS + sample.displacements()[k] * 0.05 + drift * k
-        positions, speeds = [], []
-        for ion, centre in enumerate(centres):
-            shape = np.zeros((1, 3)) if ion < 2 else OCTAHEDRON
-            angle = 0.1 * k
-            turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-            positions.append(centre + shape @ turn.T)
-            spin = 0.1 / sample.timestep_ps * np.array([[0, -1, 0], [1, 0, 0], [0, 0, 0]])
-            speeds.append(0.05 * sample.velocities[k, ion] + (shape @ turn.T) @ spin.T)
-        cell = 12.0 * (1.0 if scale is None else scale[k])
-        atoms = Atoms("Li2PF6PF6", np.vstack(positions), cell=[cell] * 3, pbc=True)
-        if wrap:
-            atoms.wrap()
+        centres = CORNERS + sample.displacements()[k] * 0.05
+        positions = np.vstack([centre + shape for centre, shape in zip(centres, SHAPES)])
+        atoms = Atoms("Li2PF6PF6", positions, cell=[12.0] * 3, pbc=True)
+        atoms.wrap()
         if velocities:
+            speeds = [np.tile(0.05 * v, (len(shape), 1)) for v, shape in zip(sample.velocities[k], SHAPES)]
             atoms.set_velocities(np.vstack(speeds) / (1000 * units.fs))
         atoms.info["time_ps"] = k * sample.timestep_ps
         out.append(atoms)
@@ -52,63 +44,6 @@ def sample():
 def file(sample, tmp_path):
     write(tmp_path / "run.extxyz", frames_of(sample))
     return tmp_path / "run.extxyz"
-
-
-def test_ions_are_centres_of_mass_in_the_frame_of_the_whole(sample, file):
-    ions = read_ions(open_trajectory(file))
-    assert ions.names == ("Li", "PF6") and ions.charges.tolist() == [1.0, 1.0, -1.0, -1.0]
-    assert ions.timestep_ps == pytest.approx(0.2) and ions.volume == pytest.approx(12.0**3)
-    assert ions.solvent_mass is None
-    masses = ions.masses
-    assert masses[2] == pytest.approx(144.96, abs=0.01)
-    for found, exact in (
-        (ions.displacements(), 0.05 * sample.displacements()),
-        (ions.velocities, 0.05 * sample.velocities),
-    ):
-        mean = np.einsum("fic,i->fc", exact, masses) / masses.sum()
-        np.testing.assert_allclose(found, exact - mean[:, None], atol=2e-5)
-
-
-def test_drift_of_the_whole_is_no_transport(sample):
-    still = read_ions(open_trajectory(frames_of(sample)))
-    moving = read_ions(open_trajectory(frames_of(sample, drift=0.3)))
-    np.testing.assert_allclose(still.displacements(), moving.displacements(), atol=1e-6)
-
-
-def test_box_that_breathes_is_refused_with_the_reason(sample):
-    scale = 1.0 + 0.01 * np.sin(np.arange(sample.frames))
-    with pytest.raises(InputError, match="constant volume"):
-        read_ions(open_trajectory(frames_of(sample, scale=scale)))
-
-
-def test_frames_too_far_apart_to_unwrap_are_refused(sample):
-    apart = frames_of(sample)
-    for k, atoms in enumerate(apart):
-        atoms.positions[0] = [(5.0 * k) % 12.0, 2.0, 2.0]
-    with pytest.raises(InputError, match="too far apart"):
-        read_ions(open_trajectory(apart))
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"charges": np.array([1.0, 1.0, -1.0, -2.0])}, "sum to -1, not 0"),
-        ({"positions": None, "velocities": None}, "neither positions nor velocities"),
-        ({"timestep_ps": 0.0}, "must be positive"),
-        ({"volume": -1.0}, "must be positive"),
-        ({"positions": np.zeros((5, 3, 3))}, r"\(frames, 4, 3\)"),
-        ({"positions": np.zeros((1, 4, 3))}, "one frame"),
-        ({"velocities": np.full((5, 4, 3), np.inf)}, "frame 1: velocities are not finite"),
-        ({"masses": np.ones(3)}, "3 masses"),
-    ],
-)
-def test_wrong_ions_are_refused(sample, change, said):
-    fields = {**vars(sample), **change}
-    with pytest.raises(InputError, match=said):
-        IonTrajectory(**fields)
-
-
-# -- the commands -----------------------------------------------------------------------------------------------------
 
 
 def test_command_says_what_the_library_says(file, sample, tmp_path, capsys):
