@@ -184,7 +184,7 @@ for length in (25, 100):
             continue
         given += 1
         held += found.low <= slow.conductivity <= found.high
-        stretched += "goes on changing" in found.plateau.reason
+        stretched += "still changes" in found.plateau.reason
     print(f"4 runs of {length:3d} ps, {length / 5:.0f} slow times each: {held} of {given} intervals hold the exact value; "
           f"{stretched} windows were stretched")
 print(f"\nthe last one: {found.plateau.reason}")

@@ -1,4 +1,4 @@
-"""All that trajectories of an electrolyte say of its conductivity, by every estimator that they support."""
+"""Conductivity of an electrolyte by every estimator that its trajectories support."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from electrolyte_ml.analysis.crosschecks import kinisi_conductivity, stacie_conductivity
 from electrolyte_ml.analysis.estimates import GIVEN, TransportEstimate
+from electrolyte_ml.analysis.independent_ions import NernstEinsteinResult, nernst_einstein
 from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
 from electrolyte_ml.analysis.production import needed_time
-from electrolyte_ml.analysis.transport import NernstEinsteinResult, einstein_helfand, green_kubo, nernst_einstein
+from electrolyte_ml.analysis.transport import einstein_helfand, green_kubo
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.trajectories.ions import IonTrajectory
 
@@ -21,7 +22,7 @@ METHODS = ("green-kubo", "einstein-helfand", "nernst-einstein", "onsager", "stac
 
 @dataclass(frozen=True)
 class ConductivityResult:
-    """What each method says, or why it says nothing.
+    """The conductivity by each method, or the reason why a method gives none.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class ConductivityResult:
 
     @property
     def best(self) -> TransportEstimate:
-        """Green-Kubo's estimate, as in the paper, or Einstein-Helfand's without velocities.
+        """The estimate of Green-Kubo, as in the paper, or of Einstein-Helfand where there are no velocities.
 
         Raises
         ------
@@ -64,9 +65,9 @@ class ConductivityResult:
             "conductivity": {method: one.to_dict() for method, one in self.estimates.items()},
             "refused": dict(self.refused),
         }
-        if self.nernst_einstein:
+        if self.nernst_einstein is not None:
             plain["diffusion"] = {name: one.to_dict() for name, one in self.nernst_einstein.diffusion.items()}
-        if self.onsager:
+        if self.onsager is not None:
             whole = self.onsager
             plain["onsager"] = {one.quantity: one.to_dict() for row in whole.coefficients for one in row}
             plain["transference"] = {
@@ -77,7 +78,7 @@ class ConductivityResult:
         return plain
 
     def report(self) -> str:
-        """Return the table of methods, what else they measured, how long better runs must be, and what to beware of."""
+        """Return the table of methods, their other results, the length that better runs need, and warnings."""
         lines = [str(self)]
         more = [] if self.nernst_einstein is None else list(self.nernst_einstein.diffusion.values())
         if self.onsager is not None:
@@ -85,15 +86,15 @@ class ConductivityResult:
             more.append(self.onsager.ionicity)
         if more:
             lines += ["", *map(str, more)]
-        read = [one for one in self.estimates.values() if one.plateau is not None]
-        if read:
-            plateau = read[0].plateau
-            lines += ["", f"plateau of {read[0].method}: {plateau.reason}"]
+        with_plateau = [(found, found.plateau) for found in self.estimates.values() if found.plateau is not None]
+        if with_plateau:
+            found, plateau = with_plateau[0]
+            lines += ["", f"plateau of {found.method}: {plateau.reason}"]
             if plateau.reason == GIVEN:
                 lines[-1] = f"plateau: {plateau.start_ps:g}-{plateau.end_ps:g} ps, as given"
             needed = needed_time(plateau.effective_ps, 0.1) / 1000
             lines.append(
-                f"for an error of 10 % it takes {needed:.3g} ns in all; here are {read[0].total_ps / 1000:.3g} ns"
+                f"an error of 10 % needs {needed:.3g} ns in all; these runs have {found.total_ps / 1000:.3g} ns in all"
             )
         lines += [f"{one.method}: {note}" for one in self.estimates.values() for note in one.notes]
         return "\n".join(lines)
@@ -176,18 +177,22 @@ def measure_conductivity(
         "stacie": lambda: stacie_conductivity(currents(), *common),
         "kinisi": lambda: kinisi_conductivity(dipoles(), *common, window_ps=window_ps),
     }
-    estimates, refused, whole = {}, {}, {}
+    estimates: dict[str, TransportEstimate] = {}
+    refused: dict[str, str] = {}
+    independent: NernstEinsteinResult | None = None
+    collective: OnsagerResult | None = None
     for method in methods:
         try:
             found = measure[method]()
         except ElectrolyteError as error:
             refused[method] = str(error)
             continue
-        whole[method] = found
+        if isinstance(found, NernstEinsteinResult):
+            independent = found
+        elif isinstance(found, OnsagerResult):
+            collective = found
         estimates[method] = found if isinstance(found, TransportEstimate) else found.conductivity
-    return ConductivityResult(
-        temperature, first.volume, estimates, refused, whole.get("nernst-einstein"), whole.get("onsager")
-    )
+    return ConductivityResult(temperature, first.volume, estimates, refused, independent, collective)
 
 
 def _check_alike(trajectories: Sequence[IonTrajectory]) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs, cation_pairs, radial_distributions
+from electrolyte_ml.analysis.rdf import RadialDistribution, cation_pairs, radial_distributions
+from electrolyte_ml.analysis.runs import as_runs
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.trajectories.species import Species
 from electrolyte_ml.trajectories.trajectory import Trajectory

@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from electrolyte_ml.analysis.correlation import Plateau
-from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, length_of, plateau_of, said
+from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, describe_runs, length_of, plateau_of
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.units import conductivity_scale
 
@@ -73,13 +73,14 @@ def stacie_conductivity(
         try:
             # A coarser scan than the default: the same answer within a twentieth of its error, in half the time.
             result = estimate_acint(spectrum, LorentzModel(), nonlinear_budget=10, fcut_spacing=1.0)
-        except (ValueError, ArithmeticError) as error:
-            raise InputError(f"stacie: {said(length, length[0])} are too short for it ({error})") from error
+        except (ValueError, ArithmeticError) as failure:
+            raise InputError(f"stacie: {describe_runs(length, length[0])} are too short ({failure})") from failure
     value, error = float(result.acint), float(result.acint_std)
     if not error < _LARGEST_ERROR * value:
         raise InputError(
-            f"stacie: {said(length, length[0])} leave an error of {error / value:.0%}; above {_LARGEST_ERROR:.0%} it "
-            "is known to be too small, being that of a linearised model; longer or more runs are needed"
+            f"stacie: {describe_runs(length, length[0])} give an error of {error / value:.0%}; above "
+            f"{_LARGEST_ERROR:.0%} the error of its linearised model is known to be too small; longer or more runs are "
+            "needed"
         )
     factor = float(np.exp(1.96 * error / value))
     return TransportEstimate(
@@ -141,7 +142,7 @@ def kinisi_conductivity(
     plateau: Plateau = plateau_of(series, timestep_ps, window_ps, 3)
     if length[0] * length[1] < _FEWEST_LENGTHS * plateau.end_ps:
         raise InputError(
-            f"kinisi: {said(length, length[0])} hold {length[0] * length[1] / plateau.end_ps:.1f} windows of "
+            f"kinisi: {describe_runs(length, length[0])} hold {length[0] * length[1] / plateau.end_ps:.1f} windows of "
             f"{plateau.end_ps:.3g} ps; from fewer than {_FEWEST_LENGTHS:.0f} it cannot estimate its variances"
         )
     lags = np.linspace(plateau.start_ps, plateau.end_ps, _KINISI_LAGS) / timestep_ps

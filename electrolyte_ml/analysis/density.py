@@ -1,4 +1,4 @@
-"""Mean density of a run with an honest error, and whether it still drifts.
+"""Mean density of a run, its error, and whether it still drifts.
 
 Densities of successive rows are correlated for picoseconds, so that the naive error of the mean is several times too
 small. Averages over blocks much longer than the correlation are independent, and their scatter is the error
@@ -43,7 +43,7 @@ class DensityResult:
     sigma
         Standard deviation of the instantaneous density, g/cm³.
     n_independent
-        How many independent values the mean is worth. Below about ten the error itself is a guess.
+        Number of independent values with the same error. Below about ten the error itself is uncertain.
     correlation_time_ps
         Integrated autocorrelation time.
     drift, drift_error
@@ -103,8 +103,8 @@ def mean_density(
         A result of :func:`electrolyte_ml.dynamics.run_md`, its directory, or times (ps) and densities (g/cm³), evenly
         spaced.
     last_ps
-        Average over the last so many ps (the paper's way); by default over the end that is worth the most
-        independent values, which leaves the relaxation of the start out.
+        Average over this time at the end of the run, as in the paper; by default over the end that has the most
+        independent values, which leaves the relaxation at the start out.
 
     Returns
     -------
@@ -156,8 +156,8 @@ def ensemble_density(members: Sequence[DensityResult]) -> EnsembleDensity:
     return EnsembleDensity(float(means.mean()), sigma, tuple(members))
 
 
-def mean_error(values: Sequence[float]) -> tuple[float, float]:
-    """Return the standard error of the mean of a correlated series, and how many independent values it is worth.
+def mean_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Return the standard error of the mean of a correlated series, and its number of independent values.
 
     Parameters
     ----------
@@ -222,7 +222,7 @@ def _window(correlation: np.ndarray) -> int:
 
 
 def _equilibrated_from(densities: np.ndarray) -> int:
-    """Return the first row of the end that is worth the most independent values; at least a third is kept."""
+    """Return the first row of the end that has the most independent values; at least a third is kept."""
     n = len(densities)
     candidates = np.unique(np.linspace(0, max(0, min(2 * n // 3, n - MIN_ROWS)), 41).astype(int))
     worth = [mean_error(densities[first:])[1] for first in candidates]
@@ -274,6 +274,7 @@ def _read_log(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))
-        return np.array([[float(row[name]) for row in rows] for name in ("time_ps", "density_g_cm3")])
+        times, densities = (np.array([float(row[name]) for row in rows]) for name in ("time_ps", "density_g_cm3"))
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{path} is not the log of a run") from None
+    return times, densities

@@ -36,7 +36,7 @@ _FEWEST_DEGREES = 2.5  # of freedom: with less, an interval of 95 % spans more t
 
 @dataclass(frozen=True)
 class Curve:
-    """What an estimate is read off: a running integral against its upper limit, or the like.
+    """A curve with a plateau: a running integral against its upper limit, or the like.
 
     Attributes
     ----------
@@ -54,12 +54,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class TransportEstimate:
-    """A number with its error, and where both come from.
+    """A transport coefficient with its error and the method behind both.
 
     Attributes
     ----------
     quantity, unit, method
-        What it is, in what unit, by which estimator.
+        Quantity, unit and estimator.
     value, error
         The error is one standard error: by the scatter of the trajectories where there are five or more, as in the
         paper, else by the theory.
@@ -68,15 +68,15 @@ class TransportEstimate:
     expected_error
         What the theory expects of runs of this number and length, sqrt(4 tau / (3 T)) of the value for a conductivity.
     basis
-        How the interval came about.
+        Source of the interval.
     trajectories, total_ps
         How many runs, and their length in all.
     plateau
-        Where it was read off, and why there; None where the method has none.
+        The window of the plateau and the reason for it; None where the method has none.
     curve
         The curve from which it was read; None where the method has none.
     notes
-        What a reader should know before believing it.
+        Warnings for the reader.
     """
 
     quantity: str
@@ -115,13 +115,13 @@ class TransportEstimate:
         return replace(self, **numbers, unit=unit, quantity=quantity or self.quantity, curve=curve)
 
 
-def check_series(given: Sequence[np.ndarray], columns: int | None, what: str) -> Sequence[np.ndarray]:
-    """Check what every estimator asks of its series: one length, enough frames, finite."""
-    if isinstance(given, np.ndarray) and given.ndim == (2 if columns else 3):
+def check_series(series: Sequence[np.ndarray], columns: int | None, what: str) -> Sequence[np.ndarray]:
+    """Return the series of an estimator after checking that they have one length, enough frames and finite values."""
+    if isinstance(series, np.ndarray) and series.ndim == (2 if columns else 3):
         raise InputError(f"a list of trajectories is needed, one array of {what} each; a single one is [array]")
-    if not len(given):
+    if not len(series):
         raise InputError("there is no trajectory")
-    shapes = [np.shape(one) for one in given]
+    shapes = [np.shape(run) for run in series]
     for number, shape in enumerate(shapes, 1):
         if (columns and (len(shape) != 2 or shape[1] != columns)) or (not columns and len(shape) != 3):
             wanted = f"(frames, {columns})" if columns else "(frames, ions, 3)"
@@ -136,10 +136,10 @@ def check_series(given: Sequence[np.ndarray], columns: int | None, what: str) ->
                 if shape[1:] == shapes[0][1:]
                 else f"trajectories 1 and {number} hold different numbers of ions"
             )
-    for number, one in enumerate(given, 1):
-        if not np.isfinite(one).all():
-            raise InputError(f"trajectory {number}: {what} not finite in frame {_first_bad(one)}")
-    return given
+    for number, run in enumerate(series, 1):
+        if not np.isfinite(run).all():
+            raise InputError(f"trajectory {number}: {what} not finite in frame {_first_bad(run)}")
+    return series
 
 
 def _first_bad(values: np.ndarray) -> int:
@@ -151,8 +151,8 @@ def length_of(series: Sequence[np.ndarray], timestep_ps: float) -> tuple[int, fl
     return len(series), len(series[0]) * timestep_ps
 
 
-def said(length: tuple[int, float], count: int) -> str:
-    """Say how many trajectories of what length there are."""
+def describe_runs(length: tuple[int, float], count: int) -> str:
+    """Return the number of trajectories and their length, as in "3 trajectories of 100 ps"."""
     return f"{count} trajector{'y' if count == 1 else 'ies'} of {length[1]:.4g} ps"
 
 
@@ -172,16 +172,16 @@ def plateau_of(
                 f"{timestep_ps:g} ps: it must lie between one frame and 0.9 of the run"
             )
         return Plateau(float(start), float(end), float("nan"), GIVEN)
-    function = sum(correlation(one, frames)[:, 0, 0] for one in series) / len(series)
+    function = np.sum([correlation(run, frames)[:, 0, 0] for run in series], axis=0) / len(series)
     if not function[0] > 0:
         raise InputError("nothing moves: the correlation function is zero")
     found = find_plateau(function, timestep_ps, length, components * len(series))
     if found is not None and found.start_ps <= 0.5 * length:
         return replace(found, end_ps=min(found.end_ps, 0.9 * length))
-    why = "is still above its noise" if found is None else f"sinks into noise only at {found.memory_ps:.3g} ps"
+    why = "is still above its noise" if found is None else f"is within its noise only from {found.memory_ps:.3g} ps on"
     raise InputError(
-        f"no plateau within {said((0, length), len(series))}: the correlation {why}; longer runs are needed, or a "
-        "window that is known from elsewhere"
+        f"no plateau within {describe_runs((0, length), len(series))}: the correlation {why}; longer runs are needed, "
+        "or a window that is known from elsewhere"
     )
 
 
@@ -208,8 +208,8 @@ def integrate(
     # Twice the step makes four times the trapezoid rule's error.
     if abs(coarse - values.mean()) / 3.0 > 0.05 * abs(values.mean()):
         raise InputError(
-            f"frames {timestep_ps:g} ps apart are too far apart to integrate the correlation over them; save them more "
-            "often, or use the displacements (Einstein-Helfand)"
+            f"frames {timestep_ps:g} ps apart are too far apart to integrate the correlation; save them more often, or "
+            "use the displacements (Einstein-Helfand)"
         )
     length = length_of(series, timestep_ps)
     relative = relative_variance(plateau.start_ps, plateau.end_ps, length[1], components * len(series))
@@ -275,12 +275,13 @@ def judge(
     value, degrees = float(np.mean(values)), degrees_of(relative, plateau)
     if degrees < _FEWEST_DEGREES:
         raise InputError(
-            f"{quantity} by {method}: {said(length, count)} are worth {degrees:.1f} degrees of freedom, too few for "
-            "an interval; longer or more runs are needed"
+            f"{quantity} by {method}: {describe_runs(length, count)} give {degrees:.1f} degrees of freedom, too few "
+            "for an interval; longer or more runs are needed"
         )
     if not value > 0:
         raise InputError(
-            f"{quantity} by {method} came out as {value:.3g}, which is noise: {said(length, count)} are too short"
+            f"{quantity} by {method} came out as {value:.3g}, which is noise: {describe_runs(length, count)} are too "
+            "short"
         )
     expected = value * float(np.sqrt(relative))
     low, high = (degrees * value / chi2.ppf([0.975, 0.025], degrees)).tolist()
@@ -294,8 +295,8 @@ def judge(
             low, high, basis = value - half, value + half, f"scatter of {count} trajectories, Student's t"
         if chi2.sf((count - 1) * (own / expected) ** 2, count - 1) < 0.01:
             notes = (
-                f"the trajectories differ {own / expected:.1f} times as much as their length explains: are they "
-                "equilibrated, and long beside the slowest process?",
+                f"the trajectories differ {own / expected:.1f} times as much as their length explains: they may not be "
+                "equilibrated, or not long compared with the slowest process",
             )
     elif count > 1:
         basis += f"; {count} trajectories are too few to show their scatter"

@@ -6,7 +6,7 @@ Each kind of potential ("mtp", "qrd") keeps results of its own, so that either c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.results import save_result
@@ -48,7 +48,7 @@ def store_conductivity(
     InputError
         For another model, or a result that holds no conductivity.
     """
-    points = {}
+    points: dict[str, dict[str, dict[str, Any]]] = {}
     for ratio, by_temperature in results.items():
         points[ratio] = {}
         for temperature, result in by_temperature.items():
