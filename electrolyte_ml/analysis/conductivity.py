@@ -62,16 +62,16 @@ class ConductivityResult:
         plain: dict[str, Any] = {
             "temperature_K": self.temperature,
             "volume_A3": self.volume,
-            "conductivity": {method: one.to_dict() for method, one in self.estimates.items()},
+            "conductivity": {method: estimate.to_dict() for method, estimate in self.estimates.items()},
             "refused": dict(self.refused),
         }
         if self.nernst_einstein is not None:
-            plain["diffusion"] = {name: one.to_dict() for name, one in self.nernst_einstein.diffusion.items()}
+            plain["diffusion"] = {name: estimate.to_dict() for name, estimate in self.nernst_einstein.diffusion.items()}
         if self.onsager is not None:
             whole = self.onsager
-            plain["onsager"] = {one.quantity: one.to_dict() for row in whole.coefficients for one in row}
+            plain["onsager"] = {estimate.quantity: estimate.to_dict() for row in whole.coefficients for estimate in row}
             plain["transference"] = {
-                frame: {name: one.to_dict() for name, one in zip(whole.species, numbers)}
+                frame: {name: estimate.to_dict() for name, estimate in zip(whole.species, numbers)}
                 for frame, numbers in whole.transference.items()
             }
             plain["ionicity"] = whole.ionicity.to_dict()
@@ -82,30 +82,30 @@ class ConductivityResult:
         lines = [str(self)]
         more = [] if self.nernst_einstein is None else list(self.nernst_einstein.diffusion.values())
         if self.onsager is not None:
-            more += [one for numbers in self.onsager.transference.values() for one in numbers]
+            more += [estimate for numbers in self.onsager.transference.values() for estimate in numbers]
             more.append(self.onsager.ionicity)
         if more:
             lines += ["", *map(str, more)]
-        with_plateau = [(found, found.plateau) for found in self.estimates.values() if found.plateau is not None]
+        with_plateau = [
+            (estimate, estimate.plateau) for estimate in self.estimates.values() if estimate.plateau is not None
+        ]
         if with_plateau:
-            found, plateau = with_plateau[0]
-            lines += ["", f"plateau of {found.method}: {plateau.reason}"]
+            estimate, plateau = with_plateau[0]
+            lines += ["", f"plateau of {estimate.method}: {plateau.reason}"]
             if plateau.reason == GIVEN:
                 lines[-1] = f"plateau: {plateau.start_ps:g}-{plateau.end_ps:g} ps, as given"
             needed = needed_time(plateau.effective_ps, 0.1) / 1000
-            lines.append(
-                f"an error of 10 % needs {needed:.3g} ns in all; these runs have {found.total_ps / 1000:.3g} ns in all"
-            )
-        lines += [f"{one.method}: {note}" for one in self.estimates.values() for note in one.notes]
+            lines.append(f"an error of 10 % needs {needed:.3g} ns in all; these have {estimate.total_ps / 1000:.3g} ns")
+        lines += [f"{estimate.method}: {note}" for estimate in self.estimates.values() for note in estimate.notes]
         return "\n".join(lines)
 
     def __str__(self) -> str:
         lines = [f"{'method':18} {'σ (mS/cm)':>10} {'error':>8} {'95 % interval':>17} {'expected':>8}  how"]
-        for method, one in self.estimates.items():
-            low, high = 10 * one.low, 10 * one.high
+        for method, estimate in self.estimates.items():
+            low, high = 10 * estimate.low, 10 * estimate.high
             lines.append(
-                f"{method:18} {10 * one.value:10.4g} {10 * one.error:8.2g} {f'{low:.4g} to {high:.4g}':>17} "
-                f"{one.expected_error / one.value:8.0%}  {one.basis}"
+                f"{method:18} {10 * estimate.value:10.4g} {10 * estimate.error:8.2g} {f'{low:.4g} to {high:.4g}':>17} "
+                f"{estimate.expected_error / estimate.value:8.0%}  {estimate.basis}"
             )
         for method, why in self.refused.items():
             lines.append(f"{method:18} {'-':>10}  {why}")
@@ -157,13 +157,13 @@ def measure_conductivity(
     ions = (first.species, first.charges, *common)
 
     def currents() -> list[np.ndarray]:
-        return [one.current() for one in trajectories]
+        return [run.current() for run in trajectories]
 
     def dipoles() -> list[np.ndarray]:
-        return [one.dipole() for one in trajectories]
+        return [run.dipole() for run in trajectories]
 
     def moved() -> list[np.ndarray]:
-        return [one.displacements() for one in trajectories]
+        return [run.displacements() for run in trajectories]
 
     measure: dict[str, Callable[[], TransportEstimate | NernstEinsteinResult | OnsagerResult]] = {
         "green-kubo": lambda: green_kubo(currents(), *common, window_ps=window_ps),

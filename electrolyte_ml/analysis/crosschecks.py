@@ -64,7 +64,7 @@ def stacie_conductivity(
     check_series(currents, 3, "current")
     length = length_of(currents, timestep_ps)
     spectrum = compute_spectrum(
-        np.concatenate([np.asarray(one, float).T for one in currents]),
+        np.concatenate([np.asarray(run, float).T for run in currents]),
         prefactors=conductivity_scale(volume, temperature),
         timestep=timestep_ps,
     )
@@ -138,7 +138,7 @@ def kinisi_conductivity(
 
     check_series(dipoles, 3, "dipole")
     length = length_of(dipoles, timestep_ps)
-    series = [np.diff(np.asarray(one, float), axis=0)[:, None] for one in dipoles]
+    series = [np.diff(np.asarray(run, float), axis=0)[:, None] for run in dipoles]
     plateau: Plateau = plateau_of(series, timestep_ps, window_ps, 3)
     if length[0] * length[1] < _FEWEST_LENGTHS * plateau.end_ps:
         raise InputError(
@@ -148,7 +148,7 @@ def kinisi_conductivity(
     lags = np.linspace(plateau.start_ps, plateau.end_ps, _KINISI_LAGS) / timestep_ps
     frames = len(dipoles[0]) - 1
     lags = np.append(np.unique(np.round(lags).astype(int)), frames)  # kinisi reads the run's length off the last lag
-    moved = np.stack([np.asarray(one, float)[1:] - one[0] for one in dipoles], axis=1)  # (F - 1, M, 3)
+    moved = np.stack([np.asarray(run, float)[1:] - run[0] for run in dipoles], axis=1)  # (F - 1, M, 3)
     data = calculate_mstd(
         SimpleNamespace(
             displacements=scipp.array(dims=["obs", "particle", "dimension"], values=moved, unit="angstrom"),

@@ -196,7 +196,7 @@ def integrate(
     components = series[0].shape[2]
     plateau = plateau_of(series, timestep_ps, window_ps, components)
     first, last = round(plateau.start_ps / timestep_ps), round(plateau.end_ps / timestep_ps)
-    functions = np.array([correlation(one, last + 1)[:, 0, 0] for one in series])  # (M, n)
+    functions = np.array([correlation(run, last + 1)[:, 0, 0] for run in series])  # (M, n)
     curves = running_integral(functions.T, timestep_ps)  # (n, M)
     values = window_average(curves, timestep_ps, plateau.start_ps, plateau.end_ps)
     coarse = window_average(
@@ -238,7 +238,7 @@ def slopes_of(series: Sequence[np.ndarray], timestep_ps: float, plateau: Plateau
     last = round(plateau.end_ps / timestep_ps)
     first = min(round(plateau.start_ps / timestep_ps), last - 1)
     frames, components = len(series[0]), series[0].shape[2]
-    displaced = np.array([mean_squared_displacement(one - one[0], last + 1) for one in series])  # (M, n, S, S)
+    displaced = np.array([mean_squared_displacement(run - run[0], last + 1) for run in series])  # (M, n, S, S)
     lags = timestep_ps * np.arange(first, last + 1)
     centred = lags - lags.mean()
     slopes = np.einsum("n,mnab->mab", centred, displaced[:, first:]) / (2.0 * centred @ centred)

@@ -43,7 +43,7 @@ def common_plateau(
 
     Columns that move together count as fewer: by Isserlis' theorem n² / sum_ij rho_ij² of them are independent.
     """
-    moves = [np.diff(one, axis=0) for one in data]
+    moves = [np.diff(run, axis=0) for run in data]
     for a in range(labels.max() + 1):
         size = np.sqrt(np.mean([np.mean(m[:, labels == a] ** 2) for m in moves]))
         for m in moves:
@@ -63,7 +63,7 @@ def self_diffusion(
     """(M, S) self-diffusion coefficients, Å²/ps, and the relative variance of that of a single ion in all runs."""
     columns = []
     for a in range(labels.max() + 1):
-        flat = [one[:, labels == a].reshape(len(one), 1, -1) for one in data]
+        flat = [run[:, labels == a].reshape(len(run), 1, -1) for run in data]
         columns.append(slopes_of(flat, timestep_ps, plateau)[0][:, 0, 0])
     length = len(data[0]) * timestep_ps
     return np.stack(columns, axis=1), relative_variance(plateau.start_ps, plateau.end_ps, length, 3 * len(data))

@@ -62,7 +62,7 @@ def store_conductivity(
                 entry["change_in_window"] = 10.0 * float(best.curve.mean[inside][-1] - best.curve.mean[inside][0])
             points[ratio][f"{temperature:g}"] = entry
     ended = {
-        ratio: {f"{temperature:g}": vars(one) for temperature, one in by_temperature.items()}
+        ratio: {f"{temperature:g}": vars(ended_runs) for temperature, ended_runs in by_temperature.items()}
         for ratio, by_temperature in (production or {}).items()
     }
     save_result(_name("conductivity", model), {"reference": reference, "points": points, "production": ended}, scale)

@@ -64,7 +64,7 @@ def green_kubo(
         Trajectories of different lengths or below 20 frames, numbers that are not finite, no plateau within the runs'
         length, frames too far apart for an integral over them, or a window that the runs do not hold.
     """
-    series = [np.asarray(one, float)[:, None, :] for one in check_series(currents, 3, "current")]
+    series = [np.asarray(run, float)[:, None, :] for run in check_series(currents, 3, "current")]
     estimate = integrate(series, timestep_ps, window_ps, "conductivity", "Green-Kubo")
     return estimate.scaled(conductivity_scale(volume, temperature), "S/m")
 
@@ -99,8 +99,8 @@ def einstein_helfand(
     InputError
         As :func:`green_kubo`, but for frames far apart, which are welcome.
     """
-    series = [np.asarray(one, float)[:, None, :] for one in check_series(dipoles, 3, "dipole")]
-    plateau = plateau_of([np.diff(one, axis=0) for one in series], timestep_ps, window_ps, 3)
+    series = [np.asarray(run, float)[:, None, :] for run in check_series(dipoles, 3, "dipole")]
+    plateau = plateau_of([np.diff(run, axis=0) for run in series], timestep_ps, window_ps, 3)
     slopes, relative, curve = slopes_of(series, timestep_ps, plateau)
     length = length_of(series, timestep_ps)
     estimate = judge(slopes[:, 0, 0], relative, "conductivity", "Einstein-Helfand", length, plateau)
@@ -135,8 +135,8 @@ def viscosity(
         As :func:`green_kubo`.
     """
     series = []
-    for one in check_series(stresses, 6, "stress"):
-        xx, yy, zz, yz, xz, xy = np.asarray(one, float).T
+    for run in check_series(stresses, 6, "stress"):
+        xx, yy, zz, yz, xz, xy = np.asarray(run, float).T
         five = [xy, xz, yz, 0.5 * (xx - yy), (2.0 * zz - xx - yy) / np.sqrt(12.0)]
         series.append(np.stack(five, axis=1)[:, None, :])
     estimate = integrate(series, timestep_ps, window_ps, "viscosity", "Green-Kubo")

@@ -50,10 +50,10 @@ def test_command_says_what_the_library_says(file, sample, tmp_path, capsys):
     figure = tmp_path / "sigma.png"
     arguments = ["conductivity", str(file), "--temperature", "300", "--method", "einstein-helfand", "green-kubo"]
     assert main([*arguments, "--json", "--figure", str(figure)]) == 0
-    said = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
     expected = measure_conductivity([read_ions(open_trajectory(file))], 300.0)
     for method in ("green-kubo", "einstein-helfand"):
-        assert said["conductivity"][method]["value"] == pytest.approx(expected.estimates[method].value)
+        assert printed["conductivity"][method]["value"] == pytest.approx(expected.estimates[method].value)
     assert figure.stat().st_size > 5000
     assert main(arguments) == 0
     table = capsys.readouterr().out
@@ -69,7 +69,7 @@ def test_command_without_velocities_still_measures(sample, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--method", "magic"], "no method 'magic'"),
         (["--window", "1", "500"], "cannot be read off"),
@@ -78,10 +78,10 @@ def test_command_without_velocities_still_measures(sample, tmp_path, capsys):
         (["--li", "name Xx"], "finds no atom"),
     ],
 )
-def test_command_refuses_in_one_line(file, options, said, capsys):
+def test_command_refuses_in_one_line(file, options, message, capsys):
     assert main(["conductivity", str(file), "--temperature", "300", *options]) == 1
     captured = capsys.readouterr()
-    assert said in captured.err + captured.out
+    assert message in captured.err + captured.out
     assert captured.err.count("\n") == 1
 
 
