@@ -14,6 +14,7 @@ from electrolyte_ml.analysis.independent_ions import NernstEinsteinResult, nerns
 from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
 from electrolyte_ml.analysis.production import needed_time
 from electrolyte_ml.analysis.transport import einstein_helfand, green_kubo
+from electrolyte_ml.checks import one_of
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.trajectories.ions import IonTrajectory
 
@@ -31,9 +32,9 @@ class ConductivityResult:
     estimates
         Method -> conductivity, S/m.
     refused
-        Method -> why it gives none.
+        Method -> the reason why it gives none.
     nernst_einstein, onsager
-        The whole results of these two, None where they are not among the estimates.
+        The complete results of these methods; None where they are not among the estimates.
     """
 
     temperature: float
@@ -55,7 +56,9 @@ class ConductivityResult:
         for method in ("green-kubo", "einstein-helfand"):
             if method in self.estimates:
                 return self.estimates[method]
-        raise InputError("; ".join(self.refused.values()) or "neither Green-Kubo nor Einstein-Helfand was asked for")
+        raise InputError(
+            "; ".join(self.refused.values()) or "neither Green-Kubo nor Einstein-Helfand is among the methods"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as plain numbers and strings, for JSON."""
@@ -148,9 +151,8 @@ def measure_conductivity(
     """
     if not trajectories:
         raise InputError("there is no trajectory")
-    unknown = [name for name in methods if name not in METHODS]
-    if unknown:
-        raise InputError(f"there is no method {unknown[0]!r}; there are {', '.join(METHODS)}")
+    for name in methods:
+        one_of("method", name, METHODS)
     first = trajectories[0]
     _check_alike(trajectories)
     common = (first.timestep_ps, first.volume, temperature)

@@ -1,4 +1,4 @@
-"""Conductivity by two other packages, each with a statistical model of its own error, as the same result type.
+"""Conductivity by two other packages, each with its own statistical model of the error.
 
 STACIE fits a model to the low frequencies of the current's spectrum; kinisi fits a straight line to the mean squared
 displacement of the charges, by Bayesian regression with the covariance of its points. Neither shares code with

@@ -82,7 +82,7 @@ class EnsembleDensity:
     mean
         Mean over the members, g/cm³.
     sigma
-        Standard deviation over the members, g/cm³: what the random start of training does. NaN for one member.
+        Standard deviation over the members, g/cm³: the effect of the random start of training. NaN for one member.
     members
         Each member's own result.
     """
@@ -142,7 +142,7 @@ def mean_density(
 
 
 def ensemble_density(members: Sequence[DensityResult]) -> EnsembleDensity:
-    """Gather the densities that the members of an ensemble of potentials give.
+    """Combine the densities by the members of an ensemble of potentials.
 
     Raises
     ------
@@ -185,7 +185,7 @@ def mean_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
 
 
 def block_errors(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the error of the mean that averages over blocks of each length give: it rises to a plateau.
+    """Return the error of the mean from averages over blocks of each length; it rises to a plateau.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def block_errors(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _window(correlation: np.ndarray) -> int:
-    """Return Wolff's window: where noise, sqrt(W / n), outgrows what is cut off, exp(-W / tau)."""
+    """Return Wolff's window: where the noise, sqrt(W / n), exceeds the truncated part, exp(-W / tau)."""
     n = len(correlation)
     lags = np.arange(1, n)
     integrated = np.maximum(0.5 + np.cumsum(correlation[1:]), 0.5 + 1e-12)
@@ -230,7 +230,7 @@ def _equilibrated_from(densities: np.ndarray) -> int:
 
 
 def _drift(times: np.ndarray, densities: np.ndarray) -> tuple[float, float, bool]:
-    """Return the slope by least squares, its error given the correlation of what it leaves, and the verdict."""
+    """Return the slope by least squares, its error with correlated residuals, and whether it is significant."""
     from scipy.stats import t as student
 
     centred = times - times.mean()
@@ -245,7 +245,7 @@ def _drift(times: np.ndarray, densities: np.ndarray) -> tuple[float, float, bool
 
 
 def _series(run: RunResult | str | os.PathLike | tuple) -> tuple[np.ndarray, np.ndarray]:
-    """Return times and densities of whatever a run was given as."""
+    """Return times (ps) and densities (g/cm³) of a run."""
     if isinstance(run, (str, os.PathLike)):
         path = Path(run)
         times, densities = _read_log(path / "log.csv" if path.is_dir() else path)

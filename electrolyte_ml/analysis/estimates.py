@@ -1,10 +1,10 @@
-"""Estimates with errors: what every transport coefficient has in common.
+"""Estimates of transport coefficients with errors.
 
 All of them are weighted integrals of a correlation function (:mod:`electrolyte_ml.analysis.correlation`), so that one
 theory gives the error of each: estimates are scaled chi-squared with degrees of freedom that follow from the window and
-the length of the runs. Five trajectories or more also show their error by their scatter (Student's t). The wider of the
-two intervals is given: the scatter sees trajectories that differ more than the theory knows, and the theory does not
-depend on a handful of numbers.
+the length of the runs. From five trajectories on, their scatter also gives an error (Student's t). The wider of the two
+intervals is reported: the scatter includes differences between trajectories that the theory does not, and the theory
+does not depend on a few numbers.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from electrolyte_ml.analysis.correlation import (
     running_integral,
     window_average,
 )
+from electrolyte_ml.checks import number
 from electrolyte_ml.errors import InputError
 
 MIN_FRAMES = 20
 _POINTS = 1000  # of a curve: enough to draw
 MIN_SCATTER = 5  # trajectories from which on their scatter is an error
 GIVEN = "given"  # reason of a window that was not found
-_SEARCH = 1.2  # by which looking for the window on the same data raises the variance, as synthetic ions show
+_SEARCH = 1.2  # factor by which choosing the window from the same data raises the variance, for synthetic ions
 _FEWEST_DEGREES = 2.5  # of freedom: with less, an interval of 95 % spans more than a factor of forty
 
 
@@ -101,7 +102,7 @@ class TransportEstimate:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it without its curve, as JSON takes it."""
+        """Return the estimate without its curve, as values that JSON can hold."""
         plain = {name: value for name, value in vars(self).items() if name not in ("curve", "plateau", "notes")}
         if self.plateau is not None:
             plain["window_ps"] = [self.plateau.start_ps, self.plateau.end_ps]
@@ -122,23 +123,23 @@ def check_series(series: Sequence[np.ndarray], columns: int | None, what: str) -
     if not len(series):
         raise InputError("there is no trajectory")
     shapes = [np.shape(run) for run in series]
-    for number, shape in enumerate(shapes, 1):
+    for index, shape in enumerate(shapes, 1):
         if (columns and (len(shape) != 2 or shape[1] != columns)) or (not columns and len(shape) != 3):
             wanted = f"(frames, {columns})" if columns else "(frames, ions, 3)"
-            raise InputError(f"trajectory {number}: {what} must be {wanted}, not {shape}")
+            raise InputError(f"trajectory {index}: {what} must be {wanted}, not {shape}")
         if shape[0] < MIN_FRAMES:
             few = "one frame: nothing moves in it" if shape[0] == 1 else f"{shape[0]} frames"
-            raise InputError(f"trajectory {number} has {few}; transport needs at least {MIN_FRAMES}")
+            raise InputError(f"trajectory {index} has {few}; transport needs at least {MIN_FRAMES}")
         if shape != shapes[0]:
             raise InputError(
-                f"trajectories 1 and {number} have {shapes[0][0]} and {shape[0]} frames: their curves cannot be "
+                f"trajectories 1 and {index} have {shapes[0][0]} and {shape[0]} frames: their curves cannot be "
                 "averaged; cut them to one length or leave the short ones out"
                 if shape[1:] == shapes[0][1:]
-                else f"trajectories 1 and {number} hold different numbers of ions"
+                else f"trajectories 1 and {index} hold different numbers of ions"
             )
-    for number, run in enumerate(series, 1):
+    for index, run in enumerate(series, 1):
         if not np.isfinite(run).all():
-            raise InputError(f"trajectory {number}: {what} not finite in frame {_first_bad(run)}")
+            raise InputError(f"trajectory {index}: {what} not finite in frame {_first_bad(run)}")
     return series
 
 
@@ -147,7 +148,7 @@ def _first_bad(values: np.ndarray) -> int:
 
 
 def length_of(series: Sequence[np.ndarray], timestep_ps: float) -> tuple[int, float]:
-    """Number of trajectories and length of one, ps."""
+    """Return the number of trajectories and the length of one, ps."""
     return len(series), len(series[0]) * timestep_ps
 
 
@@ -160,8 +161,7 @@ def plateau_of(
     series: Sequence[np.ndarray], timestep_ps: float, window_ps: tuple[float, float] | None, components: float
 ) -> Plateau:
     """Find the plateau of the mean correlation function of series (F, 1, K), or take the one that is given."""
-    if not timestep_ps > 0:
-        raise InputError(f"the time between frames must be positive, not {timestep_ps:g} ps")
+    number("the time between frames", timestep_ps, "ps")
     frames = len(series[0])
     length = frames * timestep_ps
     if window_ps is not None:
@@ -192,7 +192,7 @@ def integrate(
     quantity: str,
     method: str,
 ) -> TransportEstimate:
-    """Integrate the correlation function per component of each (F, 1, K) and read it off the plateau."""
+    """Integrate the correlation function per component of each (F, 1, K) and average the integral over the plateau."""
     components = series[0].shape[2]
     plateau = plateau_of(series, timestep_ps, window_ps, components)
     first, last = round(plateau.start_ps / timestep_ps), round(plateau.end_ps / timestep_ps)
@@ -267,7 +267,7 @@ def judge(
     plateau: Plateau,
     scatter: float | None = None,
 ) -> TransportEstimate:
-    """Give the mean of one value per trajectory its error and its interval."""
+    """Return the mean of one value per trajectory, with its error and its interval."""
     from scipy.stats import chi2
     from scipy.stats import t as student
 

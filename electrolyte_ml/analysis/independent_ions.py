@@ -20,7 +20,7 @@ from electrolyte_ml.analysis.species_motion import (
     self_diffusion,
     summed_by_species,
 )
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.checks import number
 from electrolyte_ml.units import BOLTZMANN, DIFFUSION_UNIT, conductivity_scale
 
 YEH_HUMMER = 2.837297  # of a cubic cell
@@ -67,7 +67,7 @@ def nernst_einstein(
     timestep_ps, volume, temperature, window_ps
         As of :func:`electrolyte_ml.analysis.green_kubo`; without a window, one found from all species together.
     viscosity_mpa_s
-        Of the liquid. With it the cell's finite size is corrected for: D = D(L) + 2.837297 k_B T / (6 pi eta L)
+        Of the liquid, to correct for the finite size of the cell: D = D(L) + 2.837297 k_B T / (6 pi eta L)
         (Yeh and Hummer), L the edge of a cube of this volume.
 
     Raises
@@ -89,8 +89,7 @@ def nernst_einstein(
     length = length_of(data, timestep_ps)
     correction = 0.0
     if viscosity_mpa_s is not None:
-        if not viscosity_mpa_s > 0:
-            raise InputError(f"the viscosity must be positive, not {viscosity_mpa_s:g} mPa s")
+        number("the viscosity", viscosity_mpa_s, "mPa s")
         # k_B T / (6 pi eta L) in Å²/ps: 1e20 / 1e12 per m²/s
         correction = YEH_HUMMER * BOLTZMANN * temperature / (6 * np.pi * 1e-3 * viscosity_mpa_s * volume ** (1 / 3))
         correction *= 1e10 * 1e8

@@ -27,7 +27,7 @@ ISOLATED, NETWORKED = "isolated", "network"
 
 @dataclass(frozen=True)
 class Example:
-    """A network as it was found in one frame.
+    """A network in one frame.
 
     Attributes
     ----------
@@ -72,11 +72,11 @@ class Networks:
     coordination_distribution
         "isolated", "network" -> coordination number -> fraction of these cations.
     link_lifetime
-        Of a pair of cations that share a solvent molecule, whichever; None where times are unknown.
+        Of a pair of cations that share any solvent molecule; None where times are unknown.
     network_lifetime
         Of networks of the same cations; None where times are unknown.
     largest
-        The largest network that was seen, for drawing; None when there is none.
+        The largest network of all frames, for drawing; None when there is none.
     """
 
     cation: str
@@ -94,7 +94,7 @@ class Networks:
     largest: Example | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the curves as JSON knows it."""
+        """Return everything but the curves as values that JSON can hold."""
         lifetimes = {"link": self.link_lifetime, "network": self.network_lifetime}
         return {
             "ssip": as_json(self.ssip),
@@ -142,7 +142,7 @@ def analyse_networks(
     trajectories, cation, cutoffs, seed, progress
         As of :func:`electrolyte_ml.analysis.analyse_solvation`.
     shells
-        What :func:`electrolyte_ml.analysis.find_shells` found, so that the trajectories are not read again.
+        Result of :func:`electrolyte_ml.analysis.find_shells`; the trajectories are then not read again.
 
     Returns
     -------

@@ -173,7 +173,7 @@ def transference_numbers(collective: np.ndarray, charges: Sequence[float] | np.n
 def solvent_frame(
     collective: np.ndarray, counts: Sequence[int], masses: Sequence[float], solvent_mass: float
 ) -> np.ndarray:
-    """Turn Onsager coefficients from the barycentric into the solvent's frame.
+    """Transform Onsager coefficients from the barycentric to the solvent's frame.
 
     The solvent's centre of mass moves by minus the ions' momentum over its mass, so that in its frame the flux of
     species a is J_a + N_a sum_b m_b J_b / M_solvent.
@@ -198,7 +198,7 @@ def _to_solvent(counts: np.ndarray, masses: np.ndarray, solvent_mass: float) -> 
 
 
 def _inverse_wishart(matrix: np.ndarray, degrees: float) -> np.ndarray:
-    """Draw the matrices that an estimate of so many degrees of freedom may come from; a 1 x 1 one is chi-squared's."""
+    """Draw matrices from the inverse Wishart distribution of an estimate; of a 1 x 1 matrix inverse chi-squared."""
     rng = np.random.default_rng(0)
     size = len(matrix)
     lower = np.zeros((_DRAWS, size, size))  # Bartlett's decomposition
@@ -221,7 +221,7 @@ def _judge_function(
     length: tuple[int, float],
     plateau: Plateau,
 ) -> TransportEstimate:
-    """Give a function of the collective matrix (and the self parts) its error and its interval."""
+    """Return a function of the collective matrix (and the self parts) with its error and its interval."""
     from scipy.stats import t as student
 
     count = len(each)

@@ -46,7 +46,7 @@ def needed_time(tau_ps: float, error: float) -> float:
 
 @dataclass(frozen=True)
 class Production:
-    """How the runs of one condition ended (Table 1).
+    """Outcome of the runs of one condition (Table 1).
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Partial radial distribution functions, running coordination numbers, and the first minimum, found.
+"""Partial radial distribution functions, running coordination numbers, and their first minimum.
 
 With N_a centres in a volume V, and n(r) the mean number of other atoms within r of one of them,
 g(r) = V / (N_b 4 pi r^2) dn/dr. A shell ends at the first minimum of g behind its first maximum; counting
@@ -24,7 +24,7 @@ _SIGNIFICANT = 3.0  # standard errors
 
 @dataclass(frozen=True)
 class FirstShell:
-    """Where the first shell is and ends.
+    """The first shell of a radial distribution function.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class RadialDistribution:
     Attributes
     ----------
     name
-        Of the pair, such as "Li-EC".
+        Name of the pair, such as "Li-EC".
     r
         (n,) middles of the bins, Å.
     g, g_error
@@ -58,7 +58,7 @@ class RadialDistribution:
     coordination, coordination_error
         (n,) atoms within the outer edge of each bin, and its standard error.
     shell
-        The first shell, or None when g has no maximum followed by a minimum that noise does not explain.
+        The first shell, or None when g has no maximum followed by a minimum beyond noise.
     """
 
     name: str

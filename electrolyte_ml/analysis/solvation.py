@@ -27,7 +27,7 @@ from electrolyte_ml.trajectories.trajectory import Trajectory
 
 @dataclass(frozen=True, eq=False)
 class Solvation:
-    """How a cation is solvated. Fractions of ions count cations; every number is an :class:`Estimate`.
+    """Solvation of a cation. Fractions of ions count cations; every number is an :class:`Estimate`.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Solvation:
     n_frames, n_trajectories, n_blocks
         Of all trajectories together.
     converged
-        Whether the trajectories hold enough independent blocks for the errors to be believed.
+        Whether the trajectories hold enough independent blocks for reliable errors.
     cutoffs
         By species.
     distributions
@@ -64,7 +64,7 @@ class Solvation:
     shells
         Composition of a shell, such as "3 EC + 1 EMC" -> fraction of the cations; the commonest first.
     residence
-        Species -> how long its molecules stay; empty where times are unknown.
+        Species -> residence times of its molecules; empty where times are unknown.
     """
 
     cation: str
@@ -89,7 +89,7 @@ class Solvation:
     distributions: Mapping[str, RadialDistribution] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the curves as JSON knows it; NaN and infinity become None."""
+        """Return everything but the curves as values that JSON can hold; NaN and infinity become None."""
         return {
             "cation": self.cation,
             "ions": self.n_ions,
@@ -162,7 +162,7 @@ def analyse_solvation(
     progress: bool = False,
     shells: ShellsOfRuns | None = None,
 ) -> Solvation:
-    """Measure how a cation is solvated.
+    """Analyse the solvation of a cation.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def analyse_solvation(
     progress
         Show a bar.
     shells
-        What :func:`find_shells` found, so that the trajectories are not read again.
+        Result of :func:`electrolyte_ml.analysis.find_shells`; the trajectories are then not read again.
 
     Returns
     -------

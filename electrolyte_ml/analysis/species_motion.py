@@ -1,4 +1,4 @@
-"""Displacements of ions sorted by species: what Nernst-Einstein and Onsager have in common."""
+"""Displacements of ions by species, for Nernst-Einstein and Onsager."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of the electrolytes, stored where the claims of the paper are judged from them.
+"""Storage of the electrolytes' results, from which the claims of the paper are judged.
 
 Each kind of potential ("mtp", "qrd") keeps results of its own, so that either can be run without the other.
 """

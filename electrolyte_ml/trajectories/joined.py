@@ -28,8 +28,6 @@ class JoinedFrames:
         If the atoms of two parts differ, or a part begins before the one in front of it ends.
     """
 
-    unwrapped = False
-
     def __init__(self, parts: Sequence[Frames]) -> None:
         first = parts[0]
         for part in parts:
@@ -38,6 +36,7 @@ class JoinedFrames:
         self.name = f"{first.name} and {len(parts) - 1} more"
         self.numbers, self.masses, self.bonds = first.numbers, first.masses, first.bonds
         self.times_known = all(part.times_known for part in parts)
+        self.unwrapped = all(part.unwrapped for part in parts)
         self.cut_short = next((f"{part.name}: {part.cut_short}" for part in parts if part.cut_short), "")
         self._frames: list[tuple[Frames, int]] = []
         last = -np.inf
