@@ -6,24 +6,21 @@ Memory holds one chunk of frames and does not grow with the length of a run.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from ase.formula import Formula
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.trajectories.checked import CheckedFrames, PeriodicFrame
 from electrolyte_ml.trajectories.clusters import gather
 from electrolyte_ml.trajectories.frames import Frames
-from electrolyte_ml.trajectories.species import Role, Species, find_species
+from electrolyte_ml.trajectories.species import Role
+from electrolyte_ml.trajectories.system import System
 from electrolyte_ml.trajectories.times import FrameTimes
 from electrolyte_ml.trajectories.unwrapping import FARTHEST, Unwrapper
-
-if TYPE_CHECKING:
-    from MDAnalysis import Universe
 
 _CHUNK_BYTES = 16_000_000
 _SAME_CELL = 1e-4  # relative change of a cell that counts as none
@@ -47,7 +44,7 @@ class Chunk(NamedTuple):
     velocities: np.ndarray | None
 
 
-class Trajectory:
+class Trajectory(System):
     """Frames of one run and the species of its atoms; made by :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     ``trajectory[100:]``, ``trajectory[::10]`` are trajectories of some of the frames, ``len(trajectory)`` is their
@@ -62,22 +59,14 @@ class Trajectory:
 
     Attributes
     ----------
-    name : str
-        The file, for messages.
-    n_frames, n_atoms, n_molecules : int
-    timestep_ps : float or None
-        Between frames; None when neither the file nor the user gives it.
-    numbers, masses : (N,)
-        Atomic numbers; amu.
-    molecule : (N,) int
-        Molecule of each atom, counted from 0.
-    charges : (n_molecules,) int
-        e, of the species of the molecules; not the charges of a model.
-    roles : dict of str to Species
-        Cations, anions, solvents by name.
     has_velocities : bool
     cut_short : str
         Description of the frame in which the file ends; empty for a complete file.
+
+    Raises
+    ------
+    InputError
+        As :func:`electrolyte_ml.trajectories.open_trajectory`.
     """
 
     def __init__(
@@ -88,21 +77,11 @@ class Trajectory:
         timestep_ps: float | None = None,
         cell: Any = None,
     ) -> None:
-        self.name, self.cut_short = frames.name, frames.cut_short
-        self.numbers, self.masses = frames.numbers, np.asarray(frames.masses, float)
         self._frames = CheckedFrames(frames, cell)
         self._range = range(frames.n_frames)
-        self.has_velocities = self._frames.has_velocities
-        self._topology = self._find_molecules()
-        self.molecule = self._topology.labels
-        self._universe: Universe | None = None
-        try:
-            self.roles = find_species(self.numbers, self._topology.bonds, self.molecule, roles, self.select)
-        except InputError as error:
-            raise InputError(f"{self.name}: {error}") from error
-        self.charges = np.zeros(self.n_molecules, dtype=int)
-        for species in self.roles.values():
-            self.charges[species.molecules] = species.charge
+        self.cut_short, self.has_velocities = frames.cut_short, self._frames.has_velocities
+        masses = np.asarray(frames.masses, float)
+        super().__init__(frames.name, frames.numbers, masses, _find_molecules(self._frames), frames.universe, roles)
         self._times = FrameTimes.of(self._frames, timestep_ps)
 
     @property
@@ -112,21 +91,6 @@ class Trajectory:
 
     def __len__(self) -> int:
         return len(self._range)
-
-    @property
-    def n_atoms(self) -> int:
-        """Number of atoms."""
-        return len(self.numbers)
-
-    @property
-    def n_molecules(self) -> int:
-        """Number of molecules, ions included."""
-        return len(self._topology.formulas)
-
-    @property
-    def bonds(self) -> np.ndarray:
-        """(n_bonds, 2) bonded atoms, of the file or found in its first frame."""
-        return self._topology.bonds
 
     @property
     def timestep_ps(self) -> float | None:
@@ -182,7 +146,7 @@ class Trajectory:
             cation and another molecule count first.
         """
         whole = self.frame(k)
-        whole.positions = self._topology.whole(whole)
+        whole.positions = self.topology.whole(whole)
         cations = [m for s in self.roles.values() if s.kind == "cation" for m in s.molecules]
         return gather(whole, self.molecule, np.isin(self.molecule, cations), molecules)
 
@@ -238,7 +202,7 @@ class Trajectory:
         cell = self.require_constant_cell()
         first = Atoms(self.numbers, self._read(0).positions, cell=cell, pbc=True)
         already = already or self._frames.reader.unwrapped
-        unwrapper = Unwrapper(cell, first.positions, self._topology.whole(first), already=already)
+        unwrapper = Unwrapper(cell, first.positions, self.topology.whole(first), already=already)
         done = 0
         for chunk in self.chunks(size):
             positions = np.empty_like(chunk.positions)
@@ -249,58 +213,6 @@ class Trajectory:
                     raise InputError(self._too_far(int(moved.argmax()), done, float(moved.max())))
                 done += 1
             yield positions
-
-    # -- molecules and atoms -------------------------------------------------------------------------------------------
-
-    def molecule_weights(self) -> Any:
-        """(n_molecules, N) sparse matrix that turns values of atoms into those of centres of mass."""
-        from scipy.sparse import csr_array
-
-        total = np.bincount(self.molecule, weights=self.masses, minlength=self.n_molecules)
-        share = self.masses / total[self.molecule]
-        return csr_array((share, (self.molecule, np.arange(self.n_atoms))), shape=(self.n_molecules, self.n_atoms))
-
-    def select(self, selection: str) -> np.ndarray:
-        """Return the indices of the atoms of a selection.
-
-        Parameters
-        ----------
-        selection
-            In MDAnalysis's language, such as "resname EC and name O1", or "formula C3H4O3" for all molecules of that
-            formula, which needs no names in the file.
-        """
-        word, _, formula = selection.strip().partition(" ")
-        if word == "formula":
-            wanted = Formula(formula.strip()).format("hill")
-            alike = np.array([found == wanted for found in self._topology.formulas])
-            return np.flatnonzero(alike[self.molecule])
-        return np.asarray(self.universe().select_atoms(selection).indices)
-
-    def universe(self) -> Universe:
-        """Return the MDAnalysis universe to select from; it has coordinates only where MDAnalysis reads the file."""
-        if self._universe is None:
-            self._universe = self._frames.reader.universe(self.molecule)
-        return self._universe
-
-    def only(self, kind: str, name: str | None = None) -> Species:
-        """Return the species of a kind: the one of that name, or the only one.
-
-        Raises
-        ------
-        InputError
-            If there is none, or several and no name.
-        """
-        found = {key: species for key, species in self.roles.items() if species.kind == kind}
-        if name is None and len(found) == 1:
-            return next(iter(found.values()))
-        if name in found:
-            return found[name]
-        have = ", ".join(self.roles)
-        if name is not None:
-            raise InputError(f"{self.name} has no {kind} {name!r}; there are {have}")
-        count = "several" if found else "no"
-        which = f": name one ({kind}=, --{kind})" if found else ""
-        raise InputError(f"{self.name} has {count} {kind}s ({have}){which}")
 
     # -- requirements --------------------------------------------------------------------------------------------------
 
@@ -344,36 +256,10 @@ class Trajectory:
         if self.n_frames < n:
             raise InputError(f"{self.name} has {self.n_frames} frame{'s' * (self.n_frames > 1)}, {n} are needed")
 
-    def require_neutral(self) -> None:
-        """Check that the charges sum to zero.
-
-        Raises
-        ------
-        InputError
-            If they do not.
-        """
-        if self.charges.sum():
-            counted = ", ".join(f"{len(s)} {name} of {s.charge:+d}" for name, s in self.roles.items() if s.charge)
-            raise InputError(f"{self.name}: the charges sum to {self.charges.sum():+d} e, not to 0 ({counted})")
-
     # -- helpers -------------------------------------------------------------------------------------------------------
 
     def _read(self, k: int) -> PeriodicFrame:
         return self._frames.read(self._range[k])
-
-    def _find_molecules(self) -> Topology:
-        first = self._read(0)
-        atoms = Atoms(self.numbers, first.positions, cell=first.cell, pbc=True)
-        bonds = self._frames.reader.bonds
-        if bonds is not None:
-            return Topology.of_bonds(atoms, bonds)
-        topology = Topology.of(atoms)
-        if topology.endless.any():
-            index = int(topology.endless.argmax())
-            raise InputError(
-                f"{self.name}: molecule {index + 1} ({topology.formulas[index]}) of frame 1 is bonded to its own image"
-            )
-        return topology
 
     def _check_time(self, index: int, frame: PeriodicFrame) -> None:
         if self.n_frames > 1 and not self._times.is_even(index, frame.time, self._range.step):
@@ -397,3 +283,18 @@ class Trajectory:
             f"{self.name}: atom {symbol}{atom + 1} moves by {part:.2f} of the cell between frames "
             f"{self._range[k - 1] + 1} and {self._range[k] + 1}: they are too far apart{apart} to unwrap the positions"
         )
+
+
+def _find_molecules(frames: CheckedFrames) -> Topology:
+    """Return the molecules by the bonds of the file, or of the first frame where the file has none."""
+    first, reader = frames.read(0), frames.reader
+    atoms = Atoms(reader.numbers, first.positions, cell=first.cell, pbc=True)
+    if reader.bonds is not None:
+        return Topology.of_bonds(atoms, reader.bonds)
+    topology = Topology.of(atoms)
+    if topology.endless.any():
+        index = int(topology.endless.argmax())
+        raise InputError(
+            f"{frames.name}: molecule {index + 1} ({topology.formulas[index]}) of frame 1 is bonded to its own image"
+        )
+    return topology
