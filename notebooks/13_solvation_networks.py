@@ -31,16 +31,11 @@ import numpy as np
 from IPython.display import display
 
 from electrolyte_ml import figures, settings
-from electrolyte_ml.analysis import (
-    Role,
-    analyse_networks,
-    analyse_solvation,
-    find_shells,
-    open_trajectory,
-)
+from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
 from electrolyte_ml.analysis.bootstrap import Blocks
 from electrolyte_ml.analysis.residence import Bonds, residence_times
-from electrolyte_ml.analysis.static_frames import known_frames
+from electrolyte_ml.trajectories import Role, open_trajectory
+from electrolyte_ml.trajectories.static_frames import known_frames
 
 scale = settings.scale()
 built = {"reference": "none (built by hand)", "scale": scale.name}

@@ -1,4 +1,4 @@
-"""What is read off trajectories: densities, shells and ion pairs, networks, transport."""
+"""Analysis of trajectories: densities, shells and ion pairs, networks, transport."""
 
 from importlib import import_module
 from typing import Any
@@ -12,7 +12,7 @@ from electrolyte_ml.analysis.density import (
     mean_error,
 )
 
-_HOME = {  # imported on first use: a density needs none of it
+_HOME = {  # name -> module, imported on first use
     "Estimate": "bootstrap",
     "ConductivityResult": "conductivity",
     "measure_conductivity": "conductivity",
@@ -24,8 +24,6 @@ _HOME = {  # imported on first use: a density needs none of it
     "kinisi_conductivity": "crosschecks",
     "stacie_conductivity": "crosschecks",
     "TransportEstimate": "estimates",
-    "IonTrajectory": "ions",
-    "read_ions": "ions",
     "Networks": "networks",
     "analyse_networks": "networks",
     "OnsagerResult": "onsager",
@@ -41,19 +39,15 @@ _HOME = {  # imported on first use: a density needs none of it
     "to_solute": "solute",
     "Solvation": "solvation",
     "analyse_solvation": "solvation",
-    "find_shells": "solvation",
-    "Role": "species",
-    "Species": "species",
+    "find_shells": "run_shells",
     "store_conductivity": "stored",
     "store_ion_pair_set": "stored",
     "store_solvation": "stored",
     "OrnsteinUhlenbeckIons": "synthetic",
-    "Trajectory": "trajectory",
-    "open_trajectory": "trajectory",
-    "NernstEinsteinResult": "transport",
+    "NernstEinsteinResult": "independent_ions",
     "einstein_helfand": "transport",
     "green_kubo": "transport",
-    "nernst_einstein": "transport",
+    "nernst_einstein": "independent_ions",
     "viscosity": "transport",
 }
 
@@ -69,7 +63,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its module the first time somebody asks for it."""
+    """Import a public name from its module on first use."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

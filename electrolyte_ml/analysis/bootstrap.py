@@ -1,9 +1,8 @@
 """Errors of averages over correlated frames, by resampling blocks of frames and whole trajectories.
 
 Frames close in time are alike, blocks that are several correlation times long are not. Drawing blocks with
-replacement therefore scatters an average as new runs would, whatever is computed from it. Blocks hide what differs from
-run to run for longer than a run lasts: with three or more trajectories these are drawn as well, and the larger of both
-errors counts.
+replacement therefore scatters any statistic as new runs would. Blocks hide differences between runs that persist for
+longer than a run: with three or more trajectories these are drawn as well, and the larger of both errors counts.
 
 References
 ----------
@@ -22,20 +21,18 @@ import numpy as np
 from electrolyte_ml.analysis.density import mean_error
 
 MIN_BLOCKS, MAX_BLOCKS = 5, 40
-_BLOCK_IN_CORRELATIONS = (
-    4.0  # length of a block in statistical inefficiencies (2 tau): 6 % of the error are then missed
-)
+_BLOCK_IN_CORRELATIONS = 4.0  # length of a block in statistical inefficiencies (2 tau): misses 6 % of the error
 _REPLICATES = 400
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number, its error, and what it would be with a slightly different cutoff.
+    """A number with its error, and its values for slightly different cutoffs.
 
     Attributes
     ----------
     value
-        NaN where nothing was there to average.
+        NaN where there was nothing to average.
     error
         One standard error; NaN for a single block, such as one frame.
     interval
@@ -55,17 +52,17 @@ class Estimate:
 
 
 class Blocks:
-    """Blocks of the frames of one or several trajectories, and how to draw them.
+    """Blocks of the frames of one or several trajectories, and their resampling.
 
     Parameters
     ----------
     lengths
         Frames of each trajectory.
     series
-        For each trajectory (k, n_frames), the averages over the ions of a frame by which its correlation time is
-        judged; the slowest counts.
+        For each trajectory (k, n_frames), averages over the ions of a frame that give the correlation time; the slowest
+        one counts.
     seed
-        Of the drawing.
+        Of the resampling.
 
     Attributes
     ----------
@@ -76,7 +73,7 @@ class Blocks:
     frames : (n_blocks,) int
         Frames in each block.
     independent : bool
-        Whether the blocks are as long as they should be; if not, the run is too short and errors are too small.
+        Whether the blocks are long enough; if not, the run is too short and errors are underestimated.
     """
 
     def __init__(self, lengths: Sequence[int], series: Sequence[np.ndarray], seed: int = 0) -> None:
@@ -103,7 +100,7 @@ class Blocks:
         return int(self.first[-1])
 
     def sums(self, values: Sequence[np.ndarray]) -> np.ndarray:
-        """Add up what was counted in the frames of each block.
+        """Sum counts over the frames of each block.
 
         Parameters
         ----------
@@ -121,7 +118,7 @@ class Blocks:
         return np.concatenate(parts)
 
     def scatter(self, statistic: Callable[[np.ndarray], np.ndarray], sums: np.ndarray) -> np.ndarray:
-        """Return the standard error of whatever is computed from sums over all blocks.
+        """Return the standard error of a statistic computed from sums over all blocks.
 
         Parameters
         ----------
@@ -155,7 +152,7 @@ class Blocks:
         bounds: tuple[float, float] = (-np.inf, np.inf),
         observations: float | None = None,
     ) -> np.ndarray:
-        """Return estimates of whatever is computed from sums over all blocks.
+        """Return estimates of a statistic computed from sums over all blocks.
 
         Parameters
         ----------
@@ -166,7 +163,7 @@ class Blocks:
         bounds
             Between which the value must lie: (0, 1) for a fraction.
         observations
-            How many independent ones a fraction of 0 or 1 rests upon, for the rule of three.
+            Number of independent observations behind a fraction of 0 or 1, for the rule of three.
 
         Returns
         -------
@@ -189,13 +186,13 @@ class Blocks:
         return result
 
     def _draw(self, rng: np.random.Generator) -> list[tuple[np.ndarray, float]]:
-        """How often each block is drawn in each replicate, and what makes up for the few of them (n / (n - 1))."""
+        """Return how often each block is drawn in each replicate, and the small-sample correction sqrt(n / (n - 1))."""
         draws = []
         n = len(self)
         if n > 1:
             counts = np.diff(self.first)
             parts = [rng.multinomial(m, np.full(m, 1.0 / m), _REPLICATES) for m in counts]
-            # Runs are drawn from within, so that each keeps its weight; a run of one block varies with the others.
+            # Blocks are drawn within each run, so that it keeps its weight; runs of one block are pooled.
             alone = counts == 1
             if alone.any():
                 parts = [rng.multinomial(n, np.full(n, 1.0 / n), _REPLICATES)]
@@ -212,7 +209,7 @@ class Blocks:
 
 
 def as_json(values: Any) -> Any:
-    """Return estimates, and dictionaries of them, as JSON knows them."""
+    """Return estimates, and dictionaries of them, as values that JSON can hold."""
     if isinstance(values, Estimate):
         return {
             "value": plain(values.value),

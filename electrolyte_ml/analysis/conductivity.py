@@ -1,4 +1,4 @@
-"""All that trajectories of an electrolyte say of its conductivity, by every estimator that they support."""
+"""Conductivity of an electrolyte by every estimator that its trajectories support."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ import numpy as np
 
 from electrolyte_ml.analysis.crosschecks import kinisi_conductivity, stacie_conductivity
 from electrolyte_ml.analysis.estimates import GIVEN, TransportEstimate
-from electrolyte_ml.analysis.ions import IonTrajectory
+from electrolyte_ml.analysis.independent_ions import NernstEinsteinResult, nernst_einstein
 from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
 from electrolyte_ml.analysis.production import needed_time
-from electrolyte_ml.analysis.transport import NernstEinsteinResult, einstein_helfand, green_kubo, nernst_einstein
+from electrolyte_ml.analysis.transport import einstein_helfand, green_kubo
+from electrolyte_ml.checks import one_of
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.trajectories.ions import IonTrajectory
 
 METHODS = ("green-kubo", "einstein-helfand", "nernst-einstein", "onsager", "stacie", "kinisi")
 
 
 @dataclass(frozen=True)
 class ConductivityResult:
-    """What each method says, or why it says nothing.
+    """The conductivity by each method, or the reason why a method gives none.
 
     Attributes
     ----------
@@ -30,9 +32,9 @@ class ConductivityResult:
     estimates
         Method -> conductivity, S/m.
     refused
-        Method -> why it gives none.
+        Method -> the reason why it gives none.
     nernst_einstein, onsager
-        The whole results of these two, None where they are not among the estimates.
+        The complete results of these methods; None where they are not among the estimates.
     """
 
     temperature: float
@@ -44,7 +46,7 @@ class ConductivityResult:
 
     @property
     def best(self) -> TransportEstimate:
-        """Green-Kubo's estimate, as in the paper, or Einstein-Helfand's without velocities.
+        """The estimate of Green-Kubo, as in the paper, or of Einstein-Helfand where there are no velocities.
 
         Raises
         ------
@@ -54,57 +56,59 @@ class ConductivityResult:
         for method in ("green-kubo", "einstein-helfand"):
             if method in self.estimates:
                 return self.estimates[method]
-        raise InputError("; ".join(self.refused.values()) or "neither Green-Kubo nor Einstein-Helfand was asked for")
+        raise InputError(
+            "; ".join(self.refused.values()) or "neither Green-Kubo nor Einstein-Helfand is among the methods"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as plain numbers and strings, for JSON."""
         plain: dict[str, Any] = {
             "temperature_K": self.temperature,
             "volume_A3": self.volume,
-            "conductivity": {method: one.to_dict() for method, one in self.estimates.items()},
+            "conductivity": {method: estimate.to_dict() for method, estimate in self.estimates.items()},
             "refused": dict(self.refused),
         }
-        if self.nernst_einstein:
-            plain["diffusion"] = {name: one.to_dict() for name, one in self.nernst_einstein.diffusion.items()}
-        if self.onsager:
+        if self.nernst_einstein is not None:
+            plain["diffusion"] = {name: estimate.to_dict() for name, estimate in self.nernst_einstein.diffusion.items()}
+        if self.onsager is not None:
             whole = self.onsager
-            plain["onsager"] = {one.quantity: one.to_dict() for row in whole.coefficients for one in row}
+            plain["onsager"] = {estimate.quantity: estimate.to_dict() for row in whole.coefficients for estimate in row}
             plain["transference"] = {
-                frame: {name: one.to_dict() for name, one in zip(whole.species, numbers)}
+                frame: {name: estimate.to_dict() for name, estimate in zip(whole.species, numbers)}
                 for frame, numbers in whole.transference.items()
             }
             plain["ionicity"] = whole.ionicity.to_dict()
         return plain
 
     def report(self) -> str:
-        """Return the table of methods, what else they measured, how long better runs must be, and what to beware of."""
+        """Return the table of methods, their other results, the length that better runs need, and warnings."""
         lines = [str(self)]
         more = [] if self.nernst_einstein is None else list(self.nernst_einstein.diffusion.values())
         if self.onsager is not None:
-            more += [one for numbers in self.onsager.transference.values() for one in numbers]
+            more += [estimate for numbers in self.onsager.transference.values() for estimate in numbers]
             more.append(self.onsager.ionicity)
         if more:
             lines += ["", *map(str, more)]
-        read = [one for one in self.estimates.values() if one.plateau is not None]
-        if read:
-            plateau = read[0].plateau
-            lines += ["", f"plateau of {read[0].method}: {plateau.reason}"]
+        with_plateau = [
+            (estimate, estimate.plateau) for estimate in self.estimates.values() if estimate.plateau is not None
+        ]
+        if with_plateau:
+            estimate, plateau = with_plateau[0]
+            lines += ["", f"plateau of {estimate.method}: {plateau.reason}"]
             if plateau.reason == GIVEN:
                 lines[-1] = f"plateau: {plateau.start_ps:g}-{plateau.end_ps:g} ps, as given"
             needed = needed_time(plateau.effective_ps, 0.1) / 1000
-            lines.append(
-                f"for an error of 10 % it takes {needed:.3g} ns in all; here are {read[0].total_ps / 1000:.3g} ns"
-            )
-        lines += [f"{one.method}: {note}" for one in self.estimates.values() for note in one.notes]
+            lines.append(f"an error of 10 % needs {needed:.3g} ns in all; these have {estimate.total_ps / 1000:.3g} ns")
+        lines += [f"{estimate.method}: {note}" for estimate in self.estimates.values() for note in estimate.notes]
         return "\n".join(lines)
 
     def __str__(self) -> str:
         lines = [f"{'method':18} {'σ (mS/cm)':>10} {'error':>8} {'95 % interval':>17} {'expected':>8}  how"]
-        for method, one in self.estimates.items():
-            low, high = 10 * one.low, 10 * one.high
+        for method, estimate in self.estimates.items():
+            low, high = 10 * estimate.low, 10 * estimate.high
             lines.append(
-                f"{method:18} {10 * one.value:10.4g} {10 * one.error:8.2g} {f'{low:.4g} to {high:.4g}':>17} "
-                f"{one.expected_error / one.value:8.0%}  {one.basis}"
+                f"{method:18} {10 * estimate.value:10.4g} {10 * estimate.error:8.2g} {f'{low:.4g} to {high:.4g}':>17} "
+                f"{estimate.expected_error / estimate.value:8.0%}  {estimate.basis}"
             )
         for method, why in self.refused.items():
             lines.append(f"{method:18} {'-':>10}  {why}")
@@ -147,22 +151,21 @@ def measure_conductivity(
     """
     if not trajectories:
         raise InputError("there is no trajectory")
-    unknown = [name for name in methods if name not in METHODS]
-    if unknown:
-        raise InputError(f"there is no method {unknown[0]!r}; there are {', '.join(METHODS)}")
+    for name in methods:
+        one_of("method", name, METHODS)
     first = trajectories[0]
     _check_alike(trajectories)
     common = (first.timestep_ps, first.volume, temperature)
     ions = (first.species, first.charges, *common)
 
     def currents() -> list[np.ndarray]:
-        return [one.current() for one in trajectories]
+        return [run.current() for run in trajectories]
 
     def dipoles() -> list[np.ndarray]:
-        return [one.dipole() for one in trajectories]
+        return [run.dipole() for run in trajectories]
 
     def moved() -> list[np.ndarray]:
-        return [one.displacements() for one in trajectories]
+        return [run.displacements() for run in trajectories]
 
     measure: dict[str, Callable[[], TransportEstimate | NernstEinsteinResult | OnsagerResult]] = {
         "green-kubo": lambda: green_kubo(currents(), *common, window_ps=window_ps),
@@ -176,18 +179,22 @@ def measure_conductivity(
         "stacie": lambda: stacie_conductivity(currents(), *common),
         "kinisi": lambda: kinisi_conductivity(dipoles(), *common, window_ps=window_ps),
     }
-    estimates, refused, whole = {}, {}, {}
+    estimates: dict[str, TransportEstimate] = {}
+    refused: dict[str, str] = {}
+    independent: NernstEinsteinResult | None = None
+    collective: OnsagerResult | None = None
     for method in methods:
         try:
             found = measure[method]()
         except ElectrolyteError as error:
             refused[method] = str(error)
             continue
-        whole[method] = found
+        if isinstance(found, NernstEinsteinResult):
+            independent = found
+        elif isinstance(found, OnsagerResult):
+            collective = found
         estimates[method] = found if isinstance(found, TransportEstimate) else found.conductivity
-    return ConductivityResult(
-        temperature, first.volume, estimates, refused, whole.get("nernst-einstein"), whole.get("onsager")
-    )
+    return ConductivityResult(temperature, first.volume, estimates, refused, independent, collective)
 
 
 def _check_alike(trajectories: Sequence[IonTrajectory]) -> None:

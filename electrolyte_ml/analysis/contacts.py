@@ -1,4 +1,4 @@
-"""Which donor atoms are in the first shell of which cation, frame by frame.
+"""Contacts: the donor atoms in the first shell of each cation in each frame.
 
 Only contacts are kept, some ten numbers per ion and frame: positions are streamed.
 """
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs, cation_pairs, radial_distributions
-from electrolyte_ml.analysis.species import Species
-from electrolyte_ml.analysis.trajectory import Trajectory
+from electrolyte_ml.analysis.rdf import RadialDistribution, cation_pairs, radial_distributions
+from electrolyte_ml.analysis.runs import as_runs
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.species import Species
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 BAND = 0.2  # Å by which cutoffs are varied, both ways
 _FRAMES_FOR_CUTOFFS = 1000  # at most, evenly spaced
@@ -22,14 +23,14 @@ _BEYOND = 0.5  # Å: the first minimum of one species may lie so far beyond that
 
 @dataclass(frozen=True)
 class Cutoff:
-    """How far a shell reaches for one species.
+    """Outer limit of a shell for one species.
 
     Attributes
     ----------
     value, error
         Å; the error is NaN for a value that was given.
     source
-        Where it is from.
+        Origin of the value.
     """
 
     value: float
@@ -39,7 +40,7 @@ class Cutoff:
 
 @dataclass(frozen=True, eq=False)
 class Donors:
-    """The atoms that can coordinate, of all species.
+    """Donor atoms of all species.
 
     Attributes
     ----------
@@ -66,14 +67,14 @@ class Donors:
 
 @dataclass(frozen=True, eq=False)
 class Contacts:
-    """Every pair of cation and donor within the cutoff and the band above it, each once, by its nearest image.
+    """Pairs of a cation and a donor within the cutoff and the band above it, each once, by its nearest image.
 
     Attributes
     ----------
     cation
         The species in the middle.
     donors
-        What `donor` counts within.
+        The atoms that `donor` indexes.
     n_frames
         Of the trajectory.
     frame, ion, donor
@@ -129,7 +130,7 @@ def find_cutoffs(
     shell = found[everything].shell
     if shell is None:
         raise InputError(
-            f"{runs[0].name}: the RDF of {ion} with all donors has no first minimum that noise does not explain: "
+            f"{runs[0].name}: the RDF of {ion} with all donors has no first minimum beyond noise: "
             "give the cutoffs, or more frames"
         )
     cutoffs = {}
@@ -147,14 +148,14 @@ def find_cutoffs(
 def find_contacts(
     trajectory: Trajectory, cutoffs: Mapping[str, Cutoff | float], *, cation: str | None = None, progress: bool = False
 ) -> Contacts:
-    """Find every contact of a run, streaming it once.
+    """Find the contacts of a run in one pass over its frames.
 
     Parameters
     ----------
     trajectory
         The run.
     cutoffs
-        Å, by species; those with donors must all be there.
+        Å, by species; one for each species with donors.
     cation
         Its name, where there are several.
     progress

@@ -106,14 +106,14 @@ def running_integral(function: np.ndarray, timestep: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Plateau:
-    """Where a running integral is read off.
+    """The window over which a running integral is averaged.
 
     Attributes
     ----------
     start_ps, end_ps
         The window [a, b] over which it is averaged.
     memory_ps
-        Lag from which the correlation function is nothing but noise; NaN for a window that was given.
+        Lag from which the correlation function is within its noise; NaN for a window that was given.
     reason
         Why this window, in a sentence.
     """
@@ -157,14 +157,14 @@ def relative_variance(
 
 
 def find_plateau(function: np.ndarray, timestep: float, length: float, components: float) -> Plateau | None:
-    """Find where the running integral of a correlation function levels off, and say why.
+    """Find the window in which the running integral of a correlation function levels off, and the reason for it.
 
     The *memory* ends at the first lag from which the function stays, for as long again, within two standard errors of
     zero. It is tested on the process averaged over blocks of a quarter of the lag (a second difference of the mean
     squared displacement), so that fast rattling does not hide a slow tail; Bartlett's formula gives the standard error.
-    The first window is [1.5, 3] memories. A slow process that carries much but is weak at every single lag may still
-    come behind it. Windows are therefore stretched by steps of the square root of 2, and the first one is taken from
-    which no longer one differs by more than one standard error of the difference (Lepski's rule).
+    The first window is [1.5, 3] memories. A slow process that is weak at every single lag may still contribute much at
+    longer times. Windows are therefore stretched by steps of the square root of 2, and the first one is taken from
+    which no longer window differs by more than one standard error of the difference (Lepski's rule).
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def find_plateau(function: np.ndarray, timestep: float, length: float, component
     value = [integral[start : end + 1].mean() for start, end in windows if end < len(function)]
 
     def change(i: int, j: int) -> tuple[float, float]:
-        """By how much window j changes the value of window i, and the standard error of that."""
+        """Relative change of the value of window i by window j, and its standard error."""
         (a, b), (c, d) = windows[i], windows[j]
         variance = relative_variance(c * timestep, d * timestep, length, components, less=(a * timestep, b * timestep))
         return value[j] / value[i] - 1.0, float(np.sqrt(variance))
@@ -208,21 +208,22 @@ def find_plateau(function: np.ndarray, timestep: float, length: float, component
     chosen = 0
     while any(abs(by) > _TOLERANCE * error for by, error in (change(chosen, j) for j in range(chosen + 1, last + 1))):
         chosen += 1
-    memory, (start, end) = lag * timestep, (edge * timestep for edge in windows[chosen])
-    reason = f"the correlation sinks into noise at {memory:.3g} ps and stays there"
+    memory = lag * timestep
+    start_ps, end_ps = (edge * timestep for edge in windows[chosen])
+    reason = f"the correlation is within its noise from {memory:.3g} ps on"
     if chosen:
-        reason += ", but its integral goes on changing, as behind a fast process a slow one makes it"
-    reason += f"; read off {start:.3g}-{end:.3g} ps, "
+        reason += ", but the integral still changes: a slow process may be hidden behind the fast one"
+    reason += f"; averaged over {start_ps:.3g}-{end_ps:.3g} ps, "
     if chosen < last:
         by, error = change(chosen, last)
-        reason += f"which a window out to {windows[last][1] * timestep:.3g} ps would change by {by:+.0%} ± {error:.0%}"
+        reason += f"which a window up to {windows[last][1] * timestep:.3g} ps would change by {by:+.0%} ± {error:.0%}"
     else:
-        reason += "and runs of this length do not show what comes behind"
-    return Plateau(start, end, memory, reason)
+        reason += "the longest window that runs of this length allow"
+    return Plateau(start_ps, end_ps, memory, reason)
 
 
 def _memory(double: np.ndarray, timestep: float, length: float, components: float) -> int | None:
-    """Return the lag at which a correlation function sinks into its noise, given its double integral; None if never."""
+    """Return the lag from which a correlation function is within its noise, by its double integral; None if never."""
     lags = np.unique(np.round(2.0 ** (0.25 * np.arange(4 * np.log2(len(double)) + 1))).astype(int))
     tested, quiet = [], []
     for lag in lags:

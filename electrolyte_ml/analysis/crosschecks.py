@@ -1,4 +1,4 @@
-"""Conductivity by two other packages, each with a statistical model of its own error, as the same result type.
+"""Conductivity by two other packages, each with its own statistical model of the error.
 
 STACIE fits a model to the low frequencies of the current's spectrum; kinisi fits a straight line to the mean squared
 displacement of the charges, by Bayesian regression with the covariance of its points. Neither shares code with
@@ -19,7 +19,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from electrolyte_ml.analysis.correlation import Plateau
-from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, length_of, plateau_of, said
+from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, describe_runs, length_of, plateau_of
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.units import conductivity_scale
 
@@ -64,7 +64,7 @@ def stacie_conductivity(
     check_series(currents, 3, "current")
     length = length_of(currents, timestep_ps)
     spectrum = compute_spectrum(
-        np.concatenate([np.asarray(one, float).T for one in currents]),
+        np.concatenate([np.asarray(run, float).T for run in currents]),
         prefactors=conductivity_scale(volume, temperature),
         timestep=timestep_ps,
     )
@@ -73,13 +73,14 @@ def stacie_conductivity(
         try:
             # A coarser scan than the default: the same answer within a twentieth of its error, in half the time.
             result = estimate_acint(spectrum, LorentzModel(), nonlinear_budget=10, fcut_spacing=1.0)
-        except (ValueError, ArithmeticError) as error:
-            raise InputError(f"stacie: {said(length, length[0])} are too short for it ({error})") from error
+        except (ValueError, ArithmeticError) as failure:
+            raise InputError(f"stacie: {describe_runs(length, length[0])} are too short ({failure})") from failure
     value, error = float(result.acint), float(result.acint_std)
     if not error < _LARGEST_ERROR * value:
         raise InputError(
-            f"stacie: {said(length, length[0])} leave an error of {error / value:.0%}; above {_LARGEST_ERROR:.0%} it "
-            "is known to be too small, being that of a linearised model; longer or more runs are needed"
+            f"stacie: {describe_runs(length, length[0])} give an error of {error / value:.0%}; above "
+            f"{_LARGEST_ERROR:.0%} the error of its linearised model is known to be too small; longer or more runs are "
+            "needed"
         )
     factor = float(np.exp(1.96 * error / value))
     return TransportEstimate(
@@ -137,17 +138,17 @@ def kinisi_conductivity(
 
     check_series(dipoles, 3, "dipole")
     length = length_of(dipoles, timestep_ps)
-    series = [np.diff(np.asarray(one, float), axis=0)[:, None] for one in dipoles]
+    series = [np.diff(np.asarray(run, float), axis=0)[:, None] for run in dipoles]
     plateau: Plateau = plateau_of(series, timestep_ps, window_ps, 3)
     if length[0] * length[1] < _FEWEST_LENGTHS * plateau.end_ps:
         raise InputError(
-            f"kinisi: {said(length, length[0])} hold {length[0] * length[1] / plateau.end_ps:.1f} windows of "
+            f"kinisi: {describe_runs(length, length[0])} hold {length[0] * length[1] / plateau.end_ps:.1f} windows of "
             f"{plateau.end_ps:.3g} ps; from fewer than {_FEWEST_LENGTHS:.0f} it cannot estimate its variances"
         )
     lags = np.linspace(plateau.start_ps, plateau.end_ps, _KINISI_LAGS) / timestep_ps
     frames = len(dipoles[0]) - 1
     lags = np.append(np.unique(np.round(lags).astype(int)), frames)  # kinisi reads the run's length off the last lag
-    moved = np.stack([np.asarray(one, float)[1:] - one[0] for one in dipoles], axis=1)  # (F - 1, M, 3)
+    moved = np.stack([np.asarray(run, float)[1:] - run[0] for run in dipoles], axis=1)  # (F - 1, M, 3)
     data = calculate_mstd(
         SimpleNamespace(
             displacements=scipp.array(dims=["obs", "particle", "dimension"], values=moved, unit="angstrom"),

@@ -1,4 +1,4 @@
-"""Mean density of a run with an honest error, and whether it still drifts.
+"""Mean density of a run, its error, and whether it still drifts.
 
 Densities of successive rows are correlated for picoseconds, so that the naive error of the mean is several times too
 small. Averages over blocks much longer than the correlation are independent, and their scatter is the error
@@ -43,7 +43,7 @@ class DensityResult:
     sigma
         Standard deviation of the instantaneous density, g/cm³.
     n_independent
-        How many independent values the mean is worth. Below about ten the error itself is a guess.
+        Number of independent values with the same error. Below about ten the error itself is uncertain.
     correlation_time_ps
         Integrated autocorrelation time.
     drift, drift_error
@@ -82,7 +82,7 @@ class EnsembleDensity:
     mean
         Mean over the members, g/cm³.
     sigma
-        Standard deviation over the members, g/cm³: what the random start of training does. NaN for one member.
+        Standard deviation over the members, g/cm³: the effect of the random start of training. NaN for one member.
     members
         Each member's own result.
     """
@@ -103,8 +103,8 @@ def mean_density(
         A result of :func:`electrolyte_ml.dynamics.run_md`, its directory, or times (ps) and densities (g/cm³), evenly
         spaced.
     last_ps
-        Average over the last so many ps (the paper's way); by default over the end that is worth the most
-        independent values, which leaves the relaxation of the start out.
+        Average over this time at the end of the run, as in the paper; by default over the end that has the most
+        independent values, which leaves the relaxation at the start out.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def mean_density(
 
 
 def ensemble_density(members: Sequence[DensityResult]) -> EnsembleDensity:
-    """Gather the densities that the members of an ensemble of potentials give.
+    """Combine the densities by the members of an ensemble of potentials.
 
     Raises
     ------
@@ -156,8 +156,8 @@ def ensemble_density(members: Sequence[DensityResult]) -> EnsembleDensity:
     return EnsembleDensity(float(means.mean()), sigma, tuple(members))
 
 
-def mean_error(values: Sequence[float]) -> tuple[float, float]:
-    """Return the standard error of the mean of a correlated series, and how many independent values it is worth.
+def mean_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """Return the standard error of the mean of a correlated series, and its number of independent values.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def mean_error(values: Sequence[float]) -> tuple[float, float]:
 
 
 def block_errors(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the error of the mean that averages over blocks of each length give: it rises to a plateau.
+    """Return the error of the mean from averages over blocks of each length; it rises to a plateau.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def block_errors(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _window(correlation: np.ndarray) -> int:
-    """Return Wolff's window: where noise, sqrt(W / n), outgrows what is cut off, exp(-W / tau)."""
+    """Return Wolff's window: where the noise, sqrt(W / n), exceeds the truncated part, exp(-W / tau)."""
     n = len(correlation)
     lags = np.arange(1, n)
     integrated = np.maximum(0.5 + np.cumsum(correlation[1:]), 0.5 + 1e-12)
@@ -222,7 +222,7 @@ def _window(correlation: np.ndarray) -> int:
 
 
 def _equilibrated_from(densities: np.ndarray) -> int:
-    """Return the first row of the end that is worth the most independent values; at least a third is kept."""
+    """Return the first row of the end that has the most independent values; at least a third is kept."""
     n = len(densities)
     candidates = np.unique(np.linspace(0, max(0, min(2 * n // 3, n - MIN_ROWS)), 41).astype(int))
     worth = [mean_error(densities[first:])[1] for first in candidates]
@@ -230,7 +230,7 @@ def _equilibrated_from(densities: np.ndarray) -> int:
 
 
 def _drift(times: np.ndarray, densities: np.ndarray) -> tuple[float, float, bool]:
-    """Return the slope by least squares, its error given the correlation of what it leaves, and the verdict."""
+    """Return the slope by least squares, its error with correlated residuals, and whether it is significant."""
     from scipy.stats import t as student
 
     centred = times - times.mean()
@@ -245,7 +245,7 @@ def _drift(times: np.ndarray, densities: np.ndarray) -> tuple[float, float, bool
 
 
 def _series(run: RunResult | str | os.PathLike | tuple) -> tuple[np.ndarray, np.ndarray]:
-    """Return times and densities of whatever a run was given as."""
+    """Return times (ps) and densities (g/cm³) of a run."""
     if isinstance(run, (str, os.PathLike)):
         path = Path(run)
         times, densities = _read_log(path / "log.csv" if path.is_dir() else path)
@@ -274,6 +274,7 @@ def _read_log(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))
-        return np.array([[float(row[name]) for row in rows] for name in ("time_ps", "density_g_cm3")])
+        times, densities = (np.array([float(row[name]) for row in rows]) for name in ("time_ps", "density_g_cm3"))
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{path} is not the log of a run") from None
+    return times, densities

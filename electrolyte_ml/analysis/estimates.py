@@ -1,10 +1,10 @@
-"""Estimates with errors: what every transport coefficient has in common.
+"""Estimates of transport coefficients with errors.
 
 All of them are weighted integrals of a correlation function (:mod:`electrolyte_ml.analysis.correlation`), so that one
 theory gives the error of each: estimates are scaled chi-squared with degrees of freedom that follow from the window and
-the length of the runs. Five trajectories or more also show their error by their scatter (Student's t). The wider of the
-two intervals is given: the scatter sees trajectories that differ more than the theory knows, and the theory does not
-depend on a handful of numbers.
+the length of the runs. From five trajectories on, their scatter also gives an error (Student's t). The wider of the two
+intervals is reported: the scatter includes differences between trajectories that the theory does not, and the theory
+does not depend on a few numbers.
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ from electrolyte_ml.analysis.correlation import (
     running_integral,
     window_average,
 )
+from electrolyte_ml.checks import number
 from electrolyte_ml.errors import InputError
 
 MIN_FRAMES = 20
 _POINTS = 1000  # of a curve: enough to draw
 MIN_SCATTER = 5  # trajectories from which on their scatter is an error
 GIVEN = "given"  # reason of a window that was not found
-_SEARCH = 1.2  # by which looking for the window on the same data raises the variance, as synthetic ions show
+_SEARCH = 1.2  # factor by which choosing the window from the same data raises the variance, for synthetic ions
 _FEWEST_DEGREES = 2.5  # of freedom: with less, an interval of 95 % spans more than a factor of forty
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What an estimate is read off: a running integral against its upper limit, or the like.
+    """A curve with a plateau: a running integral against its upper limit, or the like.
 
     Attributes
     ----------
@@ -54,12 +55,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class TransportEstimate:
-    """A number with its error, and where both come from.
+    """A transport coefficient with its error and the method behind both.
 
     Attributes
     ----------
     quantity, unit, method
-        What it is, in what unit, by which estimator.
+        Quantity, unit and estimator.
     value, error
         The error is one standard error: by the scatter of the trajectories where there are five or more, as in the
         paper, else by the theory.
@@ -68,15 +69,15 @@ class TransportEstimate:
     expected_error
         What the theory expects of runs of this number and length, sqrt(4 tau / (3 T)) of the value for a conductivity.
     basis
-        How the interval came about.
+        Source of the interval.
     trajectories, total_ps
         How many runs, and their length in all.
     plateau
-        Where it was read off, and why there; None where the method has none.
+        The window of the plateau and the reason for it; None where the method has none.
     curve
         The curve from which it was read; None where the method has none.
     notes
-        What a reader should know before believing it.
+        Warnings for the reader.
     """
 
     quantity: str
@@ -101,7 +102,7 @@ class TransportEstimate:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it without its curve, as JSON takes it."""
+        """Return the estimate without its curve, as values that JSON can hold."""
         plain = {name: value for name, value in vars(self).items() if name not in ("curve", "plateau", "notes")}
         if self.plateau is not None:
             plain["window_ps"] = [self.plateau.start_ps, self.plateau.end_ps]
@@ -115,31 +116,31 @@ class TransportEstimate:
         return replace(self, **numbers, unit=unit, quantity=quantity or self.quantity, curve=curve)
 
 
-def check_series(given: Sequence[np.ndarray], columns: int | None, what: str) -> Sequence[np.ndarray]:
-    """Check what every estimator asks of its series: one length, enough frames, finite."""
-    if isinstance(given, np.ndarray) and given.ndim == (2 if columns else 3):
+def check_series(series: Sequence[np.ndarray], columns: int | None, what: str) -> Sequence[np.ndarray]:
+    """Return the series of an estimator after checking that they have one length, enough frames and finite values."""
+    if isinstance(series, np.ndarray) and series.ndim == (2 if columns else 3):
         raise InputError(f"a list of trajectories is needed, one array of {what} each; a single one is [array]")
-    if not len(given):
+    if not len(series):
         raise InputError("there is no trajectory")
-    shapes = [np.shape(one) for one in given]
-    for number, shape in enumerate(shapes, 1):
+    shapes = [np.shape(run) for run in series]
+    for index, shape in enumerate(shapes, 1):
         if (columns and (len(shape) != 2 or shape[1] != columns)) or (not columns and len(shape) != 3):
             wanted = f"(frames, {columns})" if columns else "(frames, ions, 3)"
-            raise InputError(f"trajectory {number}: {what} must be {wanted}, not {shape}")
+            raise InputError(f"trajectory {index}: {what} must be {wanted}, not {shape}")
         if shape[0] < MIN_FRAMES:
             few = "one frame: nothing moves in it" if shape[0] == 1 else f"{shape[0]} frames"
-            raise InputError(f"trajectory {number} has {few}; transport needs at least {MIN_FRAMES}")
+            raise InputError(f"trajectory {index} has {few}; transport needs at least {MIN_FRAMES}")
         if shape != shapes[0]:
             raise InputError(
-                f"trajectories 1 and {number} have {shapes[0][0]} and {shape[0]} frames: their curves cannot be "
+                f"trajectories 1 and {index} have {shapes[0][0]} and {shape[0]} frames: their curves cannot be "
                 "averaged; cut them to one length or leave the short ones out"
                 if shape[1:] == shapes[0][1:]
-                else f"trajectories 1 and {number} hold different numbers of ions"
+                else f"trajectories 1 and {index} hold different numbers of ions"
             )
-    for number, one in enumerate(given, 1):
-        if not np.isfinite(one).all():
-            raise InputError(f"trajectory {number}: {what} not finite in frame {_first_bad(one)}")
-    return given
+    for index, run in enumerate(series, 1):
+        if not np.isfinite(run).all():
+            raise InputError(f"trajectory {index}: {what} not finite in frame {_first_bad(run)}")
+    return series
 
 
 def _first_bad(values: np.ndarray) -> int:
@@ -147,12 +148,12 @@ def _first_bad(values: np.ndarray) -> int:
 
 
 def length_of(series: Sequence[np.ndarray], timestep_ps: float) -> tuple[int, float]:
-    """Number of trajectories and length of one, ps."""
+    """Return the number of trajectories and the length of one, ps."""
     return len(series), len(series[0]) * timestep_ps
 
 
-def said(length: tuple[int, float], count: int) -> str:
-    """Say how many trajectories of what length there are."""
+def describe_runs(length: tuple[int, float], count: int) -> str:
+    """Return the number of trajectories and their length, as in "3 trajectories of 100 ps"."""
     return f"{count} trajector{'y' if count == 1 else 'ies'} of {length[1]:.4g} ps"
 
 
@@ -160,8 +161,7 @@ def plateau_of(
     series: Sequence[np.ndarray], timestep_ps: float, window_ps: tuple[float, float] | None, components: float
 ) -> Plateau:
     """Find the plateau of the mean correlation function of series (F, 1, K), or take the one that is given."""
-    if not timestep_ps > 0:
-        raise InputError(f"the time between frames must be positive, not {timestep_ps:g} ps")
+    number("the time between frames", timestep_ps, "ps")
     frames = len(series[0])
     length = frames * timestep_ps
     if window_ps is not None:
@@ -172,16 +172,16 @@ def plateau_of(
                 f"{timestep_ps:g} ps: it must lie between one frame and 0.9 of the run"
             )
         return Plateau(float(start), float(end), float("nan"), GIVEN)
-    function = sum(correlation(one, frames)[:, 0, 0] for one in series) / len(series)
+    function = np.sum([correlation(run, frames)[:, 0, 0] for run in series], axis=0) / len(series)
     if not function[0] > 0:
         raise InputError("nothing moves: the correlation function is zero")
     found = find_plateau(function, timestep_ps, length, components * len(series))
     if found is not None and found.start_ps <= 0.5 * length:
         return replace(found, end_ps=min(found.end_ps, 0.9 * length))
-    why = "is still above its noise" if found is None else f"sinks into noise only at {found.memory_ps:.3g} ps"
+    why = "is still above its noise" if found is None else f"is within its noise only from {found.memory_ps:.3g} ps on"
     raise InputError(
-        f"no plateau within {said((0, length), len(series))}: the correlation {why}; longer runs are needed, or a "
-        "window that is known from elsewhere"
+        f"no plateau within {describe_runs((0, length), len(series))}: the correlation {why}; longer runs are needed, "
+        "or a window that is known from elsewhere"
     )
 
 
@@ -192,11 +192,11 @@ def integrate(
     quantity: str,
     method: str,
 ) -> TransportEstimate:
-    """Integrate the correlation function per component of each (F, 1, K) and read it off the plateau."""
+    """Integrate the correlation function per component of each (F, 1, K) and average the integral over the plateau."""
     components = series[0].shape[2]
     plateau = plateau_of(series, timestep_ps, window_ps, components)
     first, last = round(plateau.start_ps / timestep_ps), round(plateau.end_ps / timestep_ps)
-    functions = np.array([correlation(one, last + 1)[:, 0, 0] for one in series])  # (M, n)
+    functions = np.array([correlation(run, last + 1)[:, 0, 0] for run in series])  # (M, n)
     curves = running_integral(functions.T, timestep_ps)  # (n, M)
     values = window_average(curves, timestep_ps, plateau.start_ps, plateau.end_ps)
     coarse = window_average(
@@ -208,8 +208,8 @@ def integrate(
     # Twice the step makes four times the trapezoid rule's error.
     if abs(coarse - values.mean()) / 3.0 > 0.05 * abs(values.mean()):
         raise InputError(
-            f"frames {timestep_ps:g} ps apart are too far apart to integrate the correlation over them; save them more "
-            "often, or use the displacements (Einstein-Helfand)"
+            f"frames {timestep_ps:g} ps apart are too far apart to integrate the correlation; save them more often, or "
+            "use the displacements (Einstein-Helfand)"
         )
     length = length_of(series, timestep_ps)
     relative = relative_variance(plateau.start_ps, plateau.end_ps, length[1], components * len(series))
@@ -238,7 +238,7 @@ def slopes_of(series: Sequence[np.ndarray], timestep_ps: float, plateau: Plateau
     last = round(plateau.end_ps / timestep_ps)
     first = min(round(plateau.start_ps / timestep_ps), last - 1)
     frames, components = len(series[0]), series[0].shape[2]
-    displaced = np.array([mean_squared_displacement(one - one[0], last + 1) for one in series])  # (M, n, S, S)
+    displaced = np.array([mean_squared_displacement(run - run[0], last + 1) for run in series])  # (M, n, S, S)
     lags = timestep_ps * np.arange(first, last + 1)
     centred = lags - lags.mean()
     slopes = np.einsum("n,mnab->mab", centred, displaced[:, first:]) / (2.0 * centred @ centred)
@@ -267,7 +267,7 @@ def judge(
     plateau: Plateau,
     scatter: float | None = None,
 ) -> TransportEstimate:
-    """Give the mean of one value per trajectory its error and its interval."""
+    """Return the mean of one value per trajectory, with its error and its interval."""
     from scipy.stats import chi2
     from scipy.stats import t as student
 
@@ -275,12 +275,13 @@ def judge(
     value, degrees = float(np.mean(values)), degrees_of(relative, plateau)
     if degrees < _FEWEST_DEGREES:
         raise InputError(
-            f"{quantity} by {method}: {said(length, count)} are worth {degrees:.1f} degrees of freedom, too few for "
-            "an interval; longer or more runs are needed"
+            f"{quantity} by {method}: {describe_runs(length, count)} give {degrees:.1f} degrees of freedom, too few "
+            "for an interval; longer or more runs are needed"
         )
     if not value > 0:
         raise InputError(
-            f"{quantity} by {method} came out as {value:.3g}, which is noise: {said(length, count)} are too short"
+            f"{quantity} by {method} came out as {value:.3g}, which is noise: {describe_runs(length, count)} are too "
+            "short"
         )
     expected = value * float(np.sqrt(relative))
     low, high = (degrees * value / chi2.ppf([0.975, 0.025], degrees)).tolist()
@@ -294,8 +295,8 @@ def judge(
             low, high, basis = value - half, value + half, f"scatter of {count} trajectories, Student's t"
         if chi2.sf((count - 1) * (own / expected) ** 2, count - 1) < 0.01:
             notes = (
-                f"the trajectories differ {own / expected:.1f} times as much as their length explains: are they "
-                "equilibrated, and long beside the slowest process?",
+                f"the trajectories differ {own / expected:.1f} times as much as their length explains: they may not be "
+                "equilibrated, or not long compared with the slowest process",
             )
     elif count > 1:
         basis += f"; {count} trajectories are too few to show their scatter"

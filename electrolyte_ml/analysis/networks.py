@@ -14,28 +14,20 @@ from typing import Any
 import numpy as np
 
 from electrolyte_ml.analysis.bootstrap import Estimate, as_json
-from electrolyte_ml.analysis.rdf import as_runs
-from electrolyte_ml.analysis.residence import Bonds, Residence, residence_times
-from electrolyte_ml.analysis.shells import SSIP, Shells
-from electrolyte_ml.analysis.solvation import (
-    ALL,
-    Counts,
-    ShellsOfRuns,
-    common_timestep,
-    find_shells,
-    merge,
-    ratio_of,
-    rows,
-    tally,
-)
-from electrolyte_ml.analysis.trajectory import Trajectory
+from electrolyte_ml.analysis.counts import ALL, Counts, merge, ratio_of, tally
+from electrolyte_ml.analysis.network_graph import NetworkGraph, links, networks_over_time
+from electrolyte_ml.analysis.residence import Residence, residence_times
+from electrolyte_ml.analysis.run_shells import ShellsOfRuns, find_shells
+from electrolyte_ml.analysis.runs import as_runs, common_timestep
+from electrolyte_ml.analysis.tables import rows
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 ISOLATED, NETWORKED = "isolated", "network"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A network as it was found in one frame.
+    """A network in one frame.
 
     Attributes
     ----------
@@ -80,11 +72,11 @@ class Networks:
     coordination_distribution
         "isolated", "network" -> coordination number -> fraction of these cations.
     link_lifetime
-        Of a pair of cations that share a solvent molecule, whichever; None where times are unknown.
+        Of a pair of cations that share any solvent molecule; None where times are unknown.
     network_lifetime
         Of networks of the same cations; None where times are unknown.
     largest
-        The largest network that was seen, for drawing; None when there is none.
+        The largest network of all frames, for drawing; None when there is none.
     """
 
     cation: str
@@ -102,7 +94,7 @@ class Networks:
     largest: Example | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the curves as JSON knows it."""
+        """Return everything but the curves as values that JSON can hold."""
         lifetimes = {"link": self.link_lifetime, "network": self.network_lifetime}
         return {
             "ssip": as_json(self.ssip),
@@ -150,7 +142,7 @@ def analyse_networks(
     trajectories, cation, cutoffs, seed, progress
         As of :func:`electrolyte_ml.analysis.analyse_solvation`.
     shells
-        What :func:`electrolyte_ml.analysis.find_shells` found, so that the trajectories are not read again.
+        Result of :func:`electrolyte_ml.analysis.find_shells`; the trajectories are then not read again.
 
     Returns
     -------
@@ -163,7 +155,7 @@ def analyse_networks(
     """
     runs = as_runs(trajectories)
     found = shells or find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress)
-    graphs = [[_Graph.of(s) for s in of_runs] for of_runs in found.shells]
+    graphs = [[NetworkGraph.of(s) for s in of_runs] for of_runs in found.shells]
     blocks, first = found.blocks, found.shells[0][0]
     counts = [merge(_tally(found, k, g) for k, g in enumerate(of_runs)) for of_runs in graphs]
     solvents = {k: name for k, name in enumerate(first.names) if name in found.cutoffs and not first.anions[k]}
@@ -189,7 +181,7 @@ def analyse_networks(
     timestep = common_timestep(runs)
     lifetimes: list[Residence | None] = [None, None]
     if timestep is not None:
-        for index, bonds in enumerate((_links, _sets)):
+        for index, bonds in enumerate((links, networks_over_time)):
             same, less, more = ([bonds(g) for g in of_runs] for of_runs in graphs)
             lifetimes[index] = residence_times(same, timestep, blocks, band=(less, more))
     return Networks(
@@ -215,68 +207,7 @@ def analyse_networks(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Graph:
-    """The networks of one run.
-
-    size (F, n_ions) is 0 for cations that are not solvent-separated, network (F, n_ions) numbers the components of all
-    frames. Rows are ligands of solvent-separated cations that bridge, sorted by frame and molecule.
-    """
-
-    shells: Shells
-    size: np.ndarray
-    network: np.ndarray
-    frame: np.ndarray
-    molecule: np.ndarray
-    ion: np.ndarray
-    species: np.ndarray
-    bridge: np.ndarray  # number of the bridging molecule, each frame anew
-    donors: np.ndarray  # of every bridge: code of all the atoms through which it does
-
-    @classmethod
-    def of(cls, s: Shells) -> _Graph:
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
-        separated = s.pairing == SSIP
-        mine = np.flatnonzero(separated[s.ligand_frame, s.ligand_ion] & ~s.anions[s.ligand_species])
-        n_molecules = int(s.ligand_molecule.max(initial=0)) + 1
-        key = s.ligand_frame[mine] * n_molecules + s.ligand_molecule[mine]
-        order = np.argsort(key, kind="stable")
-        mine, key = mine[order], key[order]
-        _, which, times = np.unique(key, return_inverse=True, return_counts=True)
-        mine = mine[times[which] > 1]
-        _, bridge = np.unique(s.ligand_frame[mine] * n_molecules + s.ligand_molecule[mine], return_inverse=True)
-        frame, ion = s.ligand_frame[mine], s.ligand_ion[mine]
-        n_sites, n_bridges = s.n_frames * s.n_ions, int(bridge.max(initial=-1)) + 1
-        site = frame * s.n_ions + ion
-        total = n_sites + n_bridges
-        edges = coo_array((np.ones(len(site), bool), (site, n_sites + bridge)), shape=(total, total))
-        n_components, label = connected_components(edges, directed=False)
-        label = label[:n_sites]
-        size = np.where(separated.ravel(), np.bincount(label, minlength=n_components)[label], 0)
-        # A donor on two cations is one atom of the bridge.
-        bridge_of_ligand = np.full(len(s.ligand_frame), -1)
-        bridge_of_ligand[mine] = bridge
-        through = bridge_of_ligand[s.contact_ligand]
-        atoms = np.unique(np.stack([through, s.contact_donor, s.contact_kind], axis=1)[through >= 0], axis=0)
-        kinds = np.zeros((n_bridges, len(s.kinds)), dtype=np.int64)
-        np.add.at(kinds, (atoms[:, 0], atoms[:, 2]), 1)
-        shape = (s.n_frames, s.n_ions)
-        return cls(
-            s,
-            size.reshape(shape),
-            label.reshape(shape),
-            frame,
-            s.ligand_molecule[mine],
-            ion,
-            s.ligand_species[mine],
-            bridge,
-            s.code(kinds),
-        )
-
-
-def _tally(found: ShellsOfRuns, run: int, g: _Graph) -> Counts:
+def _tally(found: ShellsOfRuns, run: int, g: NetworkGraph) -> Counts:
     s = g.shells
 
     def count(frame: np.ndarray, *category: np.ndarray) -> dict[tuple, np.ndarray]:
@@ -308,34 +239,7 @@ def _tally(found: ShellsOfRuns, run: int, g: _Graph) -> Counts:
     }
 
 
-def _links(g: _Graph) -> Bonds:
-    """Pairs of cations that share a solvent molecule."""
-    n_ions = g.shells.n_ions
-    pairs = [np.zeros((0, 2), dtype=np.int64)]
-    for step in range(1, n_ions):
-        both = g.bridge[step:] == g.bridge[:-step]
-        if not both.any():
-            break
-        ends = np.sort(np.stack([g.ion[step:][both], g.ion[:-step][both]], axis=1), axis=1)
-        pairs.append(np.stack([ends[:, 0] * n_ions + ends[:, 1], g.frame[step:][both]], axis=1))
-    bond, frame = np.unique(np.concatenate(pairs), axis=0).T
-    return Bonds(bond, frame, max(n_ions * (n_ions - 1) // 2, 1), g.shells.n_frames)
-
-
-def _sets(g: _Graph) -> Bonds:
-    """Networks of two or more, each known by its cations; any set of them could be one."""
-    n_ions = g.shells.n_ions
-    rng = np.random.default_rng(0)
-    frame, ion = np.nonzero(g.size > 1)
-    network, where, index = np.unique(g.network[frame, ion], return_index=True, return_inverse=True)
-    # Sums of random numbers tell sets apart: two sets have the same with a chance of 1e-19.
-    print_ = np.zeros(len(network), dtype=np.uint64)
-    np.add.at(print_, index, rng.integers(0, 2**63, n_ions, dtype=np.uint64)[ion])
-    _, bond = np.unique(print_, return_inverse=True)
-    return Bonds(bond, frame[where], 2 ** min(n_ions, 62), g.shells.n_frames)
-
-
-def _largest(found: ShellsOfRuns, graphs: Sequence[_Graph]) -> Example | None:
+def _largest(found: ShellsOfRuns, graphs: Sequence[NetworkGraph]) -> Example | None:
     sizes = [int(g.size.max(initial=0)) for g in graphs]
     if max(sizes) < 2:
         return None

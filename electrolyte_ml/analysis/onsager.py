@@ -1,4 +1,4 @@
-"""Onsager coefficients: how the species of ions move together, and what follows for transference and ionicity.
+"""Onsager coefficients of the species of ions, and the transference numbers and ionicity that follow from them.
 
 References
 ----------
@@ -19,15 +19,15 @@ from electrolyte_ml.analysis.estimates import (
     TransportEstimate,
     check_series,
     degrees_of,
+    describe_runs,
     length_of,
-    said,
     slopes_of,
 )
-from electrolyte_ml.analysis.transport import (
+from electrolyte_ml.analysis.independent_ions import nernst_einstein
+from electrolyte_ml.analysis.species_motion import (
     check_ions,
     common_plateau,
     names_of,
-    nernst_einstein,
     self_diffusion,
     summed_by_species,
 )
@@ -39,7 +39,7 @@ _DRAWS = 2000
 
 @dataclass(frozen=True)
 class OnsagerResult:
-    """Everything that follows from how the species move together.
+    """Onsager coefficients, and the conductivity, transference numbers and ionicity that follow from them.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class OnsagerResult:
     coefficients
         (S, S) Onsager coefficients L_ab, mol²/(J m s), each an estimate.
     self_part, distinct_part
-        (S,) and (S, S), same unit: L_aa of ions that move alone, and what remains of L.
+        (S,) and (S, S), same unit: L_aa of ions that move independently, and the rest of L.
     contributions
         (S, S) S/m: z_a z_b F² L_ab, which sum to the conductivity.
     conductivity
@@ -71,17 +71,17 @@ class OnsagerResult:
 
 def onsager_coefficients(
     displacements: Sequence[np.ndarray],
-    species: Sequence[str],
-    charges: Sequence[float],
+    species: Sequence[str] | np.ndarray,
+    charges: Sequence[float] | np.ndarray,
     timestep_ps: float,
     volume: float,
     temperature: float,
     *,
-    masses: Sequence[float] | None = None,
+    masses: Sequence[float] | np.ndarray | None = None,
     solvent_mass: float | None = None,
     window_ps: tuple[float, float] | None = None,
 ) -> OnsagerResult:
-    """Onsager coefficients from the displacements of the species, and what follows from them.
+    """Onsager coefficients, conductivity, transference numbers and ionicity from the displacements of the species.
 
     L_ab = lim d/dt <dR_a . dR_b> / (6 V k_B T) with R_a the summed displacement of the ions of species a in the frame
     of the whole liquid's centre of mass. Intervals come from the Wishart distribution of the matrix.
@@ -89,34 +89,35 @@ def onsager_coefficients(
     Parameters
     ----------
     displacements, species, charges, timestep_ps, volume, temperature, window_ps
-        As of :func:`nernst_einstein`; the displacements are barycentric.
+        As of :func:`electrolyte_ml.analysis.nernst_einstein`; the displacements are barycentric.
     masses, solvent_mass
         (n,) amu of each ion, and of all else together: with them the transference numbers in the solvent's frame.
 
     Raises
     ------
     InputError
-        As :func:`einstein_helfand`, and for a matrix that is not positive: the runs are too short for it.
+        As :func:`electrolyte_ml.analysis.einstein_helfand`, and for a matrix that is not positive
+        definite: the runs are too short.
     """
     names, labels = names_of(species)
-    charges = np.asarray(charges, float)
-    data = [np.asarray(one, float) for one in check_series(displacements, None, "displacements")]
-    check_ions(data, labels, charges)
+    charge_of = np.asarray(charges, float)  # (n,)
+    data = [np.asarray(run, float) for run in check_series(displacements, None, "displacements")]
+    check_ions(data, labels, charge_of)
     counts = np.bincount(labels).astype(float)
-    charge = np.array([charges[labels == a][0] for a in range(len(names))])
-    summed = [summed_by_species(one, labels) for one in data]
+    charge = np.array([charge_of[labels == a][0] for a in range(len(names))])  # (S,)
+    summed = [summed_by_species(run, labels) for run in data]
     plateau = common_plateau(summed, np.arange(len(names)), timestep_ps, window_ps)
     each, relative, _ = slopes_of(summed, timestep_ps, plateau)  # (M, S, S)
     own, _ = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)
     matrix, degrees = each.mean(axis=0), degrees_of(relative, plateau)
     if np.linalg.eigvalsh(matrix).min() <= 0 or degrees < 3.5 * len(names):
         raise InputError(
-            f"the Onsager matrix of {said(length_of(data, timestep_ps), len(data))} is worth {degrees:.1f} degrees of "
-            "freedom and cannot be told from a singular one: longer or more runs are needed"
+            f"the Onsager matrix of {describe_runs(length_of(data, timestep_ps), len(data))} has {degrees:.1f} degrees "
+            "of freedom, too few to distinguish it from a singular one: longer or more runs are needed"
         )
     draws = _inverse_wishart(matrix, degrees)
     length = length_of(data, timestep_ps)
-    # A self part is known much better than the collective one of which it is part: its own error is left out.
+    # A self part is known much better than the collective one that contains it: its own error is neglected.
     alone = counts * own
 
     def estimate(
@@ -138,7 +139,7 @@ def onsager_coefficients(
         ),
     )
     numbers = nernst_einstein(
-        data, species, charges, timestep_ps, volume, temperature, window_ps=(plateau.start_ps, plateau.end_ps)
+        data, species, charge_of, timestep_ps, volume, temperature, window_ps=(plateau.start_ps, plateau.end_ps)
     )
     to_self = ONSAGER_UNIT / (volume * temperature) / DIFFUSION_UNIT
     self_part = tuple(
@@ -150,21 +151,19 @@ def onsager_coefficients(
     if masses is not None and solvent_mass is not None:
         mass = np.array([np.asarray(masses, float)[labels == a][0] for a in indices])
         frames["solvent"] = _to_solvent(counts, mass, solvent_mass)
-    transference = {
-        frame: tuple(
-            estimate(
-                lambda m, s, a=a, turn=turn: transference_numbers(turn @ m @ turn.T, charge)[..., a],
-                f"transference number of {names[a]}, {frame} frame",
-            )
-            for a in indices
+
+    def transference_of(a: int, frame: str, turn: np.ndarray) -> TransportEstimate:
+        return estimate(
+            lambda m, s: transference_numbers(turn @ m @ turn.T, charge)[..., a],
+            f"transference number of {names[a]}, {frame} frame",
         )
-        for frame, turn in frames.items()
-    }
+
+    transference = {frame: tuple(transference_of(a, frame, turn) for a in indices) for frame, turn in frames.items()}
     ionicity = estimate(lambda m, s: np.einsum("...ab,a,b->...", m, charge, charge) / (s @ charge**2), "ionicity")
     return OnsagerResult(names, coefficients, self_part, distinct, contributions, conductivity, transference, ionicity)
 
 
-def transference_numbers(collective: np.ndarray, charges: Sequence[float]) -> np.ndarray:
+def transference_numbers(collective: np.ndarray, charges: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return t_a = sum_b z_a z_b L_ab / sum_ab z_a z_b L_ab; (..., S, S) in any unit gives (..., S)."""
     charge = np.asarray(charges, float)
     shares = charge * np.einsum("...ab,b->...a", collective, charge)
@@ -174,7 +173,7 @@ def transference_numbers(collective: np.ndarray, charges: Sequence[float]) -> np
 def solvent_frame(
     collective: np.ndarray, counts: Sequence[int], masses: Sequence[float], solvent_mass: float
 ) -> np.ndarray:
-    """Turn Onsager coefficients from the barycentric into the solvent's frame.
+    """Transform Onsager coefficients from the barycentric to the solvent's frame.
 
     The solvent's centre of mass moves by minus the ions' momentum over its mass, so that in its frame the flux of
     species a is J_a + N_a sum_b m_b J_b / M_solvent.
@@ -199,7 +198,7 @@ def _to_solvent(counts: np.ndarray, masses: np.ndarray, solvent_mass: float) -> 
 
 
 def _inverse_wishart(matrix: np.ndarray, degrees: float) -> np.ndarray:
-    """Draw the matrices that an estimate of so many degrees of freedom may come from; a 1 x 1 one is chi-squared's."""
+    """Draw matrices from the inverse Wishart distribution of an estimate; of a 1 x 1 matrix inverse chi-squared."""
     rng = np.random.default_rng(0)
     size = len(matrix)
     lower = np.zeros((_DRAWS, size, size))  # Bartlett's decomposition
@@ -222,7 +221,7 @@ def _judge_function(
     length: tuple[int, float],
     plateau: Plateau,
 ) -> TransportEstimate:
-    """Give a function of the collective matrix (and the self parts) its error and its interval."""
+    """Return a function of the collective matrix (and the self parts) with its error and its interval."""
     from scipy.stats import t as student
 
     count = len(each)

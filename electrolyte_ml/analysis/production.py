@@ -1,4 +1,4 @@
-"""What runs are worth: the error to expect of a conductivity, the time an error needs, and how many runs lived."""
+"""Expected error of a conductivity, the time that an error needs, and how many runs were completed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def expected_error(tau_ps: float, total_ps: float) -> float:
 
 
 def needed_time(tau_ps: float, error: float) -> float:
-    """Return how many ps a relative error needs, 4 tau / (3 error²); :func:`expected_error` the other way round.
+    """Return the total length, ps, that a relative error needs, 4 tau / (3 error²); inverts :func:`expected_error`.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def needed_time(tau_ps: float, error: float) -> float:
 
 @dataclass(frozen=True)
 class Production:
-    """How the runs of one condition ended (Table 1).
+    """Outcome of the runs of one condition (Table 1).
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Production:
     failures
         Reason -> number of runs that it ended.
     completed_ps, lost_ps
-        Length of all completed runs, and what the failed ones had done.
+        Total length of the completed runs, and of the failed ones.
     """
 
     planned: int
@@ -66,7 +66,7 @@ class Production:
 
     @classmethod
     def of(cls, runs: Sequence[tuple[float, str]]) -> Production:
-        """Count runs, each its length (ps) and "completed" or why it ended.
+        """Count runs, each given by its length (ps) and "completed" or the reason of its end.
 
         Raises
         ------
@@ -85,13 +85,12 @@ class Production:
 
     @property
     def bias(self) -> str:
-        """What the failures mean for averages over the completed runs; empty where nothing failed."""
+        """Warning about averages over the completed runs; empty where no run failed."""
         if not self.failures:
             return ""
         return (
-            f"survivorship bias: averages are over the {self.completed} of {self.planned} runs that lived, and what "
-            "ended the others (often the very configurations that matter) is missing from them; no statistical error "
-            "holds it"
+            f"survivorship bias: averages are over the {self.completed} of {self.planned} completed runs; the "
+            "configurations that ended the others are missing from them, which the statistical error does not include"
         )
 
     def __str__(self) -> str:

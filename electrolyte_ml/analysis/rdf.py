@@ -1,8 +1,8 @@
-"""Partial radial distribution functions, running coordination numbers, and the first minimum, found.
+"""Partial radial distribution functions, running coordination numbers, and their first minimum.
 
 With N_a centres in a volume V, and n(r) the mean number of other atoms within r of one of them,
-g(r) = V / (N_b 4 pi r^2) dn/dr. A shell ends at the first minimum of g behind its first maximum; both are told from
-noise by the counting errors, and no distance is typed in.
+g(r) = V / (N_b 4 pi r^2) dn/dr. A shell ends at the first minimum of g behind its first maximum; counting
+errors distinguish both from noise, and no distance is preset.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from electrolyte_ml.analysis.bootstrap import Blocks
-from electrolyte_ml.analysis.trajectory import Trajectory
+from electrolyte_ml.analysis.runs import as_runs
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 _SMOOTHING = 0.06  # Å, the standard deviation of the Gaussian: a tenth of the narrowest shell, that of Li
 _SEGMENTS = 200  # of a trajectory, in which pairs are counted
@@ -23,7 +24,7 @@ _SIGNIFICANT = 3.0  # standard errors
 
 @dataclass(frozen=True)
 class FirstShell:
-    """Where the first shell is and ends.
+    """The first shell of a radial distribution function.
 
     Attributes
     ----------
@@ -49,7 +50,7 @@ class RadialDistribution:
     Attributes
     ----------
     name
-        Of the pair, such as "Li-EC".
+        Name of the pair, such as "Li-EC".
     r
         (n,) middles of the bins, Å.
     g, g_error
@@ -57,7 +58,7 @@ class RadialDistribution:
     coordination, coordination_error
         (n,) atoms within the outer edge of each bin, and its standard error.
     shell
-        The first shell, or None when g has no maximum followed by a minimum that noise does not explain.
+        The first shell, or None when g has no maximum followed by a minimum beyond noise.
     """
 
     name: str
@@ -174,32 +175,6 @@ def cation_pairs(trajectory: Trajectory, cation: str | None = None) -> dict[str,
     return pairs
 
 
-def as_runs(trajectories: Trajectory | Sequence[Trajectory]) -> list[Trajectory]:
-    """Return a list of runs of one system.
-
-    Raises
-    ------
-    InputError
-        If there is none, or their molecules differ.
-    """
-    runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
-    if not runs:
-        raise InputError("there is no trajectory to analyse")
-    for run in runs[1:]:
-        for what, of in (("molecules", _composition), ("donors", _donors)):
-            if of(run) != of(runs[0]):
-                raise InputError(f"{run.name} does not hold the {what} of {runs[0].name}")
-    return runs
-
-
-def _composition(run: Trajectory) -> dict[str, int]:
-    return {name: len(species) for name, species in run.roles.items()}
-
-
-def _donors(run: Trajectory) -> dict[str, dict[str, int]]:
-    return {name: {kind: len(atoms) for kind, atoms in s.donors.items()} for name, s in run.roles.items()}
-
-
 @dataclass(frozen=True, eq=False)
 class _Tally:
     """Pairs in the segments of one run: (segments, pairs, bins), and (segments, pairs) to normalise by."""
@@ -283,6 +258,6 @@ def _shell(edges: np.ndarray, total: np.ndarray) -> tuple[float, float, float]:
     variance = convolve1d(np.maximum(counts, 1.0 / len(weights)) / ideal**2, weights**2, mode="nearest")
     found = first_minimum(r, smooth, np.sqrt(variance))
     if found is None:
-        return (np.nan,) * 3
+        return np.nan, np.nan, np.nan
     within = np.interp(found[1], edges, np.r_[0.0, np.cumsum(counts)]) / total[-1]
     return found[0], found[1], float(within)

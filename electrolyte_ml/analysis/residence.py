@@ -1,4 +1,4 @@
-"""How long bonds last, in ps: a solvent in a shell, a pair of ions, a link of a network.
+"""Residence times, ps, of bonds: a solvent in a shell, a pair of ions, a link of a network.
 
 With h(t) = 1 while a bond is there,
 
@@ -29,7 +29,7 @@ _LAGS = 80
 
 @dataclass(frozen=True, eq=False)
 class Residence:
-    """How long bonds of one kind last.
+    """Residence times of the bonds of one kind.
 
     Attributes
     ----------
@@ -52,21 +52,21 @@ class Residence:
     correlation: np.ndarray
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the times as JSON knows them."""
+        """Return the times as values that JSON can hold."""
         times = {"continuous": self.continuous, "intermittent": self.intermittent}
         return as_json(times) | {"extrapolated": self.extrapolated}
 
 
 @dataclass(frozen=True, eq=False)
 class Bonds:
-    """When each bond of one run is there.
+    """The frames in which each bond of one run exists.
 
     Attributes
     ----------
     bond, frame
-        (P,) which bond is there in which frame, each pair once.
+        (P,) a bond and a frame in which it exists, each pair once.
     n_pairs
-        How many bonds there could be: ions times molecules.
+        Number of possible bonds: ions times molecules.
     n_frames
         Of the run.
     """
@@ -84,7 +84,7 @@ def residence_times(
     *,
     band: tuple[Sequence[Bonds], Sequence[Bonds]] | None = None,
 ) -> Residence:
-    """Measure how long the bonds of one kind last.
+    """Measure the residence times of the bonds of one kind.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def residence_times(
 
 
 def _sums(runs: Sequence[Bonds], lags: np.ndarray, blocks: Blocks) -> np.ndarray:
-    """(n_blocks, 3 L + 2): origins, again and unbroken at each lag, then bonds that are there and that could be."""
+    """Return (n_blocks, 3 L + 2): origins, again and unbroken at each lag, then existing and possible bonds."""
     from electrolyte_ml.kernels.lifetimes import survivals
 
     sums = np.zeros((len(blocks), 3 * len(lags) + 2))
@@ -153,7 +153,7 @@ def _curves(total: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _fall(times: np.ndarray, correlation: np.ndarray) -> tuple[float, bool]:
-    """When c(t) falls to 1/e, between two lags exponentially, and whether it has to be continued beyond the last."""
+    """Return when c(t) falls to 1/e, interpolated exponentially, and whether it is extrapolated beyond the last lag."""
     if not np.isfinite(correlation).all():
         return np.nan, False
     below = np.flatnonzero(correlation < np.exp(-1.0))

@@ -21,7 +21,7 @@ _BASE = 16  # more donors of one kind than one ligand has on one ion
 
 @dataclass(frozen=True, eq=False)
 class Shells:
-    """What coordinates each cation in each frame of a run.
+    """First shells of each cation in each frame of a run.
 
     Attributes
     ----------

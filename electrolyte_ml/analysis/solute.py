@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from electrolyte_ml.analysis.contacts import Cutoff
-from electrolyte_ml.analysis.frames import plain_universe
-from electrolyte_ml.analysis.trajectory import Trajectory
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.trajectory import Trajectory
+from electrolyte_ml.trajectories.universes import plain_universe
 
 if TYPE_CHECKING:
     from solvation_analysis.solute import Solute

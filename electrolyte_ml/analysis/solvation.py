@@ -1,36 +1,33 @@
 """Solvation of a cation: coordination numbers, ligands, ion pairs, denticity and residence times, with errors.
 
-Every number is a ratio of counts, so that its error comes from drawing blocks of frames and whole trajectories with
-replacement (:mod:`electrolyte_ml.analysis.bootstrap`); and since no shell ends sharply, every number comes with what
-cutoffs 0.2 Å shorter and longer would give.
+Every number is a ratio of counts. Its error comes from drawing blocks of frames and whole trajectories with replacement
+(:mod:`electrolyte_ml.analysis.bootstrap`). Since no shell ends sharply, every number is also given for cutoffs 0.2 Å
+shorter and longer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from electrolyte_ml.analysis.bootstrap import Blocks, Estimate, as_json, plain
-from electrolyte_ml.analysis.contacts import BAND, Contacts, Cutoff, find_contacts, find_cutoffs
-from electrolyte_ml.analysis.rdf import RadialDistribution, as_runs
+from electrolyte_ml.analysis.contacts import BAND, Cutoff
+from electrolyte_ml.analysis.counts import ALL, Counts, merge, ratio_of, tally
+from electrolyte_ml.analysis.rdf import RadialDistribution
 from electrolyte_ml.analysis.residence import Bonds, Residence, residence_times
-from electrolyte_ml.analysis.shells import PAIRING, SSIP, Shells
-from electrolyte_ml.analysis.trajectory import Trajectory
-from electrolyte_ml.errors import InputError
-
-_SHIFTS = (0.0, -BAND, BAND)
-ALL = "all"
-
-
-Counts = dict[str, dict[tuple, np.ndarray]]  # what -> category -> (n_blocks,) how often
+from electrolyte_ml.analysis.run_shells import ShellsOfRuns, find_shells
+from electrolyte_ml.analysis.runs import as_runs, common_timestep
+from electrolyte_ml.analysis.shells import PAIRING, Shells
+from electrolyte_ml.analysis.tables import rows
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 
 @dataclass(frozen=True, eq=False)
 class Solvation:
-    """How a cation is solvated. Fractions of ions count cations; every number is an :class:`Estimate`.
+    """Solvation of a cation. Fractions of ions count cations; every number is an :class:`Estimate`.
 
     Attributes
     ----------
@@ -39,7 +36,7 @@ class Solvation:
     n_frames, n_trajectories, n_blocks
         Of all trajectories together.
     converged
-        Whether the trajectories hold enough independent blocks for the errors to be believed.
+        Whether the trajectories hold enough independent blocks for reliable errors.
     cutoffs
         By species.
     distributions
@@ -67,7 +64,7 @@ class Solvation:
     shells
         Composition of a shell, such as "3 EC + 1 EMC" -> fraction of the cations; the commonest first.
     residence
-        Species -> how long its molecules stay; empty where times are unknown.
+        Species -> residence times of its molecules; empty where times are unknown.
     """
 
     cation: str
@@ -92,7 +89,7 @@ class Solvation:
     distributions: Mapping[str, RadialDistribution] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the curves as JSON knows it; NaN and infinity become None."""
+        """Return everything but the curves as values that JSON can hold; NaN and infinity become None."""
         return {
             "cation": self.cation,
             "ions": self.n_ions,
@@ -130,7 +127,7 @@ class Solvation:
         if self.n_blocks < 2:
             yield "One frame: no errors can be given"
         elif not self.converged:
-            yield "Too short for five independent blocks of frames: the errors are too small"
+            yield "Too short for five independent blocks of frames: the errors are underestimated"
         yield ""
         for name, cutoff in self.cutoffs.items():
             error = f" ± {cutoff.error:.2f}" if np.isfinite(cutoff.error) else ""
@@ -144,69 +141,16 @@ class Solvation:
         numbers = self.coordination_distribution[ALL]
         lowest = min(number for number, estimate in numbers.items() if estimate.value > 0)
         yield from rows("coordination number", {n: e for n, e in numbers.items() if n >= lowest})
-        for name, by in self.denticity.items():
-            yield from rows(f"denticity of {name}", by)
-        for name, by in self.donors.items():
-            yield from rows(f"donors of {name}", by)
+        for name, by_number in self.denticity.items():
+            yield from rows(f"denticity of {name}", by_number)
+        for name, by_donors in self.donors.items():
+            yield from rows(f"donors of {name}", by_donors)
         yield from rows("molecules not bound", self.free)
         yield from rows("commonest shells", dict(list(self.shells.items())[:6]))
         for name, stay in self.residence.items():
             later = " (extrapolated)" if stay.extrapolated else ""
             times = {"continuous": stay.continuous, f"intermittent{later}": stay.intermittent}
             yield from rows(f"residence of {name} (ps)", times)
-
-
-@dataclass(frozen=True, eq=False)
-class ShellsOfRuns:
-    """The shells of all runs with the cutoffs, and with cutoffs 0.2 Å shorter and longer.
-
-    Attributes
-    ----------
-    cutoffs, distributions
-        As of :class:`Solvation`.
-    contacts
-        One for each run.
-    shells
-        Three times one for each run: the cutoffs as they are, shorter, longer.
-    blocks
-        Of the frames.
-    """
-
-    cutoffs: Mapping[str, Cutoff]
-    distributions: Mapping[str, RadialDistribution]
-    contacts: list[Contacts]
-    shells: tuple[list[Shells], list[Shells], list[Shells]]
-    blocks: Blocks
-
-
-def find_shells(
-    trajectories: Trajectory | Sequence[Trajectory],
-    *,
-    cation: str | None = None,
-    cutoffs: Mapping[str, float] | None = None,
-    seed: int = 0,
-    progress: bool = False,
-) -> ShellsOfRuns:
-    """Read the trajectories once and keep what solvation and networks are counted from.
-
-    The parameters are those of :func:`analyse_solvation`.
-    """
-    runs = as_runs(trajectories)
-    distributions: dict[str, RadialDistribution] = {}
-    if cutoffs is None:
-        found, distributions = find_cutoffs(runs, cation=cation)
-    else:
-        found = {name: Cutoff(float(value), float("nan"), "given") for name, value in cutoffs.items()}
-    contacts = [find_contacts(run, found, cation=cation, progress=progress) for run in runs]
-    species = runs[0].roles
-    anions = np.array([species[name].kind == "anion" for name in contacts[0].donors.names])
-    shells = tuple([Shells.of(table, anions, shift) for table in contacts] for shift in _SHIFTS)
-    series = []
-    for s in shells[0]:
-        atoms, of_anions = s.coordination.sum(axis=(1, 2)), s.coordination[..., anions].sum(axis=(1, 2))
-        series.append(np.stack([atoms, of_anions, (s.pairing == SSIP).sum(axis=1)]))
-    blocks = Blocks([run.n_frames for run in runs], series, seed)
-    return ShellsOfRuns(found, distributions, contacts, shells, blocks)
 
 
 def analyse_solvation(
@@ -218,7 +162,7 @@ def analyse_solvation(
     progress: bool = False,
     shells: ShellsOfRuns | None = None,
 ) -> Solvation:
-    """Measure how a cation is solvated.
+    """Analyse the solvation of a cation.
 
     Parameters
     ----------
@@ -234,7 +178,7 @@ def analyse_solvation(
     progress
         Show a bar.
     shells
-        What :func:`find_shells` found, so that the trajectories are not read again.
+        Result of :func:`electrolyte_ml.analysis.find_shells`; the trajectories are then not read again.
 
     Returns
     -------
@@ -264,7 +208,7 @@ def analyse_solvation(
         return sorted({key for count in counts for key in count.get(what, {})})
 
     pairing = {name: ratio("pairing", (k,), "ion") for k, name in enumerate(PAIRING)}
-    distribution: dict[str, dict[int, Estimate]] = {ALL: {}} | {name: {} for name in PAIRING}
+    distribution: dict[str, dict[int, Estimate]] = {name: {} for name in (ALL, *PAIRING)}
     highest = max(key[0] for key in values("number"))
     for number in range(highest + 1):
         distribution[ALL][number] = ratio("number", (number,), "ion")
@@ -311,118 +255,6 @@ def analyse_solvation(
         ),
         residence=stay,
     )
-
-
-def common_timestep(runs: Sequence[Trajectory]) -> float | None:
-    """Return the time between frames of all runs, ps; None where it is unknown or a run has one frame.
-
-    Raises
-    ------
-    InputError
-        If it differs.
-    """
-    times = [run.timestep_ps for run in runs]
-    if any(time is None for time in times) or any(run.n_frames < 2 for run in runs):
-        return None
-    if max(times) - min(times) > 1e-3 * max(times):
-        raise InputError(
-            f"the frames of {runs[int(np.argmax(times))].name} are {max(times):g} ps apart, others' {min(times):g} ps: "
-            "take every so many frames, so that they agree"
-        )
-    return times[0]
-
-
-def ratio_of(
-    blocks: Blocks,
-    counts: Sequence[Counts],
-    top: tuple[str, tuple],
-    bottom: tuple[str, tuple],
-    *,
-    fraction: bool = True,
-) -> Estimate:
-    """Return one count over another, with its error and its band.
-
-    Parameters
-    ----------
-    blocks
-        In which they were counted.
-    counts
-        With the cutoffs as they are, shorter and longer.
-    top, bottom
-        What is counted, and the category.
-    fraction
-        Whether the value lies between 0 and 1. The rule of three then takes what is counted in `bottom` in one frame
-        of a block for independent, and all frames of a block for one.
-    """
-    zero = np.zeros(len(blocks))
-
-    def pair(count: Counts) -> np.ndarray:
-        return np.stack([count[what].get(key, zero) for what, key in (top, bottom)], axis=1)
-
-    def divide(total: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return total[:, 0] / total[:, 1]
-
-    less, more = (divide(pair(count).sum(axis=0)[None])[0] for count in counts[1:])
-    data = pair(counts[0])
-    bounds = (0.0, 1.0) if fraction else (0.0, np.inf)
-    observations = float(np.ceil(data[:, 1] / blocks.frames).sum()) if fraction else None
-    found = blocks.estimate(divide, data, band=(less, more), bounds=bounds, observations=observations)[()]
-    if np.count_nonzero(data[:, 1]) > 1:
-        return found
-    # What was seen in one block only cannot scatter; the rule of three still bounds a fraction of 0 or 1.
-    ruled = fraction and found.value in bounds
-    return replace(found, error=np.nan, interval=found.interval if ruled else (np.nan, np.nan))
-
-
-def tally(blocks: Blocks, run: int, frame: np.ndarray, *category: np.ndarray) -> dict[tuple, np.ndarray]:
-    """Count rows by their category in every block.
-
-    Parameters
-    ----------
-    blocks
-        Of the frames.
-    run, frame
-        Which trajectory, and (n,) the frame of every row.
-    *category
-        (n,) integers each.
-
-    Returns
-    -------
-    dict of tuple to (n_blocks,) array
-        Category -> rows in each block.
-    """
-    block = blocks.of_frame[run][frame] + blocks.first[run]
-    if not category:
-        return {(): np.bincount(block, minlength=len(blocks)).astype(float)}
-    found, index = np.unique(np.stack(category, axis=1), axis=0, return_inverse=True)
-    table = np.bincount(index.ravel() * len(blocks) + block, minlength=len(found) * len(blocks))
-    return {tuple(key): row for key, row in zip(found.tolist(), table.reshape(-1, len(blocks)).astype(float))}
-
-
-def merge(parts: Iterable[Counts]) -> Counts:
-    """Add up counts of several runs."""
-    total: Counts = {}
-    for part in parts:
-        for what, by in part.items():
-            mine = total.setdefault(what, {})
-            for key, row in by.items():
-                mine[key] = mine[key] + row if key in mine else row
-    return total
-
-
-def rows(title: str, values: Mapping[Any, Estimate]) -> Iterable[str]:
-    """Lines of a table of estimates."""
-    yield f"  {title}"
-    for key, e in values.items():
-        if e.value == e.value:
-            low, high = e.interval
-            yield (
-                f"    {key!s:<24} {e.value:8.3f} ± {e.error:7.3f}   {low:7.3f} to {high:7.3f}   "
-                f"{e.band[0]:7.3f} to {e.band[1]:7.3f}"
-            )
-        else:
-            yield f"    {key!s:<24} {'none':>8}"
 
 
 def _tally_run(blocks: Blocks, run: int, s: Shells, sizes: Sequence[int]) -> Counts:

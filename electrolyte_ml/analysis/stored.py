@@ -1,4 +1,4 @@
-"""Results of the electrolytes, stored where the claims of the paper are judged from them.
+"""Storage of the electrolytes' results, from which the claims of the paper are judged.
 
 Each kind of potential ("mtp", "qrd") keeps results of its own, so that either can be run without the other.
 """
@@ -6,7 +6,7 @@ Each kind of potential ("mtp", "qrd") keeps results of its own, so that either c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.results import save_result
@@ -48,7 +48,7 @@ def store_conductivity(
     InputError
         For another model, or a result that holds no conductivity.
     """
-    points = {}
+    points: dict[str, dict[str, dict[str, Any]]] = {}
     for ratio, by_temperature in results.items():
         points[ratio] = {}
         for temperature, result in by_temperature.items():
@@ -62,7 +62,7 @@ def store_conductivity(
                 entry["change_in_window"] = 10.0 * float(best.curve.mean[inside][-1] - best.curve.mean[inside][0])
             points[ratio][f"{temperature:g}"] = entry
     ended = {
-        ratio: {f"{temperature:g}": vars(one) for temperature, one in by_temperature.items()}
+        ratio: {f"{temperature:g}": vars(ended_runs) for temperature, ended_runs in by_temperature.items()}
         for ratio, by_temperature in (production or {}).items()
     }
     save_result(_name("conductivity", model), {"reference": reference, "points": points, "production": ended}, scale)

@@ -1,4 +1,4 @@
-"""Ions whose transport is known exactly, to test estimators on before they are believed.
+"""Synthetic ions whose transport coefficients are known exactly, to test estimators.
 
 Velocities are Ornstein-Uhlenbeck processes: Gaussian, stationary, with correlation functions that are sums of
 exponentials. Ions of one species are exchangeable, and any two different ions may move together or against each other,
@@ -17,9 +17,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from electrolyte_ml.analysis.ions import IonTrajectory
 from electrolyte_ml.analysis.onsager import solvent_frame, transference_numbers
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.ions import IonTrajectory
 from electrolyte_ml.units import ONSAGER_UNIT, conductivity_scale
 
 
@@ -77,7 +77,7 @@ class OrnsteinUhlenbeckIons:
         if self._distinct.shape != (species, species) or not np.allclose(self._distinct, self._distinct.T):
             raise InputError(f"the distinct coefficients must be a symmetric {species} x {species} matrix")
         if len(self.weights) != len(self.relaxation_ps) or min(self.weights) <= 0 or min(self.relaxation_ps) <= 0:
-            raise InputError("each relaxation time needs one positive share, and must be positive itself")
+            raise InputError("each positive relaxation time needs one positive share")
         if abs(sum(self.weights) - 1.0) > 1e-9:
             raise InputError(f"the shares of the relaxation times sum to {sum(self.weights):g}, not 1")
         excess = np.asarray(self.diffusion) - np.diag(self._distinct)
@@ -98,7 +98,7 @@ class OrnsteinUhlenbeckIons:
 
     @property
     def volume(self) -> float:
-        """Å³."""
+        """Volume of the cell, Å³."""
         return self.side**3
 
     @property
@@ -114,13 +114,13 @@ class OrnsteinUhlenbeckIons:
 
     @property
     def conductivity(self) -> float:
-        """S/m, all correlations included."""
+        """Conductivity with all correlations, S/m."""
         charges = np.asarray(self.charges)
         return float(conductivity_scale(self.volume, self.temperature) * charges @ self.collective @ charges)
 
     @property
     def nernst_einstein(self) -> float:
-        """S/m, what the ions would conduct if each moved alone."""
+        """Conductivity of ions that move independently of each other, S/m."""
         own = np.sum(np.asarray(self.counts) * np.asarray(self.charges) ** 2 * np.asarray(self.diffusion))
         return float(conductivity_scale(self.volume, self.temperature) * own)
 
@@ -197,7 +197,7 @@ class OrnsteinUhlenbeckIons:
 def _unit_process(
     rng: np.random.Generator, frames: int, columns: int, tau: float, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw velocities (frames, columns, 3) with diffusion coefficient 1 and what they move in each step, exactly."""
+    """Draw velocities (frames, columns, 3) with diffusion coefficient 1, and exact displacements of each step."""
     from scipy.signal import lfilter
 
     decay, h = np.exp(-step / tau), step / tau

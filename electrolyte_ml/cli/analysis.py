@@ -88,8 +88,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_conductivity(args: argparse.Namespace) -> None:
     """Print the conductivity by every method, and draw its plateau."""
-    from electrolyte_ml.analysis import measure_conductivity, read_ions
+    from electrolyte_ml.analysis import measure_conductivity
     from electrolyte_ml.analysis.conductivity import METHODS
+    from electrolyte_ml.trajectories import read_ions
 
     if args.figure:
         check_output_file(args.figure, FIGURES)

@@ -212,9 +212,7 @@ def add_model(parser: argparse.ArgumentParser, species_required: bool = False) -
     parser.add_argument("--cutoff", type=positive, default=5.0, help="Å (default 5)")
     parser.add_argument("--min-distance", type=not_negative, default=0.9, help="Å (default 0.9)")
     add_radial_basis_size(parser)
-    parser.add_argument(
-        "--repulsion", metavar="NAME", help="repulsive floor to add, such as zbl (default: none)"
-    )
+    parser.add_argument("--repulsion", metavar="NAME", help="repulsive floor to add, such as zbl (default: none)")
     add_seed(parser, "of the random parameters")
 
 

@@ -13,7 +13,7 @@ from electrolyte_ml.cli.options import count, pairs, positive, whole
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
-    from electrolyte_ml.analysis import Role, Trajectory
+    from electrolyte_ml.trajectories import Role, Trajectory
 
 
 def add_trajectories(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,7 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
 
 def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
     """Open every run, of each the frames that were asked for; a truncated file is a warning on standard error."""
-    from electrolyte_ml.analysis import open_trajectory
+    from electrolyte_ml.trajectories import open_trajectory
 
     roles = _roles(args)
     runs = []
@@ -92,7 +92,7 @@ def chosen_cation(args: argparse.Namespace) -> str | None:
 
 def _roles(args: argparse.Namespace) -> dict[str, Role]:
     """Species by name, from ``--cation --li --anion --solvent --charge --donor``."""
-    from electrolyte_ml.analysis import Role
+    from electrolyte_ml.trajectories import Role
 
     donors: dict[str, dict[str, str]] = {}
     for key, selection in pairs(args.donor, "--donor").items():

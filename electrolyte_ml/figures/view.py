@@ -97,7 +97,7 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
     Parameters
     ----------
     atoms
-        Whole molecules, such as :meth:`electrolyte_ml.analysis.Trajectory.cluster` returns; bonds across periodic
+        Whole molecules, such as :meth:`electrolyte_ml.trajectories.Trajectory.cluster` returns; bonds across periodic
         boundaries are not drawn.
     width, height
         Size in pixels.

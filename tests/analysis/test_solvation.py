@@ -8,9 +8,10 @@ from ase import Atoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells, open_trajectory
-from electrolyte_ml.analysis.static_frames import displaced, known_frames, shell
+from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories import open_trajectory
+from electrolyte_ml.trajectories.static_frames import displaced, known_frames, shell
 
 KNOWN = known_frames()
 SKEWED = np.array([[62.0, 0, 0], [14.0, 58.0, 0], [-9.0, 11.0, 55.0]])
@@ -53,7 +54,7 @@ def test_hand_built_frames(name, place):
 
 def test_no_other_donor_is_near():
     """The cutoff does not matter between the bond and what is clear of it."""
-    from electrolyte_ml.analysis.static_frames import BOND, CLEAR
+    from electrolyte_ml.trajectories.static_frames import BOND, CLEAR
 
     for known in KNOWN.values():
         atoms = known.atoms

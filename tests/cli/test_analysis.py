@@ -7,8 +7,8 @@ import pytest
 from ase import Atoms
 from ase.io import read, write
 
-from electrolyte_ml.analysis.static_frames import shell
 from electrolyte_ml.cli import main
+from electrolyte_ml.trajectories.static_frames import shell
 
 CUTOFFS = ["--cutoff", "EC=2.6", "EMC=2.6", "PF6=2.6"]
 

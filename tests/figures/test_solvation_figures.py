@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from electrolyte_ml import figures
-from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells, open_trajectory
-from electrolyte_ml.analysis.static_frames import known_frames
+from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories import open_trajectory
+from electrolyte_ml.trajectories.static_frames import known_frames
 
 SAID = {"reference": "OPLS", "scale": "quick"}
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from electrolyte_ml.potentials.neighbourhoods import pairs_within
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels.neighbours import neighbour_list_reference, pair_vectors
-from electrolyte_ml.potentials.neighbourhoods import pairs_within
 from electrolyte_ml.structures.neighbours import neighbour_list
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from electrolyte_ml.analysis import Role, open_trajectory
+from electrolyte_ml.trajectories import Role, open_trajectory
 
 EAX_BOX = {"ea": 45.760393, "eaf": 47.844380, "fea": 48.358954, "feaf": 50.023129}  # Å, missing in the files
 

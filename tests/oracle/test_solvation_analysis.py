@@ -92,7 +92,8 @@ def test_ethyl_acetate_and_fec_agree(eax):
 
 def test_found_cutoffs_lie_between_the_shells(shipped):
     """With the donors that bonds suggest: beyond the first peak near 2 Å, before the second shell near 4.5 Å."""
-    from electrolyte_ml.analysis import find_cutoffs, open_trajectory
+    from electrolyte_ml.analysis import find_cutoffs
+    from electrolyte_ml.trajectories import open_trajectory
 
     folder = shipped / "bn_fec_data"
     trajectory = open_trajectory(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
+from electrolyte_ml.potentials.neighbourhoods import pairs_within
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels.neighbours import pair_vectors
 from electrolyte_ml.potentials import MomentTensorPotential
 from electrolyte_ml.potentials.calculator import VerletList
-from electrolyte_ml.potentials.neighbourhoods import pairs_within
 from electrolyte_ml.structures.neighbours import neighbour_list
 
 POTENTIAL = MomentTensorPotential.random(6, ("H", "C", "O"), cutoff=4.0)

@@ -251,7 +251,7 @@ def test_bonds_that_a_file_names_make_the_same_molecules():
 
 @pytest.mark.parametrize("metal", ["Li", "Na", "K", "Mg", "Ca", "Zn"])
 def test_metals_of_salts_coordinate_but_never_bond(metal):
-    from electrolyte_ml.analysis.static_frames import shell
+    from electrolyte_ml.trajectories.static_frames import shell
 
     atoms = shell(["PF6", "EC", "EC", "EMC"]).atoms
     atoms.symbols[0] = metal

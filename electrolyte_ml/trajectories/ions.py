@@ -1,24 +1,21 @@
-"""What transport needs of a trajectory: where the ions are, how fast they go, and what they carry."""
+"""Positions, velocities and charges of the ions of a trajectory, which transport is computed from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-
-if TYPE_CHECKING:
-    from electrolyte_ml.analysis.trajectory import Trajectory
+from electrolyte_ml.trajectories.trajectory import Trajectory
 
 
 @dataclass(frozen=True)
 class IonTrajectory:
     """The ions of one trajectory at constant volume.
 
-    An ion of several atoms is its centre of mass, and its charge is the ion's integer charge (section 4.6 of the
-    paper), never that of a force field's or a model's atoms.
+    An ion of several atoms is represented by its centre of mass. Its charge is its integer charge (section 4.6 of the
+    paper), not the sum of the charges that a force field or a model gives to its atoms.
 
     Attributes
     ----------
@@ -33,12 +30,12 @@ class IonTrajectory:
     charges, masses
         (n,) e; amu.
     volume
-        Å³, the same in every frame: where the cell changes, displacements are not defined (NPT is refused when the
-        trajectory is read).
+        Å³, the same in every frame: displacements are not defined where the cell changes (:func:`read_ions` refuses
+        NPT).
     solvent_mass
-        Mass of all that is not an ion, amu; None where it is not known, and then there is no solvent frame.
+        Mass of all molecules that are no ions, amu; None where it is not known: the solvent's frame is then undefined.
     name
-        What messages call the trajectory.
+        For messages.
 
     Raises
     ------
@@ -81,7 +78,9 @@ class IonTrajectory:
     @property
     def frames(self) -> int:
         """Number of frames."""
-        return len(self.positions if self.positions is not None else self.velocities)
+        series = self.velocities if self.positions is None else self.positions
+        assert series is not None  # checked in __post_init__
+        return len(series)
 
     @property
     def time_ps(self) -> float:
@@ -103,8 +102,8 @@ class IonTrajectory:
         """
         if self.velocities is None:
             raise InputError(
-                f"{self.name} has no velocities, and the current of Green-Kubo needs them (those of a LAMMPS dump "
-                "count once lammps_units, --lammps-units, says what they are in)"
+                f"{self.name} has no velocities, which the current of Green-Kubo needs (for a LAMMPS dump, "
+                "lammps_units, --lammps-units, says what they are in)"
             )
         return np.einsum("fic,i->fc", self.velocities, self.charges)
 
@@ -132,16 +131,17 @@ class IonTrajectory:
 
 
 def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progress: bool = False) -> IonTrajectory:
-    """Take the ions out of a trajectory, in one pass over its frames.
+    """Read the ions of a trajectory in one pass over its frames.
 
-    Ions are all charged molecules, each its centre of mass, in the frame of the whole system's centre of mass.
+    Ions are all charged molecules, each represented by its centre of mass, relative to the centre of mass of the whole
+    system.
 
     Parameters
     ----------
     trajectory
-        As :func:`electrolyte_ml.analysis.open_trajectory` gives it, at constant volume.
+        At constant volume (:func:`electrolyte_ml.trajectories.open_trajectory`).
     already_unwrapped
-        The positions of the file cross the cell's faces freely.
+        The positions in the file are unwrapped.
     progress
         Show a progress bar.
 
@@ -153,9 +153,8 @@ def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progre
     Raises
     ------
     InputError
-        One frame, unknown or unequal time steps, a cell that changes (NPT: a barostat moves the molecules with it, and
-        that is neither diffusion nor a current), frames too far apart to unwrap, charges that do not sum to zero, or
-        no ions.
+        One frame, unknown or unequal time steps, a cell that changes (in NPT the barostat moves the molecules, which is
+        neither diffusion nor a current), frames too far apart to unwrap, charges that do not sum to zero, or no ions.
     """
     from tqdm import tqdm
 
@@ -178,7 +177,7 @@ def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progre
         for unwrapped, chunk in streams:
             for k, frame in enumerate(unwrapped):
                 positions[done + k] = weights @ frame - share @ frame
-                if velocities is not None:
+                if velocities is not None and chunk.velocities is not None:
                     velocities[done + k] = weights @ chunk.velocities[k] - share @ chunk.velocities[k]
             done += len(unwrapped)
             bar.update(len(unwrapped))

@@ -1,4 +1,4 @@
-"""Frames whose shells, ion pairs and networks are known because they were put there: truth for tests and lessons.
+"""Frames built with known shells, ion pairs and networks, for tests and lessons.
 
 Real molecules are placed around Li so that the donors that are meant to coordinate are 2.0 Å away from it, and no
 others are within 3.5 Å.
@@ -32,7 +32,7 @@ _CORNERS = np.array(
 
 @dataclass(frozen=True, eq=False)
 class KnownFrame:
-    """A frame and what is known of it; every tuple has one entry for each Li, in the order of the atoms.
+    """A frame with its known solvation; each tuple has one entry per Li, in the order of the atoms.
 
     Attributes
     ----------
@@ -97,14 +97,15 @@ def shell(ligands: Sequence[str], *, donors: Sequence[int] | None = None, side: 
         If there are more than four.
     """
     if len(ligands) > len(_CORNERS):
-        raise InputError(f"a shell holds up to {len(_CORNERS)} ligands here, not {len(ligands)}")
+        raise InputError(f"a shell has at most {len(_CORNERS)} ligands, not {len(ligands)}")
     atoms = molecule("Li")
-    number, dentate = 0, Counter()
+    number = 0
+    dentate: Counter[tuple[str, int]] = Counter()
     for direction, name in zip(_CORNERS, ligands):
-        with_ = donors or (next(iter(MOLECULES[name].donors.values()))[0],)
-        atoms += _out_of_the_way(_beside(molecule(name), with_, direction), direction, atoms)
-        number += len(with_)
-        dentate[name, len(with_)] += 1
+        bound = donors or (next(iter(MOLECULES[name].donors.values()))[0],)
+        atoms += _out_of_the_way(_beside(molecule(name), bound, direction), direction, atoms)
+        number += len(bound)
+        dentate[name, len(bound)] += 1
     anions = sum(MOLECULES[name].charge < 0 for name in ligands)
     pairing = ("SSIP", "CIP", "AGG")[min(anions, 2)]
     return _known(atoms, side, (pairing,), (number,), (1 if not anions else 0,), dentate)
@@ -151,7 +152,7 @@ def bridge_of_one_atom(*, side: float = 30.0) -> KnownFrame:
 
 
 def displaced(frame: KnownFrame, shift: Sequence[float], *, cell: np.ndarray | None = None) -> KnownFrame:
-    """Move everything, wrap it into the cell, and perhaps change the cell: what is known stays the same.
+    """Return the frame with all atoms moved and wrapped, perhaps into another cell; its solvation stays the same.
 
     Parameters
     ----------
@@ -194,7 +195,7 @@ def _beside(atoms: Atoms, donors: Sequence[int], direction: np.ndarray) -> Atoms
     if len(ends) == 2:
         along = _unit(ends[1] - ends[0])
         inwards = inwards - (inwards @ along) * along  # both donors are as far from the origin
-        apart = 0.5 * np.linalg.norm(ends[1] - ends[0])
+        apart = 0.5 * float(np.linalg.norm(ends[1] - ends[0]))
     atoms.translate(-middle)
     atoms.rotate(inwards, direction)
     atoms.translate(np.sqrt(BOND**2 - apart**2) * direction)

@@ -1,21 +1,13 @@
-"""From a file to ions: centres of mass, the frame of the whole, what is refused; and the command that does it all."""
-
-import json
+"""From a file to ions: centres of mass, the frame of the whole system, refusals."""
 
 import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.io import write
 
-from electrolyte_ml.analysis import (
-    IonTrajectory,
-    OrnsteinUhlenbeckIons,
-    measure_conductivity,
-    open_trajectory,
-    read_ions,
-)
-from electrolyte_ml.cli import main
+from electrolyte_ml.analysis import OrnsteinUhlenbeckIons
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories import IonTrajectory, open_trajectory, read_ions
 
 PROCESS = OrnsteinUhlenbeckIons(
     counts=(2, 2), diffusion=(0.2, 0.3), side=12.0, names=("Li", "PF6"), masses=(6.94, 144.96)
@@ -95,7 +87,7 @@ def test_frames_too_far_apart_to_unwrap_are_refused(sample):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"charges": np.array([1.0, 1.0, -1.0, -2.0])}, "sum to -1, not 0"),
         ({"positions": None, "velocities": None}, "neither positions nor velocities"),
@@ -107,68 +99,7 @@ def test_frames_too_far_apart_to_unwrap_are_refused(sample):
         ({"masses": np.ones(3)}, "3 masses"),
     ],
 )
-def test_wrong_ions_are_refused(sample, change, said):
+def test_wrong_ions_are_refused(sample, change, message):
     fields = {**vars(sample), **change}
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         IonTrajectory(**fields)
-
-
-# -- the commands -----------------------------------------------------------------------------------------------------
-
-
-def test_command_says_what_the_library_says(file, sample, tmp_path, capsys):
-    figure = tmp_path / "sigma.png"
-    arguments = ["conductivity", str(file), "--temperature", "300", "--method", "einstein-helfand", "green-kubo"]
-    assert main([*arguments, "--json", "--figure", str(figure)]) == 0
-    said = json.loads(capsys.readouterr().out)
-    expected = measure_conductivity([read_ions(open_trajectory(file))], 300.0)
-    for method in ("green-kubo", "einstein-helfand"):
-        assert said["conductivity"][method]["value"] == pytest.approx(expected.estimates[method].value)
-    assert figure.stat().st_size > 5000
-    assert main(arguments) == 0
-    table = capsys.readouterr().out
-    assert "2 Li, 2 PF6" in table and "mS/cm" in table and "plateau of" in table and "ns in all" in table
-
-
-def test_command_without_velocities_still_measures(sample, tmp_path, capsys):
-    path = tmp_path / "still.extxyz"
-    write(path, frames_of(sample, velocities=False))
-    assert main(["conductivity", str(path), "--temperature", "300"]) == 0
-    table = capsys.readouterr().out
-    assert "has no velocities" in table and "einstein-helfand" in table
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--method", "magic"], "no method 'magic'"),
-        (["--window", "1", "500"], "cannot be read off"),
-        (["--figure", "sigma.doc"], ".png"),
-        (["--begin", "1000"], "no frames are left"),
-        (["--li", "name Xx"], "finds no atom"),
-    ],
-)
-def test_command_refuses_in_one_line(file, options, said, capsys):
-    assert main(["conductivity", str(file), "--temperature", "300", *options]) == 1
-    captured = capsys.readouterr()
-    assert said in captured.err + captured.out
-    assert captured.err.count("\n") == 1
-
-
-def test_runs_of_different_lengths_are_refused(sample, file, tmp_path, capsys):
-    other = tmp_path / "short.extxyz"
-    write(other, frames_of(sample)[:-7])
-    assert main(["conductivity", str(file), str(other), "--temperature", "300"]) == 1
-    assert "different lengths" in capsys.readouterr().err
-    frames = str(sample.frames - 7)
-    assert main(["conductivity", str(file), str(other), "--temperature", "300", "--end", frames]) == 0
-    assert "2 x 58.6 ps" in capsys.readouterr().out
-
-
-def test_plan(capsys):
-    assert main(["plan-conductivity", "--tau", "300", "--error", "0.1"]) == 0
-    assert capsys.readouterr().out.startswith("40 ns in all give an error of 10.0%")
-    assert main(["plan-conductivity", "--tau", "300", "--time", "25000", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["relative_error"] == pytest.approx(0.1265, abs=1e-4)
-    assert main(["plan-conductivity", "--tau", "300"]) == 2
-    assert main(["plan-conductivity", "--tau", "-1", "--error", "0.1"]) == 2

@@ -1,0 +1,134 @@
+"""Conductivity of ions that move independently of each other, from their self-diffusion.
+
+References
+----------
+I.-C. Yeh, G. Hummer, J. Phys. Chem. B 108, 15873 (2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, judge, length_of, slopes_of
+from electrolyte_ml.analysis.species_motion import (
+    check_ions,
+    common_plateau,
+    names_of,
+    self_diffusion,
+    summed_by_species,
+)
+from electrolyte_ml.checks import number
+from electrolyte_ml.units import BOLTZMANN, DIFFUSION_UNIT, conductivity_scale
+
+YEH_HUMMER = 2.837297  # of a cubic cell
+
+
+@dataclass(frozen=True)
+class NernstEinsteinResult:
+    """The conductivity of ions that move independently of each other.
+
+    Attributes
+    ----------
+    conductivity
+        S/m.
+    diffusion
+        Species -> self-diffusion coefficient, cm²/s, with the correction added.
+    correction
+        Yeh and Hummer's correction for the size of the cell, added to each coefficient, cm²/s; 0 without a viscosity.
+    """
+
+    conductivity: TransportEstimate
+    diffusion: Mapping[str, TransportEstimate]
+    correction: float
+
+
+def nernst_einstein(
+    displacements: Sequence[np.ndarray],
+    species: Sequence[str] | np.ndarray,
+    charges: Sequence[float] | np.ndarray,
+    timestep_ps: float,
+    volume: float,
+    temperature: float,
+    *,
+    viscosity_mpa_s: float | None = None,
+    window_ps: tuple[float, float] | None = None,
+) -> NernstEinsteinResult:
+    """Conductivity of the ions if they moved independently of each other, from their self-diffusion.
+
+    Parameters
+    ----------
+    displacements
+        (F, n, 3) of the ions of each trajectory since its first frame, Å (:meth:`IonTrajectory.displacements`).
+    species, charges
+        (n,) name and charge (e) of each ion.
+    timestep_ps, volume, temperature, window_ps
+        As of :func:`electrolyte_ml.analysis.green_kubo`; without a window, one found from all species together.
+    viscosity_mpa_s
+        Of the liquid, to correct for the finite size of the cell: D = D(L) + 2.837297 k_B T / (6 pi eta L)
+        (Yeh and Hummer), L the edge of a cube of this volume.
+
+    Raises
+    ------
+    InputError
+        As :func:`electrolyte_ml.analysis.einstein_helfand`.
+    """
+    names, labels = names_of(species)
+    charge_of = np.asarray(charges, float)  # (n,)
+    data = [np.asarray(run, float) for run in check_series(displacements, None, "displacements")]
+    check_ions(data, labels, charge_of)
+    plateau = common_plateau(data, labels, timestep_ps, window_ps)
+    counts = np.bincount(labels).astype(float)
+    charge = np.array([charge_of[labels == a][0] for a in range(len(names))])  # (S,)
+    own, relative = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)
+    summed = [summed_by_species(run, labels) for run in data]
+    together = slopes_of(summed, timestep_ps, plateau)[0].mean(axis=0)  # (S, S)
+    pairs = _distinct(own.mean(axis=0), together, counts)
+    length = length_of(data, timestep_ps)
+    correction = 0.0
+    if viscosity_mpa_s is not None:
+        number("the viscosity", viscosity_mpa_s, "mPa s")
+        # k_B T / (6 pi eta L) in Å²/ps: 1e20 / 1e12 per m²/s
+        correction = YEH_HUMMER * BOLTZMANN * temperature / (6 * np.pi * 1e-3 * viscosity_mpa_s * volume ** (1 / 3))
+        correction *= 1e10 * 1e8
+    diffusion = {}
+    for a, name in enumerate(names):
+        weights = np.zeros(len(names))
+        weights[a] = 1.0 / counts[a]
+        spread = _self_variance(weights, own.mean(axis=0), pairs, counts)
+        estimate = judge(own[:, a], relative * spread, f"D of {name}", "mean squared displacement", length, plateau)
+        diffusion[name] = _shifted(estimate, correction).scaled(DIFFUSION_UNIT, "cm²/s")
+    spread = _self_variance(charge**2, own.mean(axis=0), pairs, counts)
+    total = own @ (counts * charge**2)
+    estimate = judge(total, relative * spread, "conductivity", "Nernst-Einstein", length, plateau)
+    estimate = _shifted(estimate, correction * float(counts @ charge**2))
+    notes = ["ions are assumed to move independently of each other"]
+    if viscosity_mpa_s is None:
+        notes.append("not corrected for the size of the cell: no viscosity was given")
+    conductivity = replace(estimate, notes=(*estimate.notes, *notes))
+    return NernstEinsteinResult(
+        conductivity.scaled(conductivity_scale(volume, temperature), "S/m"), diffusion, correction * DIFFUSION_UNIT
+    )
+
+
+def _distinct(own: np.ndarray, together: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """(S, S) coefficients of two different ions, from self and collective ones, clipped to what a process allows."""
+    pairs = np.outer(counts, counts) - np.diag(counts)
+    distinct = (together - np.diag(counts * own)) / np.maximum(pairs, 1.0)
+    bound = np.sqrt(np.outer(np.maximum(own, 0.0), np.maximum(own, 0.0)))
+    return np.clip(distinct, -bound, bound)
+
+
+def _self_variance(weights: np.ndarray, own: np.ndarray, pairs: np.ndarray, counts: np.ndarray) -> float:
+    """Return the relative variance of sum_a w_a sum_i D_i in units of that of one ion's D, by Isserlis' theorem.
+
+    For Gaussian displacements Cov(x_i², x_j²) = 2 <x_i x_j>²: ions that move together count as fewer.
+    """
+    squares = pairs**2 * (np.outer(counts, counts) - np.diag(counts)) + np.diag(counts * own**2)
+    return float(weights @ squares @ weights / (weights @ (counts * own)) ** 2)
+
+
+def _shifted(estimate: TransportEstimate, by: float) -> TransportEstimate:
+    return replace(estimate, value=estimate.value + by, low=estimate.low + by, high=estimate.high + by)

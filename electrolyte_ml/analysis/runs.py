@@ -1,0 +1,55 @@
+"""Several runs of one system, analysed together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.trajectory import Trajectory
+
+
+def as_runs(trajectories: Trajectory | Sequence[Trajectory]) -> list[Trajectory]:
+    """Return one or several trajectories as a list, after checking that they are of one system.
+
+    Raises
+    ------
+    InputError
+        If there is none, or their molecules differ.
+    """
+    runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
+    if not runs:
+        raise InputError("there is no trajectory to analyse")
+    for run in runs[1:]:
+        for what, of in (("molecules", _composition), ("donors", _donors)):
+            if of(run) != of(runs[0]):
+                raise InputError(f"{run.name} does not hold the {what} of {runs[0].name}")
+    return runs
+
+
+def common_timestep(runs: Sequence[Trajectory]) -> float | None:
+    """Return the time between frames of all runs, ps; None where it is unknown or a run has one frame.
+
+    Raises
+    ------
+    InputError
+        If it differs.
+    """
+    times = [run.timestep_ps for run in runs if run.timestep_ps is not None]
+    if len(times) < len(runs) or any(run.n_frames < 2 for run in runs):
+        return None
+    if max(times) - min(times) > 1e-3 * max(times):
+        raise InputError(
+            f"the frames of {runs[int(np.argmax(times))].name} are {max(times):g} ps apart, those of other runs "
+            f"{min(times):g} ps: select frames (a slice, --stride) so that they agree"
+        )
+    return times[0]
+
+
+def _composition(run: Trajectory) -> dict[str, int]:
+    return {name: len(species) for name, species in run.roles.items()}
+
+
+def _donors(run: Trajectory) -> dict[str, dict[str, int]]:
+    return {name: {kind: len(atoms) for kind, atoms in s.donors.items()} for name, s in run.roles.items()}

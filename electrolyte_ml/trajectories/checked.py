@@ -1,0 +1,109 @@
+"""Frames with a cell, checked as they are read: every error names the file and the frame."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.frames import Frame, Frames
+
+
+class PeriodicFrame(NamedTuple):
+    """One frame in a cell.
+
+    Attributes
+    ----------
+    positions
+        (N, 3) Å.
+    cell
+        (3, 3) Å, vectors as rows.
+    velocities
+        (N, 3) Å/ps or None.
+    time
+        As of :class:`electrolyte_ml.trajectories.frames.Frame`.
+    """
+
+    positions: np.ndarray
+    cell: np.ndarray
+    velocities: np.ndarray | None
+    time: float
+
+
+class CheckedFrames:
+    """Frames of a reader, each checked.
+
+    Parameters
+    ----------
+    frames
+        The reader.
+    cell
+        Å: one length, three, three and three angles (degrees), or (3, 3), in place of the file's.
+
+    Attributes
+    ----------
+    reader
+        The reader.
+    name, n_frames
+        As of the reader.
+    has_velocities
+        Whether the first frame has velocities; then every frame must.
+
+    Raises
+    ------
+    InputError
+        If the first frame cannot be read, or `cell` is no cell.
+    """
+
+    def __init__(self, frames: Frames, cell: Any = None) -> None:
+        self.reader, self.name, self.n_frames = frames, frames.name, frames.n_frames
+        self._cell = _as_cell(cell)
+        self.has_velocities = False
+        self.has_velocities = self.read(0).velocities is not None
+
+    def read(self, k: int) -> PeriodicFrame:
+        """Return frame k, counted from 0.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, has no cell, lacks the velocities that the first frame has, or holds positions that
+            are not finite.
+        """
+        frame = self._read(k)
+        cell = frame.cell if self._cell is None else self._cell
+        if cell is None:
+            raise InputError(f"{self.name}: frame {k + 1} has no cell: give its three lengths in Å (cell=, --cell)")
+        finite = np.isfinite(frame.positions).all(axis=1)
+        if not finite.all():
+            wrong = int(np.argmin(finite))
+            raise InputError(f"{self.name}, frame {k + 1}: the position of atom {wrong + 1} is not finite")
+        if self.has_velocities and frame.velocities is None:
+            raise InputError(f"{self.name}: frame {k + 1} has no velocities, frame 1 has")
+        return PeriodicFrame(frame.positions, cell, frame.velocities, frame.time)
+
+    def _read(self, k: int) -> Frame:
+        try:
+            return self.reader.read(k)
+        except InputError as error:
+            raise InputError(f"{self.name}, frame {k + 1}: {error}") from error
+        except Exception as error:  # each format has its own errors
+            raise InputError(
+                f"{self.name}: frame {k + 1} cannot be read ({' '.join(str(error).split())}); {k} before it can"
+            ) from error
+
+
+def _as_cell(cell: Any) -> np.ndarray | None:
+    if cell is None:
+        return None
+    from ase.cell import Cell
+
+    values = np.asarray(cell, dtype=float)
+    try:
+        matrix = np.asarray(Cell.new(np.full(3, values) if values.ndim == 0 else values))
+    except ValueError:
+        raise InputError(f"a cell is one length, three, three and three angles or (3, 3), not {cell!r}") from None
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-6:
+        raise InputError(f"a cell needs a volume, {cell!r} has none")
+    return matrix

@@ -1,0 +1,227 @@
+"""Frames of LAMMPS dumps: atoms in any order, any box, with or without the lines that name units and times.
+
+One search finds the places of the frames; a frame is read when it is wanted, its atoms sorted by id.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from ase.data import atomic_masses
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.frames import Frame, Identity
+from electrolyte_ml.trajectories.identity import GIVE_ELEMENTS, numbers_of
+from electrolyte_ml.trajectories.lammps import unit_factors
+from electrolyte_ml.trajectories.universes import plain_universe
+
+if TYPE_CHECKING:
+    from MDAnalysis import Universe
+
+_UNWRAPPED = (("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
+_POSITIONS = (*_UNWRAPPED, ("x", "y", "z"), ("xs", "ys", "zs"))  # the first that a dump has are read
+_IMAGES = ("ix", "iy", "iz")
+_STARTS = (b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME\n")  # of a dump
+
+
+def is_dump(path: Path) -> bool:
+    """Whether a file begins as a LAMMPS dump does."""
+    with open(path, "rb") as stream:
+        return stream.read(32).startswith(_STARTS)
+
+
+class DumpFrames:
+    """Frames of a LAMMPS dump of atoms.
+
+    Parameters
+    ----------
+    path
+        The file.
+    identity
+        Elements of its atoms, in the order of their ids; None when the dump gives them itself.
+    elements
+        Type -> element, for a dump without a topology.
+    units
+        "metal" or "real", where the dump does not name them. Without either, velocities and times are unknown.
+
+    Raises
+    ------
+    InputError
+        A file without a whole frame, atoms without ids or of unknown elements, or units that are not supported.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        identity: Identity | None,
+        elements: Mapping[str, str] | None = None,
+        units: str | None = None,
+    ) -> None:
+        self.name, self.cut_short = str(path), ""
+        with open(path, "rb") as stream:
+            self._content = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._starts = _find_all(self._content, b"ITEM: TIMESTEP")
+        if not self._starts:
+            raise InputError(f"{path} is not a LAMMPS dump of atoms")
+        head = self._content[: self._starts[0]].decode(errors="replace").split()
+        named = head[2] if head[:2] == ["ITEM:", "UNITS"] and len(head) > 2 else units
+        self._velocity, self._time = unit_factors(named, self.name)
+        self.n_frames = len(self._starts)
+        try:
+            self._table(self.n_frames - 1)
+        except InputError as error:
+            self.cut_short = f"the file ends within frame {self.n_frames}"
+            self.n_frames -= 1
+            if not self.n_frames:
+                raise InputError(f"{path}: {error}") from error
+        first = self._table(0)
+        if "id" not in first.columns:
+            raise InputError(f"{path}: its atoms have no id, and LAMMPS changes their order from frame to frame")
+        self.unwrapped = any(first.has(*names) for names in (*_UNWRAPPED, _IMAGES))
+        self._ids = np.sort(first.ids())
+        identity = identity or self._identify(first, elements)
+        if len(identity.numbers) != len(self._ids):
+            raise InputError(f"{path} holds {len(self._ids)} atoms, its topology {len(identity.numbers)}")
+        self._universe = identity.universe
+        self.numbers, self.masses, self.bonds = identity.numbers, identity.masses, identity.bonds
+        self.times_known = self._time is not None and self._item_time(0) is not None
+
+    def read(self, k: int) -> Frame:
+        """Return frame k, counted from 0.
+
+        Raises
+        ------
+        InputError
+            If its atoms are not those of frame 1, it has no positions, or its box is not periodic.
+        """
+        table = self._table(k)
+        ids = table.ids()
+        order = np.argsort(ids)
+        if not np.array_equal(ids[order], self._ids):
+            raise InputError("its atoms are not those of frame 1")
+        cell, origin = _box(table.header)
+        names = next((names for names in _POSITIONS if table.has(*names)), None)
+        if names is None:
+            raise InputError("it has no positions")
+        positions = table.values(*names)[order]
+        if "s" in names[0]:
+            positions = positions @ cell + origin
+        if names not in _UNWRAPPED and table.has(*_IMAGES):
+            positions += table.values(*_IMAGES)[order] @ cell
+        velocities = None
+        if self._velocity is not None and table.has("vx", "vy", "vz"):
+            velocities = self._velocity * table.values("vx", "vy", "vz")[order]
+        time = self._item_time(k) if self.times_known else None
+        if time is None or self._time is None:
+            return Frame(positions, cell, velocities, float(table.header[1]))  # the step
+        return Frame(positions, cell, velocities, self._time * time)
+
+    def universe(self, molecule: np.ndarray) -> Universe:
+        """Return the universe of the topology, or a plain one of the same atoms where there is no topology."""
+        return self._universe or plain_universe(self.numbers, molecule)
+
+    def _table(self, k: int) -> _Table:
+        end = self._starts[k + 1] if k + 1 < len(self._starts) else len(self._content)
+        text = self._content[self._starts[k] : end].decode(errors="replace")
+        head, _, body = text.partition("ITEM: ATOMS")
+        header, lines = head.splitlines(), body.splitlines()
+        try:
+            count = int(header[3])
+        except (IndexError, ValueError):
+            raise InputError("the file ends before the frame does") from None
+        columns = lines[0].split() if lines else []
+        words = " ".join(lines[1 : count + 1]).split()
+        whole = text.endswith("\n") or end < len(self._content)  # the last word may be half of a number
+        if not columns or len(words) != count * len(columns) or not whole:
+            raise InputError("the file ends before the frame does")
+        return _Table(columns, np.array(words).reshape(count, len(columns)), header)
+
+    def _item_time(self, k: int) -> float | None:
+        """Return the time that stands above a frame, in LAMMPS's unit; None if there is none."""
+        before = self._content[max(0, self._starts[k] - 80) : self._starts[k]].decode(errors="replace")
+        _, found, value = before.rpartition("ITEM: TIME\n")
+        return float(value) if found else None
+
+    def _identify(self, table: _Table, elements: Mapping[str, str] | None) -> Identity:
+        order = np.argsort(table.ids())
+        if elements is not None and "type" in table.columns:
+            labels = table.words[order, table.columns.index("type")].tolist()
+            given = {str(key): value for key, value in elements.items()}
+            missing = sorted(set(labels) - set(given))
+            if missing:
+                raise InputError(f"{self.name}: no element is given for type {missing[0]!r}")
+            symbols = [given[label] for label in labels]
+        elif "element" in table.columns:
+            symbols = table.words[order, table.columns.index("element")].tolist()
+        else:
+            raise InputError(f"{self.name} does not say what element each atom is: {GIVE_ELEMENTS}")
+        numbers = numbers_of(symbols, self.name)
+        return Identity(numbers, atomic_masses[numbers], None, None)
+
+
+class _Table(NamedTuple):
+    """The atoms of one frame.
+
+    Attributes
+    ----------
+    columns
+        Their names.
+    words
+        (N, columns) str, in the order of the file.
+    header
+        The lines above the atoms.
+    """
+
+    columns: list[str]
+    words: np.ndarray
+    header: list[str]
+
+    def has(self, *names: str) -> bool:
+        """Whether it has all these columns."""
+        return set(names) <= set(self.columns)
+
+    def ids(self) -> np.ndarray:
+        """(N,) int."""
+        return self.words[:, self.columns.index("id")].astype(np.int64)
+
+    def values(self, *names: str) -> np.ndarray:
+        """(N, names) float."""
+        try:
+            return self.words[:, [self.columns.index(name) for name in names]].astype(float)
+        except ValueError:
+            raise InputError(f"not all of {', '.join(names)} are numbers") from None
+
+
+def _find_all(content: mmap.mmap, pattern: bytes) -> list[int]:
+    places = []
+    at = content.find(pattern)
+    while at >= 0:
+        places.append(at)
+        at = content.find(pattern, at + 1)
+    return places
+
+
+def _box(header: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return cell (3, 3) and origin (3,), Å, from the lines above the atoms."""
+    at = next((k for k, line in enumerate(header) if line.startswith("ITEM: BOX BOUNDS")), len(header))
+    try:
+        rows = np.array([[float(x) for x in line.split()] for line in header[at + 1 : at + 4]])
+    except ValueError:
+        rows = np.zeros((0, 0))
+    if len(rows) != 3:
+        raise InputError("its box cannot be read")
+    words = header[at].split()[3:]
+    if any(flag != "pp" for flag in words[-3:]):
+        raise InputError(f"its box is not periodic in all three directions ({' '.join(words[-3:])})")
+    if "abc" in words:  # general triclinic: three vectors and, in the last column, the origin
+        return rows[:, :3], rows[:, 3]
+    xy, xz, yz = rows[:, 2] if rows.shape[1] == 3 else (0.0, 0.0, 0.0)
+    low, high = rows[:, 0].copy(), rows[:, 1].copy()
+    low[:2] -= [min(0.0, xy, xz, xy + xz), min(0.0, yz)]
+    high[:2] -= [max(0.0, xy, xz, xy + xz), max(0.0, yz)]
+    a, b, c = high - low
+    return np.array([[a, 0.0, 0.0], [xy, b, 0.0], [xz, yz, c]]), low

@@ -1,0 +1,92 @@
+"""Frames of extended XYZ files: their places are found once by counting lines, each is read when it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+from typing import overload
+
+from ase import Atoms
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.configurations import AtomsFrames
+
+
+def open_extxyz(path: Path) -> AtomsFrames:
+    """Open an extended XYZ file, of which only whole frames count.
+
+    Raises
+    ------
+    InputError
+        If there is no whole frame, or a frame does not begin with a number of atoms.
+    """
+    places, cut_short = _find_frames(path)
+    if not places:
+        raise InputError(f"{path}: the file ends before its first frame does")
+    return AtomsFrames(_ConfigurationsOnDisk(path, places), str(path), cut_short)
+
+
+class _ConfigurationsOnDisk(Sequence[Atoms]):
+    """Configurations of a file, each parsed when it is indexed.
+
+    Parameters
+    ----------
+    path
+        The file.
+    places
+        (start, end) of each frame, bytes.
+    """
+
+    def __init__(self, path: Path, places: Sequence[tuple[int, int]]) -> None:
+        self._path, self._places = path, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, k: int) -> Atoms: ...
+
+    @overload
+    def __getitem__(self, k: slice) -> _ConfigurationsOnDisk: ...
+
+    def __getitem__(self, k: int | slice) -> Atoms | _ConfigurationsOnDisk:
+        from ase.io.extxyz import read_extxyz
+
+        if isinstance(k, slice):
+            return _ConfigurationsOnDisk(self._path, self._places[k])
+        start, end = self._places[k]
+        with open(self._path, "rb") as stream:
+            stream.seek(start)
+            text = stream.read(end - start).decode()
+        return next(read_extxyz(StringIO(text), 0))
+
+
+def _find_frames(path: Path) -> tuple[list[tuple[int, int]], str]:
+    """Return start and end (bytes) of every whole frame, and in which frame the file ends; "" if after a frame."""
+    places: list[tuple[int, int]] = []
+    with open(path, "rb") as stream:
+        while True:
+            start = stream.tell()
+            line = stream.readline()
+            if not line:
+                return places, ""
+            if not line.strip():
+                continue
+            if not line.strip().isdigit():
+                raise InputError(f"{path}: frame {len(places) + 1} does not begin with a number of atoms")
+            lines = [stream.readline() for _ in range(int(line) + 1)]
+            if not lines[-1].endswith(b"\n") and not _is_whole(lines):
+                return places, f"the file ends within frame {len(places) + 1}"
+            places.append((start, stream.tell()))
+
+
+def _is_whole(lines: Sequence[bytes]) -> bool:
+    """Whether the last line, which has no line end, has the columns and the decimals of the line before it.
+
+    A number that was cut can still be read, as another number.
+    """
+    before, last = lines[-2].split(), lines[-1].split()
+    if not last or len(lines) < 3:  # the line of a single atom cannot be compared with another
+        return bool(last)
+    return len(last) == len(before) and len(last[-1].partition(b".")[2]) == len(before[-1].partition(b".")[2])

@@ -1,0 +1,97 @@
+"""Whether a file ends with a whole frame: MDAnalysis does not report a frame that was cut short.
+
+The layouts are those of GROMACS (XTC, TRR) and CHARMM (DCD).
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+from collections.abc import Callable, Sequence
+
+_XTC_MAGIC = 1995
+_TRR_START = struct.pack(">3i12s", 1993, 13, 12, b"GMX_trn_file")
+_DCD_FIRST_RECORD = 84
+_TEXT = {"PDB", "XPDB", "ENT", "MDCRD", "CRDBOX", "TRJ", "TXYZ", "ARC", "HISTORY"}  # as MDAnalysis calls them
+
+
+def ends_with_a_frame(path: str | os.PathLike, formats: str | Sequence[str], n_frames: int) -> bool:
+    """Whether nothing follows the last whole frame of an XTC, TRR or DCD file; true for any other format.
+
+    Parameters
+    ----------
+    path
+        The file.
+    formats
+        The format as MDAnalysis calls it, or its several names.
+    n_frames
+        Number of whole frames, at least 1.
+    """
+    for name in _names(formats) & set(_FRAME_ENDS):
+        with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return _FRAME_ENDS[name](content, n_frames) == len(content)
+    return True
+
+
+def last_line_is_whole(path: str | os.PathLike, formats: str | Sequence[str]) -> bool:
+    """Whether the last line of a text file has a line end, is "END" or is as long as the one before it.
+
+    A number that was cut can still be read, as another number. True for formats that are not known to be text.
+    """
+    if not _names(formats) & _TEXT:
+        return True
+    with open(path, "rb") as stream:
+        stream.seek(max(0, os.path.getsize(path) - 500))
+        *before, last = stream.read().split(b"\n")
+    return not last or last.startswith(b"END") or (len(before) > 1 and len(last) == len(before[-1]))
+
+
+def _names(formats: str | Sequence[str]) -> set[str]:
+    return {formats} if isinstance(formats, str) else set(formats)
+
+
+def _xtc_end(content: mmap.mmap, n_frames: int) -> int:
+    """Return where the last frame that has begun ends, given the sizes in its header."""
+    start = content.rfind(content[:8])  # magic number and number of atoms: those of every frame
+    (n_atoms,) = struct.unpack_from(">i", content, 4)
+    if n_atoms <= 9:  # not compressed
+        return start + 56 + 12 * n_atoms
+    if start + 92 > len(content):
+        return start + 92
+    (size,) = struct.unpack_from(">i", content, start + 88)
+    return start + 92 + size + -size % 4
+
+
+def _trr_end(content: mmap.mmap, n_frames: int) -> int:
+    """Return where the last frame that has begun ends, given the sizes in its header."""
+    start = content.rfind(_TRR_START)
+    begin = start + len(_TRR_START)
+    if begin + 52 > len(content):
+        return begin + 52
+    *sizes, n_atoms, _, _ = struct.unpack_from(">13i", content, begin)
+    box, vectors = sizes[2], sizes[7:10]
+    real = 8 if box == 72 or 24 * n_atoms in vectors else 4  # bytes of a number
+    return begin + 52 + 2 * real + sum(sizes)
+
+
+def _dcd_end(content: mmap.mmap, n_frames: int) -> int:
+    """Return where the last whole frame ends, given the number of frames: all but the first have one size."""
+    order = "<" if content[:4] == struct.pack("<i", _DCD_FIRST_RECORD) else ">"
+    control = struct.unpack_from(f"{order}20i", content, 8)
+    n_fixed, has_cell, has_fourth, is_charmm = control[8], control[10], control[11], control[19]
+    (title,) = struct.unpack_from(f"{order}i", content, 92)
+    (n_atoms,) = struct.unpack_from(f"{order}i", content, 92 + title + 8 + 4)
+    header = 92 + (title + 8) + 12 + (4 * (n_atoms - n_fixed) + 8 if n_fixed else 0)
+    cell = 56 if is_charmm and has_cell else 0
+    coordinates = 4 if is_charmm and has_fourth else 3
+    first, later = (coordinates * (4 * moving + 8) + cell for moving in (n_atoms, n_atoms - n_fixed))
+    return header + first + (n_frames - 1) * later
+
+
+_FRAME_ENDS: dict[str, Callable[[mmap.mmap, int], int]] = {
+    "XTC": _xtc_end,
+    "TRR": _trr_end,
+    "DCD": _dcd_end,
+    "LAMMPS": _dcd_end,  # as MDAnalysis calls a DCD of LAMMPS
+}

@@ -1,0 +1,59 @@
+"""The parts of one run as one trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.frames import Frame, Frames
+
+if TYPE_CHECKING:
+    from MDAnalysis import Universe
+
+
+class JoinedFrames:
+    """Parts of one run, one after the other; a part may begin with the last frame of the part before it.
+
+    Parameters
+    ----------
+    parts
+        In the order of their times.
+
+    Raises
+    ------
+    InputError
+        If the atoms of two parts differ, or a part begins before the one in front of it ends.
+    """
+
+    def __init__(self, parts: Sequence[Frames]) -> None:
+        first = parts[0]
+        for part in parts:
+            if not np.array_equal(part.numbers, first.numbers):
+                raise InputError(f"{part.name} does not hold the atoms of {first.name}")
+        self.name = f"{first.name} and {len(parts) - 1} more"
+        self.numbers, self.masses, self.bonds = first.numbers, first.masses, first.bonds
+        self.times_known = all(part.times_known for part in parts)
+        self.unwrapped = all(part.unwrapped for part in parts)
+        self.cut_short = next((f"{part.name}: {part.cut_short}" for part in parts if part.cut_short), "")
+        self._frames: list[tuple[Frames, int]] = []
+        last = -np.inf
+        for part in parts:
+            start, end = part.read(0).time, part.read(part.n_frames - 1).time
+            if start < last:
+                raise InputError(f"{part.name} begins at {start:g}, before the part in front of it ends at {last:g}")
+            self._frames.extend((part, k) for k in range(int(start == last), part.n_frames))
+            last = end
+        self.n_frames = len(self._frames)
+        self._first = first
+
+    def read(self, k: int) -> Frame:
+        """Return frame k, counted from 0."""
+        part, index = self._frames[k]
+        return part.read(index)
+
+    def universe(self, molecule: np.ndarray) -> Universe:
+        """Return the universe of the first part, to select from."""
+        return self._first.universe(molecule)

@@ -1,0 +1,218 @@
+"""Species of an electrolyte: ions, solvents, and the donor atoms with which they coordinate.
+
+The commonest ions and solvents (:mod:`electrolyte_ml.trajectories.known_molecules`) are recognised by their bonds,
+whatever they are called in a file; an isomer is not taken for one of them. Any other molecule is named by a
+:class:`Role`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_masses
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.bond_graphs import fingerprints, members
+from electrolyte_ml.trajectories.donors import donor_kinds
+from electrolyte_ml.trajectories.known_molecules import CHARGES, KNOWN, known_fingerprints
+
+KINDS = {"cation": 1, "anion": -1, "solvent": 0}  # kind -> charge of one molecule unless a role gives it
+Select = Callable[[str], np.ndarray]  # selection -> indices of atoms
+
+
+@dataclass(frozen=True)
+class Role:
+    """A species as the user names it.
+
+    Attributes
+    ----------
+    selection
+        Of at least one atom of each of its molecules, as :meth:`Trajectory.select` takes it: "resname FEC", "type 22",
+        "formula C4H5N".
+    kind
+        "cation", "anion" or "solvent"; by default that of a known molecule of this name, else "solvent".
+    charge
+        Of one molecule, e; by default 1, -1 or 0 after the kind.
+    donors
+        Kind of donor -> selection among the atoms of the species, such as {"carbonyl": "name O1"}; empty for a
+        molecule that never coordinates. By default they follow from the bonds
+        (:func:`electrolyte_ml.trajectories.donors.donor_kinds`).
+    """
+
+    selection: str
+    kind: str | None = None
+    charge: int | None = None
+    donors: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Species:
+    """One species of a trajectory.
+
+    Attributes
+    ----------
+    name, kind, charge, formula
+        Kind is "cation", "anion" or "solvent", the charge that of one molecule in e, the formula Hill's.
+    molecules
+        (n,) indices of its molecules.
+    atoms
+        (n, size) indices of their atoms.
+    centres
+        (n,) the atom with the most bonds of each molecule, the heaviest among several: Li, P of PF6.
+    donors
+        Kind of donor -> atom indices.
+    """
+
+    name: str
+    kind: str
+    charge: int
+    formula: str
+    molecules: np.ndarray
+    atoms: np.ndarray
+    centres: np.ndarray
+    donors: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.molecules)
+
+
+def find_species(
+    numbers: np.ndarray,
+    bonds: np.ndarray,
+    molecule: np.ndarray,
+    roles: Mapping[str, Role | str] | None = None,
+    select: Select | None = None,
+) -> dict[str, Species]:
+    """Name the molecules of a system: those of the roles first, the rest by their bonds.
+
+    Parameters
+    ----------
+    numbers
+        (N,) atomic numbers.
+    bonds
+        (n_bonds, 2) bonded pairs.
+    molecule
+        (N,) molecule of each atom, counted from 0.
+    roles
+        Name -> role, or its selection alone.
+    select
+        Returns the atoms of a selection; needed for roles.
+
+    Returns
+    -------
+    dict of str to Species
+        Cations, anions, solvents.
+
+    Raises
+    ------
+    InputError
+        A molecule that is neither named by a role nor known; a role that selects no atom, molecules of another role, or
+        molecules of different formulas.
+    """
+    system = _System(numbers, bonds, members(molecule), donor_kinds(numbers, bonds))
+    found: dict[str, Species] = {}
+    owner: dict[int, str] = {}  # molecule -> species
+    for name, given in (roles or {}).items():
+        if select is None:
+            raise InputError(f"{name}: a role needs atoms to select from")
+        role = Role(given) if isinstance(given, str) else given
+        chosen = np.unique(molecule[_selected(name, role.selection, select)])
+        taken = [owner[m] for m in chosen.tolist() if m in owner]
+        if taken:
+            raise InputError(f"{name}: the selection {role.selection!r} takes molecules that {taken[0]} has already")
+        owner.update(dict.fromkeys(chosen.tolist(), name))
+        donors = None
+        if role.donors is not None:
+            donors = {kind: _selected(f"{name}, {kind}", text, select) for kind, text in role.donors.items()}
+        found[name] = _species(name, role, chosen, system, donors)
+    recognised = _recognise(fingerprints(numbers, bonds, molecule), owner, system)
+    for name, indices in recognised.items():
+        found[name] = _species(name, Role(""), np.array(indices), system)
+    order = list(KINDS)
+    return dict(sorted(found.items(), key=lambda item: order.index(item[1].kind)))
+
+
+class _System(NamedTuple):
+    """All atoms: (N,) atomic numbers, (n_bonds, 2) bonds, atoms of each molecule, (N,) kind of donor."""
+
+    numbers: np.ndarray
+    bonds: np.ndarray
+    members: list[np.ndarray]
+    donor_kinds: np.ndarray
+
+    def formula(self, molecule: int) -> str:
+        return Atoms(numbers=self.numbers[self.members[molecule]]).get_chemical_formula("hill")
+
+
+def _recognise(prints: list[tuple[int, ...]], owner: Mapping[int, str], system: _System) -> dict[str, list[int]]:
+    """Return name -> molecules of the known species among the molecules without an owner."""
+    known, named = known_fingerprints(), set(owner.values())
+    found: dict[str, list[int]] = {}
+    for index, fingerprint in enumerate(prints):
+        if index in owner:
+            continue
+        if fingerprint not in known:
+            raise InputError(_unknown(index, prints.count(fingerprint), system))
+        name = known[fingerprint]
+        if name in named:
+            raise InputError(f"molecule {index + 1} is a {name} that the role of {name} does not select")
+        found.setdefault(name, []).append(index)
+    return found
+
+
+def _species(
+    name: str, role: Role, molecules: np.ndarray, system: _System, selected: Mapping[str, np.ndarray] | None = None
+) -> Species:
+    """Build a species; `selected` are the atoms that the role selects as donors, of any species."""
+    kind = role.kind or _known_kind(name)
+    if kind not in KINDS:
+        raise InputError(f"{name}: the kind must be one of {', '.join(KINDS)}, not {kind!r}")
+    formulas = {system.formula(m) for m in molecules}
+    if len(formulas) > 1:
+        raise InputError(f"{name}: its molecules are not of one formula but {', '.join(sorted(formulas))}")
+    atoms = np.stack([system.members[m] for m in molecules])
+    degree = np.bincount(system.bonds.ravel(), minlength=len(system.numbers))[atoms]
+    heaviness = atomic_masses[system.numbers[atoms]] / 1000.0  # below one bond
+    centres = atoms[np.arange(len(atoms)), np.argmax(degree + heaviness, axis=1)]
+    donors: dict[str, np.ndarray] = {}
+    if selected is not None:
+        for donor, chosen in selected.items():
+            donors[donor] = np.intersect1d(chosen, atoms)
+            if not donors[donor].size:
+                text = (role.donors or {})[donor]
+                raise InputError(f"{name}: no atom of it is a {donor} donor by {text!r}")
+    elif kind != "cation":
+        own = atoms.ravel()
+        of_atom = system.donor_kinds[own]
+        donors = {str(k): np.sort(own[of_atom == k]) for k in np.unique(of_atom) if k}
+    charge = KINDS[kind] if role.charge is None else int(role.charge)
+    return Species(name, kind, charge, formulas.pop(), molecules, atoms, centres, donors)
+
+
+def _selected(name: str, selection: str, select: Select) -> np.ndarray:
+    try:
+        atoms = np.asarray(select(selection), dtype=int)
+    except InputError:
+        raise
+    except Exception as error:  # MDAnalysis and ASE have errors of their own for what they cannot parse
+        raise InputError(f"{name}: cannot select {selection!r} ({' '.join(str(error).split())})") from error
+    if not atoms.size:
+        raise InputError(f"{name}: the selection {selection!r} finds no atom")
+    return atoms
+
+
+def _unknown(index: int, count: int, system: _System) -> str:
+    formula = system.formula(index)
+    first = system.members[index][0] + 1
+    return (
+        f"molecule {index + 1} ({formula}, {count} alike, its first atom is {first}) is not one of {', '.join(KNOWN)}: "
+        f"name it by a role, X = 'formula {formula}' (--solvent, --anion or --cation X='formula {formula}')"
+    )
+
+
+def _known_kind(name: str) -> str:
+    return next(kind for kind, sign in KINDS.items() if sign == CHARGES.get(name, 0))

@@ -1,0 +1,300 @@
+"""Trajectories with their molecules, ions and donors named, whatever wrote them. Frames are streamed in chunks.
+
+Memory holds one chunk of frames and does not grow with the length of a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.trajectories.checked import CheckedFrames, PeriodicFrame
+from electrolyte_ml.trajectories.clusters import gather
+from electrolyte_ml.trajectories.frames import Frames
+from electrolyte_ml.trajectories.species import Role
+from electrolyte_ml.trajectories.system import System
+from electrolyte_ml.trajectories.times import FrameTimes
+from electrolyte_ml.trajectories.unwrapping import FARTHEST, Unwrapper
+
+_CHUNK_BYTES = 16_000_000
+_SAME_CELL = 1e-4  # relative change of a cell that counts as none
+
+
+class Chunk(NamedTuple):
+    """Successive frames.
+
+    Attributes
+    ----------
+    positions
+        (F, N, 3) Å.
+    cells
+        (F, 3, 3) Å, vectors as rows.
+    velocities
+        (F, N, 3) Å/ps or None.
+    """
+
+    positions: np.ndarray
+    cells: np.ndarray
+    velocities: np.ndarray | None
+
+
+class Trajectory(System):
+    """Frames of one run and the species of its atoms; made by :func:`electrolyte_ml.trajectories.open_trajectory`.
+
+    ``trajectory[100:]``, ``trajectory[::10]`` are trajectories of some of the frames, ``len(trajectory)`` is their
+    number.
+
+    Parameters
+    ----------
+    frames
+        Reader of the file.
+    roles, timestep_ps, cell
+        As of :func:`electrolyte_ml.trajectories.open_trajectory`.
+
+    Attributes
+    ----------
+    has_velocities : bool
+    cut_short : str
+        Description of the frame in which the file ends; empty for a complete file.
+
+    Raises
+    ------
+    InputError
+        As :func:`electrolyte_ml.trajectories.open_trajectory`.
+    """
+
+    def __init__(
+        self,
+        frames: Frames,
+        *,
+        roles: Mapping[str, Role | str] | None = None,
+        timestep_ps: float | None = None,
+        cell: Any = None,
+    ) -> None:
+        self._frames = CheckedFrames(frames, cell)
+        self._range = range(frames.n_frames)
+        self.cut_short, self.has_velocities = frames.cut_short, self._frames.has_velocities
+        masses = np.asarray(frames.masses, float)
+        super().__init__(frames.name, frames.numbers, masses, _find_molecules(self._frames), frames.universe, roles)
+        self._times = FrameTimes.of(self._frames, timestep_ps)
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return len(self._range)
+
+    def __len__(self) -> int:
+        return len(self._range)
+
+    @property
+    def timestep_ps(self) -> float | None:
+        """Time between frames, ps; None when unknown."""
+        step = self._times.step_ps
+        return None if step is None else step * self._range.step
+
+    @property
+    def times_ps(self) -> np.ndarray:
+        """(n_frames,) ps.
+
+        Raises
+        ------
+        InputError
+            If the times are unknown.
+        """
+        if self.n_frames > 1:
+            self.require_times()
+        return self._times.of_frames(self._range)
+
+    def __getitem__(self, frames: slice) -> Trajectory:
+        if not isinstance(frames, slice):
+            raise TypeError("frames of a trajectory are chosen by a slice")
+        chosen = self._range[frames]
+        if not len(chosen) or chosen.step < 0:
+            raise InputError(f"{self.name}: no frames are left of {self.n_frames}")
+        part = object.__new__(Trajectory)
+        part.__dict__.update(self.__dict__)
+        part._range = chosen
+        return part
+
+    def __str__(self) -> str:
+        names = ", ".join(f"{len(species)} {name}" for name, species in self.roles.items())
+        step = f" every {self.timestep_ps:g} ps" if self.timestep_ps else ""
+        return f"{self.name}: {self.n_frames} frames{step}, {self.n_atoms} atoms: {names}"
+
+    # -- frames --------------------------------------------------------------------------------------------------------
+
+    def frame(self, k: int) -> Atoms:
+        """Return frame k, counted from 0, as ASE atoms."""
+        frame = self._read(k)
+        return Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True, masses=self.masses)
+
+    def cluster(self, k: int, molecules: Sequence[int]) -> Atoms:
+        """Return some molecules of a frame in one piece, for drawing.
+
+        Parameters
+        ----------
+        k
+            The frame, counted from 0.
+        molecules
+            Counted from 0. Each is moved to the image in which it is nearest to those before it; distances between a
+            cation and another molecule count first.
+        """
+        whole = self.frame(k)
+        whole.positions = self.topology.whole(whole)
+        cations = [m for s in self.roles.values() if s.kind == "cation" for m in s.molecules]
+        return gather(whole, self.molecule, np.isin(self.molecule, cations), molecules)
+
+    def chunks(self, size: int | None = None) -> Iterator[Chunk]:
+        """Stream the frames.
+
+        Parameters
+        ----------
+        size
+            Frames in a chunk; by default some 16 MB of positions.
+
+        Yields
+        ------
+        Chunk
+            Positions, cells and velocities.
+
+        Raises
+        ------
+        InputError
+            A frame that cannot be read or has no cell, positions that are not finite, unequal time steps.
+        """
+        size = size or max(1, _CHUNK_BYTES // (24 * self.n_atoms))
+        for begin in range(0, self.n_frames, size):
+            frames = [self._read(k) for k in range(begin, min(begin + size, self.n_frames))]
+            for k, frame in enumerate(frames, begin):
+                self._check_time(self._range[k], frame)
+            velocities = None
+            if self.has_velocities:
+                velocities = np.stack([frame.velocities for frame in frames if frame.velocities is not None])
+            yield Chunk(np.stack([f.positions for f in frames]), np.stack([f.cell for f in frames]), velocities)
+
+    def unwrapped(self, size: int | None = None, *, already: bool = False) -> Iterator[np.ndarray]:
+        """Stream positions that no periodic boundary cuts: molecules whole, each atom followed from the first frame.
+
+        Parameters
+        ----------
+        size
+            Frames in a chunk.
+        already
+            The positions of the file are unwrapped; only the molecules of the first frame are made whole. Dumps with
+            unwrapped positions or image flags (xu, ix) need not be marked.
+
+        Yields
+        ------
+        (F, N, 3) Å
+
+        Raises
+        ------
+        InputError
+            The cell changes, or frames are so far apart that an atom moves by more than 0.4 of the cell between
+            two of them: the direction in which it moved cannot be known.
+        """
+        cell = self.require_constant_cell()
+        first = Atoms(self.numbers, self._read(0).positions, cell=cell, pbc=True)
+        already = already or self._frames.reader.unwrapped
+        unwrapper = Unwrapper(cell, first.positions, self.topology.whole(first), already=already)
+        done = 0
+        for chunk in self.chunks(size):
+            positions = np.empty_like(chunk.positions)
+            for row, (wrapped, own_cell) in enumerate(zip(chunk.positions, chunk.cells)):
+                self._check_cell(done, own_cell, cell)
+                positions[row], moved = unwrapper.follow(wrapped)
+                if moved.max() > FARTHEST:
+                    raise InputError(self._too_far(int(moved.argmax()), done, float(moved.max())))
+                done += 1
+            yield positions
+
+    # -- requirements --------------------------------------------------------------------------------------------------
+
+    def require_constant_cell(self) -> np.ndarray:
+        """Return the (3, 3) cell, Å, of a run at constant volume.
+
+        Raises
+        ------
+        InputError
+            If it changes between the first, the middle and the last frame.
+        """
+        first = self._read(0).cell
+        for k in (self.n_frames // 2, self.n_frames - 1):
+            self._check_cell(k, self._read(k).cell, first)
+        return first
+
+    def require_times(self) -> float:
+        """Return the time between frames, ps.
+
+        Raises
+        ------
+        InputError
+            If it is unknown or there is only one frame.
+        """
+        self.require_frames(2)
+        if self.timestep_ps is None:
+            raise InputError(
+                f"{self.name} does not say when its frames were written: give the time step between them "
+                "(timestep_ps=, --timestep)"
+            )
+        return self.timestep_ps
+
+    def require_frames(self, n: int) -> None:
+        """Check that there are at least n frames.
+
+        Raises
+        ------
+        InputError
+            If there are fewer.
+        """
+        if self.n_frames < n:
+            raise InputError(f"{self.name} has {self.n_frames} frame{'s' * (self.n_frames > 1)}, {n} are needed")
+
+    # -- helpers -------------------------------------------------------------------------------------------------------
+
+    def _read(self, k: int) -> PeriodicFrame:
+        return self._frames.read(self._range[k])
+
+    def _check_time(self, index: int, frame: PeriodicFrame) -> None:
+        if self.n_frames > 1 and not self._times.is_even(index, frame.time, self._range.step):
+            raise InputError(
+                f"{self.name}: its frames are not evenly spaced in time: frame {index + 1} is at {frame.time:g}, not "
+                f"{self._times.expected(index):g}"
+            )
+
+    def _check_cell(self, k: int, cell: np.ndarray, first: np.ndarray) -> None:
+        if np.abs(cell - first).max() > _SAME_CELL * np.abs(first).max():
+            raise InputError(
+                f"{self.name}: the cell of frame {self._range[k] + 1} is not that of frame {self._range[0] + 1}: a "
+                "barostat that rescales the cell moves the positions with it, and such displacements are not "
+                "diffusion; run at constant volume"
+            )
+
+    def _too_far(self, atom: int, k: int, part: float) -> str:
+        symbol = chemical_symbols[self.numbers[atom]]
+        apart = f" ({self.timestep_ps:g} ps)" if self.timestep_ps else ""
+        return (
+            f"{self.name}: atom {symbol}{atom + 1} moves by {part:.2f} of the cell between frames "
+            f"{self._range[k - 1] + 1} and {self._range[k] + 1}: they are too far apart{apart} to unwrap the positions"
+        )
+
+
+def _find_molecules(frames: CheckedFrames) -> Topology:
+    """Return the molecules by the bonds of the file, or of the first frame where the file has none."""
+    first, reader = frames.read(0), frames.reader
+    atoms = Atoms(reader.numbers, first.positions, cell=first.cell, pbc=True)
+    if reader.bonds is not None:
+        return Topology.of_bonds(atoms, reader.bonds)
+    topology = Topology.of(atoms)
+    if topology.endless.any():
+        index = int(topology.endless.argmax())
+        raise InputError(
+            f"{frames.name}: molecule {index + 1} ({topology.formulas[index]}) of frame 1 is bonded to its own image"
+        )
+    return topology

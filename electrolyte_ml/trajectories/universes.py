@@ -1,0 +1,164 @@
+"""Frames that MDAnalysis reads, and universes to select atoms from."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_masses, chemical_symbols
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.file_ends import ends_with_a_frame, last_line_is_whole
+from electrolyte_ml.trajectories.frames import Frame, Identity
+from electrolyte_ml.trajectories.identity import identify
+from electrolyte_ml.trajectories.lammps import unit_factors
+
+if TYPE_CHECKING:
+    from MDAnalysis import Universe
+
+
+def import_mdanalysis() -> Any:
+    """Import MDAnalysis without the warning of its progress bars about missing notebook widgets."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import MDAnalysis
+    return MDAnalysis
+
+
+def plain_universe(numbers: np.ndarray, molecule: np.ndarray) -> Universe:
+    """Return a universe without coordinates; name, type and element are the chemical symbol, a residue a molecule.
+
+    Parameters
+    ----------
+    numbers, molecule
+        (N,) atomic numbers; molecule of each atom, counted from 0.
+    """
+    symbols = [chemical_symbols[z] for z in numbers]
+    n_molecules = int(molecule.max()) + 1
+    universe = import_mdanalysis().Universe.empty(
+        len(numbers), n_residues=n_molecules, atom_resindex=molecule, trajectory=False
+    )
+    for attribute in ("names", "types", "elements"):
+        universe.add_TopologyAttr(attribute, symbols)
+    universe.add_TopologyAttr("masses", atomic_masses[numbers])
+    universe.add_TopologyAttr("resids", np.arange(1, n_molecules + 1))
+    return universe
+
+
+class UniverseFrames:
+    """Frames of an MDAnalysis universe.
+
+    Parameters
+    ----------
+    universe
+        With a trajectory.
+    name
+        For messages.
+    elements
+        Type or name of an atom -> element, where the topology does not give it.
+    structure
+        Atoms that give the elements in place of the universe.
+    lammps_units
+        Of the velocities, if the trajectory is a LAMMPS dump; without them its velocities are left out.
+
+    Raises
+    ------
+    InputError
+        If the element of an atom is unknown, or no whole frame can be read.
+    """
+
+    unwrapped = False
+
+    def __init__(
+        self,
+        universe: Universe,
+        name: str,
+        elements: Mapping[str, str] | None = None,
+        structure: Atoms | None = None,
+        lammps_units: str | None = None,
+    ) -> None:
+        self._universe, self.name = universe, name
+        self._reader = universe.trajectory
+        known = (
+            identify(universe, name, elements)
+            if structure is None
+            else Identity(structure.numbers.copy(), structure.get_masses(), None, None)
+        )
+        self.numbers, self.masses, self.bonds = known.numbers, known.masses, known.bonds
+        self.n_frames, self.cut_short = _whole_frames(self._reader, name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            timestep = self._reader[0]
+        self._box = _only_box(self._reader)
+        self._velocity: float | None = 1.0
+        if self._reader.format == "LAMMPSDUMP":  # MDAnalysis does not convert its velocities
+            self._velocity = unit_factors(lammps_units, name)[0]
+        self.times_known = "time" in timestep.data or "dt" in timestep.data
+
+    def read(self, k: int) -> Frame:
+        """Return frame k, counted from 0."""
+        from MDAnalysis.lib.mdamath import triclinic_vectors
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            timestep = self._reader[k]
+        box = self._box if timestep.dimensions is None else timestep.dimensions
+        cell = None if box is None or not np.all(box[:3] > 0) else np.asarray(triclinic_vectors(box), float)
+        velocities = None
+        if timestep.has_velocities and self._velocity is not None:
+            velocities = self._velocity * timestep.velocities.astype(float)
+        time = float(timestep.time) if self.times_known else np.nan
+        return Frame(timestep.positions.astype(float), cell, velocities, time)
+
+    def universe(self, molecule: np.ndarray) -> Universe:
+        """Return the universe that reads the file, or a plain one where its atoms have neither types nor names."""
+        atoms = self._universe.atoms
+        if not hasattr(atoms, "types") and not hasattr(atoms, "names"):
+            return plain_universe(self.numbers, molecule)
+        if not hasattr(atoms, "elements"):
+            self._universe.add_TopologyAttr("elements", [chemical_symbols[z] for z in self.numbers])
+        return self._universe
+
+
+def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
+    """Return how many frames can be read, and in which frame the file ends; "" if after a frame."""
+    if reader.format == "GRO":
+        with open(reader.filename) as stream:
+            if sum(1 for line in stream if line.strip()) > reader.n_atoms + 3:
+                raise InputError(
+                    f"{name}: of several frames in one .gro only the first could be read; write them as XTC"
+                )
+    is_file = isinstance(reader.filename, (str, os.PathLike))
+    counted = count = int(reader.n_frames)
+    if is_file and not last_line_is_whole(reader.filename, reader.format):
+        count -= 1
+    while count and not _can_read(reader, count - 1):
+        count -= 1
+    if not count:
+        raise InputError(f"{name}: no whole frame can be read; was the file cut short?")
+    if count == counted and (not is_file or ends_with_a_frame(reader.filename, reader.format, count)):
+        return count, ""
+    return count, f"the file ends within frame {count + 1}"
+
+
+def _can_read(reader: Any, k: int) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            reader[k]
+    except Exception:  # each format has its own errors for a file that ends too early
+        return False
+    return True
+
+
+def _only_box(reader: Any) -> np.ndarray | None:
+    """Return lengths and angles of the one cell above all models of a PDB file; MDAnalysis gives it to the first."""
+    if "PDB" not in reader.format or reader.n_frames == 1:
+        return None
+    with open(reader.filename) as stream:
+        cells = {line[6:54] for line in stream if line.startswith("CRYST1")}
+    return np.array(cells.pop().split(), dtype=np.float32) if len(cells) == 1 else None

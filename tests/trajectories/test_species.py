@@ -1,0 +1,114 @@
+"""Elements, molecules and species of the atoms of a trajectory."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.molecules import MOLECULES
+from electrolyte_ml.trajectories import Role, open_trajectory
+from electrolyte_ml.trajectories.known_molecules import bond_graph
+from electrolyte_ml.trajectories.species import find_species
+
+
+def test_what_is_not_known_must_be_named(frames):
+    ring = Atoms(
+        "C2H4O",
+        [[0, 0, 0], [1.47, 0, 0], [-0.6, 0.9, 0], [-0.6, -0.9, 0], [2.1, 0.9, 0], [2.1, -0.9, 0], [0.7, 0, 1.2]],
+    )
+    ring.positions += 5
+    other = Atoms("Li", [[1, 1, 1]], cell=[20] * 3, pbc=True) + ring
+    with pytest.raises(InputError, match=r"molecule 2 \(C2H4O, 1 alike, its first atom is 2\) is not one of"):
+        open_trajectory(other)
+    named = open_trajectory(other, roles={"oxirane": "element O"})
+    assert {kind: atoms.tolist() for kind, atoms in named.roles["oxirane"].donors.items()} == {"ether": [7]}
+    with pytest.raises(InputError, match="finds no atom"):
+        open_trajectory(other, roles={"oxirane": "element S"})
+    with pytest.raises(InputError, match="cannot select"):
+        open_trajectory(other, roles={"oxirane": "elephant"})
+    with pytest.raises(InputError, match="that a has already"):
+        open_trajectory(other, roles={"a": "element O", "b": "element C"})
+    with pytest.raises(InputError, match="not of one formula"):
+        open_trajectory(other, roles={"a": "element O Li"})
+    with pytest.raises(InputError, match="no atom of it is a nitrile donor"):
+        open_trajectory(other, roles={"oxirane": Role("element O", donors={"nitrile": "element Li"})})
+    with pytest.raises(InputError, match="kind must be one of"):
+        open_trajectory(other, roles={"oxirane": Role("element O", kind="glass")})
+    with pytest.raises(InputError, match=r"sum to \+1 e, not to 0 \(1 Li of \+1\)"):
+        named.require_neutral()
+
+
+def test_molecules_are_selected_by_their_formula(frames):
+    trajectory = open_trajectory(frames)
+    for formula, name in (("F6P", "PF6"), ("PF6", "PF6"), ("C3H4O3", "EC"), ("C4H8O3", "EMC"), ("Li", "Li")):
+        np.testing.assert_array_equal(
+            trajectory.select(f"formula {formula}"), np.sort(trajectory.roles[name].atoms.ravel())
+        )
+    assert open_trajectory(frames, roles={"carbonate": "formula C3H4O3"}).roles["carbonate"].formula == "C3H4O3"
+    with pytest.raises(InputError, match="finds no atom"):
+        open_trajectory(frames, roles={"X": "formula C3H4O4"})
+    with pytest.raises(InputError, match="cannot select"):
+        open_trajectory(frames, roles={"X": "formula water"})
+
+
+def test_elements_are_guessed_from_the_names_of_force_fields(tmp_path, liquid):
+    """Names of OPLS, GAFF, CHARMM and LigParGen; "C0" is no calcium and "CS" no caesium in a molecule."""
+    other = {"C": ["C0", "CS", "CT1", "C00", "CA"], "O": ["O01", "OS", "O=", "OY"], "H": ["HC", "H5'", "HA", "H04"]}
+    seen = {symbol: 0 for symbol in other}
+    lines = []
+    molecule = open_trajectory(liquid).molecule
+    for i, (symbol, x) in enumerate(zip(liquid.symbols, 0.1 * liquid.positions)):
+        name = symbol.upper()
+        if symbol in other:
+            name = other[symbol][seen[symbol] % len(other[symbol])]
+            seen[symbol] += 1
+        lines.append(f"{molecule[i] + 1:5d}RES  {name:>5}{i + 1:5d}{x[0]:8.3f}{x[1]:8.3f}{x[2]:8.3f}\n")
+    (a, _, _), (bx, b, _), (cx, cy, c) = 0.1 * liquid.cell.array
+    box = f"{a:.5f} {b:.5f} {c:.5f} 0 0 {bx:.5f} 0 {cx:.5f} {cy:.5f}\n"
+    (tmp_path / "box.gro").write_text(f"liquid\n{len(liquid)}\n{''.join(lines)}{box}")
+    found = open_trajectory(tmp_path / "box.gro")
+    np.testing.assert_array_equal(found.numbers, liquid.numbers)
+    assert set(found.roles) == {"Li", "PF6", "EC", "EMC"}
+
+
+def test_isomers_are_not_taken_for_carbonates():
+    """Two molecules of EMC's formula: EMC itself, whatever the order of its atoms, and one with another chain."""
+    emc = MOLECULES["EMC"]
+    numbers = emc.atoms().numbers
+    order = np.random.default_rng(0).permutation(len(numbers))
+    bonds = np.argsort(order)[np.array(emc.bonds)]
+    found = find_species(numbers[order], bonds, np.zeros(len(numbers), int))
+    assert list(found) == ["EMC"]
+    wrong = bonds.copy()
+    where = np.argsort(order)
+    wrong[(wrong == [where[5], where[6]]).all(axis=1)] = [where[4], where[6]]  # the end of the ethyl on the methyl
+    with pytest.raises(InputError, match="C4H8O3"):
+        find_species(numbers[order], wrong, np.zeros(len(numbers), int))
+
+
+# Formulas and numbers of bonds as a chemist counts them.
+@pytest.mark.parametrize(
+    ("name", "kind", "formula", "bonds"),
+    [
+        ("DMC", "solvent", "C3H6O3", 11),
+        ("DEC", "solvent", "C5H10O3", 17),
+        ("PC", "solvent", "C4H6O3", 13),
+        ("FEC", "solvent", "C3H3FO3", 10),
+        ("VC", "solvent", "C3H2O3", 8),
+        ("DME", "solvent", "C4H10O2", 15),
+        ("DOL", "solvent", "C3H6O2", 11),
+        ("Na", "cation", "Na", 0),
+        ("K", "cation", "K", 0),
+        ("BF4", "anion", "BF4", 4),
+        ("ClO4", "anion", "ClO4", 4),
+        ("FSI", "anion", "F2NO4S2", 8),
+        ("TFSI", "anion", "C2F6NO4S2", 14),
+    ],
+)
+def test_other_molecules_are_known(name, kind, formula, bonds):
+    symbols, pairs = bond_graph(name)
+    assert len(pairs) == bonds
+    order = np.random.default_rng(0).permutation(len(symbols))
+    numbers = Atoms(symbols).numbers[order]
+    (found,) = find_species(numbers, np.argsort(order)[pairs], np.zeros(len(numbers), int)).values()
+    assert (found.name, found.kind, found.formula) == (name, kind, formula)
