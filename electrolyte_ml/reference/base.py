@@ -182,6 +182,7 @@ class _LabelCalculator(Calculator):
         system_changes: list[str] = all_changes,
     ) -> None:
         super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None  # set by ASE
         charged = bare_configuration(self.atoms)
         charged.info["charge"] = charge_in_dynamics(self.atoms, self.charge)
         label = self.reference.label(charged)

@@ -42,7 +42,7 @@ class VerletList:
                 return False
             check_geometry(positions, cell, pbc)
             back = np.linalg.solve(cell, old_cell)  # F^-1, row vectors
-            stretch = np.linalg.norm(back, 2)
+            stretch = float(np.linalg.norm(back, 2))
             positions = positions @ back
         with np.errstate(over="ignore"):  # positions may be anything yet
             moved = np.sqrt(((positions - old) ** 2).sum(1).max(initial=0.0))
