@@ -3,6 +3,7 @@
 from electrolyte_ml.errors import InputError
 
 GPA = 160.21766208  # GPa of 1 eV/Å³
+ATMOSPHERE_BAR = 1.01325  # bar of 1 atm
 DENSITY_UNIT = 1.66053906660  # g/cm³ of 1 amu/Å³
 BOLTZMANN = 1.380649e-23  # J/K
 AVOGADRO = 6.02214076e23

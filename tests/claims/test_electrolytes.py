@@ -24,7 +24,7 @@ from electrolyte_ml.analysis.static_frames import aggregate, network, shell
 from electrolyte_ml.claims import NOT_REPRODUCED, NOT_RUN, REPRODUCED, SHOWN, judge_claims
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.experiment import CONDUCTIVITY
-from electrolyte_ml.settings import QUICK, STANDARD
+from electrolyte_ml.paper.scales import QUICK, STANDARD
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-
 from electrolyte_ml.active_learning.protocols import (
     density_runs,
     label_store,
@@ -11,6 +10,7 @@ from electrolyte_ml.active_learning.protocols import (
     reference_of,
     tour_seeding,
 )
+
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import MomentTensorPotential
 from electrolyte_ml.settings import PAPER, QUICK, SCALES
