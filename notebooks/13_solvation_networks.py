@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from IPython.display import display
 
-from electrolyte_ml import figures, settings
+from electrolyte_ml import figures
 from electrolyte_ml.analysis import (
     Role,
     analyse_networks,
@@ -41,8 +41,9 @@ from electrolyte_ml.analysis import (
 from electrolyte_ml.analysis.bootstrap import Blocks
 from electrolyte_ml.analysis.residence import Bonds, residence_times
 from electrolyte_ml.analysis.static_frames import known_frames
+from electrolyte_ml.paper import scales
 
-scale = settings.scale()
+scale = scales.scale()
 built = {"reference": "none (built by hand)", "scale": scale.name}
 
 # %% [markdown]
