@@ -233,8 +233,11 @@ def _place(name: str) -> str:
 
 
 def _message(error: ValidationError) -> str:
-    """Return the first fault of a section as one line: name, value and what is wrong."""
-    first = error.errors(include_url=False)[0]
+    """Return the first fault of a section as one line: name, value and what is wrong.
+
+    An unknown name comes first, since it may be why another one is missing.
+    """
+    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "unexpected_keyword_argument")
     name = ".".join(part for part in first["loc"] if isinstance(part, str))
     if first["type"] == "missing":
         return f"{name}: must be given"

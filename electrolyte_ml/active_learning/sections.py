@@ -286,6 +286,8 @@ class LearningProtocol:
             check_level(model.level)
         except InputError as error:
             raise fault("level", model.level, str(error)) from None
+        if model.cutoff <= 0:
+            raise fault("cutoff", model.cutoff, "must be greater than 0")
         if not 0 <= model.min_distance < model.cutoff:
             below = f"must be below cutoff = {model.cutoff}, and not negative"
             raise fault("min_distance", model.min_distance, below)
