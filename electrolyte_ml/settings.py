@@ -93,23 +93,23 @@ def check_values(instance: Any) -> None:
         For the first value that does not fit; for use in a validator of the section that holds the dataclass.
     """
     hints = get_type_hints(type(instance), include_extras=True)
-    for one in fields(instance):
-        value = getattr(instance, one.name)
+    for item in fields(instance):
+        value = getattr(instance, item.name)
         try:
-            TypeAdapter(hints[one.name], config=_STRICT).validate_python(value)
+            TypeAdapter(hints[item.name], config=_STRICT).validate_python(value)
         except ValidationError as error:
-            raise fault(one.name, value, _reason(error.errors()[0]["msg"])) from None
+            raise fault(item.name, value, _reason(error.errors()[0]["msg"])) from None
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
     """Return all values of a section and of those in it by their dotted names."""
     values: dict[str, Any] = {}
-    for one in fields(settings):
-        value = getattr(settings, one.name)
+    for item in fields(settings):
+        value = getattr(settings, item.name)
         if is_dataclass(value):
-            values |= flatten(value, f"{prefix}{one.name}.")
+            values |= flatten(value, f"{prefix}{item.name}.")
         else:
-            values[prefix + one.name] = value
+            values[prefix + item.name] = value
     return values
 
 
@@ -173,9 +173,9 @@ def _toml_value(value: Any, name: str) -> str:
     if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return json.dumps(value, ensure_ascii=False)  # JSON's texts and numbers are TOML's, too
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_toml_value(one, name) for one in value)}]"
+        return f"[{', '.join(_toml_value(entry, name) for entry in value)}]"
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        pairs = (f"{json.dumps(key, ensure_ascii=False)} = {_toml_value(one, name)}" for key, one in value.items())
+        pairs = (f"{json.dumps(key, ensure_ascii=False)} = {_toml_value(entry, name)}" for key, entry in value.items())
         return f"{{{', '.join(pairs)}}}"
     raise InputError(f"{name} = {value!r}: cannot be written to a settings file")
 
@@ -202,7 +202,7 @@ def _from_table(cls: type[T], table: Mapping[str, Any], prefix: str, root: type)
 
 
 def _names(cls: Any) -> list[str]:
-    return [one.name for one in fields(cls)]
+    return [item.name for item in fields(cls)]
 
 
 def _hint(key: str, known: list[str], prefix: str, root: type) -> str:
@@ -237,7 +237,7 @@ def _message(error: ValidationError) -> str:
 
     An unknown name comes first, since it may be why another one is missing.
     """
-    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "unexpected_keyword_argument")
+    first = min(error.errors(include_url=False), key=lambda item: item["type"] != "unexpected_keyword_argument")
     name = ".".join(part for part in first["loc"] if isinstance(part, str))
     if first["type"] == "missing":
         return f"{name}: must be given"

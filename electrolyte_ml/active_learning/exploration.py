@@ -117,7 +117,7 @@ def explore(
     if run.reason in NO_FORCES and interval > 1:
         # Atoms collapsed between two gradings: rerun the trajectory and grade every step.
         run = _run(Trajectory(start, folder / "retraced", seed), potential, active_set, settings, 1)
-    within = [one for one in run.saved if one[1] <= settings.grades.break_threshold]
+    within = [(step, grade, atoms) for step, grade, atoms in run.saved if grade <= settings.grades.break_threshold]
     # The configuration that broke a trajectory is too far away to be a good label, unless it is all there is.
     saved = [_candidate(atoms, start, folder, step, grade) for step, grade, atoms in within or run.saved]
     if run.reason not in ("completed", "grade", *NO_FORCES):

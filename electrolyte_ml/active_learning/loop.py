@@ -308,14 +308,14 @@ class _Run:
             f"iteration {number}, trajectories",
             progress=self.progress,
         )
-        saved = [atoms for one in explored for atoms in one.saved]
+        saved = [atoms for run in explored for atoms in run.saved]
         if saved:
             write_configurations(folder / SAVED, saved)
         return {
             "saved": len(saved),
-            "max_grade": max((one.max_grade for one in explored), default=None),
-            "stops": Counter(one.reason for one in explored),
-            "details": [one.detail for one in explored],
+            "max_grade": max((run.max_grade for run in explored), default=None),
+            "stops": Counter(run.reason for run in explored),
+            "details": [run.detail for run in explored],
         }
 
     def _label(self, folder: Path) -> dict[str, Any]:
@@ -333,7 +333,9 @@ class _Run:
             except InputError as error:
                 failed.append({"parent": saved[k].info["parent"], "reason": str(error)})
         result = self.store.label_all(selected, self.reference, self.settings.jobs, progress=self.progress)
-        failed += [{"parent": selected[one.index].info["parent"], "reason": one.reason} for one in result.failed]
+        failed += [
+            {"parent": selected[failure.index].info["parent"], "reason": failure.reason} for failure in result.failed
+        ]
         labelled = [atoms for atoms in result.labelled if atoms is not None]
         if labelled:
             write_configurations(folder / LABELLED, labelled)

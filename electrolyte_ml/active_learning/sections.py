@@ -52,7 +52,7 @@ class MDRun:
 
     def options(self) -> dict[str, Any]:
         """Return the arguments of :func:`~electrolyte_ml.dynamics.run_md` that the run fixes."""
-        values = {one.name: getattr(self, one.name) for one in fields(MDRun)}
+        values = {item.name: getattr(self, item.name) for item in fields(MDRun)}
         return {name: value for name, value in values.items() if value is not None}
 
 

@@ -91,7 +91,7 @@ class ActiveLearningSettings(LearningProtocol):
     @classmethod
     def following(cls, protocol: LearningProtocol, **system: Any) -> ActiveLearningSettings:
         """Return the settings that follow a protocol for a system: `composition`, `density`, `seed` and so on."""
-        return cls(**{one.name: getattr(protocol, one.name) for one in fields(LearningProtocol)}, **system)
+        return cls(**{item.name: getattr(protocol, item.name) for item in fields(LearningProtocol)}, **system)
 
     def changes(self, other: ActiveLearningSettings) -> list[str]:
         """Name the settings in which `other` differs and which change what is computed."""

@@ -109,7 +109,7 @@ class StatusTable(Sequence[IterationStatus]):
 
     def to_csv(self) -> str:
         """All rows with every digit."""
-        names = [one.name for one in fields(IterationStatus)]
+        names = [item.name for item in fields(IterationStatus)]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)

@@ -49,6 +49,7 @@ def test_reference_calculations():  # 4.5
     assert solvents.name == ion_pairs.name == "PBE-D3(0), VASP"
     assert (solvents.settings["encut"], ion_pairs.settings["encut"]) == (550.0, 750.0)
     assert solvents.settings["ediff"] == ion_pairs.settings["ediff"] == 1e-6
+    assert pure_solvent(PAPER, "EMC").reference.make().key == solvents.key
 
 
 def test_mixture_training():  # S1
