@@ -3,7 +3,6 @@
 from electrolyte_ml.errors import InputError
 
 GPA = 160.21766208  # GPa of 1 eV/Å³
-ATMOSPHERE_BAR = 1.01325  # bar of 1 atm
 DENSITY_UNIT = 1.66053906660  # g/cm³ of 1 amu/Å³
 BOLTZMANN = 1.380649e-23  # J/K
 AVOGADRO = 6.02214076e23
@@ -12,6 +11,7 @@ CONDUCTIVITY_UNIT = ELEMENTARY_CHARGE**2 / BOLTZMANN * 1e22  # S/m of 1 e² Å�
 ONSAGER_UNIT = 1e22 / (BOLTZMANN * AVOGADRO**2)  # mol²/(J m s) of 1 Å⁻¹ ps⁻¹ K⁻¹
 VISCOSITY_UNIT = 1e-29 / BOLTZMANN  # mPa s of 1 bar² Å³ ps K⁻¹
 DIFFUSION_UNIT = 1e-4  # cm²/s of 1 Å²/ps
+ATMOSPHERE_BAR = 1.01325  # bar of 1 atm
 
 
 def conductivity_scale(volume: float, temperature: float) -> float:
