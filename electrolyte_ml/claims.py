@@ -1,8 +1,9 @@
 """Every claim of the paper as data, each with the function that judges it from what was computed here.
 
 Three kinds: *exact* claims hold at every scale; *protocol* claims hold when the paper scale of
-:mod:`electrolyte_ml.settings` has these very numbers; *values* and *trends* are physics, judged from stored results at
-the standard scale and above. At the quick scale the same machinery runs, and its numbers are shown but not judged.
+:mod:`electrolyte_ml.paper.scales` has these very numbers; *values* and *trends* are physics, judged from stored
+results at the standard scale and above. At the quick scale the same machinery runs, and its numbers are shown but not
+judged.
 """
 
 import html
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from electrolyte_ml import experiment
+from electrolyte_ml.paper.scales import PAPER, Scale
 from electrolyte_ml.results import load_result
-from electrolyte_ml.settings import ATMOSPHERE_BAR, PAPER, Scale
+from electrolyte_ml.units import ATMOSPHERE_BAR
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
@@ -102,28 +104,28 @@ def _parameter_counts(scale: Scale) -> Outcome:
 
 def _pure_protocol(scale: Scale) -> Outcome:
     protocol = PAPER.pure_solvents
-    seeding = protocol.seeding
+    learning, seeding = protocol.learning, protocol.learning.seeding
     holds = (
         (seeding.ensemble, seeding.temperature, seeding.time_ps, seeding.timestep_fs) == ("nvt", 400.0, 2.0, 1.0)
-        and protocol.seeding_configurations == 200
-        and protocol.learning.trajectories == 10
+        and seeding.configurations == 200
+        and learning.exploration.trajectories == 10
         and len(protocol.seeds) == 3
-        and protocol.cutoff == 5.0
+        and learning.model.cutoff == 5.0
     )
     return Outcome(_verdict(holds), "in the paper scale's settings")
 
 
 def _method_protocol(scale: Scale) -> Outcome:
-    fit, learning, reference = PAPER.fit, PAPER.pure_solvents.learning, PAPER.reference
-    run = learning.run
+    learning, dft = PAPER.pure_solvents.learning, {"encut": 550, "ediff": 1e-6}
+    fit, grades, run = learning.fit, learning.grades, learning.exploration
     holds = (
-        (fit.energy_weight, fit.force_weight, fit.initial_range, fit.optimiser) == (1.0, 0.01, (-1.0, 1.0), "BFGS")
-        and (learning.grade_save, learning.grade_break) == (2.0, 10.0)
+        (fit.method, fit.energy_weight, fit.force_weight, fit.stress_weight) == ("paper", 1.0, 0.01, 0.0)
+        and (grades.save_threshold, grades.break_threshold) == (2.0, 10.0)
         and (run.ensemble, run.temperature, run.pressure_bar, run.time_ps, run.timestep_fs)
         == ("npt", 300.0, ATMOSPHERE_BAR, 100.0, 1.0)
-        and (reference.name, reference.plane_wave_cutoff, reference.scf_tolerance) == ("PBE-D3(0)", 550.0, 1e-6)
+        and (learning.reference.name, learning.reference.settings) == ("vasp-pbe-d3", dft)
         and PAPER.ion_pair_training is not None
-        and PAPER.ion_pair_training.reference.plane_wave_cutoff == 750.0
+        and PAPER.ion_pair_training.reference.settings == {**dft, "encut": 750}
     )
     return Outcome(_verdict(holds), "in the paper scale's settings")
 
@@ -132,7 +134,7 @@ def _mixture_training_protocol() -> bool:
     protocol = PAPER.mixture_training
     return protocol is not None and (
         protocol.uniform_configurations,
-        protocol.learning.trajectories,
+        protocol.learning.exploration.trajectories,
         protocol.molecules,
     ) == (20, 11, (8, 16))
 

@@ -14,7 +14,8 @@ from typing import Any
 from electrolyte_ml.claims import JudgedClaim, claims_html, format_claims, judge_claims
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
-from electrolyte_ml.settings import Scale, checkout, results_root, scale
+from electrolyte_ml.paper.places import checkout, results_root
+from electrolyte_ml.paper.scales import Scale, scale
 
 # Whatever backend the user's environment asks for, figures belong into the notebook.
 _INLINE = "module://matplotlib_inline.backend_inline"

@@ -7,7 +7,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
-from electrolyte_ml.settings import Scale
+from electrolyte_ml.paper.scales import Scale
 
 
 def save_result(name: str, values: dict[str, Any], scale: Scale) -> None:

@@ -12,6 +12,7 @@ CONDUCTIVITY_UNIT = ELEMENTARY_CHARGE**2 / BOLTZMANN * 1e22  # S/m of 1 e² Å�
 ONSAGER_UNIT = 1e22 / (BOLTZMANN * AVOGADRO**2)  # mol²/(J m s) of 1 Å⁻¹ ps⁻¹ K⁻¹
 VISCOSITY_UNIT = 1e-29 / BOLTZMANN  # mPa s of 1 bar² Å³ ps K⁻¹
 DIFFUSION_UNIT = 1e-4  # cm²/s of 1 Å²/ps
+ATMOSPHERE_BAR = 1.01325  # bar of 1 atm
 
 
 def conductivity_scale(volume: float, temperature: float) -> float:

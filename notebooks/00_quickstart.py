@@ -29,13 +29,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import electrolyte_ml as eml
-from electrolyte_ml import figures, settings
-from electrolyte_ml.active_learning.protocols import label_store, reference_of, tour_seeding
+from electrolyte_ml import figures
 from electrolyte_ml.dynamics import GradeMonitor
+from electrolyte_ml.paper import scales
+from electrolyte_ml.paper.protocols import label_store, reference_of, tour_seeding
 from electrolyte_ml.training import predict
 
-scale = settings.scale()  # quick, unless ELECTROLYTE_ML_SCALE says otherwise
-tour, reference = scale.tour, scale.reference.name
+scale = scales.scale()  # quick, unless ELECTROLYTE_ML_SCALE says otherwise
+tour, reference = scale.tour, reference_of(scale).name
 print(f"{scale.name} scale, labels by {reference}, everything kept in results/{scale.name}/")
 
 # %% [markdown]
@@ -61,8 +62,8 @@ print(f"the first one: {first.get_potential_energy():.3f} eV, largest force {abs
 # $$E = \sum_i \sum_\alpha \xi_\alpha B_\alpha(\mathbf{n}_i)$$
 
 # %%
-start = eml.MomentTensorPotential.random(tour.level, ("H", "C", "O"), cutoff=tour.cutoff, seed=tour.seeds[0])
-result = eml.train(training_set, start, max_iterations=tour.fit.max_iterations)
+start = tour.model.random(("H", "C", "O"), seed=tour.seeds[0])
+result = eml.train(training_set, start, max_iterations=tour.fit.iterations)
 potential = result.potential
 print(f"{potential.n_parameters} parameters; {result.errors}")
 figures.parity({"training set": predict(potential, training_set)}, reference=reference, scale=scale.name)
@@ -76,20 +77,20 @@ figures.parity({"training set": predict(potential, training_set)}, reference=ref
 # configuration is worth a label, above 10 the run is stopped.
 
 # %%
-learning, run = tour.learning, tour.learning.run
+grades, run = tour.grades, tour.run
 
 
 def explore(potential, training_set, start, seed=0):
-    active_set = eml.ActiveSet.build(potential, training_set, learning.mode)
-    watch = GradeMonitor(active_set, learning.grade_save, learning.grade_break, every=round(learning.grade_interval_fs))
+    active_set = eml.ActiveSet.build(potential, training_set, grades.mode)
+    watch = GradeMonitor(active_set, grades.save_threshold, grades.break_threshold, every=grades.interval(run.timestep_fs))
     return active_set, eml.run_md(
         start, potential, ensemble=run.ensemble, temperature=run.temperature, time_ps=run.time_ps, monitors=[watch],
-        log_interval_fs=learning.grade_interval_fs, seed=seed, progress=False,
+        log_interval_fs=grades.interval_fs, seed=seed, progress=False,
     )  # fmt: skip
 
 
 active_set, before = explore(potential, training_set, first)
-print(f"{before.steps} steps, {before.reason}; {len(before.saved)} configurations above γ = {learning.grade_save:g} saved")
+print(f"{before.steps} steps, {before.reason}; {len(before.saved)} configurations above γ = {grades.save_threshold:g} saved")
 
 # %% [markdown]
 # ## 4  Ask for more labels
@@ -99,7 +100,7 @@ print(f"{before.steps} steps, {before.reason}; {len(before.saved)} configuration
 
 # %%
 candidates = [atoms for _, _, atoms in before.saved]
-chosen = [candidates[k] for k in active_set.select(candidates, learning.swap_threshold)]
+chosen = [candidates[k] for k in active_set.select(candidates, grades.swap_threshold)]
 labelled = label_store(scale).label_all(chosen, reference_of(scale), jobs=None)
 training_set += [atoms for atoms in labelled.labelled if atoms is not None]
 print(f"{len(candidates)} saved, {len(chosen)} chosen, {labelled.computed} computed, {labelled.reused} from the store")
@@ -110,7 +111,7 @@ active_set, after = explore(result.potential, training_set, first)
 print(f"{after.steps} steps, {after.reason}; {len(after.saved)} saved")
 figures.grade_trace(
     {"before": before, "after one turn": after}, reference=reference, scale=scale.name,
-    grade_save=learning.grade_save, grade_break=learning.grade_break,
+    grade_save=grades.save_threshold, grade_break=grades.break_threshold,
 )  # fmt: skip
 
 # %% [markdown]

@@ -25,13 +25,15 @@
 # %%
 import numpy as np
 
-from electrolyte_ml import figures, settings
-from electrolyte_ml.potentials import MomentTensorPotential, basis, twin
+from electrolyte_ml import figures
+from electrolyte_ml.paper import scales
+from electrolyte_ml.potentials import basis
+from electrolyte_ml.potentials.mtp import twin
 from electrolyte_ml.structures import molecule
 
-scale = settings.scale()
+scale = scales.scale()
 tour = scale.tour
-print(f"{scale.name} scale; level {tour.level}, cutoff {tour.cutoff:g} Å, the small potential of these first notebooks")
+print(f"{scale.name} scale; level {tour.model.level}, cutoff {tour.model.cutoff:g} Å, the small potential of these first notebooks")
 
 # %% [markdown]
 # ## An atom and its neighbours
@@ -46,9 +48,7 @@ print(f"{scale.name} scale; level {tour.level}, cutoff {tour.cutoff:g} Å, the s
 
 # %%
 ec = molecule("EC")
-potential = MomentTensorPotential.random(
-    tour.level, ("H", "C", "O"), cutoff=tour.cutoff, radial_basis_size=tour.radial_basis_size, seed=0
-)
+potential = tour.model.random(("H", "C", "O"), seed=0)
 symbols = np.array(ec.get_chemical_symbols())
 z = np.array([potential.species.index(symbol) for symbol in symbols])  # (N,) index into the species
 i = int(np.flatnonzero(symbols == "O")[0])

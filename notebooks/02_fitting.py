@@ -27,16 +27,17 @@ import inspect
 
 import numpy as np
 
-from electrolyte_ml import figures, settings
-from electrolyte_ml.active_learning.protocols import tour_seeding
-from electrolyte_ml.potentials import MomentTensorPotential, twin
+from electrolyte_ml import figures
+from electrolyte_ml.paper import scales
+from electrolyte_ml.paper.protocols import reference_of, tour_seeding
+from electrolyte_ml.potentials.mtp import twin
 from electrolyte_ml.training import (
     Loss, TrainingSet, Weights, evaluate_errors, predict, solve_linear, train, train_ensemble,
 )  # fmt: skip
 
-scale = settings.scale()
-tour, reference = scale.tour, scale.reference.name
-print(f"{scale.name} scale, labels by {reference}; level {tour.level}, {tour.cell}")
+scale = scales.scale()
+tour, reference = scale.tour, reference_of(scale).name
+print(f"{scale.name} scale, labels by {reference}; level {tour.model.level}, {tour.cell}")
 
 # %% [markdown]
 # ## Labels
@@ -61,7 +62,7 @@ print(f"{len(training)} configurations to train on, {len(unseen)} to test, {len(
 # the number of configurations so that losses of growing sets can be compared:
 
 # %%
-fit = scale.fit
+fit = scale.pure_solvents.learning.fit
 
 
 def loss(potential, configurations):
@@ -73,9 +74,7 @@ def loss(potential, configurations):
     return total / len(configurations)
 
 
-start = MomentTensorPotential.random(
-    tour.level, ("H", "C", "O"), cutoff=tour.cutoff, radial_basis_size=tour.radial_basis_size, seed=0
-)
+start = tour.model.random(("H", "C", "O"), seed=0)
 objective = Loss(start, TrainingSet(training, start), Weights(fit.energy_weight, fit.force_weight))
 value, gradient = objective(start.parameters)
 print(f"by hand {loss(start, training):.6e}   package {value:.6e}   (random parameters: the energy of atoms is missing)")
@@ -123,7 +122,7 @@ for name, parameters in (("random parameters", start.parameters), ("linear solut
 # one, so the curve may step up where the sample grows.
 
 # %%
-iterations = tour.fit.max_iterations
+iterations = tour.fit.iterations
 fits = {
     "BFGS as in the paper": train(training, start, method="paper", max_iterations=iterations, progress=False),
     "default": train(training, start, max_iterations=iterations, progress=False),
@@ -164,7 +163,7 @@ figures.parity(
 
 # %%
 ensemble = train_ensemble(
-    training, tour.level, ("H", "C", "O"), seeds=tour.seeds, cutoff=tour.cutoff, max_iterations=iterations, progress=False
+    training, tour.model, ("H", "C", "O"), seeds=tour.seeds, max_iterations=iterations, progress=False,
 )
 energies = [ensemble.evaluate(atoms).energy for atoms in unseen]
 spread = np.mean([one.std for one in energies]) / len(unseen[0])

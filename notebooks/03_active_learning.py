@@ -27,15 +27,16 @@ import numpy as np
 from IPython.display import display
 
 import electrolyte_ml as eml
-from electrolyte_ml import figures, settings
+from electrolyte_ml import figures
 from electrolyte_ml.active_learning import ActiveSet, maxvol
-from electrolyte_ml.active_learning.protocols import label_store, reference_of, tour_seeding
+from electrolyte_ml.paper import scales
+from electrolyte_ml.paper.protocols import label_store, reference_of, tour_seeding
 from electrolyte_ml.dynamics import GradeMonitor
 from electrolyte_ml.training import evaluate_errors
 
-scale = settings.scale()
-tour, reference = scale.tour, scale.reference.name
-print(f"{scale.name} scale, labels by {reference}; level {tour.level}, {tour.cell}")
+scale = scales.scale()
+tour, reference = scale.tour, reference_of(scale).name
+print(f"{scale.name} scale, labels by {reference}; level {tour.model.level}, {tour.cell}")
 
 # %% [markdown]
 # ## MaxVol by hand
@@ -84,8 +85,8 @@ figures.maxvol_plane(B, maxvol(B), scale=scale.name)
 # %%
 walkers = tour_seeding(scale)
 training_set = [atoms for walker in walkers for atoms in walker.samples]
-start = eml.MomentTensorPotential.random(tour.level, ("H", "C", "O"), cutoff=tour.cutoff, seed=tour.seeds[0])
-potential = eml.train(training_set, start, max_iterations=tour.fit.max_iterations, progress=False).potential
+start = tour.model.random(("H", "C", "O"), seed=tour.seeds[0])
+potential = eml.train(training_set, start, max_iterations=tour.fit.iterations, progress=False).potential
 packed = eml.pack({"EC": 2}, density=1.2, seed=7)  # nothing the training set has seen
 for mode in ("configuration", "neighbourhood"):
     active_set = ActiveSet.build(potential, training_set, mode)
@@ -108,15 +109,15 @@ for mode in ("configuration", "neighbourhood"):
 # does: the same call with a longer time goes on where it was.
 
 # %%
-learning, run = tour.learning, tour.learning.run
-active_set = ActiveSet.build(potential, training_set, learning.mode)
+grades, run = tour.grades, tour.run
+active_set = ActiveSet.build(potential, training_set, grades.mode)
 
 
 def explore(potential, active_set, time_ps, seed=0):
-    watch = GradeMonitor(active_set, learning.grade_save, learning.grade_break, every=round(learning.grade_interval_fs))
+    watch = GradeMonitor(active_set, grades.save_threshold, grades.break_threshold, every=grades.interval(run.timestep_fs))
     return eml.run_md(
         training_set[0], potential, ensemble=run.ensemble, temperature=run.temperature, time_ps=time_ps,
-        monitors=[watch], log_interval_fs=learning.grade_interval_fs, seed=seed, progress=False,
+        monitors=[watch], log_interval_fs=grades.interval_fs, seed=seed, progress=False,
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ for part in (0.1, 0.25, 0.5, 1.0):
         shown = display(figure, display_id=True)
     else:
         shown.update(figure)
-print(f"{before.steps} steps, {len(before.saved)} configurations above γ = {learning.grade_save:g} saved; {before.reason}")
+print(f"{before.steps} steps, {len(before.saved)} configurations above γ = {grades.save_threshold:g} saved; {before.reason}")
 
 # %% [markdown]
 # ## Which of them are worth a label?
@@ -139,7 +140,7 @@ print(f"{before.steps} steps, {len(before.saved)} configurations above γ = {lea
 
 # %%
 candidates = [atoms for _, _, atoms in before.saved]
-for threshold in (1.001, 1.1, 1.5, learning.swap_threshold):
+for threshold in (1.001, 1.1, 1.5, grades.swap_threshold):
     print(f"threshold {threshold:5}: {len(active_set.select(candidates, threshold)):3} of {len(candidates)} selected")
 
 # %% [markdown]
@@ -148,16 +149,16 @@ for threshold in (1.001, 1.1, 1.5, learning.swap_threshold):
 # Label the selected, fit on, build A anew, and run again.
 
 # %%
-chosen = [candidates[k] for k in active_set.select(candidates, learning.swap_threshold)]
+chosen = [candidates[k] for k in active_set.select(candidates, grades.swap_threshold)]
 labelled = label_store(scale).label_all(chosen, reference_of(scale), jobs=None)
 grown = training_set + [atoms for atoms in labelled.labelled if atoms is not None]
 refitted = eml.train(grown, potential, max_iterations=tour.fit.refit_iterations, progress=False)
-wider = ActiveSet.build(refitted.potential, grown, learning.mode)
+wider = ActiveSet.build(refitted.potential, grown, grades.mode)
 after = explore(refitted.potential, wider, run.time_ps)
 print(f"{len(grown)} configurations, {labelled.computed} labels computed and {labelled.reused} reused; {refitted.errors}")
 figures.grade_trace(
     {"first potential": before, "after one turn": after}, reference=reference, scale=scale.name,
-    grade_save=learning.grade_save, grade_break=learning.grade_break,
+    grade_save=grades.save_threshold, grade_break=grades.break_threshold,
 )  # fmt: skip
 
 # %% [markdown]

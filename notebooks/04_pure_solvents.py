@@ -24,20 +24,21 @@
 # **It rebuilds** section 2.1 of the paper, Fig. 1a (densities beside experiment) and Fig. 1b (the energy–density diagram).
 
 # %%
-from dataclasses import fields
-
 from IPython.display import display
 
-from electrolyte_ml import experiment, figures, settings
-from electrolyte_ml.active_learning.protocols import (
+from electrolyte_ml import experiment, figures
+from electrolyte_ml.analysis import ensemble_density, mean_density
+from electrolyte_ml.paper import scales
+from electrolyte_ml.paper.protocols import (
     density_runs, label_store, learn_pure_solvent, pure_solvent, reference_of,
 )  # fmt: skip
-from electrolyte_ml.analysis import ensemble_density, mean_density
 from electrolyte_ml.results import save_result
+from electrolyte_ml.settings import flatten
 from electrolyte_ml.training import evaluate_errors
 
-scale = settings.scale()
-protocol, reference = scale.pure_solvents, scale.reference.name
+scale = scales.scale()
+protocol, reference = scale.pure_solvents, reference_of(scale).name
+grades = protocol.learning.grades
 said = {"reference": reference, "scale": scale.name}  # what every figure must say
 print(f"{scale.name} scale, labels by {reference}, everything kept in results/{scale.name}/")
 
@@ -53,12 +54,11 @@ print(f"{scale.name} scale, labels by {reference}, everything kept in results/{s
 # The numbers at this scale beside the paper's:
 
 # %%
-here, paper = pure_solvent(scale, "EC"), pure_solvent(settings.PAPER, "EC")
-print(f"{'':24}{scale.name:>24}{'paper':>16}")
-for name in (one.name for one in fields(here)):
-    ours, theirs = getattr(here, name), getattr(paper, name)
-    if ours != theirs:
-        print(f"{name:24}{ours!s:>24}{theirs!s:>16}")
+here, paper = (flatten(pure_solvent(at, "EC")) for at in (scale, scales.PAPER))
+print(f"{'':28}{scale.name:>25}{'paper':>33}")
+for name, ours in here.items():
+    if ours != paper[name]:
+        print(f"{name:28}{ours!s:>25}{paper[name]!s:>33}")
 
 # %% [markdown]
 # The reference may differ, too: GFN1-xTB is a fast tight-binding method, and its liquids need not weigh what those of
@@ -66,7 +66,7 @@ for name in (one.name for one in fields(here)):
 # the pressure of a potential to chance. Where seeds and exploration are hotter, it is because molecules packed at rest keep
 # only half of the heat, and because a few picoseconds of a few molecules must show what many meet in a long run. In a small
 # box an atom sees its own periodic images: two of the ten trajectories therefore explore a larger one
-# (`exploration_composition`), and what they meet is labelled there. What such a run can show is that the machinery closes the loop;
+# (`larger_boxes`), and what they meet is labelled there. What such a run can show is that the machinery closes the loop;
 # what it cannot show is the paper's accuracy.
 #
 # ## Ethylene carbonate
@@ -104,7 +104,7 @@ learned = {"EC": learn("EC")}
 
 # %%
 figures.learning_progress(
-    learned["EC"].status, **said, grade_save=here.grade_save, grade_break=here.grade_break
+    learned["EC"].status, **said, grade_save=grades.save_threshold, grade_break=grades.break_threshold
 )
 
 # %% [markdown]
@@ -118,7 +118,7 @@ figures.learning_progress(
 # %%
 learned["EMC"] = learn("EMC")
 figures.learning_progress(
-    learned["EMC"].status, **said, grade_save=here.grade_save, grade_break=here.grade_break
+    learned["EMC"].status, **said, grade_save=grades.save_threshold, grade_break=grades.break_threshold
 )
 
 # %%
@@ -235,7 +235,8 @@ save_result(
 #
 # 1. By how much would the density of EC change if the last column's bias of the pressure were corrected, with a
 #    compressibility of 0.5 per GPa? Is that more or less than the spread over the seeds?
-# 2. Learn EC with `stress_weight=0.0`, the paper's choice: `pure_solvent(scale, "EC", stress_weight=0.0)` and
-#    `electrolyte_ml.active_learn` in a folder of its own. Say beforehand what happens to the spread over the seeds.
+# 2. Learn EC without stresses, the paper's choice: from `settings = pure_solvent(scale, "EC")` make
+#    `replace(settings, fit=replace(settings.fit, stress_weight=0.0))` (`dataclasses.replace`), and give it to
+#    `electrolyte_ml.active_learn` with a folder of its own. Say beforehand what happens to the spread over the seeds.
 # 3. The seeds of the paper have one density, ours several. Seed EC at 1.33 g/cm³ alone: how many iterations does the loop
 #    take now, and does it end at the same density?

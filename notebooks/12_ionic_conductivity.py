@@ -27,14 +27,15 @@
 import numpy as np
 from ase import Atoms
 
-from electrolyte_ml import experiment, figures, settings
+from electrolyte_ml import experiment, figures
 from electrolyte_ml.analysis import (
     OrnsteinUhlenbeckIons, Production, einstein_helfand, expected_error, green_kubo, measure_conductivity, needed_time,
 )  # fmt: skip
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper import scales
 from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
 
-scale = settings.scale()
+scale = scales.scale()
 said = {"reference": "Ornstein-Uhlenbeck ions, exact", "scale": scale.name}  # what every figure must say
 print(f"{scale.name} scale; these ions need no labels")
 
@@ -200,7 +201,7 @@ print(f"\nthe last one: {found.plateau.reason}")
 # Its two windows, and the lengths of its runs (section 4.6):
 
 # %%
-paper = settings.PAPER.conductivity
+paper = scales.PAPER.conductivity
 for name, protocol, total in (("MTP", paper.mtp, 25000.0), ("MTP-QRd at 300 K", paper.qrd, 2800.0)):
     start, end = protocol.correlation_ps - protocol.window_ps, protocol.correlation_ps
     tau = start + (end - start) / 3

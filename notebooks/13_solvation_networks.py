@@ -30,14 +30,15 @@ from pathlib import Path
 import numpy as np
 from IPython.display import display
 
-from electrolyte_ml import figures, settings
+from electrolyte_ml import figures
 from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
 from electrolyte_ml.analysis.bootstrap import Blocks
 from electrolyte_ml.analysis.residence import Bonds, residence_times
+from electrolyte_ml.paper import scales
 from electrolyte_ml.trajectories import Role, open_trajectory
 from electrolyte_ml.trajectories.static_frames import known_frames
 
-scale = settings.scale()
+scale = scales.scale()
 built = {"reference": "none (built by hand)", "scale": scale.name}
 
 # %% [markdown]

@@ -27,11 +27,11 @@ from collections import Counter
 
 from IPython.display import HTML, display
 
-from electrolyte_ml import settings
 from electrolyte_ml.claims import claims_html, judge_claims
+from electrolyte_ml.paper import scales
 from electrolyte_ml.results import load_result
 
-scale = settings.scale()
+scale = scales.scale()
 claims = judge_claims(scale)
 print(f"{scale.name} scale, labels by {claims[0].reference}")
 print("stored results:", "pure_solvents" if load_result("pure_solvents", scale) else "none; run notebook 04 first")
@@ -40,7 +40,7 @@ print("stored results:", "pure_solvents" if load_result("pure_solvents", scale) 
 # ## How a claim is judged
 #
 # There are three kinds. *Exact* claims, counts and formulas, must hold at every scale. *Protocol* claims hold when the paper
-# scale of `settings.py` has these very numbers. *Values* and *trends* are physics,
+# scale of `paper/scales.py` has these very numbers. *Values* and *trends* are physics,
 #
 # $$|\rho / \rho_\mathrm{exp} - 1| \le 6\,\%, \qquad \sigma_\rho / \rho \le 2\,\%,$$
 #
@@ -59,7 +59,7 @@ for verdict, count in Counter(claim.outcome.verdict for claim in claims).most_co
 # ## Exercises
 #
 # 1. Take a claim that has not been run and say what it would cost: which notebook, how many labels of how many atoms, how
-#    many nanoseconds. `settings.PAPER` has the numbers, the README the time of a label.
-# 2. Change one number of `settings.PAPER` and run this notebook again. Which row notices?
+#    many nanoseconds. `scales.PAPER` has the numbers, the README the time of a label.
+# 2. Change one number of `scales.PAPER` and run this notebook again. Which row notices?
 # 3. Claim 4 averages over three potentials. Write a judge that also counts those whose runs did not reach their end, and
 #    find a value at which it should fail.

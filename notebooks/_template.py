@@ -22,9 +22,9 @@
 # **It rebuilds** section 2.1 and Fig. 1a of the paper.
 
 # %%
-from electrolyte_ml import settings
+from electrolyte_ml.paper import scales
 
-scale = settings.scale()  # quick, unless ELECTROLYTE_ML_SCALE says otherwise
+scale = scales.scale()  # quick, unless ELECTROLYTE_ML_SCALE says otherwise
 print(f"{scale.name} scale, labels by {scale.reference.name}, everything kept in {scale.directory.name}/")
 
 # %% [markdown]

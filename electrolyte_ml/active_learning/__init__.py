@@ -1,8 +1,9 @@
 """Active learning: which configurations a potential does not know yet, and the loop that has them labelled."""
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
-from electrolyte_ml.active_learning.loop import ActiveLearningResult, active_learn
+from electrolyte_ml.active_learning.loop import active_learn
 from electrolyte_ml.active_learning.maxvol import MaxVolResult, maxvol
+from electrolyte_ml.active_learning.result import ActiveLearningResult
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 

@@ -9,29 +9,32 @@ from functools import partial
 import numpy as np
 from ase import Atoms, units
 
+from electrolyte_ml.active_learning.sections import SeedingSettings
+from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference import LabelError, LabelStore, Reference
-from electrolyte_ml.structures import pack, parse_composition
+from electrolyte_ml.structures import pack, parse_composition, read_configurations
+from electrolyte_ml.structures.charge import total_charge
 
-# A thermostat on every atom: a global one would leave the bonds of packed, rigid molecules cold for picoseconds.
-_FRICTION_PER_FS = 0.02
+# 1/fs. A thermostat on every atom: a global one would leave the bonds of packed, rigid molecules cold for picoseconds.
+_FRICTION = {"nvt": 0.02, "nve": 0.0}
 
 
 @dataclass
 class Walker:
-    """One seeding trajectory on its way; plain data that travels between processes.
+    """The state of a seeding trajectory: plain data that is sent to other processes.
 
     Attributes
     ----------
     atoms : Atoms
         With momenta.
     rng : numpy.random.Generator
-        Of the thermostat: the same walker always takes the same way.
+        Of the thermostat; its state makes the trajectory reproducible.
     samples : list of Atoms
         Labelled configurations taken so far.
     failure : str or None
-        Why the reference could not go on.
+        Why the reference failed.
     """
 
     atoms: Atoms
@@ -52,20 +55,46 @@ def packed_starts(compositions: Sequence[str], densities: Sequence[float], count
     ]
 
 
+def seeding_starts(settings: ActiveLearningSettings, reference: Reference, source: str) -> list[Atoms]:
+    """Return one start for each seeding trajectory, read from the file or packed, and checked by the reference.
+
+    Parameters
+    ----------
+    settings, reference
+    source
+        The settings' file, for messages.
+
+    Raises
+    ------
+    InputError
+        A box cannot be packed, the reference cannot label it, or it is not periodic.
+    """
+    count = settings.seeding.trajectories
+    if settings.start is not None:
+        given = read_configurations(settings.start)
+        starts = [given[k] for k in np.arange(count) * max(1, len(given) // count) % len(given)]
+    else:
+        try:
+            starts = packed_starts(settings.composition, settings.density, count, settings.seeding.seed)
+        except InputError as error:
+            raise InputError(f"{source}: density: {error}") from error
+    for k, atoms in enumerate(starts):
+        reference.check(atoms, f"start of seeding trajectory {k}")
+        if not atoms.pbc.all():
+            raise InputError(f"start of seeding trajectory {k}: the cell must be periodic in all directions")
+    return starts
+
+
 def sample_dynamics(
     starts: Sequence[Atoms],
     reference: Reference,
     store: LabelStore,
+    seeding: SeedingSettings,
     *,
-    temperature: float,
-    timestep_fs: float,
-    steps: int,
-    configurations: int,
-    seed: int,
     jobs: int | None,
     progress: bool = True,
 ) -> list[Walker]:
-    """Run NVT dynamics with the reference from each start, and sample it uniformly in time.
+    """Run dynamics with the reference from each start, and sample it uniformly in time.
 
     Every force is looked up in the store first and put there once computed, so that a run that was killed retraces
     its way without computing a label twice.
@@ -74,14 +103,9 @@ def sample_dynamics(
     ----------
     starts : sequence of Atoms
         One trajectory each.
-    temperature : float
-        K.
-    timestep_fs, steps
-        Of each trajectory.
-    configurations : int
-        To be sampled from all trajectories together.
-    seed : int
-        Of velocities and thermostat; with the index of the trajectory.
+    reference, store
+    seeding : SeedingSettings
+        Of the trajectories; its seed is that of velocities and thermostat, with the index of the trajectory.
     jobs : int or None
         Trajectories run at once.
 
@@ -92,17 +116,18 @@ def sample_dynamics(
     """
     from tqdm import tqdm
 
-    walkers = [_start(atoms, temperature, np.random.default_rng([seed, k])) for k, atoms in enumerate(starts)]
-    share = [len(part) for part in np.array_split(np.arange(configurations), len(starts))]
+    walkers = [
+        _start(atoms, seeding.temperature, np.random.default_rng([seeding.seed, k])) for k, atoms in enumerate(starts)
+    ]
+    share = [len(part) for part in np.array_split(np.arange(seeding.configurations), len(starts))]
     # Segments end where samples are taken; the last one of the longest share is the last of all.
-    stops = [np.rint(np.linspace(0, steps, n + 1)).astype(int) for n in share]
-    with tqdm(total=steps * len(starts), desc="seeding, steps", disable=not progress, smoothing=0.1) as bar:
+    stops = [np.rint(np.linspace(0, seeding.steps, n + 1)).astype(int) for n in share]
+    advance = partial(_advance, reference=reference, store=store, seeding=seeding)
+    total = seeding.steps * len(starts)
+    with tqdm(total=total, desc="seeding, steps", disable=not progress, smoothing=0.1) as bar:
         for segment in range(max(share)):
             moving = [k for k, walker in enumerate(walkers) if walker.failure is None and segment < share[k]]
             lengths = [int(stops[k][segment + 1] - stops[k][segment]) for k in moving]
-            advance = partial(
-                _advance, reference=reference, store=store, temperature=temperature, timestep_fs=timestep_fs
-            )
             moved = map_progress(
                 advance, [(walkers[k], n) for k, n in zip(moving, lengths, strict=True)], jobs, progress=False
             )
@@ -112,13 +137,20 @@ def sample_dynamics(
     return walkers
 
 
+def bare_copy(atoms: Atoms) -> Atoms:
+    """Return a copy of what makes a configuration: atoms, cell and total charge, which is noted unless it is zero."""
+    charge = total_charge(atoms)
+    info = {"charge": charge} if charge else {}
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=info)
+
+
 def _start(atoms: Atoms, temperature: float, rng: np.random.Generator) -> Walker:
     """Give the atoms velocities.
 
     Packed molecules are at their minimum: half of the kinetic energy soon becomes potential energy, hence twice the
     temperature.
     """
-    atoms = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=_charge(atoms))
+    atoms = bare_copy(atoms)
     masses = atoms.get_masses()[:, None]
     momenta = rng.normal(size=(len(atoms), 3)) * np.sqrt(2 * units.kB * temperature * masses)
     momenta -= masses * momenta.sum(axis=0) / masses.sum()
@@ -126,20 +158,17 @@ def _start(atoms: Atoms, temperature: float, rng: np.random.Generator) -> Walker
     return Walker(atoms, rng)
 
 
-def _charge(atoms: Atoms) -> dict[str, float]:
-    return {"charge": atoms.info["charge"]} if "charge" in atoms.info else {}
+def _advance(task: tuple[Walker, int], reference: Reference, store: LabelStore, seeding: SeedingSettings) -> Walker:
+    """Advance a walker by some steps of Langevin dynamics (BAOAB) and take a sample at their end.
 
-
-def _advance(
-    task: tuple[Walker, int], reference: Reference, store: LabelStore, temperature: float, timestep_fs: float
-) -> Walker:
-    """Advance a walker by some steps of Langevin dynamics (BAOAB) and take a sample at their end."""
+    Without friction, in NVE, the steps are those of velocity Verlet.
+    """
     walker, steps = task
     atoms, rng = walker.atoms, walker.rng
-    dt = timestep_fs * units.fs
+    dt = seeding.timestep_fs * units.fs
     masses = atoms.get_masses()[:, None]  # (N, 1) amu
-    decay = np.exp(-_FRICTION_PER_FS * timestep_fs)
-    noise = np.sqrt((1 - decay**2) * masses * units.kB * temperature)
+    decay = np.exp(-_FRICTION[seeding.ensemble] * seeding.timestep_fs)
+    noise = np.sqrt((1 - decay**2) * masses * units.kB * seeding.temperature)
     momenta = atoms.get_momenta()
     try:
         labelled = _label(atoms, reference, store)
@@ -150,7 +179,7 @@ def _advance(
             atoms.positions += 0.5 * dt * momenta / masses
             labelled = _label(atoms, reference, store)
             momenta += 0.5 * dt * labelled.get_forces()
-    except (LabelError, InputError) as error:  # no convergence, or atoms that have flown into each other
+    except (LabelError, InputError) as error:  # no convergence, or colliding atoms
         walker.failure = str(error)
         return walker
     atoms.set_momenta(momenta)
@@ -162,6 +191,7 @@ def _advance(
 def _label(atoms: Atoms, reference: Reference, store: LabelStore) -> Atoms:
     """Return a labelled copy, from the store if it is there."""
     result = store.label_all([atoms], reference, progress=False)
-    if result.failed:
+    labelled = result.labelled[0]
+    if labelled is None:
         raise LabelError(result.failed[0].reason)
-    return result.labelled[0]
+    return labelled

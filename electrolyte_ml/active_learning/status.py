@@ -1,4 +1,4 @@
-"""What an active-learning run has to show for itself: one row an iteration, as text, HTML and CSV."""
+"""The status table of an active-learning run: one row an iteration, as text, HTML and CSV."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import overload
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,11 @@ class StatusTable(Sequence[IterationStatus]):
     def __init__(self, rows: Sequence[IterationStatus] = ()) -> None:
         self.rows = tuple(rows)
 
-    def __getitem__(self, index: int) -> IterationStatus:
+    @overload
+    def __getitem__(self, index: int) -> IterationStatus: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[IterationStatus, ...]: ...
+    def __getitem__(self, index: int | slice) -> IterationStatus | tuple[IterationStatus, ...]:
         return self.rows[index]
 
     def __len__(self) -> int:
@@ -104,7 +109,7 @@ class StatusTable(Sequence[IterationStatus]):
 
     def to_csv(self) -> str:
         """All rows with every digit."""
-        names = [one.name for one in fields(IterationStatus)]
+        names = [item.name for item in fields(IterationStatus)]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis.production import Production
     from electrolyte_ml.analysis.rdf import RadialDistribution
     from electrolyte_ml.analysis.solvation import Solvation
-    from electrolyte_ml.settings import Scale
+    from electrolyte_ml.paper.scales import Scale
 
 MODELS = ("mtp", "qrd")
 

@@ -18,11 +18,21 @@ from ase.calculators.lj import LennardJones
 from ase.io import read, write
 
 from electrolyte_ml.active_learning import ActiveLearningSettings, ActiveSet, active_learn
-from electrolyte_ml.active_learning.loop import _trajectory
+from electrolyte_ml.active_learning.exploration import Trajectory, explore
+from electrolyte_ml.active_learning.sections import (
+    ExplorationSettings,
+    FitSettings,
+    GradeSettings,
+    ReferenceSettings,
+    SeedingSettings,
+    StoppingSettings,
+)
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.potentials import MomentTensorPotential, load
+from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.reference import LabelError, LabelStore, get
 from electrolyte_ml.structures import read_configurations
+from electrolyte_ml.structures.charge import total_charge
 
 ARGON = {"sigma": 3.4, "epsilon": 0.0104, "rc": 8.0}
 
@@ -33,27 +43,23 @@ def argon(folder):
     write(folder / "argon.xyz", atoms)
     return ActiveLearningSettings(
         start=str(folder / "argon.xyz"),
-        level=4,
-        cutoff=6.0,
-        radial_basis_size=4,
-        min_distance=2.5,
-        reference="lj",
-        reference_settings=ARGON,
-        seeding_temperature=100.0,
-        seeding_time_ps=0.4,
-        seeding_timestep_fs=10.0,
-        seeding_configurations=20,
-        trajectories=3,
-        time_ps=1.0,
-        timestep_fs=5.0,
-        temperature=80.0,
-        grade_interval_fs=20.0,
-        watch_molecules=False,
-        seeding_fit_iterations=100,
-        fit_iterations=30,
-        max_iterations=15,
+        model=ModelSpec(level=4, cutoff=6.0, radial_basis_size=4, min_distance=2.5),
+        reference=ReferenceSettings("lj", ARGON),
+        seeding=SeedingSettings(temperature=100.0, time_ps=0.4, timestep_fs=10.0, configurations=20),
+        exploration=ExplorationSettings(
+            trajectories=3, time_ps=1.0, timestep_fs=5.0, temperature=80.0, watch_molecules=False
+        ),
+        grades=GradeSettings(interval_fs=20.0),
+        fit=FitSettings(iterations=100, refit_iterations=30),
+        stopping=StoppingSettings(max_iterations=15),
         jobs=1,
     )
+
+
+def change(settings, **values):
+    """Settings with other values in sections: ``change(settings, model={"level": 6})``."""
+    changed = {name: replace(getattr(settings, name), **value) for name, value in values.items()}
+    return replace(settings, **changed)
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +79,16 @@ def test_ends_by_itself_and_says_so(finished, settings):
     result, _ = finished
     assert result.converged
     assert "converged" in result.message
-    for last in result.status[-settings.quiet_iterations :]:
+    for last in result.status[-settings.stopping.quiet_iterations :]:
         assert (last.saved, last.stops) == (0, {"completed": 3})
         assert last.max_grade <= 2.0
-    assert any(row.saved for row in result.status[: -settings.quiet_iterations])
+    assert any(row.saved for row in result.status[: -settings.stopping.quiet_iterations])
 
 
 def test_a_run_that_was_quiet_long_enough_goes_on_when_more_is_asked_for(finished, settings, tmp_path):
     result, _ = finished
     shutil.copytree(result.directory, tmp_path / "run")
-    longer = replace(settings, quiet_iterations=settings.quiet_iterations + 1)
+    longer = change(settings, stopping={"quiet_iterations": settings.stopping.quiet_iterations + 1})
     again = active_learn(tmp_path / "run", longer, progress=False)
     assert len(again.status) > len(result.status)
     assert list(again.status)[: len(result.status)] == list(result.status)
@@ -153,8 +159,9 @@ def test_a_finished_run_is_returned_as_it_is(finished, monkeypatch):
 
 def test_other_settings_are_refused_with_a_way_out(finished, settings):
     result, _ = finished
-    with pytest.raises(InputError, match=r"other settings \(level, temperature\).*labels = "):
-        active_learn(result.directory, replace(settings, level=6, temperature=90.0), progress=False)
+    other = change(settings, model={"level": 6}, exploration={"temperature": 90.0})
+    with pytest.raises(InputError, match=r"other settings \(model\.level, exploration\.temperature\).*labels = "):
+        active_learn(result.directory, other, progress=False)
 
 
 def test_another_reference_is_refused(finished):
@@ -167,18 +174,18 @@ def test_a_shared_label_store_pays_for_the_seeding_once(finished, settings, tmp_
     result, _ = finished
     labels = result.directory / "labels"
     before = len(list(labels.rglob("*.json")))
-    other = replace(settings, seed=1, labels=str(labels), max_iterations=1)
+    other = replace(settings, seed=1, labels=str(labels), stopping=StoppingSettings(max_iterations=1))
     second = active_learn(tmp_path / "second", other, progress=False)
     assert len(list(labels.rglob("*.json"))) == before + second.status[1].selected
     assert second.potential.fingerprint != result.potential.fingerprint
 
 
 def test_running_out_of_iterations_is_said_and_can_be_continued(settings, tmp_path):
-    short = active_learn(tmp_path, replace(settings, max_iterations=1), progress=False)
+    short = active_learn(tmp_path, change(settings, stopping={"max_iterations": 1}), progress=False)
     assert not short.converged
     assert "not converged" in short.message
     assert "max_iterations" in short.message
-    longer = active_learn(tmp_path, replace(settings, max_iterations=2), progress=False)
+    longer = active_learn(tmp_path, change(settings, stopping={"max_iterations": 2}), progress=False)
     assert len(longer.status) == 3
     assert longer.status.rows[:2] == short.status.rows
 
@@ -194,9 +201,8 @@ def test_failed_labels_are_set_aside_and_said(settings, tmp_path):
         return compute(atoms, safer)
 
     reference._compute = failing
-    result = active_learn(
-        tmp_path, replace(settings, seeding_trajectories=1, max_iterations=2), reference=reference, progress=False
-    )
+    short = change(settings, seeding={"trajectories": 1}, stopping={"max_iterations": 2})
+    result = active_learn(tmp_path, short, reference=reference, progress=False)
     row = result.status[1]
     assert row.selected == row.failed > 0
     assert row.size == result.status[0].size
@@ -225,16 +231,16 @@ def test_a_directory_in_use_is_refused_and_a_stale_lock_is_not(settings, tmp_pat
             active_learn(tmp_path, settings, progress=False)
         process.kill()
         process.wait()
-    active_learn(tmp_path, replace(settings, max_iterations=1), progress=False)
+    active_learn(tmp_path, change(settings, stopping={"max_iterations": 1}), progress=False)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (None, "settings.toml does not exist"),
-        ('composition = "EC=1"\ndensity = 1.0\nreference = "gfn3-xtb"', "reference = 'gfn3-xtb'"),
-        ('composition = "EC=1"\ndensity = 1.0\n[reference_settings]\nacuracy = 1', "acuracy"),
-        ('start = "none.xyz"\nreference = "lj"', "none.xyz"),
+        ('composition = "EC=1"\ndensity = 1.0\n[reference]\nname = "gfn3-xtb"', "reference.name = 'gfn3-xtb'"),
+        ('composition = "EC=1"\ndensity = 1.0\n[reference.settings]\nacuracy = 1', "acuracy"),
+        ('start = "none.xyz"\n[reference]\nname = "lj"', "none.xyz"),
         ('composition = "EC=1"\ndensity = 1300', r"settings\.toml: density: .*1300"),
     ],
 )
@@ -329,23 +335,30 @@ def test_atoms_that_fell_into_each_other_between_two_looks_are_learnt_from(setti
     for seed, atoms in enumerate(near):
         atoms.rattle(0.1, seed=seed)
     potential = MomentTensorPotential.random(2, ("Ar",), cutoff=6.0, min_distance=0.5, radial_basis_size=3, seed=3)
-    seldom = replace(settings, grade_interval_fs=1000.0)
+    seldom = change(settings, grades={"interval_fs": 1000.0})
     folder = tmp_path / "iteration_001" / "trajectory_00"
-    met = _trajectory((start, folder, 1), potential, ActiveSet.build(potential, near), seldom)
+    met = explore(Trajectory(start, folder, 1), potential, ActiveSet.build(potential, near), seldom)
     first = json.loads((folder / "result.json").read_text())
     assert first["reason"] == "calculator" and "overlap" in first["detail"]
-    assert met["reason"] == "grade"
-    assert met["saved"] and all(2 < atoms.info["grade"] < met["max_grade"] for atoms in met["saved"])
-    get("lj", **ARGON).check(met["saved"][-1])
+    assert met.reason == "grade"
+    assert met.saved and all(2 < atoms.info["grade"] < met.max_grade for atoms in met.saved)
+    get("lj", **ARGON).check(met.saved[-1])
 
 
 def test_one_trajectory_in_five_explores_a_larger_box(tmp_path):
     settings = ActiveLearningSettings(
-        composition="EC=1", density=[0.4, 0.5], exploration_composition=["EC=2", "EC=3"], level=4, reference="lj",
-        reference_settings={"sigma": 1.0, "epsilon": 0.01}, seeding_trajectories=1, seeding_time_ps=0.003,
-        seeding_configurations=3, trajectories=7, time_ps=0.001, watch_molecules=False, seeding_fit_iterations=5,
-        fit_iterations=5, max_iterations=2, jobs=1,
-    )  # fmt: skip
+        composition="EC=1",
+        density=[0.4, 0.5],
+        model=ModelSpec(level=4),
+        reference=ReferenceSettings("lj", {"sigma": 1.0, "epsilon": 0.01}),
+        seeding=SeedingSettings(trajectories=1, time_ps=0.003, configurations=3),
+        exploration=ExplorationSettings(
+            trajectories=7, time_ps=0.001, larger_boxes=["EC=2", "EC=3"], watch_molecules=False
+        ),
+        fit=FitSettings(iterations=5, refit_iterations=5),
+        stopping=StoppingSettings(max_iterations=2),
+        jobs=1,
+    )
     active_learn(tmp_path / "run", settings, progress=False)
     for iteration, larger in ((1, {0: 20, 5: 30}), (2, {0: 20, 5: 30})):
         folders = sorted((tmp_path / "run" / f"iteration_{iteration:03d}").glob("trajectory_*"))
@@ -354,7 +367,63 @@ def test_one_trajectory_in_five_explores_a_larger_box(tmp_path):
 
 
 def test_a_larger_box_that_cannot_be_packed_is_refused_before_anything_runs(tmp_path):
-    settings = ActiveLearningSettings(composition="EC=4", density=1.45, exploration_composition="EMC=4")
-    with pytest.raises(InputError, match="exploration_composition: cannot pack"):
+    settings = ActiveLearningSettings(
+        composition="EC=4", density=1.45, exploration=ExplorationSettings(larger_boxes="EMC=4")
+    )
+    with pytest.raises(InputError, match="exploration.larger_boxes: cannot pack"):
         active_learn(tmp_path / "run", settings, progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_the_fit_is_handed_all_of_its_settings(settings, tmp_path, monkeypatch):
+    """What the paper's method needs reaches `train`, which then fits by the usual method, so that something is met."""
+    training, handed = importlib.import_module("electrolyte_ml.training"), []
+    train = training.train
+
+    def watched(configurations, potential, **options):
+        handed.append((potential, options))
+        return train(configurations, potential, **(options | settings.fit.options(refit=len(handed) > 1)))
+
+    monkeypatch.setattr(training, "train", watched)
+    fit = FitSettings(method="paper", stress_weight=0.0, iterations=40, refit_iterations=20)
+    active_learn(tmp_path, replace(settings, fit=fit, stopping=StoppingSettings(max_iterations=1)), progress=False)
+    assert [options["method"] for _, options in handed] == ["paper"] * len(handed)
+    assert [options["max_iterations"] for _, options in handed] == [40, 20]
+    start = handed[0][0]
+    assert np.array_equal(start.parameters, settings.model.random(("Ar",), settings.seed).parameters)
+    for _, options in handed:
+        assert (options["energy_weight"], options["force_weight"], options["stress_weight"]) == (1.0, 0.01, 0.0)
+
+
+def test_the_total_charge_is_kept_through_seeding_exploration_and_selection(settings, tmp_path):
+    atoms = read_configurations(settings.start)[0]
+    atoms.info["charge"] = 1
+    write(tmp_path / "charged.xyz", atoms)
+    charged = change(replace(settings, start=str(tmp_path / "charged.xyz")), stopping={"max_iterations": 1})
+    result = active_learn(tmp_path / "run", charged, progress=False)
+    assert result.status[1].selected > 0
+    assert [total_charge(atoms) for atoms in result.training_set] == [1] * len(result.training_set)
+    stored = read_configurations(tmp_path / "run" / "training_set.xyz", labelled=True)
+    assert [total_charge(atoms) for atoms in stored] == [1] * len(stored)
+    saved = read_configurations(tmp_path / "run" / "iteration_001" / "saved.xyz")
+    assert {total_charge(atoms) for atoms in saved} == {1}
+
+
+def test_a_directory_begun_with_the_former_layout_is_refused(finished, settings, tmp_path):
+    result, _ = finished
+    shutil.copytree(result.directory, tmp_path / "run")
+    (tmp_path / "run" / "iteration_000" / "settings.toml").write_text('start = "argon.xyz"\nlevel = 4\n')
+    with pytest.raises(
+        InputError, match=r"older layout .*level = 4: stands as \[model\] level now.*labels = "
+    ) as caught:
+        active_learn(tmp_path / "run", settings, progress=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_relative_label_store_is_found_again(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    once = replace(settings, labels="shared", stopping=StoppingSettings(max_iterations=1))
+    first = active_learn("run", once, progress=False)
+    again = active_learn("run", once, progress=False)
+    assert again.status.rows == first.status.rows
+    assert list((tmp_path / "shared").rglob("*.json"))

@@ -5,9 +5,11 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk
 
+from electrolyte_ml.active_learning.sections import SeedingSettings
 from electrolyte_ml.active_learning.seeding import packed_starts, sample_dynamics
 from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
 from electrolyte_ml.structures import density
+from electrolyte_ml.structures.charge import total_charge
 
 
 class Springs(Reference):
@@ -42,17 +44,16 @@ def test_boxes_take_compositions_and_densities_in_turn():
     assert not np.array_equal(again[1].positions, starts[0].positions)
 
 
-def run(starts, reference, store, **changes):
-    options = {
-        "temperature": 400.0,
-        "timestep_fs": 2.0,
-        "steps": 12,
-        "configurations": 6,
-        "seed": 0,
-        "jobs": 1,
-        "progress": False,
-    }
-    return sample_dynamics(starts, reference, store, **(options | changes))
+def run(starts, reference, store, *, steps=12, timestep_fs=2.0, configurations=6, ensemble="nvt"):
+    seeding = SeedingSettings(
+        ensemble,
+        temperature=400.0,
+        time_ps=steps * timestep_fs / 1000,
+        timestep_fs=timestep_fs,
+        trajectories=len(starts),
+        configurations=configurations,
+    )
+    return sample_dynamics(starts, reference, store, seeding, jobs=1, progress=False)
 
 
 def test_every_step_is_a_label_and_none_is_computed_twice(crystal, tmp_path):
@@ -120,3 +121,25 @@ def test_colliding_atoms_end_a_trajectory(tmp_path):
     reference = Springs(np.array([[5.0, 5, 9], [5.0, 5, 5]]), stiffness=500.0)
     walker = run([pair], reference, LabelStore(tmp_path), steps=400, configurations=4, timestep_fs=20.0)[0]
     assert "overlap" in walker.failure
+
+
+def test_nve_keeps_the_energy(crystal, tmp_path):
+    """Velocity Verlet on springs: the energy stays within a few per cent of what fluctuates, and drifts nowhere."""
+    walker = run([crystal], Springs(crystal.positions), LabelStore(tmp_path), steps=60, configurations=60,
+                 timestep_fs=5.0, ensemble="nve")[0]  # fmt: skip
+    times = 5.0 * units.fs * np.arange(1, 61)
+    positions = np.array([atoms.positions for atoms in walker.samples])
+    velocities = (positions[2:] - positions[:-2]) / (times[2:] - times[:-2])[:, None, None]
+    kinetic = 0.5 * (crystal.get_masses()[:, None] * velocities**2).sum(axis=(1, 2))
+    potential = np.array([atoms.get_potential_energy() for atoms in walker.samples[1:-1]])
+    assert np.ptp(kinetic) > 0.3 * kinetic.mean()
+    assert np.ptp(kinetic + potential) < 0.02 * kinetic.mean()
+
+
+def test_the_total_charge_is_that_of_the_start(crystal, tmp_path):
+    charged = crystal.copy()
+    charged.info["charge"] = 1
+    ion = crystal.copy()
+    ion.set_initial_charges([-1.0] + [0.0] * 31)
+    walkers = run([charged, ion, crystal], Springs(crystal.positions), LabelStore(tmp_path))
+    assert [[total_charge(atoms) for atoms in walker.samples] for walker in walkers] == [[1, 1], [-1, -1], [0, 0]]

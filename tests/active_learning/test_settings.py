@@ -1,9 +1,25 @@
 """Settings are refused before anything runs, in one line that names file and key."""
 
+import inspect
+import pickle
+import re
+from dataclasses import FrozenInstanceError, replace
+
 import pytest
 
 from electrolyte_ml.active_learning import ActiveLearningSettings
+from electrolyte_ml.active_learning.sections import (
+    ExplorationSettings,
+    FitSettings,
+    MDRun,
+    ReferenceSettings,
+    StoppingSettings,
+)
+from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.spec import ModelSpec
+from electrolyte_ml.settings import flatten
+from electrolyte_ml.training import train
 
 GOOD = 'composition = "EC=4"\ndensity = 1.3\n'
 
@@ -15,31 +31,61 @@ def write(tmp_path, text):
 
 
 def test_toml_and_python_say_the_same(tmp_path):
-    path = write(tmp_path, GOOD + "level = 10\ntime_ps = 1\n[reference_settings]\naccuracy = 0.1\n")
+    text = GOOD + "[model]\nlevel = 10\n[exploration]\ntime_ps = 1\n[reference.settings]\naccuracy = 0.1\n"
     expected = ActiveLearningSettings(
-        composition="EC=4", density=1.3, level=10, time_ps=1, reference_settings={"accuracy": 0.1}
+        composition="EC=4",
+        density=1.3,
+        model=ModelSpec(level=10),
+        exploration=ExplorationSettings(time_ps=1),
+        reference=ReferenceSettings(settings={"accuracy": 0.1}),
     )
-    assert ActiveLearningSettings.from_toml(path) == expected
+    assert ActiveLearningSettings.from_toml(write(tmp_path, text)) == expected
+
+
+def test_the_shortest_file_takes_the_defaults(tmp_path):
+    text = 'composition = "EC=4"\ndensity = [1.15, 1.25, 1.35, 1.45]\n[model]\nlevel = 14\n'
+    settings = ActiveLearningSettings.from_toml(write(tmp_path, text))
+    assert (settings.model.level, settings.density) == (14, (1.15, 1.25, 1.35, 1.45))
+    assert settings.exploration == ExplorationSettings()
+    assert settings.exploration.pressure_bar == 1.01325
 
 
 def test_written_settings_are_read_back(tmp_path):
     settings = ActiveLearningSettings(
         composition="EC=3 EMC=7",
         density=[1.0, 1.2],
-        stress_weight=1e-7,
-        reference='command:run "it" {input} Å',
-        reference_settings={"accuracy": 1e-3, "name": "mine"},
+        fit=FitSettings(stress_weight=1e-7, tolerance=1e-4),
+        reference=ReferenceSettings(
+            'command:run "it" {input} Å', {"accuracy": 1e-3, "name": "mine", "a b": [1, {"c": "d"}]}
+        ),
+        exploration=ExplorationSettings("nvt", watch_molecules=False, larger_boxes=["EC=8"]),
         jobs=2,
-        watch_molecules=False,
     )
     assert ActiveLearningSettings.from_toml(write(tmp_path, settings.to_toml())) == settings
+
+
+def test_every_setting_is_in_the_file(tmp_path):
+    settings = ActiveLearningSettings(composition="EC=4", density=1.3)
+    lines = settings.to_toml().splitlines()
+    written = {line.partition(" = ")[0] for line in lines if " = " in line}
+    assert written == {
+        name.rpartition(".")[2] for name, value in flatten(settings).items() if value not in (None, (), {})
+    }
+
+
+def test_what_toml_cannot_hold_is_refused():
+    settings = ActiveLearningSettings(
+        composition="EC=4", density=1.3, reference=ReferenceSettings("lj", {"a": object()})
+    )
+    with pytest.raises(InputError, match="reference.settings = .*cannot be written"):
+        settings.to_toml()
 
 
 def test_lists_of_compositions_and_densities_are_kept(tmp_path):
     path = write(tmp_path, 'composition = ["EC=1", "EMC=1"]\ndensity = [0.5, 0.4, 0.3]')
     settings = ActiveLearningSettings.from_toml(path)
-    assert settings.compositions == ("EC=1", "EMC=1")
-    assert settings.densities == (0.5, 0.4, 0.3)
+    assert settings.composition == ("EC=1", "EMC=1")
+    assert settings.density == (0.5, 0.4, 0.3)
     assert ActiveLearningSettings.from_toml(write(tmp_path, settings.to_toml())) == settings
 
 
@@ -52,41 +98,62 @@ def test_files_are_relative_to_the_settings(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("level = 7", "level = 7: must be even"),
-        ("level = 26", "level = 26: must be even, from 2 to 24"),
-        ("level = 8.0", "level = 8.0: must be a whole number"),
-        ("level = true", "level = True: must be a whole number"),
-        ("cutoff = 0", "cutoff = 0: must be positive"),
-        ("cutoff = -5.0", "cutoff = -5.0: must be positive"),
-        ('cutoff = "5"', "cutoff = '5': must be a number"),
-        ("cutoff = nan", "cutoff = nan: must be a number"),
-        ("cutoff = 0.5", "min_distance = 0.9: must be below cutoff"),
-        ("radial_basis_size = 0", "radial_basis_size = 0: must be at least 1"),
-        ("seed = -1", "seed = -1: must be at least 0"),
-        ("grade_break = 2", "grade_break = 2: must be above grade_save"),
-        ("grade_save = 0.5", "grade_save = 0.5: must be above 1"),
-        ("swap_threshold = 1", "swap_threshold = 1: must be above 1"),
-        ("swap_threshold = 3", "swap_threshold = 3: must not be above grade_save"),
-        ("temperature = 0", "temperature = 0: must be positive"),
-        ("time_ps = 0.0001", "time_ps = 0.0001: shorter than one step"),
-        ("time_ps = inf", "time_ps = inf: must be a number"),
-        ("trajectories = 0", "trajectories = 0: must be at least 1"),
-        ('mode = "atom"', "mode = 'atom': must be one of configuration, neighbourhood"),
-        ("watch_molecules = 1", "watch_molecules = 1: must be true or false"),
-        ("jobs = 0", "jobs = 0: must be at least 1"),
-        ("reference = 3", "reference = 3: must be a non-empty text"),
-        ("reference_settings = 3", "reference_settings = 3: must be a table"),
-        ("seeding_configurations = 100000", "do not hold so many"),
-        ("seeding_configurations = 1", "fewer than seeding_trajectories"),
-        ("energy_weight = 0\nforce_weight = 0\nstress_weight = 0", "weights of the loss are all zero"),
-        ("force_weight = -1", "force_weight = -1: must not be negative"),
-        ("levle = 8", "unknown key 'levle'; did you mean 'level'?"),
-        ("grade_brake = 10", "unknown key 'grade_brake'; did you mean 'grade_break'?"),
+        ("[model]\nlevel = 7", "model.level = 7: level 7 is not possible: levels are even"),
+        ("[model]\nlevel = 30", "model.level = 30: level 30 is not possible: levels are even numbers from 2 to 28"),
+        ("[model]\nlevel = 8.0", "model.level = 8.0: must be a valid integer"),
+        ("[model]\nlevel = true", "model.level = True: must be a valid integer"),
+        ("[model]\ncutoff = 0", "model.cutoff = 0: must be greater than 0"),
+        ("[model]\ncutoff = -5.0", "model.cutoff = -5.0: must be greater than 0"),
+        ('[model]\ncutoff = "5"', "model.cutoff = '5': must be a valid number"),
+        ("[model]\ncutoff = nan", "model.cutoff = nan: must be a finite number"),
+        ("[model]\ncutoff = 0.5", "model.min_distance = 0.9: must be below cutoff"),
+        ("[model]\nmin_distance = -1.0", "model.min_distance = -1.0: must be below cutoff = 5.0, and not negative"),
+        ("[model]\nradial_basis_size = 0", "model.radial_basis_size = 0: must be greater than or equal to 1"),
+        ("seed = -1", "seed = -1: must be greater than or equal to 0"),
+        ("[grades]\nbreak_threshold = 2", "grades.break_threshold = 2.0: must be above save_threshold"),
+        ("[grades]\nsave_threshold = 0.5", "grades.save_threshold = 0.5: must be above 1"),
+        ("[grades]\nswap_threshold = 1", "grades.swap_threshold = 1.0: must be above 1"),
+        ("[grades]\nswap_threshold = 3", "grades.swap_threshold = 3.0: must be above 1 and not above save_threshold"),
+        ("[exploration]\ntemperature = 0", "exploration.temperature = 0: must be greater than 0"),
+        ("[exploration]\ntime_ps = -1", "exploration.time_ps = -1: must be greater than 0"),
+        ("[exploration]\ntime_ps = 0.0001", "exploration.time_ps = 0.0001: shorter than one step"),
+        ("[seeding]\ntime_ps = 0.0001", "seeding.time_ps = 0.0001: shorter than one step"),
+        ("[exploration]\ntime_ps = inf", "exploration.time_ps = inf: must be a finite number"),
+        ("[exploration]\ntrajectories = 0", "exploration.trajectories = 0: must be greater than or equal to 1"),
+        (
+            '[exploration]\nensemble = "nvt"\npressure_bar = 1',
+            'exploration.pressure_bar = 1.0: goes with ensemble = "npt"',
+        ),
+        ('[seeding]\nensemble = "npt"', "seeding.ensemble = 'npt': must be 'nve' or 'nvt'"),
+        ('[grades]\nmode = "atom"', "grades.mode = 'atom': must be 'configuration' or 'neighbourhood'"),
+        ("[exploration]\nwatch_molecules = 1", "exploration.watch_molecules = 1: must be a valid boolean"),
+        ("jobs = 0", "jobs = 0: must be greater than or equal to 1"),
+        ("[reference]\nname = 3", "reference.name = 3: must be a valid string"),
+        ('[reference]\nname = ""', "reference.name = '': must have at least 1 character"),
+        ("[reference]\nsettings = 3", "reference.settings = 3: must be a valid dictionary"),
+        ("[seeding]\nconfigurations = 100000", "do not hold so many"),
+        ("[seeding]\nconfigurations = 1", "fewer than trajectories"),
+        ("[fit]\nenergy_weight = 0\nforce_weight = 0\nstress_weight = 0", "weights of the loss are all zero"),
+        ("[fit]\nforce_weight = -1", "fit.force_weight = -1: must be greater than or equal to 0"),
+        ('[fit]\nmethod = "sgd"', "fit.method = 'sgd': must be 'default' or 'paper'"),
+        ('[fit]\nmethod = "paper"\ntolerance = 0.1', 'fit.tolerance = 0.1: goes with method = "default"'),
+        ("[model]\nlevle = 8", "unknown key 'model.levle'; did you mean [model] level?"),
+        ("levle = 8", "unknown key 'levle'; did you mean [model] level?"),
+        ("[modle]\nlevel = 8", "unknown key 'modle'; did you mean 'model'?"),
+        (
+            "[grades]\nbrake_threshold = 10",
+            "unknown key 'grades.brake_threshold'; did you mean [grades] break_threshold?",
+        ),
+        (
+            "[model]\ntime_ps = 1",
+            "unknown key 'model.time_ps'; did you mean [seeding] time_ps or [exploration] time_ps?",
+        ),
         ("zzz = 1", "unknown key 'zzz'; the keys are"),
+        ("model = 8", "model = 8: must be a table, [model], of the keys level, cutoff"),
         ("level = ", "not valid TOML"),
         ('start = "a.xyz"', "give either composition"),
-        ('exploration_composition = "EMC=8 LiPF6=1"', "F, Li, P must be in composition"),
-        ('exploration_composition = ["EC=8", "DMC=8"]', "exploration_composition = 'DMC=8': no molecule 'DMC'"),
+        ('[exploration]\nlarger_boxes = "EMC=8 LiPF6=1"', "F, Li, P must be in composition"),
+        ('[exploration]\nlarger_boxes = ["EC=8", "DMC=8"]', "exploration.larger_boxes = 'DMC=8': no molecule 'DMC'"),
     ],
 )
 def test_each_fault_is_one_line_with_file_and_key(text, message, tmp_path):
@@ -102,16 +169,16 @@ def test_each_fault_is_one_line_with_file_and_key(text, message, tmp_path):
     ("text", "message"),
     [
         ("", "give either composition"),
-        ('composition = "EC=4"', "density: goes with composition"),
-        ('start = "a.xyz"\ndensity = 1.3', "density: goes with composition"),
-        ('composition = "EC=4"\ndensity = [1.3, 0]', "density = [1.3, 0]: must be positive"),
-        ('composition = "EC=4"\ndensity = []', "density = []: must be a number or a list"),
-        ('composition = "EC=4"\ndensity = ["a"]', "must be a number or a list"),
+        ('composition = "EC=4"', "goes with composition"),
+        ('start = "a.xyz"\ndensity = 1.3', "goes with composition"),
+        ('composition = "EC=4"\ndensity = [1.3, 0]', "density = 0: must be greater than 0"),
+        ('composition = "EC=4"\ndensity = []', "density = None: goes with composition"),
+        ('composition = "EC=4"\ndensity = ["a"]', "density = 'a': must be a valid number"),
         ('composition = "XY=4"\ndensity = 1.3', "composition = 'XY=4'"),
         ('composition = ["EC=4", "EC"]\ndensity = 1.3', "composition = 'EC'"),
-        ("composition = []\ndensity = 1.3", "composition = []: must not be empty"),
-        ('composition = ["EC=4", 3]\ndensity = 1.3', "must be a non-empty text"),
-        ('composition = ""\ndensity = 1.3', "composition = '': must be a non-empty text"),
+        ("composition = []\ndensity = 1.3", "give either composition"),
+        ('composition = ["EC=4", 3]\ndensity = 1.3', "composition = 3: must be a valid string"),
+        ('composition = ""\ndensity = 1.3', "composition = '': must have at least 1 character"),
     ],
 )
 def test_what_is_simulated_must_be_said(text, message, tmp_path):
@@ -127,7 +194,97 @@ def test_a_missing_file_stays_an_os_error(tmp_path):
 
 def test_what_may_change_between_resumptions():
     settings = ActiveLearningSettings(composition="EC=4", density=1.3)
-    longer = ActiveLearningSettings(composition="EC=4", density=1.3, max_iterations=3, jobs=1)
-    other = ActiveLearningSettings(composition="EC=4", density=1.3, level=10, seed=1)
+    longer = replace(settings, stopping=StoppingSettings(quiet_iterations=3, max_iterations=3), jobs=1)
+    other = replace(settings, model=ModelSpec(level=10), seed=1)
     assert settings.changes(longer) == []
-    assert settings.changes(other) == ["level", "seed"]
+    assert settings.changes(other) == ["model.level", "seed"]
+
+
+FLAT = """composition = "EC=4"
+density = 1.3
+level = 12
+cutoff = 5.0
+radial_basis_size = 8
+min_distance = 0.9
+reference = "GFN1-xTB"
+seeding_trajectories = 8
+seeding_temperature = 1000.0
+seeding_time_ps = 0.015
+seeding_timestep_fs = 1.0
+seeding_configurations = 60
+seeding_seed = 0
+trajectories = 10
+time_ps = 10.0
+timestep_fs = 1.0
+temperature = 400.0
+pressure_bar = 1.01325
+exploration_composition = "EC=8"
+grade_save = 2.0
+grade_break = 10.0
+grade_interval_fs = 5.0
+watch_molecules = true
+mode = "neighbourhood"
+swap_threshold = 1.05
+most_saved = 10
+energy_weight = 1.0
+force_weight = 0.01
+stress_weight = 0.1
+seeding_fit_iterations = 300
+fit_iterations = 120
+quiet_iterations = 2
+max_iterations = 100
+"""
+
+
+@pytest.mark.parametrize("line", FLAT.splitlines()[2:])
+def test_a_key_of_the_former_flat_layout_is_told_its_place(line, tmp_path):
+    """And the place is one that takes the value."""
+    path = write(tmp_path, GOOD + line)
+    with pytest.raises(InputError) as caught:
+        ActiveLearningSettings.from_toml(path)
+    key, _, value = line.partition(" = ")
+    table, name = re.fullmatch(rf"{path}: {key} = .*: stands as \[(\w+)\] (\w+) now", str(caught.value)).groups()
+    settings = ActiveLearningSettings.from_toml(write(tmp_path, f"{GOOD}[{table}]\n{name} = {value}"))
+    assert f"{table}.{name}" in flatten(settings)
+
+
+def test_former_settings_of_the_reference_are_told_their_place(tmp_path):
+    path = write(tmp_path, GOOD + "[reference_settings]\naccuracy = 0.1")
+    with pytest.raises(InputError, match=r"reference_settings = .*: stands as \[reference\] settings now"):
+        ActiveLearningSettings.from_toml(path)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MDRun("npt", temperature=300.0), "time_ps: must be given"),
+        (lambda: MDRun("npt", 300.0, time=1.0), "unknown setting 'time'"),
+        (lambda: MDRun("nve", 300.0, 1.0, pressure_bar=1.0), 'pressure_bar = 1.0: goes with ensemble = "npt"'),
+        (lambda: FitSettings(iterations=0), "iterations = 0: must be greater than or equal to 1"),
+        (lambda: replace(FitSettings(), method="newton"), "method = 'newton': must be 'default' or 'paper'"),
+        (lambda: ActiveLearningSettings(model={"level": 8}), "model = {'level': 8}: must be an instance of ModelSpec"),
+    ],
+)
+def test_python_gets_the_same_messages(make, message):
+    with pytest.raises(InputError) as caught:
+        make()
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_travel_between_processes():
+    settings = ActiveLearningSettings(composition="EC=4", density=1.3, seed=3)
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_settings_cannot_be_changed_in_place():
+    with pytest.raises(FrozenInstanceError):
+        ActiveLearningSettings(composition="EC=4", density=1.3).exploration.time_ps = 1.0
+
+
+def test_a_run_is_handed_over_as_arguments_of_dynamics():
+    assert MDRun("nvt", 300.0, 2.0).options() == {
+        "ensemble": "nvt", "temperature": 300.0, "time_ps": 2.0, "timestep_fs": 1.0
+    }  # fmt: skip
+    assert ExplorationSettings().options().keys() <= inspect.signature(run_md).parameters.keys()
+    assert FitSettings(tolerance=0.1).options(refit=True).keys() <= inspect.signature(train).parameters.keys()

@@ -21,7 +21,7 @@ from electrolyte_ml.analysis import (
 )
 from electrolyte_ml.analysis.correlation import correlation
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.settings import PAPER
+from electrolyte_ml.paper.scales import PAPER
 from electrolyte_ml.units import CONDUCTIVITY_UNIT
 
 PAIRED = OrnsteinUhlenbeckIons(counts=(6, 6), distinct=((-0.001, 0.0015), (0.0015, -0.0012)))

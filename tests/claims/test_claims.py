@@ -15,8 +15,8 @@ from electrolyte_ml.claims import (
     judge_claims,
 )
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
 from electrolyte_ml.results import load_result, save_result
-from electrolyte_ml.settings import PAPER, QUICK, STANDARD
 
 
 @pytest.fixture

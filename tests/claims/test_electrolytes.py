@@ -22,7 +22,7 @@ from electrolyte_ml.analysis.rdf import FirstShell
 from electrolyte_ml.claims import NOT_REPRODUCED, NOT_RUN, REPRODUCED, SHOWN, judge_claims
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.experiment import CONDUCTIVITY
-from electrolyte_ml.settings import QUICK, STANDARD
+from electrolyte_ml.paper.scales import QUICK, STANDARD
 from electrolyte_ml.trajectories import open_trajectory
 from electrolyte_ml.trajectories.static_frames import aggregate, network, shell
 

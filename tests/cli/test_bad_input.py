@@ -83,10 +83,11 @@ def originals(tmp_path_factory):
     for name, content in {
         "toml": "composition = ",
         "key": 'composition = "EC=2"\ndensity = 1.3\nlevle = 8\n',
-        "type": 'composition = "EC=2"\ndensity = 1.3\nlevel = "eight"\n',
-        "grades": 'composition = "EC=2"\ndensity = 1.3\ngrade_save = 11\n',
+        "type": 'composition = "EC=2"\ndensity = 1.3\n[model]\nlevel = "eight"\n',
+        "grades": 'composition = "EC=2"\ndensity = 1.3\n[grades]\nsave_threshold = 11\n',
+        "flat": 'composition = "EC=2"\ndensity = 1.3\nlevel = 8\n',
         "molecule": 'composition = "XY=2"\ndensity = 1.3\n',
-        "reference": 'composition = "EC=2"\ndensity = 1.3\nreference = "nothing-like-it"\n',
+        "reference": 'composition = "EC=2"\ndensity = 1.3\n[reference]\nname = "nothing-like-it"\n',
         "start": 'start = "absent.xyz"\n',
     }.items():
         (folder / f"learn_{name}").mkdir()
@@ -193,7 +194,8 @@ CASES = [
     ("active-learn learn_toml", "settings.toml.*TOML"),
     ("active-learn learn_key", "levle.*level"),
     ("active-learn learn_type", "level.*eight"),
-    ("active-learn learn_grades", "grade_break"),
+    ("active-learn learn_grades", "grades.break_threshold"),
+    ("active-learn learn_flat", r"settings.toml: level = 8: stands as \[model\] level now"),
     ("active-learn learn_molecule", "XY"),
     ("active-learn learn_reference", "nothing-like-it"),
     ("active-learn learn_start", "absent.xyz"),

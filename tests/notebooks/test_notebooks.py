@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from electrolyte_ml.reproduce import execute, find_notebooks
-from electrolyte_ml.settings import checkout
+from electrolyte_ml.paper.places import checkout
 
 FOLDER = checkout() / "notebooks"
 PUBLISHED = find_notebooks() if list(FOLDER.glob("[0-9][0-9]_*.ipynb")) else []

@@ -2,7 +2,8 @@
 
 import pytest
 
-from electrolyte_ml.settings import PAPER
+from electrolyte_ml.paper.protocols import pure_solvent, reference_of
+from electrolyte_ml.paper.scales import PAPER
 from electrolyte_ml.structures import MOLECULES, parse_composition
 
 ATOMS = {"EC": 10, "EMC": 15, "Li": 1, "PF6": 7}  # C3H4O3, C4H8O3
@@ -17,36 +18,45 @@ def test_molecules_have_the_atoms_counted_here():
 
 
 def test_pure_solvents():  # 2.1, 4.1
-    pure = PAPER.pure_solvents
-    assert (pure.level, pure.cutoff, pure.radial_basis_size, len(pure.seeds)) == (16, 5.0, 8, 3)
+    pure, model, seeding = PAPER.pure_solvents, PAPER.pure_solvents.learning.model, PAPER.pure_solvents.learning.seeding
+    assert (model.level, model.cutoff, model.radial_basis_size, len(pure.seeds)) == (16, 5.0, 8, 3)
     assert [atoms_in(cell) for cell in pure.cells] == [160, 120]
-    assert (pure.seeding.ensemble, pure.seeding.temperature) == ("nvt", 400.0)
-    assert (pure.seeding.time_ps, pure.seeding.timestep_fs, pure.seeding_configurations) == (2.0, 1.0, 200)
+    assert (seeding.ensemble, seeding.temperature) == ("nvt", 400.0)
+    assert (seeding.time_ps, seeding.timestep_fs, seeding.configurations) == (2.0, 1.0, 200)
 
 
 def test_active_learning():  # 4.4
-    learning = PAPER.pure_solvents.learning
-    assert (learning.trajectories, learning.grade_save, learning.grade_break) == (10, 2.0, 10.0)
-    assert (learning.run.ensemble, learning.run.temperature, learning.run.pressure_bar) == ("npt", 300.0, 1.01325)
-    assert (learning.run.time_ps, learning.run.timestep_fs) == (100.0, 1.0)
+    run, grades = PAPER.pure_solvents.learning.exploration, PAPER.pure_solvents.learning.grades
+    assert (run.trajectories, grades.save_threshold, grades.break_threshold) == (10, 2.0, 10.0)
+    assert (run.ensemble, run.temperature, run.pressure_bar) == ("npt", 300.0, 1.01325)
+    assert (run.time_ps, run.timestep_fs) == (100.0, 1.0)
 
 
 def test_loss_and_its_minimisation():  # 4.3
-    fit = PAPER.fit
-    assert (fit.energy_weight, fit.force_weight, fit.stress_weight) == (1.0, 0.01, 0.0)
-    assert (fit.initial_range, fit.optimiser) == ((-1.0, 1.0), "BFGS")
+    for refit in (False, True):
+        handed = PAPER.pure_solvents.learning.fit.options(refit=refit)
+        assert (handed["energy_weight"], handed["force_weight"], handed["stress_weight"]) == (1.0, 0.01, 0.0)
+        assert handed["method"] == "paper"  # plain BFGS
+    settings = pure_solvent(PAPER, "EC", seed=1)
+    start = settings.model.random(("H", "C", "O"), settings.seed).parameters
+    assert len(start) == 383
+    assert -1 <= start.min() < -0.98 and 0.98 < start.max() <= 1  # U(-1, 1): 383 draws leave no gap of 2 % at an end
+    assert start.std() == pytest.approx(1 / 3**0.5, rel=0.1)
 
 
 def test_reference_calculations():  # 4.5
-    assert (PAPER.reference.name, PAPER.reference.plane_wave_cutoff) == ("PBE-D3(0)", 550.0)
-    assert PAPER.ion_pair_training.reference.plane_wave_cutoff == 750.0
-    assert PAPER.reference.scf_tolerance == PAPER.ion_pair_training.reference.scf_tolerance == 1e-6
+    solvents, ion_pairs = reference_of(PAPER), PAPER.ion_pair_training.reference.make()
+    assert solvents.name == ion_pairs.name == "PBE-D3(0), VASP"
+    assert (solvents.settings["encut"], ion_pairs.settings["encut"]) == (550.0, 750.0)
+    assert solvents.settings["ediff"] == ion_pairs.settings["ediff"] == 1e-6
+    assert pure_solvent(PAPER, "EMC").reference.make().key == solvents.key
 
 
 def test_mixture_training():  # S1
     training = PAPER.mixture_training
-    assert (training.level, training.uniform_configurations, training.molecules) == (20, 20, (8, 16))
-    assert training.learning.trajectories == 11
+    level = training.learning.model.level
+    assert (level, training.uniform_configurations, training.molecules) == (20, 20, (8, 16))
+    assert training.learning.exploration.trajectories == 11
 
 
 def test_mixture_densities():  # 2.2, Fig. 2

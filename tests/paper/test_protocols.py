@@ -4,38 +4,54 @@ from dataclasses import replace
 
 import pytest
 
-from electrolyte_ml.active_learning.protocols import (
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.protocols import (
     density_runs,
     label_store,
     pure_solvent,
     reference_of,
     tour_seeding,
 )
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.scales import PAPER, QUICK, SCALES
 from electrolyte_ml.potentials import MomentTensorPotential
-from electrolyte_ml.settings import PAPER, QUICK, SCALES
+from electrolyte_ml.settings import flatten
 
 
 def test_paper_scale_is_the_papers_run():
     settings = pure_solvent(PAPER, "EC")
-    assert (settings.composition, settings.level, settings.cutoff) == ("EC=16", 16, 5.0)
-    assert (settings.seeding_temperature, settings.seeding_time_ps, settings.seeding_timestep_fs) == (400.0, 2.0, 1.0)
-    assert settings.seeding_trajectories * settings.seeding_configurations == 200
-    assert (settings.trajectories, settings.time_ps, settings.timestep_fs) == (10, 100.0, 1.0)
-    assert (settings.temperature, settings.pressure_bar) == (300.0, 1.01325)
-    assert (settings.grade_save, settings.grade_break) == (2.0, 10.0)
-    assert (settings.energy_weight, settings.force_weight, settings.stress_weight) == (1.0, 0.01, 0.0)
-    assert settings.mode == "configuration"
+    assert (settings.composition, settings.model.level, settings.model.cutoff) == (("EC=16",), 16, 5.0)
+    seeding, run = settings.seeding, settings.exploration
+    assert (seeding.temperature, seeding.time_ps, seeding.timestep_fs) == (400.0, 2.0, 1.0)
+    assert seeding.trajectories * seeding.configurations == 200
+    assert (run.trajectories, run.time_ps, run.timestep_fs) == (10, 100.0, 1.0)
+    assert (run.temperature, run.pressure_bar) == (300.0, 1.01325)
+    assert (settings.grades.save_threshold, settings.grades.break_threshold) == (2.0, 10.0)
+    assert (settings.fit.energy_weight, settings.fit.force_weight, settings.fit.stress_weight) == (1.0, 0.01, 0.0)
+    assert settings.fit.method == "paper"
+    assert settings.grades.mode == "configuration"
+
+
+def test_a_protocol_is_followed_but_for_the_system():
+    settings, protocol = flatten(pure_solvent(QUICK, "EMC")), flatten(QUICK.pure_solvents.learning)
+    assert {name for name in settings if settings[name] != protocol.get(name)} == {
+        "composition",
+        "density",
+        "seed",
+        "exploration.larger_boxes",
+    }
+    assert settings["composition"] == ("EMC=4",)
+    assert settings["exploration.larger_boxes"] == ("EMC=8",)
 
 
 @pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
 @pytest.mark.parametrize("solvent", ["EC", "EMC"])
 def test_every_scale_has_valid_settings_of_both_solvents(scale, solvent):
-    assert pure_solvent(scale, solvent).composition.startswith(f"{solvent}=")
+    assert pure_solvent(scale, solvent).composition[0].startswith(f"{solvent}=")
 
 
-def test_changes_replace_settings():
-    assert pure_solvent(QUICK, "EMC", seed=7).seed == 7
+def test_seed_and_labels_are_the_callers():
+    settings = pure_solvent(QUICK, "EMC", seed=7, labels="labels")
+    assert (settings.seed, settings.labels) == (7, "labels")
 
 
 def test_unknown_solvent_is_refused():
@@ -45,7 +61,7 @@ def test_unknown_solvent_is_refused():
 
 def test_the_tour_is_seeded_from_the_scales_store(tmp_path, monkeypatch):
     monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path))
-    tour = replace(QUICK.tour, seeding=replace(QUICK.tour.seeding, time_ps=0.003), seeding_configurations=2)
+    tour = replace(QUICK.tour, seeding=replace(QUICK.tour.seeding, time_ps=0.003, configurations=2))
     scale = replace(QUICK, tour=tour)
     walkers = tour_seeding(scale, progress=False)
     assert [len(walker.samples) for walker in walkers] == [1, 1]

@@ -1,0 +1,177 @@
+"""Exploration: trajectories with the potential that save the configurations on which it extrapolates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.active_learning.active_set import ActiveSet
+from electrolyte_ml.active_learning.records import iteration_number
+from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts
+from electrolyte_ml.active_learning.settings import ActiveLearningSettings
+from electrolyte_ml.errors import InputError
+
+if TYPE_CHECKING:
+    from electrolyte_ml.dynamics import RunResult
+    from electrolyte_ml.dynamics.monitors import Monitor
+    from electrolyte_ml.potentials import MomentTensorPotential
+
+LARGER_EVERY = 5  # the first of so many trajectories explores a larger box if the settings name one
+LARGER_BOXES = 8  # packed, and taken in turn
+NO_FORCES = ("calculator", "nan")  # reasons that end a run on a configuration without energy, and without a grade
+
+
+class Trajectory(NamedTuple):
+    """A trajectory to run: its start, its folder, and the seed of its velocities."""
+
+    start: Atoms
+    folder: Path
+    seed: int
+
+
+class Explored(NamedTuple):
+    """What a trajectory came to.
+
+    Attributes
+    ----------
+    saved : list of Atoms
+        Candidates for a label, with `iteration`, `parent`, `grade` and `charge` in ``info``, and `stopped` for the one
+        that ended the trajectory for another reason than its grade.
+    reason, detail : str
+        Why it ended.
+    max_grade : float
+    """
+
+    saved: list[Atoms]
+    reason: str
+    detail: str
+    max_grade: float
+
+
+def larger_boxes(settings: ActiveLearningSettings, source: str) -> list[Atoms]:
+    """Pack the larger boxes that are explored, at the mean density: the dense ones may not be packed with any seed.
+
+    Raises
+    ------
+    InputError
+        One cannot be packed; `source` is the settings' file, for the message.
+    """
+    compositions = settings.exploration.larger_boxes
+    if not compositions:
+        return []
+    try:
+        return packed_starts(compositions, [float(np.mean(settings.density))], LARGER_BOXES, settings.seeding.seed)
+    except InputError as error:
+        raise InputError(f"{source}: exploration.larger_boxes: {error}") from error
+
+
+def plan_trajectories(
+    settings: ActiveLearningSettings, seeds: Sequence[Atoms], larger: Sequence[Atoms], folder: Path
+) -> list[Trajectory]:
+    """Choose the starts of an iteration's trajectories: configurations of the seeding, or larger boxes.
+
+    The choice and the velocities depend on the seed, the iteration and the number of the trajectory alone.
+
+    Parameters
+    ----------
+    settings
+    seeds
+        Configurations of the seeding.
+    larger
+        Larger boxes, or none.
+    folder
+        Of the iteration.
+    """
+    number, count = iteration_number(folder), settings.exploration.trajectories
+    rng = np.random.default_rng([settings.seed, number])
+    order = np.concatenate([rng.permutation(len(seeds)) for _ in range(-(-count // len(seeds)))])
+    starts = [seeds[order[k]] for k in range(count)]
+    if larger:
+        places = range(0, count, LARGER_EVERY)
+        for turn, k in enumerate(places, start=(number - 1) * len(places)):
+            starts[k] = larger[turn % len(larger)]
+    return [
+        Trajectory(
+            start,
+            folder / f"trajectory_{k:02d}",
+            int(np.random.SeedSequence([settings.seed, number, k]).generate_state(1)[0]),
+        )
+        for k, start in enumerate(starts)
+    ]
+
+
+def explore(
+    trajectory: Trajectory,
+    potential: MomentTensorPotential,
+    active_set: ActiveSet,
+    settings: ActiveLearningSettings,
+) -> Explored:
+    """Run one trajectory, in its own folder and resumable there, and gather what is worth a label."""
+    start, folder, seed = trajectory
+    interval = settings.grades.interval(settings.exploration.timestep_fs)
+    run = _run(trajectory, potential, active_set, settings, interval)
+    if run.reason in NO_FORCES and interval > 1:
+        # Atoms collapsed between two gradings: rerun the trajectory and grade every step.
+        run = _run(Trajectory(start, folder / "retraced", seed), potential, active_set, settings, 1)
+    within = [(step, grade, atoms) for step, grade, atoms in run.saved if grade <= settings.grades.break_threshold]
+    # The configuration that broke a trajectory is too far away to be a good label, unless it is all there is.
+    saved = [_candidate(atoms, start, folder, step, grade) for step, grade, atoms in within or run.saved]
+    if run.reason not in ("completed", "grade", *NO_FORCES):
+        last = _candidate(run.atoms, start, folder, run.steps, active_set.grade(run.atoms))
+        last.info["stopped"] = run.reason
+        saved.append(last)
+    return Explored(saved, run.reason, run.detail, float(np.nanmax(run.grades, initial=0.0)))
+
+
+def _run(
+    trajectory: Trajectory,
+    potential: MomentTensorPotential,
+    active_set: ActiveSet,
+    settings: ActiveLearningSettings,
+    interval: int,
+) -> RunResult:
+    """Run the dynamics of a trajectory and grade it every `interval` steps."""
+    from electrolyte_ml.dynamics import GradeMonitor, MoleculeMonitor, TemperatureMonitor, run_md
+
+    start, folder, seed = trajectory
+    exploration, grades = settings.exploration, settings.grades
+    monitors: list[Monitor] = [
+        GradeMonitor(
+            active_set,
+            grades.save_threshold,
+            grades.break_threshold,
+            every=interval,
+            most=exploration.most_saved,
+        ),
+        TemperatureMonitor(maximum=4 * exploration.temperature),
+    ]
+    if exploration.watch_molecules:
+        monitors.append(MoleculeMonitor(start))
+    return run_md(
+        bare_copy(start),
+        potential,
+        **exploration.options(),
+        directory=folder,
+        monitors=monitors,
+        seed=seed,
+        log_interval_fs=max(grades.interval_fs, exploration.timestep_fs),
+        frame_interval_fs=1000 * exploration.time_ps,
+        progress=False,
+    )
+
+
+def _candidate(atoms: Atoms, start: Atoms, folder: Path, step: int, grade: float) -> Atoms:
+    """Copy what makes a configuration, with the charge of its start, and note where it comes from."""
+    candidate = bare_copy(start)
+    candidate.set_cell(atoms.cell)
+    candidate.positions = atoms.positions
+    candidate.info |= {
+        "iteration": iteration_number(folder.parent),
+        "grade": float(f"{grade:.6g}"),
+        "parent": f"{folder.parent.name}/{folder.name}/{step}",
+    }
+    return candidate

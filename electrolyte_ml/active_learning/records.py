@@ -1,0 +1,94 @@
+"""The files of a run, and the records that let it continue after an interruption.
+
+::
+
+    settings.toml           the settings
+    labels/                 every label (unless the settings name a store shared with others)
+    iteration_000/          the seeding: labelled.xyz, potential.mtp, active_set.npz, and the records of its stages
+    iteration_001/ ...      trajectory_00/ ..., saved.xyz, selected.xyz, labelled.xyz, potential.mtp, active_set.npz
+    training_set.xyz potential.mtp active_set.npz status.csv status.json       the state after the last iteration
+
+A stage writes its files first and its record, a ``.json``, last; a stage whose record exists is not repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from electrolyte_ml.active_learning.settings import ActiveLearningSettings
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.reference import Reference
+
+SETTINGS = "settings.toml"
+STATUS = "status.json"
+POTENTIAL = "potential.mtp"
+ACTIVE_SET = "active_set.npz"
+SAVED = "saved.xyz"
+LABELLED = "labelled.xyz"
+
+
+def iteration_folder(directory: Path, number: int) -> Path:
+    """Return the folder of an iteration; number 0 is the seeding."""
+    return directory / f"iteration_{number:03d}"
+
+
+def iteration_number(folder: Path) -> int:
+    """Return the iteration of a folder that `iteration_folder` named."""
+    return int(folder.name.removeprefix("iteration_"))
+
+
+def once(record: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Do the work of a stage unless its record exists, and return the record.
+
+    Parameters
+    ----------
+    record
+        The stage's ``.json``, which is written after everything else.
+    work
+        Does the stage and returns what is recorded; the time that it took (s) is added as ``seconds``.
+    """
+    if not record.exists():
+        started = time.perf_counter()
+        outcome = work()
+        outcome["seconds"] = time.perf_counter() - started
+        atomic_write(record, json.dumps(outcome) + "\n")
+    return json.loads(record.read_text())
+
+
+def record_start(directory: Path, settings: ActiveLearningSettings, reference: Reference) -> None:
+    """Record the settings and the reference of a new run, or compare them with those that a run was begun with.
+
+    Raises
+    ------
+    InputError
+        The run was begun with other settings, with another reference, or with settings in an older layout.
+    """
+    record = iteration_folder(directory, 0) / SETTINGS
+    identity = iteration_folder(directory, 0) / "reference.json"
+    key = json.loads(json.dumps({name: reference.key[name] for name in ("reference", "settings")}))
+    elsewhere = (
+        f"choose another directory; the setting labels = {str(directory / 'labels')!r} there will reuse the labels of "
+        "this one"
+    )
+    if record.exists() and identity.exists():
+        try:
+            changed = ActiveLearningSettings.from_toml(record).changes(settings)
+        except InputError as error:
+            raise InputError(
+                f"{directory} was begun with an older layout of the settings ({error}): {elsewhere}"
+            ) from None
+        if json.loads(identity.read_text()) != key and not any(name.startswith("reference") for name in changed):
+            changed.append("reference")
+        if changed:
+            raise InputError(f"{directory} was begun with other settings ({', '.join(changed)}): {elsewhere}")
+    else:
+        atomic_write(identity, json.dumps(key) + "\n")
+        atomic_write(record, settings.to_toml())
+    visible = directory / SETTINGS
+    if not visible.exists() or ActiveLearningSettings.from_toml(visible) != settings:
+        atomic_write(visible, settings.to_toml())

@@ -1,0 +1,296 @@
+"""Sections of active-learning settings, which TOML files, Python and the scales of the paper share."""
+
+from __future__ import annotations
+
+from dataclasses import field, fields
+from typing import Any, Literal
+
+from pydantic import field_validator, model_validator
+
+from electrolyte_ml import reference as references
+from electrolyte_ml.active_learning.active_set import Mode
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.mtp.basis import check_level
+from electrolyte_ml.potentials.spec import ModelSpec
+from electrolyte_ml.settings import Count, NotNegative, Positive, Text, Texts, Whole, check_values, fault, section
+from electrolyte_ml.units import ATMOSPHERE_BAR
+
+
+@section
+class MDRun:
+    """A molecular dynamics run.
+
+    Attributes
+    ----------
+    ensemble : {"nve", "nvt", "npt"}
+    temperature : float, K
+    time_ps, timestep_fs : float
+    pressure_bar : float or None
+        Of "npt" alone, 1 atm by default.
+    """
+
+    ensemble: Literal["nve", "nvt", "npt"]
+    temperature: Positive
+    time_ps: Positive
+    timestep_fs: Positive = 1.0
+    pressure_bar: float | None = None
+
+    @model_validator(mode="after")
+    def _check_run(self) -> MDRun:
+        if self.time_ps * 1000 < self.timestep_fs:
+            raise fault("time_ps", self.time_ps, f"shorter than one step, timestep_fs = {self.timestep_fs}")
+        if self.ensemble != "npt" and self.pressure_bar is not None:
+            raise fault("pressure_bar", self.pressure_bar, f'goes with ensemble = "npt", not with "{self.ensemble}"')
+        if self.ensemble == "npt" and self.pressure_bar is None:
+            object.__setattr__(self, "pressure_bar", ATMOSPHERE_BAR)
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Time steps of the run."""
+        return round(self.time_ps * 1000 / self.timestep_fs)
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments of :func:`~electrolyte_ml.dynamics.run_md` that the run fixes."""
+        values = {item.name: getattr(self, item.name) for item in fields(MDRun)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@section
+class ReferenceSettings:
+    """What labels the data.
+
+    Attributes
+    ----------
+    name : str
+        As :func:`electrolyte_ml.reference.get` takes it: a preset, an ASE calculator or a command.
+    settings : dict
+        Passed on to it.
+    """
+
+    name: Text = "GFN1-xTB"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def make(self) -> references.Reference:
+        """Return the reference.
+
+        Raises
+        ------
+        InputError
+            It is missing, or does not have one of the settings.
+        """
+        return references.get(self.name, **self.settings)
+
+
+@section
+class SeedingSettings(MDRun):
+    """Dynamics with the reference itself, which give the first training set.
+
+    Attributes
+    ----------
+    ensemble, temperature, time_ps, timestep_fs
+        Of each trajectory. Molecules are packed at rest in their minima: half of the heat given to them is soon
+        potential energy.
+    trajectories : int
+    configurations : int
+        Taken from all trajectories together, uniformly in time.
+    seed : int
+        Of the packed boxes and of the trajectories.
+    """
+
+    ensemble: Literal["nve", "nvt"] = "nvt"
+    temperature: Positive = 1000.0
+    time_ps: Positive = 0.015
+    trajectories: Count = 8
+    configurations: Count = 60
+    seed: Whole = 0
+
+    @model_validator(mode="after")
+    def _check_configurations(self) -> SeedingSettings:
+        if self.configurations > self.steps * self.trajectories:
+            available = f"{self.trajectories} trajectories of {self.steps} steps do not hold so many"
+            raise fault("configurations", self.configurations, available)
+        if self.configurations < self.trajectories:
+            raise fault("configurations", self.configurations, f"fewer than trajectories = {self.trajectories}")
+        return self
+
+
+@section
+class ExplorationSettings(MDRun):
+    """Dynamics with the potential in each iteration.
+
+    Attributes
+    ----------
+    ensemble, temperature, time_ps, timestep_fs, pressure_bar
+        Of each trajectory.
+    trajectories : int
+    larger_boxes : tuple of str
+        Compositions of larger boxes, packed at the mean density, in which the first of every five trajectories runs.
+        They hold what small boxes cannot, where atoms see their own images. Goes with `composition`, of the same
+        elements.
+    most_saved : int
+        A trajectory ends when it has saved so many configurations: its forces are then outside the training domain.
+        0 sets no limit, as in the paper.
+    watch_molecules : bool
+        End a trajectory whose molecules break or fuse, and label its last configuration.
+    """
+
+    ensemble: Literal["nve", "nvt", "npt"] = "npt"
+    temperature: Positive = 400.0
+    time_ps: Positive = 10.0
+    trajectories: Count = 10
+    larger_boxes: Texts = ()
+    most_saved: Whole = 10
+    watch_molecules: bool = True
+
+
+@section
+class GradeSettings:
+    """Extrapolation grades: how they are measured, and what follows from them.
+
+    Attributes
+    ----------
+    mode : {"configuration", "neighbourhood"}
+        Rows of MaxVol; the paper's are configurations.
+    interval_fs : float
+        Time between two gradings of a trajectory.
+    save_threshold, break_threshold : float
+        Configurations of a higher grade than the first are saved; the second ends the trajectory.
+    swap_threshold : float
+        A saved configuration is selected if it enlarges the volume of MaxVol's matrix by more than this factor. With
+        more than the 1.001 of the paper's code fewer are labelled; up to `save_threshold` none is left that would be
+        saved again.
+    """
+
+    mode: Mode = "neighbourhood"
+    interval_fs: Positive = 5.0
+    save_threshold: float = 2.0
+    break_threshold: float = 10.0
+    swap_threshold: float = 1.05
+
+    @model_validator(mode="after")
+    def _check_order(self) -> GradeSettings:
+        if self.save_threshold <= 1:
+            raise fault("save_threshold", self.save_threshold, "must be above 1, the grade of the training set itself")
+        if self.break_threshold <= self.save_threshold:
+            above = f"must be above save_threshold = {self.save_threshold}"
+            raise fault("break_threshold", self.break_threshold, above)
+        if not 1 < self.swap_threshold <= self.save_threshold:
+            between = f"must be above 1 and not above save_threshold = {self.save_threshold}"
+            raise fault("swap_threshold", self.swap_threshold, between)
+        return self
+
+    def interval(self, timestep_fs: float) -> int:
+        """Return the time steps between two gradings."""
+        return max(1, round(self.interval_fs / timestep_fs))
+
+
+@section
+class FitSettings:
+    """The loss, eq. (10), and its minimisation.
+
+    Attributes
+    ----------
+    method : {"default", "paper"}
+        The paper's is plain BFGS.
+    energy_weight, force_weight, stress_weight : float
+    iterations, refit_iterations : int
+        Of the first fit, from random parameters, and of every later one, from the last parameters.
+    tolerance : float or None
+        Of the default method: a fit ends when the loss falls by less than this fraction in 50 iterations.
+    """
+
+    method: Literal["default", "paper"] = "default"
+    energy_weight: NotNegative = 1.0
+    force_weight: NotNegative = 0.01
+    stress_weight: NotNegative = 0.1
+    iterations: Count = 300
+    refit_iterations: Count = 120
+    tolerance: NotNegative | None = None
+
+    @model_validator(mode="after")
+    def _check_fit(self) -> FitSettings:
+        if not self.energy_weight + self.force_weight + self.stress_weight > 0:
+            raise fault("force_weight", self.force_weight, "the weights of the loss are all zero")
+        if self.method != "default" and self.tolerance is not None:
+            raise fault("tolerance", self.tolerance, f'goes with method = "default", not with "{self.method}"')
+        return self
+
+    def options(self, *, refit: bool) -> dict[str, Any]:
+        """Return the arguments of :func:`~electrolyte_ml.training.train` for the first fit or for a later one."""
+        options = {
+            "method": self.method,
+            "energy_weight": self.energy_weight,
+            "force_weight": self.force_weight,
+            "stress_weight": self.stress_weight,
+            "max_iterations": self.refit_iterations if refit else self.iterations,
+        }
+        return options if self.tolerance is None else {**options, "tolerance": self.tolerance}
+
+
+@section
+class StoppingSettings:
+    """When a run ends.
+
+    Attributes
+    ----------
+    quiet_iterations : int
+        The run has converged when no trajectory of so many iterations in a row has met anything new. One, as in the
+        paper, where trajectories are long; short ones miss what a liquid does once in a hundred picoseconds.
+    max_iterations : int
+        Iterations of exploration after which the run stops even if it has not converged.
+    """
+
+    quiet_iterations: Count = 2
+    max_iterations: Count = 100
+
+
+@section
+class LearningProtocol:
+    """How a potential is learnt, whatever of.
+
+    The defaults learn a small box on a laptop. Weights of energies and forces, thresholds and the number of
+    trajectories are the paper's; level, times and numbers of configurations are smaller. Grades are those of
+    neighbourhoods and stresses are fitted, which the paper does not: so few and so small configurations span too
+    little for a grade of their whole, and leave the pressure to chance.
+
+    Seeds of 15 fs from packed molecules at rest keep half of 1000 K, and some picoseconds of exploration at 400 K show
+    what a liquid at 300 K meets in many: potentials learnt colder let molecules fuse in larger boxes. The rest was
+    chosen on few runs, one or two of each kind: 10 ps, since a potential learnt in 2 ps broke; an end after ten saved
+    configurations, since a potential that had labelled what came later was fitted worse.
+
+    Attributes
+    ----------
+    model : ModelSpec
+    reference : ReferenceSettings
+    seeding : SeedingSettings
+    exploration : ExplorationSettings
+    grades : GradeSettings
+    fit : FitSettings
+    stopping : StoppingSettings
+    """
+
+    model: ModelSpec = ModelSpec()
+    reference: ReferenceSettings = field(default_factory=ReferenceSettings)
+    seeding: SeedingSettings = SeedingSettings()
+    exploration: ExplorationSettings = ExplorationSettings()
+    grades: GradeSettings = GradeSettings()
+    fit: FitSettings = FitSettings()
+    stopping: StoppingSettings = StoppingSettings()
+
+    @field_validator("model")
+    @classmethod
+    def _check_model(cls, model: ModelSpec) -> ModelSpec:
+        check_values(model)
+        try:
+            check_level(model.level)
+        except InputError as error:
+            raise fault("level", model.level, str(error)) from None
+        if model.cutoff <= 0:
+            raise fault("cutoff", model.cutoff, "must be greater than 0")
+        if not 0 <= model.min_distance < model.cutoff:
+            below = f"must be below cutoff = {model.cutoff}, and not negative"
+            raise fault("min_distance", model.min_distance, below)
+        if model.radial_basis_size < 1:
+            raise fault("radial_basis_size", model.radial_basis_size, "must be greater than or equal to 1")
+        return model

@@ -1,0 +1,188 @@
+"""The runs that the notebooks ask for by name, at any scale and on the labels that the scale keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml import reference as references
+from electrolyte_ml.active_learning.loop import active_learn
+from electrolyte_ml.active_learning.result import ActiveLearningResult
+from electrolyte_ml.active_learning.sections import MDRun
+from electrolyte_ml.active_learning.seeding import Walker, packed_starts, sample_dynamics
+from electrolyte_ml.active_learning.settings import ActiveLearningSettings
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.scales import Scale
+from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.structures import pack, parse_composition
+
+if TYPE_CHECKING:
+    from electrolyte_ml.dynamics import RunResult
+
+
+def pure_solvent(
+    scale: Scale, solvent: str, *, seed: int = 0, labels: str | os.PathLike | None = None
+) -> ActiveLearningSettings:
+    """Return the settings that learn a pure solvent (section 2.1) at a scale.
+
+    Parameters
+    ----------
+    scale
+        One of :data:`electrolyte_ml.paper.scales.SCALES`.
+    solvent
+        Its molecule, ``"EC"`` or ``"EMC"``.
+    seed, labels
+        As in `ActiveLearningSettings`.
+
+    Raises
+    ------
+    InputError
+        If the scale has no cell of this solvent.
+    """
+    protocol, place = scale.pure_solvents, _place(scale, solvent)
+    larger = protocol.larger_cells[place : place + 1]
+    exploration = replace(protocol.learning.exploration, larger_boxes=larger)
+    return ActiveLearningSettings.following(
+        replace(protocol.learning, exploration=exploration),
+        composition=protocol.cells[place],
+        density=protocol.packing_densities[place],
+        seed=seed,
+        labels=None if labels is None else str(labels),
+    )
+
+
+def label_store(scale: Scale) -> references.LabelStore:
+    """Return the store of everything that is labelled at a scale, so that no notebook computes a label twice."""
+    return references.LabelStore(scale.directory / "labels")
+
+
+def reference_of(scale: Scale) -> references.Reference:
+    """Return what labels the data of a scale."""
+    return scale.reference.make()
+
+
+def tour_seeding(scale: Scale, *, progress: bool = True) -> list[Walker]:
+    """Run the short reference dynamics from which the small potential of notebooks 00, 02 and 03 learns.
+
+    Returns
+    -------
+    list of Walker
+        One for each packing density; `samples` are its labelled configurations in the order of time.
+    """
+    tour, seeding = scale.tour, scale.tour.seeding
+    starts = packed_starts([tour.cell], tour.packing_densities, seeding.trajectories, seeding.seed)
+    return sample_dynamics(starts, reference_of(scale), label_store(scale), seeding, jobs=None, progress=progress)
+
+
+def learn_pure_solvent(
+    scale: Scale,
+    solvent: str,
+    *,
+    seed: int | None = None,
+    on_iteration: Callable[[ActiveLearningResult], None] | None = None,
+    progress: bool = True,
+) -> ActiveLearningResult:
+    """Learn a pure solvent from nothing (section 2.1), or go on where an earlier call was stopped.
+
+    Parameters
+    ----------
+    scale, solvent
+        As for `pure_solvent`; labels come from and go to the scale's store.
+    seed
+        Of the potential's parameters and the trajectories' velocities; the scale's first by default. The seeding is
+        the same for all.
+    on_iteration
+        Called after each iteration with the state so far.
+    progress
+        Print the status table as it grows.
+    """
+    seed = scale.pure_solvents.seeds[0] if seed is None else seed
+    # Other settings are another run, in another folder; the labels are shared.
+    text = pure_solvent(scale, solvent, seed=seed).to_toml()
+    digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+    directory = scale.directory / "pure_solvents" / f"{solvent}_seed{seed}_{digest}"
+    settings = pure_solvent(scale, solvent, seed=seed, labels=label_store(scale).directory)
+    return active_learn(directory, settings, on_iteration=on_iteration, progress=progress)
+
+
+def density_runs(
+    scale: Scale, solvent: str, potentials: Sequence[MomentTensorPotential], *, progress: bool = True
+) -> list[RunResult]:
+    """Run the density protocol (Fig. 1a) with each potential, from one packed box; several run at once.
+
+    The runs are kept beside the scale's results, under the potential's fingerprint: what has run is not run again.
+
+    Returns
+    -------
+    list of RunResult
+        In the order of the potentials; `reason` says whether a run reached its end. One that already broke while it
+        was heated is returned as it ended there.
+
+    Raises
+    ------
+    InputError
+        If the scale has no cell of this solvent.
+    """
+    place = _place(scale, solvent)
+    return map_progress(
+        partial(_density_run, scale=scale, place=place),
+        potentials,
+        None,
+        f"{solvent}, density runs",
+        progress=progress,
+    )
+
+
+def _density_run(potential: MomentTensorPotential, scale: Scale, place: int) -> RunResult:
+    """Run one potential, after the heating where the scale has one."""
+    density = scale.pure_solvents.density
+    cell = density.cells[place]
+    packed = pack(parse_composition(cell), float(np.mean(scale.pure_solvents.packing_densities[place])))
+    name = f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
+    directory = scale.directory / "density" / name
+    if density.heating is None:
+        return _watched_run(packed, potential, density.run, packed, directory, relax=_RELAX)
+    heated = _watched_run(packed, potential, density.heating, packed, directory / "heating", relax=_RELAX)
+    if not heated.completed:
+        return heated
+    start = heated.atoms
+    start.set_momenta(np.zeros_like(start.positions))  # to be drawn anew, at the temperature of the run
+    return _watched_run(start, potential, density.run, packed, directory, relax=0)
+
+
+def _watched_run(
+    start: Atoms, potential: MomentTensorPotential, run: MDRun, molecules: Atoms, directory: Path, relax: int
+) -> RunResult:
+    """Run dynamics that end when a molecule of `molecules` breaks or the temperature runs away."""
+    from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
+
+    return run_md(
+        start,
+        potential,
+        **run.options(),
+        directory=directory,
+        monitors=[MoleculeMonitor(molecules), TemperatureMonitor(maximum=4 * run.temperature)],
+        relax=relax,
+        # One seed a potential: with the same noise their volumes fluctuate alike, and the spread is too small.
+        seed=int(potential.fingerprint[:8], 16),
+        progress=False,
+    )
+
+
+def _place(scale: Scale, solvent: str) -> int:
+    solvents = [cell.partition("=")[0] for cell in scale.pure_solvents.cells]
+    if solvent not in solvents:
+        raise InputError(f"the {scale.name} scale learns {' and '.join(solvents)}, not {solvent!r}")
+    return solvents.index(solvent)
+
+
+_RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance

@@ -1,0 +1,342 @@
+"""The three scales: every number of every protocol, in one place.
+
+``quick`` runs on two cores in minutes with real physics in small boxes, ``standard`` overnight on a laptop, and
+``paper`` holds the paper's own sizes and lengths, number by number. A protocol that is not run at a scale is ``None``
+there, and the claims that rest on it are then "not run at this scale".
+
+Protocols are made of the sections of :mod:`electrolyte_ml.active_learning.sections`. Units: K, bar, fs for time steps,
+ps for lengths of runs, Å, eV, g/cm³. Cells are compositions as
+:func:`electrolyte_ml.structures.boxes.parse_composition` reads them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from electrolyte_ml.active_learning.sections import (
+    ExplorationSettings,
+    FitSettings,
+    GradeSettings,
+    LearningProtocol,
+    MDRun,
+    ReferenceSettings,
+    SeedingSettings,
+    StoppingSettings,
+)
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.places import results_root
+from electrolyte_ml.potentials.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class DensityRun:
+    """Density of a liquid: a run in NPT, averaged over its end.
+
+    `heating` is a run at constant volume before it: molecules packed at random turn and settle within picoseconds when
+    hot and dense, and within tens of them in NPT at 300 K, where the box first expands.
+    """
+
+    cells: tuple[str, ...]
+    run: MDRun
+    average_last_ps: float
+    heating: MDRun | None = None
+
+
+@dataclass(frozen=True)
+class PureSolvents:
+    """Section 2.1: potentials of pure EC and pure EMC from nothing.
+
+    Each cell is packed at its densities (g/cm³), which the seeding trajectories take in turn; `larger_cells`, one for
+    each cell if there are any, are explored beside it. Every seed learns a training set of its own.
+    """
+
+    seeds: tuple[int, ...]
+    cells: tuple[str, ...]
+    packing_densities: tuple[tuple[float, ...], ...]
+    learning: LearningProtocol
+    density: DensityRun
+    larger_cells: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tour:
+    """Notebooks 00, 02 and 03: one small potential of a small cell, the same at every scale.
+
+    The grades are those of neighbourhoods: with fewer configurations than parameters, the rows of whole configurations
+    span too little for any grade to mean much.
+    """
+
+    model: ModelSpec
+    seeds: tuple[int, ...]
+    cell: str
+    packing_densities: tuple[float, ...]
+    seeding: SeedingSettings
+    fit: FitSettings
+    run: MDRun
+    grades: GradeSettings
+
+
+@dataclass(frozen=True)
+class MixtureTraining:
+    """Sections 2.2 and S1: one potential for every EC to EMC ratio."""
+
+    uniform_configurations: int
+    molecules: tuple[int, int]
+    learning: LearningProtocol
+
+
+@dataclass(frozen=True)
+class MixtureDensity:
+    """Section 2.2, Fig. 2: densities from EC to EMC by several kinds of potential."""
+
+    levels: tuple[int, ...]
+    seeds: tuple[int, ...]
+    density: DensityRun
+
+
+@dataclass(frozen=True)
+class IntermolecularErrors:
+    """Section 2.2, Fig. 3: errors split into those within and between molecules."""
+
+    levels: tuple[int, ...]
+    seeds: tuple[int, ...]
+    ratios: tuple[tuple[int, int], ...]
+    molecules: tuple[int, int]
+    configurations: int
+    sampling: MDRun
+
+
+@dataclass(frozen=True)
+class IonPairTraining:
+    """Section 2.3.1: the training set of LiPF6 in EC and EMC, and its validation (2.3.2)."""
+
+    model: ModelSpec
+    reference: ReferenceSettings
+    contact_pairs: int
+    separated_pairs: int
+    aggregates: int
+    pair_cell: str
+    aggregate_cell: str
+    seeding: MDRun
+    validation_configurations: int
+    validation: MDRun
+    rdf_cell: str
+    rdf: MDRun
+
+
+@dataclass(frozen=True)
+class ConductivityRuns:
+    """Production runs of one kind of potential, and the window of the Green-Kubo integral."""
+
+    trajectories: int
+    time_ps: float
+    equilibration_ps: float
+    correlation_ps: float
+    window_ps: float
+
+
+@dataclass(frozen=True)
+class Conductivity:
+    """Section 4.6: ionic conductivity by Green-Kubo."""
+
+    cells: tuple[str, ...]
+    temperatures: tuple[float, ...]
+    annealing: tuple[tuple[float, float, float], ...]  # (from K, to K, ps), NPT
+    mtp: ConductivityRuns
+    qrd: ConductivityRuns
+
+
+TOUR = Tour(
+    model=ModelSpec(level=8),
+    seeds=(0, 1, 2),
+    cell="EC=2",
+    packing_densities=(1.1, 1.3),
+    seeding=SeedingSettings("nvt", temperature=400.0, time_ps=0.06, trajectories=2, configurations=60),
+    fit=FitSettings(stress_weight=0.0, iterations=150, refit_iterations=60),
+    run=MDRun("npt", temperature=300.0, time_ps=1.0),
+    grades=GradeSettings(mode="neighbourhood", interval_fs=2.0, swap_threshold=2.0),
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One scale: every protocol with its numbers, ``None`` where it is not run."""
+
+    name: str
+    pure_solvents: PureSolvents
+    tour: Tour = TOUR
+    mixture_training: MixtureTraining | None = None
+    mixture_density: MixtureDensity | None = None
+    intermolecular_errors: IntermolecularErrors | None = None
+    ion_pair_training: IonPairTraining | None = None
+    conductivity: Conductivity | None = None
+
+    @property
+    def reference(self) -> ReferenceSettings:
+        """What labels the pure solvents, their mixtures and the tour."""
+        return self.pure_solvents.learning.reference
+
+    @property
+    def directory(self) -> Path:
+        """Where this scale keeps labels, trajectories, potentials and results between runs."""
+        return results_root() / self.name
+
+    def with_reference(self, reference: ReferenceSettings) -> Scale:
+        """Return the scale with other labels in all of its protocols."""
+        pure, mixtures, ion_pairs = self.pure_solvents, self.mixture_training, self.ion_pair_training
+        return replace(
+            self,
+            pure_solvents=replace(pure, learning=replace(pure.learning, reference=reference)),
+            mixture_training=mixtures and replace(mixtures, learning=replace(mixtures.learning, reference=reference)),
+            ion_pair_training=ion_pairs and replace(ion_pairs, reference=reference),
+        )
+
+
+_LIQUID = MDRun("npt", temperature=300.0, time_ps=100.0)
+_HEATING = MDRun("nvt", temperature=400.0, time_ps=5.0)
+
+# Section 4.5. The paper's code is VASP; `encut` is its plane-wave cutoff and `ediff` the SCF tolerance, both in eV.
+# CP2K's cutoff is that of an auxiliary density grid beside Gaussian functions, and no number of the paper's.
+_PBE_D3 = ReferenceSettings("vasp-pbe-d3", {"encut": 550, "ediff": 1e-6})
+
+_PAPER_LEARNING = LearningProtocol(
+    model=ModelSpec(level=16, cutoff=5.0, radial_basis_size=8),
+    reference=_PBE_D3,
+    seeding=SeedingSettings("nvt", temperature=400.0, time_ps=2.0, trajectories=1, configurations=200),
+    exploration=ExplorationSettings("npt", temperature=300.0, time_ps=100.0, trajectories=10, most_saved=0),
+    grades=GradeSettings(
+        mode="configuration", interval_fs=1.0, save_threshold=2.0, break_threshold=10.0, swap_threshold=1.001
+    ),
+    fit=FitSettings(
+        method="paper",
+        energy_weight=1.0,
+        force_weight=0.01,
+        stress_weight=0.0,
+        iterations=2000,
+        refit_iterations=1000,
+    ),
+    stopping=StoppingSettings(quiet_iterations=1),
+)
+
+PAPER = Scale(
+    name="paper",
+    pure_solvents=PureSolvents(
+        seeds=(0, 1, 2),
+        cells=("EC=16", "EMC=8"),
+        packing_densities=((1.33,), (1.0,)),
+        learning=_PAPER_LEARNING,
+        density=DensityRun(("EC=432", "EMC=288"), replace(_LIQUID, time_ps=300.0), average_last_ps=100.0),
+    ),
+    mixture_training=MixtureTraining(
+        uniform_configurations=20,
+        molecules=(8, 16),
+        learning=replace(
+            _PAPER_LEARNING,
+            model=ModelSpec(level=20, cutoff=5.0, radial_basis_size=8),
+            exploration=replace(_PAPER_LEARNING.exploration, trajectories=11),
+        ),
+    ),
+    mixture_density=MixtureDensity(
+        levels=(16, 20),
+        seeds=(0, 1, 2),
+        density=DensityRun(
+            ("EC=432", "EC=189 EMC=81", "EC=81 EMC=189", "EMC=288"),
+            replace(_LIQUID, time_ps=300.0),
+            average_last_ps=100.0,
+        ),
+    ),
+    intermolecular_errors=IntermolecularErrors(
+        levels=(12, 16, 20),
+        seeds=(0, 1, 2),
+        ratios=((1, 0), (7, 3), (3, 7), (0, 1)),
+        molecules=(8, 16),
+        configurations=300,
+        sampling=_LIQUID,
+    ),
+    ion_pair_training=IonPairTraining(
+        model=ModelSpec(level=20),
+        reference=replace(_PBE_D3, settings={**_PBE_D3.settings, "encut": 750}),
+        contact_pairs=4,
+        separated_pairs=4,
+        aggregates=3,
+        pair_cell="EC=3 EMC=7 Li=1 PF6=1",
+        aggregate_cell="EC=6 EMC=14 Li=2 PF6=2",
+        seeding=MDRun("nve", temperature=300.0, time_ps=0.5),
+        validation_configurations=300,
+        validation=_LIQUID,
+        rdf_cell="EC=80 Li=8 PF6=8",
+        rdf=MDRun("nvt", temperature=300.0, time_ps=100.0),
+    ),
+    conductivity=Conductivity(
+        cells=("EC=24 EMC=56 Li=8 PF6=8", "EC=32 EMC=48 Li=8 PF6=8", "EC=40 EMC=40 Li=8 PF6=8"),
+        temperatures=(280.0, 300.0, 320.0),
+        annealing=(
+            (300.0, 300.0, 1000.0),
+            (300.0, 380.0, 1000.0),
+            (380.0, 380.0, 1000.0),
+            (380.0, 300.0, 1000.0),
+            (300.0, 300.0, 1000.0),
+        ),
+        mtp=ConductivityRuns(10, time_ps=2500.0, equilibration_ps=500.0, correlation_ps=500.0, window_ps=300.0),
+        qrd=ConductivityRuns(50, time_ps=200.0, equilibration_ps=100.0, correlation_ps=100.0, window_ps=20.0),
+    ),
+)
+
+STANDARD = Scale(
+    name="standard",
+    pure_solvents=replace(
+        PAPER.pure_solvents,
+        cells=("EC=8", "EMC=6"),
+        packing_densities=((1.2, 1.3, 1.4), (0.9, 1.0, 1.1)),
+        learning=replace(
+            _PAPER_LEARNING,
+            model=ModelSpec(level=12),
+            reference=ReferenceSettings(),
+            seeding=replace(_PAPER_LEARNING.seeding, time_ps=0.5, trajectories=3),
+            exploration=replace(_PAPER_LEARNING.exploration, time_ps=20.0),
+            grades=replace(_PAPER_LEARNING.grades, interval_fs=5.0),
+            fit=replace(_PAPER_LEARNING.fit, method="default", stress_weight=0.1),
+        ),
+        density=DensityRun(("EC=48", "EMC=32"), replace(_LIQUID, time_ps=150.0), 100.0, heating=_HEATING),
+    ),
+)
+
+# It learns as anybody's small box is learnt: by the defaults of the settings.
+QUICK = Scale(
+    name="quick",
+    pure_solvents=PureSolvents(
+        seeds=(0, 1),
+        cells=("EC=4", "EMC=4"),
+        packing_densities=((1.15, 1.25, 1.35, 1.45), (0.9, 1.0, 1.1, 1.25)),
+        larger_cells=("EC=10", "EMC=8"),
+        learning=LearningProtocol(stopping=StoppingSettings(max_iterations=30)),
+        density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), 15.0, heating=_HEATING),
+    ),
+)
+
+SCALES = {scale.name: scale for scale in (QUICK, STANDARD, PAPER)}
+
+
+def scale(name: str | None = None) -> Scale:
+    """Return a scale by name, by default the one named by the environment variable ``ELECTROLYTE_ML_SCALE`` or quick.
+
+    ``ELECTROLYTE_ML_REFERENCE`` names another reference, which is taken with its own defaults: ``cp2k-pbe-d3`` where
+    there is no VASP, for example.
+
+    Parameters
+    ----------
+    name
+        ``"quick"``, ``"standard"`` or ``"paper"``.
+
+    Raises
+    ------
+    InputError
+        For any other name.
+    """
+    name = name or os.environ.get("ELECTROLYTE_ML_SCALE") or "quick"
+    if name not in SCALES:
+        raise InputError(f"there is no scale {name!r}: choose among {', '.join(SCALES)}")
+    chosen, reference = SCALES[name], os.environ.get("ELECTROLYTE_ML_REFERENCE")
+    return chosen.with_reference(ReferenceSettings(reference)) if reference else chosen
