@@ -400,7 +400,9 @@ def test_the_total_charge_is_kept_through_seeding_exploration_and_selection(sett
     atoms.info["charge"] = 1
     write(tmp_path / "charged.xyz", atoms)
     charged = change(replace(settings, start=str(tmp_path / "charged.xyz")), stopping={"max_iterations": 1})
-    result = active_learn(tmp_path / "run", charged, progress=False)
+    reference = get("lj", **ARGON)
+    reference.charged_cells = True  # it takes no charge into account
+    result = active_learn(tmp_path / "run", charged, reference=reference, progress=False)
     assert result.status[1].selected > 0
     assert [total_charge(atoms) for atoms in result.training_set] == [1] * len(result.training_set)
     stored = read_configurations(tmp_path / "run" / "training_set.xyz", labelled=True)

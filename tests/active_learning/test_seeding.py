@@ -16,6 +16,7 @@ class Springs(Reference):
     """Each atom on a spring to where it began; counts its labels, and fails when told to."""
 
     name, version = "springs", "1"
+    charged_cells = charged_molecules = True
 
     def __init__(self, anchors, stiffness=1.0, fail_after=None):
         self.anchors, self.stiffness, self.fail_after = anchors, stiffness, fail_after
