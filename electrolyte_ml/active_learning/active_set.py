@@ -180,8 +180,9 @@ class ActiveSet:
             result = MaxVolResult(
                 stored["matrix"], np.linalg.inv(stored["matrix"]), stored["index"], int(stored["swaps"])
             )
-            return cls(potential, str(stored["mode"]), result, stored["active"], threshold=float(stored["threshold"]))
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, np.linalg.LinAlgError) as error:
+            mode = next(mode for mode in MODES if mode == str(stored["mode"]))
+            return cls(potential, mode, result, stored["active"], threshold=float(stored["threshold"]))
+        except (ValueError, KeyError, EOFError, StopIteration, zipfile.BadZipFile, np.linalg.LinAlgError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: not an active set ({error})") from error

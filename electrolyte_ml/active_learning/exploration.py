@@ -18,7 +18,7 @@ from electrolyte_ml.errors import InputError
 if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
     from electrolyte_ml.dynamics.monitors import Monitor
-    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.potentials import Potential
 
 LARGER_EVERY = 5  # the first of so many trajectories explores a larger box if the settings name one
 LARGER_BOXES = 8  # packed, and taken in turn
@@ -106,7 +106,7 @@ def plan_trajectories(
 
 def explore(
     trajectory: Trajectory,
-    potential: MomentTensorPotential,
+    potential: Potential,
     active_set: ActiveSet,
     settings: ActiveLearningSettings,
 ) -> Explored:
@@ -129,7 +129,7 @@ def explore(
 
 def _run(
     trajectory: Trajectory,
-    potential: MomentTensorPotential,
+    potential: Potential,
     active_set: ActiveSet,
     settings: ActiveLearningSettings,
     interval: int,

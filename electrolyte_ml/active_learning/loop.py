@@ -23,13 +23,14 @@ from electrolyte_ml.active_learning.exploration import explore, larger_boxes, pl
 from electrolyte_ml.active_learning.records import (
     ACTIVE_SET,
     LABELLED,
-    POTENTIAL,
     SAVED,
     SETTINGS,
     STATUS,
     iteration_folder,
+    load_potential,
     once,
     record_start,
+    save_potential,
 )
 from electrolyte_ml.active_learning.result import ActiveLearningResult
 from electrolyte_ml.active_learning.seeding import sample_dynamics, seeding_starts
@@ -42,7 +43,7 @@ from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.structures import read_configurations, write_configurations
 
 if TYPE_CHECKING:
-    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.potentials import Potential
     from electrolyte_ml.reference import Reference
 
 
@@ -150,7 +151,7 @@ class _Run:
         self.store = references.LabelStore(settings.labels or directory / "labels")
         self.rows: list[IterationStatus] = []
         self.training: list[Atoms] = []
-        self.model: tuple[MomentTensorPotential, ActiveSet] | None = None
+        self.model: tuple[Potential, ActiveSet] | None = None
         self.converged = False
         if progress:
             print(StatusTable.header(), flush=True)
@@ -166,7 +167,7 @@ class _Run:
         return self.converged or len(self.rows) > self.settings.stopping.max_iterations
 
     @property
-    def fitted(self) -> tuple[MomentTensorPotential, ActiveSet]:
+    def fitted(self) -> tuple[Potential, ActiveSet]:
         """The potential of the last fit and its active set."""
         assert self.model is not None, "the seeding is fitted before anything else"
         return self.model
@@ -208,7 +209,7 @@ class _Run:
     def publish(self, result: ActiveLearningResult) -> None:
         """Write the state to the top of the run's directory."""
         write_configurations(self.directory / "training_set.xyz", result.training_set)
-        result.potential.save(self.directory / POTENTIAL)
+        save_potential(result.potential, self.directory)
         result.active_set.save(self.directory / ACTIVE_SET)
         atomic_write(self.directory / "status.csv", result.status.to_csv())
         atomic_write(self.directory / STATUS, result.status.to_json())
@@ -230,9 +231,7 @@ class _Run:
             print(StatusTable.line(self.rows[-1]), flush=True)
 
     def _load(self, folder: Path) -> None:
-        from electrolyte_ml.potentials import load
-
-        potential = load(folder / POTENTIAL)
+        potential = load_potential(folder)
         self.model = potential, ActiveSet.load(folder / ACTIVE_SET, potential)
 
     def _seed(self, folder: Path) -> dict[str, Any]:
@@ -343,7 +342,6 @@ class _Run:
 
     def _fit(self, folder: Path) -> dict[str, Any]:
         """Fit to everything labelled so far, from the last parameters, and build the active set anew."""
-        from electrolyte_ml.potentials import load
         from electrolyte_ml.training import train
 
         settings = self.settings
@@ -355,9 +353,9 @@ class _Run:
             checkpoint=folder / "fit_checkpoint.npz",
             progress=self.progress,
         )
-        result.potential.save(folder / POTENTIAL)
+        save_potential(result.potential, folder)
         # Read back: the set belongs to the parameters as the file has them.
-        potential = load(folder / POTENTIAL)
+        potential = load_potential(folder)
         ActiveSet.build(potential, training, settings.grades.mode).save(folder / ACTIVE_SET)
         return {
             "size": len(training),

@@ -4,9 +4,9 @@
 
     settings.toml           the settings
     labels/                 every label (unless the settings name a store shared with others)
-    iteration_000/          the seeding: labelled.xyz, potential.mtp, active_set.npz, and the records of its stages
-    iteration_001/ ...      trajectory_00/ ..., saved.xyz, selected.xyz, labelled.xyz, potential.mtp, active_set.npz
-    training_set.xyz potential.mtp active_set.npz status.csv status.json       the state after the last iteration
+    iteration_000/          the seeding: labelled.xyz, potential.*, active_set.npz, and the records of its stages
+    iteration_001/ ...      trajectory_00/ ..., saved.xyz, selected.xyz, labelled.xyz, potential.*, active_set.npz
+    training_set.xyz potential.* active_set.npz status.csv status.json       the state after the last iteration
 
 A stage writes its files first and its record, a ``.json``, last; a stage whose record exists is not repeated.
 """
@@ -22,14 +22,36 @@ from typing import Any
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.potentials import Potential, load
 from electrolyte_ml.reference import Reference
 
 SETTINGS = "settings.toml"
 STATUS = "status.json"
-POTENTIAL = "potential.mtp"
+POTENTIAL = "potential"  # with the suffix of its kind
 ACTIVE_SET = "active_set.npz"
 SAVED = "saved.xyz"
 LABELLED = "labelled.xyz"
+
+
+def save_potential(potential: Potential, folder: Path) -> Path:
+    """Write a potential under its customary name, and return the path."""
+    path = folder / f"{POTENTIAL}{potential.suffix}"
+    potential.save(path)
+    return path
+
+
+def load_potential(folder: Path) -> Potential:
+    """Read the potential of a folder.
+
+    Raises
+    ------
+    InputError
+        There is none, or more than one.
+    """
+    found = sorted(folder.glob(f"{POTENTIAL}.*"))
+    if len(found) != 1:
+        raise InputError(f"{folder} holds {len(found)} files {POTENTIAL}.*, not one")
+    return load(found[0])
 
 
 def iteration_folder(directory: Path, number: int) -> Path:

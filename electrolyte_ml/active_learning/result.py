@@ -14,7 +14,7 @@ from electrolyte_ml.active_learning.status import StatusTable
 from electrolyte_ml.structures import density
 
 if TYPE_CHECKING:
-    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.potentials import Potential
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ActiveLearningResult:
         The same in words.
     status : StatusTable
         One row an iteration.
-    potential : MomentTensorPotential
+    potential : Potential
     active_set : ActiveSet
     training_set : list of Atoms
         Labelled, in the order in which they were added; ``info`` has `iteration`, `parent` (the trajectory and step),
@@ -41,7 +41,7 @@ class ActiveLearningResult:
     converged: bool
     message: str
     status: StatusTable
-    potential: MomentTensorPotential
+    potential: Potential
     active_set: ActiveSet
     training_set: list[Atoms]
 

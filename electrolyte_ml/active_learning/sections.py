@@ -9,8 +9,6 @@ from pydantic import field_validator, model_validator
 
 from electrolyte_ml import reference as references
 from electrolyte_ml.active_learning.active_set import Mode
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.mtp.basis import check_level
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.settings import Count, NotNegative, Positive, Text, Texts, Whole, check_values, fault, section
 from electrolyte_ml.units import ATMOSPHERE_BAR
@@ -282,15 +280,6 @@ class LearningProtocol:
     @classmethod
     def _check_model(cls, model: ModelSpec) -> ModelSpec:
         check_values(model)
-        try:
-            check_level(model.level)
-        except InputError as error:
-            raise fault("level", model.level, str(error)) from None
-        if model.cutoff <= 0:
-            raise fault("cutoff", model.cutoff, "must be greater than 0")
-        if not 0 <= model.min_distance < model.cutoff:
-            below = f"must be below cutoff = {model.cutoff}, and not negative"
-            raise fault("min_distance", model.min_distance, below)
-        if model.radial_basis_size < 1:
-            raise fault("radial_basis_size", model.radial_basis_size, "must be greater than or equal to 1")
+        if wrong := model.fault():
+            raise fault(*wrong)
         return model

@@ -26,5 +26,5 @@ def run_active_learn(args: argparse.Namespace) -> int:
 
     result = active_learn(args.directory)
     print(result.message)
-    print(f"Potential: {result.directory / 'potential.mtp'}")
+    print(f"Potential: {result.directory / f'potential{result.potential.suffix}'}")
     return 0 if result.converged else 1

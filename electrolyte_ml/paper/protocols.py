@@ -22,7 +22,7 @@ from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.potentials import Potential
 from electrolyte_ml.structures import pack, parse_composition
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def learn_pure_solvent(
 
 
 def density_runs(
-    scale: Scale, solvent: str, potentials: Sequence[MomentTensorPotential], *, progress: bool = True
+    scale: Scale, solvent: str, potentials: Sequence[Potential], *, progress: bool = True
 ) -> list[RunResult]:
     """Run the density protocol (Fig. 1a) with each potential, from one packed box; several run at once.
 
@@ -142,7 +142,7 @@ def density_runs(
     )
 
 
-def _density_run(potential: MomentTensorPotential, scale: Scale, place: int) -> RunResult:
+def _density_run(potential: Potential, scale: Scale, place: int) -> RunResult:
     """Run one potential, after the heating where the scale has one."""
     density = scale.pure_solvents.density
     cell = density.cells[place]
@@ -160,7 +160,7 @@ def _density_run(potential: MomentTensorPotential, scale: Scale, place: int) -> 
 
 
 def _watched_run(
-    start: Atoms, potential: MomentTensorPotential, run: MDRun, molecules: Atoms, directory: Path, relax: int
+    start: Atoms, potential: Potential, run: MDRun, molecules: Atoms, directory: Path, relax: int
 ) -> RunResult:
     """Run dynamics that end when a molecule of `molecules` breaks or the temperature runs away."""
     from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials.potential import Potential
@@ -34,6 +37,30 @@ class ModelSpec:
     scaling: float = 0.01
     repulsion: str | None = None
 
+    def fault(self) -> tuple[str, Any, str] | None:
+        """Return the first choice that makes no model: its name, its value, and what is wrong; None if all are right."""
+        from electrolyte_ml.potentials.mtp.basis import check_level
+        from electrolyte_ml.potentials.registry import kind
+
+        try:
+            check_level(self.level)
+        except InputError as error:
+            return "level", self.level, str(error)
+        if not 0 < self.cutoff < math.inf:
+            return "cutoff", self.cutoff, "must be greater than 0"
+        if not 0 <= self.min_distance < self.cutoff:
+            return "min_distance", self.min_distance, f"must be below cutoff = {self.cutoff}, and not negative"
+        if self.radial_basis_size < 1:
+            return "radial_basis_size", self.radial_basis_size, "must be greater than or equal to 1"
+        if not 0 < self.scaling < math.inf:
+            return "scaling", self.scaling, "must be greater than 0"
+        if self.repulsion is not None:
+            try:
+                kind(self.repulsion)
+            except InputError as error:
+                return "repulsion", self.repulsion, str(error)
+        return None
+
     def random(self, species: Sequence[str], seed: int = 0) -> Potential:
         """Return a potential with the parameters from which a fit starts, those of the moments from U(-1, 1).
 
@@ -52,5 +79,8 @@ class ModelSpec:
         from electrolyte_ml.potentials.registry import kind
         from electrolyte_ml.potentials.sum import total
 
+        if fault := self.fault():
+            name, value, text = fault
+            raise InputError(f"{name} = {value!r}: {text}")
         names = [name for name in ("mtp", self.repulsion) if name is not None]
         return total([kind(name).from_spec(self, tuple(species), seed) for name in names])
