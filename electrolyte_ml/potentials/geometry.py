@@ -114,11 +114,14 @@ class Geometry(NamedTuple):
         return np.repeat(np.arange(self.n_atoms), self.near.segment[:, -1] - self.near.segment[:, 0])
 
     def compact(self) -> Geometry:
-        """Return the same without gaps: a stepper's arrays have unused places between the pairs of two atoms."""
+        """Return the same with the pairs in the order of the atoms, without gaps.
+
+        A stepper's arrays have unused places between the pairs of two atoms, and the order of its neighbour list.
+        """
         species, segment, index, vector = self.near
         first, count = segment[:, 0], segment[:, -1] - segment[:, 0]
         end = np.cumsum(count)
-        if len(index) == count.sum():
+        if len(index) == count.sum() and np.array_equal(first, end - count):
             return self
         places = np.arange(count.sum()) + np.repeat(first - (end - count), count)
         moved = segment - (first - (end - count))[:, None]
