@@ -3,7 +3,7 @@
 A model derives from `Potential` and gives `cutoff`, `blocks`, `parameters`, `with_parameters`, `evaluate` and
 `pullback`. Everything else has a default made from these. A model that can do better overrides `site_energy_gradients`
 (rows of all atoms in one sweep), `prepare` (what training can compute once) and `stepper` (arrays and lists that live
-from step to step). :func:`electrolyte_ml.potentials.conformance.check` tells whether a model keeps all promises.
+from step to step). :func:`electrolyte_ml.conformance.check` tells whether a model keeps all promises.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SHIFTS = "shifts"  # name of a block that holds the energy of an isolated atom of each species
 VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])  # xx yy zz yz xz xy
+# Methods with a default that is made of others: what each of the others stands behind.
+_FASTER = {"evaluate": ("prepare", "stepper"), "pullback": ("prepare", "energy_gradient", "site_energy_gradients")}
 
 
 class Block(NamedTuple):
@@ -148,15 +150,19 @@ class Potential(ABC):
     reference: str | None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Keep what is derived from `evaluate` in step with it.
+        """Keep what is derived from `evaluate` and `pullback` in step with them.
 
-        A class that changes `evaluate` but inherits faster ways to the same numbers gets the defaults in their place,
-        which call its `evaluate`: no calculator, dynamics or fit can then leave its change out.
+        A class that changes one of them, itself or by a mixin, but inherits faster ways to the same numbers gets the
+        defaults in their place, which call it: no calculator, dynamics, fit or grade can then leave its change out.
         """
         super().__init_subclass__(**options)
-        if "evaluate" in cls.__dict__:
-            for name in ("prepare", "stepper"):
-                if name not in cls.__dict__:
+
+        def depth(name: str) -> int:
+            return next(k for k, base in enumerate(cls.__mro__) if name in base.__dict__)
+
+        for method, faster in _FASTER.items():
+            for name in faster:
+                if depth(method) < depth(name):
                     setattr(cls, name, Potential.__dict__[name])
 
     # -- what every model gives ----------------------------------------------------------------------------------------
@@ -433,6 +439,6 @@ def linear_mask(blocks: Sequence[Block]) -> np.ndarray:
     return np.concatenate([np.zeros(0, bool), *(np.full(block.size, block.role == "linear") for block in blocks)])
 
 
-def shifts_of(blocks: Sequence[Block]) -> slice | None:
-    """Return the place of the first block of shifts, the energies of isolated atoms; None if there is none."""
-    return next((place for block, place in slices(blocks) if block.name.rpartition(".")[2] == SHIFTS), None)
+def shifts_of(blocks: Sequence[Block]) -> list[slice]:
+    """Return the places of all blocks of shifts, the energies of isolated atoms: one for each term that has them."""
+    return [place for block, place in slices(blocks) if block.name.rpartition(".")[2] == SHIFTS]
