@@ -49,8 +49,8 @@ class PotentialCalculator(Calculator):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the results are those of the potential: no derived class changes what `calculate` does."""
-        return type(self).calculate is PotentialCalculator.calculate
+        """Whether the results are those of the potential: `calculate` is the one below, in class and instance."""
+        return getattr(self.calculate, "__func__", None) is PotentialCalculator.calculate
 
     def calculate(
         self,
