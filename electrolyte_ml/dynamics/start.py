@@ -63,7 +63,7 @@ def check_same_run(
                 "choose another directory or delete it"
             )
     same = np.array_equal(arrays["numbers"], atoms.numbers) and np.array_equal(arrays["pbc"], atoms.pbc)
-    same &= meta["info"].get("charge", 0) == total_charge(atoms)
+    same &= meta.get("info", {}).get("charge", 0) == total_charge(atoms)
     # A start that went through a text file may differ in the last digits.
     if (
         not same
