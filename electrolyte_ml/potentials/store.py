@@ -22,17 +22,31 @@ from typing import TYPE_CHECKING
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.potentials.interface import Potential
-from electrolyte_ml.potentials.registry import kind
+from electrolyte_ml.potentials.registry import kind, kinds
 from electrolyte_ml.potentials.sum import Sum, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HEADER = "electrolyte_ml potential 1"
+OWN = "electrolyte_ml potential"
+HEADER = f"{OWN} 1"
 
 
 def save(potential: Potential, path: str | Path) -> None:
-    """Write a potential, atomically."""
+    """Write a potential, atomically.
+
+    Raises
+    ------
+    InputError
+        If `load` would not bring back the same potential: a class, in a sum too, that is not registered.
+    """
+    for term in _terms(potential):
+        name = type(term).__qualname__
+        if term.kind not in kinds() or kind(term.kind).__qualname__ != name:
+            raise InputError(
+                f"{path}: {name} cannot be saved, for {term.kind!r} is not its name in the registry: give the class a "
+                "`kind` of its own and register it"
+            )
     atomic_write(path, to_text(potential))
 
 
@@ -59,9 +73,12 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file") from None
     named = tuple(species) if species else None
-    if not text.startswith(HEADER):
+    first = text.partition("\n")[0].rstrip()
+    if not first.startswith(OWN):
         return kind("mtp").from_text(text, str(path), named)
-    potential = _read_terms(text.splitlines(keepends=True), str(path), named)
+    if first != HEADER:
+        raise InputError(f"{path}, line 1: {first[:60]!r} is another version of the format than {HEADER!r}")
+    potential = _read_terms([line + "\n" for line in text.removesuffix("\n").split("\n")], str(path), named)
     if named and named != potential.species:
         raise InputError(f"{path}: the file's species are {' '.join(potential.species)}, not {' '.join(named)}")
     return potential
@@ -71,12 +88,16 @@ def to_text(potential: Potential) -> str:
     """Return the whole content of a potential's file."""
     if potential.standalone:
         return potential.to_text()
-    terms = potential.terms if isinstance(potential, Sum) else (potential,)
+    terms = _terms(potential)
     lines = [HEADER, f"reference = {potential.reference or ''}", f"terms = {len(terms)}"]
     for term in terms:
         text = term.to_text().rstrip("\n")
         lines += [f"term = {term.kind}, {text.count(chr(10)) + 1} lines", text]
     return "\n".join([*lines, "end"]) + "\n"
+
+
+def _terms(potential: Potential) -> tuple[Potential, ...]:
+    return potential.terms if isinstance(potential, Sum) else (potential,)
 
 
 def _read_terms(lines: list[str], source: str, species: tuple[str, ...] | None) -> Potential:
@@ -106,14 +127,22 @@ def _read_terms(lines: list[str], source: str, species: tuple[str, ...] | None) 
         raise InputError(f"{source}, line {number}: {count!r} is no number of terms")
     terms = []
     for _ in range(int(count)):
-        name, _, size = value("term").partition(",")
+        name, _, size = (part.strip() for part in value("term").partition(","))
         length = size.removesuffix("lines").strip()
         if not length.isdecimal():
             raise InputError(f"{source}, line {number}: expected 'term = KIND, NUMBER lines'")
+        try:
+            model = kind(name)
+        except InputError as error:
+            raise InputError(f"{source}, line {number}: {error}") from None
         block = lines[number : number + int(length)]
         if len(block) < int(length):
-            raise InputError(f"{source}: the file ends in a term of kind {name}, after {len(block)} of {length} lines")
-        terms.append(kind(name.strip()).from_text("".join(block), f"{source}, term {name.strip()}", species))
+            raise InputError(
+                f"{source}, line {len(lines)}: the file ends in a term of kind {name}, after {len(block)} of "
+                f"{length} lines"
+            )
+        place = f"{source}, term {name} from line {number + 1} on"
+        terms.append(model.from_text("".join(block), place, species))
         number += int(length)
     if "".join(lines[number:]).strip() != "end":
         raise InputError(f"{source}, line {number + 1}: expected 'end' and nothing behind it")
