@@ -24,7 +24,7 @@ def warm_up() -> float:
     from electrolyte_ml.kernels import Notice
     from electrolyte_ml.kernels.contacts import contacts
     from electrolyte_ml.kernels.lifetimes import survivals
-    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential
     from electrolyte_ml.structures import pack
     from electrolyte_ml.training.loss import Loss, TrainingSet, Weights
 
@@ -35,8 +35,9 @@ def warm_up() -> float:
     potential.site_energy_gradients(box)
     loss = Loss(potential, TrainingSet([_labelled(box, potential)], potential), Weights(), 1)
     loss(potential.parameters)
-    # One thread steps in one call, several meet at every step, and other calculators are asked step by step.
+    # One thread steps in one call, several meet at every step, sums and other calculators are asked step by step.
     ways = [potential.calculator(threads=1), potential.calculator(threads=2), LennardJones(rc=3.0)]
+    ways.append(ModelSpec(level=4, repulsion="zbl").random(SPECIES).calculator(threads=1))
     ways += [potential.with_precision("mixed").calculator(threads=n) for n in (1, 2)]
     ways[0].calculate(box)
     for calculator in ways:
