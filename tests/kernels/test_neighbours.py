@@ -5,9 +5,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.kernels.neighbours import neighbour_list_reference, pair_vectors
-from electrolyte_ml.potentials.neighbourhoods import pairs_within
+from electrolyte_ml.kernels.neighbours import near_pairs, neighbour_list_reference
 from electrolyte_ml.structures.neighbours import neighbour_list
 
 
@@ -104,8 +102,9 @@ def test_cells_far_from_reduced(seed):
     positions = rng.uniform(-9, 9, (4, 3))
 
     def vectors(cell):
-        near = pair_vectors(positions, cell, *neighbour_list(positions, cell, np.ones(3, bool), 4.5), 4.5)
-        return np.array(sorted(near[2].T.round(7).tolist())) + 0.0
+        pairs = neighbour_list(positions, cell, np.ones(3, bool), 4.5)
+        near = near_pairs(positions, cell, tuple(pairs), np.zeros(4, int), 4.5)[0]
+        return np.array(sorted(near.vector.T.round(7).tolist())) + 0.0
 
     assert vectors(turn @ cell) == pytest.approx(vectors(cell), abs=1e-6)
 
@@ -116,7 +115,8 @@ def test_sorted_by_species_and_centred(liquid):
     species[species == 2] = 0  # a species may be absent
     cell, pbc = np.array(atoms.cell), np.ones(3, bool)
     pairs = neighbour_list(atoms.positions, cell, pbc, 5.0, species, 4)
-    near = pairs_within(atoms.positions, cell, pbc, pairs, species, 4.0)
+    near = near_pairs(atoms.positions, cell, tuple(pairs), species, 4.0)[0]
+    assert np.array_equal(near.species, species)
     assert near.segment[0, 0] == 0 and near.segment[-1, -1] == len(near.index) < len(pairs.neighbour)
     assert np.array_equal(near.segment[1:, 0], near.segment[:-1, -1])
     for i in range(30):
@@ -149,8 +149,8 @@ def test_vectors_of_open_axes_mean_nothing(pbc):
         assert found(positions, other, pbc, 4.0) == expected
 
 
-def test_a_pair_that_overlaps_is_named():
+def test_the_nearest_pair_is_named():
     positions = np.array([[0.0, 0, 0], [2.0, 0, 0], [2.0, 0.2, 0]])
     pairs = neighbour_list(positions, np.zeros((3, 3)), np.zeros(3, bool), 4.0)
-    with pytest.raises(InputError, match=r"atoms 2 and 3 overlap: 0\.200 Å apart"):
-        pairs_within(positions, np.zeros((3, 3)), np.zeros(3, bool), pairs, np.zeros(3, int), 4.0)
+    _, closest, pair = near_pairs(positions, np.zeros((3, 3)), tuple(pairs), np.zeros(3, int), 4.0)
+    assert closest == pytest.approx(0.2, rel=1e-12) and sorted(pair.tolist()) == [1, 2]
