@@ -84,6 +84,13 @@ class PotentialCalculator(Calculator):
         elif "stress" in properties:
             raise PropertyNotImplementedError("stress needs a cell that is periodic along all three axes")
 
+    def forget_pairs(self) -> None:
+        """Forget the neighbour list: what follows does not depend on when it was made, not in a bit.
+
+        ASE's `reset` does not do this, for ASE calls it whenever atoms have moved.
+        """
+        self.pairs = VerletList(self.pairs.cutoff, self.pairs.skin)
+
     def _stepper_for(self, system: System) -> Stepper:
         """Return the stepper of the last call, or a new one for another potential or system."""
         kept = self._stepper

@@ -146,4 +146,7 @@ def _read_terms(lines: list[str], source: str, species: tuple[str, ...] | None) 
         number += int(length)
     if "".join(lines[number:]).strip() != "end":
         raise InputError(f"{source}, line {number + 1}: expected 'end' and nothing behind it")
-    return total(terms).with_reference(reference)
+    try:
+        return total(terms).with_reference(reference)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None

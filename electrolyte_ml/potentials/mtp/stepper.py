@@ -93,7 +93,9 @@ class MtpStepper(Stepper):
         place(positions, cell, verlet.owner, verlet.shift, verlet.placed)
         if evaluation.evaluate(*self._with_team()) < OVERLAP**2:
             raise self._overlap()
-        return evaluation.collect(self.work.sites, forces), self.work.sites.virial.copy()
+        sites = self.work.sites
+        evaluation.collect(sites, forces)
+        return float(sites.energies.sum()), sites.virial.copy()  # summed as `evaluate` does, to the last bit
 
     def advance(
         self,
