@@ -11,6 +11,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.interface import Potential, Stepper, stress_of
+from electrolyte_ml.structures.charge import total_charge
 from electrolyte_ml.structures.neighbours import NeighbourList
 from electrolyte_ml.structures.verlet import VerletList
 from electrolyte_ml.threads import default_threads
@@ -51,6 +52,13 @@ class PotentialCalculator(Calculator):
     def is_plain(self) -> bool:
         """Whether the results are those of the potential: `calculate` is the one below, in class and instance."""
         return getattr(self.calculate, "__func__", None) is PotentialCalculator.calculate
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Return what differs from the last call, the total charge included: ASE compares no `info`."""
+        changes = super().check_state(atoms, tol)
+        if not changes and total_charge(atoms) != total_charge(self.atoms):
+            changes.append("initial_charges")
+        return changes
 
     def calculate(
         self,
