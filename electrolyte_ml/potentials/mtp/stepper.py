@@ -9,6 +9,7 @@ import numpy as np
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics, evaluation
 from electrolyte_ml.kernels.arrays import Neighbours, Sites, VerletArrays, Workspace
+from electrolyte_ml.kernels.energy_forces import energy_forces
 from electrolyte_ml.kernels.neighbours import place
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Stepper
@@ -59,6 +60,9 @@ class MtpStepper(Stepper):
             vector=np.empty((3, 0)),
         )
         self.work = Workspace(sites, verlet, near)
+        # Of a kernel and its copies in others the one that is loaded first is called by all, and the copies differ in
+        # the last bits. Loaded here, results do not depend on what a process computes first.
+        energy_forces(0, 0, self.model, near, sites.energies, sites.pushes[0], sites.virials)
 
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
         """Take a new neighbour list, into the arrays that the other threads know where there is room."""
