@@ -105,10 +105,9 @@ def fitted(data):
 
 def test_it_is_fitted_together_with_a_moment_tensor_potential(fitted, data):
     together, alone = (evaluate_errors(result.potential, data[1]) for result in fitted)
-    assert together.force_rmse < 0.05 * alone.force_rmse and together.energy_rmse < 0.05 * alone.energy_rmse
-    assert together.force_rmse < 1e-2
-    width, bond, depth = fitted[0].potential.terms[1].values
-    assert (width, bond, depth) == pytest.approx((5.0, 1.6, 0.8), rel=0.02)
+    assert together.force_rmse < 0.01 * alone.force_rmse and together.energy_rmse < 0.01 * alone.energy_rmse
+    # Shape and place of the well; radial functions share in its depth.
+    assert fitted[0].potential.terms[1].values[:2] == pytest.approx([5.0, 1.6], rel=0.02)
     start = both()
     for block, place in slices(start.blocks):
         assert np.abs(fitted[0].potential.parameters[place] - start.parameters[place]).max() > 0, block.name
