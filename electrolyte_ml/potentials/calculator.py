@@ -56,7 +56,8 @@ class PotentialCalculator(Calculator):
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """Return what differs from the last call, the total charge included: ASE compares no `info`."""
         changes = super().check_state(atoms, tol)
-        if not changes and total_charge(atoms) != total_charge(self.atoms):
+        kept: Atoms | None = self.atoms
+        if kept is not None and not changes and total_charge(atoms) != total_charge(kept):
             changes.append("initial_charges")
         return changes
 
