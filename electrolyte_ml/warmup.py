@@ -30,7 +30,7 @@ def warm_up() -> float:
     from electrolyte_ml.kernels import Notice
     from electrolyte_ml.kernels.contacts import contacts
     from electrolyte_ml.kernels.lifetimes import survivals
-    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential
     from electrolyte_ml.structures import pack
     from electrolyte_ml.training import Loss, TrainingSet, Weights
 
@@ -41,8 +41,9 @@ def warm_up() -> float:
     potential.site_energy_gradients(box)
     loss = Loss(potential, TrainingSet([_labelled(box, potential)], potential), Weights(), 1)
     loss(potential.parameters)
-    # Three kinds of steps: on one thread, on several, and with a calculator of another package.
+    # Four kinds of steps: on one thread, on several, of a sum, and with a calculator of another package.
     calculators = [potential.calculator(threads=1), potential.calculator(threads=2), LennardJones(rc=3.0)]
+    calculators.append(ModelSpec(level=4, repulsion="zbl").random(SPECIES).calculator(threads=1))
     calculators += [potential.with_precision("mixed").calculator(threads=n) for n in (1, 2)]
     calculators[0].calculate(box)
     for calculator in calculators:

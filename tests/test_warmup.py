@@ -55,6 +55,12 @@ for mode in ("configuration", "neighbourhood"):
         for thermostat in ("bussi", "nose-hoover"):
             eml.run_md(box, potential, ensemble=ensemble, thermostat=thermostat, time_ps=5e-4, timestep_fs=0.1,
                        monitors=watch, relax=2, progress=False)
+both = eml.potentials.Sum((potential, eml.potentials.kind("zbl")(species)))
+eml.train(frames, both, stress_weight=0.001, max_iterations=2, progress=False)
+eml.ActiveSet.build(both, frames)
+for ensemble in ("nve", "npt"):
+    eml.run_md(box, both, ensemble=ensemble, time_ps=5e-4, timestep_fs=0.1, monitors=[GradeMonitor(active, 1e9, 1e9)],
+               relax=2, progress=False)
 cluster = Atoms("LiHO", [[0, 0, 0], [1.6, 0, 0], [0, 1.9, 0]])
 potential.evaluate(cluster)
 bonds(cluster)

@@ -17,7 +17,7 @@ def pair_arrays(given: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
 
     Returns
     -------
-    species, segment, index, vector
+    species, segment, other, vector
         (N,), (N, S + 1), (P,), (3, P) Å; see `electrolyte_ml.kernels.arrays.Neighbours`.
     """
     species, segment, index, vector = given.near

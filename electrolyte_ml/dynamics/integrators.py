@@ -202,6 +202,8 @@ class CalculatorIntegrator(Integrator):
 
     def reset(self) -> None:
         """Ask the calculator to reset itself, if it can."""
+        if isinstance(self.calculator, PotentialCalculator):
+            self.calculator.forget_pairs()
         if hasattr(self.calculator, "reset"):
             self.calculator.reset()
         self.changes = all_changes

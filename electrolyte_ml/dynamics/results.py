@@ -98,7 +98,7 @@ def read_result(
         pbc=arrays["pbc"],
         masses=arrays["masses"],
         momenta=arrays["momenta"],
-        info=meta["info"],
+        info=meta.get("info", {}),  # absent where an older version wrote the file
     )
     return RunResult(
         atoms=atoms,

@@ -62,8 +62,13 @@ def check_same_run(
                 f"{directory} holds a run with {name} = {meta['settings'].get(name)}, not {value}; "
                 "choose another directory or delete it"
             )
+    charge = meta.get("info", {}).get("charge", 0)  # absent where an older version wrote the file
+    if charge != total_charge(atoms):
+        raise InputError(
+            f"{directory} holds a run of total charge {charge}, not {total_charge(atoms)}; "
+            "choose another directory or delete it"
+        )
     same = np.array_equal(arrays["numbers"], atoms.numbers) and np.array_equal(arrays["pbc"], atoms.pbc)
-    same &= meta["info"].get("charge", 0) == total_charge(atoms)
     # A start that went through a text file may differ in the last digits.
     if (
         not same

@@ -44,7 +44,7 @@ class Neighbours(NamedTuple):
         Of the central atoms.
     segment : (N, S + 1) int64
         The neighbours of species s of atom i stand at segment[i, s]:segment[i, s + 1].
-    index : (P,) int32
+    other : (P,) int32
         Atom number of each neighbour.
     vector : (3, P) float64, Å
         r_ij = x_j + shift . cell - x_i.
@@ -52,7 +52,7 @@ class Neighbours(NamedTuple):
 
     species: np.ndarray
     segment: np.ndarray
-    index: np.ndarray
+    other: np.ndarray
     vector: np.ndarray
 
 

@@ -112,7 +112,7 @@ def energy_forces(begin, end, model, near, energies, forces, virials):
         sum_j r_ij (x) dE_i/dr_ij of each atom.
     """
     graph, radial, low, high = model.graph, model.radial, model.low, model.high
-    species, segment, index, vector = near.species, near.segment, near.index, near.vector
+    species, segment, index, vector = near.species, near.segment, near.other, near.vector
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     tables = radial_tables(radial, low, high, model.scaling)
     lanes = width(radial)

@@ -21,7 +21,7 @@ def gather_pairs(i, start, verlet, cutoff, near):
         The nearest one's squared distance (infinite if there is none).
     """
     placed, owner, listed, neighbour = verlet.placed, verlet.owner, verlet.listed, verlet.neighbour
-    segment, index, vector = near.segment, near.index, near.vector
+    segment, index, vector = near.segment, near.other, near.vector
     count, closest, n_species = np.uint64(start), np.inf, listed.shape[1] - 1
     x, y, z = placed[i, 0], placed[i, 1], placed[i, 2]
     for s in range(n_species):

@@ -223,7 +223,7 @@ def training_gradient(begin, end, model, near, cotangents, gradient):
     gradient : ModelGradient
     """
     graph, radial, low, high = model.graph, model.radial, model.low, model.high
-    species, segment, index, vector = near.species, near.segment, near.index, near.vector
+    species, segment, index, vector = near.species, near.segment, near.other, near.vector
     n_species, n_radial, size = radial.shape[1], radial.shape[2], radial.shape[3]
     tables = radial_tables(radial, low, high, model.scaling)
     columns = columns_of(segment, begin, end, LANES)

@@ -40,6 +40,6 @@ def linear_mask(blocks: Sequence[Block]) -> np.ndarray:
     return np.concatenate([np.zeros(0, bool), *(np.full(block.size, block.role == "linear") for block in blocks)])
 
 
-def shifts_of(blocks: Sequence[Block]) -> slice | None:
-    """Return the place of the first block of shifts, the energies of isolated atoms; None if there is none."""
-    return next((place for block, place in slices(blocks) if block.name.rpartition(".")[2] == SHIFTS), None)
+def shifts_of(blocks: Sequence[Block]) -> list[slice]:
+    """Return the places of all blocks of shifts, the energies of isolated atoms: one for each term that has them."""
+    return [place for block, place in slices(blocks) if block.name.rpartition(".")[2] == SHIFTS]

@@ -11,6 +11,7 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.interface import Stepper, stress_of
+from electrolyte_ml.structures.charge import total_charge
 from electrolyte_ml.structures.neighbours import NeighbourList
 from electrolyte_ml.structures.verlet import VerletList
 from electrolyte_ml.threads import default_threads
@@ -51,8 +52,16 @@ class PotentialCalculator(Calculator):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the results are those of the potential: no derived class changes what `calculate` does."""
-        return type(self).calculate is PotentialCalculator.calculate
+        """Whether the results are those of the potential: `calculate` is the one below, in class and instance."""
+        return getattr(self.calculate, "__func__", None) is PotentialCalculator.calculate
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Return what differs from the last call, the total charge included: ASE compares no `info`."""
+        changes = super().check_state(atoms, tol)
+        kept: Atoms | None = self.atoms
+        if kept is not None and not changes and total_charge(atoms) != total_charge(kept):
+            changes.append("initial_charges")
+        return changes
 
     def calculate(
         self,
@@ -86,6 +95,13 @@ class PotentialCalculator(Calculator):
             self.results["stress"] = stress_of(virial, abs(float(np.linalg.det(cell))))
         elif "stress" in properties:
             raise PropertyNotImplementedError("stress needs a cell that is periodic along all three axes")
+
+    def forget_pairs(self) -> None:
+        """Forget the neighbour list: what follows does not depend on when it was made, not in a bit.
+
+        ASE's `reset` does not do this, for ASE calls it whenever atoms have moved.
+        """
+        self.pairs = VerletList(self.pairs.cutoff, self.pairs.skin)
 
     def _stepper_for(self, system: System) -> Stepper:
         """Return the stepper of the last call, or a new one for another potential or system."""

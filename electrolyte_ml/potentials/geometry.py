@@ -56,7 +56,7 @@ class Geometry(NamedTuple):
     cell : (3, 3) Å
         Vectors as rows.
     near : Neighbours
-        `segment`, `index` and `vector` of the pairs within `cutoff`, each seen from both ends.
+        The pairs within `cutoff`, each seen from both ends.
     cutoff : float, Å
     """
 
@@ -114,15 +114,18 @@ class Geometry(NamedTuple):
         return np.repeat(np.arange(self.n_atoms), self.near.segment[:, -1] - self.near.segment[:, 0])
 
     def compact(self) -> Geometry:
-        """Return the same without gaps: a stepper's arrays have unused places between the pairs of two atoms."""
-        species, segment, index, vector = self.near
+        """Return the same with the pairs in the order of the atoms, without gaps.
+
+        A stepper's arrays have unused places between the pairs of two atoms, and the order of its neighbour list.
+        """
+        species, segment, other, vector = self.near
         first, count = segment[:, 0], segment[:, -1] - segment[:, 0]
         end = np.cumsum(count)
-        if len(index) == count.sum():
+        if len(other) == count.sum() and np.array_equal(first, end - count):
             return self
         places = np.arange(count.sum()) + np.repeat(first - (end - count), count)
         moved = segment - (first - (end - count))[:, None]
-        near = Neighbours(species, moved, index[places], np.ascontiguousarray(vector[:, places]))
+        near = Neighbours(species, moved, other[places], np.ascontiguousarray(vector[:, places]))
         return self._replace(near=near)
 
     def within(self, cutoff: float) -> Geometry:
@@ -137,10 +140,10 @@ class Geometry(NamedTuple):
             return self
         if cutoff > self.cutoff:
             raise InputError(f"the pairs are known within {self.cutoff:g} Å, not within {cutoff:g} Å")
-        species, segment, index, vector = self.compact().near
+        species, segment, other, vector = self.compact().near
         kept = (vector**2).sum(0) < cutoff**2
         before = np.concatenate([[0], np.cumsum(kept)])  # pairs kept before each place
-        near = Neighbours(species, before[segment], index[kept], np.ascontiguousarray(vector[:, kept]))
+        near = Neighbours(species, before[segment], other[kept], np.ascontiguousarray(vector[:, kept]))
         return self._replace(near=near, cutoff=cutoff)
 
 

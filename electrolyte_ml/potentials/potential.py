@@ -24,6 +24,7 @@ from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.defaults import EvaluatedStepper, EvaluatedTerm
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation, Stepper, TrainingTerm
+from electrolyte_ml.potentials.registry import check_registered
 from electrolyte_ml.potentials.text import compose
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
     from electrolyte_ml.potentials.calculator import PotentialCalculator
     from electrolyte_ml.potentials.spec import ModelSpec
+
+
+# Methods with a default made of another, by that other.
+_FASTER = {"evaluate": ("prepare", "stepper"), "pullback": ("prepare", "energy_gradient", "site_energy_gradients")}
 
 
 class Potential(ABC):
@@ -59,15 +64,19 @@ class Potential(ABC):
     reference: str | None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Keep what is derived from `evaluate` in step with it.
+        """Keep what is derived from `evaluate` and `pullback` in step with them.
 
-        A class that changes `evaluate` but inherits faster ways to the same numbers gets the defaults in their place,
-        which call its `evaluate`: no calculator, dynamics or fit can then leave its change out.
+        A class that changes one of them, itself or by a mixin, but inherits faster ways to the same numbers gets the
+        defaults in their place, which call it: no calculator, dynamics, fit or grade can then leave its change out.
         """
         super().__init_subclass__(**options)
-        if "evaluate" in cls.__dict__:
-            for name in ("prepare", "stepper"):
-                if name not in cls.__dict__:
+
+        def depth(name: str) -> int:
+            return next(k for k, base in enumerate(cls.__mro__) if name in base.__dict__)
+
+        for method, faster in _FASTER.items():
+            for name in faster:
+                if depth(method) < depth(name):
                     setattr(cls, name, Potential.__dict__[name])
 
     # -- what every model gives ----------------------------------------------------------------------------------------
@@ -113,6 +122,10 @@ class Potential(ABC):
         self, atoms: Atoms | Geometry, by_energies: np.ndarray, by_forces: np.ndarray, by_virial: np.ndarray
     ) -> np.ndarray:
         """Return dL/dtheta (m,) from dL/dE_i (N,), dL/dF (N, 3) and dL/dVirial (3, 3), symmetric."""
+
+    def parts(self) -> tuple[Potential, ...]:
+        """Return the terms of a sum; of any other potential, itself."""
+        return (self,)
 
     # -- what follows from it ------------------------------------------------------------------------------------------
 
@@ -207,14 +220,22 @@ class Potential(ABC):
         return PotentialCalculator(self, skin=SKIN if skin is None else skin, threads=threads)
 
     def save(self, path: str | Path) -> None:
-        """Write the potential to a file that :func:`electrolyte_ml.potentials.load` reads, atomically."""
+        """Write the potential to a file that :func:`electrolyte_ml.potentials.load` reads, atomically.
+
+        Raises
+        ------
+        InputError
+            If `load` would not bring back the same potential: a class, in a sum too, that is not registered.
+        """
+        for part in self.parts():
+            check_registered(type(part), str(path))
         atomic_write(path, self.file_content())
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
     def file_content(self) -> str:
         """Return the whole content of a file of this potential."""
-        return compose([(self.kind, self.to_text())], self.reference)
+        return compose([(part.kind, part.to_text()) for part in self.parts()], self.reference)
 
     def to_text(self) -> str:
         """Return the lines that stand for this potential in a file, with every digit: by default its fields as JSON."""

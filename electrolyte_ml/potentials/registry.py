@@ -34,6 +34,22 @@ def register(potential: type[Potential]) -> type[Potential]:
     return potential
 
 
+def check_registered(potential: type[Potential], source: str) -> None:
+    """Refuse a class of potentials that its `kind` would not bring back.
+
+    Raises
+    ------
+    InputError
+        Naming `source`.
+    """
+    name = potential.__qualname__
+    if potential.kind not in kinds() or kind(potential.kind).__qualname__ != name:
+        raise InputError(
+            f"{source}: {name} cannot be saved: {potential.kind!r} is not its name in the registry; give the class a "
+            "`kind` of its own and register it"
+        )
+
+
 def kinds() -> tuple[str, ...]:
     """Return the names of all kinds."""
     return (*KINDS, *_registered)

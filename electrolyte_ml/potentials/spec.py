@@ -38,7 +38,7 @@ class ModelSpec:
     repulsion: str | None = None
 
     def fault(self) -> tuple[str, Any, str] | None:
-        """Return the first choice that makes no model: its name, its value, and what is wrong; None if all are right."""
+        """Return name and value of the first choice that makes no model, and what is wrong; None if all are right."""
         from electrolyte_ml.potentials.mtp.basis import check_level
         from electrolyte_ml.potentials.registry import kind
 

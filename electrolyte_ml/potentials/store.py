@@ -9,7 +9,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.potentials.registry import kind
 from electrolyte_ml.potentials.sum import total
-from electrolyte_ml.potentials.text import HEADER, parse
+from electrolyte_ml.potentials.text import FORMAT, parse
 
 
 def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
@@ -35,10 +35,26 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file") from None
     named = tuple(species) if species else None
-    if not content.startswith(HEADER):
+    if not content.startswith(FORMAT):
         return kind("mtp").from_text(content, str(path), named)
     terms, reference = parse(content, str(path))
-    potential = total([kind(name).from_text(text, f"{path}, term {name}", named) for name, text in terms])
+    potential = _total([_term(term, path, named) for term in terms], path)
     if named and named != potential.species:
         raise InputError(f"{path}: the file's species are {' '.join(potential.species)}, not {' '.join(named)}")
     return potential.with_reference(reference)
+
+
+def _term(term: tuple[str, int, str], path: Path, species: tuple[str, ...] | None) -> Potential:
+    name, line, text = term
+    try:
+        model = kind(name)
+    except InputError as error:
+        raise InputError(f"{path}, line {line - 1}: {error}") from None
+    return model.from_text(text, f"{path}, term {name} from line {line} on", species)
+
+
+def _total(terms: list[Potential], path: Path) -> Potential:
+    try:
+        return total(terms)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

@@ -15,7 +15,6 @@ from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation, Prediction, Stepper, TrainingTerm
 from electrolyte_ml.potentials.potential import Potential
-from electrolyte_ml.potentials.text import compose
 from electrolyte_ml.structures.neighbours import NeighbourList
 
 if TYPE_CHECKING:
@@ -159,9 +158,9 @@ class Sum(Potential):
         """Return the steppers of the terms as one."""
         return SumStepper(self, system, threads)
 
-    def file_content(self) -> str:
-        """Return the whole content of a file of this potential."""
-        return compose([(term.kind, term.to_text()) for term in self.terms], self.reference)
+    def parts(self) -> tuple[Potential, ...]:
+        """Return the terms."""
+        return self.terms
 
     @classmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> Sum:

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 
 from electrolyte_ml.errors import InputError
 
-HEADER = "electrolyte_ml potential 1"
+FORMAT = "electrolyte_ml potential"
+HEADER = f"{FORMAT} 1"
 
 
 def compose(terms: Sequence[tuple[str, str]], reference: str | None) -> str:
@@ -39,16 +40,18 @@ def compose(terms: Sequence[tuple[str, str]], reference: str | None) -> str:
     return "\n".join([*lines, "end"]) + "\n"
 
 
-def parse(content: str, source: str) -> tuple[list[tuple[str, str]], str | None]:
-    """Read back what `compose` has written: the terms, and the reference.
+def parse(content: str, source: str) -> tuple[list[tuple[str, int, str]], str | None]:
+    """Read back what `compose` has written: kind, first line and text of each term, and the reference.
 
     Raises
     ------
     InputError
         Naming source and line.
     """
-    lines = content.splitlines(keepends=True)
+    lines = [line + "\n" for line in content.removesuffix("\n").split("\n")]
     number = 1
+    if lines[0].rstrip() != HEADER:
+        raise InputError(f"{source}, line 1: {lines[0].rstrip()[:60]!r} is another format than {HEADER!r}")
 
     def value(key: str) -> str:
         nonlocal number
@@ -73,8 +76,11 @@ def parse(content: str, source: str) -> tuple[list[tuple[str, str]], str | None]
             raise InputError(f"{source}, line {number}: expected 'term = KIND, NUMBER lines'")
         text = lines[number : number + int(length)]
         if len(text) < int(length):
-            raise InputError(f"{source}: the file ends in a term of kind {kind}, after {len(text)} of {length} lines")
-        terms.append((kind.strip(), "".join(text)))
+            raise InputError(
+                f"{source}, line {len(lines)}: the file ends in a term of kind {kind}, after {len(text)} of {length} "
+                "lines"
+            )
+        terms.append((kind.strip(), number + 1, "".join(text)))
         number += int(length)
     if "".join(lines[number:]).strip() != "end":
         raise InputError(f"{source}, line {number + 1}: expected 'end' and nothing behind it")

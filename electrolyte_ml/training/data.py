@@ -76,7 +76,7 @@ class TrainingSet:
         self.energies = np.array([energy for energy, _, _ in labels])
         self.forces = np.concatenate([forces for _, forces, _ in labels])
         self.virials = np.array([stress for _, _, stress in labels]) * self.volumes[:, None, None]
-        alone = np.array([geometry.n_atoms == 1 and len(geometry.near.index) == 0 for geometry in geometries])
+        alone = np.array([geometry.n_atoms == 1 and len(geometry.near.other) == 0 for geometry in geometries])
         self.isolated = np.flatnonzero(alone & np.isfinite(self.energies))
         self.digest = tuple(_digest(geometry) for geometry in geometries)
 

@@ -148,6 +148,8 @@ def train(
 def _with_isolated_atoms(loss: Loss, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the parameters with shifts set from isolated atoms, and which parameters that fixes.
 
+    In a sum the first term that has shifts gets the energies of isolated atoms, the others get zero.
+
     Raises
     ------
     InputError
@@ -155,19 +157,21 @@ def _with_isolated_atoms(loss: Loss, parameters: np.ndarray) -> tuple[np.ndarray
     """
     data, shifts = loss.data, shifts_of(loss.potential.blocks)
     fixed = np.zeros(len(parameters), bool)
-    if shifts is None or not len(data.isolated):
+    if not shifts or not len(data.isolated):
         return parameters, fixed
     isolated = data.subset(data.isolated)
     bare = parameters.copy()
-    bare[shifts] = 0.0
+    for block in shifts:
+        bare[block] = 0.0
     targets = isolated.energies - isolated.term.predict(bare, loss.threads).energies
     for k, species, target in zip(data.isolated, isolated.species, targets, strict=True):
-        place = shifts.start + species
+        place, *others = (block.start + species for block in shifts)
         if fixed[place] and abs(parameters[place] - target) > SAME_ENERGY:
             symbol = loss.potential.species[species]
             raise InputError(f"configuration {k + 1}: another energy of an isolated {symbol} atom than before")
         if not fixed[place]:
             parameters[place], fixed[place] = target, True
+            parameters[others], fixed[others] = 0.0, True
     return parameters, fixed
 
 

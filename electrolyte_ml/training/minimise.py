@@ -137,10 +137,10 @@ def _explains_most(loss: Loss, parameters: np.ndarray, value: float) -> bool:
     data, blocks = loss.data, loss.potential.blocks
     null = np.where(linear_mask(blocks), 0.0, parameters)
     shifts, labelled = shifts_of(blocks), np.isfinite(data.energies)
-    if shifts is not None and labelled.any():
+    if shifts and labelled.any():
         # The mean energy of every composition: least squares, whatever the number of compositions.
         rest = (data.energies - data.term.predict(null, loss.threads).energies)[labelled]
-        null[shifts] = np.linalg.lstsq(data.counts[labelled], rest, rcond=None)[0]
+        null[shifts[0]] = np.linalg.lstsq(data.counts[labelled], rest, rcond=None)[0]
     return value < 0.1 * loss.value(loss.residuals(null))
 
 

@@ -9,6 +9,7 @@ from electrolyte_ml.dynamics import (
     GradeMonitor,
     MoleculeMonitor,
     TemperatureMonitor,
+    Verdict,
     run_md,
 )
 from electrolyte_ml.errors import InputError
@@ -137,16 +138,16 @@ def test_broken_and_fused_carbonates_are_found():
     assert monitor.check(0, box, {}) is None
     torn = box.copy()
     torn.positions[1] += 1.5 * (torn.positions[1] - torn.positions[0])
-    assert "broken" in monitor.check(0, torn, {})
+    assert "broken" in monitor.check(0, torn, {}).stop
     fused = box.copy()
     fused.positions[10:] += fused.positions[1] - fused.positions[10] + 1.0 / np.sqrt(3)
-    assert "made" in monitor.check(0, fused, {})
+    assert "made" in monitor.check(0, fused, {}).stop
 
 
 def test_overlap_is_found_across_the_boundary():
     atoms = Atoms("CO", [[0.2, 1, 1], [9.8, 1, 1]], cell=[10] * 3, pbc=True)
     monitor = ContactMonitor(0.7)
-    assert monitor.check(0, atoms, {}) == "atoms C1 and O2 are 0.40 Å apart, closer than 0.7 Å"
+    assert monitor.check(0, atoms, {}) == Verdict("atoms C1 and O2 are 0.40 Å apart, closer than 0.7 Å")
     atoms.pbc = False
     assert monitor.check(0, atoms, {}) is None
     assert monitor.check(0, molecule("EMC"), {}) is None
@@ -155,7 +156,7 @@ def test_overlap_is_found_across_the_boundary():
 def test_narrow_cell_is_found_by_the_distance_of_its_faces():
     skewed = Atoms("N2", [[0, 0, 0], [0, 0, 1]], cell=[[10, 0, 0], [8, 6, 0], [0, 0, 10]], pbc=True)
     # Faces stand V / |b x c| apart: 600 / 100 Å along a and b, although those vectors are 10 Å long.
-    assert CellMonitor(6.1).check(0, skewed, {}) == "the cell is 6.00 Å wide, less than 6.1 Å"
+    assert CellMonitor(6.1).check(0, skewed, {}) == Verdict("the cell is 6.00 Å wide, less than 6.1 Å")
     assert CellMonitor(5.9).check(0, skewed, {}) is None
     skewed.pbc = (False, False, True)
     assert CellMonitor(6.1).check(0, skewed, {}) is None

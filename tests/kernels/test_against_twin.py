@@ -126,7 +126,7 @@ def test_one_compiled_version_of_each_kernel(liquid):
         potential.calculator().get_forces(atoms)
         potential.with_parameters(potential.parameters[::-1]).energy_gradient(atoms)
     for kernel in (
-        energy_forces.energy_forces, neighbours.neighbour_list, neighbours.pair_vectors, site_gradients.site_gradients,
+        energy_forces.energy_forces, neighbours.neighbour_list, neighbours.near_pairs, site_gradients.site_gradients,
     ):  # fmt: skip
         double = [kinds for kinds in kernel.signatures if "float32" not in str(kinds)]
         assert len(double) == 1, kernel.__name__

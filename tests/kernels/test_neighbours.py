@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from electrolyte_ml.potentials.neighbourhoods import pairs_within
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.kernels.neighbours import neighbour_list_reference, pair_vectors
+from electrolyte_ml.kernels.near_pairs import near_pairs
+from electrolyte_ml.kernels.neighbours import neighbour_list_reference
 from electrolyte_ml.structures.neighbours import neighbour_list
 
 
@@ -36,7 +35,6 @@ def boxes(draw):
     return positions, cell, draw(st.tuples(*[st.booleans()] * 3)), draw(st.floats(0.5, 4.5))
 
 
-@pytest.mark.nojit
 @settings(max_examples=60, deadline=None)
 @given(boxes())
 @example((np.zeros((1, 3)), 2.0 * np.eye(3), (True, True, True), 5.0))
@@ -61,7 +59,6 @@ def test_equals_all_pairs_of_all_images(box):
         assert abs(np.linalg.norm(positions[j] + np.array(s) @ cell - positions[i]) - cutoff) < 1e-8 * cutoff
 
 
-@pytest.mark.nojit
 def test_equals_vesin(liquid):
     vesin = pytest.importorskip("vesin", reason="vesin, the oracle of neighbour lists, is not installed")
     for seed, n, pbc, skew in [(0, 60, True, 0.0), (1, 60, True, 0.4), (2, 60, False, 0.4), (3, 3, True, 0.4)]:
@@ -74,7 +71,7 @@ def test_equals_vesin(liquid):
 
 
 @pytest.mark.parametrize("cutoff", [1.7, 5.0, 9.0])
-@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.nojit), 300, 3000])
+@pytest.mark.parametrize("count", [1, 300, 3000])
 def test_equals_vesin_in_boxes_of_any_size(count, cutoff):
     """From an atom that meets only its images to many bins along each axis."""
     vesin = pytest.importorskip("vesin", reason="vesin, the oracle of neighbour lists, is not installed")
@@ -91,7 +88,6 @@ def test_equals_vesin_in_boxes_of_any_size(count, cutoff):
     np.testing.assert_array_equal(mine[np.lexsort(mine.T)], theirs[np.lexsort(theirs.T)])
 
 
-@pytest.mark.nojit
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10**6))
 def test_cells_far_from_reduced(seed):
@@ -107,30 +103,30 @@ def test_cells_far_from_reduced(seed):
     positions = rng.uniform(-9, 9, (4, 3))
 
     def vectors(cell):
-        near = pair_vectors(positions, cell, *neighbour_list(positions, cell, np.ones(3, bool), 4.5), 4.5)
-        return np.array(sorted(near[2].T.round(7).tolist())) + 0.0
+        pairs = neighbour_list(positions, cell, np.ones(3, bool), 4.5)
+        near = near_pairs(positions, cell, tuple(pairs), np.zeros(4, int), 4.5)[0]
+        return np.array(sorted(near.vector.T.round(7).tolist())) + 0.0
 
     assert vectors(turn @ cell) == pytest.approx(vectors(cell), abs=1e-6)
 
 
-@pytest.mark.nojit
 def test_sorted_by_species_and_centred(liquid):
     atoms = liquid(30, seed=4, skew=0.3)
     species = np.random.default_rng(0).integers(0, 4, 30)
     species[species == 2] = 0  # a species may be absent
     cell, pbc = np.array(atoms.cell), np.ones(3, bool)
     pairs = neighbour_list(atoms.positions, cell, pbc, 5.0, species, 4)
-    near = pairs_within(atoms.positions, cell, pbc, pairs, species, 4.0)
-    assert near.segment[0, 0] == 0 and near.segment[-1, -1] == len(near.index) < len(pairs.neighbour)
+    near = near_pairs(atoms.positions, cell, tuple(pairs), species, 4.0)[0]
+    assert np.array_equal(near.species, species)
+    assert near.segment[0, 0] == 0 and near.segment[-1, -1] == len(near.other) < len(pairs.neighbour)
     assert np.array_equal(near.segment[1:, 0], near.segment[:-1, -1])
     for i in range(30):
         for s in range(4):
-            assert (species[near.index[near.segment[i, s] : near.segment[i, s + 1]]] == s).all()
+            assert (species[near.other[near.segment[i, s] : near.segment[i, s + 1]]] == s).all()
     assert np.linalg.norm(near.vector, axis=0).max() < 4.0
     assert np.abs(near.vector.sum(1)).max() < 1e-9  # each pair is there both ways
 
 
-@pytest.mark.nojit
 def test_grows_with_dense_boxes():
     """More neighbours an atom than the first allocation holds."""
     positions = np.random.default_rng(0).uniform(0, 2, (150, 3))
@@ -138,14 +134,12 @@ def test_grows_with_dense_boxes():
     assert len(pairs.neighbour) == 150 * 149 and (np.diff(pairs.listed) == 149).all()
 
 
-@pytest.mark.nojit
 def test_few_atoms_in_a_huge_cell():
     assert found(np.array([[0.0, 0, 0], [99999.0, 0, 0]]), 1e5 * np.eye(3), [True] * 3, 5.0) == {
         (0, 1, (-1, 0, 0)), (1, 0, (1, 0, 0)),
     }  # fmt: skip
 
 
-@pytest.mark.nojit
 @pytest.mark.parametrize("pbc", [(False, True, True), (True, False, False)])
 def test_vectors_of_open_axes_mean_nothing(pbc):
     positions = np.random.default_rng(1).uniform(0, 5, (6, 3))
@@ -156,9 +150,8 @@ def test_vectors_of_open_axes_mean_nothing(pbc):
         assert found(positions, other, pbc, 4.0) == expected
 
 
-@pytest.mark.nojit
-def test_a_pair_that_overlaps_is_named():
+def test_the_nearest_pair_is_named():
     positions = np.array([[0.0, 0, 0], [2.0, 0, 0], [2.0, 0.2, 0]])
     pairs = neighbour_list(positions, np.zeros((3, 3)), np.zeros(3, bool), 4.0)
-    with pytest.raises(InputError, match=r"atoms 2 and 3 overlap: 0\.200 Å apart"):
-        pairs_within(positions, np.zeros((3, 3)), np.zeros(3, bool), pairs, np.zeros(3, int), 4.0)
+    _, closest, pair = near_pairs(positions, np.zeros((3, 3)), tuple(pairs), np.zeros(3, int), 4.0)
+    assert closest == pytest.approx(0.2, rel=1e-12) and sorted(pair.tolist()) == [1, 2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from electrolyte_ml.potentials import MomentTensorPotential, load
+from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential, load
 
 motep_mtp = pytest.importorskip("motep.io.mlip.mtp", reason="motep, the oracle of the potential, is not installed")
 motep_calculator = pytest.importorskip("motep.calculator", reason="motep's calculator needs its compiled engine")
@@ -104,3 +104,13 @@ def test_our_tag_survives_them(tmp_path):
     motep_mtp.write_mtp(tmp_path / "theirs.mtp", motep_mtp.read_mtp(tmp_path / "ours.mtp"))
     back = load(tmp_path / "theirs.mtp")
     assert back.species == ("Li", "O") and back.reference == "GFN1-xTB"
+
+
+def test_they_refuse_our_own_format(tmp_path):
+    """Its first line is that of no `.mtp` file: a sum is never read as its first term alone."""
+    potential = ModelSpec(level=4, repulsion="zbl").random(("Li", "O"))
+    potential.save(tmp_path / "both.mtp")
+    with pytest.raises(Exception):  # noqa: B017 - motep has no error class for this
+        motep_mtp.read_mtp(tmp_path / "both.mtp")
+    potential.terms[0].save(tmp_path / "alone.mtp")
+    assert motep_mtp.read_mtp(tmp_path / "alone.mtp").species_count == 2

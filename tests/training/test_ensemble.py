@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential
 from electrolyte_ml.training import Ensemble, ensemble, train, train_ensemble
+
+SPEC = ModelSpec(level=4, cutoff=4.0, radial_basis_size=5)
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +17,7 @@ def noisy(data):
 
 @pytest.fixture(scope="module")
 def fitted(noisy):
-    return train_ensemble(
-        noisy, 4, ("H", "O"), seeds=(3, 0, 11), cutoff=4.0, radial_basis_size=5, max_iterations=10, progress=False
-    )
+    return train_ensemble(noisy, SPEC, ("H", "O"), seeds=(3, 0, 11), max_iterations=10, progress=False)
 
 
 def test_mean_and_standard_deviation(fitted, liquid):
@@ -56,7 +56,7 @@ def test_seeds_that_make_no_ensemble(seeds, noisy, monkeypatch):
     """Said before anything is fitted."""
     monkeypatch.setattr(ensemble, "train", lambda *_, **__: pytest.fail("fitted in vain"))
     with pytest.raises(InputError, match="two or more, all different"):
-        train_ensemble(noisy, 4, ("H", "O"), seeds=seeds)
+        train_ensemble(noisy, SPEC, ("H", "O"), seeds=seeds)
 
 
 def test_one_potential_is_no_ensemble(fitted):
@@ -77,14 +77,14 @@ def test_each_seed_has_a_checkpoint_of_its_own(noisy, monkeypatch, tmp_path, fit
     def stop(*_):
         raise KeyboardInterrupt
 
-    options = {"seeds": (3, 0, 11), "cutoff": 4.0, "radial_basis_size": 5, "max_iterations": 10, "progress": False}
+    options = {"seeds": (3, 0, 11), "max_iterations": 10, "progress": False}
     with monkeypatch.context() as patch:
         patch.setattr(ensemble, "train", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train_ensemble(noisy, 4, ("H", "O"), checkpoint=tmp_path / "fit.npz", **options)
+            train_ensemble(noisy, SPEC, ("H", "O"), checkpoint=tmp_path / "fit.npz", **options)
     monkeypatch.undo()
     assert count == ["fit-3.npz", "fit-0.npz"] and [f.name for f in tmp_path.iterdir()] == ["fit-0.npz"]
-    again = train_ensemble(noisy, 4, ("H", "O"), checkpoint=tmp_path / "fit.npz", **options)
+    again = train_ensemble(noisy, SPEC, ("H", "O"), checkpoint=tmp_path / "fit.npz", **options)
     for one, other in zip(again.potentials, fitted.potentials, strict=True):
         assert np.array_equal(one.parameters, other.parameters)
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ from ase import Atoms
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import Basis, MomentTensorPotential
 from electrolyte_ml.structures import read_configurations
-from electrolyte_ml.training import Loss, evaluate_errors, fit, train
+from electrolyte_ml.training import Loss, TrainingSet, Weights, evaluate_errors, minimise, progress, train
 
 
 def quiet(configurations, start, **options):
@@ -47,7 +47,7 @@ def test_paper_method_is_plain_bfgs(noisy, start):
     from scipy.optimize import minimize
 
     result = quiet(noisy, start, method="paper", max_iterations=8)
-    loss = Loss(start, fit.TrainingSet(noisy, start), fit.Weights())
+    loss = Loss(start, TrainingSet(noisy, start), Weights())
     expected = minimize(loss, start.parameters, jac=True, method="BFGS", options={"maxiter": 8, "gtol": 1e-10})
     assert result.history[0][1] == pytest.approx(loss(start.parameters)[0], rel=1e-12)
     assert result.history[-1][1] < 0.5 * result.history[0][1]
@@ -61,7 +61,7 @@ def test_history_only_falls(method, noisy, start):
     iterations, losses, seconds = zip(*result.history, strict=True)
     assert list(iterations) == list(range(len(iterations))) and len(iterations) > 60
     assert (np.diff(losses) <= 0).all() and (np.diff(seconds) >= 0).all()
-    final = Loss(start, fit.TrainingSet(noisy, start), fit.Weights())(result.potential.parameters)[0]
+    final = Loss(start, TrainingSet(noisy, start), Weights())(result.potential.parameters)[0]
     assert losses[-1] == pytest.approx(final, rel=1e-12)
     assert result.evaluations >= len(iterations) - 1
 
@@ -183,7 +183,7 @@ def test_an_element_that_is_rare(noisy, labelled, monkeypatch):
     rare.symbols[3] = "Li"
     rare = labelled(rare, **noisy[-1].calc.results)
     whole = quiet([*noisy, rare], start, max_iterations=150)
-    monkeypatch.setattr(fit, "CURVATURE_ROWS", 0.5)  # a sample of few configurations
+    monkeypatch.setattr(minimise, "CURVATURE_ROWS", 0.5)  # a sample of few configurations
     result = quiet([*noisy, rare], start, max_iterations=150)
     assert result.history[-1][0] > 60 and result.history[-1][1] < 1.5 * whole.history[-1][1]
 
@@ -288,7 +288,7 @@ def test_interrupted_and_resumed(method, monkeypatch, tmp_path, noisy, start):
             quiet(noisy, start, checkpoint=file, **options)
     assert file.exists() and interrupt.count == 40
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "solve_linear", lambda *_: pytest.fail("the start was solved again"))
+        patch.setattr(minimise, "solve_linear", lambda *_: pytest.fail("the start was solved again"))
         resumed = quiet(noisy, start, checkpoint=file, **options)
     assert not file.exists()
     whole = quiet(noisy, start, **options)
@@ -313,7 +313,7 @@ def test_interrupted_before_the_first_step(monkeypatch, tmp_path, noisy, start):
 
 def test_kept_while_it_runs(monkeypatch, tmp_path, noisy, start):
     """Every so many seconds, so that a kill loses no more than those."""
-    monkeypatch.setattr(fit, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "CHECKPOINT_SECONDS", 0.0)
     file, seen = tmp_path / "fit.npz", []
     original = Loss.__call__
 

@@ -52,15 +52,20 @@ def test_equals_least_squares(data, start):
 
 
 def test_the_square_is_the_loss(data, start, monkeypatch):
-    """1/2 |A v - b|^2 = L(v), in one batch and in many."""
+    """1/2 |A d - b|^2 = L(theta + d), in one batch and in many, and for some of the linear parameters alone."""
     loss, n = make(data(6, noise=0.2), start, 1.0, 0.01, 0.1), start.radial.size
     theta = start.parameters
+    everything = np.arange(len(theta)) >= n
     for rows in (linear.ROWS, 50):
         monkeypatch.setattr(linear, "ROWS", rows)
-        matrix, right = linear.least_squares(loss, theta)
-        assert len(matrix) <= matrix.shape[1] + 1
-        half = 0.5 * ((matrix @ theta[n:] - right) ** 2).sum()
-        assert half == pytest.approx(loss.value(loss.residuals(theta)), rel=1e-10)
+        for free in (everything, everything & (np.arange(len(theta)) % 3 == 0)):
+            matrix, right = linear.least_squares(loss, theta, free)
+            assert matrix.shape[1] == free.sum() and len(matrix) == len(right) <= matrix.shape[1] + 1
+            for change in (np.zeros(free.sum()), np.random.default_rng(0).normal(size=free.sum())):
+                moved = theta.copy()
+                moved[free] += change
+                half = 0.5 * ((matrix @ change - right) ** 2).sum()
+                assert half == pytest.approx(loss.value(loss.residuals(moved)), rel=1e-10)
 
 
 def test_known_parameters_come_back(data, truth):

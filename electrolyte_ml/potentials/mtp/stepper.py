@@ -10,6 +10,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics, evaluation
 from electrolyte_ml.kernels.arrays import Model, Neighbours, Sites, VerletArrays, Workspace
 from electrolyte_ml.kernels.bins import place
+from electrolyte_ml.kernels.energy_forces import energy_forces
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Stepper
 from electrolyte_ml.structures.neighbours import OVERLAP, NeighbourList
@@ -55,10 +56,13 @@ class MtpStepper(Stepper):
         near = Neighbours(
             species=system.species,
             segment=np.empty((n, n_species + 1), np.int64),
-            index=np.empty(0, np.int32),
+            other=np.empty(0, np.int32),
             vector=np.empty((3, 0)),
         )
         self.work = Workspace(sites, verlet, near)
+        # Of a kernel and its copies in others the one that is loaded first is called by all, and the copies differ in
+        # the last bits. Loaded here, results do not depend on what a process computes first.
+        energy_forces(0, 0, self.model, near, sites.energies, sites.pushes[0], sites.virials)
 
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
         """Take a new neighbour list, into the arrays that the other threads know where there is room."""
@@ -82,7 +86,7 @@ class MtpStepper(Stepper):
             shift=np.zeros((n_placed, 3), np.int32),
             placed=np.empty((n_placed, 3)),
         )
-        near = near._replace(index=np.empty(n_pairs, np.int32), vector=np.empty((3, n_pairs)))
+        near = near._replace(other=np.empty(n_pairs, np.int32), vector=np.empty((3, n_pairs)))
         self.work = Workspace(sites, verlet, near)
         return verlet
 
@@ -93,7 +97,9 @@ class MtpStepper(Stepper):
         place(positions, cell, verlet.owner, verlet.shift, verlet.placed)
         if evaluation.evaluate(*self._with_team()) < OVERLAP**2:
             raise self._overlap()
-        return evaluation.collect(self.work.sites, forces), self.work.sites.virial.copy()
+        sites = self.work.sites
+        evaluation.collect(sites, forces)
+        return float(sites.energies.sum()), sites.virial.copy()  # summed as `evaluate` does, to the last bit
 
     def advance(
         self,
@@ -132,5 +138,5 @@ class MtpStepper(Stepper):
         ranges = [slice(first, last) for first, last in near.segment[:, [0, -1]]]
         squares = [(near.vector[:, pairs] ** 2).sum(axis=0) for pairs in ranges]
         i = int(np.argmin([square.min(initial=np.inf) for square in squares]))
-        j = near.index[ranges[i]][squares[i].argmin()]
+        j = near.other[ranges[i]][squares[i].argmin()]
         return InputError(f"atoms {i + 1} and {j + 1} overlap: {np.sqrt(squares[i].min()):.3f} Å apart")

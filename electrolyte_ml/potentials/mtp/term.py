@@ -32,7 +32,7 @@ class MtpTerm(TrainingTerm):
     Attributes
     ----------
     near : Neighbours
-        Of all atoms; `index` counts through all configurations.
+        Of all atoms; `other` counts through all configurations.
     first : (K + 1,) int64
         The first atom of each configuration, and the number of atoms.
     """
@@ -41,11 +41,11 @@ class MtpTerm(TrainingTerm):
         self.potential = potential
         sizes = np.array([len(near.species) for near in nears], dtype=np.int64)
         self.first = np.concatenate([[0], np.cumsum(sizes)])
-        pairs = np.concatenate([[0], np.cumsum([len(near.index) for near in nears])])
+        pairs = np.concatenate([[0], np.cumsum([len(near.other) for near in nears])])
         self.near = Neighbours(
             species=np.concatenate([near.species for near in nears]),
             segment=np.concatenate([near.segment + p for near, p in zip(nears, pairs, strict=False)]),
-            index=np.concatenate([near.index + np.int32(a) for near, a in zip(nears, self.first, strict=False)]),
+            other=np.concatenate([near.other + np.int32(a) for near, a in zip(nears, self.first, strict=False)]),
             vector=np.concatenate([near.vector for near in nears], axis=1),
         )
         self.owner = np.repeat(np.arange(len(nears)), sizes)
@@ -91,11 +91,11 @@ class MtpTerm(TrainingTerm):
     def subset(self, numbers: Sequence[int]) -> MtpTerm:
         """Return the same for some of the configurations."""
         nears = []
-        species, segment, index, vector = self.near
+        species, segment, other, vector = self.near
         for k in numbers:
             a, b = self.first[k], self.first[k + 1]
             p, q = segment[a, 0], segment[b - 1, -1]
-            nears.append(Neighbours(species[a:b], segment[a:b] - p, index[p:q] - np.int32(a), vector[:, p:q]))
+            nears.append(Neighbours(species[a:b], segment[a:b] - p, other[p:q] - np.int32(a), vector[:, p:q]))
         return MtpTerm(self.potential, nears)
 
 

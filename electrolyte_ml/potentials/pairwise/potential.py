@@ -69,6 +69,6 @@ class _Pairs(NamedTuple):
     @classmethod
     def of(cls, geometry: Geometry) -> _Pairs:
         near, species = geometry.near, geometry.system.species
-        i, j = geometry.centre, near.index
+        i, j = geometry.centre, near.other
         r = np.sqrt((near.vector**2).sum(0))
         return cls(i, j, species[i], species[j], r, near.vector / r)

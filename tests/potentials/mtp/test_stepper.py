@@ -3,6 +3,8 @@
 import copy
 import multiprocessing
 import pickle
+import subprocess
+import sys
 import threading
 import time
 
@@ -118,3 +120,29 @@ def test_a_calculator_that_is_given_another_potential_uses_it(box):
     calculator.potential = POTENTIAL.with_parameters(0.5 * POTENTIAL.parameters)
     assert not np.array_equal(results(calculator, box), before)
     assert calculator.results["forces"] == pytest.approx(calculator.potential.evaluate(box).forces, abs=1e-12)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+from ase.io import read
+from electrolyte_ml.potentials import load
+potential, atoms = load(sys.argv[1]), read(sys.argv[2])
+calculator = potential.calculator(skin=0.0, threads=1)
+ways = [lambda: potential.evaluate(atoms, 1).forces, lambda: calculator.get_forces(atoms)]
+print(*[way().tobytes().hex() for way in ways[:: int(sys.argv[3])]])
+"""
+
+
+def test_what_a_process_computes_first_decides_no_bit(box, tmp_path):
+    """A kernel and its copies in other kernels are compiled to different instructions: all must call one of them."""
+    POTENTIAL.save(tmp_path / "p.mtp")
+    box.write(tmp_path / "a.traj")
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", SCRIPT, tmp_path / "p.mtp", tmp_path / "a.traj", step],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()
+        for step in ("1", "-1")
+    ]  # fmt: skip
+    assert len({*outputs[0], *outputs[1]}) == 1

@@ -248,7 +248,7 @@ def test_scalars_that_other_nodes_use_and_repeated_scalars(liquid):
     )
     atoms = liquid(8, ("C",))
     rows = potential.site_energy_gradients(atoms)[:, -4:]
-    near = potential.neighbourhoods(atoms)
+    near = potential.geometry(atoms).near
     r = np.linalg.norm(near.vector, axis=0)
     u = near.vector / r
     f = 0.01 * (5 - r) ** 2 * (1 + (2 * r - 5.9) / 4.1)
