@@ -158,6 +158,10 @@ class Sum(Potential):
         """Return the steppers of the terms as one."""
         return SumStepper(self, system, threads)
 
+    def to_text(self) -> str:
+        """Return the content of a file: a sum is no term of another."""
+        return self.file_content()
+
     def parts(self) -> tuple[Potential, ...]:
         """Return the terms."""
         return self.terms

@@ -51,7 +51,9 @@ def parse(content: str, source: str) -> tuple[list[tuple[str, int, str]], str | 
     lines = [line + "\n" for line in content.removesuffix("\n").split("\n")]
     number = 1
     if lines[0].rstrip() != HEADER:
-        raise InputError(f"{source}, line 1: {lines[0].rstrip()[:60]!r} is another format than {HEADER!r}")
+        raise InputError(
+            f"{source}, line 1: {lines[0].rstrip()[:60]!r} is another version of the format than {HEADER!r}"
+        )
 
     def value(key: str) -> str:
         nonlocal number

@@ -80,8 +80,9 @@ class TrainingSet:
         self.isolated = np.flatnonzero(alone & np.isfinite(self.energies))
         self.digest = tuple(_digest(geometry) for geometry in geometries)
 
-    def subset(self, numbers: np.ndarray) -> TrainingSet:
-        """Return some of the configurations, (n,) int, numbered from 0."""
+    def subset(self, numbers: Sequence[int] | np.ndarray) -> TrainingSet:
+        """Return some of the configurations, numbered from 0."""
+        numbers = np.asarray(numbers, dtype=int)
         atoms = np.concatenate([np.arange(self.first[k], self.first[k + 1]) for k in numbers])
         chosen = TrainingSet.__new__(TrainingSet)
         chosen.term = self.term.subset(numbers.tolist())

@@ -94,7 +94,7 @@ class Loss:
         self.potential, self.data, self.weights = potential, data, weights
         self.threads = threads or available()
 
-    def sample(self, numbers: np.ndarray) -> Loss:
+    def sample(self, numbers: Sequence[int] | np.ndarray) -> Loss:
         """The loss over some of the configurations."""
         return Loss(self.potential, self.data.subset(numbers), self.weights, self.threads)
 

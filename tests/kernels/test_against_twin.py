@@ -116,7 +116,7 @@ def test_twin_needs_contractions():
 
 def test_one_compiled_version_of_each_kernel(liquid):
     """However a configuration is made, the kernels are compiled for one set of types (a second costs seconds)."""
-    from electrolyte_ml.kernels import energy_forces, neighbours, site_gradients
+    from electrolyte_ml.kernels import energy_forces, near_pairs, neighbours, site_gradients
 
     potential = MomentTensorPotential.random(4, ("H", "C", "O"), cutoff=3.0)
     flat = liquid(4)
@@ -126,7 +126,7 @@ def test_one_compiled_version_of_each_kernel(liquid):
         potential.calculator().get_forces(atoms)
         potential.with_parameters(potential.parameters[::-1]).energy_gradient(atoms)
     for kernel in (
-        energy_forces.energy_forces, neighbours.neighbour_list, neighbours.near_pairs, site_gradients.site_gradients,
+        energy_forces.energy_forces, neighbours.neighbour_list, near_pairs.near_pairs, site_gradients.site_gradients,
     ):  # fmt: skip
         double = [kinds for kinds in kernel.signatures if "float32" not in str(kinds)]
         assert len(double) == 1, kernel.__name__

@@ -9,7 +9,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from electrolyte_ml.active_learning import ActiveSet
 from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.potentials import MomentTensorPotential, Potential, Sum, System
-from electrolyte_ml.potentials.interface import linear_mask
+from electrolyte_ml.potentials.blocks import linear_mask
 from electrolyte_ml.potentials.pairwise import ZBL
 from electrolyte_ml.training import Loss, TrainingSet, Weights, evaluate_errors, train
 

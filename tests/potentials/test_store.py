@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import MomentTensorPotential, Sum, load, read_mtp
 from electrolyte_ml.potentials.pairwise import ZBL
-from electrolyte_ml.potentials.store import HEADER
+from electrolyte_ml.potentials.text import HEADER
 
 SPECIES = ("H", "O")
 
@@ -70,7 +70,7 @@ def test_round_trip_is_exact(tmp_path_factory, seed, exponent, reach, reference,
     assert np.array_equal(back.parameters, potential.parameters) and back.terms[0].reach == reach
     assert back.fingerprint == potential.fingerprint and back.species == SPECIES
     assert (back.reference, back.terms[0].reference, back.terms[1].reference) == (reference, inner, inner)
-    assert path.read_text() == back.to_text()
+    assert path.read_text() == back.file_content()
 
 
 def test_a_single_term_of_our_own(tmp_path, liquid):

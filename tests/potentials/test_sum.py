@@ -7,7 +7,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential, Sum
-from electrolyte_ml.potentials.interface import linear_mask, slices
+from electrolyte_ml.potentials.blocks import linear_mask, slices
 from electrolyte_ml.potentials.pairwise import ZBL
 from electrolyte_ml.training import Loss, TrainingSet, Weights, solve_linear, train
 

@@ -12,7 +12,7 @@ from electrolyte_ml.active_learning import ActiveSet
 from electrolyte_ml.dynamics import GradeMonitor, run_md
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import Block, MomentTensorPotential, Sum, load, register
-from electrolyte_ml.potentials.interface import slices
+from electrolyte_ml.potentials.blocks import slices
 from electrolyte_ml.potentials.pairwise import PairPotential
 from electrolyte_ml.training import evaluate_errors, train
 

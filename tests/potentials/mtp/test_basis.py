@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import Contraction, basis, contractions
 from electrolyte_ml.potentials.mtp.basis import radial_count
-from electrolyte_ml.potentials.mtp.files import _SCALARS
+from electrolyte_ml.potentials.mtp.text import _SCALARS
 
 # Published numbers of the MLIP package's templates, by number of factors where known.
 COUNTS = {2: 1, 4: 2, 6: 5, 8: 9, 10: 16, 12: 29, 14: 52, 16: 92, 18: 163, 20: 288, 22: 500, 24: 864}
