@@ -137,7 +137,8 @@ class Potential(ABC):
     @property
     def fingerprint(self) -> str:
         """A hash of everything that decides the results of this potential."""
-        return hashlib.sha256(self.with_reference(None).file_content().encode()).hexdigest()
+        content = compose([(part.kind, part.with_reference(None).to_text()) for part in self.parts()], None)
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def facts(self) -> dict[str, Any]:
         """Return what the model consists of, by name, in values that JSON has: the output of `electrolyte-ml info`."""

@@ -111,14 +111,23 @@ class Sum(Potential):
         return Sum(tuple(terms), self.reference)
 
     def with_precision(self, precision: str) -> Sum:
-        """Return the same potential with each term in a precision.
+        """Return the same potential with each term that has a precision in it, and the others as they are.
 
         Raises
         ------
         InputError
-            If a term has no such precision.
+            If no term has it.
         """
-        return Sum(tuple(term.with_precision(precision) for term in self.terms), self.reference)
+        terms, failures = [], []
+        for term in self.terms:
+            try:
+                terms.append(term.with_precision(precision))
+            except InputError as error:
+                terms.append(term)
+                failures.append(error)
+        if len(failures) == len(terms):
+            raise failures[0]
+        return Sum(tuple(terms), self.reference)
 
     def evaluate(self, atoms: Atoms | Geometry, threads: int | None = None) -> Evaluation:
         """Return energy, site energies, forces and virial."""

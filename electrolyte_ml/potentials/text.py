@@ -32,7 +32,14 @@ def compose(terms: Sequence[tuple[str, str]], reference: str | None) -> str:
         Kind and text of each term.
     reference
         Level of theory that labelled the training data.
+
+    Raises
+    ------
+    InputError
+        A reference that is not one line.
     """
+    if reference is not None and (reference != reference.strip() or len(reference.splitlines()) != 1):
+        raise InputError(f"the reference {reference!r} must be one line, without spaces around it")
     lines = [HEADER, f"reference = {reference or ''}", f"terms = {len(terms)}"]
     for kind, text in terms:
         rows = text.rstrip("\n").split("\n")

@@ -174,7 +174,7 @@ def test_what_load_could_not_bring_back_is_not_saved(tmp_path):
 
     derived = Derived(**vars(MomentTensorPotential.random(2, SPECIES)))
     for potential, kind in ((derived, "mtp"), (Unknown(SPECIES), "unknown"), (Sum((derived, ZBL(SPECIES))), "mtp")):
-        with pytest.raises(InputError, match=rf"p\.pot: .* cannot be saved, for '{kind}' is not its name"):
+        with pytest.raises(InputError, match=rf"p\.pot: .* cannot be saved: '{kind}' is not its name"):
             potential.save(tmp_path / "p.pot")
     assert not list(tmp_path.iterdir())
 

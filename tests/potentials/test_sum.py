@@ -78,8 +78,9 @@ def test_values_are_sums(both, boxes):
 def test_precision_of_all_terms(both):
     double = Sum((mtp(), mtp(2, seed=1)))
     assert {term.precision for term in double.with_precision("mixed").terms} == {"mixed"}
+    assert both.with_precision("mixed").terms[0].precision == "mixed"  # the other term is always in double precision
     with pytest.raises(InputError, match="zbl has no mixed precision"):
-        both.with_precision("mixed")
+        Sum((both.terms[2], both.terms[2])).with_precision("mixed")
 
 
 def test_kept_predictions_are_right_after_parameters_moved(both, boxes):
