@@ -16,6 +16,9 @@ __version__ = "0.1.0"
 
 _HOME = {
     "MomentTensorPotential": "potentials",
+    "ModelSpec": "potentials",
+    "Potential": "potentials",
+    "Sum": "potentials",
     "load": "potentials",
     "train": "training",
     "train_ensemble": "training",

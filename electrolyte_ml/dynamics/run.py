@@ -7,6 +7,7 @@ import io
 import json
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from electrolyte_ml.dynamics.results import COLUMNS, RunResult, read_result
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology, standard_rotation
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
-from electrolyte_ml.structures.charge import bare_configuration
+from electrolyte_ml.structures.charge import bare_configuration, total_charge
+from electrolyte_ml.structures.configurations import write_configurations
 from electrolyte_ml.units import DENSITY_UNIT
 
 _STRIDE = 100  # steps at most from one look at the clock, and at the keyboard, to the next
@@ -268,10 +270,16 @@ class Run:
         self.files.write_restart(arrays, meta)
         if reason and self.files.directory is not None:
             self.files.settle()
-            summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": self.time_ps}
-            summary |= {"threads": integrator.threads} | self.settings
-            atomic_write(self.files.directory / "result.json", json.dumps(summary, indent=2) + "\n")
+            self._summarise(self.files.directory, reason, detail)
         return arrays, meta
+
+    def _summarise(self, directory: Path, reason: str, detail: str) -> None:
+        """Write how the run ended, and its last configuration."""
+        if np.isfinite(self.atoms.positions).all():
+            write_configurations(directory / "last.xyz", self.atoms)
+        summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": self.time_ps}
+        summary |= {"threads": self.integrator.threads, "charge": total_charge(self.atoms)} | self.settings
+        atomic_write(directory / "result.json", json.dumps(summary, indent=2) + "\n")
 
 
 def one_line(error: Exception) -> str:

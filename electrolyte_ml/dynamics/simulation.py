@@ -43,8 +43,9 @@ def run_md(
     """Run molecular dynamics of a liquid and return what happened.
 
     With a directory the run writes ``log.csv``, ``topology.pdb``, ``trajectory.trr``, ``saved.xyz``, ``restart.npz``
-    and at the end ``result.json``. The same call on the same directory resumes a run that was killed, at any moment,
-    and continues it as if it had not been; a longer `time_ps` extends it; a run that has ended is returned at once.
+    and at the end ``result.json`` and ``last.xyz``, the last configuration with its momenta. The same call on the same
+    directory resumes a run that was killed, at any moment, and continues it as if it had not been; a longer `time_ps`
+    extends it; a run that has ended is returned at once.
 
     Parameters
     ----------

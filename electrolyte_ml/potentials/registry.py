@@ -1,9 +1,15 @@
-"""The kinds of potentials: one line each. A new model is a file and a line here, or a call of `register`."""
+"""The kinds of potentials: one line each. A new model is a file and a line here.
+
+A model of another package is made known by a call of `register`, or by an entry point of the group
+``electrolyte_ml.potentials`` in that package's metadata; the command line and worker processes know the latter, too.
+"""
 
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from electrolyte_ml.errors import InputError
@@ -15,6 +21,7 @@ KINDS = {
     "mtp": "electrolyte_ml.potentials.mtp.potential:MomentTensorPotential",
     "zbl": "electrolyte_ml.potentials.pairwise.zbl:ZBL",
 }
+GROUP = "electrolyte_ml.potentials"  # of entry points
 _registered: dict[str, type[Potential]] = {}
 
 
@@ -52,7 +59,13 @@ def check_registered(potential: type[Potential], source: str) -> None:
 
 def kinds() -> tuple[str, ...]:
     """Return the names of all kinds."""
-    return (*KINDS, *_registered)
+    return tuple(dict.fromkeys([*KINDS, *_registered, *_installed()]))
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    """Return the kinds that installed packages declare."""
+    return {point.name: point for point in entry_points(group=GROUP)}
 
 
 def kind(name: str) -> type[Potential]:
@@ -65,6 +78,8 @@ def kind(name: str) -> type[Potential]:
     """
     if name in _registered:
         return _registered[name]
+    if name not in KINDS and name in _installed():
+        return register(_installed()[name].load())
     if name not in KINDS:
         near = difflib.get_close_matches(name, kinds(), n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds())}"

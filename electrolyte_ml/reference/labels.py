@@ -324,7 +324,7 @@ def label_file(
     InputError
         Before anything is computed: an unusable file, configuration, reference or place for the output.
     """
-    from electrolyte_ml.reference import get
+    from electrolyte_ml.reference.presets import get
     from electrolyte_ml.structures import read_configurations, write_configurations
 
     chosen = get(reference)

@@ -15,6 +15,7 @@ from ase.constraints import FixAtoms
 from electrolyte_ml.dynamics import read_trajectory, run_md
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.structures import read_configurations
 
 ENSEMBLES = [("nve", "bussi"), ("nvt", "bussi"), ("nvt", "nose-hoover"), ("npt", "bussi")]
 FILES = ("log.csv", "trajectory.trr", "saved.xyz")
@@ -176,7 +177,10 @@ def test_failing_calculator_ends_the_run_and_keeps_what_was_written(tmp_path, ar
     assert result.times_ps[-1] == pytest.approx(0.06)
     assert len(result.frames()) == 4
     summary = json.loads((tmp_path / "result.json").read_text())
-    assert summary["reason"] == "calculator" and summary["steps"] == 32
+    assert summary["reason"] == "calculator" and summary["steps"] == 32 and summary["charge"] == 0
+    last = read_configurations(tmp_path / "last.xyz")[0]
+    np.testing.assert_allclose(last.positions, result.atoms.positions, atol=1e-7)
+    np.testing.assert_allclose(last.get_momenta(), result.atoms.get_momenta(), atol=1e-7)
 
 
 def test_minimisation_that_fails_ends_the_run_on_the_start_as_it_was_given(tmp_path, argon, lennard_jones):

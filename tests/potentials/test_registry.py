@@ -1,5 +1,9 @@
 """Kinds of potentials by name."""
 
+import sys
+from importlib.metadata import EntryPoint
+from types import SimpleNamespace
+
 import pytest
 
 from electrolyte_ml.errors import InputError
@@ -43,6 +47,18 @@ def test_a_registered_name_is_taken_by_other_classes_only():
     assert kind("spring") is first
     again = register(made("spring"))
     assert kind("spring") is again and kinds().count("spring") == 1
+
+
+def test_a_kind_of_an_installed_package(monkeypatch):
+    monkeypatch.setattr(registry, "_installed", lambda: {"zbl2": EntryPoint("zbl2", f"{__name__}:Installed", "")})
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__, SimpleNamespace(Installed=Installed)))
+    assert "zbl2" in kinds() and kind("zbl2") is Installed
+
+
+class Installed(ZBL):
+    """A class that an entry point names."""
+
+    kind = "zbl2"
 
 
 def test_unknown_names():

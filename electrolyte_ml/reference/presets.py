@@ -1,0 +1,75 @@
+"""References by name: presets, commands, ASE calculators."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import Any
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.reference.base import Reference
+
+DEFAULT = "gfn1-xtb"
+PRESETS = {  # name -> module, class, first arguments
+    "gfn1-xtb": ("xtb", "XTBReference", ("GFN1-xTB",)),
+    "gfn2-xtb": ("xtb", "XTBReference", ("GFN2-xTB",)),
+    "cp2k-pbe-d3": ("cp2k", "CP2KReference", ()),
+    "vasp-pbe-d3": ("vasp", "VASPReference", ()),
+}
+_COMMAND = "command:"
+
+
+def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
+    """Return a reference from its name, a command, or an ASE calculator.
+
+    Parameters
+    ----------
+    reference
+        One of `PRESETS`; ``"command:my_dft {input}.extxyz {output}.extxyz"``; the name of an ASE calculator
+        ("emt", "lj", ...); an ASE calculator; or a `Reference`, which is returned as it is.
+    **settings
+        Go to the preset, the command (`name`, `version`) or the ASE calculator's class; for a calculator object they
+        are recorded as what identifies it.
+
+    Raises
+    ------
+    InputError
+        If there is no such reference, its program or package is missing (with what to install), or a setting is
+        unknown.
+    """
+    if isinstance(reference, Reference):
+        if settings:
+            raise InputError(f"{reference.name} is already a reference; settings go to its name")
+        return reference
+    if not isinstance(reference, str):
+        if not hasattr(reference, "get_potential_energy"):
+            raise InputError(f"a reference is a name or an ASE calculator, not {reference!r}")
+        from electrolyte_ml.reference.ase_calculator import ASEReference
+
+        return ASEReference(reference, **settings)
+    if reference.startswith(_COMMAND):
+        from electrolyte_ml.reference.command import CommandReference
+
+        return CommandReference(reference.removeprefix(_COMMAND), **settings)
+    return _by_name(reference.strip().lower(), reference, settings)
+
+
+def _by_name(name: str, given: str, settings: dict[str, Any]) -> Reference:
+    if name in PRESETS:
+        module, class_name, arguments = PRESETS[name]
+        preset: Reference = getattr(import_module(f"electrolyte_ml.reference.{module}"), class_name)(
+            *arguments, **settings
+        )
+        return preset
+    from ase.calculators.calculator import external_calculators, names
+
+    if name in names or name in external_calculators:
+        from electrolyte_ml.reference.ase_calculator import ASEReference
+
+        return ASEReference.by_name(name, **settings)
+    close = difflib.get_close_matches(name, [*PRESETS, *names], n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise InputError(
+        f"no reference {given!r}; {hint}presets are {', '.join(PRESETS)}; a command is written "
+        f"'command:my_dft {{input}}.extxyz {{output}}.extxyz', and any ASE calculator goes by its name"
+    )
