@@ -9,8 +9,7 @@ The common thing takes three lines::
 Everything below is imported on first use, so that importing the package costs milliseconds.
 """
 
-from importlib import import_module
-from typing import Any
+from electrolyte_ml.lazy import attach
 
 __version__ = "0.1.0"
 
@@ -35,16 +34,4 @@ _HOME = {
 }
 
 __all__ = ["__version__", *_HOME]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its module the first time somebody asks for it."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = attach(__name__, _HOME)

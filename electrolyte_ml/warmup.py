@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from electrolyte_ml.potentials import MomentTensorPotential
+    from electrolyte_ml.potentials import Potential
 
 SPECIES = ("H", "C", "O")
 TIMESTEP = 0.1  # fs; forces of a random potential are large
@@ -30,14 +30,14 @@ def warm_up() -> float:
     from electrolyte_ml.kernels import Notice
     from electrolyte_ml.kernels.contacts import contacts
     from electrolyte_ml.kernels.lifetimes import survivals
-    from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential
+    from electrolyte_ml.potentials import ModelSpec
     from electrolyte_ml.structures import pack
     from electrolyte_ml.training import Loss, TrainingSet, Weights
 
-    Notice.said = True  # a warm-up needs no notice that kernels are compiled
+    Notice.shown = True  # a warm-up needs no notice that kernels are compiled
     start = time.perf_counter()
     box = pack({"EC": 2}, 1.0)
-    potential = MomentTensorPotential.random(level=4, species=SPECIES)
+    potential = ModelSpec(level=4).random(SPECIES)
     potential.site_energy_gradients(box)
     loss = Loss(potential, TrainingSet([_labelled(box, potential)], potential), Weights(), 1)
     loss(potential.parameters)
@@ -55,7 +55,7 @@ def warm_up() -> float:
     return time.perf_counter() - start
 
 
-def _labelled(box: Atoms, potential: MomentTensorPotential) -> Atoms:
+def _labelled(box: Atoms, potential: Potential) -> Atoms:
     from ase.calculators.singlepoint import SinglePointCalculator
 
     copy: Atoms = box.copy()

@@ -1,8 +1,5 @@
 """Analysis of trajectories: densities, shells and ion pairs, networks, transport."""
 
-from importlib import import_module
-from typing import Any
-
 from electrolyte_ml.analysis.density import (
     DensityResult,
     EnsembleDensity,
@@ -11,6 +8,7 @@ from electrolyte_ml.analysis.density import (
     mean_density,
     mean_error,
 )
+from electrolyte_ml.lazy import attach
 
 _HOME = {  # name -> module, imported on first use
     "Estimate": "bootstrap",
@@ -60,16 +58,4 @@ __all__ = [
     "mean_error",
     *_HOME,
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its module on first use."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = attach(__name__, _HOME)

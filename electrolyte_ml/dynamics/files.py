@@ -57,7 +57,7 @@ class RunFiles:
     def __exit__(self, exception: type[BaseException] | None, *rest: object) -> None:
         try:
             self._flusher.shutdown()
-            if exception is None:  # else there is something to be told already
+            if exception is None:  # otherwise that exception is reported
                 self.settle()
         finally:
             for stream in self.streams.values():

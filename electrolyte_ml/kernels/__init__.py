@@ -8,14 +8,14 @@ from numba.core import event
 
 
 class Notice(event.Listener):
-    """Says, once a process, why a first call takes long; what is found on disk is not compiled and not mentioned."""
+    """A message, once a process, that explains a long first call; kernels found on disk are not compiled."""
 
-    said = False
+    shown = False
 
     def on_start(self, event):
-        """Speak up before the first of our functions is compiled."""
-        if not Notice.said and (event.data["dispatcher"].py_func.__module__ or "").startswith(__name__):
-            Notice.said = True
+        """Print the message before the first kernel is compiled."""
+        if not Notice.shown and (event.data["dispatcher"].py_func.__module__ or "").startswith(__name__):
+            Notice.shown = True
             print(
                 "Compiling kernels; they are kept on disk, so this minute is spent once "
                 "(`electrolyte-ml warmup` spends it ahead)",
@@ -23,7 +23,7 @@ class Notice(event.Listener):
             )  # fmt: skip
 
     def on_end(self, event):
-        """Say nothing."""
+        """Do nothing."""
 
 
 def forget_stale(folder: Path) -> None:

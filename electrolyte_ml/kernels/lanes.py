@@ -1,7 +1,7 @@
-"""Numbers side by side as one value: what the vector unit computes with, said to the compiler.
+"""Explicit SIMD vectors for numba.
 
 Left to itself the compiler turns a loop over a few dozen neighbours into vectors, tests for overlapping arrays and
-scalar rests, which cost more than the arithmetic. A value of `LanesType` is a vector whatever stands around it: `load`
+scalar rests, which cost more than the arithmetic. A value of `LanesType` is a vector in any context: `load`
 and `store` move it, + - * / (also with a plain number, which is then in all lanes) work lane by lane, `total` adds the
 lanes in a fixed order. From an array of float64 it has 8 lanes, from one of float32 16: one AVX-512 register, two of
 AVX2, four of NEON. A number that meets it is rounded to its precision, so that no literal promotes anything.
@@ -24,7 +24,7 @@ LANES = 8  # atoms that go through the graph of products together, in float64
 # Sums may be reassociated and products contracted, but a NaN must stay a NaN.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 KERNEL = {"cache": True, "error_model": "numpy", "fastmath": FAST}
-# Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
+# Options of functions that only kernels call: an entry point for Python would double their compile time.
 PIECE = {**KERNEL, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _BYTES = 64  # of a vector

@@ -123,7 +123,7 @@ def radial_values(n, segment, tables, low, high, pairs, base, polynomials, top):
 def sum_by_tables(n, segment, n_radial, size, weights, polynomials, top, out):
     """Add to the derivatives by the tables of the central atom's species: 4 R size flops.
 
-    `weights` (2 R, n) multiply U_k there; `out` (S R 2 size, LANES) is summed over lanes by whoever asks for it, once
+    `weights` (2 R, n) multiply U_k there; `out` (S R 2 size, LANES) is summed over lanes by the caller, once
     for many atoms. The last vector of a species holds some of the next: `mask` takes them out.
     """
     mask = aligned(1, 2 * LANES, weights)

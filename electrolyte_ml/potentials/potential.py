@@ -123,6 +123,19 @@ class Potential(ABC):
     ) -> np.ndarray:
         """Return dL/dtheta (m,) from dL/dE_i (N,), dL/dF (N, 3) and dL/dVirial (3, 3), symmetric."""
 
+    def checked(self, parameters: np.ndarray) -> np.ndarray:
+        """Return parameters as float64.
+
+        Raises
+        ------
+        InputError
+            If their number is not `n_parameters`.
+        """
+        theta = np.asarray(parameters, dtype=np.float64)
+        if theta.shape != (self.n_parameters,):
+            raise InputError(f"{theta.shape} parameters do not fit a potential of {self.n_parameters}")
+        return theta
+
     def parts(self) -> tuple[Potential, ...]:
         """Return the terms of a sum; of any other potential, itself."""
         return (self,)

@@ -104,9 +104,7 @@ class Sum(Potential):
         InputError
             If their number is not `n_parameters`.
         """
-        theta = np.asarray(parameters, dtype=np.float64)
-        if theta.shape != (self.n_parameters,):
-            raise InputError(f"{theta.shape} parameters do not fit a potential of {self.n_parameters}")
+        theta = self.checked(parameters)
         terms = (term.with_parameters(theta[place]) for term, place in zip(self.terms, self.places, strict=True))
         return Sum(tuple(terms), self.reference)
 

@@ -1,7 +1,6 @@
 """Reading trajectories of any code: frames, molecules and species, ions."""
 
-from importlib import import_module
-from typing import Any
+from electrolyte_ml.lazy import attach
 
 _HOME = {  # name -> module, imported on first use
     "IonTrajectory": "ions",
@@ -14,16 +13,4 @@ _HOME = {  # name -> module, imported on first use
 }
 
 __all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its module on first use."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+__getattr__, __dir__ = attach(__name__, _HOME)

@@ -185,9 +185,7 @@ class MomentTensorPotential(Potential):
         InputError
             If their number is not `n_parameters`.
         """
-        theta = np.asarray(parameters, dtype=np.float64)
-        if theta.shape != (self.n_parameters,):
-            raise InputError(f"{theta.shape} parameters do not fit a potential of {self.n_parameters}")
+        theta = self.checked(parameters)
         a, b = self.radial.size, self.radial.size + self.shifts.size
         other = replace(self, radial=theta[:a].reshape(self.radial.shape), shifts=theta[a:b], moments=theta[b:])
         other.__dict__["graph"] = self.graph  # of the basis alone

@@ -104,8 +104,7 @@ class ZBL(PairPotential):
         InputError
             If there are parameters.
         """
-        if np.shape(parameters) != (0,):
-            raise InputError(f"{np.shape(parameters)} parameters do not fit a potential of 0")
+        self.checked(parameters)
         return self
 
     def pair_energy(self, r: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
