@@ -86,6 +86,11 @@ def settle_charge(atoms: Atoms, key: str | None = None) -> None:
         atoms.info[CHARGE] = charge
 
 
+def has_charge_under(atoms: Atoms, key: str | None) -> bool:
+    """Whether an entry of `info`, or an array, of this name may be the charge of a configuration from a file."""
+    return key is not None and (key in atoms.info or key in _arrays(atoms))
+
+
 def with_charge(atoms: Atoms, where: str = "configuration") -> Atoms:
     """Return a configuration whose total charge is a whole number in ``info["charge"]`` and nowhere else in `info`.
 
@@ -153,7 +158,7 @@ def states_charge(atoms: Atoms) -> bool:
 def _charges(atoms: Atoms, key: str | None = None) -> dict[str, int]:
     """Return the total charge (e) in every place where it is read, by the name of the place."""
     charges = {}
-    arrays = atoms.arrays | getattr(atoms.calc, "results", {})  # ASE makes a column `charges` a result
+    arrays = _arrays(atoms)
     for name in NAMES if key is None else dict.fromkeys([key, *NAMES]):
         if atoms.info.get(name) is not None:
             charges[name] = _whole(name, atoms.info[name], _TOLERANCE)
@@ -162,6 +167,12 @@ def _charges(atoms: Atoms, key: str | None = None) -> dict[str, int]:
     if _INITIAL in atoms.arrays:
         charges[_INITIAL] = _whole(f"the sum of {_INITIAL}", atoms.arrays[_INITIAL].sum(), _SUM_TOLERANCE)
     return charges
+
+
+def _arrays(atoms: Atoms) -> dict[str, Any]:
+    """Return all arrays over the atoms; ASE makes a column `charges` a result."""
+    results: dict[str, Any] = getattr(atoms.calc, "results", {})
+    return atoms.arrays | results
 
 
 def _agreed(charges: dict[str, int]) -> int:

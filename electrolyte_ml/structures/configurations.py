@@ -14,7 +14,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.structures.cfg import read_cfg, write_cfg
-from electrolyte_ml.structures.charge import settle_charge, with_charge
+from electrolyte_ml.structures.charge import has_charge_under, settle_charge, with_charge
 
 
 def read_configurations(
@@ -77,13 +77,17 @@ def read_configurations(
     if any(names.values()):
         required |= {label for label, name in names.items() if name}
     configurations = []
+    charge_named = charge_key is None
     for number, atoms in enumerate(frames, start=1):
         with _naming(path, number):
+            charge_named |= has_charge_under(atoms, charge_key)
             settle_charge(atoms, charge_key)
             _settle_labels(atoms, names, required)
         configurations.append(atoms)
     if not configurations:
         raise InputError(f"{path}: no configuration in it")
+    if not charge_named:
+        raise InputError(f"{path}: no configuration has a charge under the name {charge_key!r}")
     return _choose(configurations, index, path)
 
 

@@ -83,6 +83,12 @@ def test_a_named_charge_settles_the_others(lithium):
         read_configurations(lithium("charge=1 q=2"), charge_key="q")
 
 
+def test_a_name_that_no_configuration_has_is_an_error(lithium):
+    """Though another entry states the charge: what was asked for is not there."""
+    with pytest.raises(InputError, match="no configuration has a charge under the name 'q'"):
+        read_configurations(lithium("charge=1"), charge_key="q")
+
+
 def test_a_named_charge_must_be_there(lithium):
     path = lithium("q=1", "total_charge=-1", "energy=0.0")
     with pytest.raises(InputError, match=re.escape(f"{path}, configuration 3: no charge under the name 'q'")):
