@@ -26,13 +26,13 @@
 # %%
 from IPython.display import display
 
-from electrolyte_ml import experiment, figures
+from electrolyte_ml import figures
 from electrolyte_ml.analysis import ensemble_density, mean_density
-from electrolyte_ml.paper import scales
+from electrolyte_ml.paper import experiment, scales
 from electrolyte_ml.paper.protocols import (
     density_runs, label_store, learn_pure_solvent, pure_solvent, reference_of,
 )  # fmt: skip
-from electrolyte_ml.results import save_result
+from electrolyte_ml.paper.results import save_result
 from electrolyte_ml.settings import flatten
 from electrolyte_ml.training import evaluate_errors
 

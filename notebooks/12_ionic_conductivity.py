@@ -27,12 +27,12 @@
 import numpy as np
 from ase import Atoms
 
-from electrolyte_ml import experiment, figures
+from electrolyte_ml import figures
 from electrolyte_ml.analysis import (
     OrnsteinUhlenbeckIons, Production, einstein_helfand, expected_error, green_kubo, measure_conductivity, needed_time,
 )  # fmt: skip
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.paper import scales
+from electrolyte_ml.paper import experiment, scales
 from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
 
 scale = scales.scale()
@@ -318,7 +318,7 @@ for method, reason in measure_conductivity([lithium], 298.0).refused.items():
 # It does not: ten frames are a set of structures (notebook 13 reads them), not a motion. The same three lines, or
 # `electrolyte-ml conductivity run1.trr run2.trr --temperature 300 --method all`, take any trajectory that is long enough. Results of
 # your own potential are set beside the paper's claims 22 to 24 (notebook 90) by
-# `store_conductivity({"3:7": {300.0: result}}, model="mtp", reference=..., scale=scale)`.
+# `electrolyte_ml.paper.stored.store_conductivity({"3:7": {300.0: result}}, model="mtp", reference=..., scale=scale)`.
 #
 # ## Exercises
 #

@@ -27,9 +27,9 @@ from collections import Counter
 
 from IPython.display import HTML, display
 
-from electrolyte_ml.claims import claims_html, judge_claims
+from electrolyte_ml.paper.claims import claims_html, judge_claims
 from electrolyte_ml.paper import scales
-from electrolyte_ml.results import load_result
+from electrolyte_ml.paper.results import load_result
 
 scale = scales.scale()
 claims = judge_claims(scale)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from electrolyte_ml import experiment
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures.style import (
     BLACK,
@@ -21,6 +20,7 @@ from electrolyte_ml.figures.style import (
     styled,
     subplots,
 )
+from electrolyte_ml.paper import experiment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,13 +4,13 @@ from matplotlib.figure import Figure
 
 from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, measure_conductivity
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.experiment import CONDUCTIVITY, conductivities
 from electrolyte_ml.figures import (
     conductivity_methods,
     conductivity_temperature,
     interval_coverage,
     running_conductivity,
 )
+from electrolyte_ml.paper.experiment import CONDUCTIVITY, conductivities
 
 SAID = {"reference": "PBE-D3(0)", "scale": "quick"}
 

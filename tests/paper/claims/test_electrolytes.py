@@ -12,17 +12,15 @@ from electrolyte_ml.analysis import (
     TransportEstimate,
     analyse_networks,
     analyse_solvation,
-    store_conductivity,
-    store_ion_pair_set,
-    store_solvation,
 )
 from electrolyte_ml.analysis.correlation import Plateau
 from electrolyte_ml.analysis.estimates import Curve
 from electrolyte_ml.analysis.rdf import FirstShell
-from electrolyte_ml.claims import NOT_REPRODUCED, NOT_RUN, REPRODUCED, SHOWN, judge_claims
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.experiment import CONDUCTIVITY
+from electrolyte_ml.paper.claims import NOT_REPRODUCED, NOT_RUN, REPRODUCED, SHOWN, judge_claims
+from electrolyte_ml.paper.experiment import CONDUCTIVITY
 from electrolyte_ml.paper.scales import QUICK, STANDARD
+from electrolyte_ml.paper.stored import store_conductivity, store_ion_pair_set, store_solvation
 from electrolyte_ml.trajectories import open_trajectory
 from electrolyte_ml.trajectories.static_frames import aggregate, network, shell
 

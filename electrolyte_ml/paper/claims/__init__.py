@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from electrolyte_ml import experiment
+from electrolyte_ml.paper import experiment
+from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import PAPER, Scale
-from electrolyte_ml.results import load_result
 from electrolyte_ml.units import ATMOSPHERE_BAR
 
 REPRODUCED = "reproduced"
@@ -550,7 +550,7 @@ def judge_claims(scale: Scale) -> list[JudgedClaim]:
     entries hold ``densities`` (g/cm³, one per seed), ``experiment`` (g/cm³), ``drifts`` (bool), ``set_energies``
     (eV/atom) and ``set_densities`` (g/cm³), one per configuration of the training set in the order in which they
     joined it, and ``seeded``, how many of them came from the seeding run. Those of the electrolytes are written by
-    :mod:`electrolyte_ml.analysis.stored`.
+    :mod:`electrolyte_ml.paper.stored`.
     """
     stored = load_result("pure_solvents", scale)
     reference = stored["reference"] if stored else scale.reference.name

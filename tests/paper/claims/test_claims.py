@@ -2,7 +2,8 @@
 
 import pytest
 
-from electrolyte_ml.claims import (
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.claims import (
     CLAIMS,
     NOT_REPRODUCED,
     NOT_RUN,
@@ -14,9 +15,8 @@ from electrolyte_ml.claims import (
     format_claims,
     judge_claims,
 )
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.results import load_result, save_result
 from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
-from electrolyte_ml.results import load_result, save_result
 
 
 @pytest.fixture

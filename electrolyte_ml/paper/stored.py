@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.results import save_result
+from electrolyte_ml.paper.results import save_result
 
 if TYPE_CHECKING:
     from electrolyte_ml.analysis.conductivity import ConductivityResult

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electrolyte_ml.claims import JudgedClaim, claims_html, format_claims, judge_claims
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.paper.claims import JudgedClaim, claims_html, format_claims, judge_claims
 from electrolyte_ml.paper.places import checkout, results_root
 from electrolyte_ml.paper.scales import Scale, scale
 
