@@ -228,7 +228,10 @@ for k, ratio in enumerate(experiment.CONDUCTIVITY):
         deviations.append(10 * perfect[ratio][temperature].value / measured.value - 1)
 print(f"mean absolute deviation of a perfect potential: {np.mean(np.abs(deviations)):.0%}; "
       f"largest {max(deviations, key=abs):+.0%}; the paper's MTP: {experiment.PAPER_CONDUCTIVITY_DEVIATION:.0%}")
-figures.conductivity_temperature(perfect, reference="none: ions with the measured conductivity", scale=scale.name)
+figures.conductivity_temperature(
+    perfect, reference="none: ions with the measured conductivity", scale=scale.name, measured=experiment.CONDUCTIVITY,
+    source=experiment.DING_BRIEFLY, paper_deviation=experiment.PAPER_CONDUCTIVITY_DEVIATION,
+)  # fmt: skip
 
 # %% [markdown]
 # With an error of 13 % in each point, a mean deviation near 10 % is what chance gives to a perfect model. Agreement "within

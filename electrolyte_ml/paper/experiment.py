@@ -59,8 +59,9 @@ DING = (
     "interpolated in temperature, composition and salt content, to 1.007 (3:7), 1.024 (2:3) and 1.041 mol/kg (1:1)"
 )
 
+DING_BRIEFLY = "Ding 2001; laboratories differ by 4-7 %"  # for captions
+
 # LiPF6 in EC:EMC at the molality of the paper's cells, by amount of substance (3:7 is 26.6 wt% EC) and temperature.
-# Laboratories differ by 4 to 7 %.
 CONDUCTIVITY: dict[str, dict[float, Measurement]] = {
     ratio: {
         temperature: Measurement(value, None, "mS/cm", temperature, DING)
@@ -76,6 +77,9 @@ PAPER_CONDUCTIVITY_DEVIATION_QRD = 0.06
 # Section 2.1 of the paper, on its ensembles of three for EC and for EMC at 300 K; Fig. 1a has no numbers.
 PAPER_DENSITY_DEVIATION = 0.06  # "about 6 % on average" from experiment
 PAPER_DENSITY_SPREAD = 0.02  # "approximately 2 %" 1σ over random initialisations
+
+# Section 2.1: lowest and highest density of the training set by liquid, g/cm³ (Fig. 1b).
+PAPER_SET_DENSITIES: dict[str, tuple[float, float]] = {"EC": (1.04, 1.49)}
 
 
 def density(liquid: str) -> Measurement:
