@@ -1,4 +1,4 @@
-"""Measured values, each with its source, and what the paper and its functional say of the same quantities."""
+"""Measured values with their sources, and the values of the paper and of its functional beside them."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Measurement:
     temperature
         K.
     source
-        Where it is from, and what was done to it.
+        Origin of the value, and how it was derived from it.
     """
 
     value: float
@@ -93,7 +93,7 @@ def density(liquid: str) -> Measurement:
     Raises
     ------
     InputError
-        If there is none for it.
+        If no measured density of it is known.
     """
     if liquid not in DENSITY:
         raise InputError(f"no measured density of {liquid!r}; there are {', '.join(DENSITY)}")
@@ -111,7 +111,7 @@ def conductivities(ratio: str) -> dict[float, Measurement]:
     Raises
     ------
     InputError
-        If there are none for it.
+        If no measured conductivity of it is known.
     """
     if ratio not in CONDUCTIVITY:
         raise InputError(f"no measured conductivity of EC:EMC {ratio!r}; there are {', '.join(CONDUCTIVITY)}")
