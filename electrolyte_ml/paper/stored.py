@@ -76,7 +76,8 @@ def store_solvation(
     Parameters
     ----------
     solvation, networks
-        Results of :func:`electrolyte_ml.analysis.analyse_solvation` and :func:`electrolyte_ml.analysis.analyse_networks`.
+        Results of :func:`~electrolyte_ml.analysis.analyse_solvation` and
+        :func:`~electrolyte_ml.analysis.analyse_networks`.
     model, reference, scale
         As of :func:`store_conductivity`.
     system

@@ -15,6 +15,7 @@ from electrolyte_ml.paper.claims.evidence import Evidence
 from electrolyte_ml.paper.claims.exact import SPECIES
 from electrolyte_ml.paper.protocols import pure_solvent
 from electrolyte_ml.paper.scales import Scale
+from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.structures import MOLECULES, parse_composition
 
 SOLVENTS = {"EC": 160, "EMC": 120}  # atoms in the paper's cells
@@ -30,7 +31,9 @@ def pure_solvents(scale: Scale) -> Iterator[Evidence]:
             yield Evidence(
                 "handed to active_learning.exploration.explore", {"trajectories": len(planned)}, {"trajectories": 10}
             )
-            yield Evidence("object: MomentTensorPotential.cutoff", {"cutoff": _start(settings).cutoff}, {"cutoff": 5.0})
+            start = _start(settings)
+            source = f"object: {type(start).__name__}.cutoff"
+            yield Evidence(source, {"cutoff": start.cutoff}, {"cutoff": 5.0})
         starts = {_start(settings).fingerprint for settings in members}
         yield Evidence(
             "object: MomentTensorPotential.fingerprint",
@@ -55,7 +58,7 @@ def method(scale: Scale) -> Iterator[Evidence]:
     for solvent in SOLVENTS:
         for settings in _settings(scale, solvent):
             yield from fits(settings)
-            yield _random_parameters(settings)
+            yield _model(settings)
             yield _grades(settings)
             yield exploration(settings)
         yield reference_input(settings, solvent)
@@ -106,7 +109,7 @@ def _settings(scale: Scale, solvent: str) -> list[ActiveLearningSettings]:
     return [pure_solvent(scale, solvent, seed=seed) for seed in scale.pure_solvents.seeds]
 
 
-def _start(settings: ActiveLearningSettings) -> Any:
+def _start(settings: ActiveLearningSettings) -> Potential:
     """Return the potential from which the first fit starts."""
     return settings.model.random(SPECIES, settings.seed)
 
@@ -123,15 +126,19 @@ def _grades(settings: ActiveLearningSettings) -> Evidence:
     return Evidence("handed to dynamics.monitors.GradeMonitor", values, {"save": 2.0, "break_": 10.0})
 
 
-def _random_parameters(settings: ActiveLearningSettings) -> Evidence:
-    """Compare the first parameters with U(-1, 1): their range and their standard deviation, 1 / sqrt(3)."""
-    parameters = _start(settings).parameters
+def _model(settings: ActiveLearningSettings) -> Evidence:
+    """Compare the potential of the first fit with the paper's, and its parameters with U(-1, 1).
+
+    A uniform distribution is known by its range and by its standard deviation, 1 / sqrt(3).
+    """
+    potential = _start(settings)
+    parameters = potential.parameters
     low, high, spread = parameters.min(), parameters.max(), parameters.std()
     uniform = -1.0 <= low < -0.9 and 0.9 < high <= 1.0 and abs(spread * np.sqrt(3.0) - 1.0) < 0.1
-    here = "U(-1, 1)" if uniform else f"{low:.3g} to {high:.3g} with a standard deviation of {spread:.3g}"
-    return Evidence(
-        "object: MomentTensorPotential.parameters", {"first parameters": here}, {"first parameters": "U(-1, 1)"}
-    )
+    drawn = "U(-1, 1)" if uniform else f"{low:.3g} to {high:.3g}, standard deviation {spread:.3g}"
+    values = {"kind": potential.kind, "number": len(parameters), "drawn from": drawn}
+    paper = {"kind": "mtp", "number": 383, "drawn from": "U(-1, 1)"}
+    return Evidence(f"object: {type(potential).__name__}.parameters", values, paper)
 
 
 _GAMMA = "Gamma 1 1 1"

@@ -5,10 +5,11 @@ import pytest
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.claims import (
     CLAIMS,
+    CONFIGURED,
     NOT_REPRODUCED,
     NOT_RUN,
+    NOT_RUN_AT_SCALE,
     REPRODUCED,
-    SHOWN,
     JudgedClaim,
     Outcome,
     claims_html,
@@ -42,42 +43,65 @@ def store(scale, **changes):
     save_result("pure_solvents", {"reference": "PBE-D3(0)", "solvents": solvents}, scale)
 
 
+def outcomes(scale):
+    return {judged.claim.label: judged.outcome for judged in judge_claims(scale)}
+
+
 def verdicts(scale):
-    return {judged.claim.number: judged.outcome.verdict for judged in judge_claims(scale)}
+    return {label: outcome.verdict for label, outcome in outcomes(scale).items()}
 
 
 def test_rows_are_numbered_as_in_the_table():
-    assert [claim.number for claim in CLAIMS] == list(range(1, 29))
+    numbers = [claim.number for claim in CLAIMS]
+    assert numbers == sorted(numbers) and set(numbers) == set(range(1, 29))
+    assert len({claim.label for claim in CLAIMS}) == len(CLAIMS)
+    for number in range(1, 29):  # parts have letters from a on, single claims none
+        parts = "".join(claim.part for claim in CLAIMS if claim.number == number)
+        assert parts in ("", "ab", "abc")
 
 
-def test_without_results_only_counts_and_settings_are_judged(results):
-    assert {n for n, verdict in verdicts(QUICK).items() if verdict == REPRODUCED} == {1, 2, 28}
-    assert {verdict for n, verdict in verdicts(QUICK).items() if n not in (1, 2, 28)} == {NOT_RUN}
+@pytest.mark.parametrize("scale", [QUICK, STANDARD, PAPER], ids=lambda scale: scale.name)
+def test_without_results_only_what_is_counted_or_handed_over_is_judged(results, scale):
+    expected = {REPRODUCED: {"1a", "2", "3a", "28a"}, NOT_REPRODUCED: set()}
+    expected[CONFIGURED] = {"6", "8", "12", "15", "21", "23c", "24a", "28b"}
+    expected[NOT_RUN] = {"1b", "7", "9", "10", "11", "13", "14", "16", "18", "20", "27b"}
+    found = verdicts(scale)
+    for verdict, labels in expected.items():
+        assert {label for label, given in found.items() if given == verdict} == labels
+    others = set().union(*expected.values())
+    assert {verdict for label, verdict in found.items() if label not in others} == {NOT_RUN_AT_SCALE}
 
 
 def test_physics_is_shown_but_not_judged_at_the_quick_scale(results):
     store(QUICK)
-    assert {verdicts(QUICK)[n] for n in (3, 4, 5)} == {SHOWN}
+    for label in ("3b", "4", "5"):
+        outcome = outcomes(QUICK)[label]
+        assert outcome.verdict == NOT_RUN_AT_SCALE
+        assert outcome.ours.endswith("(shown at the quick scale)")
+        assert outcome.judged_from == ("file: quick/pure_solvents.json, labels by PBE-D3(0)",)
 
 
 def test_physics_is_judged_at_the_standard_scale(results):
     store(STANDARD)
-    assert {verdicts(STANDARD)[n] for n in (3, 4, 5)} == {REPRODUCED}
+    for label in ("3b", "4", "5"):
+        outcome = outcomes(STANDARD)[label]
+        assert outcome.verdict == REPRODUCED
+        assert outcome.judged_from == ("file: standard/pure_solvents.json, labels by PBE-D3(0)",)
 
 
 @pytest.mark.parametrize(
     ("changes", "row"),
     [
-        ({"drifts": True}, 4),
-        ({"densities": [1.10, 1.11, 1.12]}, 4),  # 16 % below experiment
-        ({"densities": [1.20, 1.26, 1.32]}, 4),  # seeds disagree by 5 %
-        ({"seeded": 1000}, 5),
-        ({"set_densities": [1.02] * 2 + [1.35] * 998}, 5),  # the AIMD part is the dilute one
-        ({"set_densities": [1.40] * 2 + [1.02] * 998}, 5),  # nothing as dense as 1.49
-        ({"set_energies": [-1.0] * 100, "set_densities": [1.2] * 100}, 3),  # 100 configurations
+        ({"drifts": True}, "4"),
+        ({"densities": [1.10, 1.11, 1.12]}, "4"),  # 16 % below experiment
+        ({"densities": [1.20, 1.26, 1.32]}, "4"),  # seeds disagree by 5 %
+        ({"seeded": 1000}, "5"),
+        ({"set_densities": [1.02] * 2 + [1.35] * 998}, "5"),  # the AIMD part is the dilute one
+        ({"set_densities": [1.40] * 2 + [1.02] * 998}, "5"),  # nothing as dense as 1.49
+        ({"set_energies": [-1.0] * 100, "set_densities": [1.2] * 100}, "3b"),  # 100 configurations
     ],
 )
-def test_what_differs_is_said(results, changes, row):
+def test_other_numbers_do_not_reproduce_the_claim(results, changes, row):
     store(STANDARD, **changes)
     assert verdicts(STANDARD)[row] == NOT_REPRODUCED
 
@@ -87,11 +111,20 @@ def test_table_names_scale_reference_and_every_claim(results):
     table = format_claims(judge_claims(STANDARD))
     assert "standard" in table.splitlines()[0]
     assert "PBE-D3(0)" in table.splitlines()[0]
-    assert len(table.splitlines()) == 3 + len(CLAIMS)
+    rows = [line.split()[0] for line in table.splitlines()[2:] if not line.startswith(" ")]
+    assert rows == [claim.label for claim in CLAIMS]
+    assert max(map(len, table.splitlines())) <= 118
+    # Nothing is cut off, whatever the lines are broken into.
+    text = " ".join(table.split())
+    for judged in judge_claims(STANDARD):
+        for source in judged.outcome.judged_from:
+            assert f"judged from: {source}" in text
 
 
-def test_paper_scale_without_runs_claims_no_physics(results):
-    assert {n for n, verdict in verdicts(PAPER).items() if verdict == REPRODUCED} == {1, 2, 28}
+def test_a_verdict_needs_evidence():
+    for verdict in (REPRODUCED, NOT_REPRODUCED):
+        with pytest.raises(ValueError, match="needs evidence"):
+            Outcome(verdict)
 
 
 def test_results_come_back_as_they_were_stored(results):
@@ -110,8 +143,11 @@ def test_damaged_result_is_named(results):
 
 
 def test_page_holds_every_claim_and_marks_what_failed():
-    judged = [JudgedClaim(CLAIMS[0], Outcome(NOT_REPRODUCED, "a < b"), "quick", "GFN1-xTB"),
-              JudgedClaim(CLAIMS[1], Outcome(REPRODUCED), "quick", "GFN1-xTB")]  # fmt: skip
+    outcomes = (
+        Outcome(NOT_REPRODUCED, "a < b", judged_from=("file: a",)),
+        Outcome(REPRODUCED, judged_from=("file: c > d",)),
+    )
+    judged = [JudgedClaim(claim, outcome, "quick", "GFN1-xTB") for claim, outcome in zip(CLAIMS, outcomes)]
     page = claims_html(judged)
-    assert page.count("<tr>") == 3 and "a &lt; b" in page
+    assert page.count("<tr>") == 3 and "a &lt; b" in page and "file: c &gt; d" in page
     assert page.count('class="bad"') == 1
