@@ -26,15 +26,15 @@ def pure_solvents(scale: Scale) -> Iterator[Evidence]:
     for solvent in SOLVENTS:
         members = _settings(scale, solvent)
         for settings in members:
-            yield _seeding(settings)
+            yield seeding(settings)
             planned = plan_trajectories(settings, [Atoms("H")], [], Path("iteration_001"))
             yield Evidence(
                 "handed to active_learning.exploration.explore", {"trajectories": len(planned)}, {"trajectories": 10}
             )
-            start = _start(settings)
-            source = f"object: {type(start).__name__}.cutoff"
-            yield Evidence(source, {"cutoff": start.cutoff}, {"cutoff": 5.0})
-        starts = {_start(settings).fingerprint for settings in members}
+            potential = start(settings)
+            source = f"object: {type(potential).__name__}.cutoff"
+            yield Evidence(source, {"cutoff": potential.cutoff}, {"cutoff": 5.0})
+        starts = {start(settings).fingerprint for settings in members}
         yield Evidence(
             "object: MomentTensorPotential.fingerprint",
             {"different potentials": len(starts)},
@@ -58,8 +58,8 @@ def method(scale: Scale) -> Iterator[Evidence]:
     for solvent in SOLVENTS:
         for settings in _settings(scale, solvent):
             yield from fits(settings)
-            yield _model(settings)
-            yield _grades(settings)
+            yield model(settings)
+            yield grades(settings)
             yield exploration(settings)
         yield reference_input(settings, solvent)
 
@@ -109,29 +109,31 @@ def _settings(scale: Scale, solvent: str) -> list[ActiveLearningSettings]:
     return [pure_solvent(scale, solvent, seed=seed) for seed in scale.pure_solvents.seeds]
 
 
-def _start(settings: ActiveLearningSettings) -> Potential:
+def start(settings: ActiveLearningSettings) -> Potential:
     """Return the potential from which the first fit starts."""
     return settings.model.random(SPECIES, settings.seed)
 
 
-def _seeding(settings: ActiveLearningSettings) -> Evidence:
+def seeding(settings: ActiveLearningSettings) -> Evidence:
+    """Dynamics with the reference, and the configurations taken from them."""
     paper = {"ensemble": "nvt", "temperature": 400.0, "time_ps": 2.0, "timestep_fs": 1.0, "configurations": 200}
     values = {**settings.seeding.options(), "configurations": settings.seeding.configurations}
     return Evidence("handed to active_learning.seeding.sample_dynamics", values, paper)
 
 
-def _grades(settings: ActiveLearningSettings) -> Evidence:
+def grades(settings: ActiveLearningSettings) -> Evidence:
+    """Extrapolation grades at which a trajectory is saved and ended."""
     monitor = GradeMonitor(None, settings.grades.save_threshold, settings.grades.break_threshold)
     values = {"save": monitor.save, "break_": monitor.break_}
     return Evidence("handed to dynamics.monitors.GradeMonitor", values, {"save": 2.0, "break_": 10.0})
 
 
-def _model(settings: ActiveLearningSettings) -> Evidence:
+def model(settings: ActiveLearningSettings) -> Evidence:
     """Compare the potential of the first fit with the paper's, and its parameters with U(-1, 1).
 
     A uniform distribution is known by its range and by its standard deviation, 1 / sqrt(3).
     """
-    potential = _start(settings)
+    potential = start(settings)
     parameters = potential.parameters
     low, high, spread = parameters.min(), parameters.max(), parameters.std()
     uniform = -1.0 <= low < -0.9 and 0.9 < high <= 1.0 and abs(spread * np.sqrt(3.0) - 1.0) < 0.1

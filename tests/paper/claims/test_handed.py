@@ -53,7 +53,7 @@ def test_train_receives_the_loss_and_the_method(settings, refit, monkeypatch, tm
     same(list(protocols.fits(settings))[refit], received.value.named)
     _, start = received.value.positional
     if not refit:
-        assert start.fingerprint == protocols._start(settings).fingerprint
+        assert start.fingerprint == protocols.start(settings).fingerprint
 
 
 def test_run_md_receives_the_ensemble_and_the_monitor_the_grades(settings, monkeypatch, tmp_path):
@@ -63,7 +63,7 @@ def test_run_md_receives_the_ensemble_and_the_monitor_the_grades(settings, monke
         explore(Trajectory(start, tmp_path, 0), None, None, settings)
     same(protocols.exploration(settings), received.value.named)
     monitor = received.value.named["monitors"][0]
-    same(protocols._grades(settings), {"save": monitor.save, "break_": monitor.break_})
+    same(protocols.grades(settings), {"save": monitor.save, "break_": monitor.break_})
 
 
 def test_seeding_receives_its_section(settings, monkeypatch, tmp_path):
@@ -71,8 +71,8 @@ def test_seeding_receives_its_section(settings, monkeypatch, tmp_path):
     run = loop._Run(tmp_path, settings, None, [], [], progress=False)
     with pytest.raises(Received) as received:
         run._sample(tmp_path)
-    seeding = received.value.positional[-1]
-    same(protocols._seeding(settings), {**seeding.options(), "configurations": seeding.configurations})
+    section = received.value.positional[-1]
+    same(protocols.seeding(settings), {**section.options(), "configurations": section.configurations})
 
 
 def test_as_many_trajectories_are_explored_as_are_planned(settings, monkeypatch, tmp_path):
