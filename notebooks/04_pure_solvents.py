@@ -26,13 +26,13 @@
 # %%
 from IPython.display import display
 
-from electrolyte_ml import experiment, figures
+from electrolyte_ml import figures
 from electrolyte_ml.analysis import ensemble_density, mean_density
-from electrolyte_ml.paper import scales
+from electrolyte_ml.paper import experiment, scales
 from electrolyte_ml.paper.protocols import (
     density_runs, label_store, learn_pure_solvent, pure_solvent, reference_of,
 )  # fmt: skip
-from electrolyte_ml.results import save_result
+from electrolyte_ml.paper.results import save_result
 from electrolyte_ml.settings import flatten
 from electrolyte_ml.training import evaluate_errors
 
@@ -81,7 +81,9 @@ def learn(solvent):
 
     def draw(result):
         nonlocal shown
-        figure = figures.energy_density(result.energy_density(), **said, liquid=solvent)
+        figure = figures.energy_density(
+            result.energy_density(), **said, liquid=solvent, paper_range=experiment.PAPER_SET_DENSITIES.get(solvent)
+        )
         if shown is None:
             shown = display(figure, display_id=True)
         else:
@@ -163,7 +165,7 @@ display(
     *(
         figures.density_trace(
             {f"seed {seed}": run for seed, run in zip(protocol.seeds, runs[solvent])},
-            **said, liquid=solvent, means=means[solvent],
+            **said, liquid=solvent, measured=experiment.density(solvent), means=means[solvent],
         )
         for solvent in runs
     )
@@ -184,7 +186,10 @@ for solvent, ensemble in densities.items():
         f"experiment {measured:.3f} ({ensemble.mean / measured - 1:+.1%}); "
         f"{sum(member.drifts for member in ensemble.members)} of {len(ensemble.members)} runs still drift"
     )
-figures.density_comparison(densities, **said)
+figures.density_comparison(
+    densities, **said, measured=experiment.DENSITY, functional=experiment.DENSITY_PBE_D3_BJ,
+    paper_deviation=experiment.PAPER_DENSITY_DEVIATION,
+)  # fmt: skip
 
 # %% [markdown]
 # ## Whose density is it?

@@ -27,12 +27,12 @@
 import numpy as np
 from ase import Atoms
 
-from electrolyte_ml import experiment, figures
+from electrolyte_ml import figures
 from electrolyte_ml.analysis import (
     OrnsteinUhlenbeckIons, Production, einstein_helfand, expected_error, green_kubo, measure_conductivity, needed_time,
 )  # fmt: skip
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.paper import scales
+from electrolyte_ml.paper import experiment, scales
 from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
 
 scale = scales.scale()
@@ -228,7 +228,10 @@ for k, ratio in enumerate(experiment.CONDUCTIVITY):
         deviations.append(10 * perfect[ratio][temperature].value / measured.value - 1)
 print(f"mean absolute deviation of a perfect potential: {np.mean(np.abs(deviations)):.0%}; "
       f"largest {max(deviations, key=abs):+.0%}; the paper's MTP: {experiment.PAPER_CONDUCTIVITY_DEVIATION:.0%}")
-figures.conductivity_temperature(perfect, reference="none: ions with the measured conductivity", scale=scale.name)
+figures.conductivity_temperature(
+    perfect, reference="none: ions with the measured conductivity", scale=scale.name, measured=experiment.CONDUCTIVITY,
+    source=experiment.DING_BRIEFLY, paper_deviation=experiment.PAPER_CONDUCTIVITY_DEVIATION,
+)  # fmt: skip
 
 # %% [markdown]
 # With an error of 13 % in each point, a mean deviation near 10 % is what chance gives to a perfect model. Agreement "within
@@ -318,7 +321,7 @@ for method, reason in measure_conductivity([lithium], 298.0).refused.items():
 # It does not: ten frames are a set of structures (notebook 13 reads them), not a motion. The same three lines, or
 # `electrolyte-ml conductivity run1.trr run2.trr --temperature 300 --method all`, take any trajectory that is long enough. Results of
 # your own potential are set beside the paper's claims 22 to 24 (notebook 90) by
-# `store_conductivity({"3:7": {300.0: result}}, model="mtp", reference=..., scale=scale)`.
+# `electrolyte_ml.paper.stored.store_conductivity({"3:7": {300.0: result}}, model="mtp", reference=..., scale=scale)`.
 #
 # ## Exercises
 #

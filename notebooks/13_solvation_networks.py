@@ -144,7 +144,7 @@ for lengths in (2, 20, 200):
 # `solvation-analysis` ships ten frames of 49 LiPF6 in butyronitrile (BN) and fluoroethylene carbonate (FEC), by an OPLS
 # force field. Neither solvent is known to this package, so both are named by a **role**; Li and PF6 are found. Any other
 # trajectory is opened the same way, one of your own as well: replace the file, and drop the roles for EC and EMC. Its results
-# are set beside the paper's claims 25 to 27 (notebook 90) by `store_solvation` of `electrolyte_ml.analysis`.
+# are set beside the paper's claims 25 to 27 (notebook 90) by `electrolyte_ml.paper.stored.store_solvation`.
 
 # %%
 data = Path(find_spec("solvation_analysis").origin).parent / "tests" / "data" / "bn_fec_data"

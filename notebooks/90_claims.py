@@ -17,36 +17,46 @@
 # %% [markdown]
 # # 90  Claims
 #
-# **You will learn** what of the paper holds here: every quantitative claim, with the paper's value, ours, experiment's where
-# there is one, and a verdict that code has reached from stored results.
+# **You will learn** which claims of the paper hold here: each with the paper's value, ours, the measured one where there is
+# one, a verdict that code computes, and what the verdict is judged from.
 #
-# **It rebuilds** nothing new: it reads what the notebooks before have left in `results/`.
+# **It rebuilds** nothing new: it reads the results that the other notebooks have stored in `results/`.
 
 # %%
 from collections import Counter
 
 from IPython.display import HTML, display
 
-from electrolyte_ml.claims import claims_html, judge_claims
+from electrolyte_ml.paper.claims import claims_html, judge_claims
 from electrolyte_ml.paper import scales
-from electrolyte_ml.results import load_result
+from electrolyte_ml.paper.results import load_result
 
 scale = scales.scale()
 claims = judge_claims(scale)
 print(f"{scale.name} scale, labels by {claims[0].reference}")
-print("stored results:", "pure_solvents" if load_result("pure_solvents", scale) else "none; run notebook 04 first")
+print("pure_solvents:", "stored" if load_result("pure_solvents", scale) else "not stored; run notebook 04 first")
 
 # %% [markdown]
 # ## How a claim is judged
 #
-# There are three kinds. *Exact* claims, counts and formulas, must hold at every scale. *Protocol* claims hold when the paper
-# scale of `paper/scales.py` has these very numbers. *Values* and *trends* are physics,
+# There are three kinds of claim.
 #
-# $$|\rho / \rho_\mathrm{exp} - 1| \le 6\,\%, \qquad \sigma_\rho / \rho \le 2\,\%,$$
+# - *Exact* claims must hold at every scale. The object itself counts: a potential its own parameters.
+# - *Protocols* are judged from the numbers that the paper scale of `paper/scales.py` hands to the code: to the fit, to the
+#   dynamics, to the monitors, and into the input files of the reference.
+# - *Values* and *trends* are physics, for instance
+#   $|\rho / \rho_\mathrm{exp} - 1| \le 6\,\%$ and $\sigma_\rho / \rho \le 2\,\%$. They are judged from results stored at the
+#   standard scale or above. The boxes of the quick scale are too small: their values are marked "shown at the quick scale"
+#   and not judged.
 #
-# for instance, and are judged at the standard scale and above. The quick scale runs the same machinery in boxes that are too
-# small to judge by: its values are shown, and no verdict is given on them. "Not reproduced" and "not run at this scale" are
-# honest verdicts, too.
+# The verdicts are
+#
+# - **reproduced** and **not reproduced**: judged, and the last column names the stored result, object or function;
+# - **configured**: the paper scale holds the numbers, and no function runs them yet;
+# - **not run at this scale**: no result that can be judged is stored at this scale;
+# - **not run**: no code computes it yet.
+#
+# A claim whose parts rest on different evidence has a row for each part, with a letter.
 
 # %%
 display(HTML(claims_html(claims)))
@@ -58,8 +68,8 @@ for verdict, count in Counter(claim.outcome.verdict for claim in claims).most_co
 # %% [markdown]
 # ## Exercises
 #
-# 1. Take a claim that has not been run and say what it would cost: which notebook, how many labels of how many atoms, how
-#    many nanoseconds. `scales.PAPER` has the numbers, the README the time of a label.
-# 2. Change one number of `scales.PAPER` and run this notebook again. Which row notices?
-# 3. Claim 4 averages over three potentials. Write a judge that also counts those whose runs did not reach their end, and
-#    find a value at which it should fail.
+# 1. Take a claim that has not been run and estimate its cost: which notebook, how many labels of how many atoms, how
+#    many nanoseconds. `scales.PAPER` holds the numbers, the README the time of a label.
+# 2. Change one number of `scales.PAPER` and run this notebook again. Which verdict changes, and which number changes none?
+# 3. Claim 4 averages over three potentials. Write a judge that also counts the runs that did not reach their end, and
+#    choose the number at which it fails.

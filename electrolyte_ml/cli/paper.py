@@ -18,6 +18,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_reproduce(args: argparse.Namespace) -> int:
     """Run the notebooks; 1 if one of them failed."""
-    from electrolyte_ml.reproduce import reproduce
+    from electrolyte_ml.paper.reproduce import reproduce
 
     return 1 if reproduce(args.scale, args.only).failed else 0

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from electrolyte_ml import experiment
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures.style import (
     BLACK,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from electrolyte_ml.analysis import ConductivityResult, TransportEstimate
+    from electrolyte_ml.figures.measured import Measured
 
 _MARKERS = "osD^vP*"
 
@@ -89,7 +89,13 @@ def running_conductivity(
 
 @styled
 def conductivity_temperature(
-    estimates: Mapping[str, Mapping[float, TransportEstimate]], *, reference: str, scale: str
+    estimates: Mapping[str, Mapping[float, TransportEstimate]],
+    *,
+    reference: str,
+    scale: str,
+    measured: Mapping[str, Mapping[float, Measured]],
+    source: str,
+    paper_deviation: float | None = None,
 ) -> Figure:
     """Draw Fig. 6: sigma against temperature, beside experiment and the deviation stated in the paper.
 
@@ -99,6 +105,12 @@ def conductivity_temperature(
         EC:EMC molar ratio ("3:7", "2:3", "1:1") -> temperature (K) -> conductivity, S/m.
     reference, scale
         The level of theory of the training labels, and the scale.
+    measured
+        Ratio -> temperature (K) -> measured conductivity, mS/cm.
+    source
+        Who measured it, for the caption.
+    paper_deviation
+        Mean relative deviation from experiment that the paper states, drawn as a band where it is given.
 
     Raises
     ------
@@ -107,16 +119,18 @@ def conductivity_temperature(
     """
     if not any(estimates.values()):
         raise InputError("there is no conductivity to draw")
+    if missing := [ratio for ratio in estimates if not measured.get(ratio)]:
+        raise InputError(f"no measured conductivity is given for EC:EMC {', '.join(missing)}")
     figure, panels = subplots(1, len(estimates), size=(2.6 + 2.6 * len(estimates), 4.2), sharey=True, squeeze=False)
-    margin = experiment.PAPER_CONDUCTIVITY_DEVIATION
     for axes, colour, marker, (ratio, by_temperature) in zip(panels[0], CYCLE, _MARKERS, estimates.items()):
-        measured = experiment.conductivities(ratio)
-        temperatures = np.array(sorted(measured))
-        values = np.array([measured[t].value for t in temperatures])
-        axes.fill_between(
-            temperatures, (1 - margin) * values, (1 + margin) * values, color=GREY, alpha=0.18, lw=0,
-            label=f"paper's mean deviation, ±{margin:.0%}",
-        )  # fmt: skip
+        known = measured[ratio]
+        temperatures = np.array(sorted(known))
+        values = np.array([known[t].value for t in temperatures])
+        if paper_deviation is not None:
+            axes.fill_between(
+                temperatures, (1 - paper_deviation) * values, (1 + paper_deviation) * values, color=GREY, alpha=0.18,
+                lw=0, label=f"paper's mean deviation, ±{paper_deviation:.0%}",
+            )  # fmt: skip
         axes.plot(temperatures, values, "--", marker="_", color=BLACK, lw=1.2, ms=9, label="experiment")
         ours = sorted(by_temperature)
         found = [by_temperature[t] for t in ours]  # S/m
@@ -128,8 +142,8 @@ def conductivity_temperature(
             label="ours ± standard error; thin: 95 %",
         )  # fmt: skip
         for temperature, sigma in zip(ours, value):
-            if temperature in measured:
-                deviation = sigma / measured[temperature].value - 1
+            if temperature in known:
+                deviation = sigma / known[temperature].value - 1
                 axes.annotate(
                     f"{deviation:+.0%}", (temperature, sigma), xytext=(8, -3), textcoords="offset points",
                     color=colour, fontsize=9,
@@ -142,7 +156,7 @@ def conductivity_temperature(
     legend_beside(panels[0, -1])
     caption(
         figure, "Conductivity of about 1 mol/kg LiPF6 in EC:EMC (Fig. 6)", scale=scale, reference=reference,
-        note="Percentages: deviation from experiment (Ding 2001; laboratories differ by 4-7 %).",
+        note=f"Percentages: deviation from experiment ({source}).",
     )  # fmt: skip
     return figure
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from electrolyte_ml import experiment
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures.style import (
     BLACK,
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 
     from electrolyte_ml.analysis import DensityResult, EnsembleDensity
     from electrolyte_ml.dynamics import RunResult
-
-PAPER_RANGE = (1.04, 1.49)  # g/cm³, densities of the paper's EC set
+    from electrolyte_ml.figures.measured import Measured
 
 
 @styled
@@ -39,6 +37,9 @@ def density_comparison(
     *,
     reference: str,
     scale: str,
+    measured: Mapping[str, Measured],
+    paper_deviation: float | None = None,
+    functional: Mapping[str, Measured] | None = None,
     reference_densities: Mapping[str, float] | None = None,
 ) -> Figure:
     """Draw Fig. 1a: densities by ensembles of potentials, beside experiment and the deviation stated in the paper.
@@ -49,6 +50,12 @@ def density_comparison(
         Liquid ("EC", "EMC", ...) -> densities by the ensemble.
     reference, scale
         The level of theory of the training labels, and the scale at which the potentials were made.
+    measured
+        Liquid -> measured density at 300 K, g/cm³.
+    paper_deviation
+        Mean relative deviation from experiment that the paper states, drawn as a band where it is given.
+    functional
+        Liquid -> density by PBE-D3(BJ) in the literature where it is known, g/cm³.
     reference_densities
         Liquid -> density by the reference method itself where it is known, g/cm³.
 
@@ -59,6 +66,8 @@ def density_comparison(
     """
     if not ensembles:
         raise InputError("there is no ensemble to compare")
+    if missing := [liquid for liquid in ensembles if liquid not in measured]:
+        raise InputError(f"no measured density is given for {', '.join(missing)}")
     figure, axes = subplots(size=(4.6 + 1.7 * len(ensembles), 4.4))
     labelled: set[str] = set()
 
@@ -70,19 +79,19 @@ def density_comparison(
         return text
 
     for x, (liquid, ensemble) in enumerate(ensembles.items()):
-        measured = experiment.density(liquid)
-        margin = experiment.PAPER_DENSITY_DEVIATION * measured.value
-        axes.fill_between(
-            [x - 0.42, x + 0.42], measured.value - margin, measured.value + margin, color=SKY, alpha=0.25, lw=0,
-            label=once(f"paper's mean deviation, ±{experiment.PAPER_DENSITY_DEVIATION:.0%} of experiment"),
-        )  # fmt: skip
-        axes.hlines(measured.value, x - 0.42, x + 0.42, color=BLACK, lw=1.5, label=once("experiment, 300 K"))
-        if measured.error:
-            axes.errorbar(x - 0.32, measured.value, measured.error, color=BLACK, capsize=3, lw=1.2)
-        functional = experiment.DENSITY_PBE_D3_BJ.get(liquid)
-        if functional is not None:
+        known = measured[liquid]
+        if paper_deviation is not None:
+            margin = paper_deviation * known.value
+            axes.fill_between(
+                [x - 0.42, x + 0.42], known.value - margin, known.value + margin, color=SKY, alpha=0.25, lw=0,
+                label=once(f"paper's mean deviation, ±{paper_deviation:.0%} of experiment"),
+            )  # fmt: skip
+        axes.hlines(known.value, x - 0.42, x + 0.42, color=BLACK, lw=1.5, label=once("experiment, 300 K"))
+        if known.error:
+            axes.errorbar(x - 0.32, known.value, known.error, color=BLACK, capsize=3, lw=1.2)
+        if functional and liquid in functional:
             axes.plot(
-                x - 0.2, functional.value, "D", color=ORANGE, ms=6, mec="white", mew=0.5,
+                x - 0.2, functional[liquid].value, "D", color=ORANGE, ms=6, mec="white", mew=0.5,
                 label=once("PBE-D3(BJ), literature, 298 K (EC 313 K)"),
             )  # fmt: skip
         if reference_densities and liquid in reference_densities:
@@ -104,7 +113,7 @@ def density_comparison(
         for place, member in zip(places, ensemble.members):
             if member.drifts:
                 axes.plot(place, member.mean, "x", color=VERMILION, ms=9, mew=2, label=once("density still drifts"))
-        deviation = ensemble.mean / measured.value - 1.0
+        deviation = ensemble.mean / known.value - 1.0
         axes.annotate(
             f"{deviation:+.1%}", (x + 0.08, ensemble.mean), xytext=(-9, 0), textcoords="offset points", color=BLUE,
             ha="right", va="center", fontsize=9,
@@ -122,7 +131,14 @@ def density_comparison(
 
 
 @styled
-def energy_density(diagram: Mapping[str, np.ndarray], *, reference: str, scale: str, liquid: str = "EC") -> Figure:
+def energy_density(
+    diagram: Mapping[str, np.ndarray],
+    *,
+    reference: str,
+    scale: str,
+    liquid: str = "EC",
+    paper_range: tuple[float, float] | None = None,
+) -> Figure:
     """Draw Fig. 1b: energy against density of a training set, coloured by the order in which configurations joined.
 
     Parameters
@@ -134,6 +150,8 @@ def energy_density(diagram: Mapping[str, np.ndarray], *, reference: str, scale: 
         The level of theory of the energies, and the scale.
     liquid
         Name of the liquid, for the title.
+    paper_range
+        Lowest and highest density of the paper's set of this liquid, g/cm³, drawn along the axis where it is given.
 
     Raises
     ------
@@ -155,10 +173,10 @@ def energy_density(diagram: Mapping[str, np.ndarray], *, reference: str, scale: 
         for chosen, marker, size, name in ((seeds, "s", 34, "seeds"), (~seeds, "o", 42, "learnt actively"))
         if chosen.any()
     ]  # fmt: skip
-    if liquid == "EC":
+    if paper_range is not None:
         foot = axes.get_xaxis_transform()
-        label = f"paper: {PAPER_RANGE[0]:.2f}–{PAPER_RANGE[1]:.2f} g/cm³"
-        axes.plot(PAPER_RANGE, [0.0, 0.0], color=VERMILION, lw=5, transform=foot, solid_capstyle="butt", label=label)
+        label = f"paper: {paper_range[0]:.2f}–{paper_range[1]:.2f} g/cm³"
+        axes.plot(paper_range, [0.0, 0.0], color=VERMILION, lw=5, transform=foot, solid_capstyle="butt", label=label)
     figure.colorbar(points[-1], ax=axes, label="index in the training set N", pad=0.02)
     axes.set_xlabel("density (g/cm³)")
     axes.set_ylabel("energy above the lowest (meV/atom)")
@@ -180,6 +198,7 @@ def density_trace(
     reference: str,
     scale: str,
     liquid: str | None = None,
+    measured: Measured | None = None,
     means: Mapping[str, DensityResult] | None = None,
     smooth_ps: float = 1.0,
 ) -> Figure:
@@ -192,7 +211,9 @@ def density_trace(
     reference, scale
         The level of theory of the training labels, and the scale.
     liquid
-        Name of the liquid; its measured density is then drawn.
+        Name of the liquid, for the title.
+    measured
+        Its measured density, g/cm³, drawn as a line where it is given.
     means
         Name -> mean density, drawn with its error over the part of the run that was averaged.
     smooth_ps
@@ -225,8 +246,7 @@ def density_trace(
             axes.fill_between(span, mean.mean - mean.error, mean.mean + mean.error, color=colour, alpha=0.35, lw=0)
             label += f"  {mean.mean:.3f} ± {mean.error:.3f}" + (" drifts" if mean.drifts else "")
         axes.plot([], [], color=colour, lw=2, label=label)
-    if liquid is not None:
-        measured = experiment.density(liquid)
+    if measured is not None:
         axes.axhline(measured.value, color=BLACK, lw=1.2, ls="--")
         level_label(axes, measured.value, "experiment", BLACK)
     if means:

@@ -1,1 +1,5 @@
-"""What belongs to the paper that the notebooks rebuild: scales, their protocols, and where results are kept."""
+"""What belongs to the paper that the notebooks rebuild.
+
+Scales and their protocols, measured values, stored results, claims with verdicts, and the runner of the
+notebooks.
+"""

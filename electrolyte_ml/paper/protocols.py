@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def pure_solvent(
-    scale: Scale, solvent: str, *, seed: int = 0, labels: str | os.PathLike | None = None
+    scale: Scale, solvent: str, *, seed: int = 0, labels: str | os.PathLike[str] | None = None
 ) -> ActiveLearningSettings:
     """Return the settings that learn a pure solvent (section 2.1) at a scale.
 

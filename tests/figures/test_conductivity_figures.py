@@ -4,15 +4,16 @@ from matplotlib.figure import Figure
 
 from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, measure_conductivity
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.experiment import CONDUCTIVITY, conductivities
 from electrolyte_ml.figures import (
     conductivity_methods,
     conductivity_temperature,
     interval_coverage,
     running_conductivity,
 )
+from electrolyte_ml.paper.experiment import CONDUCTIVITY, DING_BRIEFLY, conductivities
 
 SAID = {"reference": "PBE-D3(0)", "scale": "quick"}
+MEASURED = {"measured": CONDUCTIVITY, "source": DING_BRIEFLY}
 
 
 def words(figure):
@@ -33,7 +34,9 @@ def drawn(result):
     by_temperature = {t: one.scaled(0.1 * (5 + k) / one.value, "S/m") for k, t in enumerate((280.0, 300.0, 320.0))}
     return {
         "running": running_conductivity({"300 K": one}, exact=one.value, **SAID),
-        "temperature": conductivity_temperature({"3:7": by_temperature, "1:1": by_temperature}, **SAID),
+        "temperature": conductivity_temperature(
+            {"3:7": by_temperature, "1:1": by_temperature}, **SAID, **MEASURED, paper_deviation=0.11
+        ),
         "methods": conductivity_methods(result, exact=one.value, **SAID),
         "coverage": interval_coverage({"Green-Kubo": {10: (93, 98, 2), 30: (95, 100, 0)}}, **SAID),
     }
@@ -100,9 +103,14 @@ def test_nothing_to_draw_is_refused(result):
     for draw in (
         lambda: running_conductivity({}, **SAID),
         lambda: running_conductivity({"a": bare}, **SAID),
-        lambda: conductivity_temperature({}, **SAID),
+        lambda: conductivity_temperature({}, **SAID, **MEASURED),
         lambda: conductivity_methods(replace(result, estimates={}), **SAID),
         lambda: interval_coverage({}, **SAID),
     ):
         with pytest.raises(InputError):
             draw()
+
+
+def test_composition_without_a_measured_value_is_refused(result):
+    with pytest.raises(InputError, match="no measured conductivity is given for EC:EMC 9:1"):
+        conductivity_temperature({"9:1": {300.0: result.best}}, **SAID, **MEASURED)

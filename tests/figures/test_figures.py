@@ -13,6 +13,7 @@ from electrolyte_ml.figures import (
     learning_progress,
     training_history,
 )
+from electrolyte_ml.paper.experiment import DENSITY, DENSITY_PBE_D3_BJ
 
 SAID = {"reference": "GFN1-xTB", "scale": "quick"}
 
@@ -50,9 +51,16 @@ def words(figure):
 def drawn(ensembles, diagram, runs, status, histories):
     means = {name: mean_density((run.times_ps, run.densities)) for name, run in runs.items()}
     return {
-        "density_comparison": density_comparison(ensembles, **SAID, reference_densities={"EC": 1.41}),
-        "energy_density": energy_density(diagram, **SAID),
-        "density_trace": density_trace(runs, **SAID, liquid="EC", means=means),
+        "density_comparison": density_comparison(
+            ensembles,
+            **SAID,
+            measured=DENSITY,
+            functional=DENSITY_PBE_D3_BJ,
+            paper_deviation=0.06,
+            reference_densities={"EC": 1.41},
+        ),
+        "energy_density": energy_density(diagram, **SAID, paper_range=(1.04, 1.49)),
+        "density_trace": density_trace(runs, **SAID, liquid="EC", measured=DENSITY["EC"], means=means),
         "learning_progress": learning_progress(status, **SAID),
         "training_history": training_history(histories, **SAID),
     }
@@ -103,7 +111,20 @@ def test_one_potential_has_no_spread(ensembles):
     from electrolyte_ml.analysis import ensemble_density
 
     single = ensemble_density(ensembles["EC"].members[:1])
-    assert "ours, one potential" in words(density_comparison({"EC": single}, **SAID))
+    assert "ours, one potential" in words(density_comparison({"EC": single}, **SAID, measured=DENSITY))
+
+
+def test_only_what_is_given_stands_beside_ours(ensembles, diagram, runs):
+    said = words(density_comparison(ensembles, **SAID, measured=DENSITY))
+    assert "experiment, 300 K" in said and "paper's" not in said and "literature" not in said
+    assert "paper: " not in words(energy_density(diagram, **SAID))
+    assert "paper: 1.04–1.49 g/cm³" in words(energy_density(diagram, **SAID, paper_range=(1.04, 1.49)))
+    assert "experiment" not in words(density_trace(runs, **SAID, liquid="EC"))
+
+
+def test_liquid_without_a_measured_density_is_refused(ensembles):
+    with pytest.raises(InputError, match="no measured density is given for EMC"):
+        density_comparison(ensembles, **SAID, measured={"EC": DENSITY["EC"]})
 
 
 def test_diagram_has_every_configuration_at_its_place(drawn, diagram):
@@ -133,7 +154,7 @@ def test_many_runs_have_different_colours():
 
 def test_nothing_to_draw_is_refused(diagram):
     for draw in (
-        lambda: density_comparison({}, **SAID),
+        lambda: density_comparison({}, **SAID, measured=DENSITY),
         lambda: energy_density({name: values[:0] for name, values in diagram.items()}, **SAID),
         lambda: density_trace({}, **SAID),
         lambda: learning_progress([], **SAID),

@@ -7,7 +7,7 @@ import jupytext
 import nbformat
 import pytest
 
-from electrolyte_ml.reproduce import execute, find_notebooks
+from electrolyte_ml.paper.reproduce import execute, find_notebooks
 from electrolyte_ml.paper.places import checkout
 
 FOLDER = checkout() / "notebooks"

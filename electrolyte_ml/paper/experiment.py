@@ -1,4 +1,4 @@
-"""Measured values, each with its source, and what the paper and its functional say of the same quantities."""
+"""Measured values with their sources, and the values of the paper and of its functional beside them."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Measurement:
     temperature
         K.
     source
-        Where it is from, and what was done to it.
+        Origin of the value, and how it was derived from it.
     """
 
     value: float
@@ -59,8 +59,9 @@ DING = (
     "interpolated in temperature, composition and salt content, to 1.007 (3:7), 1.024 (2:3) and 1.041 mol/kg (1:1)"
 )
 
+DING_BRIEFLY = "Ding 2001; laboratories differ by 4-7 %"  # for captions
+
 # LiPF6 in EC:EMC at the molality of the paper's cells, by amount of substance (3:7 is 26.6 wt% EC) and temperature.
-# Laboratories differ by 4 to 7 %.
 CONDUCTIVITY: dict[str, dict[float, Measurement]] = {
     ratio: {
         temperature: Measurement(value, None, "mS/cm", temperature, DING)
@@ -77,6 +78,9 @@ PAPER_CONDUCTIVITY_DEVIATION_QRD = 0.06
 PAPER_DENSITY_DEVIATION = 0.06  # "about 6 % on average" from experiment
 PAPER_DENSITY_SPREAD = 0.02  # "approximately 2 %" 1σ over random initialisations
 
+# Section 2.1: lowest and highest density of the training set by liquid, g/cm³ (Fig. 1b).
+PAPER_SET_DENSITIES: dict[str, tuple[float, float]] = {"EC": (1.04, 1.49)}
+
 
 def density(liquid: str) -> Measurement:
     """Return the measured density of a liquid.
@@ -89,7 +93,7 @@ def density(liquid: str) -> Measurement:
     Raises
     ------
     InputError
-        If there is none for it.
+        If no measured density of it is known.
     """
     if liquid not in DENSITY:
         raise InputError(f"no measured density of {liquid!r}; there are {', '.join(DENSITY)}")
@@ -107,7 +111,7 @@ def conductivities(ratio: str) -> dict[float, Measurement]:
     Raises
     ------
     InputError
-        If there are none for it.
+        If no measured conductivity of it is known.
     """
     if ratio not in CONDUCTIVITY:
         raise InputError(f"no measured conductivity of EC:EMC {ratio!r}; there are {', '.join(CONDUCTIVITY)}")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.results import save_result
+from electrolyte_ml.paper.results import save_result
 
 if TYPE_CHECKING:
     from electrolyte_ml.analysis.conductivity import ConductivityResult
@@ -39,14 +39,14 @@ def store_conductivity(
     model
         "mtp" or "qrd".
     reference, scale
-        What the potential learnt from, and the scale at which it ran.
+        Level of theory of the training labels, and the scale at which the potential ran.
     production
-        Ratio -> temperature -> how the runs ended (Table 1).
+        Ratio -> temperature -> numbers of planned and completed runs (Table 1).
 
     Raises
     ------
     InputError
-        For another model, or a result that holds no conductivity.
+        For another model, or a result without a conductivity.
     """
     points: dict[str, dict[str, dict[str, Any]]] = {}
     for ratio, by_temperature in results.items():
@@ -76,11 +76,12 @@ def store_solvation(
     Parameters
     ----------
     solvation, networks
-        Of :func:`electrolyte_ml.analysis.analyse_solvation` and :func:`electrolyte_ml.analysis.analyse_networks`.
+        Results of :func:`~electrolyte_ml.analysis.analyse_solvation` and
+        :func:`~electrolyte_ml.analysis.analyse_networks`.
     model, reference, scale
         As of :func:`store_conductivity`.
     system
-        What was simulated.
+        Composition and temperature of the simulation.
 
     Raises
     ------
@@ -104,11 +105,11 @@ def store_ion_pair_set(
     Parameters
     ----------
     solvation
-        Of the configurations of the set.
+        Shells and ion pairs of the configurations of the set.
     reference, scale
         As of :func:`store_conductivity`.
     li_o
-        Of LiPF6 in EC by the potential that learnt from the set.
+        g(r) of LiPF6 in EC by a potential that was trained on the set.
     """
     values = {"reference": reference, "solvation": solvation.to_dict()}
     if li_o is not None:

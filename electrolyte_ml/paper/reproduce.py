@@ -1,4 +1,4 @@
-"""Execute the notebooks in order, gather them in one HTML report, and judge the claims."""
+"""Execution of the notebooks in order, one HTML report of all of them, and the verdicts on the claims."""
 
 import html
 import os
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from electrolyte_ml.claims import JudgedClaim, claims_html, format_claims, judge_claims
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.paper.claims import JudgedClaim, claims_html, format_claims, judge_claims
 from electrolyte_ml.paper.places import checkout, results_root
 from electrolyte_ml.paper.scales import Scale, scale
 
-# Whatever backend the user's environment asks for, figures belong into the notebook.
+# Figures go into the notebook, whatever backend the user's environment names.
 _INLINE = "module://matplotlib_inline.backend_inline"
 
 
 @dataclass(frozen=True)
 class ExecutedNotebook:
-    """A notebook after its run: where it now is, what it took, and why it failed if it did."""
+    """A notebook after its run: name, document with outputs, duration, and the error if it failed."""
 
     name: str
     document: Any  # nbformat.NotebookNode
@@ -33,7 +33,7 @@ class ExecutedNotebook:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What a run of the notebooks left: the notebooks, the judged claims, and the report."""
+    """Executed notebooks, judged claims, and the file of the report."""
 
     notebooks: list[ExecutedNotebook]
     claims: list[JudgedClaim]
@@ -67,15 +67,15 @@ def find_notebooks(only: str | None = None) -> list[Path]:
 def reproduce(scale_name: str | None = None, only: str | None = None) -> Reproduction:
     """Run the notebooks at a scale and write the report, printing a line for each and the claims at the end.
 
-    Labels, potentials and results stay in ``results/<scale>/``, so that a second run computes no label again. A
-    notebook that fails is said, and the rest still runs.
+    Labels, potentials and results stay in ``results/<scale>/``, so that a second run computes no label again. If a
+    notebook fails, its error is printed and the others still run.
 
     Parameters
     ----------
     scale_name
         ``"quick"``, ``"standard"`` or ``"paper"``; by default that of the environment, else quick.
     only
-        The beginning of a notebook's name, such as ``"04"``.
+        Beginning of the name of the notebook to run, such as ``"04"``; all by default.
 
     Raises
     ------
@@ -107,19 +107,19 @@ def reproduce(scale_name: str | None = None, only: str | None = None) -> Reprodu
 
 
 def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
-    """Run one notebook in a kernel of this Python, in the notebook's own folder.
+    """Execute a notebook in a kernel of this Python, in the folder of the notebook.
 
     Parameters
     ----------
     path
-        The ``.ipynb`` file, which is left as it is.
+        The ``.ipynb`` file, which is not changed.
     label
-        What the progress line is called; nothing is shown without it.
+        Label of the progress line; no progress is shown without one.
 
     Returns
     -------
     ExecutedNotebook
-        With the outputs up to the first error, if there was one.
+        With the outputs up to the first error.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -128,14 +128,14 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
 
     document = nbformat.read(path, as_version=4)
     for cell in document.cells:
-        if cell.cell_type == "code":  # after a failure, outputs of an earlier run would pass for this one's
+        if cell.cell_type == "code":  # else outputs of an earlier run would remain behind a failure
             cell.outputs, cell.execution_count = [], None
     cells = sum(cell.cell_type == "code" for cell in document.cells)
     shown = label is not None and sys.stdout.isatty()
     bar = tqdm(total=cells, desc=label, unit="cell", leave=False, disable=not shown, file=sys.stdout)
 
     class Client(NotebookClient):
-        """Tells the last line that the running cell printed, for cells that take minutes."""
+        """Shows the last line that the running cell printed, for cells that take minutes."""
 
         def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
             if shown and msg["msg_type"] == "stream":
@@ -147,8 +147,8 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
         document,
         timeout=None,
         kernel_name="python3",
-        coalesce_streams=True,  # of a progress line its last state
-        extra_arguments=["--log-level=ERROR"],  # else each kernel warns of its own transport
+        coalesce_streams=True,  # keep the last state of a progress line
+        extra_arguments=["--log-level=ERROR"],  # hide the warning of each kernel about its transport
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_executed=lambda **_: bar.update(),
     )
@@ -159,7 +159,7 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
             client.execute()
     except CellExecutionError as error:
         failure = f"{error.ename}: {error.evalue}".splitlines()[0][:300]
-    except Exception as error:  # the kernel died, no port was free, ...: the other notebooks still have their turn
+    except Exception as error:  # the kernel died, no port was free, ...: continue with the other notebooks
         failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     finally:
         bar.close()
@@ -232,7 +232,7 @@ def _check_tools() -> None:
 
 @contextmanager
 def _environment(**values: str) -> Iterator[None]:
-    """Set environment variables that kernels inherit, for the time of the block."""
+    """Set environment variables within the block; kernels inherit them."""
     old = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -5,9 +5,9 @@ import re
 import nbformat
 import pytest
 
-from electrolyte_ml import reproduce as module
 from electrolyte_ml.cli import main
-from electrolyte_ml.reproduce import execute, find_notebooks, reproduce
+from electrolyte_ml.paper import reproduce as module
+from electrolyte_ml.paper.reproduce import execute, find_notebooks, reproduce
 
 
 @pytest.fixture

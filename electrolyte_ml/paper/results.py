@@ -1,6 +1,7 @@
-"""Results of runs, kept as small JSON files beside the labels so that claims can be judged later."""
+"""Results of runs, kept as small JSON files beside the labels, from which claims are judged later."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,20 +11,25 @@ from electrolyte_ml.files import atomic_write
 from electrolyte_ml.paper.scales import Scale
 
 
+def result_path(name: str, scale: Scale) -> Path:
+    """Return the file of a result, ``results/<scale>/<name>.json``."""
+    return scale.directory / f"{name}.json"
+
+
 def save_result(name: str, values: dict[str, Any], scale: Scale) -> None:
-    """Store a result as ``results/<scale>/<name>.json``, atomically; NumPy arrays and numbers are welcome.
+    """Store a result as a JSON file, atomically.
 
     Parameters
     ----------
     name
-        What the result is called, ``"pure_solvents"`` for example; an old one of that name is replaced.
+        Name of the result, ``"pure_solvents"`` for example; an old one of that name is replaced.
     values
-        Numbers, strings, lists and dictionaries of them.
+        Numbers, strings, lists and dictionaries of them; NumPy arrays and numbers are converted.
     scale
         The scale at which they were computed.
     """
     text = json.dumps(values, indent=1, default=_plain)
-    atomic_write(scale.directory / f"{name}.json", text + "\n")
+    atomic_write(result_path(name, scale), text + "\n")
 
 
 def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
@@ -34,7 +40,7 @@ def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
     InputError
         When the file is not JSON.
     """
-    path = scale.directory / f"{name}.json"
+    path = result_path(name, scale)
     try:
         values: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:

@@ -12,17 +12,15 @@ from electrolyte_ml.analysis import (
     TransportEstimate,
     analyse_networks,
     analyse_solvation,
-    store_conductivity,
-    store_ion_pair_set,
-    store_solvation,
 )
 from electrolyte_ml.analysis.correlation import Plateau
 from electrolyte_ml.analysis.estimates import Curve
 from electrolyte_ml.analysis.rdf import FirstShell
-from electrolyte_ml.claims import NOT_REPRODUCED, NOT_RUN, REPRODUCED, SHOWN, judge_claims
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.experiment import CONDUCTIVITY
+from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN_AT_SCALE, REPRODUCED
+from electrolyte_ml.paper.experiment import CONDUCTIVITY
 from electrolyte_ml.paper.scales import QUICK, STANDARD
+from electrolyte_ml.paper.stored import store_conductivity, store_ion_pair_set, store_solvation
 from electrolyte_ml.trajectories import open_trajectory
 from electrolyte_ml.trajectories.static_frames import aggregate, network, shell
 
@@ -32,8 +30,8 @@ def results(monkeypatch, tmp_path):
     monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path))
 
 
-def judged(number, scale=STANDARD):
-    return next(one.outcome for one in judge_claims(scale) if one.claim.number == number)
+def judged(label, scale=STANDARD):
+    return next(claim.judge(scale) for claim in CLAIMS if claim.label == label)
 
 
 def conductivity(value, *, window=(200.0, 500.0), drift=0.0):
@@ -61,18 +59,21 @@ def store_mtp(points, scale=STANDARD):
 
 
 def test_nothing_is_judged_before_it_is_run():
-    for number in (17, 19, 22, 23, 24, 25, 26, 27):
-        assert judged(number).verdict == NOT_RUN
+    for label in ("17", "19", "22a", "22b", "23a", "23b", "24b", "25a", "25b", "26a", "26b", "27a"):
+        assert judged(label).verdict == NOT_RUN_AT_SCALE
 
 
 def test_conductivities_near_experiment_reproduce_the_claim():
     store_mtp(table(1.1))
-    outcome = judged(22)
+    outcome = judged("22a")
     assert outcome.verdict == REPRODUCED
-    assert outcome.ours == "MTP 10% off in 9 points, rises with T, more steeply with more EC; MTP-QRd not run"
+    assert outcome.ours == "10% off in 9 points, rises with T, more steeply with more EC"
+    assert outcome.judged_from == ("file: standard/conductivity_mtp.json, labels by PBE-D3(0)",)
+    assert judged("22b").verdict == NOT_RUN_AT_SCALE
     assert "3:7 5.97, 8.82, 11.7" in outcome.experiment
     store_mtp(table(1.1), QUICK)
-    assert judged(22, QUICK).verdict == SHOWN
+    assert judged("22a", QUICK).verdict == NOT_RUN_AT_SCALE
+    assert judged("22a", QUICK).ours.endswith("(shown at the quick scale)")
 
 
 @pytest.mark.parametrize(
@@ -85,16 +86,17 @@ def test_conductivities_near_experiment_reproduce_the_claim():
 )
 def test_conductivities_that_differ_do_not(change, said):
     store_mtp(change(table(1.0)))
-    outcome = judged(22)
+    outcome = judged("22a")
     assert outcome.verdict == NOT_REPRODUCED and said in outcome.ours
 
 
 def test_the_charged_model_has_to_be_nearer():
     store_mtp(table(1.0))
     store_conductivity({"3:7": table(1.08)["3:7"]}, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
-    assert judged(22).verdict == NOT_REPRODUCED and "MTP-QRd 8% off in 3 points" in judged(22).ours
+    assert judged("22a").verdict == REPRODUCED
+    assert judged("22b").verdict == NOT_REPRODUCED and "8% off in 3 points" in judged("22b").ours
     store_conductivity({"3:7": table(1.05)["3:7"]}, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
-    assert judged(22).verdict == REPRODUCED
+    assert judged("22b").verdict == REPRODUCED
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,14 @@ def test_the_charged_model_has_to_be_nearer():
 )
 def test_plateaus_are_flat_in_the_papers_windows(options, verdict):
     store_mtp(table(1.0, **options))
-    assert judged(23).verdict == verdict
+    assert judged("23a").verdict == verdict
+
+
+def test_plateaus_of_the_charged_model_have_a_window_of_their_own():
+    for window, verdict in (((80.0, 100.0), REPRODUCED), ((200.0, 500.0), NOT_REPRODUCED)):
+        points = {"3:7": table(1.0, window=window)["3:7"]}
+        store_conductivity(points, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
+        assert judged("23b").verdict == verdict
 
 
 @pytest.mark.parametrize(("lived", "verdict"), [((17, 14, 6), REPRODUCED), ((50, 50, 50), NOT_REPRODUCED)])
@@ -114,7 +123,7 @@ def test_runs_that_lived_are_those_of_table_1(lived, verdict):
     }
     points = {"3:7": table(1.0)["3:7"]}
     store_conductivity(points, model="qrd", reference="PBE-D3(0)", scale=STANDARD, production={"3:7": ended})
-    outcome = judged(24)
+    outcome = judged("24b")
     assert outcome.verdict == verdict
     if verdict == REPRODUCED:
         assert outcome.ours == "17 of 50/14 of 50/6 of 50 completed → 3.4/2.8/1.2 ns"
@@ -137,12 +146,13 @@ def test_networks_of_the_neutral_model():
     alone = shell(["EMC", "EMC", "EMC"]).atoms
     solvation, networks = measured([network(4).atoms, alone])
     store_solvation(solvation, networks, model="mtp", reference="PBE-D3(0)", scale=STANDARD)
-    assert judged(25).verdict == REPRODUCED
-    outcome = judged(26)
+    assert judged("25a").verdict == REPRODUCED
+    outcome = judged("26a")
     assert outcome.verdict == REPRODUCED
-    assert outcome.ours == "MTP 80% in networks of up to 4, 100% of bridges EC by both O; MTP-QRd not run"
+    assert outcome.ours == "80% in networks of up to 4, 100% of bridges EC by both O"
+    assert judged("26b").verdict == NOT_RUN_AT_SCALE
     # More EC than isolated Li have, fewer of CN 3, but none of CN 5.
-    outcome = judged(27)
+    outcome = judged("27a")
     assert outcome.verdict == NOT_REPRODUCED
     assert outcome.ours.startswith("networks against isolated: EC 1.50, 0.00; CN 5 0%, 0%; CN 3 0%, 100%")
 
@@ -150,10 +160,20 @@ def test_networks_of_the_neutral_model():
 def test_ion_pairs_of_both_models():
     solvation, networks = measured([shell(["PF6", "EC", "EC"]).atoms, shell(["EC", "EC"]).atoms])
     store_solvation(solvation, networks, model="mtp", reference="PBE-D3(0)", scale=STANDARD)
-    outcome = judged(25)
+    outcome = judged("25a")
     assert outcome.verdict == NOT_REPRODUCED
-    assert outcome.ours == "MTP SSIP 50.0%, CIP 50.0%, AGG 0.0%; MTP-QRd not run"
-    assert judged(26).verdict == NOT_REPRODUCED  # no network
+    assert outcome.ours == "SSIP 50.0%, CIP 50.0%, AGG 0.0%"
+    assert judged("26a").verdict == NOT_REPRODUCED  # no network
+    store_solvation(solvation, networks, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
+    assert judged("25b").verdict == NOT_REPRODUCED  # half of the Li in contact, no aggregates
+    assert judged("26b").verdict == REPRODUCED
+
+
+def test_networks_of_four_are_not_the_pairs_of_the_charged_model():
+    alone = [shell(["EMC", "EMC", "EMC"]).atoms] * 20
+    solvation, networks = measured([network(4).atoms, *alone])
+    store_solvation(solvation, networks, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
+    assert judged("26b").verdict == NOT_REPRODUCED and "in networks of up to 4" in judged("26b").ours
 
 
 def test_ion_pairs_of_the_training_set():
@@ -161,11 +181,11 @@ def test_ion_pairs_of_the_training_set():
     pairs = [shell(["PF6", "EC", "EC", "EMC"]).atoms] * 3
     solvation, _ = measured([*pure, *pairs, aggregate(2).atoms])
     store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD)
-    outcome = judged(17)
+    outcome = judged("17")
     # 4 and 3 of 9 Li, and two in an aggregate with one ligand each: not those of the paper, whose aggregates bind more.
     assert outcome.ours == "SSIP 44%, CIP 33%, AGG 22%; 3.33 ligands per Li; CN 3.33"
     assert outcome.verdict == NOT_REPRODUCED
-    assert judged(19).verdict == NOT_RUN
+    assert judged("19").verdict == NOT_RUN_AT_SCALE
 
 
 def test_first_peak_of_li_and_o():
@@ -174,12 +194,12 @@ def test_first_peak_of_li_and_o():
     g = 20 * np.exp(-(((r - 1.96) / 0.1) ** 2)) + 2 * np.exp(-(((r - 4.4) / 0.4) ** 2))
     rdf = RadialDistribution("Li-O", r, g, 0 * r, 0 * r, 0 * r, FirstShell(1.96, 2.7, 0.05, 4.1, 0.1))
     store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD, li_o=rdf)
-    outcome = judged(19)
+    outcome = judged("19")
     assert outcome.verdict == REPRODUCED
     assert outcome.ours == "maxima at 1.96 and 4.41 Å, 4.1 O in the first shell"
     far = replace(rdf, shell=replace(rdf.shell, peak=2.3))
     store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD, li_o=far)
-    assert judged(19).verdict == NOT_REPRODUCED
+    assert judged("19").verdict == NOT_REPRODUCED
 
 
 def test_another_model_is_refused():

@@ -3,8 +3,8 @@ import csv
 import numpy as np
 import pytest
 
-from electrolyte_ml import experiment
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper import experiment
 
 
 def test_densities_are_those_interpolated_from_the_measurements(shared_data):

@@ -1,0 +1,162 @@
+"""Claims 17, 19 and 22 to 27 on the electrolytes, from what :mod:`electrolyte_ml.paper.stored` keeps."""
+
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.paper import experiment
+from electrolyte_ml.paper.claims.evidence import Finding
+
+# -- conductivity -----------------------------------------------------------------------------------------------------
+
+
+def conductivities(stored: dict[str, Any], limit: float) -> Finding:
+    """Judge conductivities: mean deviation from experiment within `limit`, growth with temperature and with EC."""
+    points = _points(stored)
+    known = {ratio: experiment.conductivities(ratio) for ratio in points}
+    off = [by[t]["value"] / known[ratio][t].value - 1 for ratio, by in points.items() for t in by if t in known[ratio]]
+    values = {ratio: [point["value"] for point in by.values()] for ratio, by in points.items()}
+    rises = all(len(row) > 1 and min(np.diff(row)) > 0 for row in values.values())
+    deviation = float(np.mean(np.abs(off)))
+    holds = deviation <= limit and rises
+    ours = f"{deviation:.0%} off in {len(off)} points, {'rises' if rises else 'does not rise'} with T"
+    if list(values) == ["3:7", "2:3", "1:1"]:
+        steeper = bool(min(np.diff([row[-1] - row[0] for row in values.values()])) > 0)
+        holds = holds and steeper
+        ours += f", {'more' if steeper else 'not more'} steeply with more EC"
+    measured = "; ".join(f"{ratio} {', '.join(f'{m.value:g}' for m in by.values())}" for ratio, by in known.items())
+    return Finding(holds, ours, f"{measured} mS/cm at 280, 300, 320 K")
+
+
+def plateaus(stored: dict[str, Any], correlation_ps: float, window_ps: float) -> Finding:
+    """Judge plateaus: the last `window_ps` of `correlation_ps` were averaged, where sigma is flat within two errors."""
+    points = [point for by in _points(stored).values() for point in by.values()]
+    same = all(point.get("window_ps") == [correlation_ps - window_ps, correlation_ps] for point in points)
+    flat = sum(abs(point.get("change_in_window", np.inf)) <= 2.0 * point["error"] for point in points)
+    windows = "the same windows" if same else "other windows"
+    return Finding(
+        same and flat == len(points), f"averaged over {windows}, flat within 2 errors in {flat} of {len(points)}"
+    )
+
+
+def survivors(stored: dict[str, Any]) -> Finding | None:
+    """Judge how many of 50 runs reached their end (Table 1): not all, and fewer at higher temperatures."""
+    by_temperature = stored["production"].get("3:7")
+    if not by_temperature:
+        return None
+    runs = [by_temperature[t] for t in sorted(by_temperature, key=float)]
+    completed = [run["completed"] for run in runs]
+    holds = all(run["planned"] == 50 and run["completed"] < 50 for run in runs) and bool(np.all(np.diff(completed) < 0))
+    ended = "/".join(f"{run['completed']} of {run['planned']}" for run in runs)
+    length = "/".join(f"{run['completed_ps'] / 1000:.2g}" for run in runs)
+    return Finding(holds, f"{ended} completed → {length} ns")
+
+
+def _points(stored: dict[str, Any]) -> dict[str, dict[float, dict[str, Any]]]:
+    """Ratio -> temperature -> stored conductivity, in order of temperature."""
+    return {
+        ratio: {float(t): by[t] for t in sorted(by, key=float)} for ratio, by in stored["points"].items() if len(by)
+    }
+
+
+# -- solvation --------------------------------------------------------------------------------------------------------
+
+
+def ion_pair_set(stored: dict[str, Any]) -> Finding:
+    """Judge the training set: shares of ion pairs, ligands and coordination numbers."""
+    found = stored["solvation"]
+    ssip, cip, agg = (_value(found["ion_pairs"], kind) for kind in ("SSIP", "CIP", "AGG"))
+    ligands, number = _value(found["ligands"], "all"), _value(found["coordination"], "all")
+    by = found["coordination_distribution"]
+    higher = agg > 0 and _mean_number(by["AGG"]) > number
+    holds = ssip > cip > agg > 0 and 3.5 <= ligands < 4.0 and abs(number - 4.0) <= 0.5 and higher
+    ours = f"SSIP {ssip:.0%}, CIP {cip:.0%}, AGG {agg:.0%}; {ligands:.2f} ligands per Li; CN {number:.2f}"
+    return Finding(holds, ours)
+
+
+def li_o(stored: dict[str, Any]) -> Finding | None:
+    """Judge g(r) of Li and O by its first maximum."""
+    rdf = stored.get("li_o")
+    if rdf is None:
+        return None
+    shell = rdf["shell"]
+    if shell is None:
+        return Finding(False, "no first shell stands out from the noise")
+    r, g = np.asarray(rdf["r"]), np.asarray(rdf["g"])
+    behind = r > shell["minimum"]
+    second = float(r[behind][np.argmax(g[behind])])
+    ours = f"maxima at {shell['peak']:.2f} and {second:.2f} Å, {shell['coordination']:.1f} O in the first shell"
+    return Finding(1.90 <= shell["peak"] <= 2.04, ours, "first at 1.90–2.04 Å, about 4 O")
+
+
+def pairs_of_mtp(stored: dict[str, Any]) -> Finding:
+    """Judge the ion pairs of MTP: solvent-separated ones alone."""
+    ssip, _, _, ours = _pairs(stored)
+    return Finding(ssip > 0.99, ours)
+
+
+def pairs_of_qrd(stored: dict[str, Any]) -> Finding:
+    """Judge the ion pairs of MTP-QRd: a few per cent in contact, fewer in aggregates."""
+    _, cip, agg, ours = _pairs(stored)
+    return Finding(0 < agg < cip < 0.1, ours)
+
+
+def _pairs(stored: dict[str, Any]) -> tuple[float, float, float, str]:
+    pairs = stored["solvation"]["ion_pairs"]
+    ssip, cip, agg = (_value(pairs, kind) for kind in ("SSIP", "CIP", "AGG"))
+    return ssip, cip, agg, f"SSIP {ssip:.1%}, CIP {cip:.1%}, AGG {agg:.1%}"
+
+
+# -- networks ---------------------------------------------------------------------------------------------------------
+
+
+def networks_of_mtp(stored: dict[str, Any]) -> Finding:
+    """Judge the networks of MTP: most Li, up to eight each, mostly through both oxygens of EC."""
+    joined, largest, bridges, ours = _networks(stored)
+    return Finding(joined > 0.5 and largest <= 8 and bridges > 0.5, ours)
+
+
+def networks_of_qrd(stored: dict[str, Any]) -> Finding:
+    """Judge the networks of MTP-QRd: few, and of two Li."""
+    joined, largest, _, ours = _networks(stored)
+    return Finding(joined < 0.2 and largest <= 2, ours)
+
+
+def network_shells(stored: dict[str, Any]) -> Finding:
+    """Judge shells in networks against those of isolated Li: more EC, more of five ligands, fewer of three."""
+    found = stored["networks"]
+    ec_alone, ec_joined = (_value(found["ligands"][side], "EC") for side in ("isolated", "network"))
+    alone, joined = (
+        {n: _value(found["coordination_distribution"][side], str(n)) for n in (3, 5)}
+        for side in ("isolated", "network")
+    )
+    holds = ec_joined > ec_alone and joined[5] > alone[5] and joined[3] < alone[3]
+    ours = (
+        f"networks against isolated: EC {ec_joined:.2f}, {ec_alone:.2f}; CN 5 {joined[5]:.0%}, {alone[5]:.0%}; "
+        f"CN 3 {joined[3]:.0%}, {alone[3]:.0%}"
+    )
+    return Finding(holds, ours)
+
+
+def _networks(stored: dict[str, Any]) -> tuple[float, int, float, str]:
+    """Share of Li in networks, largest network, share of bridges that are EC by both O, and the three in words."""
+    found = stored["networks"]
+    joined = _value(found, "networked")
+    largest = max([0] + [int(size) for size in found["sizes"] if _value(found["sizes"], size) > 0])
+    bridges = _value(found["bridges"], "EC") * _value(found["bridge_donors"].get("EC", {}), "carbonyl+ether")
+    return (
+        joined,
+        largest,
+        bridges,
+        f"{joined:.0%} in networks of up to {largest}, {bridges:.0%} of bridges EC by both O",
+    )
+
+
+def _value(estimates: dict[str, Any], key: str) -> float:
+    """Value of a stored estimate; 0 for a category that was never seen, NaN for one of which there was nothing."""
+    value = estimates[key]["value"] if key in estimates else 0.0
+    return float("nan") if value is None else float(value)
+
+
+def _mean_number(distribution: dict[str, Any]) -> float:
+    return sum(int(number) * _value(distribution, number) for number in distribution)

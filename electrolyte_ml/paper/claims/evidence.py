@@ -1,0 +1,126 @@
+"""From evidence to a verdict: stored results, numbers handed to the code that runs, settings that nothing runs."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper import scales
+from electrolyte_ml.paper.claims.verdicts import CONFIGURED, NOT_RUN, NOT_RUN_AT_SCALE, Judge, Outcome, verdict
+from electrolyte_ml.paper.places import results_root
+from electrolyte_ml.paper.results import load_result, result_path
+from electrolyte_ml.paper.scales import Scale
+
+SHOWN = "shown at the quick scale"
+
+
+class Finding(NamedTuple):
+    """What a stored result says of a claim: whether it holds, our value, and the measured one."""
+
+    holds: bool
+    ours: str
+    experiment: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Numbers at the place where they act, beside the paper's.
+
+    Attributes
+    ----------
+    source : str
+        ``"handed to "`` and the function that receives them, named below `electrolyte_ml`, or ``"object: "`` and the
+        attribute that holds them.
+    ours, paper : Mapping
+        Name -> value here and in the paper. What the paper does not state is left out of `ours`.
+    """
+
+    source: str
+    ours: Mapping[str, Any]
+    paper: Mapping[str, Any]
+
+    @property
+    def differences(self) -> list[str]:
+        """Each number that is not the paper's, in words."""
+        return [
+            f"{name}={self.ours.get(name, 'missing')} ({value} in the paper)"
+            for name, value in self.paper.items()
+            if name not in self.ours or self.ours[name] != value
+        ]
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{name}={self.ours.get(name, 'missing')}" for name in self.paper)
+        return f"{self.source}: {values}"
+
+
+def paper_scale(scale: Scale) -> Scale:
+    """Return the scale itself if it is the paper's, with whatever reference was chosen, else the paper scale."""
+    return scale if scale.name == "paper" else scales.PAPER
+
+
+def from_handed(evidence: Callable[[Scale], Iterable[Evidence]]) -> Judge:
+    """Judge a protocol from what the paper scale hands to the code that runs."""
+
+    def judge(scale: Scale) -> Outcome:
+        try:
+            found = list(evidence(paper_scale(scale)))
+        except InputError as error:  # the reference is missing on this machine, for example
+            return Outcome(NOT_RUN, str(error))
+        wrong = list(dict.fromkeys(difference for item in found for difference in item.differences))
+        judged_from = tuple(dict.fromkeys(str(item) for item in found))
+        return Outcome(verdict(not wrong), "; ".join(wrong) or "the paper's numbers", judged_from=judged_from)
+
+    return judge
+
+
+def configured(section: str, values: Callable[[Any], Mapping[str, Any]], paper: Mapping[str, Any]) -> Judge:
+    """Judge a protocol that no function runs yet: never "reproduced", whatever its settings.
+
+    Parameters
+    ----------
+    section
+        Name of the protocol in `Scale`.
+    values
+        Protocol -> its numbers by name.
+    paper
+        The paper's numbers by the same names.
+    """
+
+    def judge(scale: Scale) -> Outcome:
+        settings = getattr(paper_scale(scale), section)
+        if settings is None:
+            return Outcome(NOT_RUN, "the paper scale has no settings of it")
+        found = Evidence(f"object: paper.scales.PAPER.{section}", values(settings), paper)
+        if found.differences:
+            return Outcome(NOT_RUN, f"the settings differ: {'; '.join(found.differences)}")
+        return Outcome(CONFIGURED, "the settings hold the numbers; no function runs them yet")
+
+    return judge
+
+
+def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) -> Judge:
+    """Judge a value or a trend from a stored result of the scale.
+
+    At the quick scale the numbers are shown and not judged: its boxes are too small.
+
+    Parameters
+    ----------
+    name
+        Of the stored result.
+    judge
+        Stored result -> finding, or None where the result lacks what the claim is about.
+    """
+
+    def judged(scale: Scale) -> Outcome:
+        stored = load_result(name, scale)
+        finding = None if stored is None else judge(stored)
+        if stored is None or finding is None:
+            return Outcome(NOT_RUN_AT_SCALE)
+        path = result_path(name, scale).relative_to(results_root()).as_posix()
+        judged_from = (f"file: {path}, labels by {stored['reference']}",)
+        if scale.name == "quick":
+            ours = f"{finding.ours} ({SHOWN})"
+            return Outcome(NOT_RUN_AT_SCALE, ours, finding.experiment, judged_from)
+        return Outcome(verdict(finding.holds), finding.ours, finding.experiment, judged_from)
+
+    return judged

@@ -1,0 +1,146 @@
+"""Protocol claims: the numbers that the paper scale hands to the code that runs, beside those of the paper."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.active_learning.exploration import plan_trajectories
+from electrolyte_ml.active_learning.settings import ActiveLearningSettings
+from electrolyte_ml.dynamics.monitors import GradeMonitor
+from electrolyte_ml.paper.claims.evidence import Evidence
+from electrolyte_ml.paper.claims.exact import SPECIES
+from electrolyte_ml.paper.protocols import pure_solvent
+from electrolyte_ml.paper.scales import Scale
+from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.structures import MOLECULES, parse_composition
+
+SOLVENTS = {"EC": 160, "EMC": 120}  # atoms in the paper's cells
+
+
+def pure_solvents(scale: Scale) -> Iterator[Evidence]:
+    """Seeding, exploration and models of the pure solvents (section 2.1)."""
+    for solvent in SOLVENTS:
+        members = _settings(scale, solvent)
+        for settings in members:
+            yield seeding(settings)
+            planned = plan_trajectories(settings, [Atoms("H")], [], Path("iteration_001"))
+            yield Evidence(
+                "handed to active_learning.exploration.explore", {"trajectories": len(planned)}, {"trajectories": 10}
+            )
+            potential = start(settings)
+            source = f"object: {type(potential).__name__}.cutoff"
+            yield Evidence(source, {"cutoff": potential.cutoff}, {"cutoff": 5.0})
+        starts = {start(settings).fingerprint for settings in members}
+        yield Evidence(
+            "object: MomentTensorPotential.fingerprint",
+            {"different potentials": len(starts)},
+            {"different potentials": 3},
+        )
+
+
+def cells(scale: Scale) -> Iterator[Evidence]:
+    """Atoms in the boxes that are packed for the pure solvents."""
+    for solvent, atoms in SOLVENTS.items():
+        for settings in _settings(scale, solvent):
+            for composition in settings.composition:
+                counts = parse_composition(composition)
+                here = sum(len(MOLECULES[name].symbols) * count for name, count in counts.items())
+                name = f"atoms of {solvent}"
+                yield Evidence("handed to structures.pack", {name: here}, {name: atoms})
+
+
+def method(scale: Scale) -> Iterator[Evidence]:
+    """Loss, minimisation, grades, dynamics and reference of the pure solvents (sections 4.3 to 4.5)."""
+    for solvent in SOLVENTS:
+        for settings in _settings(scale, solvent):
+            yield from fits(settings)
+            yield model(settings)
+            yield grades(settings)
+            yield exploration(settings)
+        yield reference_input(settings, solvent)
+
+
+def fits(settings: ActiveLearningSettings) -> Iterator[Evidence]:
+    """Loss and minimisation of the first fit and of the later ones; the method "paper" is plain BFGS."""
+    paper = {"method": "paper", "energy_weight": 1.0, "force_weight": 0.01, "stress_weight": 0.0}
+    for refit in (False, True):
+        yield Evidence("handed to training.train", settings.fit.options(refit=refit), paper)
+
+
+def exploration(settings: ActiveLearningSettings) -> Evidence:
+    """Dynamics of active learning."""
+    paper = {"ensemble": "npt", "temperature": 300.0, "pressure_bar": 1.01325, "time_ps": 100.0, "timestep_fs": 1.0}
+    return Evidence("handed to dynamics.run_md", settings.exploration.options(), paper)
+
+
+def reference_input(settings: ActiveLearningSettings, solvent: str) -> Evidence:
+    """Input that the reference writes for a molecule of a solvent: PBE-D3(0) at the Γ point.
+
+    Raises
+    ------
+    InputError
+        The reference is missing on this machine, or refuses the molecule.
+    """
+    paper = {"program": "PBE-D3(0), VASP", "GGA": "PE", "IVDW": "11", "ENCUT": 550.0, "EDIFF": 1e-6, "k-points": _GAMMA}
+    reference = settings.reference.make()
+    values: dict[str, Any] = {"program": reference.name}
+    write_inputs = getattr(reference, "write_inputs", None)
+    if write_inputs is None:
+        return Evidence("handed to reference.get", values, paper)
+    molecule = MOLECULES[solvent]
+    atoms = Atoms(molecule.symbols, molecule.positions, cell=[12.0] * 3, pbc=True)
+    with tempfile.TemporaryDirectory() as folder:
+        write_inputs(atoms, folder)
+        lines = (Path(folder) / "INCAR").read_text().splitlines()
+        incar = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
+        k_points = (Path(folder) / "KPOINTS").read_text().splitlines()
+    values |= {name: incar[name] for name in ("GGA", "IVDW") if name in incar}
+    values |= {name: float(incar[name]) for name in ("ENCUT", "EDIFF") if name in incar}
+    values["k-points"] = " ".join(" ".join(k_points[2:4]).split())
+    return Evidence("handed to VASP by reference.vasp.VASPReference.write_inputs", values, paper)
+
+
+def _settings(scale: Scale, solvent: str) -> list[ActiveLearningSettings]:
+    """Return the settings of a solvent's runs, one for each seed of the scale."""
+    return [pure_solvent(scale, solvent, seed=seed) for seed in scale.pure_solvents.seeds]
+
+
+def start(settings: ActiveLearningSettings) -> Potential:
+    """Return the potential from which the first fit starts."""
+    return settings.model.random(SPECIES, settings.seed)
+
+
+def seeding(settings: ActiveLearningSettings) -> Evidence:
+    """Dynamics with the reference, and the configurations taken from them."""
+    paper = {"ensemble": "nvt", "temperature": 400.0, "time_ps": 2.0, "timestep_fs": 1.0, "configurations": 200}
+    values = {**settings.seeding.options(), "configurations": settings.seeding.configurations}
+    return Evidence("handed to active_learning.seeding.sample_dynamics", values, paper)
+
+
+def grades(settings: ActiveLearningSettings) -> Evidence:
+    """Extrapolation grades at which a trajectory is saved and ended."""
+    monitor = GradeMonitor(None, settings.grades.save_threshold, settings.grades.break_threshold)
+    values = {"save": monitor.save, "break_": monitor.break_}
+    return Evidence("handed to dynamics.monitors.GradeMonitor", values, {"save": 2.0, "break_": 10.0})
+
+
+def model(settings: ActiveLearningSettings) -> Evidence:
+    """Compare the potential of the first fit with the paper's, and its parameters with U(-1, 1).
+
+    A uniform distribution is known by its range and by its standard deviation, 1 / sqrt(3).
+    """
+    potential = start(settings)
+    parameters = potential.parameters
+    low, high, spread = parameters.min(), parameters.max(), parameters.std()
+    uniform = -1.0 <= low < -0.9 and 0.9 < high <= 1.0 and abs(spread * np.sqrt(3.0) - 1.0) < 0.1
+    drawn = "U(-1, 1)" if uniform else f"{low:.3g} to {high:.3g}, standard deviation {spread:.3g}"
+    values = {"kind": potential.kind, "number": len(parameters), "drawn from": drawn}
+    paper = {"kind": "mtp", "number": 383, "drawn from": "U(-1, 1)"}
+    return Evidence(f"object: {type(potential).__name__}.parameters", values, paper)
+
+
+_GAMMA = "Gamma 1 1 1"

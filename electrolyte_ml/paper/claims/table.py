@@ -1,0 +1,356 @@
+"""The 28 claims of the paper in order, and their verdicts at a scale.
+
+Parts of a claim that are judged from different evidence have letters and verdicts of their own.
+"""
+
+from functools import partial
+
+from electrolyte_ml.paper import experiment
+from electrolyte_ml.paper.claims import electrolytes, exact, protocols, solvents
+from electrolyte_ml.paper.claims.evidence import configured, from_handed, from_stored
+from electrolyte_ml.paper.claims.verdicts import Claim, JudgedClaim
+from electrolyte_ml.paper.results import load_result
+from electrolyte_ml.paper.scales import Scale
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(1, "a", "2.1, 4.1", "Parameters (H, C, O): level 16 383; level 20 651", "exact", exact.parameter_counts),
+    Claim(1, "b", "2.2", "Parameters (H, C, O): MTP16-QRd 389", "exact", exact.charged_parameter_count),
+    Claim(
+        2,
+        "",
+        "2.1",
+        "AIMD: NVT 400 K, 2 ps, 1 fs, 200 configurations; AL on 10 trajectories; 3 potentials; cutoff 5 Å",
+        "protocol",
+        from_handed(protocols.pure_solvents),
+    ),
+    Claim(3, "a", "2.1", "Cells: 16 EC (160 atoms), 8 EMC (120 atoms)", "protocol", from_handed(protocols.cells)),
+    Claim(
+        3,
+        "b",
+        "2.1",
+        "Training sets end with 900–1400 configurations",
+        "value",
+        from_stored("pure_solvents", solvents.set_sizes),
+    ),
+    Claim(
+        4,
+        "",
+        "Fig. 1a",
+        "Density does not drift in NPT; ρ(300 K) of EC, EMC within about 6 % of experiment; 1σ over seeds about 2 %",
+        "value",
+        from_stored("pure_solvents", solvents.densities),
+    ),
+    Claim(
+        5,
+        "",
+        "Fig. 1b",
+        "The EC set spans 1.04–1.49 g/cm³; its AIMD part lies at low energy and high density",
+        "trend",
+        from_stored("pure_solvents", solvents.energy_density),
+    ),
+    Claim(
+        6,
+        "",
+        "S1",
+        "20 uniform + MaxVol → initial set; AL on 11 trajectories, 8–16 molecules, pure EC to pure EMC",
+        "protocol",
+        configured(
+            "mixture_training",
+            lambda training: {
+                "uniform configurations": training.uniform_configurations,
+                "trajectories": training.learning.exploration.trajectories,
+                "molecules": training.molecules,
+            },
+            {"uniform configurations": 20, "trajectories": 11, "molecules": (8, 16)},
+        ),
+    ),
+    Claim(7, "", "2.2, S1", "About 500 configurations; 35.7 % EC, 56.9 % EMC, 7.3 % mixtures", "value"),
+    Claim(
+        8,
+        "",
+        "Fig. 2",
+        "ρ of EC, 7:3, 3:7, EMC; 300 ps NPT 300 K 1 atm 1 fs, last 100 ps; 33–45 Å, 3105–4320 atoms",
+        "protocol",
+        configured(
+            "mixture_density",
+            lambda mixtures: {
+                "cells": mixtures.density.cells,
+                **mixtures.density.run.options(),
+                "average_last_ps": mixtures.density.average_last_ps,
+            },
+            {
+                "cells": ("EC=432", "EC=189 EMC=81", "EC=81 EMC=189", "EMC=288"),
+                "ensemble": "npt",
+                "temperature": 300.0,
+                "pressure_bar": 1.01325,
+                "time_ps": 300.0,
+                "timestep_fs": 1.0,
+                "average_last_ps": 100.0,
+            },
+        ),
+    ),
+    Claim(
+        9, "", "Fig. 2", "MTP16 up to 11 % off for EMC; MTP20 like the pure potentials; QRd16 ≈ QRd20 ≈ MTP20", "trend"
+    ),
+    Claim(10, "", "2.2", "Some QRd models fail at some compositions", "trend"),
+    Claim(11, "", "Fig. S2", "Density against time for all four kinds of model", "figure"),
+    Claim(
+        12,
+        "",
+        "Fig. 3",
+        "4 validation sets of 300 configurations from 100 ps; levels 12, 16, 20, MTP and QRd, 3 seeds",
+        "protocol",
+        configured(
+            "intermolecular_errors",
+            lambda errors: {
+                "sets": len(errors.ratios),
+                "configurations": errors.configurations,
+                "time_ps": errors.sampling.time_ps,
+                "levels": errors.levels,
+                "seeds": len(errors.seeds),
+            },
+            {"sets": 4, "configurations": 300, "time_ps": 100.0, "levels": (12, 16, 20), "seeds": 3},
+        ),
+    ),
+    Claim(
+        13,
+        "",
+        "Fig. 3",
+        "Intra and inter energy errors above total; QRd12 ≥ MTP16, QRd16 ≥ MTP20; errors fall with EMC fraction",
+        "trend",
+    ),
+    Claim(
+        14,
+        "",
+        "Fig. 4, S3, S4",
+        "Force errors per site: carbonyl C worst, O ≤ 0.21 eV/Å, rest small; EC above EMC; MTP and QRd differ on the "
+        "ether O and CH2 of EC",
+        "trend",
+    ),
+    Claim(
+        15,
+        "",
+        "2.3.1",
+        "4 CIP + 4 SSIP (143 atoms) + 3 AGG (286 atoms); 500 fs NVE AIMD at 300 K; CIP and SSIP first, then AGG",
+        "protocol",
+        configured(
+            "ion_pair_training",
+            lambda pairs: {
+                "CIP": pairs.contact_pairs,
+                "SSIP": pairs.separated_pairs,
+                "AGG": pairs.aggregates,
+                "cells": (pairs.pair_cell, pairs.aggregate_cell),
+                **pairs.seeding.options(),
+            },
+            {
+                "CIP": 4,
+                "SSIP": 4,
+                "AGG": 3,
+                "cells": ("EC=3 EMC=7 Li=1 PF6=1", "EC=6 EMC=14 Li=2 PF6=2"),
+                "ensemble": "nve",
+                "temperature": 300.0,
+                "time_ps": 0.5,
+            },
+        ),
+    ),
+    Claim(16, "", "2.3.1", "Level 20 converged after 86 iterations, 6296 configurations", "value"),
+    Claim(
+        17,
+        "",
+        "Fig. 5",
+        "Set: SSIP 51 %, CIP 46 %, AGG 3 %; just under 4 ligands per Li; CN near 4, higher in AGG",
+        "trend",
+        from_stored("ion_pair_set", electrolytes.ion_pair_set),
+    ),
+    Claim(
+        18, "", "Fig. 5", "Force errors worst on carbonyl C and P; about 15 % of the force on O, 40 % on Li", "trend"
+    ),
+    Claim(
+        19,
+        "",
+        "Fig. 5",
+        "Li–O RDF of 8 LiPF6 in 80 EC: first and second maximum",
+        "figure",
+        from_stored("ion_pair_set", electrolytes.li_o),
+    ),
+    Claim(20, "", "S5, S6", "QRd force errors; charges of the QRd models, physical or not", "figure"),
+    Claim(
+        21,
+        "",
+        "4.6",
+        "8 LiPF6 + 24/56, 32/48, 40/40; NPT 300 → 380 → 300 K, 1 ns each; 500 ps; 10 × 2.5 ns at 280, 300, 320 K",
+        "protocol",
+        configured(
+            "conductivity",
+            lambda runs: {
+                "cells": runs.cells,
+                "annealing": runs.annealing,
+                "temperatures": runs.temperatures,
+                "trajectories": runs.mtp.trajectories,
+                "time_ps": runs.mtp.time_ps,
+                "equilibration_ps": runs.mtp.equilibration_ps,
+            },
+            {
+                "cells": ("EC=24 EMC=56 Li=8 PF6=8", "EC=32 EMC=48 Li=8 PF6=8", "EC=40 EMC=40 Li=8 PF6=8"),
+                "annealing": (
+                    (300.0, 300.0, 1000.0),
+                    (300.0, 380.0, 1000.0),
+                    (380.0, 380.0, 1000.0),
+                    (380.0, 300.0, 1000.0),
+                    (300.0, 300.0, 1000.0),
+                ),
+                "temperatures": (280.0, 300.0, 320.0),
+                "trajectories": 10,
+                "time_ps": 2500.0,
+                "equilibration_ps": 500.0,
+            },
+        ),
+    ),
+    Claim(
+        22,
+        "a",
+        "Fig. 6",
+        "MTP20: σ(T) within 11 % of experiment; rises with T, more steeply with more EC",
+        "value, trend",
+        from_stored(
+            "conductivity_mtp",
+            partial(electrolytes.conductivities, limit=experiment.PAPER_CONDUCTIVITY_DEVIATION),
+        ),
+    ),
+    Claim(
+        22,
+        "b",
+        "Fig. 6",
+        "MTP20-QRd: σ(T) at 3:7 within 6 % of experiment; rises with T",
+        "value, trend",
+        from_stored(
+            "conductivity_qrd",
+            partial(electrolytes.conductivities, limit=experiment.PAPER_CONDUCTIVITY_DEVIATION_QRD),
+        ),
+    ),
+    Claim(
+        23,
+        "a",
+        "S7",
+        "MTP20: σ against correlation time, with a plateau in the last 300 of 500 ps",
+        "figure",
+        from_stored("conductivity_mtp", partial(electrolytes.plateaus, correlation_ps=500.0, window_ps=300.0)),
+    ),
+    Claim(
+        23,
+        "b",
+        "S8",
+        "MTP20-QRd: σ against correlation time, with a plateau in the last 20 of 100 ps",
+        "figure",
+        from_stored("conductivity_qrd", partial(electrolytes.plateaus, correlation_ps=100.0, window_ps=20.0)),
+    ),
+    Claim(
+        23,
+        "c",
+        "S7, S8",
+        "Plateau windows: 500/300 ps and 100/20 ps",
+        "protocol",
+        configured(
+            "conductivity",
+            lambda runs: {
+                "MTP": (runs.mtp.correlation_ps, runs.mtp.window_ps),
+                "QRd": (runs.qrd.correlation_ps, runs.qrd.window_ps),
+            },
+            {"MTP": (500.0, 300.0), "QRd": (100.0, 20.0)},
+        ),
+    ),
+    Claim(
+        24,
+        "a",
+        "4.6",
+        "QRd: 50 runs of 200 ps",
+        "protocol",
+        configured(
+            "conductivity",
+            lambda runs: {"trajectories": runs.qrd.trajectories, "time_ps": runs.qrd.time_ps},
+            {"trajectories": 50, "time_ps": 200.0},
+        ),
+    ),
+    Claim(
+        24,
+        "b",
+        "Table 1",
+        "QRd: 17/14/6 of 50 runs completed → 3.4/2.8/1.2 ns",
+        "table",
+        from_stored("conductivity_qrd", electrolytes.survivors),
+    ),
+    Claim(
+        25,
+        "a",
+        "2.3.3",
+        "3:7, 300 K: MTP20 all SSIP",
+        "trend",
+        from_stored("solvation_mtp", electrolytes.pairs_of_mtp),
+    ),
+    Claim(
+        25,
+        "b",
+        "2.3.3",
+        "3:7, 300 K: QRd CIP 4.7 %, AGG 0.7 %",
+        "trend",
+        from_stored("solvation_qrd", electrolytes.pairs_of_qrd),
+    ),
+    Claim(
+        26,
+        "a",
+        "Fig. 7",
+        "MTP20: about 85 % of SSIP Li in networks of 2–8 joined by shared solvent, mostly EC through both its oxygens",
+        "trend",
+        from_stored("solvation_mtp", electrolytes.networks_of_mtp),
+    ),
+    Claim(
+        26,
+        "b",
+        "Fig. 7",
+        "QRd: 7.3 % of SSIP Li in networks, pairs only",
+        "trend",
+        from_stored("solvation_qrd", electrolytes.networks_of_qrd),
+    ),
+    Claim(
+        27,
+        "a",
+        "S9",
+        "MTP20: networks have more EC, more CN 5, fewer CN 3 than isolated SSIP",
+        "trend",
+        from_stored("solvation_mtp", electrolytes.network_shells),
+    ),
+    Claim(27, "b", "S9", "The same panels for QRd", "figure"),
+    Claim(
+        28,
+        "a",
+        "4.3, 4.4, 4.5",
+        "w_e 1, w_f 0.01, U(−1, 1), BFGS; γ 2 and 10; 100 ps, 1 fs, NPT 300 K 1 atm; PBE-D3(0), Γ, 550 eV, 1e-6 eV",
+        "protocol",
+        from_handed(protocols.method),
+    ),
+    Claim(
+        28,
+        "b",
+        "4.5",
+        "LiPF6 solutions: PBE-D3(0), 750 eV, 1e-6 eV",
+        "protocol",
+        configured(
+            "ion_pair_training",
+            lambda pairs: {"reference": pairs.reference.name, **pairs.reference.settings},
+            {"reference": "vasp-pbe-d3", "encut": 750, "ediff": 1e-6},
+        ),
+    ),
+)
+
+
+def judge_claims(scale: Scale) -> list[JudgedClaim]:
+    """Judge every claim: exact ones by counting, protocols by what is handed over, physics by stored results.
+
+    Parameters
+    ----------
+    scale
+        The scale whose stored results are read. Protocols are always those of the paper scale.
+    """
+    stored = load_result("pure_solvents", scale)
+    reference = stored["reference"] if stored else scale.reference.name
+    return [JudgedClaim(claim, claim.judge(scale), scale.name, reference) for claim in CLAIMS]

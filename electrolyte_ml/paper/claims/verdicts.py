@@ -1,0 +1,99 @@
+"""Verdicts on the paper's claims, and what each is judged from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from electrolyte_ml.paper.scales import Scale
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+CONFIGURED = "configured"  # the paper scale holds the numbers, and no function runs them yet
+NOT_RUN_AT_SCALE = "not run at this scale"
+NOT_RUN = "not run"  # no code computes it yet
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Verdict on a claim with its evidence.
+
+    Attributes
+    ----------
+    verdict : str
+        One of the words above.
+    ours, experiment : str
+        Our value and the measured one.
+    judged_from : tuple of str
+        Evidence: ``"file: standard/pure_solvents.json"`` (below the folder of results),
+        ``"object: MomentTensorPotential.n_parameters"`` or ``"handed to training.train: method=paper"`` (below
+        `electrolyte_ml`).
+
+    Raises
+    ------
+    ValueError
+        For "reproduced" or "not reproduced" without evidence.
+    """
+
+    verdict: str
+    ours: str = ""
+    experiment: str = ""
+    judged_from: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.verdict in (REPRODUCED, NOT_REPRODUCED) and not self.judged_from:
+            raise ValueError(f"the verdict {self.verdict!r} needs evidence")
+
+
+Judge = Callable[[Scale], Outcome]
+
+
+def not_run(scale: Scale) -> Outcome:
+    """Judge a claim that no code computes yet."""
+    return Outcome(NOT_RUN)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper.
+
+    Attributes
+    ----------
+    number : int
+        Row of the list of claims, 1 to 28.
+    part : str
+        Letter of a part with a verdict of its own, or empty.
+    where : str
+        Section, figure or table of the paper.
+    paper : str
+        What the paper says.
+    kind : str
+        "exact", "protocol", "value", "trend", "figure", "table", or two of them.
+    judge : callable
+        Scale -> `Outcome`.
+    """
+
+    number: int
+    part: str
+    where: str
+    paper: str
+    kind: str
+    judge: Judge = not_run
+
+    @property
+    def label(self) -> str:
+        """Number and part, such as "22a"."""
+        return f"{self.number}{self.part}"
+
+
+@dataclass(frozen=True)
+class JudgedClaim:
+    """A claim with its outcome; `scale` and `reference` name the scale and what labels the data there."""
+
+    claim: Claim
+    outcome: Outcome
+    scale: str
+    reference: str
+
+
+def verdict(holds: bool) -> str:
+    """Return the verdict on a claim that was judged."""
+    return REPRODUCED if holds else NOT_REPRODUCED

@@ -1,0 +1,122 @@
+"""Protocols are judged from what the paper scale hands over; another number there is another verdict."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import electrolyte_ml
+from electrolyte_ml.paper import scales
+from electrolyte_ml.paper.claims import CLAIMS, CONFIGURED, NOT_REPRODUCED, NOT_RUN, REPRODUCED
+from electrolyte_ml.paper.scales import PAPER, QUICK
+
+CONFIGURED_SECTIONS = {
+    "mixture_training": {"6"},
+    "mixture_density": {"8"},
+    "intermolecular_errors": {"12"},
+    "ion_pair_training": {"15", "28b"},
+    "conductivity": {"21", "23c", "24a"},
+}
+
+
+@pytest.fixture(autouse=True)
+def results(monkeypatch, tmp_path):
+    monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path))
+
+
+def judged(label, scale=PAPER):
+    return next(claim.judge(scale) for claim in CLAIMS if claim.label == label)
+
+
+def altered(section, **changes):
+    """The paper scale with other numbers in one section of the pure solvents' learning."""
+    pure = PAPER.pure_solvents
+    learning = replace(pure.learning, **{section: replace(getattr(pure.learning, section), **changes)})
+    return replace(PAPER, pure_solvents=replace(pure, learning=learning))
+
+
+def with_encut(encut):
+    return altered("reference", settings={**PAPER.reference.settings, "encut": encut})
+
+
+CHANGES = [
+    ("28a", altered("fit", force_weight=0.02), "force_weight=0.02 (0.01 in the paper)"),
+    ("28a", altered("fit", energy_weight=2.0), "energy_weight=2.0"),
+    ("28a", altered("fit", stress_weight=0.1), "stress_weight=0.1"),
+    ("28a", altered("fit", method="default"), "method=default (paper in the paper)"),
+    ("28a", with_encut(500), "ENCUT=500.0 (550.0 in the paper)"),
+    ("28a", altered("reference", settings={"encut": 550, "ediff": 1e-5}), "EDIFF=1e-05"),
+    ("28a", altered("reference", name="gfn1-xtb", settings={}), "program=GFN1-xTB"),
+    ("28a", altered("exploration", timestep_fs=0.5), "timestep_fs=0.5 (1.0 in the paper)"),
+    ("28a", altered("exploration", pressure_bar=1.0), "pressure_bar=1.0"),
+    ("28a", altered("exploration", ensemble="nvt", pressure_bar=None), "ensemble=nvt"),
+    ("28a", altered("exploration", time_ps=10.0), "time_ps=10.0"),
+    ("28a", altered("grades", save_threshold=3.0), "save=3.0"),
+    ("28a", altered("grades", break_threshold=11.0), "break_=11.0"),
+    ("28a", altered("model", repulsion="zbl"), "kind=sum (mtp in the paper)"),
+    ("28a", altered("model", level=12), "number="),
+    ("2", altered("seeding", temperature=500.0), "temperature=500.0"),
+    ("2", altered("seeding", configurations=100), "configurations=100"),
+    ("2", altered("exploration", trajectories=9), "trajectories=9"),
+    ("2", altered("model", cutoff=6.0), "cutoff=6.0 (5.0 in the paper)"),
+    ("2", replace(PAPER, pure_solvents=replace(PAPER.pure_solvents, seeds=(0, 1))), "different potentials=2"),
+    ("3a", replace(PAPER, pure_solvents=replace(PAPER.pure_solvents, cells=("EC=15", "EMC=8"))), "atoms of EC=150"),
+]
+
+
+@pytest.mark.parametrize(("label", "scale", "difference"), CHANGES, ids=[change[2] for change in CHANGES])
+def test_another_number_handed_over_is_not_reproduced(label, scale, difference):
+    assert judged(label).verdict == REPRODUCED
+    outcome = judged(label, scale)
+    assert outcome.verdict == NOT_REPRODUCED
+    assert difference in outcome.ours
+
+
+def test_every_scale_is_judged_by_the_paper_scale(monkeypatch):
+    assert judged("28a", QUICK).verdict == REPRODUCED
+    monkeypatch.setattr(scales, "PAPER", altered("fit", force_weight=0.02))
+    assert judged("28a", QUICK).verdict == NOT_REPRODUCED
+
+
+def test_another_reference_chosen_for_the_paper_scale_is_not_the_papers(monkeypatch):
+    monkeypatch.setenv("ELECTROLYTE_ML_REFERENCE", "gfn2-xtb")
+    outcome = judged("28a", scales.scale("paper"))
+    assert outcome.verdict == NOT_REPRODUCED and "program=GFN2-xTB" in outcome.ours
+
+
+def test_a_reference_that_is_missing_here_leaves_the_protocol_unjudged(monkeypatch, tmp_path):
+    monkeypatch.setenv("VASP_PP_PATH", str(tmp_path))  # a folder without pseudopotentials
+    outcome = judged("28a")
+    assert outcome.verdict == NOT_RUN and "PBE-D3(0), VASP" in outcome.ours
+
+
+@pytest.mark.parametrize(("section", "labels"), CONFIGURED_SECTIONS.items())
+def test_settings_that_nothing_reads_are_configured_and_never_reproduced(section, labels):
+    for label in labels:
+        for scale in (QUICK, PAPER):
+            assert judged(label, scale).verdict == CONFIGURED
+        # Without the settings there is nothing, neither there nor in what the pure solvents are judged from.
+        without = replace(PAPER, **{section: None})
+        changed = [claim.label for claim in CLAIMS if claim.judge(without) != claim.judge(PAPER)]
+        assert set(changed) == labels
+        assert judged(label, without).verdict == NOT_RUN
+
+
+def test_other_settings_that_nothing_reads_are_not_configured():
+    density = replace(PAPER.mixture_density.density, average_last_ps=50.0)
+    outcome = judged("8", replace(PAPER, mixture_density=replace(PAPER.mixture_density, density=density)))
+    assert outcome.verdict == NOT_RUN and "average_last_ps=50.0 (100.0 in the paper)" in outcome.ours
+
+
+@pytest.mark.parametrize("section", CONFIGURED_SECTIONS)
+def test_nothing_reads_what_is_only_configured(section):
+    """A protocol that a function begins to run is to be judged from what that function is given."""
+    package = Path(electrolyte_ml.__file__).parent
+    own = {package / "paper" / "scales.py", package / "paper" / "claims" / "table.py"}
+    readers = [
+        path.relative_to(package)
+        for path in package.rglob("*.py")
+        if path not in own and re.search(rf"\b(scale|PAPER)\.{section}\b", path.read_text())
+    ]
+    assert not readers, "judge this protocol from what is handed over, by from_handed in claims/table.py"
