@@ -324,12 +324,14 @@ class MomentTensorPotential(Potential):
 
         n = len(near.species)
         threads = default_threads(n)
+        if threads == 1:
+            return site_gradients(self.double_model, near)
         calls = [
             (self.double_model, near._replace(species=near.species[a:b], segment=near.segment[a:b]))
             for a, b in _ranges(n, threads)
         ]
         radial, scalars = zip(*run(site_gradients, calls, threads), strict=True)
-        return (radial[0], scalars[0]) if threads == 1 else (np.concatenate(radial), np.concatenate(scalars))
+        return np.concatenate(radial), np.concatenate(scalars)
 
     def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
         """Return the neighbours of all configurations in flat arrays."""
