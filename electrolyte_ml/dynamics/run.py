@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms, units
 
 from electrolyte_ml.dynamics.files import RunFiles
-from electrolyte_ml.dynamics.monitors import Monitor
+from electrolyte_ml.dynamics.monitors import Monitor, Verdict
 from electrolyte_ml.dynamics.results import COLUMNS, RunResult, read_result
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology, standard_rotation
 from electrolyte_ml.errors import ElectrolyteError, InputError
@@ -184,6 +184,8 @@ class Run:
         verdict = monitor.check(self.step, self.atoms, results)
         if verdict is None:
             return
+        if not isinstance(verdict, Verdict):
+            raise InputError(f"{type(monitor).__name__}.check returned {verdict!r}, neither a Verdict nor None")
         if verdict.grade is not None:
             self.grade = float(np.fmax(self.grade, verdict.grade))
         if verdict.save:

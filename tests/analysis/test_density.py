@@ -5,7 +5,7 @@ from ase.calculators.lj import LennardJones
 from scipy.signal import lfilter
 
 from electrolyte_ml.analysis import block_errors, ensemble_density, mean_density, mean_error
-from electrolyte_ml.dynamics import DensityMonitor, run_md
+from electrolyte_ml.dynamics import DensityMonitor, Verdict, run_md
 from electrolyte_ml.errors import InputError
 
 
@@ -125,7 +125,7 @@ def test_result_directory_log_and_arrays_say_the_same(argon_run):
 def test_row_of_a_stop_between_two_intervals_is_left_out():
     class Late(DensityMonitor):
         def check(self, step, atoms, results):
-            return "enough" if step == 57 else None
+            return Verdict("enough") if step == 57 else None
 
     atoms = bulk("Ar", cubic=True).repeat(2)
     result = run_md(

@@ -134,7 +134,7 @@ CASES = [
     ("info --level 8", "--species"),
     ("info", "level"),
     ("new --level 8 --species H H -o out.mtp", "H H"),
-    ("new --level 8 --species H C O --cutoff 0.5 -o out.mtp", "cutoff 0.5"),
+    ("new --level 8 --species H C O --cutoff 0.5 -o out.mtp", "must be below cutoff = 0.5"),
     ("new --level 8 --species H C O --cutoff nan -o out.mtp", "nan"),
     ("new --level 8 --species H C O --cutoff 1000 -o out.mtp", "cutoff 1000"),
     # files of configurations

@@ -180,3 +180,14 @@ def test_narrow_cell_is_found_by_the_distance_of_its_faces():
 def test_impossible_monitor_is_refused(make):
     with pytest.raises(InputError):
         make()
+
+
+def test_a_monitor_that_returns_no_verdict_is_named(diatomic):
+    class Words:
+        reason, every = "words", 1
+
+        def check(self, step, atoms, results):
+            return "enough"
+
+    with pytest.raises(InputError, match="Words.check returned 'enough', neither a Verdict nor None"):
+        run(diatomic, monitors=[Words()])
