@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "mtp": "electrolyte_ml.potentials.mtp.potential:MomentTensorPotential",
+    "qrd": "electrolyte_ml.potentials.charges.qrd:QRd",
     "zbl": "electrolyte_ml.potentials.pairwise.zbl:ZBL",
 }
 GROUP = "electrolyte_ml.potentials"  # of entry points
