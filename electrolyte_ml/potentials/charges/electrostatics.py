@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.coulomb import BareSum, CoulombSolver, Ewald
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.potentials.interface import Evaluation
 from electrolyte_ml.potentials.potential import Potential
@@ -15,8 +16,6 @@ from electrolyte_ml.threads import default_threads
 
 if TYPE_CHECKING:
     from ase import Atoms
-
-    from electrolyte_ml.potentials.coulomb import CoulombSolver
 
 REACH = 1.0  # Å; pairs are only needed to find atoms that overlap: a solver makes the lists that it needs
 
@@ -27,7 +26,14 @@ class Electrostatics(Potential):
     A cell that is periodic along all three axes is summed by Ewald's method, with a conducting boundary and, where the
     total charge is not zero, a neutralising background; a configuration without periodic axes by the bare sum. A
     derived class gives the charges. Half of q_i phi_i is the energy of atom i.
+
+    Attributes
+    ----------
+    width : float or None, Å
+        For Gaussian charges of this width, which interact by erf(r / (sqrt(2) width)) / r in place of 1/r.
     """
+
+    width: float | None
 
     @abstractmethod
     def charges(self, geometry: Geometry) -> np.ndarray:
@@ -46,13 +52,11 @@ class Electrostatics(Potential):
         InputError
             For a cell that is periodic along one or two axes.
         """
-        from electrolyte_ml.potentials.coulomb import BareSum, Ewald
-
         pbc = geometry.system.pbc
         if pbc.all():
-            return Ewald()
+            return Ewald(width=self.width)
         if not pbc.any():
-            return BareSum()
+            return BareSum(width=self.width)
         axes = " and ".join(np.array(["a", "b", "c"])[pbc])
         raise InputError(
             f"the cell is periodic along {axes} only: Coulomb sums need a cell that is periodic along all three axes, "

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError, first_line
-from electrolyte_ml.potentials.charges.qrd import QRd, by_parameters, redistributed
+from electrolyte_ml.potentials.charges.composition import by_parameters, redistributed
+from electrolyte_ml.potentials.charges.qrd import QRd
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.potential import Potential
 

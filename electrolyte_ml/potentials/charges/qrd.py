@@ -4,41 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from ase.data import atomic_numbers
 
-from electrolyte_ml.checks import one_of
+from electrolyte_ml.checks import number, one_of
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.blocks import Block
-from electrolyte_ml.potentials.charges.conservation import Redistribution, pull_back, redistribute
+from electrolyte_ml.potentials.charges.composition import Form, anchor, by_parameters, fix_gauge, redistributed
+from electrolyte_ml.potentials.charges.conservation import Redistribution
 from electrolyte_ml.potentials.charges.electrostatics import Electrostatics
+from electrolyte_ml.potentials.charges.forms import type_forms, type_potentials
+from electrolyte_ml.potentials.charges.term import QRdTerm
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.threads import available, default_threads, run
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from electrolyte_ml.potentials.charges.term import QRdTerm
     from electrolyte_ml.potentials.spec import ModelSpec
 
-Form = Literal["positive", "raw"]
 FORMS = ("positive", "raw")
 POLE = 1e-10  # of sum |s|: a smaller |sum s| is taken for zero
 
 
 @dataclass(eq=False)
 class QRd(Electrostatics):
-    """Point charges q_i = b_z + s_z (Q - sum_j b_zj) / (sum_j s_zj), of species z, for a total charge Q.
+    """Charges q_i = b_z + s_z (Q - sum_j b_zj) / (sum_j s_zj), of species z, for a total charge Q.
 
     Two directions of the parameters change no charge: s -> lambda s, and b -> b + c s (`gauge_directions`). In the form
     "positive" the sum of the weights s has no zero; in the form "raw", that of the paper, it may have one, where the
     charges are infinite.
 
     With Q = 0 everywhere the energy does not tell q from -q. By convention Li is positive; without Li, O is negative;
-    without both, the first species is positive. A start obeys it for one atom of each species, a fit for the mean over
-    its configurations.
+    without both, the first species is positive. A start follows it for one atom of each species, a fit for the mean
+    over its configurations, of the species that these have.
 
     Parameters
     ----------
@@ -49,13 +50,16 @@ class QRd(Electrostatics):
     s : (S,) array
         In the form "positive" logarithms of the weights, in the form "raw" the weights themselves.
     form : {"positive", "raw"}
+    width : float or None, Å
+        Width of Gaussian charges; None for point charges, as in the paper.
     reference : str or None
         Level of theory that labelled the training data.
 
     Raises
     ------
     InputError
-        Unknown or repeated species, parameters that are not one finite number for each species, an unknown form.
+        Unknown or repeated species, parameters that are not one finite number for each species, an unknown form,
+        a width that is not positive.
     """
 
     kind: ClassVar[str] = "qrd"
@@ -64,6 +68,7 @@ class QRd(Electrostatics):
     b: np.ndarray
     s: np.ndarray
     form: Form = "positive"
+    width: float | None = None
     reference: str | None = None
 
     def __post_init__(self) -> None:
@@ -71,6 +76,7 @@ class QRd(Electrostatics):
         unknown = [symbol for symbol in self.species if atomic_numbers.get(symbol, 0) == 0]
         if unknown or not self.species or len(set(self.species)) != len(self.species):
             raise InputError(f"species {' '.join(self.species) or '(none)'}: give distinct chemical symbols")
+        self.width = None if self.width is None else number("width of the charges", self.width, "Å")
         one_of("form of charge redistribution", self.form, FORMS)
         self.b, self.s = (self._one_each(name, getattr(self, name)) for name in ("b", "s"))
 
@@ -185,8 +191,8 @@ class QRd(Electrostatics):
         return replace(self, b=b, s=s)
 
     def facts(self) -> dict[str, Any]:
-        """Return the facts of the model, its form among them."""
-        return {**super().facts(), "form": self.form}
+        """Return the facts of the model, its form and width among them."""
+        return {**super().facts(), "form": self.form, "width": self.width}
 
     # -- charges -------------------------------------------------------------------------------------------------------
 
@@ -232,9 +238,7 @@ class QRd(Electrostatics):
         sizes = (counts * np.abs(self.s)).sum() if self.form == "raw" else 0.0
         if self.form == "raw" and not abs(shared.total_weight[0]) > POLE * sizes:
             atoms = " + ".join(
-                f"{int(n)} x {s:.6g} ({symbol})"
-                for symbol, n, s in zip(self.species, counts, self.s, strict=True)
-                if n
+                f"{int(n)} x {s:.6g} ({symbol})" for symbol, n, s in zip(self.species, counts, self.s, strict=True) if n
             )
             raise InputError(f"the charges have a pole: the sum of s over all atoms is zero, {atoms}")
         return shared
@@ -245,8 +249,6 @@ class QRd(Electrostatics):
         self, atoms: Atoms | Geometry, by_energies: np.ndarray, by_forces: np.ndarray, by_virial: np.ndarray
     ) -> np.ndarray:
         """Return dL/dtheta (m,) from dL/dE_i (N,), dL/dF (N, 3) and dL/dVirial (3, 3), symmetric."""
-        from electrolyte_ml.potentials.charges.forms import type_forms
-
         geometry = self.geometry(atoms)
         species, counts = geometry.system.species, self._counts(geometry.system)
         shared = self._redistributed(counts, geometry.system.charge)
@@ -271,8 +273,6 @@ class QRd(Electrostatics):
 
     def site_energy_gradients(self, atoms: Atoms | Geometry) -> np.ndarray:
         """Return dE_i/dtheta of each atom, (N, m), zero along the gauge directions."""
-        from electrolyte_ml.potentials.charges.forms import type_potentials
-
         geometry = self.geometry(atoms)
         species, counts = geometry.system.species, self._counts(geometry.system)
         shared = self._redistributed(counts, geometry.system.charge)
@@ -283,58 +283,6 @@ class QRd(Electrostatics):
 
     def prepare(self, geometries: Sequence[Geometry]) -> QRdTerm:
         """Compute the energies, fields and virials of all pairs of species once, for training."""
-        from electrolyte_ml.potentials.charges.forms import type_forms
-        from electrolyte_ml.potentials.charges.term import QRdTerm
-
         kept = [self.geometry(geometry) for geometry in geometries]
         forms = run(type_forms, [(geometry, self.solver(geometry)) for geometry in kept], available())
         return QRdTerm.of(self, [geometry.system for geometry in kept], forms)
-
-
-def anchor(species: Sequence[str]) -> tuple[int, int]:
-    """Return the place of the species whose charge has a sign by convention, and that sign."""
-    for symbol, sign in (("Li", 1), ("O", -1)):
-        if symbol in species:
-            return list(species).index(symbol), sign
-    return 0, 1
-
-
-def fix_gauge(theta: np.ndarray) -> np.ndarray:
-    """Return parameters (2 S,) of the same charges with sum b = 0 and sum ln s = 0, in the form "positive"."""
-    b, s = np.split(theta, 2)
-    neutral = redistributed(theta, np.ones(len(b)), 0.0, "positive").charges
-    return np.concatenate([neutral, s - s.mean()])
-
-
-def redistributed(
-    theta: np.ndarray, counts: np.ndarray, total: np.ndarray | float, form: Form
-) -> Redistribution:
-    """Redistribute by species.
-
-    Parameters
-    ----------
-    theta : (..., 2 S)
-        b and s.
-    counts : (..., S)
-        Atoms of each species. The charge of a species that is not there means nothing.
-    total : (...), e
-    form : {"positive", "raw"}
-
-    Returns
-    -------
-    Redistribution
-        Not finite at the pole. In the form "positive" there is none: weights are scaled by the largest, whose atoms
-        alone make the sum 1 or more.
-    """
-    b, s = np.split(theta, 2, axis=-1)
-    if form == "positive":
-        largest = np.where(counts > 0, s, -np.inf).max(-1, keepdims=True)
-        s = np.exp(np.minimum(s - largest, 0.0))
-    return redistribute(b, s, total, counts)
-
-
-def by_parameters(shared: Redistribution, by_charges: np.ndarray, counts: np.ndarray, form: Form) -> np.ndarray:
-    """Return dL/dtheta (..., 2 S) from dL/dq (..., S), summed over the atoms of each species."""
-    by_b = pull_back(shared.shares, by_charges, counts)
-    by_s = by_b * shared.excess * (shared.shares if form == "positive" else 1 / shared.total_weight)
-    return np.concatenate([by_b, by_s], axis=-1)

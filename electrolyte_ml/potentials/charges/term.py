@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from electrolyte_ml.potentials.charges.forms import TypeForms
-from electrolyte_ml.potentials.charges.qrd import anchor, by_parameters, fix_gauge, redistributed
+from electrolyte_ml.potentials.charges.composition import anchor, by_parameters, fix_gauge, redistributed
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.interface import Prediction, TrainingTerm
 
@@ -114,10 +114,11 @@ class QRdTerm(TrainingTerm):
     def customary(self, theta: np.ndarray) -> np.ndarray:
         """Return parameters of equal predictions with the gauge fixed and, if no total charge decides it, the sign."""
         theta = fix_gauge(theta) if self.potential.form == "positive" else theta.copy()
-        place, sign = anchor(self.potential.species)
-        there = self.counts[:, place] > 0
-        if there.any() and not self.totals.any():
+        present = np.flatnonzero(self.counts.any(0))
+        if len(present) and not self.totals.any():
+            k, sign = anchor([self.potential.species[a] for a in present])
+            there = self.counts[:, present[k]] > 0
             charges = redistributed(theta, self.counts, self.totals, self.potential.form).charges
-            if sign * charges[there, place].mean() < 0:
+            if sign * charges[there, present[k]].mean() < 0:
                 theta[: len(self.potential.species)] *= -1
         return theta

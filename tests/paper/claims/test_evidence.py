@@ -67,11 +67,16 @@ def test_evidence_that_does_not_exist_is_noticed(results):
         assert not exists(source, results)
 
 
-def test_without_a_charge_model_its_parameters_are_not_counted():
-    assert "qrd" not in registry.kinds()
+def test_without_a_charge_model_its_parameters_are_not_counted(monkeypatch):
+    monkeypatch.delitem(registry.KINDS, "qrd")
     outcome = judged("1b")
     assert (outcome.verdict, outcome.judged_from) == (NOT_RUN, ())
     assert "389" not in outcome.ours
+
+
+def test_the_charge_model_of_the_package_has_the_paper_s_parameters():
+    outcome = judged("1b")
+    assert (outcome.verdict, outcome.ours) == (REPRODUCED, "389")
 
 
 @pytest.mark.parametrize(("charges", "verdict"), [(6, REPRODUCED), (5, NOT_REPRODUCED)])
