@@ -41,7 +41,9 @@ def check_periodic(geometry: Geometry, name: str) -> None:
     if periodic == 0:
         raise InputError(f"{name} needs a cell that is periodic along three axes: use BareSum without one")
     if periodic < 3:
-        raise InputError(f"{name} needs a cell that is periodic along three axes, not along {periodic} (a slab or wire)")
+        raise InputError(
+            f"{name} needs a cell that is periodic along three axes, not along {periodic} (a slab or wire)"
+        )
 
 
 def inverse_of(cell: np.ndarray) -> np.ndarray:
