@@ -73,17 +73,13 @@ def test_waves(system):
     assert shares.sum() == pytest.approx(0.5 * charges @ potentials)
 
 
-@pytest.mark.parametrize("order", [4, 5, 6, 7, 8])
+@pytest.mark.parametrize("order", [5, 6, 7, 8])
 def test_splines(order):
     values, slopes = np.empty(order), np.empty(order)
 
-    def fill(t):
-        fill_splines.py_func(t, order, values, slopes) if hasattr(fill_splines, "py_func") else fill_splines(
-            t, order, values, slopes
-        )
-
+    fill = getattr(fill_splines, "py_func", fill_splines)  # other kernels call it, Python cannot
     for t in (0.0, 0.3, 0.99):
-        fill(t)
+        fill(t, order, values, slopes)
         u = t + np.arange(order)
         assert values == pytest.approx(twin.spline(u, order), abs=1e-12)
         assert values.sum() == pytest.approx(1.0, rel=1e-13)
@@ -92,7 +88,7 @@ def test_splines(order):
 
 
 @pytest.mark.parametrize("shape", [(7, 8, 9), (8, 6, 5)])
-@pytest.mark.parametrize("order", [4, 5])
+@pytest.mark.parametrize("order", [5, 6])
 def test_mesh(system, shape, order):
     fractional, cell, charges = system
     mesh = sum(spread(*ends, fractional, charges, order, shape) for ends in ((0, 2), (2, 4)))

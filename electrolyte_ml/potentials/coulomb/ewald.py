@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -75,7 +75,7 @@ class Ewald(CoulombSolver):
     accuracy: float = 1e-8
     width: float | None = None
     alpha: float | None = None
-    splitting: Splitting | None = None
+    splitting: Splitting | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the settings."""

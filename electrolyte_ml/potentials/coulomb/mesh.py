@@ -29,7 +29,7 @@ from electrolyte_ml.units import COULOMB
 DENSITY = 0.1  # atoms/Å³ of an organic liquid, for which the error is estimated
 # Error of the forces by splines of each order, of the form c (alpha h)^order k_e sqrt(density alpha) for charges of one
 # e and a mesh spacing h; measured in random liquids.
-SPLINE_ERROR = {4: 0.35, 5: 0.14, 6: 0.1, 7: 0.065, 8: 0.055}
+SPLINE_ERROR = {5: 0.14, 6: 0.1, 7: 0.065, 8: 0.055}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ParticleMesh(CoulombSolver):
     cutoff : float, Å
         Of the short-ranged part; pairs of a geometry that reach as far are used.
     order : int
-        Of the B-splines, 4 to 8.
+        Of the B-splines, 5 to 8.
     mesh : three int, optional
         Points along the cell vectors; by default chosen for each cell.
     width : float, Å, optional
@@ -72,7 +72,7 @@ class ParticleMesh(CoulombSolver):
             raise InputError(f"accuracy must be at most 0.1 eV/Å, not {self.accuracy:g}")
         number("cutoff", self.cutoff, "Å")
         if whole("order", self.order) not in SPLINE_ERROR:
-            raise InputError(f"the order of the B-splines must be 4 to 8, not {self.order}")
+            raise InputError(f"the order of the B-splines must be 5 to 8, not {self.order}")
         if self.width is not None:
             number("width", self.width, "Å")
         if self.mesh is not None:

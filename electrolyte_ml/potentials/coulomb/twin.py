@@ -68,6 +68,7 @@ def wave_part(
 
 def spline(u: np.ndarray, order: int) -> np.ndarray:
     """Return the cardinal B-spline on [0, order] by its truncated powers."""
+    u = np.maximum(np.minimum(u, order - u), 0.0)  # symmetric; fewer terms lose fewer digits
     terms = [(-1) ** k * math.comb(order, k) * np.maximum(u - k, 0.0) ** (order - 1) for k in range(order + 1)]
     return np.sum(terms, axis=0) / math.factorial(order - 1)
 

@@ -1,8 +1,6 @@
 """Coulomb sums: known constants, brute force, derivatives by differences, and each way to sum against the others."""
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +11,78 @@ from hypothesis import strategies as st
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.coulomb import BareSum, Ewald, ParticleMesh
+from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.structures import pack
 from electrolyte_ml.units import COULOMB
 
-_spec = importlib.util.spec_from_file_location("coulomb_systems", Path(__file__).with_name("conftest.py"))
-tools = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tools)
-geometry, ions, derivatives = tools.geometry, tools.ions, tools.derivatives
 NAMES = ("neutral", "charged", "skewed", "tiny", "long", "single")
+
+
+def geometry(atoms, cutoff=3.0):
+    return Geometry.of(atoms, tuple(sorted(set(atoms.get_chemical_symbols()))), cutoff)
+
+
+def strained(atoms, strain):
+    copy = atoms.copy()
+    copy.set_cell(atoms.cell.array @ (np.eye(3) + strain).T, scale_atoms=True)
+    if not atoms.pbc.any():
+        copy.positions = atoms.positions @ (np.eye(3) + strain).T
+    return copy
+
+
+def slope(energy, step):
+    """The derivative of energy(x) at 0, exact for polynomials of the sixth degree."""
+    pairs = [(energy(k * step) - energy(-k * step)) * weight for k, weight in ((1, 45), (2, -9), (3, 1))]
+    return sum(pairs) / (60 * step)
+
+
+def derivatives(solver, atoms, charges, step=1e-3):
+    """Potentials, forces and virial by differences of the energy."""
+
+    def energy(atoms, charges=charges):
+        return solver.solve(geometry(atoms), charges).energy
+
+    def moved(i, axis, x):
+        copy = atoms.copy()
+        copy.positions[i, axis] += x
+        return copy
+
+    n = len(atoms)
+    one = np.eye(n)
+    potentials = [slope(lambda x, i=i: energy(atoms, charges + x * one[i]), 0.1) for i in range(n)]
+    forces = [[-slope(lambda x, i=i, a=a: energy(moved(i, a, x)), step) for a in range(3)] for i in range(n)]
+    virial = np.empty((3, 3))
+    for a in range(3):
+        for b in range(3):
+            unit = np.outer(np.eye(3)[a], np.eye(3)[b])
+            virial[a, b] = slope(lambda x, unit=unit: energy(strained(atoms, x * unit)), step)
+    return np.array(potentials), np.array(forces), virial
+
+
+def ions(n, total, seed=0, *, cell=(6.0, 6.5, 7.0), skew=0.0, apart=1.0):
+    """`n` random charges in a cell, no two closer than `apart` (Å)."""
+    rng = np.random.default_rng(seed)
+    cell = np.diag(cell) + skew * np.diag(cell) @ rng.uniform(-1, 1, (3, 3))
+    while True:
+        atoms = Atoms("Li" * n, rng.uniform(0, 1, (n, 3)) @ cell, cell=cell, pbc=True)
+        distances = atoms.get_all_distances(mic=True)[np.triu_indices(n, 1)]
+        if n == 1 or distances.min() > apart:
+            break
+    charges = rng.uniform(-1, 1, n)
+    return atoms, charges + (total - charges.sum()) / n
+
+
+@pytest.fixture(scope="module")
+def systems():
+    """Name -> atoms and charges: neutral, charged, skewed, tiny, elongated, and a single ion."""
+    return {
+        "neutral": ions(6, 0.0),
+        "charged": ions(5, 1.5, 1),
+        "skewed": ions(5, -1.0, 2, skew=0.6),
+        "tiny": ions(2, 0.5, 3, cell=(1.9, 2.1, 2.3), skew=0.3),
+        "long": ions(4, 0.0, 4, cell=(2.5, 3.0, 19.0)),
+        "single": ions(1, 1.0, 5, cell=(3.0, 3.2, 3.4), skew=0.2),
+    }
 
 
 def crystals():
@@ -93,11 +155,10 @@ def test_periodic_sums_are_the_limit_of_ever_larger_blocks(width, skew):
         value = 1.0 / r
         if width is not None:
             value *= np.vectorize(math.erf)(np.minimum(r, 9.0) / math.sqrt(2) / width)
-        return 0.5 * COULOMB * np.einsum("i,j,ijk", charges, charges, value)
+        return 0.5 * COULOMB * np.einsum("i,j,ijk->", charges, charges, value)
 
-    errors = [block(reach) - expected for reach in (4, 8)]
-    assert abs(errors[1]) < 2e-4
-    assert abs(errors[1]) < 0.3 * abs(errors[0])
+    small, large = block(4), block(8)  # 9 and 17 cells wide: what is missing goes with the square of the width
+    assert large + (large - small) * 9**2 / (17**2 - 9**2) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -166,13 +227,18 @@ def check_derivatives(solver, atoms, charges):
     assert np.array_equal(result.virial, result.virial.T)
 
 
-def test_only_a_fixed_mesh_and_fixed_waves_change_smoothly():
-    """A cell that grows takes more waves; a fixed set grows with it, and is the same for the cell it was made for."""
+def test_a_fixed_solver_keeps_its_mesh_and_its_waves():
+    """It gives the same energy in its cell; in a larger one, the energy with as many waves or points as before."""
     atoms, charges = ions(6, 0.0)
-    for solver in (Ewald(1e-4), ParticleMesh()):
+    larger = strained(atoms, 0.3 * np.eye(3))
+    for solver in (Ewald(1e-3), ParticleMesh(1e-2), ParticleMesh(1e-2, width=1.0)):
         fixed = solver.fixed_for(atoms.cell.array, 6)
         assert fixed.solve(geometry(atoms), charges).energy == solver.solve(geometry(atoms), charges).energy
-        assert fixed.fixed_for(2 * atoms.cell.array, 6) is fixed or fixed.fixed_for(2 * atoms.cell.array, 6) == fixed
+        again = fixed.fixed_for(larger.cell.array, 6)
+        assert again.solve(geometry(larger), charges).energy == fixed.solve(geometry(larger), charges).energy
+        assert fixed.solve(geometry(larger), charges).energy != solver.solve(geometry(larger), charges).energy
+    bare = BareSum()
+    assert bare.fixed_for(atoms.cell.array, 6) is bare
 
 
 @pytest.mark.parametrize("solver", [Ewald(1e-12), Ewald(1e-12, width=1.0), ParticleMesh(1e-6, order=8)])
@@ -204,13 +270,13 @@ def electrolyte():
     return geometry(atoms, 5.0), charges, Ewald(1e-10).solve(geometry(atoms, 5.0), charges)
 
 
-@pytest.mark.parametrize("order", [4, 5, 6, 7, 8])
+@pytest.mark.parametrize("order", [5, 6, 7, 8])
 @pytest.mark.parametrize("accuracy", [1e-4, 1e-3])
 def test_the_mesh_has_the_accuracy_that_it_is_asked_for(electrolyte, order, accuracy):
     at, charges, expected = electrolyte
     result = ParticleMesh(accuracy, order=order).solve(at, charges)
     error = math.sqrt(((result.forces - expected.forces) ** 2).sum(1).mean())
-    assert accuracy / 10 < error < 1.3 * accuracy
+    assert accuracy / 10 < error < accuracy
     assert result.energy == pytest.approx(expected.energy, abs=20 * accuracy)
 
 
@@ -269,7 +335,7 @@ def test_one_line_for_what_cannot_be_summed():
         (lambda: Ewald(2.0), "accuracy must be below 1"),
         (lambda: Ewald(width=1.0, alpha=0.3), "give one of them"),
         (lambda: BareSum(width=-1.0), "width must be positive"),
-        (lambda: ParticleMesh(order=3), "4 to 8, not 3"),
+        (lambda: ParticleMesh(order=3), "5 to 8, not 3"),
         (lambda: ParticleMesh(mesh=(32, 32, 4)), "mesh must be a whole number, 6 or more"),
         (lambda: ParticleMesh(accuracy=1.0), "at most 0.1"),
         (lambda: Ewald().fixed_for(np.zeros((3, 3)), 5), "the cell has no volume"),
