@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -75,7 +75,7 @@ class Ewald(CoulombSolver):
     accuracy: float = 1e-8
     width: float | None = None
     alpha: float | None = None
-    splitting: Splitting | None = None
+    splitting: Splitting | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -96,7 +96,13 @@ class Ewald(CoulombSolver):
         InputError
             For a cell of no volume.
         """
+        return replace(self, splitting=self._split(cell, n_atoms))
+
+    def _split(self, cell: np.ndarray, n_atoms: int) -> Splitting:
+        """Return the splitting for a cell."""
         volume = 1.0 / abs(float(np.linalg.det(inverse_of(cell))))
+        if self.splitting is not None:
+            return self.splitting
         reach = math.sqrt(math.log(10.0 / self.accuracy))
         if self.width is not None:
             alpha, cutoff = gaussian_alpha(self.width), 0.0
@@ -104,7 +110,7 @@ class Ewald(CoulombSolver):
             balanced = (2.0 * math.pi**3 * COST * max(n_atoms, 1) / volume**2) ** (1.0 / 6.0)
             alpha = self.alpha or balanced
             cutoff = reach / (alpha * (1.0 - TAPER))
-        return replace(self, splitting=Splitting(alpha, cutoff, waves_within(cell, 2.0 * alpha * reach)))
+        return Splitting(alpha, cutoff, waves_within(cell, 2.0 * alpha * reach))
 
     def solve(self, geometry: Geometry, charges: np.ndarray, threads: int = 1) -> CoulombResult:
         """Return the energy of charges (N,) in e, and its derivatives.
@@ -119,7 +125,7 @@ class Ewald(CoulombSolver):
         check_periodic(geometry, "Ewald")
         n = geometry.n_atoms
         charges = checked_charges(charges, n)
-        alpha, cutoff, waves = self.splitting or self.fixed_for(geometry.cell, n).splitting  # type: ignore[misc]
+        alpha, cutoff, waves = self._split(geometry.cell, n)
         inverse = inverse_of(geometry.cell)
         volume = 1.0 / abs(float(np.linalg.det(inverse)))
         fractional, ends = fractional_of(geometry.positions, inverse), thread_ranges(n, threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -26,7 +27,9 @@ from electrolyte_ml.threads import run
 from electrolyte_ml.units import COULOMB
 
 DENSITY = 0.1  # atoms/Å³ of an organic liquid, for which the error is estimated
-ORDERS = (4, 5, 6, 7, 8)
+# Error of the forces by splines of each order, of the form c (alpha h)^order k_e sqrt(density alpha) for charges of one
+# e and a mesh spacing h; measured in random liquids.
+SPLINE_ERROR = {5: 0.14, 6: 0.1, 7: 0.065, 8: 0.055}
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,12 @@ class ParticleMesh(CoulombSolver):
     Parameters
     ----------
     accuracy : float, eV/Å
-        Wanted rms error of the forces on charges of magnitude 1 e in a liquid (0.1 atoms/Å³). It determines the
-        splitting and the mesh.
+        Wanted rms error of the forces on charges of magnitude 1 e in a liquid (0.1 atoms/Å³); it grows with the square
+        of the charges. The splitting and the mesh follow from it.
     cutoff : float, Å
         Of the short-ranged part; pairs of a geometry that reach as far are used.
     order : int
-        Of the B-splines, 4 to 8.
+        Of the B-splines, 5 to 8.
     mesh : three int, optional
         Points along the cell vectors; by default chosen for each cell.
     width : float, Å, optional
@@ -54,21 +57,22 @@ class ParticleMesh(CoulombSolver):
     Raises
     ------
     InputError
-        A setting that is out of its range, or an accuracy that the cutoff cannot give.
+        A setting that is out of its range.
     """
 
     accuracy: float = 1e-4
     cutoff: float = 5.0
-    order: int = 5
+    order: int = 6
     mesh: tuple[int, int, int] | None = None
     width: float | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        number("accuracy", self.accuracy, "eV/Å")
+        if number("accuracy", self.accuracy, "eV/Å") > 0.1:
+            raise InputError(f"accuracy must be at most 0.1 eV/Å, not {self.accuracy:g}")
         number("cutoff", self.cutoff, "Å")
-        if whole("order", self.order) not in ORDERS:
-            raise InputError(f"the order of the B-splines must be {ORDERS[0]} to {ORDERS[-1]}, not {self.order}")
+        if whole("order", self.order) not in SPLINE_ERROR:
+            raise InputError(f"the order of the B-splines must be 5 to 8, not {self.order}")
         if self.width is not None:
             number("width", self.width, "Å")
         if self.mesh is not None:
@@ -77,19 +81,24 @@ class ParticleMesh(CoulombSolver):
             object.__setattr__(self, "mesh", tuple(whole("mesh", size, least=self.order) for size in self.mesh))
 
     @property
+    def _share(self) -> float:
+        """Of the error, of either part."""
+        return self.accuracy / math.sqrt(2.0)
+
+    @property
     def alpha(self) -> float:
         """Alpha of erfc(alpha r)/r, 1/Å."""
         if self.width is not None:
             return gaussian_alpha(self.width)
         # Error of the forces by what is cut off: Kolafa and Perram, Mol. Simul. 9, 351 (1992), for charges of one e.
         end = self.cutoff * (1.0 - 0.5 * TAPER)
-        cut = 2.0 * COULOMB * math.sqrt(DENSITY / end) / self.accuracy
-        return math.sqrt(math.log(max(cut, math.e))) / end
+        return math.sqrt(math.log(2.0 * COULOMB * math.sqrt(DENSITY / end) / self._share)) / end
 
+    @property
     def spacing(self) -> float:
-        """Return the distance between mesh points, Å, that gives the wanted accuracy."""
+        """The largest distance between mesh points that gives the wanted accuracy, Å."""
         scale = SPLINE_ERROR[self.order] * COULOMB * math.sqrt(DENSITY * self.alpha)
-        return (self.accuracy / scale) ** (1.0 / self.order) / self.alpha
+        return (self._share / scale) ** (1.0 / self.order) / self.alpha
 
     def fixed_for(self, cell: np.ndarray, n_atoms: int = 0) -> ParticleMesh:
         """Return the same sum with the mesh for a cell (3, 3) in Å.
@@ -99,14 +108,18 @@ class ParticleMesh(CoulombSolver):
         InputError
             For a cell of no volume.
         """
+        return replace(self, mesh=self._shape(cell))
+
+    def _shape(self, cell: np.ndarray) -> tuple[int, int, int]:
+        """Return the points along each vector of a cell."""
         from scipy.fft import next_fast_len
 
         inverse_of(cell)
         if self.mesh is not None:
-            return self
-        wanted = np.ceil(np.linalg.norm(cell, axis=1) / self.spacing()).astype(int)
+            return self.mesh
+        wanted = np.ceil(np.linalg.norm(cell, axis=1) / self.spacing).astype(int)
         sizes = [next_fast_len(max(int(size), self.order + 1), real=True) for size in wanted]
-        return replace(self, mesh=(sizes[0], sizes[1], sizes[2]))
+        return sizes[0], sizes[1], sizes[2]
 
     def solve(self, geometry: Geometry, charges: np.ndarray, threads: int = 1) -> CoulombResult:
         """Return the energy of charges (N,) in e, and its derivatives.
@@ -121,8 +134,7 @@ class ParticleMesh(CoulombSolver):
         check_periodic(geometry, "ParticleMesh")
         n, alpha, order = geometry.n_atoms, self.alpha, self.order
         charges = checked_charges(charges, n)
-        shape = self.mesh or self.fixed_for(geometry.cell).mesh
-        assert shape is not None
+        shape = self._shape(geometry.cell)
         inverse = inverse_of(geometry.cell)
         volume = 1.0 / abs(float(np.linalg.det(inverse)))
         fractional, ends = fractional_of(geometry.positions, inverse), thread_ranges(n, threads)
@@ -144,11 +156,7 @@ class ParticleMesh(CoulombSolver):
         )
 
 
-# Error of the forces by splines of each order, of the form c (alpha h)^order k_e sqrt(density alpha) for charges of one
-# e and a mesh spacing h; measured in random liquids.
-SPLINE_ERROR = {4: 1.0, 5: 1.0, 6: 1.0, 7: 1.0, 8: 1.0}
-
-
+@cache
 def spline_moduli(size: int, order: int) -> np.ndarray:
     """Return by what the B-splines of an order weaken each wave of a mesh axis, inverted and squared, (size,).
 
