@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from electrolyte_ml.potentials.charges.forms import TypeForms
 from electrolyte_ml.potentials.charges.composition import anchor, by_parameters, fix_gauge, redistributed
+from electrolyte_ml.potentials.charges.forms import TypeForms
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.interface import Prediction, TrainingTerm
 
