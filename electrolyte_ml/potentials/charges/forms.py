@@ -13,6 +13,7 @@ import numpy as np
 
 from electrolyte_ml.potentials.coulomb import CoulombSolver
 from electrolyte_ml.potentials.geometry import Geometry
+from electrolyte_ml.structures.neighbours import neighbour_list
 
 
 class TypeForms(NamedTuple):
@@ -39,6 +40,7 @@ class TypeForms(NamedTuple):
 def type_potentials(geometry: Geometry, solver: CoulombSolver, threads: int = 1) -> np.ndarray:
     """Return the potential at each atom by species of the unit charges that make it, (N, S) eV/e^2."""
     species, n_species = geometry.system.species, len(geometry.system.symbols)
+    solver = solver.fixed_for(geometry.cell, geometry.n_atoms)
     potentials = np.zeros((geometry.n_atoms, n_species))
     for a in np.unique(species):
         potentials[:, a] = solver.solve(geometry, (species == a).astype(float), threads).potentials
@@ -46,24 +48,40 @@ def type_potentials(geometry: Geometry, solver: CoulombSolver, threads: int = 1)
 
 
 def type_forms(geometry: Geometry, solver: CoulombSolver, threads: int = 1) -> TypeForms:
-    """Return all coefficients, by one solution for each pair of species that are there."""
+    """Return all coefficients, by one solution for each species and each pair of them, of the atoms of these alone.
+
+    Together they take as long as one solution for all atoms and each species.
+    """
     species, n_species = geometry.system.species, len(geometry.system.symbols)
+    solver = solver.fixed_for(geometry.cell, geometry.n_atoms)
     n = geometry.n_atoms
     potentials, fields = np.zeros((n, n_species)), np.zeros((n, n_species, 3))
     virials = np.zeros((n_species, n_species, 3, 3))
     present = np.unique(species)
-    member = {a: species == a for a in present}
     for a in present:
-        alone = solver.solve(geometry, member[a].astype(float), threads)
-        potentials[:, a] = alone.potentials
-        fields[member[a], a] = alone.forces[member[a]]
+        atoms = np.flatnonzero(species == a)
+        alone = solver.solve(_part(geometry, atoms), np.ones(len(atoms)), threads)
+        potentials[atoms, a], fields[atoms, a] = alone.potentials, alone.forces
         virials[a, a] = alone.virial + alone.virial.T
     for k, a in enumerate(present):
         for b in present[:k]:
-            both = solver.solve(geometry, (member[a] | member[b]).astype(float), threads)
-            # The field of both species less that of an atom's own species is that of the other.
-            fields[member[a], b] = both.forces[member[a]] - fields[member[a], a]
-            fields[member[b], a] = both.forces[member[b]] - fields[member[b], b]
+            atoms = np.flatnonzero((species == a) | (species == b))
+            both = solver.solve(_part(geometry, atoms), np.ones(len(atoms)), threads)
+            # What both species make less what an atom's own species makes is the part of the other.
+            own = species[atoms]
+            other = np.where(own == a, b, a)
+            potentials[atoms, other] = both.potentials - potentials[atoms, own]
+            fields[atoms, other] = both.forces - fields[atoms, own]
             virials[a, b] = virials[b, a] = (both.virial + both.virial.T - virials[a, a] - virials[b, b]) / 2
     energies = np.array([potentials[species == a].sum(0) for a in range(n_species)])
     return TypeForms((energies + energies.T) / 2, potentials, fields, virials)
+
+
+def _part(geometry: Geometry, atoms: np.ndarray) -> Geometry:
+    """Return the configuration of some of the atoms."""
+    if len(atoms) == geometry.n_atoms:
+        return geometry
+    system = geometry.system._replace(species=geometry.system.species[atoms])
+    positions, n_species = geometry.positions[atoms], len(system.symbols)
+    pairs = neighbour_list(positions, geometry.cell, system.pbc, geometry.cutoff, system.species, n_species)
+    return Geometry.from_list(system, pairs, positions, geometry.cell, geometry.cutoff)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class _Configuration(NamedTuple):
-    """What training keeps of one configuration: species (N,), counts (S,), total charge, coefficients."""
+    """What training keeps of one configuration: species (N,), counts (S,), total charge, and coefficients.
+
+    The fields are (S, 3, N) here: sums over species then run over atoms without gaps.
+    """
 
     species: np.ndarray
     counts: np.ndarray
@@ -32,28 +35,31 @@ class QRdTerm(TrainingTerm):
 
     Attributes
     ----------
+    sizes : (K,) int64
+        Atoms in each configuration.
     species : (N,) int64
-    owner : (N,) int64
-        Configuration of each atom.
     counts : (K, S)
         Atoms of each species.
     totals : (K,) e
         Total charges.
-    energies, fields, virials : (K, S, S), (N, S, 3), (K, S, S, 3, 3)
-        See `TypeForms`.
+    energies : (K, S, S)
+        As in `TypeForms`.
+    fields : (S, 3, N)
+    virials : (K, S, 9 S)
+        The last axis is species and components.
     """
 
     def __init__(self, potential: QRd, configurations: Sequence[_Configuration]) -> None:
         self.potential, self.configurations = potential, list(configurations)
-        n_species = len(potential.species)
-        sizes = [len(one.species) for one in configurations]
-        self.owner = np.repeat(np.arange(len(sizes)), sizes)
+        n_species, k = len(potential.species), len(configurations)
+        self.sizes = np.array([len(one.species) for one in configurations], np.int64)
+        self.first = np.cumsum(self.sizes) - self.sizes
         self.species = np.concatenate([np.zeros(0, np.int64), *(one.species for one in configurations)])
-        self.counts = np.array([one.counts for one in configurations]).reshape(-1, n_species)
+        self.counts = np.array([one.counts for one in configurations]).reshape(k, n_species)
         self.totals = np.array([one.total for one in configurations], float)
-        self.energies = np.array([one.energies for one in configurations]).reshape(-1, n_species, n_species)
-        self.fields = np.concatenate([np.zeros((0, n_species, 3)), *(one.fields for one in configurations)])
-        self.virials = np.array([one.virials for one in configurations]).reshape(-1, n_species, n_species, 3, 3)
+        self.energies = np.array([one.energies for one in configurations]).reshape(k, n_species, n_species)
+        self.fields = np.concatenate([np.zeros((n_species, 3, 0)), *(one.fields for one in configurations)], axis=2)
+        self.virials = np.array([one.virials for one in configurations]).reshape(k, n_species, 9 * n_species)
 
     @classmethod
     def of(cls, potential: QRd, systems: Sequence[System], forms: Sequence[TypeForms]) -> QRdTerm:
@@ -67,20 +73,32 @@ class QRdTerm(TrainingTerm):
                     np.bincount(system.species, minlength=n_species).astype(float),
                     system.charge,
                     form.energies,
-                    form.fields,
+                    form.fields.transpose(1, 2, 0),
                     form.virials,
                 )
                 for system, form in zip(systems, forms, strict=True)
             ],
         )
 
+    def _by_atom(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the charges of all species of each atom's configuration (S, N), and those of the atoms (N,)."""
+        spread = np.repeat(np.ascontiguousarray(q.T), self.sizes, axis=1)
+        return spread, spread[self.species, np.arange(len(self.species))]
+
+    def _virial_rows(self, q: np.ndarray) -> np.ndarray:
+        """Return the derivatives of the virials by the charges (K, S, 9)."""
+        k, n_species = q.shape
+        return np.matmul(q[:, None], self.virials).reshape(k, n_species, 9)
+
     def predict(self, theta: np.ndarray, threads: int = 1) -> Prediction:
         """Contract the coefficients with the charges; infinite or NaN at the pole of the form "raw"."""
         with np.errstate(over="ignore", invalid="ignore"):
             q = redistributed(theta, self.counts, self.totals, self.potential.form).charges
-            forces = np.einsum("iac,ia->ic", self.fields, q[self.owner]) * q[self.owner, self.species, None]
-            virials = 0.5 * np.einsum("kabxy,ka,kb->kxy", self.virials, q, q, optimize=True)
-            return Prediction(0.5 * np.einsum("kab,ka,kb->k", self.energies, q, q), forces, virials)
+            energies = 0.5 * (q * np.matmul(self.energies, q[..., None])[..., 0]).sum(1)
+            spread, own = self._by_atom(q)
+            forces = np.einsum("acn,an->cn", self.fields, spread) * own
+            virials = 0.5 * np.matmul(q[:, None], self._virial_rows(q)).reshape(-1, 3, 3)
+            return Prediction(energies, np.ascontiguousarray(forces.T), virials)
 
     def pullback(
         self,
@@ -95,15 +113,15 @@ class QRdTerm(TrainingTerm):
         shared = redistributed(theta, self.counts, self.totals, form)
         q = shared.charges
         k, n_species = q.shape
-        by_charges = by_energies[:, None] * np.einsum("kab,kb->ka", self.energies, q)
-        by_charges += np.einsum("kabxy,kb,kxy->ka", self.virials, q, by_virials, optimize=True)
-        along = np.einsum("iac,ic->ia", self.fields, by_forces)  # (N, S) dL/dF along the field of each species
-        places = self.owner * n_species + self.species
-        own = (along * q[self.owner]).sum(1)
-        by_charges += np.bincount(places, own, k * n_species).reshape(k, n_species)
-        along *= q[self.owner, self.species, None]
-        for a in range(n_species):
-            by_charges[:, a] += np.bincount(self.owner, along[:, a], k)
+        by_charges = by_energies[:, None] * np.matmul(self.energies, q[..., None])[..., 0]
+        if by_virials.any():
+            by_charges += np.matmul(self._virial_rows(q), by_virials.reshape(k, 9, 1))[..., 0]
+        spread, own = self._by_atom(q)
+        along = np.einsum("acn,cn->an", self.fields, np.ascontiguousarray(by_forces.T))  # dL/dF along each field
+        places = np.repeat(n_species * np.arange(k), self.sizes) + self.species
+        received = np.einsum("an,an->n", along, spread)
+        by_charges += np.bincount(places, received, k * n_species).reshape(k, n_species)
+        by_charges += np.add.reduceat(along * own, self.first, axis=1).T
         gradient: np.ndarray = by_parameters(shared, by_charges, self.counts, form).sum(0)
         return gradient
 
