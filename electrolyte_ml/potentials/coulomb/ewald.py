@@ -154,6 +154,7 @@ def waves_within(cell: np.ndarray, longest: float) -> Waves:
     """Return all waves with wave vectors up to a length in 1/Å, one of each pair n and -n."""
     from electrolyte_ml.kernels.ewald import Waves
 
+    longest *= 1.0 + 1e-9  # of waves of one length by symmetry, all or none, whatever their rounding
     reciprocal = 2.0 * math.pi * np.linalg.inv(np.asarray(cell, dtype=float)).T  # its vectors as rows
     reach = np.floor(longest * np.linalg.norm(cell, axis=1) / (2.0 * math.pi)).astype(np.int64)
     n0, n1 = (grid.ravel() for grid in np.meshgrid(np.arange(reach[0] + 1), np.arange(-reach[1], reach[1] + 1)))

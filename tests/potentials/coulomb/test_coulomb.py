@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.kernels.arrays import Neighbours
 from electrolyte_ml.potentials.coulomb import BareSum, Ewald, ParticleMesh
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.structures import pack
@@ -192,6 +193,22 @@ def test_the_pairs_of_a_geometry_are_used_where_they_reach(systems):
     for result in results[1:]:
         for value, wanted in zip(result, results[0]):
             assert value == pytest.approx(wanted, abs=1e-11)
+
+
+def test_pairs_in_the_order_of_a_stepper(systems):
+    """Arrays of a run at constant lists: gaps between the pairs of two atoms, and the atoms in any order."""
+    atoms, charges = systems["charged"]
+    whole = geometry(atoms, 5.0)
+    species, segment, other, vector = whole.near
+    counts = segment[:, 1] - segment[:, 0]
+    starts = np.empty(len(atoms), int)
+    starts[::-1] = np.cumsum([0, *(counts[::-1] + 3)[:-1]])
+    places = np.concatenate([start + np.arange(count) for start, count in zip(starts, counts)])
+    room = np.full(places.max() + 5, 0, np.int32), np.full((3, places.max() + 5), np.nan)
+    room[0][places], room[1][:, places] = other, vector
+    gaps = whole._replace(near=Neighbours(species, np.column_stack([starts, starts + counts]), *room))
+    for value, wanted in zip(ParticleMesh().solve(gaps, charges), ParticleMesh().solve(whole, charges)):
+        assert np.array_equal(value, wanted)
 
 
 SOLVERS = {
