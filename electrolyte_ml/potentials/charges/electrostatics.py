@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.coulomb import BareSum, CoulombSolver, Ewald
-from electrolyte_ml.potentials.geometry import Geometry
+from electrolyte_ml.potentials.charges.stepper import ElectrostaticsStepper
+from electrolyte_ml.potentials.coulomb import BareSum, CoulombSolver, Ewald, ParticleMesh
+from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.threads import default_threads
@@ -17,15 +18,16 @@ from electrolyte_ml.threads import default_threads
 if TYPE_CHECKING:
     from ase import Atoms
 
-REACH = 1.0  # Å; pairs are only needed to find atoms that overlap: a solver makes the lists that it needs
+MESH_ATOMS = 100  # from which on cells are summed on a mesh, 2.7 times as fast as Ewald's sum for 160 atoms
 
 
 class Electrostatics(Potential):
     """A charge model whose charges interact by Coulomb's law: E = k_e / 2 sum_ij q_i q_j / r_ij, bonded pairs included.
 
-    A cell that is periodic along all three axes is summed by Ewald's method, with a conducting boundary and, where the
-    total charge is not zero, a neutralising background; a configuration without periodic axes by the bare sum. A
-    derived class gives the charges. Half of q_i phi_i is the energy of atom i.
+    A cell that is periodic along all three axes is summed with a conducting boundary and, where the total charge is not
+    zero, a neutralising background: by Ewald's method in training and for cells of fewer than 100 atoms, else on a mesh
+    (`ParticleMesh`, rms error of the forces 1e-4 eV/Å for charges of 1 e). A configuration without periodic axes is
+    summed pair by pair. A derived class gives the charges. Half of q_i phi_i is the energy of atom i.
 
     Attributes
     ----------
@@ -42,10 +44,16 @@ class Electrostatics(Potential):
     @property
     def cutoff(self) -> float:
         """Distance up to which pairs of atoms are needed, Å."""
-        return REACH
+        return ParticleMesh.cutoff
 
-    def solver(self, geometry: Geometry) -> CoulombSolver:
+    def solver(self, geometry: Geometry, *, exact: bool = False) -> CoulombSolver:
         """Return what sums the interactions of a configuration.
+
+        Parameters
+        ----------
+        geometry : Geometry
+        exact : bool
+            Whether large cells are summed by Ewald's method, too.
 
         Raises
         ------
@@ -54,7 +62,8 @@ class Electrostatics(Potential):
         """
         pbc = geometry.system.pbc
         if pbc.all():
-            return Ewald(width=self.width)
+            mesh = geometry.n_atoms >= MESH_ATOMS and not exact
+            return ParticleMesh(width=self.width) if mesh else Ewald(width=self.width)
         if not pbc.any():
             return BareSum(width=self.width)
         axes = " and ".join(np.array(["a", "b", "c"])[pbc])
@@ -66,7 +75,15 @@ class Electrostatics(Potential):
     def evaluate(self, atoms: Atoms | Geometry, threads: int | None = None) -> Evaluation:
         """Return energy, site energies, forces, virial and charges."""
         geometry = self.geometry(atoms)
+        return self.evaluated(geometry, self.solver(geometry), threads or default_threads(geometry.n_atoms))
+
+    def evaluated(self, geometry: Geometry, solver: CoulombSolver, threads: int) -> Evaluation:
+        """Return the same from a given solver, for a geometry that is checked."""
         charges = self.charges(geometry)
-        result = self.solver(geometry).solve(geometry, charges, threads or default_threads(geometry.n_atoms))
+        result = solver.solve(geometry, charges, threads)
         energies = 0.5 * charges * result.potentials
         return Evaluation(result.energy, result.forces, energies, result.virial, geometry.volume, charges)
+
+    def stepper(self, system: System, threads: int = 1) -> ElectrostaticsStepper:
+        """Return what evaluates one system again and again, with one mesh."""
+        return ElectrostaticsStepper(self, system, threads)

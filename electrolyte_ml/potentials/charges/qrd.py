@@ -252,7 +252,7 @@ class QRd(Electrostatics):
         geometry = self.geometry(atoms)
         species, counts = geometry.system.species, self._counts(geometry.system)
         shared = self._redistributed(counts, geometry.system.charge)
-        forms = type_forms(geometry, self.solver(geometry), default_threads(geometry.n_atoms))
+        forms = type_forms(geometry, self.solver(geometry, exact=True), default_threads(geometry.n_atoms))
         q = shared.charges
         charge = q[species]
         own = 0.5 * by_energies * (forms.potentials @ q) + np.einsum("ic,iac,a->i", by_forces, forms.fields, q)
@@ -284,5 +284,5 @@ class QRd(Electrostatics):
     def prepare(self, geometries: Sequence[Geometry]) -> QRdTerm:
         """Compute the energies, fields and virials of all pairs of species once, for training."""
         kept = [self.geometry(geometry) for geometry in geometries]
-        forms = run(type_forms, [(geometry, self.solver(geometry)) for geometry in kept], available())
+        forms = run(type_forms, [(geometry, self.solver(geometry, exact=True)) for geometry in kept], available())
         return QRdTerm.of(self, [geometry.system for geometry in kept], forms)

@@ -61,7 +61,9 @@ def test_charged_and_neutral_cells_and_molecules_in_one_set(model, geometries):
 def test_coefficients_are_computed_once(model, geometries, monkeypatch):
     calls = []
     solver = Electrostatics.solver
-    monkeypatch.setattr(Electrostatics, "solver", lambda self, geometry: calls.append(1) or solver(self, geometry))
+    monkeypatch.setattr(
+        Electrostatics, "solver", lambda self, *given, **options: calls.append(1) or solver(self, *given, **options)
+    )
     term = model.prepare(geometries)
     made = len(calls)
     term.predict(model.parameters)
