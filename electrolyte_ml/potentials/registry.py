@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 KINDS = {
     "mtp": "electrolyte_ml.potentials.mtp.potential:MomentTensorPotential",
-    "qrd": "electrolyte_ml.potentials.charges.qrd:QRd",
     "zbl": "electrolyte_ml.potentials.pairwise.zbl:ZBL",
+    "qrd": "electrolyte_ml.potentials.charges.qrd:QRd",
 }
 GROUP = "electrolyte_ml.potentials"  # of entry points
 _registered: dict[str, type[Potential]] = {}
