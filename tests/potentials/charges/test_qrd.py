@@ -220,3 +220,27 @@ def test_an_unknown_model_of_charges_is_refused():
 def molecule_of(symbols):
     """Atoms in a row, 1 Å apart."""
     return Atoms(symbols, [[k, 0.0, 0.0] for k in range(len(symbols))])
+
+
+# -- the checks of every potential -------------------------------------------------------------------------------------
+
+
+class Wrong(QRd):
+    """Charges that do not add up, and a gauge direction that is none."""
+
+    kind = "wrong charges"
+
+    def charges(self, geometry):
+        return super().charges(geometry) + 1e-6
+
+    @property
+    def gauge_directions(self):
+        return np.eye(len(self.parameters))[:1]
+
+
+def test_broken_promises_are_found():
+    model = Wrong(SPECIES, [0.1, 0.2, -0.3], [0.0, 0.3, 0.1])
+    with pytest.raises(AssertionError, match="the sum of the charges: differs by"):
+        conformance.check_charges(model)
+    with pytest.raises(AssertionError, match="a row along gauge direction 1"):
+        conformance.check_gauge(model)
