@@ -143,7 +143,7 @@ class QRd(Electrostatics):
     @classmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> QRd:
         """Return a model with random parameters: gauge fixed, weights positive, sign by the convention."""
-        return cls.random(species, seed)
+        return cls.random(species, np.random.default_rng((seed, 1)))  # not the first draws of another term's seed
 
     # -- parameters ----------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import ModelSpec, Sum, load
 from electrolyte_ml.potentials.charges import QRd
 from electrolyte_ml.structures import molecule, pack
-from electrolyte_ml.training import train
+from electrolyte_ml.training import Ensemble, train
 from electrolyte_ml.units import COULOMB
 
 SPECIES = ("H", "C", "O")
@@ -113,6 +113,14 @@ def test_a_fit_of_neutral_configurations_ends_with_the_sign_of_the_convention():
     assert abs(result.potential.parameters[:3].sum()) < 1e-12  # its gauge is fixed
     for box in boxes:
         np.testing.assert_allclose(result.potential.evaluate(box).charges, model.evaluate(box).charges, atol=1e-2)
+
+
+def test_an_ensemble_has_charges_of_one_sign():
+    ensemble = Ensemble(tuple(ModelSpec(level=2, charges="qrd").random(SPECIES, seed) for seed in range(3)))
+    charges = ensemble.evaluate(molecule("EC")).charges
+    assert charges.mean.sum() == pytest.approx(0.0, abs=1e-12) and (charges.std > 0).all()
+    without = Ensemble(tuple(ModelSpec(level=2).random(SPECIES, seed) for seed in range(3)))
+    assert without.evaluate(molecule("EC")).charges is None
 
 
 # -- derivatives -------------------------------------------------------------------------------------------------------
