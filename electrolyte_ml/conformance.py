@@ -145,6 +145,34 @@ def check_gradients(potential: Potential) -> None:
         _near(pulled @ direction, mixed, f"the pullback of the block {block.name}", tolerance=1e-7)
 
 
+def check_gauge(potential: Potential) -> None:
+    """Rows of the sites and of the configuration are zero along directions in which no energy changes."""
+    directions, theta = potential.gauge_directions, potential.parameters
+    _equal(directions.shape[1:], theta.shape, "the shape of each gauge direction")
+    for periodic in (True, False):
+        atoms = configuration(potential, seed=50, periodic=periodic)
+        geometry = potential.geometry(atoms)
+        rows = [potential.energy_gradient(geometry), *potential.site_energy_gradients(geometry)]
+        for k, direction in enumerate(directions, start=1):
+            for row in rows:
+                scale = np.abs(row * direction).max()
+                _near(row @ direction, 0.0, f"a row along gauge direction {k}", scale=scale)
+            moved = [potential.with_parameters(theta + t * direction).evaluate(geometry) for t in (-0.01, 0.01)]
+            _near(moved[0].energies, moved[1].energies, f"site energies along gauge direction {k}")
+
+
+def check_charges(potential: Potential) -> None:
+    """Charges add up to the total charge."""
+    for periodic in (True, False):
+        for charge in (-1, 0, 2):
+            atoms = configuration(potential, seed=51, periodic=periodic)
+            atoms.info["charge"] = charge
+            charges = potential.evaluate(atoms).charges
+            if charges is not None:
+                _equal(charges.shape, (len(atoms),), "the shape of the charges")
+                _near(charges.sum(), charge, "the sum of the charges", tolerance=1e-12, scale=1.0)
+
+
 def check_linear_parameters(potential: Potential) -> None:
     """Energies and forces are affine in all linear parameters together."""
     atoms, theta = configuration(potential, seed=7), potential.parameters
@@ -317,6 +345,8 @@ CHECKS: tuple[Callable[[Potential], None], ...] = (
     check_forces,
     check_invariances,
     check_gradients,
+    check_gauge,
+    check_charges,
     check_linear_parameters,
     check_training_term,
     check_steppers,

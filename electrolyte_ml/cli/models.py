@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from electrolyte_ml.cli.options import (
+    add_charges,
     add_json,
     add_level,
     add_model,
@@ -40,6 +41,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_level(parser)
     add_species(parser, "chemical symbols, in the file's order")
     add_radial_basis_size(parser)
+    add_charges(parser)
     add_json(parser)
 
 
@@ -61,8 +63,9 @@ def run_info(args: argparse.Namespace) -> None:
         facts = load(args.potential, species=args.species).facts()
     elif args.species:
         facts = model_spec(args).random(args.species).facts()
-        for name in ("cutoff", "min_distance", "scaling", "reference"):  # which only a file tells
-            del facts[name]
+        for part in (facts, *facts.get("terms", ())):
+            for name in ("cutoff", "min_distance", "scaling", "reference"):  # which only a file tells
+                part.pop(name, None)
     else:
         raise InputError("--level needs --species, for example --species H C O")
     if args.json:

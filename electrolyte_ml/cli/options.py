@@ -201,6 +201,11 @@ def add_radial_basis_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--radial-basis-size", type=count, default=8, help="Chebyshev polynomials (default 8)")
 
 
+def add_charges(parser: argparse.ArgumentParser) -> None:
+    """Add ``--charges``."""
+    parser.add_argument("--charges", metavar="NAME", help="model of the charges to add, such as qrd (default: none)")
+
+
 def add_model(parser: argparse.ArgumentParser, species_required: bool = False) -> None:
     """Add the choices that make a model, its species and the seed of its parameters.
 
@@ -212,6 +217,7 @@ def add_model(parser: argparse.ArgumentParser, species_required: bool = False) -
     parser.add_argument("--cutoff", type=positive, default=5.0, help="Å (default 5)")
     parser.add_argument("--min-distance", type=not_negative, default=0.9, help="Å (default 0.9)")
     add_radial_basis_size(parser)
+    add_charges(parser)
     parser.add_argument("--repulsion", metavar="NAME", help="repulsive floor to add, such as zbl (default: none)")
     add_seed(parser, "of the random parameters")
 

@@ -74,9 +74,13 @@ class EvaluatedStepper(Stepper):
         """Gather the pairs within the cutoff and evaluate the potential on them."""
         cutoff = self.potential.cutoff
         self.last = Geometry.from_list(self.system, self.pairs, positions, cell, cutoff)
-        self.evaluation = self.potential.evaluate(self.last, self.threads)
+        self.evaluation = self.evaluated(self.last)
         forces += self.evaluation.forces
         return self.evaluation.energy, self.evaluation.virial
+
+    def evaluated(self, geometry: Geometry) -> Evaluation:
+        """Evaluate the potential; a derived class may use what it keeps from step to step."""
+        return self.potential.evaluate(geometry, self.threads)
 
     @property
     def energies(self) -> np.ndarray:

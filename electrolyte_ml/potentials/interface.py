@@ -88,6 +88,10 @@ class TrainingTerm(ABC):
     def subset(self, numbers: Sequence[int]) -> TrainingTerm:
         """Return the same for some of the configurations (numbered from 0)."""
 
+    def customary(self, theta: np.ndarray) -> np.ndarray:
+        """Return the customary one of all parameters with the predictions of `theta`; a fit ends with it."""
+        return theta
+
 
 class Stepper(ABC):
     """One system evaluated again and again, with arrays and lists that live from one evaluation to the next.

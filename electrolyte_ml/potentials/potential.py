@@ -148,6 +148,11 @@ class Potential(ABC):
         return sum(block.size for block in self.blocks)
 
     @property
+    def gauge_directions(self) -> np.ndarray:
+        """(g, m) directions of the parameters along which no energy changes, for any configuration; none by default."""
+        return np.zeros((0, self.n_parameters))
+
+    @property
     def fingerprint(self) -> str:
         """A hash of everything that decides the results of this potential."""
         content = compose([(part.kind, part.with_reference(None).to_text()) for part in self.parts()], None)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 KINDS = {
     "mtp": "electrolyte_ml.potentials.mtp.potential:MomentTensorPotential",
     "zbl": "electrolyte_ml.potentials.pairwise.zbl:ZBL",
+    "qrd": "electrolyte_ml.potentials.charges.qrd:QRd",
 }
 GROUP = "electrolyte_ml.potentials"  # of entry points
 _registered: dict[str, type[Potential]] = {}

@@ -26,6 +26,8 @@ class ModelSpec:
         Chebyshev polynomials in each radial function.
     scaling : float
         Multiplies the radial basis.
+    charges : str or None
+        Kind of a registered potential that is added as a model of the charges, such as "qrd".
     repulsion : str or None
         Kind of a registered potential that is added as a repulsive floor, such as "zbl".
     """
@@ -35,6 +37,7 @@ class ModelSpec:
     min_distance: float = 0.9
     radial_basis_size: int = 8
     scaling: float = 0.01
+    charges: str | None = None
     repulsion: str | None = None
 
     def fault(self) -> tuple[str, Any, str] | None:
@@ -54,11 +57,13 @@ class ModelSpec:
             return "radial_basis_size", self.radial_basis_size, "must be greater than or equal to 1"
         if not 0 < self.scaling < math.inf:
             return "scaling", self.scaling, "must be greater than 0"
-        if self.repulsion is not None:
+        for name, term in (("charges", self.charges), ("repulsion", self.repulsion)):
+            if term is None:
+                continue
             try:
-                kind(self.repulsion)
+                kind(term)
             except InputError as error:
-                return "repulsion", self.repulsion, str(error)
+                return name, term, str(error)
         return None
 
     def random(self, species: Sequence[str], seed: int = 0) -> Potential:
@@ -82,5 +87,5 @@ class ModelSpec:
         if fault := self.fault():
             name, value, text = fault
             raise InputError(f"{name} = {value!r}: {text}")
-        names = [name for name in ("mtp", self.repulsion) if name is not None]
+        names = [name for name in ("mtp", self.charges, self.repulsion) if name is not None]
         return total([kind(name).from_spec(self, tuple(species), seed) for name in names])

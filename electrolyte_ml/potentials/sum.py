@@ -91,6 +91,13 @@ class Sum(Potential):
         """(m,) parameters of all terms, a copy."""
         return np.concatenate([term.parameters for term in self.terms])
 
+    @property
+    def gauge_directions(self) -> np.ndarray:
+        """(g, m) those of all terms."""
+        from scipy.linalg import block_diag
+
+        return np.asarray(block_diag(*(term.gauge_directions for term in self.terms)))
+
     @cached_property
     def places(self) -> list[slice]:
         """Where the parameters of each term stand."""
@@ -235,6 +242,11 @@ class SumTerm(TrainingTerm):
                 for term, place in zip(self.terms, self.places, strict=True)
             ]
         )
+
+    def customary(self, theta: np.ndarray) -> np.ndarray:
+        """Return the customary parameters of each term."""
+        parts = [term.customary(theta[place]) for term, place in zip(self.terms, self.places, strict=True)]
+        return np.concatenate(parts)
 
     def subset(self, numbers: Sequence[int]) -> SumTerm:
         """Return the same for some of the configurations."""

@@ -34,11 +34,15 @@ class Spread:
 
 @dataclass(frozen=True)
 class EnsembleEvaluation:
-    """Energy eV, forces (N, 3) eV/Å and stress (6,) eV/Å^3 or None of a configuration, each with its spread."""
+    """Energy eV, forces (N, 3) eV/Å, stress (6,) eV/Å^3 and charges (N,) e of a configuration, each with its spread.
+
+    There is no stress (None) without a periodic cell, and no charges without a model of them.
+    """
 
     energy: Spread
     forces: Spread
     stress: Spread | None
+    charges: Spread | None = None
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,15 @@ class Ensemble:
             raise InputError("an ensemble needs at least two potentials to have a spread")
 
     def evaluate(self, atoms: Atoms) -> EnsembleEvaluation:
-        """Mean and standard deviation of energy, forces and stress."""
+        """Mean and standard deviation of energy, forces, stress and charges."""
         results = [potential.evaluate(atoms) for potential in self.potentials]
         stress = Spread.of([result.stress for result in results]) if results[0].stress is not None else None
+        charges = Spread.of([result.charges for result in results]) if results[0].charges is not None else None
         return EnsembleEvaluation(
-            Spread.of([result.energy for result in results]), Spread.of([result.forces for result in results]), stress
+            Spread.of([result.energy for result in results]),
+            Spread.of([result.forces for result in results]),
+            stress,
+            charges,
         )
 
 

@@ -137,6 +137,7 @@ def train(
         report.bar.close()
     if report.checkpoint is not None:
         report.checkpoint.unlink(missing_ok=True)
+    parameters = loss.data.term.customary(parameters)
     names = {atoms.info.get("reference") for atoms in configurations if len(atoms) > 1}
     reference = str(*names) if len(names) == 1 and None not in names else None
     fitted = potential.with_parameters(parameters).with_reference(reference)

@@ -12,6 +12,13 @@ def test_info_of_a_level(run, level, functions, parameters):
     assert str(parameters) in run("info", "--level", level, "--species", "H", "C", "O")
 
 
+def test_info_of_a_level_with_charges(run):
+    options = ("info", "--level", 16, "--species", "H", "C", "O", "--charges", "qrd")
+    facts = json.loads(run(*options, "--json"))
+    assert (facts["parameters"], [term["parameters"] for term in facts["terms"]]) == (389, [383, 6])
+    assert "389" in run(*options)
+
+
 def test_info_of_a_file(run, potential):
     facts = json.loads(run("info", potential, "--json"))
     assert facts["species"] == ["H", "C", "O"]
@@ -32,3 +39,11 @@ def test_a_repulsive_floor_is_a_second_term(run, tmp_path):
     assert [term["kind"] for term in facts["terms"]] == ["mtp", "zbl"]
     assert facts["parameters"] == sum(term["parameters"] for term in facts["terms"])
     assert "zbl" in run("info", path)
+
+
+def test_charges_are_another_term_and_stay_in_the_file(run, tmp_path):
+    path = tmp_path / "charged.pot"
+    run("new", "--level", 4, "--species", "H", "C", "O", "--charges", "qrd", "--repulsion", "zbl", "-o", path)
+    facts = json.loads(run("info", path, "--json"))
+    assert [term["kind"] for term in facts["terms"]] == ["mtp", "qrd", "zbl"]
+    assert facts["terms"][1]["form"] == "positive"

@@ -11,6 +11,7 @@ SMALL = ModelSpec(level=6, cutoff=4.0, radial_basis_size=4, scaling=1e-3)
 POTENTIALS = {name: kind(name).from_spec(SMALL, SPECIES, 1) for name in KINDS}
 POTENTIALS |= {
     "mtp + zbl": ModelSpec(level=6, cutoff=4.0, radial_basis_size=4, scaling=1e-3, repulsion="zbl").random(SPECIES, 2),
+    "mtp + qrd": ModelSpec(level=6, cutoff=4.0, radial_basis_size=4, scaling=1e-3, charges="qrd").random(SPECIES, 3),
     "mtp + mtp": Sum(
         (
             MomentTensorPotential.random(6, SPECIES, cutoff=4.0, scaling=1e-3),

@@ -24,7 +24,7 @@ def made(name, qualified="Made"):
 
 def test_what_is_there():
     assert kind("mtp") is MomentTensorPotential and kind("zbl") is ZBL
-    assert kinds()[:2] == ("mtp", "zbl")
+    assert kinds()[:3] == ("mtp", "zbl", "qrd")
 
 
 def test_registered_by_a_decorator():

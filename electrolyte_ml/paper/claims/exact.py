@@ -5,7 +5,7 @@ from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.potentials.spec import ModelSpec
 
 SPECIES = ("H", "C", "O")
-CHARGE_MODEL = "qrd"  # kind of the charge redistribution in the registry of potentials, once there is one
+CHARGE_MODEL = "qrd"  # kind of the charge redistribution in the registry of potentials
 
 
 def parameter_counts(scale: Scale) -> Outcome:

@@ -30,8 +30,8 @@ def exists(source, results):
         return (results / name.partition(",")[0]).is_file()
     if kind == "object:":
         owner, _, attribute = name.partition(":")[0].partition(".")
-        potential = ModelSpec(level=2).random(("H",))
-        return owner == type(potential).__name__ and hasattr(potential, attribute)
+        potentials = [ModelSpec(level=2, charges=charges).random(("H",)) for charges in (None, "qrd")]
+        return any(owner == type(potential).__name__ and hasattr(potential, attribute) for potential in potentials)
     function = name.removeprefix("to VASP by ").removeprefix("to ").partition(":")[0]
     return source.startswith("handed to ") and pydoc.locate(f"electrolyte_ml.{function}") is not None
 
@@ -49,7 +49,7 @@ def test_every_verdict_names_evidence_that_exists(results, scale):
     save_result("pure_solvents", {"reference": "GFN1-xTB", "solvents": {"EC": entry}}, scale)
     verdicts = judge_claims(scale)
     reproduced = [one for one in verdicts if one.outcome.verdict in (REPRODUCED, NOT_REPRODUCED)]
-    assert {one.claim.label for one in reproduced} >= {"1a", "2", "3a", "28a"}
+    assert {one.claim.label for one in reproduced} >= {"1a", "1b", "2", "3a", "28a"}
     assert {"3b", "4", "5"} <= {one.claim.label for one in verdicts if one.outcome.judged_from}
     for one in verdicts:
         for source in one.outcome.judged_from:
@@ -67,11 +67,16 @@ def test_evidence_that_does_not_exist_is_noticed(results):
         assert not exists(source, results)
 
 
-def test_without_a_charge_model_its_parameters_are_not_counted():
-    assert "qrd" not in registry.kinds()
+def test_without_a_charge_model_its_parameters_are_not_counted(monkeypatch):
+    monkeypatch.delitem(registry.KINDS, "qrd")
     outcome = judged("1b")
     assert (outcome.verdict, outcome.judged_from) == (NOT_RUN, ())
     assert "389" not in outcome.ours
+
+
+def test_the_charge_model_of_the_package_has_the_paper_s_parameters():
+    outcome = judged("1b")
+    assert (outcome.verdict, outcome.ours) == (REPRODUCED, "389")
 
 
 @pytest.mark.parametrize(("charges", "verdict"), [(6, REPRODUCED), (5, NOT_REPRODUCED)])

@@ -1,0 +1,83 @@
+"""Charges that add up to a given total, and the chain rule through that condition (paper, eq. 8).
+
+What a model proposes for the charges, b, rarely adds up to the total charge Q. The excess Q - sum b is shared out in
+proportion to weights s:
+
+    q_i = b_i + s_i (Q - sum_j b_j) / (sum_j s_j)
+
+Every function works on atoms, and on species with the number of atoms of each (`counts`); leading axes are
+configurations, or draws of parameters.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Redistribution(NamedTuple):
+    """Charges that add up to a total.
+
+    Attributes
+    ----------
+    charges : (..., n), e
+    shares : (..., n)
+        Each atom's share of the excess, s_i / sum_j s_j.
+    excess : (..., 1), e
+        Q - sum_j b_j.
+    total_weight : (..., 1)
+        sum_j s_j.
+    """
+
+    charges: np.ndarray
+    shares: np.ndarray
+    excess: np.ndarray
+    total_weight: np.ndarray
+
+
+def redistribute(
+    proposed: np.ndarray, weights: np.ndarray, total: np.ndarray | float, counts: np.ndarray | float = 1.0
+) -> Redistribution:
+    """Share out what the proposed charges lack.
+
+    Parameters
+    ----------
+    proposed : (..., n), e
+        b.
+    weights : (..., n)
+        s.
+    total : (...) or float, e
+        Q.
+    counts : (..., n) or float
+        How many atoms each entry stands for.
+
+    Returns
+    -------
+    Redistribution
+        Not finite at the pole, where the weights add up to zero.
+    """
+    excess = np.asarray(total)[..., None] - (counts * proposed).sum(-1, keepdims=True)
+    total_weight = (counts * weights).sum(-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        shares = weights / total_weight
+        return Redistribution(proposed + shares * excess, shares, excess, total_weight)
+
+
+def pull_back(shares: np.ndarray, by_charges: np.ndarray, counts: np.ndarray | float = 1.0) -> np.ndarray:
+    """Return dL/db from dL/dq: a proposed charge that grows takes the same amount from all charges together.
+
+    By a weight the derivative is ``pull_back(...) * excess / total_weight``, by its logarithm
+    ``pull_back(...) * excess * shares``.
+
+    Parameters
+    ----------
+    shares : (..., n)
+        Of `redistribute`.
+    by_charges : (..., n)
+        dL/dq, summed over the atoms that an entry stands for.
+    counts : (..., n) or float
+        As for `redistribute`.
+    """
+    by_proposed: np.ndarray = by_charges - counts * (shares * by_charges).sum(-1, keepdims=True)
+    return by_proposed

@@ -1,0 +1,8 @@
+"""How charges are summed: energy, potentials, forces and virial of charges that any model may have made."""
+
+from electrolyte_ml.potentials.coulomb.bare import BareSum
+from electrolyte_ml.potentials.coulomb.ewald import Ewald
+from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver
+from electrolyte_ml.potentials.coulomb.mesh import ParticleMesh
+
+__all__ = ["BareSum", "CoulombResult", "CoulombSolver", "Ewald", "ParticleMesh"]

@@ -1,0 +1,61 @@
+"""The Coulomb sum of an isolated set of charges, pair by pair."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from electrolyte_ml.checks import number
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver, checked_charges
+from electrolyte_ml.potentials.coulomb.parts import gaussian_alpha, thread_ranges
+from electrolyte_ml.potentials.geometry import Geometry
+from electrolyte_ml.threads import run
+from electrolyte_ml.units import COULOMB
+
+
+@dataclass(frozen=True)
+class BareSum(CoulombSolver):
+    """The sum over all pairs of a configuration without periodic images.
+
+    Parameters
+    ----------
+    width : float, Å, optional
+        For erf(r/(sqrt(2) width))/r in place of 1/r.
+
+    Raises
+    ------
+    InputError
+        For a width that is not positive.
+    """
+
+    width: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the width."""
+        if self.width is not None:
+            number("width", self.width, "Å")
+
+    def solve(self, geometry: Geometry, charges: np.ndarray, threads: int = 1) -> CoulombResult:
+        """Return the energy of charges (N,) in e, and its derivatives.
+
+        Raises
+        ------
+        InputError
+            For a periodic cell; for charges that are not N finite numbers.
+        """
+        from electrolyte_ml.kernels.coulomb_bare import all_pairs
+
+        if geometry.system.pbc.any():
+            raise InputError("BareSum is for configurations without periodic directions: use Ewald or ParticleMesh")
+        n = geometry.n_atoms
+        charges = checked_charges(charges, n)
+        alpha = 0.0 if self.width is None else gaussian_alpha(self.width)
+        potentials, forces = np.zeros(n), np.zeros((n, 3))
+        positions = np.ascontiguousarray(geometry.positions)
+        calls = [(*ends, positions, charges, alpha, potentials, forces) for ends in thread_ranges(n, threads)]
+        virial = COULOMB * np.sum(run(all_pairs, calls, threads), axis=0)
+        potentials *= COULOMB
+        return CoulombResult(0.5 * math.fsum(charges * potentials), potentials, COULOMB * forces, virial)
