@@ -31,7 +31,7 @@ def warm_up() -> float:
     from electrolyte_ml.kernels.contacts import contacts
     from electrolyte_ml.kernels.lifetimes import survivals
     from electrolyte_ml.potentials import ModelSpec
-    from electrolyte_ml.structures import pack
+    from electrolyte_ml.structures import molecule, pack
     from electrolyte_ml.training import Loss, TrainingSet, Weights
 
     Notice.shown = True  # a warm-up needs no notice that kernels are compiled
@@ -48,6 +48,14 @@ def warm_up() -> float:
     calculators[0].calculate(box)
     for calculator in calculators:
         run_md(box, calculator, time_ps=2e-3 * TIMESTEP, timestep_fs=TIMESTEP, progress=False)
+    # Charges are summed in three ways: all pairs of a molecule, waves in a small cell, a mesh in a large one.
+    charged = ModelSpec(level=4, charges="qrd").random(SPECIES)
+    ways = [molecule("EC"), box, pack({"EC": 10}, 1.0)]
+    loss = Loss(charged, TrainingSet([_labelled(way, charged) for way in ways], charged), Weights(), 1)
+    loss(charged.parameters)
+    for way in ways:
+        charged.energy_gradient(way)
+        charged.calculator(threads=1).calculate(way)
     positions, cells = box.positions[None].copy(), box.cell.array[None].copy()
     atoms, frames = np.arange(len(box)), np.zeros(1, np.int64)
     contacts(positions, cells, np.linalg.inv(cells), atoms, atoms, 3.0)

@@ -56,6 +56,11 @@ for mode in ("configuration", "neighbourhood"):
             eml.run_md(box, potential, ensemble=ensemble, thermostat=thermostat, time_ps=5e-4, timestep_fs=0.1,
                        monitors=watch, relax=2, progress=False)
 both = eml.potentials.Sum((potential, eml.potentials.kind("zbl")(species)))
+charged = eml.potentials.Sum((potential, eml.potentials.kind("qrd").random(species)))
+eml.train(frames, charged, stress_weight=0.001, max_iterations=2, progress=False)
+eml.ActiveSet.build(charged, frames)
+eml.run_md(box, charged, ensemble="npt", time_ps=5e-4, timestep_fs=0.1, progress=False)
+eml.run_md(box * (2, 2, 2), charged, ensemble="npt", time_ps=5e-4, timestep_fs=0.1, progress=False)
 eml.train(frames, both, stress_weight=0.001, max_iterations=2, progress=False)
 eml.ActiveSet.build(both, frames)
 for ensemble in ("nve", "npt"):
