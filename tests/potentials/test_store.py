@@ -27,22 +27,6 @@ def text(tmp_path_factory) -> str:
     return path.read_text()
 
 
-@pytest.fixture
-def refused(tmp_path):
-    """Write a text and return the message with which it is refused."""
-
-    def ask(text: str, **options) -> str:
-        path = tmp_path / "p.pot"
-        path.write_text(text)
-        with pytest.raises(InputError) as error:
-            load(path, **options)
-        message = str(error.value)
-        assert message.startswith(str(path)) and "\n" not in message
-        return message.removeprefix(str(path))
-
-    return ask
-
-
 def test_the_text(text):
     lines = text.splitlines()
     assert lines[:3] == [HEADER, "reference = GFN1-xTB", "terms = 2"] and lines[-1] == "end"

@@ -36,7 +36,7 @@ class Graph(NamedTuple):
     column_first: np.ndarray  # (R + 1,)
     column_powers: np.ndarray  # (R,) of x, 0 included
     n_powers: int  # of y and z
-    column_x: np.ndarray  # (n_columns,) a, b, c, node, below; the node n_nodes is nobody's
+    column_x: np.ndarray  # (n_columns,) a, b, c, node, below; the node n_nodes is unused
     column_y: np.ndarray
     column_z: np.ndarray
     column_node: np.ndarray
@@ -118,7 +118,7 @@ def _monomials(indices: set[Index]) -> tuple[list[Index], list[tuple[int, int]]]
     return ordered, factors
 
 
-def _columns(summed: list[Row], place: dict[Row, int], n_radial: int, nobody: int) -> dict[str, Any]:
+def _columns(summed: list[Row], place: dict[Row, int], n_radial: int, unused: int) -> dict[str, Any]:
     """The sums in pairs that differ by one power of z: they share the rest of their product."""
     lengths: list[int] = []
     columns: list[list[int]] = []
@@ -128,7 +128,7 @@ def _columns(summed: list[Row], place: dict[Row, int], n_radial: int, nobody: in
             if row in left:
                 _, a, b, c = row
                 below = (mu, a, b, c - 1)
-                columns.append([a, b, c, place[row], place[below] if below in left else nobody])
+                columns.append([a, b, c, place[row], place[below] if below in left else unused])
                 left -= {row, below}
         lengths.append(len(columns) - sum(lengths))
     first, column = _offsets(lengths), _index(columns).reshape(-1, 5)

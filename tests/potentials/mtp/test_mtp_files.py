@@ -20,22 +20,6 @@ def text(tmp_path_factory) -> str:
     return path.read_text()
 
 
-@pytest.fixture
-def refused(tmp_path):
-    """Write a text and say with what words it is refused."""
-
-    def ask(text: str, **options) -> str:
-        path = tmp_path / "p.mtp"
-        path.write_text(text)
-        with pytest.raises(InputError) as error:
-            load(path, **options)
-        message = str(error.value)
-        assert message.startswith(str(path)) and "\n" not in message
-        return message.removeprefix(str(path))
-
-    return ask
-
-
 @given(
     level=st.sampled_from([2, 4, 8, 12]),
     species=st.lists(st.sampled_from(["H", "Li", "C", "O", "F", "P"]), min_size=1, max_size=4, unique=True),
