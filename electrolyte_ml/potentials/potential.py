@@ -152,6 +152,10 @@ class Potential(ABC):
         """(g, m) directions of the parameters along which no energy changes, for any configuration; none by default."""
         return np.zeros((0, self.n_parameters))
 
+    def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
+        """Name what a set of systems leaves undetermined, whatever the positions of their atoms; nothing by default."""
+        return ()
+
     @property
     def fingerprint(self) -> str:
         """A hash of everything that decides the results of this potential."""

@@ -72,13 +72,9 @@ class Sum(Potential):
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks of all terms."""
-        names = [term.kind for term in self.terms]
-        unique = [
-            f"{name}{names[:k].count(name) + 1}" if names.count(name) > 1 else name for k, name in enumerate(names)
-        ]
         return tuple(
             block._replace(name=f"{name}.{block.name}")
-            for name, term in zip(unique, self.terms, strict=True)
+            for name, term in zip(term_names([term.kind for term in self.terms]), self.terms, strict=True)
             for block in term.blocks
         )
 
@@ -97,6 +93,10 @@ class Sum(Potential):
         from scipy.linalg import block_diag
 
         return np.asarray(block_diag(*(term.gauge_directions for term in self.terms)))
+
+    def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
+        """Name what a set of systems leaves undetermined of each term."""
+        return tuple(text for term in self.terms for text in term.undetermined(systems))
 
     @cached_property
     def places(self) -> list[slice]:
@@ -198,6 +198,33 @@ class Sum(Potential):
 def total(terms: Sequence[Potential]) -> Potential:
     """Return the sum of potentials; of a single one, itself."""
     return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+
+
+def term_names(kinds: Sequence[str]) -> list[str]:
+    """Return the names of terms of these kinds: the kinds themselves, numbered where one occurs more than once."""
+    return [f"{kind}{kinds[:k].count(kind) + 1}" if kinds.count(kind) > 1 else kind for k, kind in enumerate(kinds)]
+
+
+def named_terms(potential: Potential) -> dict[str, Potential]:
+    """Return the terms of a potential by name; one that is no sum is its own term."""
+    parts = potential.parts()
+    return dict(zip(term_names([part.kind for part in parts]), parts, strict=True))
+
+
+def sum_of(potential: Potential, names: Sequence[str]) -> Potential:
+    """Return the sum of some terms of a potential, in their order there.
+
+    Raises
+    ------
+    InputError
+        No name, or a name that no term has.
+    """
+    terms = named_terms(potential)
+    if not names:
+        raise InputError(f"name one of the terms {', '.join(terms)}")
+    if unknown := [name for name in names if name not in terms]:
+        raise InputError(f"there is no term {unknown[0]!r}: the potential consists of {', '.join(terms)}")
+    return total([term for name, term in terms.items() if name in names])
 
 
 def places(sizes: Sequence[int]) -> list[slice]:

@@ -9,6 +9,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential, Sum
 from electrolyte_ml.potentials.blocks import linear_mask, slices
 from electrolyte_ml.potentials.pairwise import ZBL
+from electrolyte_ml.potentials.sum import named_terms, sum_of
 from electrolyte_ml.training import Loss, TrainingSet, Weights, solve_linear, train
 
 SPECIES = ("H", "O")
@@ -156,3 +157,23 @@ def test_a_specification_names_the_sum():
         Sum.from_spec(ModelSpec(level=4), SPECIES, 0)
     with pytest.raises(InputError, match="unknown kind of potential 'zlb': did you mean 'zbl'"):
         ModelSpec(repulsion="zlb").random(SPECIES)
+
+
+def test_terms_are_found_by_name(both):
+    assert list(named_terms(both)) == ["mtp1", "mtp2", "zbl"]
+    assert list(named_terms(both.terms[0])) == ["mtp"]
+    assert sum_of(both, ["mtp2"]) is both.terms[1]
+    assert sum_of(both.terms[0], ["mtp"]) is both.terms[0]
+    assert sum_of(both, ["zbl", "mtp1"]).parts() == (both.terms[0], both.terms[2])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "name one of the terms mtp1, mtp2, zbl"),
+        (["mtp"], "there is no term 'mtp': the potential consists of mtp1, mtp2, zbl"),
+    ],
+)
+def test_terms_that_a_sum_has_not(both, names, message):
+    with pytest.raises(InputError, match=message):
+        sum_of(both, names)

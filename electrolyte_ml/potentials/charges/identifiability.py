@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError, first_line
-from electrolyte_ml.potentials.charges.composition import by_parameters, redistributed
+from electrolyte_ml.potentials.charges.directions import charge_derivatives, free_differences, free_directions
 from electrolyte_ml.potentials.charges.qrd import QRd
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.potential import Potential
@@ -22,8 +22,6 @@ from electrolyte_ml.potentials.potential import Potential
 if TYPE_CHECKING:
     from ase import Atoms
 
-TOLERANCE = 1e-8  # of the largest singular value; smaller ones are zero
-INDEPENDENT = 1e-6  # of the largest difference: what is less follows from differences named before
 SPREAD = 1 / np.sqrt(3)  # standard deviation of U(-1, 1), from which starts are drawn
 
 
@@ -77,7 +75,7 @@ class Identifiability:
         drifts = []
         for number, item in enumerate(compositions, start=1):
             counts, total = _composition(item, self.model.species, f"composition {number}")
-            moved = _derivative(self.model, counts, total) @ self.free.T
+            moved = charge_derivatives(self.model, counts, total) @ self.free.T
             drifts.append(np.where(counts > 0, SPREAD * np.linalg.norm(moved, axis=1), np.nan))
         return np.array(drifts).reshape(-1, len(self.model.species))
 
@@ -109,16 +107,9 @@ def identifiability(model: Potential | Sequence[str], configurations: Sequence[A
         _composition(item, qrd.species, f"configuration {number}")
         for number, item in enumerate(configurations, start=1)
     ]
-    distinct = {(tuple(counts.tolist()), total): (counts, total) for counts, total in found}
-    rows = np.concatenate([_derivative(qrd, counts, total)[counts > 0] for counts, total in distinct.values()])
-    _, values, vectors = np.linalg.svd(rows)
-    rank = int((values > TOLERANCE * values.max(initial=0.0)).sum())
-    null = vectors[rank:]  # the gauge directions among them
-    gauge = np.linalg.qr(qrd.gauge_directions.T)[0]
-    apart = null - (null @ gauge) @ gauge.T
-    n_free = len(null) - gauge.shape[1]
-    free = np.linalg.svd(apart)[2][:n_free]
-    return Identifiability(qrd, rank, qrd.n_parameters - gauge.shape[1], free, _statements(qrd, free))
+    rank, free = free_directions(qrd, found)
+    statements = tuple(f"it does not fix {name}" for name in free_differences(qrd, free))
+    return Identifiability(qrd, rank, rank + len(free), free, statements)
 
 
 def _model(model: Potential | Sequence[str]) -> QRd:
@@ -147,31 +138,3 @@ def _composition(item: Atoms | str, species: tuple[str, ...], where: str) -> tup
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
     return np.bincount(system.species, minlength=len(species)).astype(float), system.charge
-
-
-def _derivative(qrd: QRd, counts: np.ndarray, total: float) -> np.ndarray:
-    """Return the derivative of the charge of each species by the parameters, (S, 2 S)."""
-    shared = redistributed(qrd.parameters, counts, total, qrd.form)
-    return by_parameters(shared, np.eye(len(counts)), counts, qrd.form)
-
-
-def _statements(qrd: QRd, free: np.ndarray) -> tuple[str, ...]:
-    """Name as many differences between species as there are free directions, none of which follows from the others.
-
-    They are of ln s, and of b / s, which no gauge changes but for a factor.
-    """
-    by_b, by_s = np.split(free, 2, axis=1)
-    if qrd.form == "raw":
-        by_s = by_s / qrd.s
-    by_ratio = (by_b - by_s * qrd.b) / qrd.weights
-    statements: list[str] = []
-    known = np.zeros((0, len(free)))
-    for name, along in (("ln s", by_s), ("b / s", by_ratio)):
-        scale = np.abs(along).max(initial=0.0) or 1.0
-        for a in range(1, len(qrd.species)):
-            difference = (along[:, a] - along[:, 0]) / scale
-            rest = difference - known.T @ (known @ difference)
-            if np.linalg.norm(rest) > INDEPENDENT:
-                known = np.vstack([known, rest / np.linalg.norm(rest)])
-                statements.append(f"it does not fix the difference {qrd.species[a]} - {qrd.species[0]} of {name}")
-    return tuple(statements)

@@ -14,6 +14,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.charges.composition import Form, anchor, by_parameters, fix_gauge, redistributed
 from electrolyte_ml.potentials.charges.conservation import Redistribution
+from electrolyte_ml.potentials.charges.directions import free_differences, free_directions
 from electrolyte_ml.potentials.charges.electrostatics import Electrostatics
 from electrolyte_ml.potentials.charges.forms import type_forms, type_potentials
 from electrolyte_ml.potentials.charges.term import QRdTerm
@@ -174,6 +175,11 @@ class QRd(Electrostatics):
         if self.form == "raw":
             return np.array([[*self.s, *none], [*none, *self.s]])
         return np.array([[*np.exp(self.s - self.s.max()), *none], [*none, *ones]])
+
+    def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
+        """Name the differences between species that the compositions and total charges of a set leave free."""
+        compositions = [(self._counts(system), system.charge) for system in systems]
+        return free_differences(self, free_directions(self, compositions).directions)
 
     def gauge_fixed(self) -> QRd:
         """Return the model of the same charges whose b add up to zero and whose weights have the geometric mean 1.

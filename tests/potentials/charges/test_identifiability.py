@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials import ModelSpec
+from electrolyte_ml.potentials import ModelSpec, System
 from electrolyte_ml.potentials.charges import QRd, identifiability
 from electrolyte_ml.structures import molecule
 
@@ -101,3 +101,17 @@ def test_a_sum_is_asked_for_its_charges():
 def test_bad_input_is_named(model, configurations, message):
     with pytest.raises(InputError, match=message):
         identifiability(model, configurations)
+
+
+def test_a_sum_names_what_the_compositions_of_a_set_leave_free():
+    potential = ModelSpec(level=2, charges="qrd").random(("H", "C", "O"))
+
+    def left_free(*compositions):
+        return potential.undetermined([System.of(atoms, potential.species) for atoms in compositions])
+
+    ec, emc, ion = molecule("EC"), molecule("EMC"), molecule("EC")
+    ion.info["charge"] = 1
+    assert left_free(ec, ec) == ("the difference C - H of ln s", "the difference O - H of ln s")
+    assert left_free(ec, emc) == left_free(ec, ion) == ()
+    assert len(left_free()) == 4
+    assert potential.terms[0].undetermined([System.of(ec, potential.species)]) == ()
