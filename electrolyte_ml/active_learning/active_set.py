@@ -6,7 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import numpy as np
 from ase import Atoms
@@ -15,10 +15,13 @@ from electrolyte_ml.active_learning.maxvol import MaxVolResult, maxvol
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.potentials.geometry import Geometry
+from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.potentials.sum import named_terms, places, sum_of
 
 Mode = Literal["configuration", "neighbourhood"]
 MODES: tuple[Mode, ...] = ("configuration", "neighbourhood")
-_FORMAT = "electrolyte_ml active set 1"
+_FORMAT = "electrolyte_ml active set 2"
+_FORMER = "electrolyte_ml active set 1"  # without terms: those rows were of all of them
 
 
 class Differentiable(Protocol):
@@ -35,6 +38,22 @@ class Differentiable(Protocol):
         """Return dE_i/dtheta of each atom (N, m)."""
 
 
+def part_graded(potential: Differentiable, terms: Sequence[str]) -> Differentiable:
+    """Return what the rows are derivatives of: the potential, or the sum of some of its terms.
+
+    Raises
+    ------
+    InputError
+        An unknown term, or terms without parameters.
+    """
+    if not terms:
+        return potential
+    graded = sum_of(cast(Potential, potential), terms)
+    if not graded.n_parameters:
+        raise InputError(f"{', '.join(terms)} has no parameters: grades need the derivatives by them")
+    return graded
+
+
 class ActiveSet:
     """MaxVol's square matrix A over a training set, and extrapolation grades measured by it (paper, section 4.4).
 
@@ -43,11 +62,16 @@ class ActiveSet:
     a row, dE_i/dtheta, and the grade of a configuration is that of its worst atom: labels go further, since one of
     them teaches as many rows as it has atoms, and systems of different size are judged alike.
 
+    The rows of a sum hold the derivatives of all its terms, charges included, or of some of them: those of ``("mtp",)``
+    alone are blind to what a composition changes of the charges.
+
     Attributes
     ----------
     potential
-        The potential whose parameters theta the rows belong to.
+        The potential that is graded.
     mode : str
+    terms : tuple of str
+        Names of the terms of the potential whose parameters theta the rows belong to; empty for all of them.
     result : MaxVolResult
         A, its inverse, and which rows are in it.
     active : ndarray of int
@@ -68,8 +92,11 @@ class ActiveSet:
         active: np.ndarray,
         *,
         threshold: float = 1.001,
+        terms: Sequence[str] = (),
     ) -> None:
         self.potential = potential
+        self.terms = tuple(terms)
+        self._graded = part_graded(potential, self.terms)
         self.mode = mode
         self.result = result
         self.active = active
@@ -84,6 +111,7 @@ class ActiveSet:
         *,
         threshold: float = 1.001,
         epsilon: float = 1e-6,
+        terms: Sequence[str] = (),
     ) -> ActiveSet:
         """Choose the active rows of a training set.
 
@@ -97,19 +125,22 @@ class ActiveSet:
             ``"configuration"`` or ``"neighbourhood"``.
         threshold, epsilon
             As in :func:`~electrolyte_ml.active_learning.maxvol.maxvol`.
+        terms
+            Names of the terms of a sum whose derivatives make the rows, such as ``("mtp",)``; all by default.
 
         Raises
         ------
         InputError
-            Unknown mode, no configurations, or a row that is not finite (atoms on top of each other).
+            Unknown mode or term, terms without parameters, no configurations, or a row that is not finite (atoms on top
+            of each other).
         """
         if mode not in MODES:
             raise InputError(f"unknown mode {mode!r} of an active set: choose among {', '.join(MODES)}")
         if len(configurations) == 0:
             raise InputError("an active set needs at least one configuration")
-        rows, owner = _rows(potential, configurations, mode)
+        rows, owner = _rows(part_graded(potential, terms), configurations, mode)
         result = maxvol(rows, threshold=threshold, epsilon=epsilon)
-        return cls(potential, mode, result, np.unique(owner[result.selected]), threshold=threshold)
+        return cls(potential, mode, result, np.unique(owner[result.selected]), threshold=threshold, terms=terms)
 
     def grade(self, atoms: Atoms | Geometry) -> float:
         """Extrapolation grade of a configuration: up to about 1 within what was trained on, larger outside.
@@ -118,7 +149,7 @@ class ActiveSet:
         """
         if self.mode == "neighbourhood":
             return float(self.grades(atoms).max())
-        return float(np.abs(self.potential.energy_gradient(atoms) @ self.result.inverse).max())
+        return float(np.abs(self._graded.energy_gradient(atoms) @ self.result.inverse).max())
 
     def grades(self, atoms: Atoms | Geometry) -> np.ndarray:
         """Extrapolation grade of each atom's neighbourhood (N,).
@@ -130,7 +161,7 @@ class ActiveSet:
         """
         if self.mode != "neighbourhood":
             raise InputError('grades of single atoms need an active set built with mode="neighbourhood"')
-        return self.result.grades(self.potential.site_energy_gradients(atoms))
+        return self.result.grades(self._graded.site_energy_gradients(atoms))
 
     def select(self, candidates: Sequence[Atoms], threshold: float | None = None) -> np.ndarray:
         """Which of the candidates MaxVol would take into A: those worth a label (indices, ascending).
@@ -140,8 +171,27 @@ class ActiveSet:
         """
         if len(candidates) == 0:
             return np.empty(0, dtype=int)
-        rows, owner = _rows(self.potential, candidates, self.mode)
+        rows, owner = _rows(self._graded, candidates, self.mode)
         return np.unique(owner[maxvol(rows, threshold=threshold or self.threshold, start=self.result).selected])
+
+    def ranks(self) -> dict[str, tuple[int, int]]:
+        """Tell how much of each term's parameters the rows in A fix.
+
+        Returns
+        -------
+        dict of str to (int, int)
+            By term: the rank of its columns, and its number of parameters less that of its gauge directions. A moment
+            tensor potential does not reach the latter: scalings between its radial and linear parameters, R (R + 1) / 2
+            for R radial functions, change no energy.
+        """
+        rows = self.result.matrix[self.result.index >= 0]
+        terms = named_terms(cast(Potential, self.potential))
+        terms = {name: term for name, term in terms.items() if term.n_parameters and name in (self.terms or terms)}
+        found = {}
+        for (name, term), place in zip(terms.items(), places([term.n_parameters for term in terms.values()])):
+            rank = len(rows) if len(terms) == 1 else len(maxvol(rows[:, place]).selected)
+            found[name] = rank, term.n_parameters - len(term.gauge_directions)
+        return found
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the set to a ``.npz`` file, atomically, with the fingerprint of its potential."""
@@ -151,6 +201,7 @@ class ActiveSet:
             format=_FORMAT,
             fingerprint=self.potential.fingerprint,
             mode=self.mode,
+            terms=np.array(self.terms, dtype=str),
             threshold=self.threshold,
             matrix=self.result.matrix,
             index=self.result.index,
@@ -172,7 +223,7 @@ class ActiveSet:
         """
         try:
             with np.load(path, allow_pickle=False) as archive:
-                if str(archive["format"]) != _FORMAT:
+                if str(archive["format"]) not in (_FORMAT, _FORMER):
                     raise InputError(f"{path}: written in the format {str(archive['format'])!r}, not {_FORMAT!r}")
                 stored = {key: archive[key] for key in archive.files}
             if str(stored["fingerprint"]) != potential.fingerprint:
@@ -181,7 +232,8 @@ class ActiveSet:
                 stored["matrix"], np.linalg.inv(stored["matrix"]), stored["index"], int(stored["swaps"])
             )
             mode = next(mode for mode in MODES if mode == str(stored["mode"]))
-            return cls(potential, mode, result, stored["active"], threshold=float(stored["threshold"]))
+            terms = () if str(stored["format"]) == _FORMER else [str(term) for term in stored["terms"]]
+            return cls(potential, mode, result, stored["active"], threshold=float(stored["threshold"]), terms=terms)
         except (ValueError, KeyError, EOFError, StopIteration, zipfile.BadZipFile, np.linalg.LinAlgError) as error:
             if isinstance(error, InputError):
                 raise

@@ -18,7 +18,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml import reference as references
-from electrolyte_ml.active_learning.active_set import ActiveSet
+from electrolyte_ml.active_learning.active_set import ActiveSet, part_graded
 from electrolyte_ml.active_learning.exploration import explore, larger_boxes, plan_trajectories
 from electrolyte_ml.active_learning.records import (
     ACTIVE_SET,
@@ -40,11 +40,15 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.locks import hold_folder
 from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.structures import read_configurations, write_configurations
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.reference import Reference
+
+# What a fit records for the status table; runs of older versions lack the last two.
+_OF_FIT = ("size", "energy_rmse", "force_rmse", "ranks", "undetermined")
 
 
 def active_learn(
@@ -95,6 +99,7 @@ def active_learn(
     settings, source = _resolve_settings(directory, settings)
     labeller = _resolve_reference(settings, reference, source)
     starts, larger = seeding_starts(settings, labeller, source), larger_boxes(settings, source)
+    _check_terms(settings, starts, source)
     with hold_folder(directory):
         record_start(directory, settings, labeller)
         run = _Run(directory, settings, labeller, starts, larger, progress)
@@ -132,6 +137,20 @@ def _resolve_reference(settings: ActiveLearningSettings, given: Any, source: str
             raise InputError(f"{source}: reference.name = {settings.reference.name!r}: {error}") from error
     labeller.require()
     return labeller
+
+
+def _check_terms(settings: ActiveLearningSettings, starts: list[Atoms], source: str) -> None:
+    """Refuse terms of the grade that the model has not, or that have no parameters."""
+    try:
+        part_graded(settings.model.random(_species(starts), settings.seed), settings.grades.terms)
+    except InputError as error:
+        raise InputError(f"{source}: grades.terms: {error}") from error
+
+
+def _species(configurations: list[Atoms]) -> tuple[str, ...]:
+    """Return the chemical symbols of configurations in the order of their atomic numbers."""
+    elements = np.unique(np.concatenate([atoms.numbers for atoms in configurations]))
+    return tuple(Atoms(elements).get_chemical_symbols())
 
 
 class _Run:
@@ -229,6 +248,9 @@ class _Run:
             self.training += read_configurations(folder / LABELLED, labelled=True)
         if self.progress:
             print(StatusTable.line(self.rows[-1]), flush=True)
+            text = self.rows[-1].undetermined_text
+            if text and not (number and self.rows[-2].undetermined_text == text):
+                print(text, flush=True)
 
     def _load(self, folder: Path) -> None:
         potential = load_potential(folder)
@@ -244,12 +266,10 @@ class _Run:
             "saved": sampling["sampled"],
             "selected": sampling["sampled"],
             "failed": len(sampling["failed"]),
-            "size": fit["size"],
             "max_grade": None,
-            "energy_rmse": fit["energy_rmse"],
-            "force_rmse": fit["force_rmse"],
             "seconds": sampling["seconds"] + fit["seconds"],
             "stops": sampling["stops"],
+            **{name: fit[name] for name in _OF_FIT if name in fit},
         }
 
     def _sample(self, folder: Path) -> dict[str, Any]:
@@ -283,6 +303,8 @@ class _Run:
             "force_rmse": self.rows[-1].force_rmse,
             "seconds": runs["seconds"],
             "stops": runs["stops"],
+            "ranks": self.rows[-1].ranks,
+            "undetermined": self.rows[-1].undetermined,
         }
         if runs["saved"] == 0:
             return row
@@ -292,7 +314,7 @@ class _Run:
         if (folder / LABELLED).exists():
             fit = once(folder / "fit.json", lambda: self._fit(folder))
             self._load(folder)
-            row |= {name: fit[name] for name in ("size", "energy_rmse", "force_rmse")}
+            row |= {name: fit[name] for name in _OF_FIT if name in fit}
             row["seconds"] += fit["seconds"]
         return row
 
@@ -348,7 +370,7 @@ class _Run:
         training = self.training + read_configurations(folder / LABELLED, labelled=True)
         result = train(
             training,
-            self.model[0] if self.model else settings.model.random(self._species(), settings.seed),
+            self.model[0] if self.model else settings.model.random(_species(self.starts), settings.seed),
             **settings.fit.options(refit=self.model is not None),
             checkpoint=folder / "fit_checkpoint.npz",
             progress=self.progress,
@@ -356,16 +378,14 @@ class _Run:
         save_potential(result.potential, folder)
         # Read back: the set belongs to the parameters as the file has them.
         potential = load_potential(folder)
-        ActiveSet.build(potential, training, settings.grades.mode).save(folder / ACTIVE_SET)
+        active_set = ActiveSet.build(potential, training, settings.grades.mode, terms=settings.grades.terms)
+        active_set.save(folder / ACTIVE_SET)
         return {
             "size": len(training),
+            "ranks": active_set.ranks(),
+            "undetermined": potential.undetermined([System.of(atoms, potential.species) for atoms in training]),
             "energy_rmse": 1000 * result.errors.energy_rmse,
             "force_rmse": result.errors.force_rmse,
             "loss": [float(loss) for _, loss, _ in result.history],
             "message": result.message,
         }
-
-    def _species(self) -> tuple[str, ...]:
-        """Return the chemical symbols of the starts in the order of their atomic numbers."""
-        elements = np.unique(np.concatenate([atoms.numbers for atoms in self.starts]))
-        return tuple(Atoms(elements).get_chemical_symbols())

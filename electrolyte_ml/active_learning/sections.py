@@ -150,6 +150,9 @@ class GradeSettings:
     ----------
     mode : {"configuration", "neighbourhood"}
         Rows of MaxVol; the paper's are configurations.
+    terms : tuple of str
+        Kinds of the model's terms whose derivatives make the rows, such as ``"mtp"`` alone for a model with charges;
+        all by default.
     interval_fs : float
         Time between two gradings of a trajectory.
     save_threshold, break_threshold : float
@@ -161,6 +164,7 @@ class GradeSettings:
     """
 
     mode: Mode = "neighbourhood"
+    terms: Texts = ()
     interval_fs: Positive = 5.0
     save_threshold: float = 2.0
     break_threshold: float = 10.0

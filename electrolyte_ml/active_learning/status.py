@@ -7,7 +7,7 @@ import html
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import overload
 
 
@@ -34,6 +34,10 @@ class IterationStatus:
         Wall time.
     stops : dict of str to int
         Why the trajectories ended, and how many of them.
+    ranks : dict of str to (int, int)
+        Rank of the active rows by term, and the largest possible: `ActiveSet.ranks`. Empty in runs of older versions.
+    undetermined : sequence of str
+        What the compositions of the training set leave undetermined: `Potential.undetermined`.
     """
 
     iteration: int
@@ -46,6 +50,18 @@ class IterationStatus:
     force_rmse: float
     seconds: float
     stops: dict[str, int]
+    ranks: dict[str, Sequence[int]] = field(default_factory=dict)
+    undetermined: Sequence[str] = ()
+
+    @property
+    def ranks_text(self) -> str:
+        """Ranks by term, such as "mtp 57/61, qrd 2/4"."""
+        return ", ".join(f"{name} {rank}/{largest}" for name, (rank, largest) in self.ranks.items()) or "-"
+
+    @property
+    def undetermined_text(self) -> str:
+        """What is undetermined as a sentence; empty if nothing is."""
+        return f"The training set does not fix {', '.join(self.undetermined)}." if self.undetermined else ""
 
     @property
     def stops_text(self) -> str:
@@ -64,12 +80,16 @@ _COLUMNS = (
     ("E meV/atom", 10, lambda row: f"{row.energy_rmse:.2f}"),
     ("F eV/Å", 7, lambda row: f"{row.force_rmse:.3f}"),
     ("time s", 7, lambda row: f"{row.seconds:.1f}"),
+    ("rank", 20, lambda row: row.ranks_text),
     ("trajectories ended", 0, lambda row: row.stops_text),
 )
 
 
 class StatusTable(Sequence[IterationStatus]):
-    """Rows of a run, in order; prints as a table, and shows as one in a notebook."""
+    """Rows of a run, in order; prints as a table, and shows as one in a notebook.
+
+    Below it stands what the last training set leaves undetermined.
+    """
 
     def __init__(self, rows: Sequence[IterationStatus] = ()) -> None:
         self.rows = tuple(rows)
@@ -95,9 +115,15 @@ class StatusTable(Sequence[IterationStatus]):
         return "  ".join(text(row).rjust(width) for _, width, text in _COLUMNS)
 
     def __str__(self) -> str:
-        return "\n".join([self.header(), *map(self.line, self.rows)])
+        below = [self.undetermined] if self.undetermined else []
+        return "\n".join([self.header(), *map(self.line, self.rows), *below])
 
     __repr__ = __str__
+
+    @property
+    def undetermined(self) -> str:
+        """What the last training set leaves undetermined, as a sentence; empty if nothing is."""
+        return self.rows[-1].undetermined_text if self.rows else ""
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name, *_ in _COLUMNS)
@@ -105,7 +131,8 @@ class StatusTable(Sequence[IterationStatus]):
             "<tr>" + "".join(f"<td>{html.escape(text(row))}</td>" for *_, text in _COLUMNS) + "</tr>"
             for row in self.rows
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        below = f"<p>{html.escape(self.undetermined)}</p>" if self.undetermined else ""
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
 
     def to_csv(self) -> str:
         """All rows with every digit."""
@@ -114,7 +141,8 @@ class StatusTable(Sequence[IterationStatus]):
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
         for row in self.rows:
-            values = asdict(row) | {"stops": row.stops_text}
+            values = asdict(row) | {"stops": row.stops_text, "ranks": row.ranks_text}
+            values["undetermined"] = "; ".join(row.undetermined)
             writer.writerow(["" if values[name] is None else values[name] for name in names])
         return text.getvalue()
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 from electrolyte_ml.active_learning import IterationStatus, StatusTable
 
@@ -30,3 +31,16 @@ def test_csv_and_json_keep_every_digit():
     assert [row["max_grade"] for row in read] == ["", "13.25"]
     assert read[1]["size"] == "24"
     assert json.loads(StatusTable(ROWS).to_json())[1]["stops"] == {"completed": 1, "grade": 8, "<odd>": 1}
+
+
+def test_ranks_and_what_is_undetermined_are_shown():
+    free = ["the difference C - H of ln s", "the difference O - H of ln s"]
+    row = replace(ROWS[1], ranks={"mtp": [57, 61], "qrd": [2, 4]}, undetermined=free)
+    lines = str(StatusTable([ROWS[0], row])).splitlines()
+    assert "mtp 57/61, qrd 2/4" in lines[2]
+    assert lines[3:] == ["The training set does not fix the difference C - H of ln s, the difference O - H of ln s."]
+    assert str(StatusTable([row, ROWS[0]])).count("\n") == 2  # the last set leaves nothing undetermined
+    assert lines[3] in StatusTable([row])._repr_html_()
+    written = next(csv.DictReader(StatusTable([row]).to_csv().splitlines()))
+    assert (written["ranks"], written["undetermined"]) == ("mtp 57/61, qrd 2/4", "; ".join(free))
+    assert IterationStatus(**json.loads(StatusTable([row]).to_json())[0]) == row
