@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from electrolyte_ml.cli.grades import read_active_set
 from electrolyte_ml.cli.messages import about, in_options
 from electrolyte_ml.cli.options import (
     add_charge_key,
-    add_mode,
     add_potential,
+    add_rows,
     add_seed,
     number,
     positive,
@@ -49,7 +50,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--train", type=Path, metavar="SET", help="watch the grade against this training set, every tenth step"
     )
-    add_mode(parser)
+    add_rows(parser)
     parser.add_argument("--relax", type=whole, default=0, help="steps of minimisation before the run (default 0)")
     add_seed(parser, "of the velocities")
     parser.add_argument(
@@ -63,7 +64,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_molecular_dynamics(args: argparse.Namespace) -> int:
     """Run or resume a run, print its averages; 1 if a monitor stopped it."""
-    from electrolyte_ml.active_learning import ActiveSet
     from electrolyte_ml.dynamics import ContactMonitor, GradeMonitor, MoleculeMonitor, run_md
     from electrolyte_ml.potentials import System, load
 
@@ -77,10 +77,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         System.of(start, potential.species)  # refuses an unknown element or an impossible charge
     monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
     if args.train:
-        training = read(args, args.train, potential.species)
-        with about(args.train):
-            active_set = ActiveSet.build(potential, training, mode=args.mode)
-        monitors.append(GradeMonitor(active_set, every=10))
+        monitors.append(GradeMonitor(read_active_set(args, potential), every=10))
     with in_options(pressure_bar="--pressure", timestep_fs="--timestep", time_ps="--time"):
         result = run_md(
             start,

@@ -125,13 +125,20 @@ def add_potential(parser: argparse.ArgumentParser) -> None:
     add_species(parser, "chemical symbols, for files that carry none")
 
 
-def add_mode(parser: argparse.ArgumentParser) -> None:
-    """Add ``--mode`` of the extrapolation grade."""
+def add_rows(parser: argparse.ArgumentParser) -> None:
+    """Add ``--mode`` and ``--terms``, which say what the rows of the extrapolation grade are."""
     parser.add_argument(
         "--mode",
         choices=("configuration", "neighbourhood"),
         default="configuration",
         help="grade of the configuration as a whole (default) or of its worst atom",
+    )
+    parser.add_argument(
+        "--terms",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="terms of the potential whose derivatives make the rows, such as mtp alone (default: all)",
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from electrolyte_ml.cli import build_parser, main
 
 COMMANDS = [
-    *("reproduce", "train", "evaluate", "grade", "md", "active-learn", "label", "box", "new", "info"),
+    *("reproduce", "train", "evaluate", "grade", "select", "md", "active-learn", "label", "box", "new", "info"),
     *("conductivity", "plan-conductivity", "solvation", "benchmark", "warmup"),
 ]
 

@@ -1,8 +1,28 @@
-"""The command `grade`."""
+"""The commands `grade` and `select`."""
 
 import json
 
 import pytest
+
+from electrolyte_ml.structures import pack, read_configurations, write_configurations
+
+
+@pytest.fixture
+def charged(tmp_path, run):
+    """A random potential with charges."""
+    path = tmp_path / "charged.pot"
+    run("new", "--level", 4, "--species", "H", "C", "O", "--charges", "qrd", "--seed", 3, "-o", path)
+    return path
+
+
+@pytest.fixture
+def ion(tmp_path, labelled):
+    """The second configuration of the training set with a total charge."""
+    atoms = read_configurations(labelled)[1]
+    atoms.info["charge"] = 1
+    path = tmp_path / "ion.xyz"
+    write_configurations(path, [atoms])
+    return path
 
 
 def test_grade_is_one_inside_and_larger_outside(run, tmp_path, potential, labelled, box):
@@ -12,3 +32,35 @@ def test_grade_is_one_inside_and_larger_outside(run, tmp_path, potential, labell
     outside = json.loads(run("grade", potential, box, "--train", labelled, "--json"))
     assert outside["max"] > 2.0
     assert f"{outside['max']:.4g}" in run("grade", potential, box, "--train", labelled)
+
+
+@pytest.mark.parametrize("mode", ["configuration", "neighbourhood"])
+def test_grade_says_which_rows_it_has(run, charged, labelled, ion, mode):
+    options = ("--train", labelled, "--mode", mode)
+    every, blind = (
+        json.loads(run("grade", charged, ion, *options, *terms, "--json")) for terms in ((), ("--terms", "mtp"))
+    )
+    assert (every["mode"], every["terms"], blind["terms"]) == (mode, ["mtp", "qrd"], ["mtp"])
+    assert every["max"] > 1000 and blind["max"] == pytest.approx(1.0, abs=2e-3)
+    assert run("grade", charged, ion, *options).startswith(f"grades of mode {mode}, rows of mtp, qrd\n")
+    assert run("grade", charged, ion, *options, "--terms", "mtp").startswith(f"grades of mode {mode}, rows of mtp\n")
+
+
+def test_select_writes_what_is_new(run, tmp_path, potential, labelled):
+    pool, chosen = tmp_path / "pool.xyz", tmp_path / "chosen.xyz"
+    known = read_configurations(labelled)[2]
+    strange = pack({"EC": 1}, 1.1, seed=9)
+    write_configurations(pool, [known, strange])
+    assert run("select", potential, pool, "--train", labelled, "-o", chosen) == f"1 of 2 configurations, 1: {chosen}\n"
+    (written,) = read_configurations(chosen)
+    assert written.positions == pytest.approx(strange.positions, abs=1e-7)
+
+
+def test_select_by_some_terms(run, tmp_path, charged, labelled, ion):
+    chosen = tmp_path / "chosen.xyz"
+    options = ("--train", labelled, "--mode", "neighbourhood", "-o", chosen)
+    assert run("select", charged, ion, *options, "--terms", "mtp").startswith("none of 1 configurations is new to")
+    assert not chosen.exists()
+    run("select", charged, ion, *options)
+    (written,) = read_configurations(chosen)
+    assert written.info["charge"] == 1
