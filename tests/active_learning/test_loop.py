@@ -2,13 +2,9 @@
 
 import importlib
 import json
-import os
-import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -271,55 +267,13 @@ def test_status_lines_are_printed_as_the_run_goes(finished, capsys):
     assert lines[-1] == result.message
 
 
-SCRIPT = """
-import sys
-from electrolyte_ml.active_learning import active_learn
-from electrolyte_ml.reference import LabelStore, get
-from electrolyte_ml.reference.labels import label_hash
-
-reference = get("lj", sigma=3.4, epsilon=0.0104, rc=8.0)
-compute, store = reference._compute, LabelStore(sys.argv[1] + "/labels")
-
-def watched(atoms, safer):
-    if store.get(atoms, reference) is not None:
-        with open(sys.argv[1] + "/twice", "a") as stream:
-            print(label_hash(atoms, reference), file=stream)
-    return compute(atoms, safer)
-
-reference._compute = watched
-active_learn(sys.argv[1], reference=reference)
-"""
-
-
 @pytest.mark.slow
-def test_killed_ten_times_it_ends_where_the_undisturbed_run_ends(finished, settings, tmp_path):
-    """SIGKILL at random moments: no label is lost, none is computed twice, and the same set is learnt."""
+def test_killed_ten_times_it_ends_where_the_undisturbed_run_ends(finished, settings, tmp_path, killed_runs):
     undisturbed, _ = finished
     directory = tmp_path / "run"
     directory.mkdir()
     (directory / "settings.toml").write_text(replace(settings, jobs=2).to_toml())
-    (tmp_path / "run.py").write_text(SCRIPT)
-    command = [sys.executable, tmp_path / "run.py", directory]
-    rng, kept, kills = random.Random(time.time_ns()), set(), 0
-    environment = os.environ | {"NUMBA_NUM_THREADS": "1"}
-    while kills < 10:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        process.stdout.readline()  # the heading of its table: it is at work
-        time.sleep(rng.uniform(0.0, 1.0))
-        ended = process.poll()
-        process.send_signal(signal.SIGKILL)
-        _, error = process.communicate()
-        if ended is not None:
-            assert ended == 0, error.decode()
-            break
-        kills += 1
-        labels = {path.name for path in (directory / "labels").rglob("*.json")}
-        assert kept <= labels
-        kept = labels
-    subprocess.run(command, env=environment, check=True)
-    assert kills > 0
-    assert not (directory / "twice").exists()
-    assert kept <= {path.name for path in (directory / "labels").rglob("*.json")}
+    killed_runs(directory, f'get("lj", **{ARGON})', kills=10)
     result = active_learn(directory, reference=get("lj", **ARGON), progress=False)
     assert result.converged
     assert [atoms.info["label_hash"] for atoms in result.training_set] == [

@@ -73,6 +73,16 @@ def test_every_setting_is_in_the_file(tmp_path):
     }
 
 
+def test_the_terms_of_the_grade_are_one_or_several(tmp_path):
+    one, two = (
+        ActiveLearningSettings.from_toml(write(tmp_path, GOOD + f'[model]\ncharges = "qrd"\n[grades]\nterms = {terms}'))
+        for terms in ('"mtp"', '["qrd", "mtp"]')
+    )
+    assert (one.grades.terms, two.grades.terms) == (("mtp",), ("qrd", "mtp"))
+    assert ActiveLearningSettings.from_toml(write(tmp_path, two.to_toml())) == two
+    assert one.changes(two) == ["grades.terms"]
+
+
 def test_what_toml_cannot_hold_is_refused():
     settings = ActiveLearningSettings(
         composition="EC=4", density=1.3, reference=ReferenceSettings("lj", {"a": object()})
@@ -126,6 +136,7 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ),
         ('[seeding]\nensemble = "npt"', "seeding.ensemble = 'npt': must be 'nve' or 'nvt'"),
         ('[grades]\nmode = "atom"', "grades.mode = 'atom': must be 'configuration' or 'neighbourhood'"),
+        ("[grades]\nterms = 1", "grades.terms = 1: must be a valid string"),
         ("[exploration]\nwatch_molecules = 1", "exploration.watch_molecules = 1: must be a valid boolean"),
         ("jobs = 0", "jobs = 0: must be greater than or equal to 1"),
         ("[reference]\nname = 3", "reference.name = 3: must be a valid string"),
