@@ -49,7 +49,7 @@ class MaxVolResult:
 
     def grades(self, rows: np.ndarray) -> np.ndarray:
         """Extrapolation grade ``max_j |(b A^-1)_j|`` of each row b; rows (n, m) -> (n,)."""
-        return np.abs(rows @ self.inverse).max(axis=1)
+        return _grades(rows, self.inverse)
 
 
 def maxvol(
@@ -133,10 +133,26 @@ def maxvol(
 def _worst(rows: np.ndarray, inverse: np.ndarray, threshold: float) -> np.ndarray:
     """The rows of largest grade above the threshold, largest first, at most _WORKING (indices)."""
     grades = np.concatenate(
-        [np.abs(rows[i : i + _CHUNK] @ inverse).max(axis=1) for i in range(0, len(rows), _CHUNK)] or [np.empty(0)]
+        [_grades(rows[i : i + _CHUNK], inverse) for i in range(0, len(rows), _CHUNK)] or [np.empty(0)]
     )
     order = np.argsort(-grades, kind="stable")[:_WORKING]
     return order[grades[order] > threshold]
+
+
+def _grades(rows: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Largest coefficient of each row, (n,).
+
+    Rows of atoms of one species are zero in the columns of the others, five of six with six species: rows that begin in
+    the same column are multiplied together, without the columns in which all of them are zero.
+    """
+    first = (rows != 0).argmax(axis=1)
+    grades = np.empty(len(rows))
+    for column in np.unique(first):
+        alike = np.flatnonzero(first == column)
+        part = rows[alike]
+        used = np.flatnonzero(part.any(axis=0))
+        grades[alike] = np.abs(part[:, used] @ inverse[used]).max(axis=1)
+    return grades
 
 
 def _column_scale(rows: np.ndarray) -> np.ndarray:

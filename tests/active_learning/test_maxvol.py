@@ -57,6 +57,20 @@ def test_volume_is_within_the_bound_of_a_dominant_submatrix(seed, m, surplus):
     assert found >= best / (THRESHOLD * np.sqrt(m)) ** m
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(0, 40))
+@settings(deadline=None, max_examples=50)
+def test_grades_of_rows_with_zeros_are_those_of_the_whole_product(seed, n):
+    """Rows as of atoms of several species: blocks of their own, some columns in common, some rows of zeros."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(n, 11)) * (rng.random((n, 11)) < 0.8)
+    species = rng.integers(4, size=n)
+    for z in range(3):
+        rows[species != z, 3 * z : 3 * z + 3] = 0.0
+    result = maxvol(rng.normal(size=(30, 11)))
+    whole = [max(abs(row @ result.inverse)) for row in rows]
+    assert result.grades(rows) == pytest.approx(whole, rel=1e-9, abs=1e-12)
+
+
 def test_two_columns_find_the_widest_parallelogram():
     """Worked by hand: of four vectors in the plane, (3, 0) and (0, 2) span area 6, every other pair less."""
     rows = np.array([[1.0, 1.0], [3.0, 0.0], [0.5, -1.0], [0.0, 2.0]])
