@@ -13,6 +13,7 @@ from electrolyte_ml.cli.options import (
     add_potential,
     add_rows,
     add_seed,
+    count,
     number,
     positive,
     read,
@@ -48,7 +49,14 @@ def add_parser(subparsers: Subparsers) -> None:
         "--precision", choices=("double", "mixed"), default="double", help="mixed: pairs in float32, 1.3 times faster"
     )
     parser.add_argument(
-        "--train", type=Path, metavar="SET", help="watch the grade against this training set, every tenth step"
+        "--train", type=Path, metavar="SET", help="training set of the grade: save above 2, stop above 10"
+    )
+    parser.add_argument(
+        "--grade-every",
+        type=count,
+        default=50,
+        metavar="STEPS",
+        help="between two grades, each as slow as 1 to 3 steps, or 3 to 18 in mode neighbourhood (default 50)",
     )
     add_rows(parser)
     parser.add_argument("--relax", type=whole, default=0, help="steps of minimisation before the run (default 0)")
@@ -77,7 +85,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         System.of(start, potential.species)  # refuses an unknown element or an impossible charge
     monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
     if args.train:
-        monitors.append(GradeMonitor(read_active_set(args, potential), every=10))
+        monitors.append(GradeMonitor(read_active_set(args, potential), every=args.grade_every))
     with in_options(pressure_bar="--pressure", timestep_fs="--timestep", time_ps="--time"):
         result = run_md(
             start,

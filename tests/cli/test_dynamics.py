@@ -33,3 +33,12 @@ def test_md_says_why_it_stopped(capsys, tmp_path, potential, labelled, box):
     words = ("md", potential, box, "--time", 0.01, "--train", labelled, "-o", tmp_path / "run")
     assert main([str(word) for word in words]) == 1  # the box is far outside the training set
     assert "grade" in capsys.readouterr().out
+
+
+def test_md_grades_every_so_many_steps(capsys, tmp_path, potential, box):
+    """The set is the start alone: whatever moves is outside."""
+    words = ("md", potential, box, "--ensemble", "nve", "--temperature", 1, "--time", 0.02, "--train", box)
+    for steps, code, end in (((), 0, "0.02 ps: completed"), (("--grade-every", 10), 1, "0.01 ps: grade")):
+        folder = tmp_path / f"run{code}"
+        assert main([str(word) for word in (*words, *steps, "-o", folder)]) == code
+        assert end in capsys.readouterr().out
