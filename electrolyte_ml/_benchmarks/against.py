@@ -14,21 +14,24 @@ from typing import Any
 import numpy as np
 
 import electrolyte_ml
-from electrolyte_ml._benchmarks import cases
+from electrolyte_ml._benchmarks import cases, coulomb
 from electrolyte_ml._benchmarks.cases import CONFIGURATION, TASKS, Case
 from electrolyte_ml._benchmarks.machine import machine
 from electrolyte_ml._benchmarks.rounds import check_request
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.threads import available
 
+ATOMS = (160, 1000)
+
 
 def compare(
     other: str | os.PathLike,
     levels: Sequence[int] = (12, 16, 20),
-    atoms: Sequence[int] = (160, 1000),
+    atoms: Sequence[int] | None = None,
     *,
     threads: int = 1,
     tasks: Sequence[str] = tuple(TASKS),
+    charges: str | None = None,
     repeats: int = 7,
 ) -> dict[str, Any]:
     """Time this code and another checkout in alternation.
@@ -37,10 +40,15 @@ def compare(
     ----------
     other
         Folder that holds the other `electrolyte_ml`: what PYTHONPATH would be.
-    levels, atoms, tasks
-        As for `rounds.benchmark`; the gradient of the loss is that of one configuration of 160 atoms.
+    levels, tasks
+        As for `rounds.benchmark`.
+    atoms
+        Sizes of the boxes, by default 160 and 1000, and 1144 and 4576 for Coulomb sums; the gradient of the loss is
+        that of one configuration of 160 atoms.
     threads
         That each process may use. One is timed by its own processor time, several by the wall clock.
+    charges
+        Kind of a model of the charges that is added to the potentials of forces, gradients and steps.
     repeats
         Timed rounds; each case is called once per round by either side, and the sides begin in turn.
 
@@ -60,13 +68,13 @@ def compare(
     """
     from tqdm import tqdm
 
-    check_request(levels, atoms, tasks, repeats)
+    check_request(levels, ATOMS if atoms is None else atoms, tasks, repeats, charges)
     if not 1 <= threads <= available():
         raise InputError(f"{threads} threads: there are 1 to {available()} here")
     ours, theirs = Path(electrolyte_ml.__file__).resolve().parents[1], Path(other).resolve()
     if not (theirs / "electrolyte_ml" / "__init__.py").is_file():
         raise InputError(f"{other}: no package electrolyte_ml in this folder")
-    requests = _cases(levels, atoms, tasks)
+    requests = _cases(levels, atoms, tasks, charges)
     times = np.empty((repeats + 1, len(requests), 2))  # µs per atom, of this code and the other
     with _worker(ours, threads) as this, _worker(theirs, threads) as that:
         sides = [(0, this), (1, that)]
@@ -84,32 +92,34 @@ def format_comparison(result: dict[str, Any]) -> str:
         f"{result['machine']['processor']}, threads: {result['threads']}; µs per atom and call",
         f"this:  {result['this']}",
         f"other: {result['other']}",
-        f"{'task':23}{'level':>6}{'atoms':>7}{'this':>10}{'other':>10}{'this/other':>12}{'quartiles':>15}",
+        f"{'task':28}{'level':>6}{'atoms':>7}{'this':>10}{'other':>10}{'this/other':>12}{'quartiles':>15}",
     ]
     for row in result["rows"]:
         level = "" if row["level"] is None else row["level"]
         quartiles = f"{row['low']:.3f}–{row['high']:.3f}"
         lines.append(
-            f"{row['task']:23}{level:>6}{row['atoms']:7d}{row['this']:10.4g}{row['other']:10.4g}{row['ratio']:12.3f}"
+            f"{row['task']:28}{level:>6}{row['atoms']:7d}{row['this']:10.4g}{row['other']:10.4g}{row['ratio']:12.3f}"
             f"{quartiles:>15}"
         )
     return "\n".join(lines)
 
 
-def _cases(levels: Sequence[int], atoms: Sequence[int], tasks: Sequence[str]) -> list[Case]:
-    sizes = sorted(set(atoms))
+def _cases(levels: Sequence[int], atoms: Sequence[int] | None, tasks: Sequence[str], charges: str | None) -> list[Case]:
+    sizes = sorted(set(atoms or ATOMS))
     found = [Case("neighbours", None, n) for n in sizes if "neighbours" in tasks]
     for level in levels:
-        found += [Case(task, level, n) for task in ("forces", "md", "rows") if task in tasks for n in sizes]
-        found += [Case("gradient", level, CONFIGURATION)] if "gradient" in tasks else []
-    return found
+        found += [Case(task, level, n, charges) for task in ("forces", "md") if task in tasks for n in sizes]
+        found += [Case("rows", level, n) for n in sizes if "rows" in tasks]
+        found += [Case("gradient", level, CONFIGURATION, charges)] if "gradient" in tasks else []
+    return found + [Case("coulomb", None, n) for n in sorted(set(atoms or coulomb.ATOMS)) if "coulomb" in tasks]
 
 
 def _row(case: Case, times: np.ndarray) -> dict[str, Any]:
     """The comparison of one case from its times, (rounds, 2) µs per atom."""
     low, ratio, high = np.percentile(times[:, 0] / times[:, 1], [25, 50, 75])
     this, other = np.median(times, axis=0)
-    return {"task": TASKS[case.task], "level": case.level, "atoms": case.atoms, "this": float(this),
+    name = TASKS[case.task] if case.charges is None else f"{TASKS[case.task]}, {case.charges}"
+    return {"task": name, "level": case.level, "atoms": case.atoms, "this": float(this),
             "other": float(other), "ratio": float(ratio), "low": float(low), "high": float(high)}  # fmt: skip
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from electrolyte_ml.dynamics import RunResult
+    from electrolyte_ml.potentials import Potential
+    from electrolyte_ml.potentials.charges import QRd
+    from electrolyte_ml.potentials.coulomb import CoulombSolver
     from electrolyte_ml.training.loss import Loss
 
 SPECIES = ("H", "C", "O")
@@ -33,13 +36,28 @@ PACKED = 1000  # atoms; larger boxes repeat one of at most so many
 CONFIGURATION = 160  # atoms of a training configuration
 MD_STEPS = 60  # of a timed stretch; a neighbour list lives for a dozen
 REPULSION = 0.3  # eV/Å^2, of the atoms of timed dynamics
+WEAK = 0.1  # of random parameters of charges: a liquid of repulsive atoms stays one
+
+SOLUTION = {"LiPF6": 1, "EC": 3, "EMC": 7}
+SOLUTION_ATOMS = 143  # of these molecules
+SOLUTION_DENSITY = 1.2  # g/cm³
+SOLUTION_PACKED = 8 * SOLUTION_ATOMS  # larger boxes repeat one of at most so many
+CHARGES = {"H": 0.08, "C": 0.25, "O": -0.4, "Li": 0.9, "P": 1.2, "F": -0.35}  # e, about those of force fields
 
 FORCES = "energy, forces, stress"
 GRADIENT = "loss and gradient"
 ROWS = "MaxVol row"
 MD = "NPT step"
 NEIGHBOURS = "neighbour list"
-TASKS = {"forces": FORCES, "gradient": GRADIENT, "rows": ROWS, "md": MD, "neighbours": NEIGHBOURS}
+COULOMB = "Coulomb sum"
+TASKS = {
+    "forces": FORCES,
+    "gradient": GRADIENT,
+    "rows": ROWS,
+    "md": MD,
+    "neighbours": NEIGHBOURS,
+    "coulomb": COULOMB,
+}
 
 # -- the clock --------------------------------------------------------------------------------------------------------
 
@@ -89,10 +107,32 @@ def liquid(n: int, seed: int = 0) -> Atoms:
     """Return liquid EC of about `n` atoms; a large box repeats a smaller one."""
     from electrolyte_ml.structures import pack
 
-    repeats = [1, 1, 1]
-    while n / np.prod(repeats) > PACKED:
-        repeats[int(np.argmin(repeats))] *= 2
+    repeats = _repeats(n, PACKED)
     return pack({"EC": max(1, round(n / 10 / np.prod(repeats)))}, DENSITY, seed=seed) * repeats
+
+
+def solution(n: int, seed: int = 0) -> Atoms:
+    """Return a solution of LiPF6 in EC and EMC of about `n` atoms; a large box repeats a smaller one."""
+    from electrolyte_ml.structures import pack
+
+    repeats = _repeats(n, SOLUTION_PACKED)
+    units = max(1, round(n / SOLUTION_ATOMS / np.prod(repeats)))
+    return pack({name: units * count for name, count in SOLUTION.items()}, SOLUTION_DENSITY, seed=seed) * repeats
+
+
+def _repeats(n: int, largest: int) -> list[int]:
+    """Return how often a box of at most `largest` atoms is repeated along each axis, for `n` atoms."""
+    repeats = [1, 1, 1]
+    while n / np.prod(repeats) > largest:
+        repeats[int(np.argmin(repeats))] *= 2
+    return repeats
+
+
+def charge_model() -> QRd:
+    """Return a model whose charges in a `solution` are about those of force fields."""
+    from electrolyte_ml.potentials.charges import QRd
+
+    return QRd.from_values(tuple(CHARGES), CHARGES, dict.fromkeys(CHARGES, 1.0))
 
 
 @cache
@@ -114,7 +154,19 @@ def repulsive(potential: MomentTensorPotential) -> MomentTensorPotential:
     return potential.with_parameters(np.concatenate([radial.ravel(), potential.shifts, moments]))
 
 
-def given_pairs(potential: MomentTensorPotential, atoms: Atoms) -> Any:
+def with_charges(potential: MomentTensorPotential, charges: str | None) -> Potential:
+    """Return the sum of a potential and weak charges of a registered kind; without a kind, the potential itself."""
+    if charges is None:
+        return potential
+    from electrolyte_ml.potentials import ModelSpec, Sum
+
+    drawn = ModelSpec(level=2, charges=charges).random(potential.species)
+    assert isinstance(drawn, Sum)
+    term = drawn.terms[1]
+    return Sum((potential, term.with_parameters(WEAK * term.parameters)))
+
+
+def given_pairs(potential: Potential, atoms: Atoms) -> Any:
     """Return the checked configuration with its pairs within the cutoff, which `evaluate` and gradients take."""
     try:
         return potential.geometry(atoms)  # type: ignore[attr-defined, unused-ignore]
@@ -131,7 +183,7 @@ def labelled(atoms: Atoms) -> Atoms:
     return copy
 
 
-def loss_of(potential: MomentTensorPotential, configurations: list[Atoms], threads: int) -> Loss:
+def loss_of(potential: Potential, configurations: list[Atoms], threads: int) -> Loss:
     """Return the loss of configurations, on so many threads."""
     from electrolyte_ml.training import Loss, TrainingSet, Weights
 
@@ -154,14 +206,37 @@ def moving(box: Atoms, function: Callable[[Atoms], Any]) -> Call:
     return call
 
 
-def forces_call(level: int, box: Atoms, threads: int) -> Call:
+def forces_call(level: int, box: Atoms, threads: int, charges: str | None = None) -> Call:
     """Return one `calculate` of the calculator."""
-    return moving(box, random_potential(level).calculator(threads=threads).calculate)
+    return moving(box, with_charges(random_potential(level), charges).calculator(threads=threads).calculate)
 
 
-def gradient_call(level: int, configurations: list[Atoms], threads: int) -> Call:
+def coulomb_call(box: Atoms, solver: CoulombSolver | None = None) -> Call:
+    """Return the Coulomb sum of a `solution` on one thread, by default with the mesh that a potential takes for it.
+
+    The pairs come from a neighbour list that lives as long as in dynamics.
+    """
+    from electrolyte_ml.potentials import Geometry, System
+    from electrolyte_ml.potentials.calculator import SKIN
+    from electrolyte_ml.structures.verlet import VerletList
+
+    model, system = charge_model(), System.of(box, tuple(CHARGES))
+    geometry = model.geometry(box)
+    charges, cutoff = model.charges(geometry), model.cutoff
+    solver = solver or model.solver(geometry).fixed_for(geometry.cell, len(box))
+    listed = VerletList(cutoff, SKIN)
+
+    def evaluate(atoms: Atoms) -> None:
+        positions, cell = atoms.positions, atoms.cell.array
+        pairs = listed(positions, cell, system.pbc, system.species, len(system.symbols))
+        solver.solve(Geometry.from_list(system, pairs, positions, cell, cutoff), charges)
+
+    return moving(box, evaluate)
+
+
+def gradient_call(level: int, configurations: list[Atoms], threads: int, charges: str | None = None) -> Call:
     """Return the loss with its derivative by all parameters."""
-    potential = random_potential(level)
+    potential = with_charges(random_potential(level), charges)
     return partial(loss_of(potential, configurations, threads), potential.parameters)
 
 
@@ -176,9 +251,9 @@ def neighbours_call(box: Atoms) -> Call:
     return moving(box, partial(given_pairs, random_potential(2)))
 
 
-def steps_call(level: int, box: Atoms) -> Call:
+def steps_call(level: int, box: Atoms, charges: str | None = None) -> Call:
     """Return MD_STEPS steps of NPT dynamics from a `settled` box."""
-    return partial(_stretch, repulsive(random_potential(level)), box)
+    return partial(_stretch, with_charges(repulsive(random_potential(level)), charges), box)
 
 
 def settled(box: Atoms) -> Atoms:
@@ -203,7 +278,7 @@ class _Clock:
         self.times.append(now())
 
 
-def _run(potential: MomentTensorPotential, box: Atoms, **options: Any) -> RunResult:
+def _run(potential: Potential, box: Atoms, **options: Any) -> RunResult:
     """Run two stretches of NPT in which the barostat works but the box stays as it is."""
     from electrolyte_ml.dynamics import run_md
 
@@ -213,7 +288,7 @@ def _run(potential: MomentTensorPotential, box: Atoms, **options: Any) -> RunRes
     return result
 
 
-def _stretch(potential: MomentTensorPotential, box: Atoms) -> Span:
+def _stretch(potential: Potential, box: Atoms) -> Span:
     """Return the time of the second stretch of a run."""
     clock = _Clock()
     _run(potential, box, monitors=[clock])
@@ -229,6 +304,7 @@ class Case(NamedTuple):
     task: str  # a key of `TASKS`
     level: int | None
     atoms: int
+    charges: str | None = None
 
 
 @cache
@@ -239,15 +315,18 @@ def _box(n: int, at_rest: bool = False) -> Atoms:
 @cache
 def _make(case: Case, threads: int) -> tuple[Call, int]:
     """A call, and the atoms times steps that share its time."""
-    task, level, n = case
+    task, level, n, charges = case
+    if task == "coulomb":
+        box = solution(n)
+        return coulomb_call(box), len(box)
     box = _box(n, at_rest=task == "md")
     if level is None:
         return neighbours_call(box), len(box)
     if task == "md":
-        return steps_call(level, box), len(box) * MD_STEPS
+        return steps_call(level, box, charges), len(box) * MD_STEPS
     if task == "gradient":
-        return gradient_call(level, [box], threads), len(box)
-    return forces_call(level, box, threads) if task == "forces" else row_call(level, box), len(box)
+        return gradient_call(level, [box], threads, charges), len(box)
+    return forces_call(level, box, threads, charges) if task == "forces" else row_call(level, box), len(box)
 
 
 def serve(threads: int) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from electrolyte_ml._benchmarks.cases import COULOMB, FORCES, GRADIENT
+
+PEERS = ("motep", "OpenMM")  # what their codes begin with
+
 
 def format_benchmark(result: dict[str, Any]) -> str:
-    """Return the table: median and quartiles in µs per atom per call, and how many times faster than motep."""
+    """Return the table: median and quartiles in µs per atom per call, and how many times faster than the peers."""
     rows, machine = result["rows"], result["machine"]
-    peers = {(r["task"], r["level"], r["atoms"]): r["median"] for r in rows if r["code"].startswith("motep")}
+    peers = {(r["task"], r["level"], r["atoms"]): r for r in rows if r["code"].startswith(PEERS)}
     lines = [
         f"{machine['processor']}, {machine['cores']} cores; one core multiplies and adds {result['peak_gflops']:.1f} "
         f"GFlop/s; µs per atom and call",
@@ -17,12 +21,20 @@ def format_benchmark(result: dict[str, Any]) -> str:
     for r in rows:
         remarks = []
         peer = peers.get((r["task"], r["level"], r["atoms"]))
-        if peer is not None and not r["code"].startswith("motep"):
-            remarks.append(f"{peer / r['median']:.1f} x motep")
+        if peer is not None and r is not peer:
+            remarks.append(f"{peer['median'] / r['median']:.3g} x {peer['code'].split()[0]}")
         if "gflops" in r:
             remarks.append(f"{r['gflops']:.1f} GFlop/s, {100 * r['peak_share']:.0f} % of the peak")
         if "outside" in r:
             remarks.append(f"{100 * r['outside']:.0f} % outside the kernel")
+        if "ratio" in r:
+            remarks.append(f"{r['ratio']:.2f} x the time without charges")
+        if r["task"] == COULOMB:
+            remarks.append(f"{r['median'] * r['atoms'] / 1000:.3g} ms")
+        if "error" in r:
+            remarks.append(f"error of the forces {r['error']:.1e} eV/Å")
+        if r.get("note"):
+            remarks.append(r["note"])
         quartiles = f"{r['low']:.4g}–{r['high']:.4g}"
         level = "" if r["level"] is None else r["level"]
         lines.append(
@@ -30,6 +42,6 @@ def format_benchmark(result: dict[str, Any]) -> str:
             f"{quartiles:>21}  {', '.join(remarks)}".rstrip()
         )
     lines += [f"{name}: {value}" for name, value in result["memory"].items()]
-    if not peers:
+    if {FORCES, GRADIENT} & {r["task"] for r in rows} and not any(r["code"].startswith("motep") for r in rows):
         lines.append("motep is not installed (the extra `crosscheck`) or was not asked for: no ratios")
     return "\n".join(lines)

@@ -24,7 +24,10 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--levels", nargs="+", type=whole, default=[12, 16, 20], help="default 12 16 20")
     parser.add_argument(
-        "--atoms", nargs="+", type=count, help="default 160 1000 4000 32000; 160 1000 beside another checkout"
+        "--atoms",
+        nargs="+",
+        type=count,
+        help="default 160 1000 4000 32000, or 160 1000 beside another checkout; 1144 4576 for coulomb",
     )
     parser.add_argument(
         "--threads", nargs="+", type=count, help="of our kernels (default: 1 and all; 1 beside another checkout)"
@@ -33,8 +36,11 @@ def add_parser(subparsers: Subparsers) -> None:
         "--tasks",
         nargs="+",
         metavar="TASK",
-        default=["forces", "gradient", "rows", "md", "neighbours"],
-        help="of forces gradient rows md neighbours (default: all)",
+        default=["forces", "gradient", "rows", "md", "neighbours", "coulomb"],
+        help="of forces gradient rows md neighbours coulomb (default: all)",
+    )
+    parser.add_argument(
+        "--charges", metavar="NAME", help="time forces, gradient and md with this model of the charges, too: qrd"
     )
     parser.add_argument("--repeats", type=count, default=7, help="rounds of the interleaved measurement (default 7)")
     parser.add_argument(
@@ -58,15 +64,15 @@ def run_benchmark(args: argparse.Namespace) -> None:
 
     if args.output:
         check_output_file(args.output)
-    sizes = {} if args.atoms is None else {"atoms": args.atoms}
+    choices = {"tasks": args.tasks, "charges": args.charges, "repeats": args.repeats}
     if args.against is None:
-        result = benchmark(args.levels, threads=args.threads, tasks=args.tasks, repeats=args.repeats, **sizes)
+        result = benchmark(args.levels, args.atoms, threads=args.threads, **choices)
         table = format_benchmark(result)
     else:
         if args.threads is not None and len(args.threads) > 1:
             raise InputError("--against times one number of threads: give --threads one number")
         threads = args.threads[0] if args.threads else 1
-        result = compare(args.against, args.levels, threads=threads, tasks=args.tasks, repeats=args.repeats, **sizes)
+        result = compare(args.against, args.levels, args.atoms, threads=threads, **choices)
         table = format_comparison(result)
     text = json.dumps(result, indent=1)
     if args.output:

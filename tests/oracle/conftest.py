@@ -1,10 +1,14 @@
-"""Trajectories that solvation-analysis ships, and how to open them."""
+"""Trajectories that solvation-analysis ships, and how to open them; charges for the programs that sum them."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from electrolyte_ml.potentials import ModelSpec
+from electrolyte_ml.potentials.geometry import Geometry
+from electrolyte_ml.structures import pack
 from electrolyte_ml.trajectories import Role, open_trajectory
 
 EAX_BOX = {"ea": 45.760393, "eaf": 47.844380, "fea": 48.358954, "feaf": 50.023129}  # Å, missing in the files
@@ -70,3 +74,45 @@ def eax(shipped):
         )
 
     return open_one
+
+
+@pytest.fixture(scope="session")
+def ours():
+    """Sum charges with a solver of the package: `ours(solver, atoms, charges)`."""
+
+    def add(solver, atoms, charges):
+        symbols = tuple(sorted(set(atoms.get_chemical_symbols())))
+        return solver.solve(Geometry.of(atoms, symbols, 5.0), charges)
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def ions(liquid):
+    """Name -> 40 random ions in a cell whose first vector is along x and whose second is in the x-y plane.
+
+    All programs take such cells. They are not more skewed because OpenMM (8.3, 8.6) then misses pairs of small cells.
+    """
+    kinds = {  # total charge in e, and what the second and third vector have beside their own axis, in Å
+        "neutral": (0.0, (0, 0, 0)),
+        "charged": (3.0, (0, 0, 0)),
+        "skewed": (0.0, (3, -3, 2)),
+        "skewed and charged": (-2.0, (-3, 2, 3)),
+    }
+    systems = {}
+    for seed, (name, (total, tilt)) in enumerate(kinds.items()):
+        atoms = liquid(40, ("Li",), seed, side=12.0)
+        cell = np.diag([11.0, 12.0, 13.0])
+        cell[1, 0], cell[2, 0], cell[2, 1] = tilt
+        atoms.set_cell(cell, scale_atoms=True)
+        atoms.wrap()
+        charges = np.random.default_rng(seed).uniform(-1, 1, 40)
+        systems[name] = atoms, charges + (total - charges.sum()) / 40
+    return systems
+
+
+@pytest.fixture(scope="session")
+def electrolyte():
+    """A box of LiPF6 in EC and EMC, and a random potential with charge redistribution."""
+    potential = ModelSpec(level=4, charges="qrd").random(("H", "C", "O", "Li", "P", "F"), 1)
+    return pack({"LiPF6": 1, "EC": 3, "EMC": 7}, 1.1, seed=1), potential
