@@ -4,8 +4,9 @@
     python benchmarks/mixtures.py salt -o salt.extxyz
 
 Short dynamics with the reference (GFN1-xTB) give a first potential. A potential without charges then runs longer
-dynamics in two rounds: the frames of the first round, labelled, improve it, those of the second are the set. Every
-trajectory starts from a packed box of its own, at one of three densities and three temperatures. Each frame
+dynamics in rounds: the frames of the earlier rounds, labelled, improve it, those of the last are the set. Every
+trajectory starts from a packed box of its own, at one of three densities and three temperatures; in the last round only
+trajectories whose molecules stayed whole count. Each frame
 has in its info its `composition` and its `part`: "train", "held out" (other trajectories of the same compositions) or
 "unseen" (compositions that are not trained on).
 
@@ -35,7 +36,8 @@ from electrolyte_ml.training import train
 DENSITY_FACTORS = (0.85, 0.95, 1.05)
 TEMPERATURES = (300.0, 450.0, 600.0)  # K
 HELD_OUT = 4  # every fourth trajectory of a composition is held out
-FRAMES = 2  # of a trajectory
+FRAME_FS = 50.0  # between two frames of a trajectory
+LOOK = 20  # steps between two looks at the molecules
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,15 @@ class Mixture:
     seen, unseen
         Composition -> density of the liquid near 300 K.
     trajectories, unseen_trajectories
-        In the second round, for each composition.
+        In the last round, for each composition.
     first_trajectories
-        In the first round, likewise.
+        In every earlier round, likewise.
     seeds, seeding
         Compositions with densities, and dynamics, of the trajectories with the reference; small cells will do.
     level, iterations
         Of the potential that runs the dynamics.
     times_ps
-        Length of the trajectories in the first and in the second round.
+        Length of the trajectories in each round.
     """
 
     seen: Mapping[str, float]
@@ -67,7 +69,7 @@ class Mixture:
     first_trajectories: int = 6
     level: int = 10
     iterations: int = 150
-    times_ps: tuple[float, float] = (1.0, 5.0)
+    times_ps: tuple[float, ...] = (1.0, 5.0)
 
     @property
     def species(self) -> list[str]:
@@ -89,8 +91,10 @@ MIXTURES = {
         unseen={"EC=3 EMC=1 LiPF6=1": 1.34, "EC=1 EMC=1 LiPF6=1": 1.4},
         trajectories=16,
         unseen_trajectories=8,
-        seeds={"EC=2 LiPF6=1": 1.45, "EC=1 EMC=1 LiPF6=1": 1.4, "EC=1 EMC=1": 1.15},
-        seeding=SeedingSettings(time_ps=0.016, trajectories=9, configurations=72),
+        seeds={"EC=2 LiPF6=1": 1.45, "EC=1 EMC=1 LiPF6=1": 1.4},
+        seeding=SeedingSettings(time_ps=0.01, trajectories=6, configurations=60),
+        level=8,
+        times_ps=(0.3, 1.0, 5.0),
     ),
 }
 
@@ -103,8 +107,8 @@ def starts(compositions: Mapping[str, float], count: int, seed: int) -> list[Ato
     return boxes
 
 
-def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> list[Atoms]:
-    """Run one trajectory and return its last frames, evenly spaced, or all before a molecule broke."""
+def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> tuple[bool, list[Atoms]]:
+    """Run one trajectory: whether it completed, and its middle and last frame or, if not, the last before it broke."""
     number, atoms = start
     temperature = TEMPERATURES[number // len(DENSITY_FACTORS) % len(TEMPERATURES)]
     result = run_md(
@@ -113,27 +117,33 @@ def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> li
         ensemble="nvt",
         temperature=temperature,
         time_ps=time_ps,
-        frame_interval_fs=1000 * time_ps / FRAMES,
-        monitors=[MoleculeMonitor(atoms, every=20), TemperatureMonitor(maximum=4 * temperature)],
+        frame_interval_fs=FRAME_FS,
+        monitors=[MoleculeMonitor(atoms, every=LOOK), TemperatureMonitor(maximum=4 * temperature)],
         relax=100,
         seed=number,
         progress=False,
     )
-    return [bare_copy(frame) for frame in result.frames()[1:]] if result.completed else []
+    found = result.frames()
+    if result.completed:
+        return True, [bare_copy(found[len(found) // 2]), bare_copy(found[-1])]
+    intact = [frame for frame in found if 0 < frame.info["step"] <= result.steps - LOOK]
+    return False, [bare_copy(frame) for frame in intact[-1:]]
 
 
 def sampled(
-    boxes: Sequence[Atoms], potential: Potential, time_ps: float, label: Labeller, jobs: int
+    boxes: Sequence[Atoms], potential: Potential, time_ps: float, label: Labeller, jobs: int, *, broken: bool = False
 ) -> list[list[Atoms]]:
-    """Return the labelled frames of a trajectory from each box; none of a trajectory that broke."""
+    """Return the labelled frames of a trajectory from each box; of those that broke only if asked."""
     runs = map_progress(
         partial(frames, potential=potential, time_ps=time_ps),
         list(enumerate(boxes)),
         jobs,
         f"dynamics, {time_ps:g} ps each",
     )
-    labelled = iter(label([frame for run in runs for frame in run]))
-    return [[frame for frame in (next(labelled) for _ in run) if frame is not None] for run in runs]
+    print(f"{sum(completed for completed, _ in runs)} of {len(runs)} trajectories of {time_ps:g} ps completed")
+    taken = [found if completed or broken else [] for completed, found in runs]
+    labelled = iter(label([frame for found in taken for frame in found]))
+    return [[frame for frame in (next(labelled) for _ in found) if frame is not None] for found in taken]
 
 
 @dataclass(frozen=True)
@@ -175,23 +185,23 @@ def make(mixture: Mixture, label: Labeller, jobs: int) -> list[Atoms]:
     def fitted() -> Potential:
         return train(known, spec.random(mixture.species), max_iterations=mixture.iterations, threads=1).potential
 
-    first_time, time = mixture.times_ps
-    first = starts(mixture.seen, mixture.first_trajectories, seed=2)
-    known += [atoms for run in sampled(first, fitted(), first_time, label, jobs) for atoms in run]
+    *early, last = mixture.times_ps
+    for number, time_ps in enumerate(early):
+        boxes = starts(mixture.seen, mixture.first_trajectories, seed=10 + number)
+        known += [atoms for run in sampled(boxes, fitted(), time_ps, label, jobs, broken=True) for atoms in run]
     potential = fitted()
     made: list[Atoms] = []
     for part, compositions, count, seed in (
         ("seen", mixture.seen, mixture.trajectories, 3),
         ("unseen", mixture.unseen, mixture.unseen_trajectories, 4),
     ):
-        runs = sampled(starts(compositions, count, seed), potential, time, label, jobs)
+        runs = sampled(starts(compositions, count, seed), potential, last, label, jobs)
         names = [name for name in compositions for _ in range(count)]
         for number, (name, run) in enumerate(zip(names, runs, strict=True)):
             held_out = number % HELD_OUT == HELD_OUT - 1
             for atoms in run:
                 atoms.info["composition"] = name
                 atoms.info["part"] = part if part == "unseen" else "held out" if held_out else "train"
-        print(f"{sum(map(bool, runs))} of {len(runs)} trajectories of {part} compositions gave frames")
         made += [atoms for run in runs for atoms in run]
     return made
 

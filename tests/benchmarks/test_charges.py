@@ -12,7 +12,7 @@ from electrolyte_ml import reference
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import ModelSpec
 from electrolyte_ml.reference import LabelStore
-from electrolyte_ml.structures import read_configurations, write_configurations
+from electrolyte_ml.structures import density, read_configurations, write_configurations
 
 
 def script(root, name):
@@ -106,25 +106,27 @@ def test_random_parts_share_no_frame(charges, labelled, tmp_path):
     assert not energies["train"] & energies["held out"]
 
 
-def test_a_mixture_is_sampled_and_split_by_trajectory(root, tmp_path):
+def test_a_mixture_is_sampled_and_split_by_trajectory(root, tmp_path, monkeypatch):
     mixtures = script(root, "mixtures")
+    monkeypatch.setattr(mixtures, "FRAME_FS", 1.0)
     mixture = mixtures.Mixture(
         seen={"EC=1": 0.6},
-        unseen={"EMC=1": 0.5},
+        unseen={"EC=1": 0.4},
         trajectories=4,
         unseen_trajectories=1,
         seeds={"EC=1": 0.6},
         seeding=mixtures.SeedingSettings(time_ps=0.004, trajectories=1, configurations=4),
         first_trajectories=1,
         level=4,
-        iterations=10,
+        iterations=40,
         times_ps=(0.002, 0.004),
     )
     label = mixtures.Labeller(reference.get(), LabelStore(tmp_path / "labels"), jobs=1)
     made = mixtures.make(mixture, label, jobs=1)
     assert [atoms.info["part"] for atoms in made] == ["train"] * 6 + ["held out"] * 2 + ["unseen"] * 2
-    assert [atoms.info["composition"] for atoms in made] == ["EC=1"] * 8 + ["EMC=1"] * 2
-    assert all(atoms.info["reference"] == "GFN1-xTB" for atoms in made)
+    boxes = {(atoms.info["part"], round(density(atoms), 3)) for atoms in made}
+    assert boxes == {("train", 0.51), ("train", 0.57), ("train", 0.63), ("held out", 0.51), ("unseen", 0.34)}
+    assert all(atoms.info["composition"] == "EC=1" and atoms.info["reference"] == "GFN1-xTB" for atoms in made)
     again = mixtures.make(mixture, label, jobs=1)
     assert [a.info["label_hash"] for a in again] == [a.info["label_hash"] for a in made]
 
