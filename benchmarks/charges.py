@@ -1,0 +1,365 @@
+"""Does explicit electrostatics pay? Moment tensor potentials without and with charge redistribution on the same data.
+
+    python benchmarks/mixtures.py solvents -o solvents.extxyz
+    python benchmarks/charges.py solvents.extxyz one=train.xyz -o results
+    python benchmarks/charges.py solvents.extxyz one=train.xyz -o results --report
+
+Each argument is a file of labelled configurations, or NAME=FILE. Frames with a `part` in their info ("train",
+"held out", "unseen", as `mixtures.py` writes it) are split by it, and those of "unseen" by their `composition`; of any
+other file a quarter of the frames, chosen at random, is held out. Isolated atoms are left out, so that both models may
+choose their energy shifts.
+
+Every fit is a file in the folder, named by data, model, level, seed and a hash of data and settings. The same command
+after an interrupt goes on where it was; `--report` prints what there is. `charges.json` holds all results,
+`charges.png` draws them: means over the seeds, and their standard deviation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from matplotlib.figure import Figure
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.figures.style import BLUE, VERMILION, caption, styled, subplots
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.potentials import ModelSpec, Potential
+from electrolyte_ml.potentials.charges import identifiability
+from electrolyte_ml.structures import read_configurations
+from electrolyte_ml.training import evaluate_errors, train
+
+MODELS = {"MTP": None, "MTP-QRd": "qrd"}  # name -> kind of the charges
+QUANTITIES = {  # key of Errors -> name, factor from its unit, unit
+    "energy_rmse": ("energy RMSE", 1e3, "meV/atom"),
+    "force_rmse": ("force RMSE", 1.0, "eV/Å"),
+    "force_mae": ("force MAE", 1.0, "eV/Å"),
+    "stress_rmse": ("stress RMSE", 1.0, "GPa"),
+    "pressure_bias": ("pressure bias", 1.0, "GPa"),
+}
+DRAWN = ("energy_rmse", "force_rmse", "stress_rmse")
+
+
+@dataclass(frozen=True)
+class Data:
+    """A file of labelled configurations and its split.
+
+    Attributes
+    ----------
+    name : str
+    path : Path
+    most : int
+        Largest number of atoms to train on, of all frames together.
+    """
+
+    name: str
+    path: Path
+    most: int
+
+    @cached_property
+    def parts(self) -> dict[str, list[Atoms]]:
+        """Return the frames by part: "train", "held out", and each unseen composition."""
+        frames = [atoms for atoms in read_configurations(self.path, labelled=True) if len(atoms) > 1]
+        parts: dict[str, list[Atoms]] = {"train": [], "held out": []}
+        if not any("part" in atoms.info for atoms in frames):
+            order = np.random.default_rng(0).permutation(len(frames))
+            quarter = len(frames) // 4
+            parts["held out"] = [frames[k] for k in sorted(order[:quarter])]
+            parts["train"] = [frames[k] for k in sorted(order[quarter:])]
+        else:
+            for number, atoms in enumerate(frames, start=1):
+                part = atoms.info.get("part")
+                if part not in ("train", "held out", "unseen"):
+                    raise InputError(f"{self.path}: configuration {number} is of no part, but others are")
+                name = f"unseen {atoms.info['composition']}" if part == "unseen" else part
+                parts.setdefault(name, []).append(atoms)
+        order = np.random.default_rng(1).permutation(len(parts["train"]))
+        atoms = np.cumsum([len(parts["train"][k]) for k in order])
+        parts["train"] = [parts["train"][k] for k in np.sort(order[atoms <= self.most])]
+        if not parts["train"] or not parts["held out"]:
+            raise InputError(f"{self.path}: too few configurations to train on some and hold others out")
+        return parts
+
+    @cached_property
+    def reference(self) -> str | None:
+        """Name of the level of theory that labelled the frames, if they say it."""
+        names = {atoms.info.get("reference") for frames in self.parts.values() for atoms in frames}
+        return names.pop() if len(names) == 1 else None
+
+    @cached_property
+    def species(self) -> list[str]:
+        """Chemical symbols of the training part, sorted."""
+        return sorted({symbol for atoms in self.parts["train"] for symbol in atoms.get_chemical_symbols()})
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit: what is learnt from which data."""
+
+    data: Data
+    model: str
+    level: int
+    seed: int
+    iterations: int
+
+    @property
+    def start(self) -> Potential:
+        """The random start."""
+        return ModelSpec(level=self.level, charges=MODELS[self.model]).random(self.data.species, self.seed)
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the fit's files, with a hash of data and settings."""
+        digest = hashlib.blake2b(self.data.path.read_bytes(), digest_size=4)
+        digest.update(repr((self.data.most, self.iterations)).encode())
+        return f"{self.data.name}_{self.model}_{self.level}_{self.seed}_{digest.hexdigest()}"
+
+    @property
+    def cost(self) -> float:
+        """Expected relative time: the labels times the parameters."""
+        return sum(map(len, self.data.parts["train"])) * self.start.n_parameters
+
+    def result(self, directory: Path) -> dict[str, Any] | None:
+        """Return the result on disk, None if there is none."""
+        file = directory / f"{self.name}.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+
+def fit(job: Fit, directory: Path) -> dict[str, Any]:
+    """Train, test on every part, and write the result and the potential."""
+    parts = job.data.parts
+    began = time.perf_counter(), time.process_time()
+    trained = train(
+        parts["train"],
+        job.start,
+        max_iterations=job.iterations,
+        threads=1,
+        checkpoint=directory / f"{job.name}.npz",
+        progress=False,
+    )
+    potential = trained.potential
+    result: dict[str, Any] = {
+        "data": job.data.name,
+        "model": job.model,
+        "level": job.level,
+        "seed": job.seed,
+        "iterations": job.iterations,
+        "parameters": potential.n_parameters,
+        "loss": trained.history[-1][1],
+        "history": trained.history[:: max(1, len(trained.history) // 100)],
+        "message": trained.message,
+        "seconds": time.perf_counter() - began[0],
+        "processor_seconds": time.process_time() - began[1],
+        "errors": {name: asdict(evaluate_errors(potential, frames)) for name, frames in parts.items()},
+    }
+    if MODELS[job.model] is not None:
+        found = identifiability(job.data.species, parts["train"])
+        result["identifiability"] = str(found)
+        result["charges"] = {}  # composition -> species -> e
+        compositions = {str(atoms.symbols.formula.format("reduce")): atoms for part in parts.values() for atoms in part}
+        for composition, atoms in compositions.items():
+            charges = potential.evaluate(atoms).charges
+            assert charges is not None  # the model has them
+            result["charges"][composition] = dict(zip(atoms.get_chemical_symbols(), charges.tolist(), strict=True))
+    potential.save(directory / f"{job.name}{potential.suffix}")
+    atomic_write(directory / f"{job.name}.json", json.dumps(result, indent=1))
+    return result
+
+
+def summary(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each set, part and level: each model's errors over the seeds, and their difference.
+
+    Returns
+    -------
+    list of dict
+        `data`, `part`, `level`; under each model's name and quantity (`mean`, `std`, `seeds`), std NaN of one seed;
+        under "difference" and quantity (`mean`, `error`): MTP-QRd less MTP and its standard error.
+    """
+    rows = []
+    keys = dict.fromkeys((r["data"], part, r["level"]) for r in results for part in r["errors"])
+    for data, part, level in keys:
+        row: dict[str, Any] = {"data": data, "part": part, "level": level, "difference": {}}
+        chosen = [r for r in results if r["data"] == data and r["level"] == level]
+        for model in MODELS:
+            errors = [r["errors"][part] for r in chosen if r["model"] == model]
+            row[model] = {
+                key: _spread([factor * e[key] for e in errors]) for key, (_, factor, _) in QUANTITIES.items() if errors
+            }
+        if all(row[model] for model in MODELS):
+            for key in QUANTITIES:
+                without, with_charges = (row[model][key] for model in MODELS)
+                error = np.hypot(*(s["std"] / np.sqrt(s["seeds"]) for s in (without, with_charges)))
+                row["difference"][key] = {"mean": with_charges["mean"] - without["mean"], "error": float(error)}
+        rows.append(row)
+    return rows
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+    return {"mean": float(np.mean(values)), "std": std, "seeds": len(values)}
+
+
+def table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the rows of `summary` as text."""
+    lines = [
+        f"{'set, part':32}{'level':>6} {'model':9}" + "".join(f"{n + ', ' + u:>26}" for n, _, u in QUANTITIES.values())
+    ]
+    for row in rows:
+        for model in MODELS:
+            if row[model]:
+                cells = [f"{s['mean']:.4f} ± {s['std']:.4f} ({s['seeds']})" for s in row[model].values()]
+                lines.append(_line(row, model, cells))
+        if row["difference"]:
+            lines.append(
+                _line(row, "change", [f"{s['mean']:+.4f} ± {s['error']:.4f}" for s in row["difference"].values()])
+            )
+    lines.append("Mean ± standard deviation over (number of) seeds; change: MTP-QRd less MTP ± its standard error.")
+    return "\n".join(lines)
+
+
+def _line(row: Mapping[str, Any], what: str, cells: Sequence[str]) -> str:
+    return f"{row['data'] + ', ' + row['part']:32}{row['level']:6} {what:9}" + "".join(f"{cell:>26}" for cell in cells)
+
+
+def charges_text(results: Sequence[Mapping[str, Any]]) -> str:
+    """Return what each set fixes of the charges, and the fitted charges by composition, as text."""
+    lines = []
+    charged = [r for r in results if "charges" in r]
+    for data, level in dict.fromkeys((r["data"], r["level"]) for r in charged):
+        chosen = [r for r in charged if r["data"] == data and r["level"] == level]
+        lines.append(f"{data}, level {level}: {chosen[0]['identifiability']}")
+        for composition, charges in chosen[0]["charges"].items():
+            spreads = {z: _spread([r["charges"][composition][z] for r in chosen]) for z in charges}
+            values = ", ".join(f"{z} {s['mean']:+.3f} ± {s['std']:.3f}" for z, s in sorted(spreads.items()))
+            lines.append(f"  {composition}: {values} e")
+    return "\n".join(lines)
+
+
+@styled
+def draw(rows: Sequence[Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
+    """Draw errors against level, a column for each set and part, with their standard deviation over the seeds."""
+    columns = list(dict.fromkeys((row["data"], row["part"]) for row in rows if row["part"] != "train"))
+    figure, panels = subplots(
+        len(DRAWN), len(columns), size=(2.6 + 2.3 * len(columns), 7.5), sharex=True, squeeze=False
+    )
+    for (key, line), (k, column) in product(zip(DRAWN, panels, strict=True), enumerate(columns)):
+        axes, (name, _, unit) = line[k], QUANTITIES[key]
+        shown = [row for row in rows if (row["data"], row["part"]) == column]
+        for (model, colour), marker, shift in zip(
+            (("MTP", BLUE), ("MTP-QRd", VERMILION)), "os", (-0.2, 0.2), strict=True
+        ):
+            points = [
+                (row["level"] + shift, row[model][key]["mean"], row[model][key]["std"]) for row in shown if row[model]
+            ]
+            if points:
+                x, y, error = np.array(points).T
+                axes.errorbar(x, y, np.nan_to_num(error), fmt=marker + "-", color=colour, ms=5, capsize=3, label=model)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks(sorted({row["level"] for row in rows}))
+        if line is panels[0]:
+            axes.set_title("\n".join(column), fontsize=9)
+        if line is panels[-1]:
+            axes.set_xlabel("level")
+        if k == 0:
+            axes.set_ylabel(f"{name} ({unit})")
+    panels[0, 0].legend()
+    caption(
+        figure, "Errors without and with charge redistribution", scale=scale, reference=reference,
+        note="Bars: standard deviation over the seeds.",
+    )  # fmt: skip
+    return figure
+
+
+def report(fits: Sequence[Fit], directory: Path, reference: str) -> None:
+    """Print what there is, and write it to `charges.json` and `charges.png`."""
+    results = [result for job in fits if (result := job.result(directory)) is not None]
+    print(f"{len(results)} of {len(fits)} fits are done")
+    if not results:
+        return
+    rows = summary(results)
+    print(table(rows), charges_text(results), sep="\n")
+    sets = {job.data.name: job.data for job in fits}.values()
+    labels = {data.name: data.reference or reference for data in sets}
+    atomic_write(
+        directory / "charges.json", json.dumps({"reference": labels, "summary": rows, "fits": results}, indent=1)
+    )
+    figure = draw(
+        rows,
+        reference="; ".join(f"{name}: {label}" for name, label in labels.items()),
+        scale=f"{fits[0].iterations} iterations; "
+        + ", ".join(f"{len(data.parts['train'])} frames of {data.name}" for data in sets),
+    )
+    figure.savefig(directory / "charges.png", dpi=150)
+
+
+class Clock:
+    """Prints after each fit how many are done and how long the others will take at the pace so far."""
+
+    def __init__(self, costs: Sequence[float]) -> None:
+        self.costs, self.began = costs, time.perf_counter()
+        self.done: list[int] = []
+
+    def __call__(self, index: int, result: Mapping[str, Any]) -> None:
+        """Take note of a fit that has ended."""
+        self.done.append(index)
+        elapsed = time.perf_counter() - self.began
+        done = sum(self.costs[k] for k in self.done)
+        remaining = elapsed * (sum(self.costs) - done) / done
+        errors = result["errors"]["held out"]
+        print(
+            f"[{len(self.done)}/{len(self.costs)}, {elapsed / 60:.1f} min, about {remaining / 60:.0f} min to go] "
+            f"{result['data']} {result['model']} level {result['level']} seed {result['seed']}: held out "
+            f"{1e3 * errors['energy_rmse']:.2f} meV/atom, {errors['force_rmse']:.4f} eV/Å; {result['message']}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Read the arguments, fit what is missing, report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="+", help="FILE or NAME=FILE")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--levels", type=int, nargs="+", default=[8, 12, 16])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--iterations", type=int, default=400, help="of each fit, at most; the same for both models")
+    parser.add_argument("--atoms", type=int, default=10_000, help="of each set's frames to train on, at most")
+    parser.add_argument("--reference", default="not stated", help="what labelled files that do not say it")
+    parser.add_argument("--jobs", type=int, default=2, help="fits at once, each on one thread")
+    parser.add_argument("--report", action="store_true", help="print what there is and fit nothing")
+    options = parser.parse_args()
+
+    sets = []
+    for argument in options.data:
+        name, _, path = argument.rpartition("=")
+        sets.append(Data(name or Path(path).stem, Path(path), options.atoms))
+    # Low levels first, and all seeds of both models together: an early table is a fair one.
+    fits = [
+        Fit(data, model, level, seed, options.iterations)
+        for level, data, seed, model in product(options.levels, sets, options.seeds, MODELS)
+    ]
+    missing = [job for job in fits if job.result(options.output) is None]
+    if missing and not options.report:
+        options.output.mkdir(parents=True, exist_ok=True)
+        clock = Clock([job.cost for job in missing])
+        work = [(job, options.output) for job in missing]
+        map_progress(_fit, work, options.jobs, on_result=clock, progress=False)
+    report(fits, options.output, options.reference)
+
+
+def _fit(work: tuple[Fit, Path]) -> dict[str, Any]:
+    return fit(*work)
+
+
+if __name__ == "__main__":
+    main()

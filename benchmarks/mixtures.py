@@ -1,0 +1,224 @@
+"""Labelled liquids of several compositions: what `charges.py` learns and what it is tested on.
+
+    python benchmarks/mixtures.py solvents -o solvents.extxyz
+    python benchmarks/mixtures.py salt -o salt.extxyz
+
+Short dynamics with the reference (GFN1-xTB) give a first potential. A potential without charges then runs longer
+dynamics in rounds: the frames of the earlier rounds, labelled, improve it, those of the last are the set. Every
+trajectory starts from a packed box of its own, at one of three densities and three temperatures; in the last round only
+trajectories whose molecules stayed whole count. Each frame
+has in its info its `composition` and its `part`: "train", "held out" (other trajectories of the same compositions) or
+"unseen" (compositions that are not trained on).
+
+Labels are kept in a store (`--labels`): the same command after an interrupt computes none twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ase import Atoms
+
+from electrolyte_ml import reference
+from electrolyte_ml.active_learning.sections import SeedingSettings
+from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts, sample_dynamics
+from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
+from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.potentials import ModelSpec, Potential
+from electrolyte_ml.reference import LabelStore, Reference
+from electrolyte_ml.structures import elements_of, parse_composition, write_configurations
+from electrolyte_ml.training import train
+
+DENSITY_FACTORS = (0.85, 0.95, 1.05)
+TEMPERATURES = (300.0, 450.0, 600.0)  # K
+HELD_OUT = 4  # every fourth trajectory of a composition is held out
+FRAME_FS = 50.0  # between two frames of a trajectory
+LOOK = 20  # steps between two looks at the molecules
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The compositions of a set with their densities in g/cm³, and how much of each is sampled.
+
+    Attributes
+    ----------
+    seen, unseen
+        Composition -> density of the liquid near 300 K.
+    trajectories, unseen_trajectories
+        In the last round, for each composition.
+    first_trajectories
+        In every earlier round, likewise.
+    seeds, seeding
+        Compositions with densities, and dynamics, of the trajectories with the reference; small cells will do.
+    level, iterations
+        Of the potential that runs the dynamics.
+    times_ps
+        Length of the trajectories in each round.
+    """
+
+    seen: Mapping[str, float]
+    unseen: Mapping[str, float]
+    trajectories: int
+    unseen_trajectories: int
+    seeds: Mapping[str, float]
+    seeding: SeedingSettings
+    first_trajectories: int = 6
+    level: int = 10
+    iterations: int = 150
+    times_ps: tuple[float, ...] = (1.0, 5.0)
+
+    @property
+    def species(self) -> list[str]:
+        """Chemical symbols, sorted."""
+        return sorted(set().union(*(elements_of(parse_composition(name)) for name in self.seen)))
+
+
+MIXTURES = {
+    "solvents": Mixture(
+        seen={"EC=4": 1.32, "EC=2 EMC=2": 1.15, "EC=1 EMC=3": 1.07},
+        unseen={"EC=3 EMC=1": 1.23, "EMC=4": 1.0},
+        trajectories=20,
+        unseen_trajectories=8,
+        seeds={"EC=4": 1.32, "EC=2 EMC=2": 1.15, "EC=1 EMC=3": 1.07},
+        seeding=SeedingSettings(time_ps=0.016, trajectories=9, configurations=72),
+    ),
+    "salt": Mixture(
+        seen={"EC=4 LiPF6=1": 1.4, "EC=2 EMC=2 LiPF6=1": 1.27, "EC=2 EMC=1 LiPF6=1": 1.35, "EC=2 EMC=2": 1.15},
+        unseen={"EC=3 EMC=1 LiPF6=1": 1.34, "EC=1 EMC=1 LiPF6=1": 1.4},
+        trajectories=16,
+        unseen_trajectories=8,
+        seeds={"EC=2 LiPF6=1": 1.45, "EC=1 EMC=1 LiPF6=1": 1.4},
+        seeding=SeedingSettings(time_ps=0.01, trajectories=6, configurations=60),
+        level=8,
+        times_ps=(0.3, 1.0, 5.0),
+    ),
+}
+
+
+def starts(compositions: Mapping[str, float], count: int, seed: int) -> list[Atoms]:
+    """Pack `count` boxes of each composition, one composition after the other, with densities in turn."""
+    boxes = []
+    for k, (name, density) in enumerate(compositions.items()):
+        boxes += packed_starts([name], [factor * density for factor in DENSITY_FACTORS], count, 100 * seed + k)
+    return boxes
+
+
+def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> tuple[bool, list[Atoms]]:
+    """Run one trajectory: whether it completed, and its middle and last frame or, if not, the last before it broke."""
+    number, atoms = start
+    temperature = TEMPERATURES[number // len(DENSITY_FACTORS) % len(TEMPERATURES)]
+    result = run_md(
+        atoms,
+        potential,
+        ensemble="nvt",
+        temperature=temperature,
+        time_ps=time_ps,
+        frame_interval_fs=FRAME_FS,
+        monitors=[MoleculeMonitor(atoms, every=LOOK), TemperatureMonitor(maximum=4 * temperature)],
+        relax=100,
+        seed=number,
+        progress=False,
+    )
+    found = result.frames()
+    if result.completed:
+        return True, [bare_copy(found[len(found) // 2]), bare_copy(found[-1])]
+    intact = [frame for frame in found if 0 < frame.info["step"] <= result.steps - LOOK]
+    return False, [bare_copy(frame) for frame in intact[-1:]]
+
+
+def sampled(
+    boxes: Sequence[Atoms], potential: Potential, time_ps: float, label: Labeller, jobs: int, *, broken: bool = False
+) -> list[list[Atoms]]:
+    """Return the labelled frames of a trajectory from each box; of those that broke only if asked."""
+    runs = map_progress(
+        partial(frames, potential=potential, time_ps=time_ps),
+        list(enumerate(boxes)),
+        jobs,
+        f"dynamics, {time_ps:g} ps each",
+    )
+    print(f"{sum(completed for completed, _ in runs)} of {len(runs)} trajectories of {time_ps:g} ps completed")
+    taken = [found if completed or broken else [] for completed, found in runs]
+    labelled = iter(label([frame for found in taken for frame in found]))
+    return [[frame for frame in (next(labelled) for _ in found) if frame is not None] for found in taken]
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """Labels configurations with a reference, from a store where it has them."""
+
+    reference: Reference
+    store: LabelStore
+    jobs: int
+
+    def __call__(self, configurations: Sequence[Atoms]) -> list[Atoms | None]:
+        """Return labelled copies; None where the reference failed."""
+        result = self.store.label_all(configurations, self.reference, self.jobs)
+        if result.failed:
+            print(f"{len(result.failed)} labels failed, the first because {result.failed[0].reason}")
+        return result.labelled
+
+
+def make(mixture: Mixture, label: Labeller, jobs: int) -> list[Atoms]:
+    """Return the labelled set of a mixture.
+
+    Parameters
+    ----------
+    mixture
+    label
+    jobs
+        Trajectories and labels computed at once.
+
+    Returns
+    -------
+    list of Atoms
+        With `composition` and `part` in their info.
+    """
+    boxes = starts(mixture.seeds, mixture.seeding.trajectories // len(mixture.seeds), seed=1)
+    walkers = sample_dynamics(boxes, label.reference, label.store, mixture.seeding, jobs=jobs)
+    known = [atoms for walker in walkers for atoms in walker.samples]
+    spec = ModelSpec(level=mixture.level)
+
+    def fitted() -> Potential:
+        return train(known, spec.random(mixture.species), max_iterations=mixture.iterations, threads=1).potential
+
+    *early, last = mixture.times_ps
+    for number, time_ps in enumerate(early):
+        boxes = starts(mixture.seen, mixture.first_trajectories, seed=10 + number)
+        known += [atoms for run in sampled(boxes, fitted(), time_ps, label, jobs, broken=True) for atoms in run]
+    potential = fitted()
+    made: list[Atoms] = []
+    for part, compositions, count, seed in (
+        ("seen", mixture.seen, mixture.trajectories, 3),
+        ("unseen", mixture.unseen, mixture.unseen_trajectories, 4),
+    ):
+        runs = sampled(starts(compositions, count, seed), potential, last, label, jobs)
+        names = [name for name in compositions for _ in range(count)]
+        for number, (name, run) in enumerate(zip(names, runs, strict=True)):
+            held_out = number % HELD_OUT == HELD_OUT - 1
+            for atoms in run:
+                atoms.info["composition"] = name
+                atoms.info["part"] = part if part == "unseen" else "held out" if held_out else "train"
+        made += [atoms for run in runs for atoms in run]
+    return made
+
+
+def main() -> None:
+    """Read the arguments, make the set, write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("mixture", choices=MIXTURES)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="extended XYZ")
+    parser.add_argument("--labels", type=Path, default=Path("labels"), help="folder of the labels")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    label = Labeller(reference.get(), LabelStore(options.labels), options.jobs)
+    configurations = make(MIXTURES[options.mixture], label, options.jobs)
+    write_configurations(options.output, configurations)
+    print(f"{options.output}: {len(configurations)} configurations")
+
+
+if __name__ == "__main__":
+    main()
