@@ -177,9 +177,14 @@ class QRd(Electrostatics):
         return np.array([[*np.exp(self.s - self.s.max()), *none], [*none, *ones]])
 
     def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
-        """Name the differences between species that the compositions and total charges of a set leave free."""
+        """Name the differences between species that the compositions and total charges of a set leave free.
+
+        They are those of parameters in general position: fits may end where a weight is so small that no charge depends
+        on it, whatever the set.
+        """
+        general = QRd.random(self.species)
         compositions = [(self._counts(system), system.charge) for system in systems]
-        return free_differences(self, free_directions(self, compositions).directions)
+        return free_differences(general, free_directions(general, compositions).directions)
 
     def gauge_fixed(self) -> QRd:
         """Return the model of the same charges whose b add up to zero and whose weights have the geometric mean 1.

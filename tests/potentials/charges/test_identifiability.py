@@ -115,3 +115,12 @@ def test_a_sum_names_what_the_compositions_of_a_set_leave_free():
     assert left_free(ec, emc) == left_free(ec, ion) == ()
     assert len(left_free()) == 4
     assert potential.terms[0].undetermined([System.of(ec, potential.species)]) == ()
+
+
+def test_what_compositions_leave_free_does_not_depend_on_the_parameters():
+    """A fit may end with a weight so small that its charge does not change with the composition."""
+    systems = [System.of(molecule(name), ("H", "C", "O")) for name in ("EC", "EMC")]
+    for s in (np.zeros(3), [15.0, 0.0, 0.0], [8.1, -7.1, -1.0]):
+        model = QRd(("H", "C", "O"), [0.0, 0.2, -0.2], s)
+        assert model.undetermined(systems) == ()
+        assert len(model.undetermined(systems[:1])) == 2
