@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.formula import Formula
 from matplotlib.figure import Figure
 
 from electrolyte_ml.errors import InputError
@@ -137,7 +138,9 @@ class Fit:
 
 
 def fit(job: Fit, directory: Path) -> dict[str, Any]:
-    """Train, test on every part, and write the result and the potential."""
+    """Train, test on every part, and write the result and the potential; another process may have done it meanwhile."""
+    if (found := job.result(directory)) is not None:
+        return found
     parts = job.data.parts
     began = time.perf_counter(), time.process_time()
     trained = train(
@@ -164,10 +167,9 @@ def fit(job: Fit, directory: Path) -> dict[str, Any]:
         "errors": {name: asdict(evaluate_errors(potential, frames)) for name, frames in parts.items()},
     }
     if MODELS[job.model] is not None:
-        found = identifiability(job.data.species, parts["train"])
-        result["identifiability"] = str(found)
+        result["identifiability"] = str(identifiability(job.data.species, parts["train"]))
         result["charges"] = {}  # composition -> species -> e
-        compositions = {str(atoms.symbols.formula.format("reduce")): atoms for part in parts.values() for atoms in part}
+        compositions = {_ratio(atoms): atoms for part in parts.values() for atoms in part}
         for composition, atoms in compositions.items():
             charges = potential.evaluate(atoms).charges
             assert charges is not None  # the model has them
@@ -177,14 +179,20 @@ def fit(job: Fit, directory: Path) -> dict[str, Any]:
     return result
 
 
+def _ratio(atoms: Atoms) -> str:
+    """Return the formula of the smallest cell with the same ratio of elements."""
+    return Formula.from_dict(Formula(atoms.get_chemical_formula("all")).reduce()[0].count()).format("hill")
+
+
 def summary(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a row for each set, part and level: each model's errors over the seeds, and their difference.
 
     Returns
     -------
     list of dict
-        `data`, `part`, `level`; under each model's name and quantity (`mean`, `std`, `seeds`), std NaN of one seed;
-        under "difference" and quantity (`mean`, `error`): MTP-QRd less MTP and its standard error.
+        `data`, `part`, `level`; under each model's name and quantity (`mean`, `std`, `seeds`); under
+        "difference" and quantity (`mean`, `std`): MTP-QRd less MTP and its standard error. Spreads of a single seed are
+        None.
     """
     rows = []
     keys = dict.fromkeys((r["data"], part, r["level"]) for r in results for part in r["errors"])
@@ -199,14 +207,17 @@ def summary(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if all(row[model] for model in MODELS):
             for key in QUANTITIES:
                 without, with_charges = (row[model][key] for model in MODELS)
-                error = np.hypot(*(s["std"] / np.sqrt(s["seeds"]) for s in (without, with_charges)))
-                row["difference"][key] = {"mean": with_charges["mean"] - without["mean"], "error": float(error)}
+                variances = [s["std"] and s["std"] ** 2 / s["seeds"] for s in (without, with_charges)]
+                row["difference"][key] = {
+                    "mean": with_charges["mean"] - without["mean"],
+                    "std": None if None in variances else float(np.sqrt(sum(variances))),
+                }
         rows.append(row)
     return rows
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+def _spread(values: Sequence[float]) -> dict[str, float | None]:
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else None
     return {"mean": float(np.mean(values)), "std": std, "seeds": len(values)}
 
 
@@ -218,14 +229,17 @@ def table(rows: Iterable[Mapping[str, Any]]) -> str:
     for row in rows:
         for model in MODELS:
             if row[model]:
-                cells = [f"{s['mean']:.4f} ± {s['std']:.4f} ({s['seeds']})" for s in row[model].values()]
+                cells = [f"{_text(s, '.4f')} ({s['seeds']})" for s in row[model].values()]
                 lines.append(_line(row, model, cells))
         if row["difference"]:
-            lines.append(
-                _line(row, "change", [f"{s['mean']:+.4f} ± {s['error']:.4f}" for s in row["difference"].values()])
-            )
+            lines.append(_line(row, "change", [_text(s, "+.4f") for s in row["difference"].values()]))
     lines.append("Mean ± standard deviation over (number of) seeds; change: MTP-QRd less MTP ± its standard error.")
     return "\n".join(lines)
+
+
+def _text(spread: Mapping[str, Any], form: str) -> str:
+    text = format(spread["mean"], form)
+    return text if spread["std"] is None else f"{text} ± {format(spread['std'], form.lstrip('+'))}"
 
 
 def _line(row: Mapping[str, Any], what: str, cells: Sequence[str]) -> str:
@@ -241,7 +255,7 @@ def charges_text(results: Sequence[Mapping[str, Any]]) -> str:
         lines.append(f"{data}, level {level}: {chosen[0]['identifiability']}")
         for composition, charges in chosen[0]["charges"].items():
             spreads = {z: _spread([r["charges"][composition][z] for r in chosen]) for z in charges}
-            values = ", ".join(f"{z} {s['mean']:+.3f} ± {s['std']:.3f}" for z, s in sorted(spreads.items()))
+            values = ", ".join(f"{z} {_text(s, '+.3f')}" for z, s in sorted(spreads.items()))
             lines.append(f"  {composition}: {values} e")
     return "\n".join(lines)
 
@@ -253,23 +267,25 @@ def draw(rows: Sequence[Mapping[str, Any]], *, reference: str, scale: str) -> Fi
     figure, panels = subplots(
         len(DRAWN), len(columns), size=(2.6 + 2.3 * len(columns), 7.5), sharex=True, squeeze=False
     )
-    for (key, line), (k, column) in product(zip(DRAWN, panels, strict=True), enumerate(columns)):
-        axes, (name, _, unit) = line[k], QUANTITIES[key]
+    for (i, key), (k, column) in product(enumerate(DRAWN), enumerate(columns)):
+        axes, (name, _, unit) = panels[i, k], QUANTITIES[key]
         shown = [row for row in rows if (row["data"], row["part"]) == column]
         for (model, colour), marker, shift in zip(
             (("MTP", BLUE), ("MTP-QRd", VERMILION)), "os", (-0.2, 0.2), strict=True
         ):
             points = [
-                (row["level"] + shift, row[model][key]["mean"], row[model][key]["std"]) for row in shown if row[model]
+                (row["level"] + shift, row[model][key]["mean"], row[model][key]["std"] or 0.0)
+                for row in shown
+                if row[model]
             ]
             if points:
                 x, y, error = np.array(points).T
-                axes.errorbar(x, y, np.nan_to_num(error), fmt=marker + "-", color=colour, ms=5, capsize=3, label=model)
+                axes.errorbar(x, y, error, fmt=marker + "-", color=colour, ms=5, capsize=3, label=model)
         axes.set_ylim(bottom=0)
         axes.set_xticks(sorted({row["level"] for row in rows}))
-        if line is panels[0]:
+        if i == 0:
             axes.set_title("\n".join(column), fontsize=9)
-        if line is panels[-1]:
+        if i == len(DRAWN) - 1:
             axes.set_xlabel("level")
         if k == 0:
             axes.set_ylabel(f"{name} ({unit})")
@@ -342,6 +358,8 @@ def main() -> None:
     sets = []
     for argument in options.data:
         name, _, path = argument.rpartition("=")
+        if not Path(path).is_file():
+            parser.error(f"{path}: there is no such file")
         sets.append(Data(name or Path(path).stem, Path(path), options.atoms))
     # Low levels first, and all seeds of both models together: an early table is a fair one.
     fits = [

@@ -1,7 +1,7 @@
 """Labelled liquids of several compositions: what `charges.py` learns and what it is tested on.
 
     python benchmarks/mixtures.py solvents -o solvents.extxyz
-    python benchmarks/mixtures.py salt -o salt.extxyz
+    python benchmarks/mixtures.py salt -o salt.extxyz --known solvents.extxyz
 
 Short dynamics with the reference (GFN1-xTB) give a first potential. A potential without charges then runs longer
 dynamics in rounds: the frames of the earlier rounds, labelled, improve it, those of the last are the set. Every
@@ -16,6 +16,7 @@ Labels are kept in a store (`--labels`): the same command after an interrupt com
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +31,7 @@ from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import ModelSpec, Potential
 from electrolyte_ml.reference import LabelStore, Reference
-from electrolyte_ml.structures import elements_of, parse_composition, write_configurations
+from electrolyte_ml.structures import elements_of, parse_composition, read_configurations, write_configurations
 from electrolyte_ml.training import train
 
 DENSITY_FACTORS = (0.85, 0.95, 1.05)
@@ -89,12 +90,11 @@ MIXTURES = {
     "salt": Mixture(
         seen={"EC=4 LiPF6=1": 1.4, "EC=2 EMC=2 LiPF6=1": 1.27, "EC=2 EMC=1 LiPF6=1": 1.35, "EC=2 EMC=2": 1.15},
         unseen={"EC=3 EMC=1 LiPF6=1": 1.34, "EC=1 EMC=1 LiPF6=1": 1.4},
-        trajectories=16,
-        unseen_trajectories=8,
+        trajectories=12,
+        unseen_trajectories=6,
         seeds={"EC=2 LiPF6=1": 1.45, "EC=1 EMC=1 LiPF6=1": 1.4},
         seeding=SeedingSettings(time_ps=0.01, trajectories=6, configurations=60),
-        level=8,
-        times_ps=(0.3, 1.0, 5.0),
+        times_ps=(0.5, 1.0, 2.0),
     ),
 }
 
@@ -107,8 +107,8 @@ def starts(compositions: Mapping[str, float], count: int, seed: int) -> list[Ato
     return boxes
 
 
-def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> tuple[bool, list[Atoms]]:
-    """Run one trajectory: whether it completed, and its middle and last frame or, if not, the last before it broke."""
+def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> tuple[str, list[Atoms]]:
+    """Run one trajectory: how it ended, and its middle and last frame or, if it broke, the last frame before."""
     number, atoms = start
     temperature = TEMPERATURES[number // len(DENSITY_FACTORS) % len(TEMPERATURES)]
     result = run_md(
@@ -125,9 +125,9 @@ def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> tu
     )
     found = result.frames()
     if result.completed:
-        return True, [bare_copy(found[len(found) // 2]), bare_copy(found[-1])]
+        return result.reason, [bare_copy(found[len(found) // 2]), bare_copy(found[-1])]
     intact = [frame for frame in found if 0 < frame.info["step"] <= result.steps - LOOK]
-    return False, [bare_copy(frame) for frame in intact[-1:]]
+    return result.reason, [bare_copy(frame) for frame in intact[-1:]]
 
 
 def sampled(
@@ -140,8 +140,8 @@ def sampled(
         jobs,
         f"dynamics, {time_ps:g} ps each",
     )
-    print(f"{sum(completed for completed, _ in runs)} of {len(runs)} trajectories of {time_ps:g} ps completed")
-    taken = [found if completed or broken else [] for completed, found in runs]
+    print(f"trajectories of {time_ps:g} ps:", dict(Counter(reason for reason, _ in runs)), flush=True)
+    taken = [found if reason == "completed" or broken else [] for reason, found in runs]
     labelled = iter(label([frame for found in taken for frame in found]))
     return [[frame for frame in (next(labelled) for _ in found) if frame is not None] for found in taken]
 
@@ -162,7 +162,7 @@ class Labeller:
         return result.labelled
 
 
-def make(mixture: Mixture, label: Labeller, jobs: int) -> list[Atoms]:
+def make(mixture: Mixture, label: Labeller, jobs: int, given: Sequence[Atoms] = ()) -> list[Atoms]:
     """Return the labelled set of a mixture.
 
     Parameters
@@ -171,6 +171,8 @@ def make(mixture: Mixture, label: Labeller, jobs: int) -> list[Atoms]:
     label
     jobs
         Trajectories and labels computed at once.
+    given
+        Labelled configurations from which the potential that runs the dynamics learns, too.
 
     Returns
     -------
@@ -179,8 +181,8 @@ def make(mixture: Mixture, label: Labeller, jobs: int) -> list[Atoms]:
     """
     boxes = starts(mixture.seeds, mixture.seeding.trajectories // len(mixture.seeds), seed=1)
     walkers = sample_dynamics(boxes, label.reference, label.store, mixture.seeding, jobs=jobs)
-    known = [atoms for walker in walkers for atoms in walker.samples]
-    spec = ModelSpec(level=mixture.level)
+    known = [*given, *(atoms for walker in walkers for atoms in walker.samples)]
+    spec = ModelSpec(level=mixture.level, repulsion="zbl")
 
     def fitted() -> Potential:
         return train(known, spec.random(mixture.species), max_iterations=mixture.iterations, threads=1).potential
@@ -211,11 +213,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mixture", choices=MIXTURES)
     parser.add_argument("-o", "--output", type=Path, required=True, help="extended XYZ")
+    parser.add_argument("--known", type=Path, nargs="+", default=[], help="labelled files for the first potential")
     parser.add_argument("--labels", type=Path, default=Path("labels"), help="folder of the labels")
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     label = Labeller(reference.get(), LabelStore(options.labels), options.jobs)
-    configurations = make(MIXTURES[options.mixture], label, options.jobs)
+    given = [atoms for path in options.known for atoms in read_configurations(path, labelled=True)]
+    configurations = make(MIXTURES[options.mixture], label, options.jobs, given)
     write_configurations(options.output, configurations)
     print(f"{options.output}: {len(configurations)} configurations")
 

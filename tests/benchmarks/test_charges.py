@@ -65,8 +65,8 @@ def test_fits_are_kept_and_summarised(charges, labelled, tmp_path, monkeypatch, 
         assert row[model]["force_rmse"]["std"] == pytest.approx(abs(found[0] - found[1]) / np.sqrt(2))
     change = row["difference"]["force_rmse"]
     assert change["mean"] == pytest.approx(values["MTP-QRd"].mean() - values["MTP"].mean())
-    assert change["error"] == pytest.approx(np.sqrt(sum(v.var(ddof=1) / 2 for v in values.values())))
-    assert f"{change['mean']:+.4f} ± {change['error']:.4f}" in printed
+    assert change["std"] == pytest.approx(np.sqrt(sum(v.var(ddof=1) / 2 for v in values.values())))
+    assert f"{change['mean']:+.4f} ± {change['std']:.4f}" in printed
     (fit,) = [f for f in written["fits"] if f["model"] == "MTP-QRd" and f["seed"] == 1]
     assert fit["parameters"] == next(f for f in written["fits"] if f["model"] == "MTP")["parameters"] + 6
 
