@@ -1,4 +1,4 @@
-"""Errors that a user can act on; the command line prints them without a traceback."""
+"""Errors and warnings that a user can act on; the command line prints each as one line, without a traceback."""
 
 
 class ElectrolyteError(Exception):
@@ -7,6 +7,10 @@ class ElectrolyteError(Exception):
 
 class InputError(ElectrolyteError, ValueError):
     """The input is at fault: the message names the file, line, atom or setting."""
+
+
+class CompositionWarning(UserWarning):
+    """A model is used at a composition for which its training set does not fix all that it needs."""
 
 
 def first_line(error: BaseException) -> str:

@@ -11,6 +11,7 @@ from electrolyte_ml import reference as references
 from electrolyte_ml.active_learning.active_set import Mode
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.settings import Count, NotNegative, Positive, Text, Texts, Whole, check_values, fault, section
+from electrolyte_ml.training.restraint import ChargeRestraint
 from electrolyte_ml.units import ATMOSPHERE_BAR
 
 
@@ -200,6 +201,11 @@ class FitSettings:
         Of the first fit, from random parameters, and of every later one, from the last parameters.
     tolerance : float or None
         Of the default method: a fit ends when the loss falls by less than this fraction in 50 iterations.
+    starts : int
+        Random starts of the first fit, of which the best is continued.
+    charge_restraint : dict
+        Charge (e) of species to which their mean charges are pulled weakly, such as {Li = 1.0}; none by default.
+    charge_restraint_weight : float, eV^2/e^2
     """
 
     method: Literal["default", "paper"] = "default"
@@ -209,6 +215,9 @@ class FitSettings:
     iterations: Count = 300
     refit_iterations: Count = 120
     tolerance: NotNegative | None = None
+    starts: Count = 1
+    charge_restraint: dict[str, float] = field(default_factory=dict)
+    charge_restraint_weight: Positive = 0.01
 
     @model_validator(mode="after")
     def _check_fit(self) -> FitSettings:
@@ -220,14 +229,18 @@ class FitSettings:
 
     def options(self, *, refit: bool) -> dict[str, Any]:
         """Return the arguments of :func:`~electrolyte_ml.training.train` for the first fit or for a later one."""
-        options = {
+        options: dict[str, Any] = {
             "method": self.method,
             "energy_weight": self.energy_weight,
             "force_weight": self.force_weight,
             "stress_weight": self.stress_weight,
             "max_iterations": self.refit_iterations if refit else self.iterations,
         }
-        return options if self.tolerance is None else {**options, "tolerance": self.tolerance}
+        if self.tolerance is not None:
+            options["tolerance"] = self.tolerance
+        if self.charge_restraint:
+            options["charge_restraint"] = ChargeRestraint(self.charge_restraint, self.charge_restraint_weight)
+        return options if refit else {**options, "starts": self.starts}
 
 
 @section
@@ -279,6 +292,13 @@ class LearningProtocol:
     grades: GradeSettings = GradeSettings()
     fit: FitSettings = FitSettings()
     stopping: StoppingSettings = StoppingSettings()
+
+    @model_validator(mode="after")
+    def _check_restraint(self) -> LearningProtocol:
+        if self.fit.charge_restraint and self.model.charges is None:
+            text = "goes with a model of the charges, [model] charges"
+            raise fault("fit.charge_restraint", self.fit.charge_restraint, text)
+        return self
 
     @field_validator("model")
     @classmethod

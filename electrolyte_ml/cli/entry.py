@@ -20,7 +20,7 @@ from electrolyte_ml.cli import (
     structures,
     training,
 )
-from electrolyte_ml.cli.messages import one_line
+from electrolyte_ml.cli.messages import one_line, warnings_in_one_line
 from electrolyte_ml.cli.parser import Parser
 from electrolyte_ml.errors import ElectrolyteError
 
@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        return int(args.run(args) or 0)
+        with warnings_in_one_line():
+            return int(args.run(args) or 0)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -1,12 +1,15 @@
-"""Errors in one line that names the file or the option to change."""
+"""Errors and warnings in one line; an error names the file or the option to change."""
 
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import CompositionWarning, InputError
 
 
 def one_line(error: object) -> str:
@@ -16,6 +19,24 @@ def one_line(error: object) -> str:
     if isinstance(error, MemoryError):
         return "out of memory; use a smaller box, a lower level or fewer jobs"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Print each `CompositionWarning` as one line."""
+    previous = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
+        if issubclass(category, CompositionWarning):
+            print(f"warning: {one_line(message)}", file=sys.stderr)
+        else:
+            previous(message, category, *place, **options)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = previous
 
 
 @contextmanager

@@ -82,5 +82,15 @@ def _print(facts: dict[str, Any], indent: str = "") -> None:
                 print(f"{indent}term")
                 _print(term, indent + "  ")
             continue
-        text = " ".join(value) if isinstance(value, list) else "unknown" if value is None else value
-        print(f"{indent}{name.replace('_', ' '):<20} {text}")
+        lines = _lines(value)
+        print(f"{indent}{name.replace('_', ' '):<20} {lines[0]}")
+        for line in lines[1:]:
+            print(f"{indent}{'':<20} {line}")
+
+
+def _lines(value: Any) -> list[str]:
+    """Return a fact as lines of text: words of a list in one line, sentences in a line each."""
+    if not isinstance(value, list):
+        return ["unknown" if value is None else str(value)]
+    words = [str(item) for item in value]
+    return words if any(" " in word for word in words) else [" ".join(words)]

@@ -209,8 +209,14 @@ def add_radial_basis_size(parser: argparse.ArgumentParser) -> None:
 
 
 def add_charges(parser: argparse.ArgumentParser) -> None:
-    """Add ``--charges``."""
+    """Add ``--charges`` and the choices that go with it."""
     parser.add_argument("--charges", metavar="NAME", help="model of the charges to add, such as qrd (default: none)")
+    parser.add_argument(
+        "--charge-form",
+        metavar="FORM",
+        help="of its parameters: positive (weights, the default) or raw (as in the paper)",
+    )
+    parser.add_argument("--charge-width", type=positive, help="of Gaussian charges, Å (default: point charges)")
 
 
 def add_model(parser: argparse.ArgumentParser, species_required: bool = False) -> None:
@@ -230,9 +236,19 @@ def add_model(parser: argparse.ArgumentParser, species_required: bool = False) -
 
 
 def model_spec(args: argparse.Namespace) -> ModelSpec:
-    """Return the model that the options describe; a field without an option keeps its default."""
+    """Return the model that the options describe; a field without an option keeps its default.
+
+    Raises
+    ------
+    InputError
+        Naming the option of a choice that makes no model.
+    """
     from dataclasses import fields
 
     from electrolyte_ml.potentials.spec import ModelSpec
 
-    return ModelSpec(**{field.name: getattr(args, field.name) for field in fields(ModelSpec) if field.name in args})
+    spec = ModelSpec(**{field.name: getattr(args, field.name) for field in fields(ModelSpec) if field.name in args})
+    if fault := spec.fault():
+        name, value, text = fault
+        raise InputError(f"--{name.replace('_', '-')} {value}: {text}")
+    return spec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,8 @@ from electrolyte_ml.cli.options import (
     count,
     model_spec,
     not_negative,
+    pairs,
+    positive,
     read,
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
@@ -28,7 +31,9 @@ from electrolyte_ml.files import check_output_file
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from electrolyte_ml.training import Errors
+    from electrolyte_ml.training import ChargeRestraint, Errors
+
+RESTRAINT_WEIGHT = 0.01  # eV^2/e^2
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -48,6 +53,18 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--stress-weight", type=not_negative, default=0.0, help="w_s of the loss (default 0)")
     parser.add_argument("--method", choices=("default", "paper"), default="default", help="how the loss is minimised")
     parser.add_argument("--max-iterations", type=count, help="stop the optimiser after so many iterations")
+    parser.add_argument(
+        "--starts", type=count, default=1, help="begin from so many random starts, go on from the best (default 1)"
+    )
+    parser.add_argument(
+        "--charge-restraint",
+        nargs="+",
+        metavar="X=CHARGE",
+        help="pull the mean charge of species weakly to a value in e, such as Li=1 P=1.2 (default: none)",
+    )
+    parser.add_argument(
+        "--charge-restraint-weight", type=positive, help=f"of that pull, eV²/e² (default {RESTRAINT_WEIGHT:g})"
+    )
     parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted fit goes on")
     add_output(parser, "potential to write (.mtp)")
 
@@ -75,9 +92,15 @@ def run_train(args: argparse.Namespace) -> None:
         raise InputError("--energy-weight, --force-weight and --stress-weight are all 0: there is nothing to fit")
     configurations = read(args, args.data, args.species, labelled=True)
     if args.start:
+        for option in ("charges", "charge_form", "charge_width", "repulsion"):
+            if getattr(args, option) is not None:
+                raise InputError(f"--{option.replace('_', '-')} goes with a random start, not with --start")
         start = load(args.start, species=args.species)
     else:
         start = model_spec(args).random(args.species or _elements(configurations), args.seed)
+    restraint = _restraint(args)
+    if restraint is not None and not start.uses_charge:
+        raise InputError("--charge-restraint goes with a model of the charges: --charges qrd")
     limits = {} if args.max_iterations is None else {"max_iterations": args.max_iterations}
     with about(args.data):
         result = train(
@@ -87,6 +110,8 @@ def run_train(args: argparse.Namespace) -> None:
             force_weight=args.force_weight,
             stress_weight=args.stress_weight,
             method=args.method,
+            starts=args.starts,
+            charge_restraint=restraint,
             checkpoint=args.checkpoint,
             **limits,
         )
@@ -94,6 +119,25 @@ def run_train(args: argparse.Namespace) -> None:
     print(f"{len(configurations)} configurations, {start.n_parameters} parameters: {result.message}")
     print(result.errors)
     print(f"Potential: {args.output}")
+    for caveat in result.potential.caveats():
+        print(f"warning: {caveat}", file=sys.stderr)
+
+
+def _restraint(args: argparse.Namespace) -> ChargeRestraint | None:
+    """Return the charge restraint that the options describe."""
+    from electrolyte_ml.training import ChargeRestraint
+
+    if args.charge_restraint is None:
+        if args.charge_restraint_weight is not None:
+            raise InputError("--charge-restraint-weight goes with --charge-restraint")
+        return None
+    charges = {}
+    for symbol, text in pairs(args.charge_restraint, "--charge-restraint").items():
+        try:
+            charges[symbol] = float(text)
+        except ValueError:
+            raise InputError(f"--charge-restraint {symbol}={text}: {text!r} is no number") from None
+    return ChargeRestraint(charges, args.charge_restraint_weight or RESTRAINT_WEIGHT)
 
 
 def run_evaluate(args: argparse.Namespace) -> None:

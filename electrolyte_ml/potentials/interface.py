@@ -84,9 +84,27 @@ class TrainingTerm(ABC):
         No Jacobian of the forces is stored: reverse-mode derivatives of `predict`.
         """
 
+    def mean_charges(self, theta: np.ndarray) -> np.ndarray | None:
+        """Return the mean charge of each species in each configuration, (K, S) in e, NaN where a species is missing.
+
+        None for models without charges.
+        """
+        return None
+
+    def pull_back_charges(self, theta: np.ndarray, by_mean_charges: np.ndarray) -> np.ndarray:
+        """Return dL/dtheta (m,) from the derivatives of L by `mean_charges` (K, S), zero where a species is missing."""
+        return np.zeros(len(theta))
+
     @abstractmethod
     def subset(self, numbers: Sequence[int]) -> TrainingTerm:
         """Return the same for some of the configurations (numbered from 0)."""
+
+    def joined(self, stage: int) -> TrainingTerm:
+        """Return the same with only the terms that have joined the fit by this stage; see `Potential.stage`.
+
+        The others predict nothing, and derivatives by their parameters are zero.
+        """
+        return self
 
     def customary(self, theta: np.ndarray) -> np.ndarray:
         """Return the customary one of all parameters with the predictions of `theta`; a fit ends with it."""

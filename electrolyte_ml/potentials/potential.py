@@ -52,6 +52,11 @@ class Potential(ABC):
         Name in the registry and in files.
     suffix : str
         Customary end of a file's name.
+    uses_charge : bool
+        Whether energies depend on the total charge of a configuration.
+    stage : int
+        When the term joins a fit of a sum from a random start: terms of the lowest stage are fitted first, those of
+        later ones are added to what has been fitted. By default all are fitted at once.
     species : tuple of str
         Chemical symbols; the order is that of the parameters.
     reference : str or None
@@ -60,6 +65,8 @@ class Potential(ABC):
 
     kind: ClassVar[str]
     suffix: ClassVar[str] = ".pot"
+    uses_charge: ClassVar[bool] = False
+    stage: ClassVar[int] = 0
     species: tuple[str, ...]
     reference: str | None
 
@@ -140,6 +147,10 @@ class Potential(ABC):
         """Return the terms of a sum; of any other potential, itself."""
         return (self,)
 
+    def redrawn(self, seed: int | Sequence[int]) -> Self:
+        """Return the same model with the parameters of another random start, by default from U(-1, 1)."""
+        return self.with_parameters(np.random.default_rng(seed).uniform(-1, 1, self.n_parameters))
+
     # -- what follows from it ------------------------------------------------------------------------------------------
 
     @property
@@ -159,7 +170,8 @@ class Potential(ABC):
     @property
     def fingerprint(self) -> str:
         """A hash of everything that decides the results of this potential."""
-        content = compose([(part.kind, part.with_reference(None).to_text()) for part in self.parts()], None)
+        bare = [part.with_reference(None).trained_on([]) for part in self.parts()]
+        content = compose([(part.kind, part.to_text()) for part in bare], None)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def facts(self) -> dict[str, Any]:
@@ -172,9 +184,17 @@ class Potential(ABC):
             "reference": self.reference,
         }
 
+    def caveats(self) -> tuple[str, ...]:
+        """Return what a user of this potential must know, a line each: by default nothing."""
+        return ()
+
     def with_reference(self, reference: str | None) -> Self:
         """Return the same potential with another name of what labelled its training data."""
         return replace(cast(Any, self), reference=reference)
+
+    def trained_on(self, systems: Sequence[System]) -> Self:
+        """Return the same potential with what it remembers of its training set: by default nothing."""
+        return self
 
     def with_precision(self, precision: str) -> Self:
         """Return the same potential with energies, forces and stresses in "double" or "mixed" precision.

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials.potential import Potential
+
+ChargeForm = Literal["positive", "raw"]
+CHARGE_FORMS = get_args(ChargeForm)
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class ModelSpec:
         Multiplies the radial basis.
     charges : str or None
         Kind of a registered potential that is added as a model of the charges, such as "qrd".
+    charge_form : str or None
+        Form of the parameters of the model of the charges: "positive" (the default) or "raw".
+    charge_width : float or None, Å
+        Width of Gaussian charges; point charges by default.
     repulsion : str or None
         Kind of a registered potential that is added as a repulsive floor, such as "zbl".
     """
@@ -38,6 +45,8 @@ class ModelSpec:
     radial_basis_size: int = 8
     scaling: float = 0.01
     charges: str | None = None
+    charge_form: ChargeForm | None = None
+    charge_width: float | None = None
     repulsion: str | None = None
 
     def fault(self) -> tuple[str, Any, str] | None:
@@ -64,6 +73,13 @@ class ModelSpec:
                 kind(term)
             except InputError as error:
                 return name, term, str(error)
+        for name, value in (("charge_form", self.charge_form), ("charge_width", self.charge_width)):
+            if value is not None and self.charges is None:
+                return name, value, 'goes with charges, such as charges = "qrd"'
+        if self.charge_form not in (None, *CHARGE_FORMS):
+            return "charge_form", self.charge_form, f"there are {', '.join(CHARGE_FORMS)}"
+        if self.charge_width is not None and not 0 < self.charge_width < math.inf:
+            return "charge_width", self.charge_width, "must be greater than 0"
         return None
 
     def random(self, species: Sequence[str], seed: int = 0) -> Potential:

@@ -65,6 +65,11 @@ class Sum(Potential):
         return self.terms[0].species
 
     @property
+    def uses_charge(self) -> bool:  # type: ignore[override]
+        """Whether energies of one of the terms depend on the total charge."""
+        return any(term.uses_charge for term in self.terms)
+
+    @property
     def cutoff(self) -> float:
         """The largest cutoff of the terms, Å."""
         return max(term.cutoff for term in self.terms)
@@ -81,6 +86,10 @@ class Sum(Potential):
     def facts(self) -> dict[str, Any]:
         """Return the facts of the sum, and those of each term under "terms"."""
         return {**super().facts(), "terms": [{"kind": term.kind, **term.facts()} for term in self.terms]}
+
+    def caveats(self) -> tuple[str, ...]:
+        """Return those of all terms."""
+        return tuple(line for term in self.terms for line in term.caveats())
 
     @property
     def parameters(self) -> np.ndarray:
@@ -114,6 +123,14 @@ class Sum(Potential):
         theta = self.checked(parameters)
         terms = (term.with_parameters(theta[place]) for term, place in zip(self.terms, self.places, strict=True))
         return Sum(tuple(terms), self.reference)
+
+    def redrawn(self, seed: int | Sequence[int]) -> Sum:
+        """Return the same sum with each term at another random start."""
+        return Sum(tuple(term.redrawn(seed) for term in self.terms), self.reference)
+
+    def trained_on(self, systems: Sequence[System]) -> Sum:
+        """Return the same sum with what each term remembers of the training set."""
+        return Sum(tuple(term.trained_on(systems) for term in self.terms), self.reference)
 
     def with_precision(self, precision: str) -> Sum:
         """Return the same potential with each term that has a precision in it, and the others as they are.
@@ -166,7 +183,8 @@ class Sum(Potential):
 
     def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
         """Return the configurations prepared by each term."""
-        return SumTerm([term.prepare(geometries) for term in self.terms], self.places)
+        stages = [term.stage for term in self.terms]
+        return SumTerm([term.prepare(geometries) for term in self.terms], self.places, stages)
 
     def stepper(self, system: System, threads: int = 1) -> Stepper:
         """Return the steppers of the terms as one."""
@@ -237,15 +255,28 @@ class SumTerm(TrainingTerm):
 
     A prediction is kept by term until its parameters change: fits move the parameters of one term at a time where
     they take differences.
+
+    Parameters
+    ----------
+    terms : sequence of TrainingTerm
+    places : sequence of slice
+        Where the parameters of each term stand.
+    stages : sequence of int
+        When each term joins a fit.
+    last : int, optional
+        Terms of later stages predict nothing.
     """
 
-    def __init__(self, terms: Sequence[TrainingTerm], places: Sequence[slice]) -> None:
-        self.terms, self.places = list(terms), list(places)
+    def __init__(
+        self, terms: Sequence[TrainingTerm], places: Sequence[slice], stages: Sequence[int], last: int | None = None
+    ) -> None:
+        self.terms, self.places, self.stages, self.last = list(terms), list(places), list(stages), last
         self._kept: list[tuple[np.ndarray, Prediction] | None] = [None] * len(self.terms)
+        self._active = [k for k, stage in enumerate(self.stages) if last is None or stage <= last]
 
     def predict(self, theta: np.ndarray, threads: int = 1) -> Prediction:
         """Add the predictions of all terms."""
-        parts = [self._predict(k, theta[place], threads) for k, place in enumerate(self.places)]
+        parts = [self._predict(k, theta[self.places[k]], threads) for k in self._active]
         return Prediction(*(np.sum(values, axis=0) for values in zip(*parts, strict=True)))
 
     def _predict(self, k: int, theta: np.ndarray, threads: int) -> Prediction:
@@ -263,12 +294,24 @@ class SumTerm(TrainingTerm):
         threads: int = 1,
     ) -> np.ndarray:
         """Return the derivatives of all terms, one after the other."""
-        return np.concatenate(
-            [
-                term.pullback(theta[place], by_energies, by_forces, by_virials, threads)
-                for term, place in zip(self.terms, self.places, strict=True)
-            ]
-        )
+        gradient = np.zeros(len(theta))
+        for k in self._active:
+            place = self.places[k]
+            gradient[place] = self.terms[k].pullback(theta[place], by_energies, by_forces, by_virials, threads)
+        return gradient
+
+    def mean_charges(self, theta: np.ndarray) -> np.ndarray | None:
+        """Return those of the term that has charges."""
+        found = (self.terms[k].mean_charges(theta[self.places[k]]) for k in self._active)
+        return next((charges for charges in found if charges is not None), None)
+
+    def pull_back_charges(self, theta: np.ndarray, by_mean_charges: np.ndarray) -> np.ndarray:
+        """Return the derivatives of the term that has charges."""
+        gradient = np.zeros(len(theta))
+        for k in self._active:
+            place = self.places[k]
+            gradient[place] = self.terms[k].pull_back_charges(theta[place], by_mean_charges)
+        return gradient
 
     def customary(self, theta: np.ndarray) -> np.ndarray:
         """Return the customary parameters of each term."""
@@ -277,7 +320,11 @@ class SumTerm(TrainingTerm):
 
     def subset(self, numbers: Sequence[int]) -> SumTerm:
         """Return the same for some of the configurations."""
-        return SumTerm([term.subset(numbers) for term in self.terms], self.places)
+        return SumTerm([term.subset(numbers) for term in self.terms], self.places, self.stages, self.last)
+
+    def joined(self, stage: int) -> SumTerm:
+        """Return the same with only the terms of this stage and of earlier ones."""
+        return SumTerm(self.terms, self.places, self.stages, stage)
 
 
 class SumStepper(Stepper):

@@ -6,8 +6,10 @@ from electrolyte_ml.training.fit import FitResult, train
 from electrolyte_ml.training.linear import solve_linear
 from electrolyte_ml.training.loss import Errors, Loss, Weights, evaluate_errors
 from electrolyte_ml.training.predictions import Predictions, predict
+from electrolyte_ml.training.restraint import ChargeRestraint
 
 __all__ = [
+    "ChargeRestraint",
     "Ensemble",
     "Errors",
     "FitResult",

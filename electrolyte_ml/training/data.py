@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.potentials.interface import VOIGT, TrainingTerm
 from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.structures.ions import check_stated_charge
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -62,6 +64,8 @@ class TrainingSet:
             try:
                 geometries.append(potential.geometry(atoms))
                 labels.append(_labels(atoms))
+                if potential.uses_charge:
+                    check_stated_charge(atoms)
             except InputError as error:
                 raise InputError(f"configuration {number}: {error}") from None
         self.term: TrainingTerm = potential.prepare(geometries)
@@ -94,6 +98,12 @@ class TrainingSet:
         chosen.isolated = np.flatnonzero(np.isin(numbers, self.isolated))
         chosen.digest = tuple(self.digest[k] for k in numbers)
         return chosen
+
+    def joined(self, stage: int) -> TrainingSet:
+        """Return the same, predicted only by the terms that have joined the fit by this stage."""
+        early = copy(self)
+        early.term = self.term.joined(stage)
+        return early
 
     def __len__(self) -> int:
         return len(self.sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +12,19 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.blocks import shifts_of
+from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.training.data import TrainingSet
-from electrolyte_ml.training.loss import Errors, Loss, Weights
+from electrolyte_ml.training.loss import Errors, Loss, Weights, evaluate_each
 from electrolyte_ml.training.minimise import METHODS, minimise
 from electrolyte_ml.training.progress import Progress
+from electrolyte_ml.training.restraint import ChargeRestraint
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 SAME_ENERGY = 1e-6  # eV, of an isolated atom computed twice
+START_ITERATIONS = 60  # of BFGS from each of several starts
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,9 @@ class FitResult:
     errors : Errors
         On the training set.
     history : list of (int, float, float)
-        Iteration, loss (eq. 10 averaged over configurations), seconds; 0 is the start of BFGS. While a sample is fitted
-        the loss is that of the sample.
+        Iteration, loss (eq. 10 averaged over configurations), seconds; 0 is the start of BFGS. While a sample or some
+        of the terms are fitted, the loss is that of the sample or of these terms. Of several starts this is the history
+        of the one that was continued; its seconds include the others.
     converged : bool
         The loss had stopped falling before the iterations ran out.
     message : str
@@ -63,6 +67,8 @@ def train(
     tolerance: float = 1e-3,
     method: str = "default",
     linear_start: bool = True,
+    starts: int = 1,
+    charge_restraint: ChargeRestraint | None = None,
     checkpoint: str | Path | None = None,
     threads: int | None = None,
     progress: bool = True,
@@ -80,7 +86,7 @@ def train(
     energy_weight, force_weight, stress_weight : float
         w_e, w_f and w_s, see `Loss`.
     max_iterations : int
-        Of BFGS, those before a checkpoint included.
+        Of BFGS, those before a checkpoint included, and those of discarded starts not.
     tolerance : float
         Stop when the loss falls by less than this fraction in 50 iterations.
     method : {"default", "paper"}
@@ -88,9 +94,14 @@ def train(
     linear_start : bool
         Begin with the exact solution for shifts and moment coefficients, unless the given ones already explain most of
         what the labels say.
+    starts : int
+        Fit from so many starts for `START_ITERATIONS` each, and continue the one of the lowest loss. The first start is
+        `potential`, the others are random, with seeds that follow from its parameters.
+    charge_restraint : ChargeRestraint, optional
+        A weak pull of the mean charges of species to given values; none by default.
     checkpoint : path, optional
-        File that keeps parameters and history while the fit runs and when it is interrupted; the same fit that finds
-        it goes on from there. It is removed when the fit has ended.
+        File that keeps the state of the fit while it runs and when it is interrupted; the same fit that finds it goes
+        on from there, to the same result bit for bit. It is removed when the fit has ended.
     threads : int, optional
         All cores by default; the result does not depend on it.
     progress : bool
@@ -107,43 +118,63 @@ def train(
     """
     if method not in METHODS:
         raise InputError(f"method '{method}' is unknown: choose one of {', '.join(METHODS)}")
-    if max_iterations < 1 or not tolerance >= 0:
-        raise InputError("max_iterations must be at least 1, tolerance not negative")
+    if max_iterations < 1 or starts < 1 or not tolerance >= 0:
+        raise InputError("max_iterations and starts must be at least 1, tolerance not negative")
     weights = Weights(energy_weight, force_weight, stress_weight)
-    loss = Loss(potential, TrainingSet(configurations, potential), weights, threads)
+    potential = potential.trained_on([])  # whatever it was trained on before
+    loss = Loss(potential, TrainingSet(configurations, potential), weights, threads, charge_restraint)
     if not loss.rows().any():
         raise InputError("nothing to fit: no configuration carries a label whose weight is not zero")
     parameters, fixed = _with_isolated_atoms(loss, potential.parameters)
-    if not np.isfinite(loss.value(loss.residuals(parameters))):
-        raise InputError("the loss of the first parameters is not finite: are the labels sensible?")
+    _check_finite(loss, parameters, configurations, "the loss of the first parameters is not finite")
 
     linear_start = linear_start and method == "default"
-    identity = _identity(loss, parameters, method, linear_start)
-    report = Progress(max_iterations, progress, Path(checkpoint) if checkpoint else None, identity)
-    resumed = report.resume()
-    if resumed is not None:
-        parameters = resumed
-        report.start(parameters)
-    else:
-        report.start(parameters, loss.value(loss.residuals(parameters)))
+    settings = (method, linear_start, starts, max_iterations, tolerance, charge_restraint)
+    identity = _identity(loss, parameters, settings)
+    total = max_iterations + (starts - 1) * min(START_ITERATIONS, max_iterations)
+    report = Progress(total, progress, Path(checkpoint) if checkpoint else None, identity)
+
+    def fit(start: np.ndarray, limit: int) -> tuple[np.ndarray, bool]:
+        return minimise(loss, start, ~fixed, method, linear_start, limit, tolerance, report)
+
     try:
-        parameters, converged = minimise(
-            loss, parameters, ~fixed, method, linear_start, max_iterations, tolerance, report
-        )
+        parameters = _best_start(loss, parameters, fixed, starts, min(START_ITERATIONS, max_iterations), fit, report)
+        parameters, converged = fit(parameters, max_iterations)
     except BaseException:  # Ctrl-C above all
         report.save()
         raise
     finally:
         report.bar.close()
+    _check_finite(loss, parameters, configurations, "the fit has ended with a loss that is not finite")
     if report.checkpoint is not None:
         report.checkpoint.unlink(missing_ok=True)
-    parameters = loss.data.term.customary(parameters)
+    customary = loss.data.term.customary(parameters)
+    # A restraint may ask for the other sign of the charges.
+    if charge_restraint is None or _value(loss, customary) <= (1 + 1e-6) * _value(loss, parameters):
+        parameters = customary
     names = {atoms.info.get("reference") for atoms in configurations if len(atoms) > 1}
     reference = str(*names) if len(names) == 1 and None not in names else None
-    fitted = potential.with_parameters(parameters).with_reference(reference)
+    systems = [System.of(atoms, potential.species) for atoms in configurations]
+    fitted = potential.with_parameters(parameters).with_reference(reference).trained_on(systems)
     reason = "the loss has stopped falling" if converged else "ran out of iterations while the loss was still falling"
     message = f"{reason}: loss {report.loss:.5g} after {report.done} iterations"
     return FitResult(fitted, loss.errors(parameters), report.history, converged, message, report.evaluations)
+
+
+def _value(loss: Loss, parameters: np.ndarray) -> float:
+    return loss.value(loss.residuals(parameters))
+
+
+def _check_finite(loss: Loss, parameters: np.ndarray, configurations: Sequence[Atoms], message: str) -> None:
+    """Refuse parameters without a finite loss, for the reason that the potential gives, if it gives one.
+
+    Raises
+    ------
+    InputError
+    """
+    if not np.isfinite(_value(loss, parameters)):
+        evaluate_each(loss.potential.with_parameters(parameters), configurations)
+        raise InputError(f"{message}: are the labels sensible?")
 
 
 def _with_isolated_atoms(loss: Loss, parameters: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,11 +207,38 @@ def _with_isolated_atoms(loss: Loss, parameters: np.ndarray) -> tuple[np.ndarray
     return parameters, fixed
 
 
-def _identity(loss: Loss, start: np.ndarray, method: str, linear_start: bool) -> str:
+def _best_start(
+    loss: Loss,
+    parameters: np.ndarray,
+    fixed: np.ndarray,
+    starts: int,
+    iterations: int,
+    fit: Callable[[np.ndarray, int], tuple[np.ndarray, bool]],
+    report: Progress,
+) -> np.ndarray:
+    """Fit from several starts for some iterations: the parameters and, in `report`, the history of the best of them."""
+    report.start(_value(loss, parameters), f"Fit, start 1 of {starts}" if starts > 1 else "Fit")
+    if starts == 1:
+        return parameters
+    seed = int.from_bytes(hashlib.sha256(parameters.tobytes()).digest()[:8])
+    found = []
+    for number in range(starts):
+        if number:
+            drawn = loss.potential.redrawn([seed, number]).parameters
+            parameters = np.where(fixed, parameters, drawn)
+            report.start(_value(loss, parameters), f"Fit, start {number + 1} of {starts}")
+        fitted, _ = fit(parameters, iterations)
+        found.append((_value(loss, fitted), number, fitted, report.history))
+    _, number, fitted, report.history = min(found, key=lambda one: one[:2])
+    report.bar.set_description_str(f"Fit, best start ({number + 1} of {starts})", refresh=False)
+    return fitted
+
+
+def _identity(loss: Loss, start: np.ndarray, settings: tuple[object, ...]) -> str:
     """Return a hash of what a checkpoint belongs to: model, start, data and settings."""
     data = loss.data
     model = loss.potential.with_parameters(start).fingerprint
-    digest = hashlib.sha256(repr((model, loss.weights, method, linear_start)).encode() + b"".join(data.digest))
+    digest = hashlib.sha256(repr((model, loss.weights, settings)).encode() + b"".join(data.digest))
     for array in (data.energies, data.forces, data.virials):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

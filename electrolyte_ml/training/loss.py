@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from electrolyte_ml.potentials.interface import VOIGT
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.threads import available
 from electrolyte_ml.training.data import TrainingSet
+from electrolyte_ml.training.restraint import ChargeRestraint
 from electrolyte_ml.units import GPA
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class Residuals:
     energy: np.ndarray  # (K,)
     forces: np.ndarray  # (N, 3)
     virial: np.ndarray  # (K, 3, 3)
+    charges: np.ndarray | None = None  # (K, S), of a charge restraint
 
 
 class Loss:
@@ -76,6 +79,8 @@ class Loss:
 
         L = 1/K sum_k [ w_e/N_k (E_k - E_k^ref)^2 + w_f sum_i |F_i - F_i^ref|^2
                         + w_s/N_k sum_ab (V sigma - V sigma^ref)^2_ab ]
+
+    and, if there is a charge restraint, its term.
 
     Parameters
     ----------
@@ -86,17 +91,45 @@ class Loss:
     weights : Weights
     threads : int, optional
         All cores by default; the result does not depend on it, not in a bit.
+    restraint : ChargeRestraint, optional
+
+    Raises
+    ------
+    InputError
+        A restraint of a species that the potential does not know, or of a model without charges.
     """
 
-    def __init__(self, potential: Potential, data: TrainingSet, weights: Weights, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        potential: Potential,
+        data: TrainingSet,
+        weights: Weights,
+        threads: int | None = None,
+        restraint: ChargeRestraint | None = None,
+    ) -> None:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, not {threads}")
         self.potential, self.data, self.weights = potential, data, weights
         self.threads = threads or available()
+        self.restraint = restraint
+        if restraint is not None:
+            self._targets = restraint.targets(potential.species)
+            if data.term.mean_charges(potential.parameters) is None:
+                raise InputError("a charge restraint goes with a model of the charges, which this potential has not")
 
     def sample(self, numbers: Sequence[int] | np.ndarray) -> Loss:
         """The loss over some of the configurations."""
-        return Loss(self.potential, self.data.subset(numbers), self.weights, self.threads)
+        return self._with(self.data.subset(numbers))
+
+    def _with(self, data: TrainingSet) -> Loss:
+        """The loss of other data, or of fewer terms."""
+        other = copy(self)
+        other.data = data
+        return other
+
+    def joined(self, stage: int) -> Loss:
+        """The loss of the terms that have joined the fit by this stage, see `Potential.stage`."""
+        return self._with(self.data.joined(stage))
 
     def rows(self) -> np.ndarray:
         """(K,) how many numbers of each configuration are labelled and have a weight."""
@@ -113,7 +146,16 @@ class Loss:
             np.where(np.isfinite(data.energies), energies - data.energies, 0.0),
             np.where(np.isfinite(data.forces), forces - data.forces, 0.0),
             np.where(np.isfinite(data.virials), virials - data.virials, 0.0),
+            self._charge_residuals(parameters),
         )
+
+    def _charge_residuals(self, parameters: np.ndarray) -> np.ndarray | None:
+        """Mean charges minus those of the restraint, zero where there is none; None without a restraint."""
+        charges = None if self.restraint is None else self.data.term.mean_charges(parameters)
+        if charges is None:
+            return None
+        wanted = np.isfinite(self._targets) & (self.data.counts > 0) & (self.data.sizes > 1)[:, None]
+        return np.where(wanted, charges - self._targets, 0.0)
 
     def value(self, residuals: Residuals) -> float:
         """The loss of given residuals."""
@@ -121,6 +163,8 @@ class Loss:
         with np.errstate(over="ignore"):  # a step too far may end anywhere; infinite is an answer
             total = w.energy * (residuals.energy**2 / data.sizes).sum() + w.force * (residuals.forces**2).sum()
             total += w.stress * ((residuals.virial**2).sum((1, 2)) / data.sizes).sum()
+            if self.restraint is not None and residuals.charges is not None:
+                total += self.restraint.weight * (residuals.charges**2).sum()
         return float(total / len(data))
 
     def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
@@ -133,11 +177,18 @@ class Loss:
         by_energies = 2 * w.energy / k * residuals.energy / data.sizes
         by_forces = 2 * w.force / k * residuals.forces
         by_virials = 2 * w.stress / k * residuals.virial / data.sizes[:, None, None]
-        return value, data.term.pullback(parameters, by_energies, by_forces, by_virials, self.threads)
+        gradient = data.term.pullback(parameters, by_energies, by_forces, by_virials, self.threads)
+        if self.restraint is not None and residuals.charges is not None:
+            by_charges = 2 * self.restraint.weight / k * residuals.charges
+            gradient = gradient + data.term.pull_back_charges(parameters, by_charges)
+        return value, gradient
 
     def errors(self, parameters: np.ndarray) -> Errors:
         """RMSE and MAE of energies per atom, force components and stress components; the bias of the pressure."""
-        residuals = self.residuals(parameters)
+        return self.errors_of(self.residuals(parameters))
+
+    def errors_of(self, residuals: Residuals) -> Errors:
+        """The same of given residuals."""
         data = self.data
         energy = (residuals.energy / data.sizes)[np.isfinite(data.energies)]
         forces = residuals.forces[np.isfinite(data.forces)]
@@ -156,7 +207,10 @@ class Loss:
 
 
 def weighted_residuals(loss: Loss, residuals: Residuals) -> np.ndarray:
-    """All residuals in one vector, weighted so that half its square is the loss: (sum of `Loss.rows`,)."""
+    """All residuals in one vector, weighted so that half its square is the loss.
+
+    There are as many as the sum of `Loss.rows`, and those of the charges if there is a restraint.
+    """
     data, w, k = loss.data, loss.weights, len(loss.data)
     per_atom = np.sqrt(2 / k / data.sizes)
     parts = [np.zeros(0)]
@@ -166,6 +220,8 @@ def weighted_residuals(loss: Loss, residuals: Residuals) -> np.ndarray:
         parts.append(np.sqrt(2 * w.force / k) * residuals.forces[np.isfinite(data.forces)])
     if w.stress:
         parts.append(np.sqrt(w.stress) * (per_atom[:, None, None] * residuals.virial)[np.isfinite(data.virials)])
+    if loss.restraint is not None and residuals.charges is not None:
+        parts.append(np.sqrt(2 * loss.restraint.weight / k) * residuals.charges.ravel())
     return np.concatenate(parts)
 
 
@@ -183,6 +239,25 @@ def evaluate_errors(potential: Potential, configurations: Sequence[Atoms]) -> Er
     Raises
     ------
     InputError
-        Naming the configuration that has no labels or does not fit the potential.
+        Naming the configuration that has no labels or does not fit the potential, or whose energy is not finite.
     """
-    return Loss(potential, TrainingSet(configurations, potential), Weights()).errors(potential.parameters)
+    loss = Loss(potential, TrainingSet(configurations, potential), Weights())
+    residuals = loss.residuals(potential.parameters)
+    if not (np.isfinite(residuals.energy).all() and np.isfinite(residuals.forces).all()):
+        evaluate_each(potential, configurations)
+    return loss.errors_of(residuals)
+
+
+def evaluate_each(potential: Potential, configurations: Sequence[Atoms]) -> None:
+    """Evaluate a potential on one configuration after the other, to find out what it refuses.
+
+    Raises
+    ------
+    InputError
+        Naming the first configuration that it refuses, with its reason.
+    """
+    for number, atoms in enumerate(configurations, start=1):
+        try:
+            potential.evaluate(atoms)
+        except InputError as error:
+            raise InputError(f"configuration {number}: {error}") from None

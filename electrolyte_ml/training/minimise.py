@@ -1,20 +1,26 @@
-"""Stages of BFGS that minimise a loss.
+"""Runs of BFGS that minimise a loss.
 
-The default method differs from plain BFGS in two ways.
+The default method differs from plain BFGS in three ways.
 
-Each stage starts from the Gauss-Newton curvature J^T J of a sample of the configurations (Nocedal & Wright, ch. 6 and
+Each run starts from the Gauss-Newton curvature J^T J of a sample of the configurations (Nocedal & Wright, ch. 6 and
 10): the loss is a sum of squares, the scales of its parameters differ by orders of magnitude, and R(R + 1)/2 directions
 of a moment tensor potential change nothing at all.
 
 Far from a fit the loss of a sample is minimised; the sample doubles whenever its loss falls below that of all, until
 all configurations take part (Byrd, Chin, Nocedal and Wu, Math. Program. 134, 127 (2012)). A dozen labels for each
-parameter show the way to a fit as well as hundreds do. The first stage starts from the exact solution for the linear
+parameter show the way to a fit as well as hundreds do. The first run starts from the exact solution for the linear
 parameters (`linear`).
+
+Terms of a sum that have a later stage (`Potential.stage`) are left out at first. When one joins, its parameters are
+fitted alone, with the linear parameters of the others solved again for each trial (`projection`), and then all
+together.
 
 `method="paper"` is plain BFGS on all configurations, from the given parameters.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,15 +28,17 @@ from electrolyte_ml.potentials.blocks import linear_mask, shifts_of
 from electrolyte_ml.training.linear import solve_linear
 from electrolyte_ml.training.loss import Loss, weighted_residuals
 from electrolyte_ml.training.progress import Progress
+from electrolyte_ml.training.projection import project
 
 METHODS = ("default", "paper")
-STAGE = 60  # BFGS iterations between two samples of the curvature, at first
-LONGEST_STAGE = 400
-SLOW = 0.1  # a stage that lowers the loss by less than this fraction is followed by one of twice the length
+RUN = 60  # BFGS iterations between two samples of the curvature, at first
+LONGEST_RUN = 400
+EARLY = 60  # and before the terms of the next stage join
+SLOW = 0.1  # a run that lowers the loss by less than this fraction is followed by one of twice the length
 CURVATURE_ROWS = 24  # labels in the sample that gives the curvature, as a multiple of the number of parameters
 FIRST_ROWS = 12  # and in the first sample that is fitted
 OVERFITTED = 0.1  # a sample grows when the loss of all exceeds its own by more than this fraction
-# Added to the curvature, scaled to a unit diagonal. Along directions of less curvature than this a stage begins
+# Added to the curvature, scaled to a unit diagonal. Along directions of less curvature than this a run begins
 # cautiously: far from a fit many, since the curvature there is soon another, and near it few.
 FIRST_DAMPING, DAMPING = 1e-3, 1e-6
 UNSEEN = 1e-4  # of the largest derivative: below it a sample says nothing of a parameter
@@ -50,24 +58,80 @@ def minimise(
     tolerance: float,
     report: Progress,
 ) -> tuple[np.ndarray, bool]:
-    """Stages of BFGS until one gains too little: the parameters, and whether that happened."""
+    """Run BFGS again and again until a run gains too little: the parameters, and whether that happened."""
     if not free.any():
         return parameters, True
-    plain = np.eye(len(parameters))[:, free]
     if method == "paper":
-        return _bfgs(loss, parameters, plain, max_iterations - report.done, report), report.done < max_iterations
+        plain = np.eye(len(parameters))[:, free]
+        result = _bfgs(loss, parameters, lambda: plain, max_iterations - report.done, report)
+        return result, report.done < max_iterations
     rng = np.random.default_rng(0)
-    if not _explains_most(loss, parameters, report.loss):
-        parameters = _approach(loss, parameters, free, rng, linear_start, max_iterations, report)
-    converged, length = False, STAGE
-    while not converged and report.done < max_iterations:
+    if report.done == 0 and not _explains_most(loss, parameters):
+        parameters = _in_stages(loss, parameters, free, rng, linear_start, max_iterations, report)
+    return _descend(loss, parameters, free, rng, max_iterations, tolerance, report)
+
+
+def _in_stages(
+    loss: Loss,
+    parameters: np.ndarray,
+    free: np.ndarray,
+    rng: np.random.Generator,
+    linear_start: bool,
+    max_iterations: int,
+    report: Progress,
+) -> np.ndarray:
+    """Come near a fit: with the terms of the first stage alone, then with the others one stage after another."""
+    stages = stage_of_each(loss)
+    first, *later = np.unique(stages)
+    early = loss.joined(first) if later else loss
+    begun = free & (stages == first)
+    # A third of the iterations is left for all configurations.
+    limit = min(max_iterations, report.done + EARLY) if later else max_iterations
+    last = report.done + 2 * (limit - report.done) // 3
+    if begun.any() and not (later and _explains_most(early, parameters)):
+        parameters = _approach(early, parameters, begun, rng, linear_start, last, report)
+    for stage in later:
+        parameters, _ = _descend(early, parameters, begun, rng, limit, 0.0, report)
+        early, joining = loss.joined(stage), free & (stages == stage)
+        solved = begun & linear_mask(loss.potential.blocks) if linear_start else np.zeros_like(begun)
+        begun |= joining
+        sample = early.sample(_sample_numbers(early, int(begun.sum()), rng))
+        parameters = _projected(sample, parameters, joining, solved, report)
+        limit = min(max_iterations, report.done + EARLY)
+    return parameters
+
+
+def _projected(
+    sample: Loss, parameters: np.ndarray, joining: np.ndarray, solved: np.ndarray, report: Progress
+) -> np.ndarray:
+    return report.step(lambda: project(sample, parameters, joining, solved))
+
+
+def stage_of_each(loss: Loss) -> np.ndarray:
+    """Return the stage in which each parameter joins the fit, (n_parameters,)."""
+    parts = loss.potential.parts()
+    return np.repeat([part.stage for part in parts], [part.n_parameters for part in parts])
+
+
+def _descend(
+    loss: Loss,
+    parameters: np.ndarray,
+    free: np.ndarray,
+    rng: np.random.Generator,
+    limit: int,
+    tolerance: float,
+    report: Progress,
+) -> tuple[np.ndarray, bool]:
+    """Fit all configurations until a run gains too little: the parameters, and whether that happened."""
+    converged, length = False, RUN
+    while not converged and report.done < limit:
         before = loss.value(loss.residuals(parameters))
-        transform = _curvature_transform(loss, parameters, free, rng, DAMPING)
-        parameters = _bfgs(loss, parameters, transform, min(length, max_iterations - report.done), report)
+        curvature = _sampled_curvature(loss, parameters, free, rng, DAMPING)
+        parameters = _bfgs(loss, parameters, curvature, min(length, limit - report.done), report)
         gain = (before - report.loss) / before if before > 0 else 0.0
-        converged = length >= LONGEST_STAGE and gain <= tolerance * length / STAGE
-        # When progress is slow, lengthen the stage: the BFGS Hessian is then better than a fresh Gauss-Newton sample.
-        length = min(2 * length, LONGEST_STAGE) if gain < SLOW else length
+        converged = length >= LONGEST_RUN and gain <= tolerance * length / RUN
+        # When progress is slow, lengthen the run: the BFGS Hessian is then better than a fresh Gauss-Newton sample.
+        length = min(2 * length, LONGEST_RUN) if gain < SLOW else length
     return parameters, converged
 
 
@@ -77,30 +141,28 @@ def _approach(
     free: np.ndarray,
     rng: np.random.Generator,
     linear_start: bool,
-    max_iterations: int,
+    last: int,
     report: Progress,
 ) -> np.ndarray:
-    """Come near a fit on a sample of the configurations, which grows when it gains no more or is overfitted.
-
-    A third of the iterations is left for all configurations.
-    """
+    """Come near a fit on a sample of the configurations, which grows when it gains no more or is overfitted."""
     order = rng.permutation(np.flatnonzero(loss.rows()))
     labels = np.cumsum(loss.rows()[order])
     size, damping = FIRST_ROWS * free.sum(), FIRST_DAMPING
-    last = report.done + 2 * (max_iterations - report.done) // 3
 
     def sample() -> Loss:
         return loss.sample(np.sort(order[: 1 + np.searchsorted(labels, size)]))
 
     part = sample()
     if linear_start and report.done == 0:
-        parameters = solve_linear(part, parameters, ~free, RIDGE)
+        start = parameters
+        parameters = report.step(lambda: solve_linear(part, start, ~free, RIDGE))
     # The curvature here differs from that at the fit: the first steps keep to the scale of the parameters.
-    parameters = _bfgs(part, parameters, np.eye(len(free))[:, free], min(STAGE, last - report.done), report)
+    plain = np.eye(len(free))[:, free]
+    parameters = _bfgs(part, parameters, lambda: plain, min(RUN, last - report.done), report)
     while size < labels[-1] and report.done < last:
         before = part.value(part.residuals(parameters))
-        transform = _curvature_transform(part, parameters, free, rng, damping)
-        parameters = _bfgs(part, parameters, transform, min(STAGE, last - report.done), report)
+        curvature = _sampled_curvature(part, parameters, free, rng, damping)
+        parameters = _bfgs(part, parameters, curvature, min(RUN, last - report.done), report)
         damping = max(0.1 * damping, DAMPING)
         overfitted = loss.value(loss.residuals(parameters)) > (1 + OVERFITTED) * report.loss
         if overfitted or before - report.loss < SLOW * before:
@@ -109,30 +171,39 @@ def _approach(
     return parameters
 
 
-def _bfgs(loss: Loss, parameters: np.ndarray, transform: np.ndarray, iterations: int, report: Progress) -> np.ndarray:
+def _bfgs(
+    loss: Loss, parameters: np.ndarray, transform: Callable[[], np.ndarray], iterations: int, report: Progress
+) -> np.ndarray:
     """Minimise over u in theta = parameters + transform u, with a loss of all configurations or of some."""
     from scipy.optimize import OptimizeResult, minimize
 
-    def function(u: np.ndarray) -> tuple[float, np.ndarray]:
-        report.evaluations += 1
-        value, gradient = loss(parameters + transform @ u)
-        return value, transform.T @ gradient
+    def run() -> np.ndarray:
+        matrix = transform()
 
-    def callback(intermediate_result: OptimizeResult) -> None:
-        report(parameters + transform @ intermediate_result.x, intermediate_result.fun)
+        def evaluated(u: np.ndarray) -> tuple[float, np.ndarray]:
+            value, gradient = loss(parameters + matrix @ u)
+            return value, matrix.T @ gradient
 
-    result = minimize(
-        function,
-        np.zeros(transform.shape[1]),
-        jac=True,
-        method="BFGS",
-        callback=callback,
-        options={"maxiter": iterations, "gtol": 1e-10},
-    )
-    return parameters + transform @ result.x
+        def function(u: np.ndarray) -> tuple[float, np.ndarray]:
+            return report.evaluate(lambda: evaluated(u))
+
+        def callback(intermediate_result: OptimizeResult) -> None:
+            report(intermediate_result.fun)
+
+        result = minimize(
+            function,
+            np.zeros(matrix.shape[1]),
+            jac=True,
+            method="BFGS",
+            callback=callback,
+            options={"maxiter": iterations, "gtol": 1e-10},
+        )
+        return parameters + matrix @ result.x
+
+    return report.step(run)
 
 
-def _explains_most(loss: Loss, parameters: np.ndarray, value: float) -> bool:
+def _explains_most(loss: Loss, parameters: np.ndarray) -> bool:
     """Whether the loss is under a tenth of what it is when only the shifts are fitted."""
     data, blocks = loss.data, loss.potential.blocks
     null = np.where(linear_mask(blocks), 0.0, parameters)
@@ -141,20 +212,30 @@ def _explains_most(loss: Loss, parameters: np.ndarray, value: float) -> bool:
         # The mean energy of every composition: least squares, whatever the number of compositions.
         rest = (data.energies - data.term.predict(null, loss.threads).energies)[labelled]
         null[shifts[0]] = np.linalg.lstsq(data.counts[labelled], rest, rcond=None)[0]
-    return value < 0.1 * loss.value(loss.residuals(null))
+    return loss.value(loss.residuals(parameters)) < 0.1 * loss.value(loss.residuals(null))
 
 
-def _curvature_transform(
+def _sampled_curvature(
     loss: Loss, parameters: np.ndarray, free: np.ndarray, rng: np.random.Generator, damping: float
-) -> np.ndarray:
+) -> Callable[[], np.ndarray]:
+    """Draw a sample of the configurations; return what computes the transform that its curvature gives."""
+    numbers = _sample_numbers(loss, int(free.sum()), rng)
+    return lambda: _curvature_transform(loss.sample(numbers), parameters, free, damping)
+
+
+def _sample_numbers(loss: Loss, n_parameters: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw configurations with enough labels for the curvature along so many parameters."""
+    rows = loss.rows()
+    order = rng.permutation(np.flatnonzero(rows))
+    enough = 1 + np.searchsorted(np.cumsum(rows[order]), CURVATURE_ROWS * n_parameters)
+    return np.sort(order[:enough])
+
+
+def _curvature_transform(sample: Loss, parameters: np.ndarray, free: np.ndarray, damping: float) -> np.ndarray:
     """T with T T^t = (J^T J + damping)^-1 over the free parameters: in u the loss curves alike in all directions.
 
     J are the derivatives of the weighted residuals of a sample of the configurations, by differences.
     """
-    rows = loss.rows()
-    order = rng.permutation(np.flatnonzero(rows))
-    enough = 1 + np.searchsorted(np.cumsum(rows[order]), CURVATURE_ROWS * free.sum())
-    sample = loss.sample(np.sort(order[:enough]))
     base = weighted_residuals(sample, sample.residuals(parameters))
     places = np.flatnonzero(free)
     jacobian = np.empty((len(base), len(places)))

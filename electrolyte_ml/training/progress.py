@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,30 +17,62 @@ from electrolyte_ml.files import atomic_write
 CHECKPOINT_SECONDS = 20.0
 
 
+class _Step(NamedTuple):
+    """Result of a step: parameters, and how many iterations and evaluations there had been at its end."""
+
+    parameters: np.ndarray
+    iterations: int
+    evaluations: int
+
+
 class Progress:
-    """History, progress bar and checkpoint of a fit."""
+    """History, progress bar and checkpoint of a fit.
+
+    A fit is a series of steps that each give parameters: linear solutions, and runs of BFGS. The checkpoint holds the
+    results of all finished steps, and every loss and gradient of the unfinished run. The same fit that finds it takes
+    these numbers instead of computing them, and so ends with the same parameters as without an interruption, bit for
+    bit.
+
+    Parameters
+    ----------
+    total : int
+        Iterations of all starts together.
+    shown : bool
+    checkpoint : Path or None
+    identity : str
+        Of model, start, data and settings.
+
+    Attributes
+    ----------
+    history : list of (int, float, float)
+        Iteration, loss and seconds of the present start.
+    evaluations : int
+        Of loss and gradient together.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint is damaged, or is one of another fit.
+    """
 
     def __init__(self, total: int, shown: bool, checkpoint: Path | None, identity: str) -> None:
-        self.total, self.shown, self.checkpoint, self.identity = total, shown, checkpoint, identity
-        self.history: list[tuple[int, float, float]] = []
-        self.evaluations = 0
-        self.began = time.perf_counter()
-
-    def start(self, parameters: np.ndarray, loss: float | None = None) -> None:
-        """From the first value of the loss, or (None) from a history that was resumed."""
         from tqdm import tqdm
 
-        if loss is None:
-            self.began -= self.history[-1][2]
-        else:
-            self.history = [(0, loss, time.perf_counter() - self.began)]
-        self.bar = tqdm(total=self.total, initial=self.done, desc="Fit", unit="it", disable=not self.shown)
-        self.latest = parameters
-        self.save()
+        self.checkpoint, self.identity = checkpoint, identity
+        self.history: list[tuple[int, float, float]] = []
+        self.evaluations = 0
+        self._recorded: list[tuple[float, float]] = []  # loss and seconds of all iterations of all starts, in order
+        self._steps: list[_Step] = []
+        self._run: list[tuple[float, np.ndarray]] = []  # loss and gradient of each evaluation of the unfinished run
+        # How much of the above this process has passed: less than all of it while a checkpoint is followed.
+        self._n_iterations, self._n_steps, self._n_run = 0, 0, 0
+        self._resume()
+        self.began = time.perf_counter() - (self._recorded[-1][1] if self._recorded else 0.0)
+        self.bar = tqdm(total=total, desc="Fit", unit="it", disable=not shown)
 
     @property
     def done(self) -> int:
-        """Iterations done."""
+        """Iterations done from the present start."""
         return self.history[-1][0]
 
     @property
@@ -46,37 +80,86 @@ class Progress:
         """The last value of the loss."""
         return self.history[-1][1]
 
-    def __call__(self, parameters: np.ndarray, loss: float) -> None:
-        """Record an iteration."""
-        now = time.perf_counter()
-        self.latest = parameters
-        self.history.append((self.done + 1, float(loss), now - self.began))
-        self.bar.set_postfix_str(f"loss {loss:.5g}", refresh=False)
-        self.bar.update()
-        if now - self.saved > CHECKPOINT_SECONDS:
+    def start(self, loss: float, name: str = "Fit") -> None:
+        """Begin the history of a start from the first value of the loss."""
+        self.bar.set_description_str(name, refresh=False)
+        first = self._n_iterations == 0
+        self.history = [(0, *self._record(loss))]
+        if first:
             self.save()
+
+    def __call__(self, loss: float) -> None:
+        """Record an iteration."""
+        self.history.append((self.done + 1, *self._record(loss)))
+        self.bar.set_postfix_str(f"loss {self.loss:.5g}", refresh=False)
+        self.bar.update()
+        if time.perf_counter() - self._saved > CHECKPOINT_SECONDS:
+            self.save()
+
+    def _record(self, loss: float) -> tuple[float, float]:
+        if self._n_iterations == len(self._recorded):
+            self._recorded.append((float(loss), time.perf_counter() - self.began))
+        self._n_iterations += 1
+        return self._recorded[self._n_iterations - 1]
+
+    def step(self, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return the parameters that a step gives: those of the checkpoint, or else those that `compute` returns."""
+        if self._n_steps == len(self._steps):
+            self._n_run = 0
+            parameters = compute()
+            self._steps.append(_Step(parameters, self._n_iterations, self.evaluations))
+            self._run.clear()
+        step = self._steps[self._n_steps]
+        self._n_steps += 1
+        while self._n_iterations < step.iterations:
+            self(self._recorded[self._n_iterations][0])
+        self.evaluations = step.evaluations
+        return step.parameters
+
+    def evaluate(self, compute: Callable[[], tuple[float, np.ndarray]]) -> tuple[float, np.ndarray]:
+        """Return loss and gradient of the next evaluation of a run, of the checkpoint or else computed."""
+        self.evaluations += 1
+        if self._n_run < len(self._run):
+            self._n_run += 1
+            return self._run[self._n_run - 1]
+        result = compute()
+        if self.checkpoint is not None:
+            self._run.append(result)
+            self._n_run += 1
+        return result
 
     def save(self) -> None:
         """Write the checkpoint, if there is to be one."""
-        self.saved = time.perf_counter()
-        if self.checkpoint is not None:
-            buffer = io.BytesIO()
-            np.savez(buffer, parameters=self.latest, identity=self.identity, history=np.array(self.history))
-            atomic_write(self.checkpoint, buffer.getvalue())
+        self._saved = time.perf_counter()
+        if self.checkpoint is None:
+            return
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            identity=self.identity,
+            history=np.array(self._recorded).reshape(-1, 2),
+            steps=np.array([step.parameters for step in self._steps]),
+            ends=np.array([[step.iterations, step.evaluations] for step in self._steps], int).reshape(-1, 2),
+            losses=np.array([loss for loss, _ in self._run]),
+            gradients=np.array([gradient for _, gradient in self._run]),
+        )
+        atomic_write(self.checkpoint, buffer.getvalue())
 
-    def resume(self) -> np.ndarray | None:
-        """Parameters of the checkpoint, if there is one."""
+    def _resume(self) -> None:
+        """Read the checkpoint, if there is one."""
         if self.checkpoint is None or not self.checkpoint.exists():
-            return None
+            return
         try:
             with np.load(self.checkpoint) as saved:
-                identity, parameters, history = str(saved["identity"]), saved["parameters"], saved["history"]
+                identity, history, steps, ends = (saved[name] for name in ("identity", "history", "steps", "ends"))
+                losses, gradients = saved["losses"], saved["gradients"]
         except (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile):
             raise InputError(f"{self.checkpoint}: not a checkpoint of a fit; remove it to start anew") from None
-        if identity != self.identity:
+        if str(identity) != self.identity:
             raise InputError(
                 f"{self.checkpoint}: belongs to another potential, other data or other settings; "
                 "remove it to start anew"
             )
-        self.history = [(int(iteration), float(loss), float(seconds)) for iteration, loss, seconds in history]
-        return parameters
+        self._recorded = [(float(loss), float(seconds)) for loss, seconds in history]
+        self._steps = [_Step(values, int(k), int(n)) for values, (k, n) in zip(steps, ends, strict=True)]
+        self._run = [(float(loss), gradient) for loss, gradient in zip(losses, gradients, strict=True)]

@@ -15,7 +15,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 from electrolyte_ml.cli import main
-from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.potentials import MomentTensorPotential, Sum
+from electrolyte_ml.potentials.charges import QRd
 from electrolyte_ml.structures import pack
 
 
@@ -38,6 +39,17 @@ def originals(tmp_path_factory):
     damaged("nan.mtp", r"species_coeffs = \{[^,]+,", "species_coeffs = {nan,")
     (folder / "truncated.mtp").write_text("".join(lines[: len(lines) // 2]))
     (folder / "empty.mtp").touch()
+
+    species = ("H", "C", "O")
+    charged = Sum((MomentTensorPotential.random(level=2, species=species), QRd.random(species)))
+    charged.save(folder / "charged.pot")
+    text = (folder / "charged.pot").read_text()
+    (folder / "cut.pot").write_text(text[: 2 * len(text) // 3])
+    (folder / "sodium.pot").write_text(text.replace('  "C",', '  "Na",'))
+    (folder / "unnamed.pot").write_text(text.replace('  "C",', '  "Xx",'))
+    (folder / "text.pot").write_text(text.replace('"form": "positive"', '"form": "plain"'))
+    QRd(species, [0.1, 0.2, -0.3], [1.5, -1.0, -1.0], "raw").save(folder / "pole.pot")  # of 4 H, 3 C and 3 O
+    QRd.random((*species, "Li")).save(folder / "lithium.pot")
 
     atoms = pack({"EC": 1}, 0.8)
     good = atoms.copy()
@@ -66,6 +78,9 @@ def originals(tmp_path_factory):
     moved("no_cell.xyz", lambda a: a.set_cell(np.zeros((3, 3))))
     moved("lithium.xyz", lambda a: a.symbols.__setitem__(0, "Li"))
     moved("cluster.xyz", lambda a: a.set_pbc(False))
+    salt = pack({"Li": 1, "EC": 1}, 0.8)
+    del salt.info["charge"]
+    moved("ion.xyz", lambda a: a.__init__(salt))
     write(folder / "gold.xyz", Atoms("Og2", [[0, 0, 0], [0, 0, 3]], cell=[9, 9, 9], pbc=True), format="extxyz")
 
     cfg = "BEGIN_CFG\n Size\n    1\n Supercell\n    9 0 0\n    0 9 0\n    0 0 9\n{}END_CFG\n"
@@ -178,6 +193,30 @@ CASES = [
     ("md good.mtp good.xyz --time 1 -o good.xyz", "good.xyz is not a folder"),
     ("md good.mtp good.xyz --time 1 --tiemstep 2", "--tiemstep.*electrolyte-ml md --help"),
     ("md good.mtp good.xyz --time 1 --ensemble nph", "nph"),
+    # charges
+    ("info cut.pot", "cut.pot, line .*the file ends"),
+    ("info sodium.pot", "sodium.pot: terms of different species do not add: H C O and H Na O"),
+    ("info unnamed.pot", "unnamed.pot, term qrd from line .*species H Xx O"),
+    ("info text.pot", "text.pot, term qrd from line .*no form of charge redistribution 'plain'"),
+    ("evaluate pole.pot good.xyz", "good.xyz: configuration 1: the charges of C3H4O3 have a pole"),
+    ("evaluate lithium.pot ion.xyz", r"ion.xyz: configuration 1: its ions make a total charge of \+1 .*charge=1"),
+    ("train ion.xyz --level 4 --charges qrd -o out.mtp", r"ion.xyz: configuration 1: its ions make .*\+1"),
+    ("train good.xyz --start pole.pot -o out.mtp", "good.xyz: configuration 1: the charges of C3H4O3 have a pole"),
+    ("train good.xyz --level 4 --charge-form raw -o out.mtp", "--charge-form raw: goes with charges"),
+    ("new --level 4 --species H --charge-width 1 -o out.mtp", "--charge-width 1.0: goes with charges"),
+    ("info --level 4 --species H --charges qrd --charge-form plain", "--charge-form plain: there are positive, raw"),
+    ("info --level 4 --species H --charges qrd --charge-width -1", "charge-width.*-1"),
+    ("info --level 4 --species H --charges qdr", "--charges qdr.*qrd"),
+    ("train good.xyz --start good.mtp --charges qrd -o out.mtp", "--charges goes with a random start"),
+    ("train good.xyz --level 4 --starts 0 -o out.mtp", "starts.*0"),
+    ("train good.xyz --level 4 --charge-restraint O=-0.5 -o out.mtp", "--charge-restraint goes with .*--charges qrd"),
+    ("train good.xyz --charges qrd --charge-restraint-weight 1 -o out.mtp", "-weight goes with --charge-restraint"),
+    ("train good.xyz --charges qrd --charge-restraint O -o out.mtp", "--charge-restraint O: write NAME=VALUE"),
+    ("train good.xyz --charges qrd --charge-restraint O=x -o out.mtp", "--charge-restraint O=x: 'x' is no number"),
+    (
+        "train good.xyz --level 2 --charges qrd --charge-restraint Na=1 -o out.mtp",
+        "restraint of Na: .*knows only H C O",
+    ),
     # references
     ("label good.xyz --reference nothing-like-it", "nothing-like-it"),
     ("label good.xyz --reference command:absent_program_xyz", "absent_program_xyz"),

@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from electrolyte_ml.potentials import System
+from electrolyte_ml.potentials.charges import QRd
+from electrolyte_ml.structures import molecule
+
 
 @pytest.mark.parametrize(("level", "functions", "parameters"), [(12, 29, 248), (16, 92, 383)])
 def test_info_of_a_level(run, level, functions, parameters):
@@ -47,3 +51,27 @@ def test_charges_are_another_term_and_stay_in_the_file(run, tmp_path):
     facts = json.loads(run("info", path, "--json"))
     assert [term["kind"] for term in facts["terms"]] == ["mtp", "qrd", "zbl"]
     assert facts["terms"][1]["form"] == "positive"
+
+
+def test_form_and_width_of_the_charges(run, tmp_path):
+    path = tmp_path / "charged.pot"
+    options = ("--charges", "qrd", "--charge-form", "raw", "--charge-width", 0.8)
+    run("new", "--level", 4, "--species", "H", "C", "O", *options, "-o", path)
+    facts = json.loads(run("info", path, "--json"))["terms"][1]
+    assert (facts["form"], facts["width"]) == ("raw", 0.8)
+
+
+@pytest.mark.parametrize(("weights", "caveats"), [([1.5, -1.0, 0.2], 1), ([1.5, 0.0, 0.2], 1), ([-1.0, -0.2, -0.3], 0)])
+def test_raw_weights_without_a_common_sign_are_said_to_have_a_pole(run, tmp_path, weights, caveats):
+    path = tmp_path / "raw.pot"
+    QRd(("H", "C", "O"), [0.1, 0.2, -0.3], weights, "raw").save(path)
+    assert run("info", path).count("the charges have a pole at some compositions") == caveats
+
+
+def test_info_tells_what_the_training_set_fixes(run, tmp_path):
+    path = tmp_path / "charged.pot"
+    ec = System.of(molecule("EC"), ("H", "C", "O"))
+    QRd.random(("H", "C", "O")).trained_on([ec]).save(path)
+    printed = run("info", path)
+    assert "2 of 4" in printed and "C3H4O3" in printed
+    assert "it does not fix the difference O - H of ln s" in printed

@@ -4,8 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from ase.calculators.singlepoint import SinglePointCalculator
 
-from electrolyte_ml.structures import read_configurations, write_configurations
+from electrolyte_ml.cli import main
+from electrolyte_ml.potentials import MomentTensorPotential, Sum, load
+from electrolyte_ml.potentials.charges import QRd, qrd
+from electrolyte_ml.structures import pack, read_configurations, write_configurations
 
 
 def test_train_then_evaluate(run, tmp_path, labelled):
@@ -37,3 +41,43 @@ def test_cfg_is_as_good_as_xyz(run, tmp_path, labelled, potential):
     text = json.loads(run("evaluate", potential, labelled, "--json"))
     mlip = json.loads(run("evaluate", potential, cfg, "--json"))
     assert mlip["force_rmse"] == pytest.approx(text["force_rmse"], abs=1e-6)
+
+
+def test_several_starts(run, tmp_path, labelled):
+    """The same as the best of them, and another potential than from the first."""
+    paths = [tmp_path / f"{starts}.mtp" for starts in (1, 3)]
+    for starts, path in zip((1, 3), paths, strict=True):
+        run("train", labelled, "--level", 4, "--max-iterations", 20, "--starts", starts, "-o", path)
+    errors = [json.loads(run("evaluate", path, labelled, "--json"))["force_rmse"] for path in paths]
+    assert errors[1] < errors[0]
+
+
+def test_charges_in_training(run, tmp_path, labelled, capsys):
+    """Their form is chosen, their composition kept, another one warned of once in one line, and a pole is told."""
+    path, other = tmp_path / "trained.pot", tmp_path / "other.xyz"
+    qrd._warned.clear()
+    options = ("--level", 2, "--max-iterations", 5, "--charges", "qrd", "--charge-form", "raw")
+    restraint = ("--charge-restraint", "O=-0.5", "H=0.1", "--charge-restraint-weight", 50)
+    run("train", labelled, *options, *restraint, "-o", path)
+    model = load(path).terms[1]
+    assert (model.form, model.compositions) == ("raw", ("C3H4O3",))
+    assert model.type_charges({"H": 4, "C": 3, "O": 3})["O"] == pytest.approx(-0.5, abs=0.1)
+    configurations = [pack({"EMC": 1}, 0.8, seed=seed) for seed in range(2)]
+    for atoms in configurations:
+        atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((15, 3)))
+    write_configurations(other, configurations)
+    assert main(["evaluate", str(path), str(other)]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(
+        "warning: charges at C4H8O3 were not fixed by the training set (fixes 2 of 4 directions)"
+    )
+
+
+def test_a_fit_of_raw_weights_says_that_there_is_a_pole(run, tmp_path, labelled, capsys):
+    path = tmp_path / "raw.pot"
+    start = Sum((MomentTensorPotential.random(2, ("H", "C", "O")), QRd(("H", "C", "O"), [0.1] * 3, [1, -2, 1], "raw")))
+    start.save(path)
+    words = ["train", labelled, "--start", path, "--method", "paper", "--max-iterations", 2, "-o", tmp_path / "out.pot"]
+    assert main([str(word) for word in words]) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith("warning: the charges have a pole at some compositions")

@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials import Basis, MomentTensorPotential
+from electrolyte_ml.potentials import Basis, ModelSpec, MomentTensorPotential
 from electrolyte_ml.structures import read_configurations
 from electrolyte_ml.training import Loss, TrainingSet, Weights, evaluate_errors, minimise, progress, train
 
@@ -278,37 +278,47 @@ class Interrupt:
         monkeypatch.setattr(Loss, "__call__", call)
 
 
-@pytest.mark.parametrize("method", ["default", "paper"])
-def test_interrupted_and_resumed(method, monkeypatch, tmp_path, noisy, start):
-    """It goes on from where it was: nothing is solved anew, the history is one, the iterations are counted together."""
-    file, options = tmp_path / "fits" / "fit.npz", {"method": method, "max_iterations": 70}
-    with monkeypatch.context() as patch:
-        interrupt = Interrupt(patch, 40)
-        with pytest.raises(KeyboardInterrupt):
-            quiet(noisy, start, checkpoint=file, **options)
-    assert file.exists() and interrupt.count == 40
-    with monkeypatch.context() as patch:
-        patch.setattr(minimise, "solve_linear", lambda *_: pytest.fail("the start was solved again"))
-        resumed = quiet(noisy, start, checkpoint=file, **options)
-    assert not file.exists()
+RESUMED = {
+    "default": ({}, (1, 40, 90)),
+    "paper": ({"method": "paper"}, (1, 40)),
+    "starts": ({"starts": 3}, (40, 100, 190, 230)),
+    "charges": ({}, (40, 75, 100)),
+}
+
+
+@pytest.mark.parametrize("case", RESUMED)
+def test_interrupted_and_resumed(case, monkeypatch, tmp_path, noisy, start):
+    """Wherever it was, as often as it may be: the fit ends with the same bits as without an interruption."""
+    options, places = RESUMED[case]
+    options = {"max_iterations": 90, **options}
+    if case == "charges":
+        start = ModelSpec(level=4, cutoff=4.0, charges="qrd").random(("H", "O"))
     whole = quiet(noisy, start, **options)
-    iterations, losses, seconds = zip(*resumed.history, strict=True)
-    assert list(iterations) == list(range(len(iterations))) and iterations[-1] <= 70
-    assert (np.diff(losses) <= 0).all() and (np.diff(seconds) >= 0).all()
-    before = [h[:2] for h in whole.history[:30]]
-    assert [h[:2] for h in resumed.history[:30]] == before
-    assert losses[-1] < 0.9 * losses[30]
+    file, evaluations = tmp_path / "fits" / "fit.npz", 0
+    for place in places:
+        with monkeypatch.context() as patch:
+            interrupt = Interrupt(patch, place - evaluations)
+            with pytest.raises(KeyboardInterrupt):
+                quiet(noisy, start, checkpoint=file, **options)
+            evaluations += interrupt.count - 1
+    resumed = quiet(noisy, start, checkpoint=file, **options)
+    assert not file.exists()
+    assert np.array_equal(resumed.potential.parameters, whole.potential.parameters)
+    assert [h[:2] for h in resumed.history] == [h[:2] for h in whole.history]
+    assert (np.diff([seconds for _, _, seconds in resumed.history]) >= 0).all()
+    assert (resumed.evaluations, resumed.message) == (whole.evaluations, whole.message)
 
 
-def test_interrupted_before_the_first_step(monkeypatch, tmp_path, noisy, start):
-    """The linear solution is kept."""
+def test_finished_steps_are_not_computed_again(monkeypatch, tmp_path, noisy, start):
     file = tmp_path / "fit.npz"
     with monkeypatch.context() as patch:
-        Interrupt(patch, 1)
+        Interrupt(patch, 40)
         with pytest.raises(KeyboardInterrupt):
-            quiet(noisy, start, checkpoint=file)
-    whole, resumed = (quiet(noisy, start, max_iterations=4, checkpoint=f) for f in (None, file))
-    assert np.array_equal(whole.potential.parameters, resumed.potential.parameters)
+            quiet(noisy, start, checkpoint=file, max_iterations=50)
+    monkeypatch.setattr(minimise, "solve_linear", lambda *_: pytest.fail("the start was solved again"))
+    evaluated = Interrupt(monkeypatch, -1)
+    result = quiet(noisy, start, checkpoint=file, max_iterations=50)
+    assert evaluated.count == result.evaluations - 39
 
 
 def test_kept_while_it_runs(monkeypatch, tmp_path, noisy, start):

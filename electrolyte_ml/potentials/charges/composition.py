@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from electrolyte_ml.errors import InputError, first_line
 from electrolyte_ml.potentials.charges.conservation import Redistribution, pull_back, redistribute
+from electrolyte_ml.potentials.geometry import System
+from electrolyte_ml.potentials.spec import ChargeForm
 
-Form = Literal["positive", "raw"]
+if TYPE_CHECKING:
+    from ase import Atoms
 
 
 def anchor(species: Sequence[str]) -> tuple[int, int]:
@@ -27,7 +32,16 @@ def fix_gauge(theta: np.ndarray) -> np.ndarray:
     return np.concatenate([neutral, s - s.mean()])
 
 
-def redistributed(theta: np.ndarray, counts: np.ndarray, total: np.ndarray | float, form: Form) -> Redistribution:
+def gauge_directions(theta: np.ndarray, form: ChargeForm) -> np.ndarray:
+    """Return the (2, 2 S) directions of the parameters that change no charge: b -> b + c s and s -> lambda s."""
+    s = np.split(theta, 2)[1]
+    none = np.zeros(len(s))
+    if form == "raw":
+        return np.array([[*s, *none], [*none, *s]])
+    return np.array([[*np.exp(s - s.max()), *none], [*none, *np.ones(len(s))]])
+
+
+def redistributed(theta: np.ndarray, counts: np.ndarray, total: np.ndarray | float, form: ChargeForm) -> Redistribution:
     """Redistribute by species.
 
     Parameters
@@ -52,8 +66,69 @@ def redistributed(theta: np.ndarray, counts: np.ndarray, total: np.ndarray | flo
     return redistribute(b, s, total, counts)
 
 
-def by_parameters(shared: Redistribution, by_charges: np.ndarray, counts: np.ndarray, form: Form) -> np.ndarray:
+def by_parameters(shared: Redistribution, by_charges: np.ndarray, counts: np.ndarray, form: ChargeForm) -> np.ndarray:
     """Return dL/dtheta (..., 2 S) from dL/dq (..., S), summed over the atoms of each species."""
     by_b = pull_back(shared.shares, by_charges, counts)
     by_s = by_b * shared.excess * (shared.shares if form == "positive" else 1 / shared.total_weight)
     return np.concatenate([by_b, by_s], axis=-1)
+
+
+def composition(item: Atoms | str, species: Sequence[str], where: str) -> tuple[np.ndarray, float]:
+    """Return the number of atoms of each species (S,), and the total charge (e).
+
+    Parameters
+    ----------
+    item
+        A configuration, or a formula such as "LiPF6(C3H4O3)12", with a total charge behind it unless it is 0:
+        "Li(C3H4O3)4 +1".
+    species
+        Chemical symbols.
+    where
+        Name of the item, for messages.
+
+    Raises
+    ------
+    InputError
+        An unknown species, or something that is no formula.
+    """
+    if not isinstance(item, str):
+        try:
+            system = System.of(item, tuple(species))
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
+        return np.bincount(system.species, minlength=len(species)).astype(float), system.charge
+    from ase.formula import Formula
+
+    formula, _, charge = item.partition(" ")
+    try:
+        numbers, total = Formula(formula).count(), int(charge or 0)
+    except ValueError as error:
+        raise InputError(f"{where}: {item!r} is no formula: {first_line(error)}") from None
+    if unknown := [symbol for symbol in numbers if symbol not in species]:
+        raise InputError(f"{where}: {unknown[0]} is not among the species {' '.join(species)}")
+    return np.array([numbers.get(symbol, 0) for symbol in species], float), total
+
+
+def ratio(counts: np.ndarray, total: float, species: Sequence[str]) -> str:
+    """Return ratio of the species and total charge as a formula that `composition` reads: "C11H20O9", "C12H16LiO12 +1".
+
+    Numbers of atoms and charge have no common divisor: their multiples have the same charges.
+    """
+    from ase.formula import Formula
+
+    numbers, charge = [round(n) for n in counts], round(total)
+    divisor = math.gcd(*numbers, charge) or 1
+    reduced = {symbol: n // divisor for symbol, n in zip(species, numbers, strict=True) if n}
+    formula = f"{Formula.from_dict(reduced):hill}"
+    return f"{formula} {charge // divisor:+d}" if charge else formula
+
+
+def ratios(systems: Iterable[System]) -> tuple[str, ...]:
+    """Return the distinct ratios of systems, in the order in which they come first.
+
+    Those of a single species are left out: its charge is Q/N whatever the parameters.
+    """
+    counted = [(np.bincount(one.species, minlength=len(one.symbols)), one) for one in systems]
+    return tuple(
+        dict.fromkeys(ratio(counts, one.charge, one.symbols) for counts, one in counted if (counts > 0).sum() > 1)
+    )

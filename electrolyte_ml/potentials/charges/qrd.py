@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from ase.data import atomic_numbers
 
 from electrolyte_ml.checks import number, one_of
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import CompositionWarning, InputError
 from electrolyte_ml.potentials.blocks import Block
-from electrolyte_ml.potentials.charges.composition import Form, anchor, by_parameters, fix_gauge, redistributed
+from electrolyte_ml.potentials.charges.composition import (
+    anchor,
+    by_parameters,
+    composition,
+    fix_gauge,
+    gauge_directions,
+    ratio,
+    ratios,
+    redistributed,
+)
 from electrolyte_ml.potentials.charges.conservation import Redistribution
-from electrolyte_ml.potentials.charges.directions import free_differences, free_directions
 from electrolyte_ml.potentials.charges.electrostatics import Electrostatics
 from electrolyte_ml.potentials.charges.forms import type_forms, type_potentials
+from electrolyte_ml.potentials.charges.identifiability import Identifiability, identifiability
 from electrolyte_ml.potentials.charges.term import QRdTerm
 from electrolyte_ml.potentials.geometry import Geometry, System
+from electrolyte_ml.potentials.spec import CHARGE_FORMS, ChargeForm
 from electrolyte_ml.threads import available, default_threads, run
 
 if TYPE_CHECKING:
@@ -26,8 +38,12 @@ if TYPE_CHECKING:
 
     from electrolyte_ml.potentials.spec import ModelSpec
 
-FORMS = ("positive", "raw")
 POLE = 1e-10  # of sum |s|: a smaller |sum s| is taken for zero
+# e. Charges that may be further from what a training set fixes are worth a warning: an atom of 0.5 e changes its
+# energy with a bonded atom by 5 meV when that atom's charge drifts so far.
+DRIFT = 0.001
+
+_warned: set[str] = set()  # what this process has said
 
 
 @dataclass(eq=False)
@@ -55,6 +71,10 @@ class QRd(Electrostatics):
         Width of Gaussian charges; None for point charges, as in the paper.
     reference : str or None
         Level of theory that labelled the training data.
+    compositions : tuple of str
+        Compositions of the training set, each ratio of species and total charge once: "C11H20O9", "C12H16LiO12 +1".
+        Where charges are needed at another composition, whose charges these do not fix to 0.001 e, there is a
+        `CompositionWarning`, once for each composition.
 
     Raises
     ------
@@ -65,13 +85,16 @@ class QRd(Electrostatics):
 
     kind: ClassVar[str] = "qrd"
     constant_charges: ClassVar[bool] = True
+    uses_charge: ClassVar[bool] = True
+    stage: ClassVar[int] = 1  # the moment tensor potential comes first
 
     species: tuple[str, ...]
     b: np.ndarray
     s: np.ndarray
-    form: Form = "positive"
+    form: ChargeForm = "positive"
     width: float | None = None
     reference: str | None = None
+    compositions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.species = tuple(self.species)
@@ -79,8 +102,13 @@ class QRd(Electrostatics):
         if unknown or not self.species or len(set(self.species)) != len(self.species):
             raise InputError(f"species {' '.join(self.species) or '(none)'}: give distinct chemical symbols")
         self.width = None if self.width is None else number("width of the charges", self.width, "Å")
-        one_of("form of charge redistribution", self.form, FORMS)
+        one_of("form of charge redistribution", self.form, CHARGE_FORMS)
         self.b, self.s = (self._one_each(name, getattr(self, name)) for name in ("b", "s"))
+        self.compositions = tuple(self.compositions)
+        for item in self.compositions:
+            if not isinstance(item, str):
+                raise InputError(f"charge redistribution: the composition {item!r} is no formula")
+            composition(item, self.species, "charge redistribution: compositions")
 
     def _one_each(self, name: str, values: Any) -> np.ndarray:
         try:
@@ -97,7 +125,7 @@ class QRd(Electrostatics):
     # -- construction --------------------------------------------------------------------------------------------------
 
     @classmethod
-    def random(cls, species: Sequence[str], seed: int | np.random.Generator = 0, form: Form = "positive") -> QRd:
+    def random(cls, species: Sequence[str], seed: int | np.random.Generator = 0, form: ChargeForm = "positive") -> QRd:
         """Draw the parameters from which a fit starts, each from U(-1, 1).
 
         In the form "positive" the gauge is fixed and the sign follows the convention; in the form "raw" the parameters
@@ -117,7 +145,7 @@ class QRd(Electrostatics):
         species: Sequence[str],
         b: Mapping[str, float],
         s: Mapping[str, float],
-        form: Form = "positive",
+        form: ChargeForm = "positive",
     ) -> QRd:
         """Make a model from b and from the weights s themselves, by species.
 
@@ -144,8 +172,15 @@ class QRd(Electrostatics):
 
     @classmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> QRd:
-        """Return a model with random parameters: gauge fixed, weights positive, sign by the convention."""
-        return cls.random(species, np.random.default_rng((seed, 1)))  # not the first draws of another term's seed
+        """Return a model of the form and width of the specification, with random parameters as in `random`."""
+        one = cls.random(species, form=spec.charge_form or "positive")
+        return replace(one, width=spec.charge_width).redrawn(seed)
+
+    def redrawn(self, seed: int | Sequence[int]) -> QRd:
+        """Return the same model at another random start, drawn with other numbers than terms of the same seed."""
+        entropy = [seed, 1] if isinstance(seed, int) else [*seed, 1]
+        drawn = self.random(self.species, np.random.default_rng(entropy), self.form)
+        return self.with_parameters(drawn.parameters)
 
     # -- parameters ----------------------------------------------------------------------------------------------------
 
@@ -172,10 +207,7 @@ class QRd(Electrostatics):
     @property
     def gauge_directions(self) -> np.ndarray:
         """(2, 2 S) directions of the parameters that change no charge: b -> b + c s and s -> lambda s."""
-        none, ones = np.zeros(len(self.species)), np.ones(len(self.species))
-        if self.form == "raw":
-            return np.array([[*self.s, *none], [*none, *self.s]])
-        return np.array([[*np.exp(self.s - self.s.max()), *none], [*none, *ones]])
+        return gauge_directions(self.parameters, self.form)
 
     def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
         """Name the differences between species that the compositions and total charges of a set leave free.
@@ -183,9 +215,8 @@ class QRd(Electrostatics):
         They are those of parameters in general position: fits may end where a weight is so small that no charge depends
         on it, whatever the set.
         """
-        general = QRd.random(self.species)
-        compositions = [(self._counts(system), system.charge) for system in systems]
-        return free_differences(general, free_directions(general, compositions).directions)
+        compositions = ratios(systems) or self.species[:1]  # of a single species the charge is Q/N
+        return identifiability(self.species, compositions).differences
 
     def gauge_fixed(self) -> QRd:
         """Return the model of the same charges whose b add up to zero and whose weights have the geometric mean 1.
@@ -203,8 +234,27 @@ class QRd(Electrostatics):
         return replace(self, b=b, s=s)
 
     def facts(self) -> dict[str, Any]:
-        """Return the facts of the model, its form and width among them."""
-        return {**super().facts(), "form": self.form, "width": self.width}
+        """Return the facts of the model, its form and width among them, and what its training set fixes."""
+        facts = {**super().facts(), "form": self.form, "width": self.width}
+        if caveats := self.caveats():
+            facts["caveats"] = list(caveats)
+        if not self.compositions:
+            return facts
+        found = self.identified
+        return {
+            **facts,
+            "compositions": list(self.compositions),
+            "fixed_directions": f"{found.rank} of {found.directions}",
+            "not_fixed": list(found.statements),
+        }
+
+    def caveats(self) -> tuple[str, ...]:
+        """Return that there is a pole, if the weights of the form "raw" do not all have one sign."""
+        signs = np.sign(self.weights)
+        if (signs == signs[0]).all() and signs[0]:
+            return ()
+        weights = ", ".join(f"{symbol} {s:.3g}" for symbol, s in zip(self.species, self.weights, strict=True))
+        return (f"the charges have a pole at some compositions, since the weights s have no common sign: {weights}",)
 
     # -- charges -------------------------------------------------------------------------------------------------------
 
@@ -247,13 +297,49 @@ class QRd(Electrostatics):
     def _redistributed(self, counts: np.ndarray, total: float) -> Redistribution:
         """Redistribute by species, and refuse the pole."""
         shared = redistributed(self.parameters, counts, total, self.form)
+        self._check_composition(counts, total)
         sizes = (counts * np.abs(self.s)).sum() if self.form == "raw" else 0.0
         if self.form == "raw" and not abs(shared.total_weight[0]) > POLE * sizes:
             atoms = " + ".join(
                 f"{int(n)} x {s:.6g} ({symbol})" for symbol, n, s in zip(self.species, counts, self.s, strict=True) if n
             )
-            raise InputError(f"the charges have a pole: the sum of s over all atoms is zero, {atoms}")
+            name = ratio(counts, total, self.species)
+            raise InputError(f"the charges of {name} have a pole: the sum of s over all atoms is zero, {atoms}")
         return shared
+
+    # -- the training set ----------------------------------------------------------------------------------------------
+
+    def trained_on(self, systems: Sequence[System]) -> QRd:
+        """Return the same model with the compositions of its training set."""
+        return replace(self, compositions=ratios(systems))
+
+    @cached_property
+    def identified(self) -> Identifiability:
+        """What the training set fixes of the parameters."""
+        return identifiability(self, self.compositions)
+
+    @cached_property
+    def _checked(self) -> set[tuple[object, ...]]:
+        """Compositions that `_check_composition` has seen."""
+        return set()
+
+    def _check_composition(self, counts: np.ndarray, total: float) -> None:
+        """Warn, once in a process, where the training set does not fix the charges."""
+        key = (*counts.tolist(), total)
+        if not self.compositions or key in self._checked:
+            return
+        self._checked.add(key)
+        drift = self.identified.drift_at(counts, total)
+        if not (drift > DRIFT).any():
+            return
+        far = ", ".join(f"{symbol} {d:.2g}" for symbol, d in zip(self.species, drift, strict=True) if d > DRIFT)
+        message = (
+            f"charges at {ratio(counts, total, self.species)} were not fixed by the training set (fixes "
+            f"{self.identified.rank} of {self.identified.directions} directions): expected drift {far} e"
+        )
+        if message not in _warned:
+            _warned.add(message)
+            warnings.warn(message, CompositionWarning, stacklevel=2)
 
     # -- derivatives ---------------------------------------------------------------------------------------------------
 
@@ -296,5 +382,7 @@ class QRd(Electrostatics):
     def prepare(self, geometries: Sequence[Geometry]) -> QRdTerm:
         """Compute the energies, fields and virials of all pairs of species once, for training."""
         kept = [self.geometry(geometry) for geometry in geometries]
+        for geometry in kept:
+            self._check_composition(self._counts(geometry.system), geometry.system.charge)
         forms = run(type_forms, [(geometry, self.solver(geometry, exact=True)) for geometry in kept], available())
         return QRdTerm.of(self, [geometry.system for geometry in kept], forms)

@@ -125,6 +125,18 @@ class QRdTerm(TrainingTerm):
         gradient: np.ndarray = by_parameters(shared, by_charges, self.counts, form).sum(0)
         return gradient
 
+    def mean_charges(self, theta: np.ndarray) -> np.ndarray:
+        """Return the charge of each species in each configuration, (K, S) in e."""
+        charges = redistributed(theta, self.counts, self.totals, self.potential.form).charges
+        return np.where(self.counts > 0, charges, np.nan)
+
+    def pull_back_charges(self, theta: np.ndarray, by_mean_charges: np.ndarray) -> np.ndarray:
+        """Return the derivatives by b and s."""
+        form = self.potential.form
+        shared = redistributed(theta, self.counts, self.totals, form)
+        gradient: np.ndarray = by_parameters(shared, by_mean_charges, self.counts, form).sum(0)
+        return gradient
+
     def subset(self, numbers: Sequence[int]) -> QRdTerm:
         """Return the same for some of the configurations."""
         return QRdTerm(self.potential, [self.configurations[k] for k in numbers])
