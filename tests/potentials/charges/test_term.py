@@ -1,9 +1,12 @@
 """Training of charges: quadratic forms that are computed once."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from electrolyte_ml import conformance
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import ModelSpec
 from electrolyte_ml.potentials.charges import Electrostatics, QRd
 from electrolyte_ml.potentials.charges.forms import type_forms
@@ -117,3 +120,26 @@ def test_a_fit_of_the_sum_finds_charges_of_other_labels():
     result = train(boxes, start, max_iterations=150, progress=False)
     charges = result.potential.evaluate(boxes[0]).charges
     np.testing.assert_allclose(charges, truth.evaluate(boxes[0]).charges, atol=0.02)
+
+
+@pytest.mark.parametrize("seed", [0, 3, 4])
+def test_raw_starts_are_trained_as_in_the_paper(seed):
+    """By plain BFGS, with weights of both signs at the start, without a warning or a number that is not finite."""
+    truth = QRd.from_values(SPECIES[:3], {"H": 0.1, "C": 0.4, "O": -0.5}, dict.fromkeys(SPECIES[:3], 1.0))
+    boxes = [conformance._labelled(truth, conformance.configuration(truth, 7 + k, seed=k, side=7.0)) for k in range(4)]
+    spec = ModelSpec(level=2, cutoff=3.0, radial_basis_size=3, scaling=1e-3, charges="qrd", charge_form="raw")
+    start = spec.random(SPECIES[:3], seed)
+    assert len(set(np.sign(start.terms[1].s))) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = train(boxes, start, method="paper", max_iterations=40, progress=False)
+    assert np.isfinite(result.potential.parameters).all()
+    assert result.history[-1][1] < 1e-3 * result.history[0][1]
+
+
+def test_a_fit_that_begins_at_the_pole_is_refused(model):
+    atoms = molecule("EC")
+    truth = QRd.random(SPECIES[:3])
+    start = QRd(SPECIES[:3], [0.1, 0.2, -0.3], [1.5, -1.0, -1.0], form="raw")  # of 4 H, 3 C and 3 O
+    with pytest.raises(InputError, match="configuration 1: the charges of C3H4O3 have a pole"):
+        train([conformance._labelled(truth, atoms)], start, method="paper", progress=False)
