@@ -76,7 +76,7 @@ class Identifiability:
         """
         drifts = []
         for number, item in enumerate(compositions, start=1):
-            counts, total = _composition(item, self.model.species, f"composition {number}")
+            counts, total = read_composition(item, self.model.species, f"composition {number}")
             moved = _derivative(self.model, counts, total) @ self.free.T
             drifts.append(np.where(counts > 0, SPREAD * np.linalg.norm(moved, axis=1), np.nan))
         return np.array(drifts).reshape(-1, len(self.model.species))
@@ -106,7 +106,7 @@ def identifiability(model: Potential | Sequence[str], configurations: Sequence[A
     if len(configurations) == 0:
         raise InputError("identifiability needs at least one configuration")
     found = [
-        _composition(item, qrd.species, f"configuration {number}")
+        read_composition(item, qrd.species, f"configuration {number}")
         for number, item in enumerate(configurations, start=1)
     ]
     distinct = {(tuple(counts.tolist()), total): (counts, total) for counts, total in found}
@@ -130,8 +130,23 @@ def _model(model: Potential | Sequence[str]) -> QRd:
     raise InputError(f"a potential of the kind {model.kind} has no charge redistribution")
 
 
-def _composition(item: Atoms | str, species: tuple[str, ...], where: str) -> tuple[np.ndarray, float]:
-    """Return the number of atoms of each species, and the total charge."""
+def read_composition(item: Atoms | str, species: tuple[str, ...], where: str) -> tuple[np.ndarray, float]:
+    """Return the number of atoms of each species (S,), and the total charge in e.
+
+    Parameters
+    ----------
+    item
+        A configuration, or the formula of a neutral one.
+    species
+        Chemical symbols.
+    where
+        Name of the item in messages.
+
+    Raises
+    ------
+    InputError
+        An unknown species, or something that is no formula.
+    """
     if isinstance(item, str):
         from ase.formula import Formula
 
