@@ -116,7 +116,7 @@ def gauge_comparison(
     for axes in (left, right):
         axes.axhline(0, color=BLACK, lw=0.8)
         axes.grid(axis="x", visible=False)
-    caption(figure, "Two gauges", scale=scale, reference=_NONE, note=note)
+    caption(figure, "Parameters and charges", scale=scale, reference=_NONE, note=note)
     return figure
 
 
@@ -129,6 +129,7 @@ def charges_by_composition(
     *,
     trained: float,
     scale: str,
+    salt: float = 1.0,
     chosen: float | None = None,
     limit: float = 3.0,
 ) -> Figure:
@@ -148,6 +149,8 @@ def charges_by_composition(
         Fraction of the training set.
     scale
         Scale of the notebook.
+    salt
+        LiPF6 for ten molecules of solvent.
     chosen
         Another fraction to mark, such as a slider's.
     limit
@@ -174,13 +177,14 @@ def charges_by_composition(
     legend_beside(panels[0, -1])
     caption(
         figure, "Charges of a start, by composition", scale=scale, reference=_NONE,
-        note="One LiPF6 to ten molecules of solvent. Grey band: the composition of the training set.",
+        note=f"{salt:g} LiPF6 to ten molecules of solvent. Grey band: EC in the training set."
+        + (f" Orange: {chosen:.2f}." if chosen is not None else ""),
     )  # fmt: skip
     return figure
 
 
 @styled
-def identified_directions(steps: Mapping[str, Identifiability], *, scale: str) -> Figure:
+def identified_directions(steps: Mapping[str, Identifiability], *, scale: str, note: str = "") -> Figure:
     """Draw how many directions of the charge parameters a set fixes as compositions are added to it.
 
     Parameters
@@ -189,6 +193,8 @@ def identified_directions(steps: Mapping[str, Identifiability], *, scale: str) -
         What is added -> what the set fixes from then on.
     scale
         Scale of the notebook.
+    note
+        Last line.
 
     Raises
     ------
@@ -197,7 +203,7 @@ def identified_directions(steps: Mapping[str, Identifiability], *, scale: str) -
     """
     if not steps:
         raise InputError("there is no set to draw")
-    figure, axes = subplots(size=(7.6, 0.9 + 0.45 * len(steps)))
+    figure, axes = subplots(size=(7.6, 1.6 + 0.45 * len(steps)))
     for row, found in enumerate(steps.values()):
         axes.barh(row, found.directions, 0.6, color="#E6E6E6")
         axes.barh(row, found.rank, 0.6, color=BLUE)
@@ -207,7 +213,7 @@ def identified_directions(steps: Mapping[str, Identifiability], *, scale: str) -
     axes.set_xlim(0, 1.15 * max(found.directions for found in steps.values()))
     axes.set_xlabel("directions of b and s that change a charge")
     axes.grid(axis="y", visible=False)
-    caption(figure, "What a set fixes", scale=scale, reference=_NONE, note="Blue: fixed. Grey: free.")
+    caption(figure, "What a set fixes", scale=scale, reference=_NONE, note=f"Blue: fixed. Grey: free. {note}".strip())
     return figure
 
 
@@ -338,8 +344,8 @@ def dipoles(
     legend_beside(axes)
     caption(
         figure, "Dipoles judge charges", scale=scale, reference=reference,
-        note="Dots: each fit; triangles: beyond the axis. The component along the reference's dipole, about the centre of "
-        "mass.",
+        note="Dots: each fit; triangles: beyond the axis. The component along the reference's dipole, about the centre "
+        "of mass.",
     )  # fmt: skip
     return figure
 

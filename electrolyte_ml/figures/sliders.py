@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NOTE = "Sliders: run this cell in JupyterLab to move them. The picture below shows one of their positions."
 
 
 class Sliders:
-    """Widgets with the figure that they change; a note stands in their place where no kernel runs."""
+    """Widgets with the figure that they change; a note stands in their place where no kernel runs.
+
+    Attributes
+    ----------
+    widget : ipywidgets.VBox
+        The controls, one below the other, and the picture.
+    """
 
     def __init__(self, widget: Any) -> None:
         self.widget = widget
@@ -24,7 +34,7 @@ class Sliders:
         return {**shown, "text/plain": NOTE}
 
 
-def sliders(draw: Callable[..., Any], **controls: Any) -> Sliders:
+def sliders(draw: Callable[..., Figure], **controls: Any) -> Sliders:
     """Return sliders that draw a figure anew at each of their positions.
 
     Parameters
@@ -32,8 +42,7 @@ def sliders(draw: Callable[..., Any], **controls: Any) -> Sliders:
     draw
         Function that returns the figure.
     **controls
-        Its arguments: widgets of ipywidgets, or what `ipywidgets.interactive` takes for them, such as a range
-        ``(low, high, step)``, a truth value, or a list of choices.
+        Its arguments: widgets of ipywidgets that have a value.
 
     Raises
     ------
@@ -41,11 +50,19 @@ def sliders(draw: Callable[..., Any], **controls: Any) -> Sliders:
         Without ipywidgets.
     """
     try:
-        from ipywidgets import interactive
+        from ipywidgets import Image, VBox
     except ImportError:
         raise InputError("sliders need ipywidgets: pip install 'electrolyte-ml[notebooks]'") from None
-    widget = interactive(draw, {"auto_display": True}, **controls)
-    for control in widget.kwargs_widgets:
+    picture = Image(format="png")  # an Output widget would send messages back while the cell runs
+
+    def update(change: Any = None) -> None:
+        buffer = BytesIO()
+        draw(**{name: control.value for name, control in controls.items()}).savefig(buffer, format="png")
+        picture.value = buffer.getvalue()
+
+    for control in controls.values():
         if control.has_trait("continuous_update"):
             control.continuous_update = False  # one figure where the slider is let go
-    return Sliders(widget)
+        control.observe(update, names="value")
+    update()
+    return Sliders(VBox([*controls.values(), picture]))

@@ -199,8 +199,8 @@ CHARGES = ChargeStudy(
     seeds=(0, 1, 2, 3),
     trained=("PF6", "EC", "EMC", "EMC"),
     planned=("PF6", "EC", "EC", "EMC"),
-    seeding=SeedingSettings("nvt", temperature=400.0, time_ps=0.06, trajectories=2, configurations=40),
-    fit=FitSettings(stress_weight=0.0, iterations=60),
+    seeding=SeedingSettings("nvt", temperature=400.0, time_ps=0.06, trajectories=2, configurations=60),
+    fit=FitSettings(stress_weight=0.0, iterations=80),
     reference=ReferenceSettings("gfn1-xtb"),
 )
 

@@ -44,7 +44,14 @@ def drawn(shares):
             {"start": theta, "moved": 2 * theta}, {"start": q, "moved": q}, SPECIES, scale="quick", note="No change."
         ),
         "charges_by_composition": figures.charges_by_composition(
-            x, {"raw": charges, "ours": charges}, SPECIES, {"raw": [0.523]}, trained=0.3, chosen=0.5, scale="quick"
+            x,
+            {"raw": charges, "ours": charges},
+            SPECIES,
+            {"raw": [0.523]},
+            trained=0.3,
+            chosen=0.5,
+            salt=2,
+            scale="quick",
         ),
         "identified_directions": figures.identified_directions(sets, scale="quick"),
         "failing_shares": figures.failing_shares(shares, scale="quick", title="Starts", note="A note."),
@@ -88,6 +95,11 @@ def test_the_pole_is_marked_where_it_is_and_no_line_is_drawn_across_it(drawn):
     assert np.isnan(hydrogen).sum() == 1
 
 
+def test_salt_and_the_chosen_fraction_are_named(drawn):
+    assert "2 LiPF6 to ten molecules of solvent." in words(drawn["charges_by_composition"])
+    assert "Orange: 0.50." in words(drawn["charges_by_composition"])
+
+
 def test_directions_are_counted_on_the_figure(drawn):
     assert "1 of 2" in words(drawn["identified_directions"]) and "2 of 2" in words(drawn["identified_directions"])
 
@@ -106,19 +118,35 @@ def test_spread_of_fits_is_their_standard_deviation(drawn):
     np.testing.assert_allclose(high - low, 2 * values.std(axis=0, ddof=1))
 
 
+def test_a_dipole_beyond_the_axis_is_written_at_its_end():
+    far = {"raw": {"EC": np.array([1.0, -20.0])}}
+    axes = figures.dipoles({"EC": 1.4}, far, reference="GFN1-xTB", scale="quick").axes[0]
+    assert axes.get_ylim() == (pytest.approx(-5.6), pytest.approx(5.6))
+    assert [text.get_text() for text in axes.texts] == ["-20"]
+
+
 def test_no_sets_cannot_be_drawn():
     with pytest.raises(InputError, match="no set"):
         figures.identified_directions({}, scale="quick")
 
 
 def test_sliders_draw_at_each_position_and_a_note_stands_in_their_place():
-    pytest.importorskip("ipywidgets")
+    widgets = pytest.importorskip("ipywidgets")
+    slider, box = widgets.FloatSlider(1.0, min=0.0, max=2.0), widgets.Checkbox(False)
     seen = []
-    shown = figures.sliders(lambda x, flip: seen.append((x, flip)), x=(0.0, 2.0, 0.5), flip=False)
-    slider, box = shown.widget.kwargs_widgets
+
+    def draw(x, flip):
+        seen.append((x, flip))
+        return figures.gauge_comparison({"start": np.array([x, 1.0])}, {"start": {"H": x}}, ["H"], scale="quick")
+
+    shown = figures.sliders(draw, x=slider, flip=box)
+    picture = shown.widget.children[-1]
+    before = bytes(picture.value)
     slider.value = 2.0
+    after = bytes(picture.value)
     box.value = True
     assert seen == [(1.0, False), (2.0, False), (2.0, True)]
+    assert before.startswith(b"\x89PNG") and before != after
     assert not slider.continuous_update
     bundle = shown._repr_mimebundle_()
     assert bundle["text/plain"].startswith("Sliders: run this cell")
@@ -130,4 +158,4 @@ def test_without_ipywidgets_sliders_say_what_to_install(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with pytest.raises(InputError, match="pip install"):
-        figures.sliders(lambda x: x, x=(0, 1))
+        figures.sliders(lambda x: x)

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase import Atoms
 
+from electrolyte_ml.active_learning.seeding import Walker
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.protocols import (
     charge_fits,
@@ -92,10 +94,10 @@ def test_droplets_of_both_compositions_are_labelled_in_vacuum(tmp_path, monkeypa
 
 
 def test_droplets_that_cannot_be_labelled_are_named(tmp_path, monkeypatch):
-    scale = few_fits(tmp_path, monkeypatch, trained=("PF6", "PF6"))  # one Li: a total charge that nobody stated
-    monkeypatch.setattr("electrolyte_ml.reference.xtb.XTBReference.elements", frozenset({"Li"}))
-    with pytest.raises(ElectrolyteError, match="PF6 PF6 was not labelled"):
-        charge_sets(scale, progress=False)
+    failed = Walker(Atoms("Li"), np.random.default_rng(0), failure="no convergence")
+    monkeypatch.setattr("electrolyte_ml.paper.protocols.sample_dynamics", lambda *of, **options: [failed])
+    with pytest.raises(ElectrolyteError, match="droplet of PF6 was not labelled: no convergence"):
+        charge_sets(few_fits(tmp_path, monkeypatch), progress=False)
 
 
 def test_fits_differ_by_the_starts_of_their_charges_alone(tmp_path, monkeypatch):
