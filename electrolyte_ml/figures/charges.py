@@ -68,7 +68,7 @@ def ewald_convergence(
     for colour, (name, (spacing, error)) in zip(CYCLE, forces.items()):
         right.loglog(spacing, error, "o-", color=colour, ms=4, lw=1.2, label=name)
     right.axhline(accuracy, color=GREY, lw=1, ls="--")
-    right.annotate("wanted for charges of 1 e", (1.0, accuracy), xycoords=right.get_yaxis_transform(), xytext=(-2, -3),
+    right.annotate("wanted for 1 e", (1.0, accuracy), xycoords=right.get_yaxis_transform(), xytext=(-2, -3),
                    textcoords="offset points", ha="right", va="top", color=GREY, fontsize=9)  # fmt: skip
     _plain_ticks(right, [spacing for spacing, _ in forces.values()])
     right.set_xlabel("spacing of the mesh (Å)")
@@ -266,7 +266,12 @@ def failing_shares(
 
 @styled
 def fitted_charges(
-    compositions: Mapping[str, Mapping[str, np.ndarray]], species: Sequence[str], *, reference: str, scale: str
+    compositions: Mapping[str, Mapping[str, np.ndarray]],
+    species: Sequence[str],
+    *,
+    reference: str,
+    scale: str,
+    limit: float = 4.0,
 ) -> Figure:
     """Draw the charges in which fits from random starts end, fit by fit, with mean and spread (Fig. S6).
 
@@ -278,6 +283,8 @@ def fitted_charges(
         Chemical symbols.
     reference, scale
         The level of theory of the labels, and the scale.
+    limit
+        End of the axis of charges, e.
     """
     figure, panels = subplots(
         1, len(compositions), size=(1.8 + 3.6 * len(compositions), 4.2), sharey=True, squeeze=False
@@ -286,13 +293,13 @@ def fitted_charges(
         for k, (group, charges) in enumerate(groups.items()):
             colour = _FORMS.get(group, GREY)
             x = np.arange(len(species)) + (0.18 if k else -0.18)
-            for one in charges:
-                axes.plot(x, one, "o", color=colour, ms=4, alpha=0.6, lw=0)
+            for place, values in zip(x, charges.T):
+                _dots(axes, np.full(len(values), place), values, limit, colour)
             spread = charges.std(axis=0, ddof=1) if len(charges) > 1 else None
             axes.errorbar(x, charges.mean(axis=0), spread, fmt="_", color=colour, ms=12, capsize=3, label=group)
+        axes.set_ylim(-limit, limit)
         axes.axhline(0, color=BLACK, lw=0.8)
         axes.set_title(name, loc="left")
-        axes.set_yscale("symlog", linthresh=1.0)
         axes.set_xticks(range(len(species)), list(species))
         axes.grid(axis="x", visible=False)
     panels[0, 0].set_ylabel("charge (e)")
@@ -300,7 +307,7 @@ def fitted_charges(
     number = len(next(iter(next(iter(compositions.values())).values())))
     caption(
         figure, "Charges that fits end in", scale=scale, reference=reference,
-        note=f"{number} fits each: dots. Bars: mean and standard deviation. The axis is linear within 1 e.",
+        note=f"{number} fits each: dots; triangles: beyond the axis. Bars: mean and standard deviation.",
     )  # fmt: skip
     return figure
 
@@ -329,13 +336,8 @@ def dipoles(
         medians = [np.median(values[name]) for name in expected]
         axes.bar(place, medians, 0.26, color=colour, alpha=0.35, label=f"{group}, median of the fits")
         for at, name in zip(place, expected):
-            for beside, value in zip(np.linspace(-0.08, 0.08, len(values[name])), values[name]):
-                inside = abs(value) <= limit
-                marker = "o" if inside else ("^" if value > 0 else "v")
-                axes.plot(at + beside, np.clip(value, -limit, limit), marker, color=colour, ms=4, clip_on=False)
-                if not inside:
-                    axes.annotate(f"{value:.3g}", (at + beside, np.sign(value) * limit), xytext=(5, -3),
-                                  textcoords="offset points", fontsize=8, color=colour)  # fmt: skip
+            beside = np.linspace(-0.08, 0.08, len(values[name]))
+            _dots(axes, at + beside, values[name], limit, colour)
     axes.set_ylim(-limit, limit)
     axes.axhline(0, color=BLACK, lw=0.8)
     axes.set_xticks(x, list(expected))
@@ -348,6 +350,19 @@ def dipoles(
         "of mass.",
     )  # fmt: skip
     return figure
+
+
+def _dots(axes: Axes, x: np.ndarray, values: np.ndarray, limit: float, colour: str) -> None:
+    """Draw values as dots; those beyond the limit of the axis as triangles at its end, with the value beside."""
+    for place, value in zip(x, values):
+        if abs(value) <= limit:
+            axes.plot(place, value, "o", color=colour, ms=4, alpha=0.7, lw=0)
+            continue
+        end = np.sign(value) * 0.95 * limit
+        axes.plot(place, end, "^" if value > 0 else "v", color=colour, ms=5)
+        axes.annotate(
+            f"{value:.3g}", (place, end), xytext=(5, -3), textcoords="offset points", fontsize=8, color=colour
+        )
 
 
 def _plain_ticks(axes: Axes, values: Sequence[np.ndarray]) -> None:

@@ -29,7 +29,7 @@ def fitted_charges(stored: dict[str, Any]) -> str:
         )
         _, unseen, planned = np.median(stored["force_errors"][group], axis=0)
         text.append(
-            f"{len(values)} fits from {group} starts: {of_species} e; median force error {unseen:.2f} eV/Å at the "
+            f"{group}, {len(values)} fits: {of_species} e; median force error {unseen:.2f} eV/Å at the "
             f"trained composition, {planned:.2f} at another"
         )
     return "; ".join(text)

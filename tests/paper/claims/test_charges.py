@@ -51,5 +51,5 @@ def test_fits_are_counted_by_composition_and_start():
 def test_charges_have_mean_and_spread():
     store(QUICK)
     ours = judged("20", QUICK).ours
-    assert "2 fits from raw starts: Li +1.5 ± 0.7, O -1.5 ± 0.7 e" in ours
+    assert "raw, 2 fits: Li +1.5 ± 0.7, O -1.5 ± 0.7 e" in ours
     assert "median force error 0.25 eV/Å at the trained composition, 0.50 at another" in ours
