@@ -1,5 +1,14 @@
 """One function a figure: each takes results, computes nothing else, and returns a matplotlib figure."""
 
+from electrolyte_ml.figures.charges import (
+    charges_by_composition,
+    dipoles,
+    ewald_convergence,
+    failing_shares,
+    fitted_charges,
+    gauge_comparison,
+    identified_directions,
+)
 from electrolyte_ml.figures.conductivity import (
     conductivity_methods,
     conductivity_temperature,
@@ -20,18 +29,26 @@ from electrolyte_ml.figures.shells import (
     residence,
     solvation_overview,
 )
+from electrolyte_ml.figures.sliders import sliders
 from electrolyte_ml.figures.view import picture, view
 
 __all__ = [
     "basis_growth",
+    "charges_by_composition",
     "conductivity_methods",
     "conductivity_temperature",
     "coordination_numbers",
     "density_comparison",
     "density_trace",
     "denticity",
+    "dipoles",
     "energy_density",
+    "ewald_convergence",
+    "failing_shares",
+    "fitted_charges",
+    "gauge_comparison",
     "grade_trace",
+    "identified_directions",
     "interval_coverage",
     "ion_pairs",
     "learning_progress",
@@ -44,6 +61,7 @@ __all__ = [
     "radial_functions",
     "residence",
     "running_conductivity",
+    "sliders",
     "solvation_overview",
     "training_history",
     "view",

@@ -19,7 +19,7 @@ from electrolyte_ml.active_learning.result import ActiveLearningResult
 from electrolyte_ml.active_learning.sections import MDRun
 from electrolyte_ml.active_learning.seeding import Walker, packed_starts, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential
@@ -27,6 +27,8 @@ from electrolyte_ml.structures import pack, parse_composition
 
 if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
+    from electrolyte_ml.potentials.spec import ChargeForm
+    from electrolyte_ml.training import FitResult
 
 
 def pure_solvent(
@@ -81,6 +83,82 @@ def tour_seeding(scale: Scale, *, progress: bool = True) -> list[Walker]:
     tour, seeding = scale.tour, scale.tour.seeding
     starts = packed_starts([tour.cell], tour.packing_densities, seeding.trajectories, seeding.seed)
     return sample_dynamics(starts, reference_of(scale), label_store(scale), seeding, jobs=None, progress=progress)
+
+
+def charge_sets(scale: Scale, *, progress: bool = True) -> tuple[list[Atoms], list[Atoms]]:
+    """Run the short reference dynamics of droplets from which the fits of notebook 07 learn their charges.
+
+    Returns
+    -------
+    trained, planned : list of Atoms
+        Labelled configurations of the composition of the training set, and of another.
+
+    Raises
+    ------
+    ElectrolyteError
+        If a label fails: the sets are those of the protocol, or none.
+    """
+    study = scale.charges
+    reference, store = study.reference.make(), label_store(scale)
+    seeding, count = study.seeding, study.seeding.trajectories
+    share = max(1, seeding.configurations // (2 * count))
+    other = replace(seeding, time_ps=seeding.time_ps / 2, trajectories=1, configurations=share, seed=seeding.seed + 1)
+    sets = []
+    for ligands, settings in ((study.trained, seeding), (study.planned, other)):
+        starts = [_droplet(ligands)] * settings.trajectories
+        walkers = sample_dynamics(starts, reference, store, settings, jobs=None, progress=progress)
+        if failures := [walker.failure for walker in walkers if walker.failure]:
+            raise ElectrolyteError(f"a droplet of {' '.join(ligands)} was not labelled: {failures[0]}")
+        sets.append([atoms for walker in walkers for atoms in walker.samples])
+    return sets[0], sets[1]
+
+
+def _droplet(ligands: Sequence[str]) -> Atoms:
+    """Return Li and its ligands in vacuum."""
+    from electrolyte_ml.trajectories.static_frames import shell
+
+    atoms = shell(ligands).atoms
+    return Atoms(atoms.numbers, atoms.positions)
+
+
+def charge_fits(
+    scale: Scale, configurations: Sequence[Atoms], form: ChargeForm, *, progress: bool = True
+) -> dict[int, FitResult]:
+    """Fit a potential with charges from each random start of the study.
+
+    Parameters
+    ----------
+    scale
+        Its study of charges names model, seeds and fit.
+    configurations
+        The training set.
+    form
+        "raw" for starts as in the paper, "positive" for ours. Both start from the same moment tensor potentials.
+    progress
+        Show a progress line.
+
+    Returns
+    -------
+    dict
+        Seed -> fit; the last term of its potential has the charges.
+    """
+    from tqdm import tqdm
+
+    from electrolyte_ml.potentials import Sum
+    from electrolyte_ml.potentials.charges import QRd
+    from electrolyte_ml.training import train
+
+    study = scale.charges
+    options = study.fit.options(refit=False)
+    species = tuple(
+        str(symbol) for symbol in Atoms(np.unique(np.concatenate([a.numbers for a in configurations]))).symbols
+    )
+    fits = {}
+    for seed in tqdm(study.seeds, desc=f"fits from {form} starts", disable=not progress):
+        charges = QRd.random(species, np.random.default_rng((seed, 1)), form)
+        start = Sum((study.model.random(species, seed), charges))
+        fits[seed] = train(configurations, start, **options, progress=False)
+    return fits
 
 
 def learn_pure_solvent(

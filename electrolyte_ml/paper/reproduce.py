@@ -119,7 +119,7 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
     Returns
     -------
     ExecutedNotebook
-        With the outputs up to the first error.
+        With the outputs up to the first error; of widgets, with the text that stands for them.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -163,7 +163,16 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
         failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     finally:
         bar.close()
+    _drop_widgets(document)
     return ExecutedNotebook(path.stem, document, time.perf_counter() - started, failure)
+
+
+def _drop_widgets(document: Any) -> None:
+    """Leave of each widget the text that stands for it: without its kernel a widget is an empty frame."""
+    document.metadata.pop("widgets", None)
+    for cell in document.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def render_report(notebooks: list[ExecutedNotebook], claims: list[JudgedClaim], at: Scale, seconds: float) -> str:

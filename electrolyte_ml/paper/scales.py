@@ -79,6 +79,39 @@ class Tour:
 
 
 @dataclass(frozen=True)
+class ChargeStudy:
+    """Notebook 07: the charges that random starts end in (Fig. S6), and where they are wrong.
+
+    The sets are droplets in vacuum, each one Li and its ligands: `trained` is the one composition of the training set,
+    `planned` another. GFN1-xTB labels them at every scale: it takes droplets as well as cells, and gives their dipoles.
+
+    Attributes
+    ----------
+    draws : int
+        Random starts whose charges are compared, without a fit.
+    model : ModelSpec
+        Without charges, which are added to it.
+    seeds : tuple of int
+        Of the fits, from raw and from our starts each.
+    trained, planned : tuple of str
+        Ligands of Li.
+    seeding : SeedingSettings
+        Dynamics that give the training set; the set of the planned composition is one trajectory of it, half as long.
+    fit : FitSettings
+    reference : ReferenceSettings
+    """
+
+    draws: int
+    model: ModelSpec
+    seeds: tuple[int, ...]
+    trained: tuple[str, ...]
+    planned: tuple[str, ...]
+    seeding: SeedingSettings
+    fit: FitSettings
+    reference: ReferenceSettings
+
+
+@dataclass(frozen=True)
 class MixtureTraining:
     """Sections 2.2 and S1: one potential for every EC to EMC ratio."""
 
@@ -160,6 +193,18 @@ TOUR = Tour(
 )
 
 
+CHARGES = ChargeStudy(
+    draws=100_000,
+    model=ModelSpec(level=6),
+    seeds=(0, 1, 2, 3),
+    trained=("PF6", "EC", "EMC", "EMC"),
+    planned=("PF6", "EC", "EC", "EMC"),
+    seeding=SeedingSettings("nvt", temperature=400.0, time_ps=0.06, trajectories=2, configurations=60),
+    fit=FitSettings(stress_weight=0.0, iterations=80),
+    reference=ReferenceSettings("gfn1-xtb"),
+)
+
+
 @dataclass(frozen=True)
 class Scale:
     """One scale: every protocol with its numbers, ``None`` where it is not run."""
@@ -167,6 +212,7 @@ class Scale:
     name: str
     pure_solvents: PureSolvents
     tour: Tour = TOUR
+    charges: ChargeStudy = CHARGES
     mixture_training: MixtureTraining | None = None
     mixture_density: MixtureDensity | None = None
     intermolecular_errors: IntermolecularErrors | None = None
@@ -184,7 +230,7 @@ class Scale:
         return results_root() / self.name
 
     def with_reference(self, reference: ReferenceSettings) -> Scale:
-        """Return the scale with other labels in all of its protocols."""
+        """Return the scale with other labels in all of its protocols but the study of charges."""
         pure, mixtures, ion_pairs = self.pure_solvents, self.mixture_training, self.ion_pair_training
         return replace(
             self,
@@ -218,6 +264,15 @@ _PAPER_LEARNING = LearningProtocol(
         refit_iterations=1000,
     ),
     stopping=StoppingSettings(quiet_iterations=1),
+)
+
+_MANY_FITS = replace(
+    CHARGES,
+    draws=1_000_000,
+    model=ModelSpec(level=10),
+    seeds=tuple(range(20)),
+    seeding=replace(CHARGES.seeding, time_ps=0.5, trajectories=4, configurations=200),
+    fit=replace(CHARGES.fit, iterations=500),
 )
 
 PAPER = Scale(
@@ -282,6 +337,7 @@ PAPER = Scale(
         mtp=ConductivityRuns(10, time_ps=2500.0, equilibration_ps=500.0, correlation_ps=500.0, window_ps=300.0),
         qrd=ConductivityRuns(50, time_ps=200.0, equilibration_ps=100.0, correlation_ps=100.0, window_ps=20.0),
     ),
+    charges=_MANY_FITS,
 )
 
 STANDARD = Scale(
@@ -301,6 +357,7 @@ STANDARD = Scale(
         ),
         density=DensityRun(("EC=48", "EMC=32"), replace(_LIQUID, time_ps=150.0), 100.0, heating=_HEATING),
     ),
+    charges=_MANY_FITS,
 )
 
 # It learns as anybody's small box is learnt: by the defaults of the settings.

@@ -1,23 +1,26 @@
-"""Storage of the electrolytes' results, from which the claims of the paper are judged.
+"""Storage of the results on electrolytes and charges, from which the claims of the paper are judged.
 
 Each kind of potential ("mtp", "qrd") keeps results of its own, so that either can be run without the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.results import save_result
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from electrolyte_ml.analysis.conductivity import ConductivityResult
     from electrolyte_ml.analysis.networks import Networks
     from electrolyte_ml.analysis.production import Production
     from electrolyte_ml.analysis.rdf import RadialDistribution
     from electrolyte_ml.analysis.solvation import Solvation
     from electrolyte_ml.paper.scales import Scale
+    from electrolyte_ml.potentials.charges import Share
 
 MODELS = ("mtp", "qrd")
 
@@ -115,6 +118,54 @@ def store_ion_pair_set(
     if li_o is not None:
         values["li_o"] = {"r": li_o.r, "g": li_o.g, "shell": vars(li_o.shell) if li_o.shell else None}
     save_result("ion_pair_set", values, scale)
+
+
+def store_charges(
+    scale: Scale,
+    *,
+    starts: Mapping[str, Mapping[str, Mapping[str, Share]]],
+    fits: Mapping[str, Sequence[np.ndarray]],
+    planned: Sequence[str],
+    charges: Mapping[str, Mapping[str, np.ndarray]],
+    species: Sequence[str],
+    force_errors: Mapping[str, Sequence[Sequence[float]]],
+    reference: str,
+) -> None:
+    """Store the charges of random starts and of fits as ``charges`` (claims 10 and 20).
+
+    Parameters
+    ----------
+    scale
+        The scale of the study.
+    starts
+        Which starts -> "raw" or "ours" -> planned composition -> share of those whose charges fail there.
+    fits
+        "raw" or "ours" -> for each fit, whether its charges fail at each of the `planned` compositions (P,).
+    planned
+        Names of these compositions.
+    charges
+        Composition -> "raw" or "ours" -> charges of each fit (n_fits, S), e; the first composition is the trained one.
+    species
+        Chemical symbols.
+    force_errors
+        "raw" or "ours" -> for each fit, rms error of force components (eV/Å) in the training set, in unseen
+        configurations of its composition, and at a planned composition.
+    reference
+        Level of theory of the labels.
+    """
+    values = {
+        "reference": reference,
+        "starts": {
+            kind: {group: {plan: share._asdict() for plan, share in by.items()} for group, by in groups.items()}
+            for kind, groups in starts.items()
+        },
+        "fits": {group: [one.tolist() for one in failed] for group, failed in fits.items()},
+        "planned": list(planned),
+        "charges": charges,
+        "species": list(species),
+        "force_errors": force_errors,
+    }
+    save_result("charges", values, scale)
 
 
 def _name(what: str, model: str) -> str:

@@ -2,10 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from ase import Atoms
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.active_learning.seeding import Walker
+from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.protocols import (
+    charge_fits,
+    charge_sets,
     density_runs,
     label_store,
     pure_solvent,
@@ -13,7 +18,7 @@ from electrolyte_ml.paper.protocols import (
     tour_seeding,
 )
 from electrolyte_ml.paper.scales import PAPER, QUICK, SCALES
-from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential
 from electrolyte_ml.settings import flatten
 
 
@@ -68,6 +73,46 @@ def test_the_tour_is_seeded_from_the_scales_store(tmp_path, monkeypatch):
     assert [atoms.info["reference"] for walker in walkers for atoms in walker.samples] == ["GFN1-xTB"] * 2
     stored = label_store(scale).get(walkers[0].samples[0], reference_of(scale))
     assert stored.get_potential_energy() == walkers[0].samples[0].get_potential_energy()
+
+
+def few_fits(tmp_path, monkeypatch, **changes):
+    """The quick scale with the smallest study of charges, its results in a folder of their own."""
+    monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path))
+    seeding = replace(QUICK.charges.seeding, time_ps=0.002, configurations=2)
+    small = {"seeding": seeding, "trained": ("PF6",), "planned": ("EC", "PF6"), "seeds": (0, 5), **changes}
+    return replace(QUICK, charges=replace(QUICK.charges, **small))
+
+
+def test_droplets_of_both_compositions_are_labelled_in_vacuum(tmp_path, monkeypatch):
+    scale = few_fits(tmp_path, monkeypatch)
+    trained, planned = charge_sets(scale, progress=False)
+    assert [str(atoms.symbols) for atoms in trained] == ["LiPF6"] * 2
+    assert [sorted(set(atoms.symbols)) for atoms in planned] == [["C", "F", "H", "Li", "O", "P"]]
+    for atoms in trained + planned:
+        assert not atoms.pbc.any() and atoms.info["reference"] == "GFN1-xTB"
+        assert np.isfinite(atoms.get_forces()).all()
+
+
+def test_droplets_that_cannot_be_labelled_are_named(tmp_path, monkeypatch):
+    failed = Walker(Atoms("Li"), np.random.default_rng(0), failure="no convergence")
+    monkeypatch.setattr("electrolyte_ml.paper.protocols.sample_dynamics", lambda *of, **options: [failed])
+    with pytest.raises(ElectrolyteError, match="droplet of PF6 was not labelled: no convergence"):
+        charge_sets(few_fits(tmp_path, monkeypatch), progress=False)
+
+
+def test_fits_differ_by_the_starts_of_their_charges_alone(tmp_path, monkeypatch):
+    model, fit = ModelSpec(level=2), replace(QUICK.charges.fit, iterations=1)
+    scale = few_fits(tmp_path, monkeypatch, model=model, fit=fit)
+    trained, _ = charge_sets(scale, progress=False)
+    starts = []
+    monkeypatch.setattr("electrolyte_ml.training.train", lambda configurations, start, **options: starts.append(start))
+    for form in ("raw", "positive"):
+        assert list(charge_fits(scale, trained, form, progress=False)) == [0, 5]
+    assert [start.terms[1].form for start in starts] == ["raw", "raw", "positive", "positive"]
+    assert starts[0].species == ("Li", "F", "P")
+    for one, other in ((0, 2), (1, 3)):
+        np.testing.assert_array_equal(starts[one].terms[0].parameters, starts[other].terms[0].parameters)
+    assert not np.array_equal(starts[0].parameters, starts[1].parameters)
 
 
 def test_density_runs_keep_the_order_and_are_not_run_twice(tmp_path, monkeypatch):

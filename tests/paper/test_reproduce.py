@@ -76,3 +76,17 @@ def test_a_notebook_that_fails_keeps_no_outputs_of_an_earlier_run(tmp_path):
     notebook = execute(tmp_path / "00_failing.ipynb")
     assert "no such thing" in notebook.failure
     assert "earlier run" not in nbformat.writes(notebook.document)
+
+
+def test_of_widgets_the_text_that_stands_for_them_is_kept(tmp_path):
+    pytest.importorskip("ipywidgets")
+    code = (
+        "from ipywidgets import IntSlider\nfrom matplotlib.figure import Figure\n"
+        "from electrolyte_ml.figures import sliders\nsliders(lambda x: Figure(), x=IntSlider())"
+    )
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), tmp_path / "00_sliders.ipynb")
+    notebook = execute(tmp_path / "00_sliders.ipynb")
+    assert notebook.failure is None
+    text = nbformat.writes(notebook.document)
+    assert "Sliders: run this cell in JupyterLab" in text
+    assert "widget-view" not in text and "widgets" not in notebook.document.metadata

@@ -51,6 +51,7 @@ def test_another_reference_is_taken_for_everything_that_is_labelled(monkeypatch)
     named = [scale.reference, scale.mixture_training.learning.reference, scale.ion_pair_training.reference]
     assert [(one.name, one.settings) for one in named] == [("gfn2-xtb", {})] * 3
     assert reference_of(scale).name == "GFN2-xTB"
+    assert scale.charges.reference.make().name == "GFN1-xTB"  # of droplets and dipoles
     assert scales.PAPER.reference.name == "vasp-pbe-d3"
 
 

@@ -124,3 +124,27 @@ def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) ->
         return Outcome(verdict(finding.holds), finding.ours, finding.experiment, judged_from)
 
     return judged
+
+
+def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
+    """Show what a stored result says of a claim, and leave the claim unjudged at every scale.
+
+    For results that bear on a claim without being what it is about, such as charges where the claim is about dynamics.
+
+    Parameters
+    ----------
+    name
+        Of the stored result.
+    describe
+        Stored result -> our value in words.
+    """
+
+    def judged(scale: Scale) -> Outcome:
+        stored = load_result(name, scale)
+        if stored is None:
+            return Outcome(NOT_RUN_AT_SCALE)
+        path = result_path(name, scale).relative_to(results_root()).as_posix()
+        source = f"file: {path}, labels by {stored['reference']}"
+        return Outcome(NOT_RUN_AT_SCALE, f"{describe(stored)} (shown, not judged)", judged_from=(source,))
+
+    return judged

@@ -6,8 +6,8 @@ Parts of a claim that are judged from different evidence have letters and verdic
 from functools import partial
 
 from electrolyte_ml.paper import experiment
-from electrolyte_ml.paper.claims import electrolytes, exact, protocols, solvents
-from electrolyte_ml.paper.claims.evidence import configured, from_handed, from_stored
+from electrolyte_ml.paper.claims import charges, electrolytes, exact, protocols, solvents
+from electrolyte_ml.paper.claims.evidence import configured, from_handed, from_stored, shown
 from electrolyte_ml.paper.claims.verdicts import Claim, JudgedClaim
 from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import Scale
@@ -92,7 +92,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         9, "", "Fig. 2", "MTP16 up to 11 % off for EMC; MTP20 like the pure potentials; QRd16 ≈ QRd20 ≈ MTP20", "trend"
     ),
-    Claim(10, "", "2.2", "Some QRd models fail at some compositions", "trend"),
+    Claim(10, "", "2.2", "Some QRd models fail at some compositions", "trend", shown("charges", charges.failing_fits)),
     Claim(11, "", "Fig. S2", "Density against time for all four kinds of model", "figure"),
     Claim(
         12,
@@ -173,7 +173,14 @@ CLAIMS: tuple[Claim, ...] = (
         "figure",
         from_stored("ion_pair_set", electrolytes.li_o),
     ),
-    Claim(20, "", "S5, S6", "QRd force errors; charges of the QRd models, physical or not", "figure"),
+    Claim(
+        20,
+        "",
+        "S5, S6",
+        "QRd force errors; charges of the QRd models, physical or not",
+        "figure",
+        shown("charges", charges.fitted_charges),
+    ),
     Claim(
         21,
         "",
