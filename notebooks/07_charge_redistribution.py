@@ -168,7 +168,7 @@ print(f"Ewald's sum by default: {waves} waves, α = {alpha:.2f} /Å; rms error {
 figures.ewald_convergence(parts, constant, forces, accuracy=chosen.accuracy, scale=scale.name)
 
 # %% [markdown]
-# ## Two directions that no label can see
+# ## Two directions that change no charge
 #
 # Put $s \to \lambda s$ in equation 8: $\lambda$ cancels. Put $b \to b + c\,s$: the change of $b_z$ is $c\,s_z$, and the excess
 # falls by $c \sum_j s_j$, which takes exactly $c\,s_z$ away again. Both *gauges* change no charge in any composition: two of
@@ -379,7 +379,7 @@ figures.failing_shares(
 
 # %% [markdown]
 # Of the paper's starts a sixth to a third fail at each of these compositions. Many of these have large charges already at 3:7,
-# which a fit would notice. But of those that look harmless, and of those that would fit 3:7 equally well, still 2 to 17 in a
+# which a fit would have to change. But of those that look harmless, and of those that would fit 3:7 equally well, still 2 to 17 in a
 # hundred fail. Of ours it is at most a few in ten thousand. Positive weights keep each share $s_i / \sum_j s_j$ between 0
 # and 1, so that the excess is spread over the atoms and never amplified.
 #
@@ -437,41 +437,42 @@ figures.fitted_charges(fitted, species, reference=reference, scale=scale.name)
 # and with them the pole; where it lies near, the forces at the planned composition are wrong as well. And the forces alone do not settle the charges, not even at
 # the trained composition: a potential of this level can move part of the electrostatics of a droplet into its moments, and
 # each start ends in another division. Compare the rows of the table and the dots of the figure: fits whose errors are much the
-# same have other charges. A start with extreme charges may not even be mended by the fit: then its error is that large, too.
+# same have other charges. After a start with extreme charges a fit may not recover at all: then its error of forces is large, too.
 #
-# ## A judge from outside
+# ## Dipole moments
 #
-# No label is a charge. But charges have a dipole moment, and the reference gives the dipole moment of a molecule,
+# Charges are not labelled, but they can be tested: they have a dipole moment, and the reference gives that of a molecule,
 #
-# $$\mathbf{p} = \sum_i q_i\, \mathbf{r}_i ,$$
+# $$\mathbf{p} = \sum_i q_i\, \mathbf{r}_i .$$
 #
-# which no training set contained. For Li⁺ beside EC it depends on the origin, because $Q = 1$ e; the centre of mass is taken for
+# It was in no training set. For Li⁺ beside EC it depends on the origin, because $Q = 1$ e; the centre of mass is taken for
 # all. Each fit redistributes its charges to the molecule's own composition first.
 
 # %%
-judge = study.reference.make()
+method = study.reference.make()
 molecules = {"EC": molecule("EC"), "EMC": molecule("EMC"), "Li⁺ and EC": shell(["EC"]).atoms}
 molecules["Li⁺ and EC"].info["charge"] = 1
 expected, predicted = {}, {name: {} for name in fits}
 for name, atoms in molecules.items():
     atoms.pbc, atoms.cell = False, None
     atoms.positions -= atoms.get_center_of_mass()
-    atoms.calc = judge.calculator()
+    atoms.calc = method.calculator()
     dipole = atoms.get_dipole_moment()  # (3,) e Å
     expected[name] = np.linalg.norm(dipole)
     for group, by_seed in fits.items():
         q = np.array([fit.potential.terms[-1].evaluate(atoms).charges for fit in by_seed.values()])  # (n_fits, N) e
         predicted[group][name] = q @ atoms.positions @ dipole / expected[name]
+print("by the reference (e Å):     " + ", ".join(f"{name} {value:.2f}" for name, value in expected.items()))
 for group in fits:
     off = {name: np.abs(predicted[group][name] - expected[name]).mean() for name in expected}
     print(f"{group:5} mean deviation (e Å): " + ", ".join(f"{name} {value:.2f}" for name, value in off.items()))
-figures.dipoles(expected, predicted, reference=judge.name, scale=scale.name)
+figures.dipoles(expected, predicted, reference=method.name, scale=scale.name)
 
 # %% [markdown]
 # The dipole of EC is about 1.4 e Å or 6.7 D in GFN1-xTB. Fits with similar errors of forces differ in it by as much as its size,
 # and some have its sign wrong: their charges are coefficients of a fit, not properties of a molecule, ours no more than the
-# paper's. Positive weights make charges transferable, not right. What can make them right is data: other compositions and
-# charged droplets, which fix more directions, and higher levels, whose moments leave less for the charges to mend.
+# paper's. Positive weights make charges transferable, not right. More data may: other compositions and charged droplets, which
+# fix more directions. So may higher levels, whose moments leave less of the forces to the charges.
 #
 # What was counted is kept for notebook 90.
 

@@ -345,7 +345,7 @@ def dipoles(
     axes.grid(axis="x", visible=False)
     legend_beside(axes)
     caption(
-        figure, "Dipoles judge charges", scale=scale, reference=reference,
+        figure, "Dipole moments", scale=scale, reference=reference,
         note="Dots: each fit; triangles: beyond the axis. The component along the reference's dipole, about the centre "
         "of mass.",
     )  # fmt: skip
