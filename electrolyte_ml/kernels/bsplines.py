@@ -1,34 +1,32 @@
-"""Cardinal B-splines: weights by which a charge is shared among the points of a mesh."""
+"""Cardinal B-splines: weights by which a charge is shared among the points of a mesh.
 
-import numpy as np
+The B-spline of `order` pieces is a polynomial of degree order - 1 on each. A charge at t in [0, 1) beyond a mesh point
+meets all pieces at the same place t: the lanes of a vector hold one piece each, and the weights of up to eight points
+come from one evaluation of a polynomial.
+"""
+
 from numba import njit
 
-from electrolyte_ml.kernels.bins import PIECE
+from electrolyte_ml.kernels.lanes import PIECE, load, spread, store
 
 
 @njit(**PIECE)
-def fill_splines(t, order, values, slopes):
-    """Set values[k] = M(t + k) and slopes[k] = M'(t + k) for k from 0 to order - 1 and t in [0, 1).
+def fill_splines(t, table, axis, weights):
+    """Set row 2 axis of `weights` to the splines at t in [0, 1), and row 2 axis + 1 to their derivatives by t.
 
-    M is the B-spline of `order` pieces on [0, order], a polynomial of degree order - 1 on each.
+    Parameters
+    ----------
+    t : float
+    table : (order, 8) float64
+        See :func:`electrolyte_ml.potentials.coulomb.splines.spline_table`.
+    axis : int
+    weights : (6, 8) float64
+        Of the points from the first to the last, and zero behind these.
     """
-    values[0], values[1] = t, 1.0 - t
-    for n in range(3, order + 1):
-        if n == order:
-            slopes[0] = values[0]
-            for k in range(1, order - 1):
-                slopes[k] = values[k] - values[k - 1]
-            slopes[order - 1] = -values[order - 2]
-        scale = 1.0 / (n - 1)
-        values[n - 1] = scale * (1.0 - t) * values[n - 2]
-        for k in range(n - 2, 0, -1):
-            values[k] = scale * ((t + k) * values[k] + (n - t - k) * values[k - 1])
-        values[0] *= scale * t
-
-
-@njit(cache=True)
-def knots(order):
-    """Values of the B-spline at 1, 2, ... order - 1, (order - 1,) float64."""
-    values, slopes = np.zeros(order), np.zeros(order)
-    fill_splines(0.0, order, values, slopes)
-    return values[1:].copy()
+    u = t - 0.5
+    value, slope = load(table, 0), spread(0.0, table)
+    for k in range(1, table.shape[0]):
+        slope = slope * u + value
+        value = value * u + load(table, k)
+    store(value, weights, 2 * axis)
+    store(slope, weights, 2 * axis + 1)

@@ -82,7 +82,7 @@ def structure_factors(first, last, fractional, charges, waves):
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def far_part(first, last, fractional, charges, waves, weighted, potentials, slopes):
-    """Set the long-ranged part of the potentials and slopes of the atoms from `first` to `last`.
+    """Add the long-ranged part of the potentials of the atoms from `first` to `last`, and set its slopes.
 
     Parameters
     ----------
@@ -120,6 +120,6 @@ def far_part(first, last, fractional, charges, waves, weighted, potentials, slop
             sx += head[row, 0] * odd
             sy += head[row, 1] * odd
             sz += odd_z
-        potentials[i] = 2.0 * potential
+        potentials[i] += 2.0 * potential
         factor = 4.0 * math.pi * charges[i]
         slopes[i, 0], slopes[i, 1], slopes[i, 2] = factor * sx, factor * sy, factor * sz

@@ -2,167 +2,324 @@
 
 Charges are spread over the points of a mesh by B-splines, the mesh of charges becomes one of potentials by Fourier
 transforms, and potentials at the atoms and their slopes are read from it by the same B-splines and their derivatives.
-The mesh is fixed to fractional coordinates. NumPy's transforms compile by `rocket_fft`.
+The mesh is fixed to fractional coordinates.
+
+Rows along the third axis have eight points more than the mesh: a charge is written to eight points in a row, whether
+these go beyond the edge or not, and what is beyond is added to the points of which it is an image. The functions of a
+thread take its own range of atoms; `transform` is the part between them.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
-import rocket_fft  # noqa: F401
-from numba import njit
+import rocket_fft
+from numba import config, njit
 
-from electrolyte_ml.kernels.bins import PIECE
 from electrolyte_ml.kernels.bsplines import fill_splines
+from electrolyte_ml.kernels.dynamics import determinant
+from electrolyte_ml.kernels.lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
+
+
+class Mesh(NamedTuple):
+    """A mesh of (X, Y, Z) points, and the arrays that one sum after the other uses.
+
+    A row of waves has W = Z // 2 + 1 of them and, up to a whole number of vectors, zeros. Its numbers are real and
+    imaginary parts in turn; `influence`, `stretch` and `number` hold the same for either of them.
+
+    Attributes
+    ----------
+    shape : tuple of three int
+        Each at least the order of the splines.
+    alpha : float, 1/Å
+    table : (order, 8) float64
+        See :func:`electrolyte_ml.potentials.coulomb.splines.spline_table`.
+    factors_x, factors_y, factors_z : (X,), (Y,), (1, 2 W) float64
+        See :func:`electrolyte_ml.potentials.coulomb.splines.wave_factors`.
+    number : (1, 2 W) float64
+        0, 0, 1, 1, 2, 2, ...
+    lines : (threads, X * Y, Z + 8) float64
+        Charges (e), then in those of the first thread potentials (e/Å).
+    waves : (X * Y, 2 W) float64, e
+        Fourier transform of the charges.
+    spectrum : (X, Y, Z // 2 + 1) complex128
+        A view of `waves`.
+    influence : (X * Y, 2 W) float64, 1/Å
+        Potential by the charge of each wave, for the cell of `inverse`.
+    stretch : (X * Y, 2 W) float64, Å²
+        -2 times the derivative of the influence by the square of the wave vector, relative to the influence.
+    inverse : (3, 3) float64, 1/Å
+        Of the cell, its vectors as rows, for which `influence` was made; NaN at first.
+    """
+
+    shape: tuple
+    alpha: float
+    table: np.ndarray
+    factors_x: np.ndarray
+    factors_y: np.ndarray
+    factors_z: np.ndarray
+    number: np.ndarray
+    lines: np.ndarray
+    waves: np.ndarray
+    spectrum: np.ndarray
+    influence: np.ndarray
+    stretch: np.ndarray
+    inverse: np.ndarray
 
 
 @njit(**PIECE)
-def locate(fractional, order, shape, points, values, slopes):
-    """Fill the mesh points (3, order) of an atom at `fractional` (3,) in [0, 1), and its splines (3, order)."""
+def locate(position, inverse, mesh, point, weights):
+    """Set the first mesh point (3,) of an atom along each axis, and its splines and their slopes (6, 8)."""
     for axis in range(3):
-        size = shape[axis]
-        u = fractional[axis] * size
-        whole = math.floor(u)
-        fill_splines(u - whole, order, values[axis], slopes[axis])
-        point = np.int64(whole) % size
-        for k in range(order):
-            points[axis, k] = point
-            point = point - 1 if point > 0 else size - 1
+        x = position[0] * inverse[0, axis] + position[1] * inverse[1, axis] + position[2] * inverse[2, axis]
+        size = mesh.shape[axis]
+        u = (x - math.floor(x)) * size
+        whole = min(np.int64(u), size - 1)  # of a tiny negative number the fraction is rounded to 1
+        point[axis] = whole
+        fill_splines(u - whole, mesh.table, axis, weights)
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def spread(first, last, fractional, charges, order, shape):
-    """Spread the charges of the atoms from `first` to `last`.
-
-    Parameters
-    ----------
-    first, last : int
-    fractional : (N, 3) float64
-        Within [0, 1).
-    charges : (N,) float64, e
-    order : int
-        Of the B-splines.
-    shape : tuple of three int
-
-    Returns
-    -------
-    mesh : shape, float64, e
-    """
-    mesh = np.zeros(shape)
-    points, values, slopes = np.empty((3, order), np.int64), np.empty((3, order)), np.empty((3, order))
-    for i in range(first, last):
-        locate(fractional[i], order, shape, points, values, slopes)
-        for a in range(order):
-            for b in range(order):
-                weight = charges[i] * values[0, a] * values[1, b]
-                line = mesh[points[0, a], points[1, b]]
-                for c in range(order):
-                    line[points[2, c]] += weight * values[2, c]
-    return mesh
+@njit(**PIECE)
+def wrapped(place, size):
+    """A place along an axis of the mesh, less than once beyond its end."""
+    return place - size if place >= size else place
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def convolve(mesh, inverse, alpha, moduli_x, moduli_y, moduli_z):
-    """Turn a mesh of charges into one of potentials.
+@njit(**KERNEL, nogil=True)
+def spread_charges(thread, first, last, positions, inverse, charges, mesh):
+    """Spread the charges of the atoms from `first` to `last` over a thread's own mesh.
 
     Parameters
     ----------
-    mesh : (X, Y, Z) float64, e
+    thread, first, last : int
+    positions : (N, 3) float64, Å
     inverse : (3, 3) float64, 1/Å
         Of the cell with its vectors as rows.
-    alpha : float, 1/Å
-    moduli_x, moduli_y, moduli_z : (X,), (Y,), (Z,) float64
-        See :func:`electrolyte_ml.potentials.coulomb.mesh.spline_moduli`; zero where a wave is left out.
-
-    Returns
-    -------
-    potential : (X, Y, Z) float64, e/Å
-        Derivative of the energy by the charge of each point.
-    energy : float, e²/Å
-    virial : (3, 3) float64, e²/Å
+    charges : (N,) float64, e
+    mesh : Mesh
     """
-    x, y, z = mesh.shape
-    spectrum = np.fft.rfftn(mesh)
-    volume = 1.0 / abs(np.linalg.det(inverse))
-    twice_pi, scale = 2.0 * math.pi, 4.0 * math.pi / volume * (x * y * z)
-    width = 0.25 / (alpha * alpha)
-    energy, virial = 0.0, np.zeros((3, 3))
-    for a in range(x):
-        na = a if 2 * a <= x else a - x
-        for b in range(y):
-            nb = b if 2 * b <= y else b - y
-            moduli = moduli_x[a] * moduli_y[b]
+    lines, order = mesh.lines[thread], mesh.table.shape[0]
+    nx, ny, _ = mesh.shape
+    point, weights, column = np.empty(3, np.int64), aligned(6, LANES, charges), np.empty(LANES, np.int64)
+    for row in range(lines.shape[0]):
+        for z in range(lines.shape[1]):
+            lines[row, z] = 0.0
+    for i in range(first, last):
+        locate(positions[i], inverse, mesh, point, weights)
+        z = point[2]
+        charge = charges[i] * load(weights, 4)
+        for b in range(order):
+            column[b] = wrapped(point[1] + b, ny)
+        for a in range(order):
+            row = wrapped(point[0] + a, nx) * ny
+            share = weights[0, a] * charge
+            for b in range(order):
+                line = row + column[b]
+                store(load(lines, line, z) + weights[2, b] * share, lines, line, z)
+
+
+@njit(**PIECE)
+def wave_number(place, size):
+    """The whole number of a wave at a place of a spectrum's axis."""
+    return place if 2 * place <= size else place - size
+
+
+@njit(**PIECE)
+def fill_influence(inverse, mesh):
+    """Set `influence` and `stretch` for another cell.
+
+    exp(-x) is a power series of x / 2^n <= 0.7, squared n times: arithmetic alone, for a vector of waves at once.
+    """
+    nx, ny, _ = mesh.shape
+    influence, stretch, number = mesh.influence, mesh.stretch, mesh.number
+    twice_pi = 2.0 * math.pi
+    scale, width = 4.0 * math.pi * abs(determinant(inverse)), 0.25 / (mesh.alpha * mesh.alpha)
+    zx, zy, zz = twice_pi * inverse[0, 2], twice_pi * inverse[1, 2], twice_pi * inverse[2, 2]
+    longest = 0.0
+    for axis in range(3):
+        of_axis = inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2
+        longest += math.pi * (mesh.shape[axis] + 2 * LANES) * math.sqrt(of_axis)  # the zeros behind a row included
+    halvings = max(0, math.ceil(math.log2(width * longest * longest / 0.7)))
+    fraction = -width * 0.5**halvings
+    for a in range(nx):
+        for b in range(ny):
+            na, nb, row = wave_number(a, nx), wave_number(b, ny), a * ny + b
             px = twice_pi * (inverse[0, 0] * na + inverse[0, 1] * nb)
             py = twice_pi * (inverse[1, 0] * na + inverse[1, 1] * nb)
             pz = twice_pi * (inverse[2, 0] * na + inverse[2, 1] * nb)
-            for c in range(spectrum.shape[2]):
-                factor = moduli * moduli_z[c]
-                if factor == 0.0 or (a == 0 and b == 0 and c == 0):
-                    spectrum[a, b, c] = 0.0
-                    continue
-                kx = px + twice_pi * inverse[0, 2] * c
-                ky = py + twice_pi * inverse[1, 2] * c
-                kz = pz + twice_pi * inverse[2, 2] * c
+            factor = scale * mesh.factors_x[a] * mesh.factors_y[b]
+            for j in range(0, number.shape[1], LANES):
+                c = load(number, 0, j)
+                kx, ky, kz = c * zx + px, c * zy + py, c * zz + pz
                 square = kx * kx + ky * ky + kz * kz
-                factor *= scale * math.exp(-width * square) / square
-                value = spectrum[a, b, c]
-                spectrum[a, b, c] = factor * value
-                # Waves n and -n share an entry, but for those with n[2] = 0; the ones at the edge are left out.
-                share = factor * (value.real * value.real + value.imag * value.imag)
-                if c == 0:
-                    share *= 0.5
-                energy += share
-                along = share * (2.0 / square + 2.0 * width)
-                virial[0, 0] += along * kx * kx
-                virial[1, 1] += along * ky * ky
-                virial[2, 2] += along * kz * kz
-                virial[1, 2] += along * ky * kz
-                virial[0, 2] += along * kx * kz
-                virial[0, 1] += along * kx * ky
-    points = float(x * y * z)
-    energy /= points
+                x = square * fraction
+                e = x * (1 / 39916800) + 1 / 3628800
+                e = e * x + 1 / 362880
+                e = e * x + 1 / 40320
+                e = e * x + 1 / 5040
+                e = e * x + 1 / 720
+                e = e * x + 1 / 120
+                e = e * x + 1 / 24
+                e = e * x + 1 / 6
+                e = e * x + 0.5
+                e = e * x + 1.0
+                e = e * x + 1.0
+                for _ in range(halvings):
+                    e = e * e
+                over = 1.0 / (square + 1e-300)
+                store(load(mesh.factors_z, 0, j) * factor * e * over, influence, row, j)
+                store(2.0 * over + 2.0 * width, stretch, row, j)
+    for j in range(2):  # the wave of no length is left out
+        influence[0, j], stretch[0, j] = 0.0, 0.0
     for a in range(3):
-        for b in range(a, 3):
-            virial[a, b] /= points
-            virial[b, a] = virial[a, b]
-        virial[a, a] -= energy
-    return np.fft.irfftn(spectrum, mesh.shape), energy, virial
+        for b in range(3):
+            mesh.inverse[a, b] = inverse[a, b]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def gather(first, last, fractional, charges, order, mesh, potentials, slopes):
-    """Set the long-ranged part of the potentials and slopes of the atoms from `first` to `last`.
+@njit(**PIECE)
+def multiply(inverse, mesh, virial):
+    """Multiply the spectrum by the influence; set the virial (3, 3), e²/Å, and return the energy, e²/Å."""
+    nx, ny, _ = mesh.shape
+    waves, influence, stretch, number = mesh.waves, mesh.influence, mesh.stretch, mesh.number
+    twice_pi = 2.0 * math.pi
+    zx, zy, zz = twice_pi * inverse[0, 2], twice_pi * inverse[1, 2], twice_pi * inverse[2, 2]
+    energy, v_xx, v_yy, v_zz, v_yz, v_xz, v_xy = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for a in range(nx):
+        for b in range(ny):
+            na, nb, row = wave_number(a, nx), wave_number(b, ny), a * ny + b
+            first = -0.5 * influence[row, 0] * (waves[row, 0] ** 2 + waves[row, 1] ** 2)
+            shares, weights = spread(0.0, waves), spread(0.0, waves)
+            moments, seconds = spread(0.0, waves), spread(0.0, waves)
+            for j in range(0, number.shape[1], LANES):
+                value, c = load(waves, row, j), load(number, 0, j)
+                potential = load(influence, row, j) * value
+                store(potential, waves, row, j)
+                share = potential * value
+                weight = share * load(stretch, row, j)
+                moment = weight * c
+                shares += share
+                weights += weight
+                moments += moment
+                seconds += moment * c
+            # An entry stands for the waves n and -n, but those with n[2] = 0 have entries of their own.
+            energy += total(shares) + first
+            weight, moment, second = total(weights) + first * stretch[row, 0], total(moments), total(seconds)
+            # Sums over c of weight k k^T, k = p + c z.
+            px = twice_pi * (inverse[0, 0] * na + inverse[0, 1] * nb)
+            py = twice_pi * (inverse[1, 0] * na + inverse[1, 1] * nb)
+            pz = twice_pi * (inverse[2, 0] * na + inverse[2, 1] * nb)
+            v_xx += weight * px * px + 2.0 * moment * px * zx + second * zx * zx
+            v_yy += weight * py * py + 2.0 * moment * py * zy + second * zy * zy
+            v_zz += weight * pz * pz + 2.0 * moment * pz * zz + second * zz * zz
+            v_yz += weight * py * pz + moment * (py * zz + pz * zy) + second * zy * zz
+            v_xz += weight * px * pz + moment * (px * zz + pz * zx) + second * zx * zz
+            v_xy += weight * px * py + moment * (px * zy + py * zx) + second * zx * zy
+    virial[0, 0], virial[1, 1], virial[2, 2] = v_xx - energy, v_yy - energy, v_zz - energy
+    virial[1, 2], virial[0, 2], virial[0, 1] = v_yz, v_xz, v_xy
+    virial[2, 1], virial[2, 0], virial[1, 0] = v_yz, v_xz, v_xy
+    return energy
+
+
+if config.DISABLE_JIT:
+
+    def forward(points, spectrum, workers):
+        """As below."""
+        spectrum[:] = np.fft.rfftn(points)
+
+    def backward(spectrum, points, workers):
+        """As below."""
+        points[:] = np.fft.irfftn(spectrum, points.shape, norm="forward")
+
+else:
+
+    @njit(**PIECE)
+    def forward(points, spectrum, workers):
+        """Fourier transform of a real array, half of its waves."""
+        rocket_fft.r2c(points, spectrum, np.arange(3), True, 1.0, workers)
+
+    @njit(**PIECE)
+    def backward(spectrum, points, workers):
+        """The sum over all waves, at each point."""
+        rocket_fft.c2r(spectrum, points, np.arange(3), False, 1.0, workers)
+
+
+@njit(**KERNEL, nogil=True)
+def transform(inverse, mesh):
+    """Turn the charges on the meshes of all threads into potentials, in `lines` of the first thread.
+
+    Parameters
+    ----------
+    inverse : (3, 3) float64, 1/Å
+    mesh : Mesh
+
+    Returns
+    -------
+    energy : float, e²/Å
+    virial : (3, 3) float64, e²/Å
+    """
+    nx, ny, nz = mesh.shape
+    lines, threads = mesh.lines[0], mesh.lines.shape[0]
+    for row in range(nx * ny):
+        line = lines[row]
+        for thread in range(1, threads):
+            for z in range(nz + LANES):
+                line[z] += mesh.lines[thread, row, z]
+        for z in range(nz + LANES - 1, nz - 1, -1):
+            line[z - nz] += line[z]
+    same = True
+    for a in range(3):
+        for b in range(3):
+            same = same and mesh.inverse[a, b] == inverse[a, b]
+    if not same:
+        fill_influence(inverse, mesh)
+    points = lines.reshape(nx, ny, nz + LANES)[:, :, :nz]
+    forward(points, mesh.spectrum, threads)
+    virial = np.empty((3, 3))
+    energy = multiply(inverse, mesh, virial)
+    backward(mesh.spectrum, points, threads)
+    for row in range(nx * ny):
+        line = lines[row]
+        for z in range(nz, nz + LANES):
+            line[z] = line[z - nz]
+    return energy, virial
+
+
+@njit(**KERNEL, nogil=True)
+def gather_potentials(first, last, positions, inverse, charges, mesh, potentials, forces):
+    """Add the long-ranged part of the potentials and forces of the atoms from `first` to `last`.
 
     Parameters
     ----------
     first, last : int
-    fractional : (N, 3) float64
-        Within [0, 1).
-    charges : (N,) float64, e
-    order : int
-        Of the B-splines.
-    mesh : (X, Y, Z) float64, e/Å
-        Potentials.
+    positions, inverse, charges, mesh
+        As in `spread_charges`, after `transform`.
     potentials : (N,) float64, e/Å
-    slopes : (N, 3) float64, e²/Å
-        Derivative of the energy by the fractional coordinates.
+    forces : (N, 3) float64, e²/Å²
     """
-    shape = mesh.shape
-    points, values, rates = np.empty((3, order), np.int64), np.empty((3, order)), np.empty((3, order))
+    lines, order = mesh.lines[0], mesh.table.shape[0]
+    nx, ny, nz = mesh.shape
+    point, weights, column = np.empty(3, np.int64), aligned(6, LANES, charges), np.empty(LANES, np.int64)
     for i in range(first, last):
-        locate(fractional[i], order, shape, points, values, rates)
-        potential, sx, sy, sz = 0.0, 0.0, 0.0, 0.0
+        locate(positions[i], inverse, mesh, point, weights)
+        z = point[2]
+        for b in range(order):
+            column[b] = wrapped(point[1] + b, ny)
+        level, rise_x, rise_y = spread(0.0, charges), spread(0.0, charges), spread(0.0, charges)
         for a in range(order):
+            row = wrapped(point[0] + a, nx) * ny
+            row_level, row_rise = spread(0.0, charges), spread(0.0, charges)
             for b in range(order):
-                line = mesh[points[0, a], points[1, b]]
-                level, rise = 0.0, 0.0
-                for c in range(order):
-                    level += values[2, c] * line[points[2, c]]
-                    rise += rates[2, c] * line[points[2, c]]
-                potential += values[0, a] * values[1, b] * level
-                sx += rates[0, a] * values[1, b] * level
-                sy += values[0, a] * rates[1, b] * level
-                sz += values[0, a] * values[1, b] * rise
-        potentials[i] = potential
-        slopes[i, 0] = charges[i] * shape[0] * sx
-        slopes[i, 1] = charges[i] * shape[1] * sy
-        slopes[i, 2] = charges[i] * shape[2] * sz
+                line = load(lines, row + column[b], z)
+                row_level += weights[2, b] * line
+                row_rise += weights[3, b] * line
+            level += weights[0, a] * row_level
+            rise_x += weights[1, a] * row_level
+            rise_y += weights[0, a] * row_rise
+        along, slope = load(weights, 4), load(weights, 5)
+        potentials[i] += total(level * along)
+        # The slopes are those by fractional coordinates.
+        sx = -charges[i] * nx * total(rise_x * along)
+        sy = -charges[i] * ny * total(rise_y * along)
+        sz = -charges[i] * nz * total(level * slope)
+        for axis in range(3):
+            forces[i, axis] += inverse[axis, 0] * sx + inverse[axis, 1] * sy + inverse[axis, 2] * sz

@@ -102,6 +102,8 @@ class PotentialCalculator(Calculator):
         ASE's `reset` does not do this, for ASE calls it whenever atoms have moved.
         """
         self.pairs = VerletList(self.pairs.cutoff, self.pairs.skin)
+        if self._stepper is not None:
+            self._stepper.invalidate()
 
     def _stepper_for(self, system: System) -> Stepper:
         """Return the stepper of the last call, or a new one for another potential or system."""

@@ -72,9 +72,11 @@ class EvaluatedStepper(Stepper):
 
     def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:
         """Gather the pairs within the cutoff and evaluate the potential on them."""
-        cutoff = self.potential.cutoff
-        self.last = Geometry.from_list(self.system, self.pairs, positions, cell, cutoff)
-        self.evaluation = self.evaluated(self.last)
+        geometry = Geometry.from_list(self.system, self.pairs, positions, cell, self.potential.cutoff)
+        return self._add(geometry, forces)
+
+    def _add(self, geometry: Geometry, forces: np.ndarray) -> tuple[float, np.ndarray]:
+        self.last, self.evaluation = geometry, self.evaluated(geometry)
         forces += self.evaluation.forces
         return self.evaluation.energy, self.evaluation.virial
 

@@ -3,15 +3,18 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from numba import njit
 
 from electrolyte_ml.kernels.bsplines import fill_splines
-from electrolyte_ml.kernels.coulomb_bare import all_pairs
-from electrolyte_ml.kernels.coulomb_real import near_part
+from electrolyte_ml.kernels.coulomb_pairs import Interaction, all_pairs_sum, near_pairs_sum
 from electrolyte_ml.kernels.ewald import far_part, structure_factors
-from electrolyte_ml.kernels.mesh import convolve, gather, spread
+from electrolyte_ml.kernels.mesh import gather_potentials, spread_charges, transform
 from electrolyte_ml.potentials.coulomb import twin
 from electrolyte_ml.potentials.coulomb.ewald import wave_numbers, wave_weights, waves_within
-from electrolyte_ml.potentials.coulomb.mesh import spline_moduli
+from electrolyte_ml.potentials.coulomb.interactions import fitted, gaussian_charges, point_charges, tapered
+from electrolyte_ml.potentials.coulomb.mesh import empty_mesh
+from electrolyte_ml.potentials.coulomb.splines import spline_table, wave_factors
+from electrolyte_ml.potentials.coulomb.splitting import MeshSplitting
 from electrolyte_ml.potentials.geometry import Geometry
 
 pytestmark = pytest.mark.nojit
@@ -32,22 +35,44 @@ def test_all_pairs(system):
     i, j = np.nonzero(~np.eye(4, dtype=bool))
     vectors = positions[j] - positions[i]
     r = np.linalg.norm(vectors, axis=1)
-    for alpha, (value, slope) in ((0.0, (1 / r, -1 / r**2)), (ALPHA, twin.erf_over_r(r, ALPHA))):
-        potentials, forces = np.zeros(4), np.zeros((4, 3))
-        virial = sum(all_pairs(*ends, positions, charges, alpha, potentials, forces) for ends in ((0, 3), (3, 4)))
+    for interaction, (value, slope) in (
+        (point_charges(), (1 / r, -1 / r**2)),
+        (gaussian_charges(ALPHA), twin.erf_over_r(r, ALPHA)),
+    ):
+        potentials, forces = np.full(4, np.nan), np.full((4, 3), np.nan)
+        ends = (0, 3), (3, 4)
+        virial = sum(all_pairs_sum(*pair, positions, charges, interaction, potentials, forces) for pair in ends)
         compare((potentials, forces, virial), twin.pair_part(vectors, i, j, charges, value, slope))
 
 
-def test_near_part(system):
+@pytest.mark.parametrize("cutoff", [5.0, 4.5])
+@pytest.mark.parametrize("kind", [tapered, lambda alpha, cutoff: fitted(alpha, cutoff).interaction])
+def test_near_pairs(system, kind, cutoff):
+    """All pairs of a geometry, or the nearer ones among them."""
     fractional, cell, charges = system
     geometry = Geometry.of(Atoms("Li4", fractional @ cell, cell=cell, pbc=True), ("Li",), 5.0)
-    potentials, forces = np.zeros(4), np.zeros((4, 3))
+    interaction, wide = kind(ALPHA, cutoff), cutoff < 5.0
+    potentials, forces = np.full(4, np.nan), np.full((4, 3), np.nan)
     virial = sum(
-        near_part(*ends, geometry.near, charges, ALPHA, 4.5, 0.45, potentials, forces) for ends in ((0, 1), (1, 4))
+        near_pairs_sum(*ends, geometry.near, wide, charges, interaction, potentials, forces)
+        for ends in ((0, 1), (1, 4))
     )
-    vectors, i, j = geometry.near.vector.T, geometry.centre, geometry.near.other
-    value, slope = twin.erfc_over_r(np.linalg.norm(vectors, axis=1), ALPHA, 4.5, 0.45)
+    r = np.linalg.norm(geometry.near.vector, axis=0)
+    kept = r < cutoff
+    vectors, i, j = geometry.near.vector.T[kept], geometry.centre[kept], geometry.near.other[kept]
+    if kind is tapered:
+        value, slope = twin.erfc_over_r(r[kept], ALPHA, cutoff, interaction.taper)
+    else:
+        value, slope = twin.polynomial_over_r(r[kept], cutoff, interaction.polynomial)
     compare((potentials, forces, virial), twin.pair_part(vectors, i, j, charges, value, slope))
+
+
+def test_no_pairs():
+    geometry = Geometry.of(Atoms("Li", [[0, 0, 0.0]], cell=[9.0] * 3, pbc=True), ("Li",), 5.0)
+    potentials, forces = np.full(1, np.nan), np.full((1, 3), np.nan)
+    interaction = Interaction(1.0, 0.0, 0.0, 5.0, 0.0, np.zeros(0))
+    virial = near_pairs_sum(0, 1, geometry.near, False, np.ones(1), interaction, potentials, forces)
+    assert not potentials.any() and not forces.any() and not virial.any()
 
 
 def test_waves(system):
@@ -73,48 +98,116 @@ def test_waves(system):
     assert shares.sum() == pytest.approx(0.5 * charges @ potentials)
 
 
+@njit
+def splines(t, table, weights):
+    fill_splines(t, table, 1, weights)
+
+
 @pytest.mark.parametrize("order", [5, 6, 7, 8])
 def test_splines(order):
-    values, slopes = np.empty(order), np.empty(order)
-
-    fill = getattr(fill_splines, "py_func", fill_splines)  # other kernels call it, Python cannot
+    weights = np.empty((6, 8))
     for t in (0.0, 0.3, 0.99):
-        fill(t, order, values, slopes)
-        u = t + np.arange(order)
-        assert values == pytest.approx(twin.spline(u, order), abs=1e-12)
+        splines(t, spline_table(order), weights)
+        values, slopes = weights[2], weights[3]
+        u = t + np.arange(order)[::-1]
+        assert values[:order] == pytest.approx(twin.spline(u, order), abs=1e-12)
+        assert not values[order:].any() and not slopes[order:].any()
         assert values.sum() == pytest.approx(1.0, rel=1e-13)
         by_difference = (twin.spline(u + 1e-5, order) - twin.spline(u - 1e-5, order)) / 2e-5
-        assert slopes == pytest.approx(by_difference, abs=1e-8)
+        assert slopes[:order] == pytest.approx(by_difference, abs=1e-8)
 
 
-@pytest.mark.parametrize("shape", [(7, 8, 9), (8, 6, 5)])
+@pytest.mark.parametrize("order", [5, 6, 7, 8])
+@pytest.mark.parametrize("size", [9, 16])
+def test_factors_of_waves_are_sums_over_waves_that_look_alike(size, order):
+    """U(n)²/(sum_m U(n + m size)²)² with U = sinc^order."""
+    n = np.rint(np.fft.fftfreq(size) * size)
+    alike = np.sinc((n[:, None] + size * np.arange(-200, 201)) / size) ** (2 * order)
+    expected = np.where(2 * np.abs(n) < size, np.sinc(n / size) ** (2 * order) / alike.sum(1) ** 2, 0.0)
+    assert wave_factors(size, order) == pytest.approx(expected, rel=1e-12)
+
+
+def mesh_of(shape, order, threads=1):
+    return empty_mesh(MeshSplitting(ALPHA, order, shape), threads)
+
+
+@pytest.mark.parametrize("shape", [(7, 8, 9), (8, 6, 5), (6, 7, 22)])
 @pytest.mark.parametrize("order", [5, 6])
 def test_mesh(system, shape, order):
     fractional, cell, charges = system
-    mesh = sum(spread(*ends, fractional, charges, order, shape) for ends in ((0, 2), (2, 4)))
-    assert mesh == pytest.approx(twin.mesh_charges(fractional, charges, order, shape), abs=1e-12)
-    moduli = [spline_moduli(size, order) for size in shape]
-    potential, energy, virial = convolve(mesh, np.linalg.inv(cell), ALPHA, *moduli)
-    assert energy == pytest.approx(twin.mesh_energy(mesh, cell, ALPHA, order), rel=1e-12)
-    assert energy == pytest.approx(0.5 * (mesh * potential).sum(), rel=1e-12)
+    shape = tuple(max(size, order) for size in shape)
+    positions, inverse = fractional @ cell + 3.0 * cell[0], np.linalg.inv(cell)
+    mesh = mesh_of(shape, order, 2)
+    for thread, ends in enumerate(((0, 2), (2, 4))):
+        spread_charges(thread, *ends, positions, inverse, charges, mesh)
+    energy, virial = transform(inverse, mesh)
+    spread = twin.mesh_charges(fractional, charges, order, shape)
+    assert energy == pytest.approx(twin.mesh_energy(spread, cell, ALPHA, order), rel=1e-12)
+    potential = mesh.lines[0].reshape(*shape[:2], -1)[:, :, : shape[2]]
+    # The kernel's mesh begins elsewhere: at the first point of a spline, not at its origin.
+    potential = np.roll(potential, [1 - order] * 3, (0, 1, 2))
+    assert energy == pytest.approx(0.5 * (spread * potential).sum(), rel=1e-12)
     for a, b in ((0, 0), (0, 1), (2, 1)):
         strain = np.zeros((3, 3))
         strain[a, b] = 1e-5
-        high, low = (twin.mesh_energy(mesh, cell @ (np.eye(3) + sign * strain).T, ALPHA, order) for sign in (1, -1))
+        high, low = (twin.mesh_energy(spread, cell @ (np.eye(3) + sign * strain).T, ALPHA, order) for sign in (1, -1))
         assert virial[a, b] == pytest.approx((high - low) / 2e-5, abs=1e-8)
 
-    potentials, slopes = np.zeros(4), np.zeros((4, 3))
-    gather(0, 4, fractional, charges, order, potential, potentials, slopes)
+    potentials, forces = np.ones(4), np.ones((4, 3))
+    gather_potentials(0, 4, positions, inverse, charges, mesh, potentials, forces)
     for i in range(4):
         unit = twin.mesh_charges(fractional[i : i + 1], np.ones(1), order, shape)
-        assert potentials[i] == pytest.approx((unit * potential).sum(), abs=1e-12)
+        assert potentials[i] - 1 == pytest.approx((unit * potential).sum(), abs=1e-12)
         for axis in range(3):
             energies = []
             for step in (1e-5, -1e-5):
-                moved = fractional.copy()
+                moved = positions.copy()
                 moved[i, axis] += step
-                energies.append(twin.mesh_energy(twin.mesh_charges(moved, charges, order, shape), cell, ALPHA, order))
-            assert slopes[i, axis] == pytest.approx((energies[0] - energies[1]) / 2e-5, abs=1e-7)
+                at = moved @ inverse % 1.0
+                energies.append(twin.mesh_energy(twin.mesh_charges(at, charges, order, shape), cell, ALPHA, order))
+            assert 1 - forces[i, axis] == pytest.approx((energies[0] - energies[1]) / 2e-5, abs=1e-7)
+
+
+def test_the_influence_follows_the_cell(system):
+    """A mesh that has served another cell, and one that has not, are the same to the last bit."""
+    fractional, cell, charges = system
+    results = []
+    for cells in ([cell], [1.1 * cell, cell], [cell, cell]):
+        mesh = mesh_of((8, 8, 8), 6)
+        for last in cells:
+            inverse = np.linalg.inv(last)
+            spread_charges(0, 0, 4, fractional @ last, inverse, charges, mesh)
+            energy, virial = transform(inverse, mesh)
+        results.append((energy, virial.tolist()))
+    assert results[0] == results[1] == results[2]
+
+
+def test_positions_at_the_edge_of_the_cell():
+    """Where a fraction is 0, just below 1, or rounded to 1."""
+    results = []
+    for x in (0.0, 1.0, -1e-18, 1 - 1e-16, -4.0):
+        mesh = mesh_of((6, 7, 8), 5)
+        spread_charges(0, 0, 1, np.full((1, 3), x), np.eye(3), np.ones(1), mesh)
+        results.append(transform(np.eye(3), mesh)[0])
+    assert results == pytest.approx([results[0]] * 5, rel=1e-12)
+
+
+@pytest.mark.parametrize("skew", [0.0, 3.0])
+def test_the_exponential_of_short_and_of_long_waves(skew):
+    """Down to numbers that double precision does not hold."""
+    cell = np.array([[2.0, 0, 0], [skew, 2.5, 0], [0, -skew, 9.0]])
+    mesh = empty_mesh(MeshSplitting(0.4, 5, (12, 10, 64)), 1)
+    mesh.lines[:] = 0.0
+    transform(np.linalg.inv(cell), mesh)
+    n = [np.rint(np.fft.fftfreq(size) * size) for size in (12, 10, 64)]
+    numbers = np.stack(np.meshgrid(n[0], n[1], np.arange(33), indexing="ij"), -1)
+    square = ((2 * np.pi * numbers @ np.linalg.inv(cell).T) ** 2).sum(-1)
+    square[0, 0, 0] = np.inf
+    factors = wave_factors(12, 5)[:, None, None] * wave_factors(10, 5)[:, None] * wave_factors(64, 5)[:33]
+    wanted = factors * 4 * np.pi / np.linalg.det(cell) / square * np.exp(-square / (4 * 0.4**2))
+    found = mesh.influence.reshape(12, 10, -1)[:, :, :66:2]
+    assert found == pytest.approx(wanted, rel=1e-10, abs=1e-290)
+    assert square[np.isfinite(square)].max() / (4 * 0.4**2) > 1000
 
 
 def compare(results, expected):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.charges.stepper import ElectrostaticsStepper
-from electrolyte_ml.potentials.coulomb import BareSum, CoulombSolver, Ewald, ParticleMesh
+from electrolyte_ml.potentials.coulomb import BareSum, CoulombResult, CoulombSolver, Ewald, ParticleMesh
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation
 from electrolyte_ml.potentials.potential import Potential
@@ -26,15 +26,18 @@ class Electrostatics(Potential):
 
     A cell that is periodic along all three axes is summed with a conducting boundary and, where the total charge is not
     zero, a neutralising background: by Ewald's method in training and for cells of fewer than 100 atoms, else on a mesh
-    (`ParticleMesh`, rms error of the forces 1e-4 eV/Å for charges of 1 e). A configuration without periodic axes is
-    summed pair by pair. A derived class gives the charges. Half of q_i phi_i is the energy of atom i.
+    (`ParticleMesh`, rms error of the forces 2e-4 eV/Å). A configuration without periodic axes is summed pair by pair. A
+    derived class gives the charges. Half of q_i phi_i is the energy of atom i.
 
     Attributes
     ----------
+    constant_charges : bool
+        Whether the charges depend on nothing but the species and the total charge: then they stay in a run.
     width : float or None, Å
         For Gaussian charges of this width, which interact by erf(r / (sqrt(2) width)) / r in place of 1/r.
     """
 
+    constant_charges: ClassVar[bool] = False
     width: float | None
 
     @abstractmethod
@@ -80,7 +83,10 @@ class Electrostatics(Potential):
     def evaluated(self, geometry: Geometry, solver: CoulombSolver, threads: int) -> Evaluation:
         """Return the same from a given solver, for a geometry that is checked."""
         charges = self.charges(geometry)
-        result = solver.solve(geometry, charges, threads)
+        return self.evaluation(geometry, charges, solver.solve(geometry, charges, threads))
+
+    def evaluation(self, geometry: Geometry, charges: np.ndarray, result: CoulombResult) -> Evaluation:
+        """Return the evaluation of charges (N,), e, and their sum."""
         energies = 0.5 * charges * result.potentials
         return Evaluation(result.energy, result.forces, energies, result.virial, geometry.volume, charges)
 

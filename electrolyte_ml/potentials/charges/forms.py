@@ -40,7 +40,7 @@ class TypeForms(NamedTuple):
 def type_potentials(geometry: Geometry, solver: CoulombSolver, threads: int = 1) -> np.ndarray:
     """Return the potential at each atom by species of the unit charges that make it, (N, S) eV/e^2."""
     species, n_species = geometry.system.species, len(geometry.system.symbols)
-    solver = solver.fixed_for(geometry.cell, geometry.n_atoms)
+    solver = solver.fixed_for(geometry.cell, np.ones(geometry.n_atoms))
     potentials = np.zeros((geometry.n_atoms, n_species))
     for a in np.unique(species):
         potentials[:, a] = solver.solve(geometry, (species == a).astype(float), threads).potentials
@@ -53,7 +53,7 @@ def type_forms(geometry: Geometry, solver: CoulombSolver, threads: int = 1) -> T
     Together they take as long as one solution for all atoms and each species.
     """
     species, n_species = geometry.system.species, len(geometry.system.symbols)
-    solver = solver.fixed_for(geometry.cell, geometry.n_atoms)
+    solver = solver.fixed_for(geometry.cell, np.ones(geometry.n_atoms))
     n = geometry.n_atoms
     potentials, fields = np.zeros((n, n_species)), np.zeros((n, n_species, 3))
     virials = np.zeros((n_species, n_species, 3, 3))

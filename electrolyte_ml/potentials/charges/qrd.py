@@ -64,6 +64,7 @@ class QRd(Electrostatics):
     """
 
     kind: ClassVar[str] = "qrd"
+    constant_charges: ClassVar[bool] = True
 
     species: tuple[str, ...]
     b: np.ndarray

@@ -3,6 +3,6 @@
 from electrolyte_ml.potentials.coulomb.bare import BareSum
 from electrolyte_ml.potentials.coulomb.ewald import Ewald
 from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver
-from electrolyte_ml.potentials.coulomb.mesh import ParticleMesh
+from electrolyte_ml.potentials.coulomb.mesh import MeshSum, ParticleMesh
 
-__all__ = ["BareSum", "CoulombResult", "CoulombSolver", "Ewald", "ParticleMesh"]
+__all__ = ["BareSum", "CoulombResult", "CoulombSolver", "Ewald", "MeshSum", "ParticleMesh"]

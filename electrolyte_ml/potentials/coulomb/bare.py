@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from electrolyte_ml.checks import number
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.coulomb.interactions import gaussian_charges, point_charges
 from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver, checked_charges
-from electrolyte_ml.potentials.coulomb.parts import gaussian_alpha, thread_ranges
+from electrolyte_ml.potentials.coulomb.parts import gaussian_alpha, in_eV, thread_ranges
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.threads import run
-from electrolyte_ml.units import COULOMB
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,14 @@ class BareSum(CoulombSolver):
         InputError
             For a periodic cell; for charges that are not N finite numbers.
         """
-        from electrolyte_ml.kernels.coulomb_bare import all_pairs
+        from electrolyte_ml.kernels.coulomb_pairs import all_pairs_sum
 
         if geometry.system.pbc.any():
             raise InputError("BareSum is for configurations without periodic directions: use Ewald or ParticleMesh")
         n = geometry.n_atoms
         charges = checked_charges(charges, n)
-        alpha = 0.0 if self.width is None else gaussian_alpha(self.width)
+        interaction = point_charges() if self.width is None else gaussian_charges(gaussian_alpha(self.width))
         potentials, forces = np.zeros(n), np.zeros((n, 3))
         positions = np.ascontiguousarray(geometry.positions)
-        calls = [(*ends, positions, charges, alpha, potentials, forces) for ends in thread_ranges(n, threads)]
-        virial = COULOMB * np.sum(run(all_pairs, calls, threads), axis=0)
-        potentials *= COULOMB
-        return CoulombResult(0.5 * math.fsum(charges * potentials), potentials, COULOMB * forces, virial)
+        calls = [(*ends, positions, charges, interaction, potentials, forces) for ends in thread_ranges(n, threads)]
+        return in_eV(charges, potentials, forces, sum(run(all_pairs_sum, calls, threads)))

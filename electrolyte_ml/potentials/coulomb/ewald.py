@@ -10,21 +10,19 @@ import numpy as np
 
 from electrolyte_ml.checks import number
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.coulomb.interactions import TAPER, tapered
 from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver, checked_charges
 from electrolyte_ml.potentials.coulomb.parts import (
-    TAPER,
     add_constants,
-    add_near_part,
     check_periodic,
-    fractional_of,
     gaussian_alpha,
+    in_eV,
     inverse_of,
-    pairs_within,
+    sum_near_pairs,
     thread_ranges,
 )
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.threads import run
-from electrolyte_ml.units import COULOMB
 
 if TYPE_CHECKING:
     from electrolyte_ml.kernels.ewald import Waves
@@ -88,15 +86,15 @@ class Ewald(CoulombSolver):
             if self.width is not None:
                 raise InputError("the width of Gaussian charges determines alpha: give one of them")
 
-    def fixed_for(self, cell: np.ndarray, n_atoms: int) -> Ewald:
-        """Return the same sum with the splitting and the waves for a cell (3, 3) in Å.
+    def fixed_for(self, cell: np.ndarray, charges: np.ndarray) -> Ewald:
+        """Return the same sum with the splitting and the waves for a cell (3, 3) in Å and charges (N,).
 
         Raises
         ------
         InputError
             For a cell of no volume.
         """
-        return replace(self, splitting=self._split(cell, n_atoms))
+        return replace(self, splitting=self._split(cell, len(charges)))
 
     def _split(self, cell: np.ndarray, n_atoms: int) -> Splitting:
         """Return the splitting for a cell."""
@@ -126,28 +124,30 @@ class Ewald(CoulombSolver):
         n = geometry.n_atoms
         charges = checked_charges(charges, n)
         alpha, cutoff, waves = self._split(geometry.cell, n)
-        inverse = inverse_of(geometry.cell)
-        volume = 1.0 / abs(float(np.linalg.det(inverse)))
-        fractional, ends = fractional_of(geometry.positions, inverse), thread_ranges(n, threads)
+        inverse, ends = inverse_of(geometry.cell), thread_ranges(n, threads)
+        fractional = fractional_of(geometry.positions, inverse)
+        potentials, forces, virial = np.zeros(n), np.zeros((n, 3)), np.zeros((3, 3))
+        if cutoff > 0:
+            virial += sum_near_pairs(geometry, tapered(alpha, cutoff), charges, potentials, forces, threads)
 
         weights, along = wave_weights(waves, inverse, alpha)
         parts = run(structure_factors, [(*pair, fractional, charges, waves) for pair in ends], threads)
         factors = np.sum(parts, axis=0)
         shares = weights * (factors**2).sum(0)  # of the energy
-        virial = np.einsum("k,ka,kb->ab", shares, along, along) - shares.sum() * np.eye(3)
-        potentials, slopes = np.zeros(n), np.zeros((n, 3))
-        weighted = np.ascontiguousarray(weights * factors)
+        virial += np.einsum("k,ka,kb->ab", shares, along, along) - shares.sum() * np.eye(3)
+        slopes, weighted = np.zeros((n, 3)), np.ascontiguousarray(weights * factors)
         run(far_part, [(*pair, fractional, charges, waves, weighted, potentials, slopes) for pair in ends], threads)
-        forces = -slopes @ inverse.T
+        forces -= slopes @ inverse.T
+        add_constants(charges, alpha, math.pi / alpha**2 if cutoff > 0 else 0.0, inverse, potentials, virial)
+        return in_eV(charges, potentials, forces, virial)
 
-        if cutoff > 0:
-            near = pairs_within(geometry, cutoff)
-            virial += add_near_part(near, charges, alpha, cutoff, potentials, forces, threads)
-        add_constants(charges, alpha, volume, cutoff > 0, potentials, virial)
-        potentials *= COULOMB
-        return CoulombResult(
-            0.5 * math.fsum(charges * potentials), potentials, COULOMB * forces, COULOMB * 0.5 * (virial + virial.T)
-        )
+
+def fractional_of(positions: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Return fractional coordinates (N, 3) in [0, 1)."""
+    fractional = np.ascontiguousarray(positions @ inverse)
+    fractional -= np.floor(fractional)
+    fractional[fractional >= 1.0] = 0.0  # a tiny negative number plus one
+    return fractional
 
 
 def waves_within(cell: np.ndarray, longest: float) -> Waves:

@@ -49,8 +49,8 @@ class CoulombSolver(ABC):
             Boundaries that this sum is not made for; charges that are not N finite numbers.
         """
 
-    def fixed_for(self, cell: np.ndarray, n_atoms: int) -> CoulombSolver:
-        """Return a solver that makes no choice of its own: mesh or waves are those for the cell (3, 3) in Å.
+    def fixed_for(self, cell: np.ndarray, charges: np.ndarray) -> CoulombSolver:
+        """Return a solver that makes no choice of its own: mesh or waves are those for a cell (3, 3) in Å and charges.
 
         A run at constant pressure needs it: a mesh, or a set of waves, that is chosen again when the cell changes makes
         the energy jump.

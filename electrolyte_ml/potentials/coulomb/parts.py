@@ -1,4 +1,4 @@
-"""What the sums over periodic cells have in common."""
+"""What the Coulomb sums have in common."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.coulomb.interface import CoulombResult
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.structures.neighbours import neighbour_list
 from electrolyte_ml.threads import run
+from electrolyte_ml.units import COULOMB
 
 if TYPE_CHECKING:
-    from electrolyte_ml.kernels.arrays import Neighbours
-
-TAPER = 0.1  # of the cutoff: where the short-ranged part is switched off smoothly
+    from electrolyte_ml.kernels.coulomb_pairs import Interaction
 
 
 def gaussian_alpha(width: float) -> float:
@@ -60,53 +60,52 @@ def inverse_of(cell: np.ndarray) -> np.ndarray:
     return np.linalg.inv(cell)
 
 
-def fractional_of(positions: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """Return fractional coordinates (N, 3) in [0, 1)."""
-    fractional = np.ascontiguousarray(positions @ inverse)
-    fractional -= np.floor(fractional)
-    fractional[fractional >= 1.0] = 0.0  # a tiny negative number plus one
-    return fractional
-
-
-def pairs_within(geometry: Geometry, cutoff: float) -> Neighbours:
-    """Return the pairs of a geometry, or those of a longer cutoff if it does not reach as far."""
-    if cutoff <= geometry.cutoff:
-        return geometry.near
-    system, positions, cell = geometry.system, np.ascontiguousarray(geometry.positions), np.array(geometry.cell)
-    pairs = neighbour_list(positions, cell, system.pbc, cutoff, system.species, geometry.near.segment.shape[1] - 1)
-    return Geometry.from_list(system, pairs, positions, cell, cutoff).near
-
-
-def add_near_part(
-    near: Neighbours,
+def sum_near_pairs(
+    geometry: Geometry,
+    interaction: Interaction,
     charges: np.ndarray,
-    alpha: float,
-    cutoff: float,
     potentials: np.ndarray,
     forces: np.ndarray,
     threads: int,
 ) -> np.ndarray:
-    """Add erfc(alpha r)/r of all pairs to `potentials` (N,) e/Å and `forces` (N, 3) e²/Å²; return the virial."""
-    from electrolyte_ml.kernels.coulomb_real import near_part
+    """Set `potentials` (N,) e/Å and `forces` (N, 3) e²/Å² to those of all pairs within a cutoff; return the virial.
 
+    The pairs are those of the geometry, or those of a longer cutoff if it does not reach as far.
+    """
+    from electrolyte_ml.kernels.coulomb_pairs import near_pairs_sum
+
+    if interaction.cutoff > geometry.cutoff:
+        system, positions, cell = geometry.system, np.ascontiguousarray(geometry.positions), np.array(geometry.cell)
+        n_species = geometry.near.segment.shape[1] - 1
+        pairs = neighbour_list(positions, cell, system.pbc, interaction.cutoff, system.species, n_species)
+        geometry = Geometry.from_list(system, pairs, positions, cell, interaction.cutoff)
+    wide = geometry.cutoff > interaction.cutoff
     calls = [
-        (*ends, near, charges, alpha, cutoff, TAPER * cutoff, potentials, forces)
+        (*ends, geometry.near, wide, charges, interaction, potentials, forces)
         for ends in thread_ranges(len(charges), threads)
     ]
-    return np.sum(run(near_part, calls, threads), axis=0)
+    virial: np.ndarray = sum(run(near_pairs_sum, calls, threads))
+    return virial
 
 
 def add_constants(
-    charges: np.ndarray, alpha: float, volume: float, background: bool, potentials: np.ndarray, virial: np.ndarray
+    charges: np.ndarray, alpha: float, mean: float, inverse: np.ndarray, potentials: np.ndarray, virial: np.ndarray
 ) -> None:
     """Take each charge's interaction with itself out of the long-ranged part; neutralise the short-ranged one.
 
-    The long-ranged part has no wave of zero length: it is neutral by itself. The mean of erfc(alpha r)/r, pi/alpha² per
-    charge, is the background's only where there is a short-ranged part.
+    The long-ranged part has no wave of zero length: it is neutral by itself. The uniform background of charges that do
+    not add up to zero interacts with each charge by `mean` (Å²), the integral of the short-ranged part over all space.
     """
     potentials -= 2.0 * alpha / math.sqrt(math.pi) * charges
-    if background:
-        total = math.fsum(charges)
-        shift = math.pi * total / (volume * alpha**2)
+    total = float(charges.sum())
+    if mean != 0.0 and total != 0.0:
+        shift = mean * total * abs(float(np.linalg.det(inverse)))
         potentials -= shift
         virial += 0.5 * shift * total * np.eye(3)
+
+
+def in_eV(charges: np.ndarray, potentials: np.ndarray, forces: np.ndarray, virial: np.ndarray) -> CoulombResult:
+    """Return the result of potentials in e/Å, forces in e²/Å² and a virial in e²/Å."""
+    potentials *= COULOMB
+    forces *= COULOMB
+    return CoulombResult(0.5 * float(charges @ potentials), potentials, forces, COULOMB * 0.5 * (virial + virial.T))

@@ -47,6 +47,12 @@ def erfc_over_r(r: np.ndarray, alpha: float, cutoff: float, taper: float) -> tup
     return value * switch, slope * switch + value * rate
 
 
+def polynomial_over_r(r: np.ndarray, cutoff: float, polynomial: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return 1/r - P(2 r²/cutoff² - 1) and its derivative, for coefficients of P with the highest power first."""
+    u, p = 2.0 * (r / cutoff) ** 2 - 1.0, np.poly1d(polynomial)
+    return 1.0 / r - p(u), -1.0 / r**2 - p.deriv()(u) * 4.0 * r / cutoff**2
+
+
 def wave_part(
     positions: np.ndarray, cell: np.ndarray, charges: np.ndarray, alpha: float, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,18 +90,21 @@ def mesh_charges(fractional: np.ndarray, charges: np.ndarray, order: int, shape:
 
 
 def mesh_energy(mesh: np.ndarray, cell: np.ndarray, alpha: float, order: int) -> float:
-    """Return the energy of a mesh of charges by a sum over all waves but the shortest of even meshes."""
-    factors = np.fft.fftn(mesh)
+    """Return the energy of a mesh of charges by a sum over all waves but the shortest of even meshes.
+
+    The influence of a wave is that of the least error in the energy, where those that look alike are shorter.
+    """
+    spectrum = np.fft.fftn(mesh)
     axes = [np.rint(np.fft.fftfreq(size) * size).astype(int) for size in mesh.shape]
     kept = np.ones(mesh.shape, bool)
-    moduli = np.ones(mesh.shape)
+    factors = np.ones(mesh.shape)
     for axis, (size, n) in enumerate(zip(mesh.shape, axes, strict=True)):
         along = [-1 if a == axis else 1 for a in range(3)]
-        weights = spline(np.arange(1.0, order), order) @ np.exp(2j * np.pi * np.outer(np.arange(order - 1), n) / size)
+        alike = np.sinc((n[:, None] + size * np.arange(-100, 101)) / size) ** (2 * order)
         kept &= (2 * np.abs(n) < size).reshape(along)
-        moduli = moduli * np.abs(weights.reshape(along)) ** 2
+        factors = factors * (np.sinc(n / size) ** (2 * order) / alike.sum(1) ** 2).reshape(along)
     numbers = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
     square = ((2 * np.pi * numbers @ np.linalg.inv(cell).T) ** 2).sum(-1)
     kept &= square > 0
     green = 4.0 * np.pi / abs(np.linalg.det(cell)) / square[kept] * np.exp(-square[kept] / (4.0 * alpha**2))
-    return float(0.5 * (green / moduli[kept] * np.abs(factors[kept]) ** 2).sum())
+    return float(0.5 * (green * factors[kept] * np.abs(spectrum[kept]) ** 2).sum())

@@ -1,0 +1,215 @@
+"""Sums over pairs of charges: potentials, forces and virial.
+
+The interaction of two charges of 1 e is any of the form
+
+    f(r) = direct / r - P(r^2) + screened erfc(alpha r) / r,    r < cutoff,
+
+which is 1/r, the erf(alpha r)/r of Gaussian charges, and the short-ranged part of an Ewald sum. There erfc is either
+computed as such, or as 1/r - P with a polynomial P that takes the place of erf(alpha r)/r: vectors of pairs are then
+computed together, see :mod:`electrolyte_ml.potentials.coulomb.interactions`.
+
+Each pair is seen from both ends; an atom's pairs are collected side by side first.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from electrolyte_ml.kernels.lanes import KERNEL, PIECE, aligned, load, root, spread, store, total, width
+
+X, Y, Z, CHARGE, VALUE, PULL = 0, 1, 2, 3, 4, 5  # rows of an atom's pairs; PULL is f'(r)/r
+ROWS = 6
+
+
+class Interaction(NamedTuple):
+    """Of two charges of 1 e at the distance r, in e²/Å.
+
+    Attributes
+    ----------
+    direct, screened : float
+        Factors of 1/r and of erfc(alpha r)/r.
+    alpha : float, 1/Å
+    cutoff : float, Å
+        Pairs beyond it are passed over; may be infinite.
+    taper : float, Å
+        Width of the last part of the cutoff, where erfc(alpha r)/r is switched off.
+    polynomial : (n,) float64, 1/Å
+        Coefficients of P in 2 r²/cutoff² - 1, the highest power first; n = 0 where there is none.
+    """
+
+    direct: float
+    screened: float
+    alpha: float
+    cutoff: float
+    taper: float
+    polynomial: np.ndarray
+
+
+@njit(**PIECE)
+def screened(r, alpha, cutoff, taper):
+    """erfc(alpha r)/r and its derivative by r.
+
+    Between cutoff - taper and the cutoff it is multiplied by a polynomial that falls from 1 to 0: neither the function
+    nor its first two derivatives jump.
+    """
+    value = math.erfc(alpha * r) / r
+    slope = -(value + 2.0 / math.sqrt(math.pi) * alpha * math.exp(-alpha * alpha * r * r)) / r
+    begin = cutoff - taper
+    if r > begin:
+        t = (r - begin) / taper
+        switch = 1.0 - t * t * t * (10.0 - t * (15.0 - 6.0 * t))
+        slope = slope * switch - value * 30.0 * t * t * (1.0 - t) * (1.0 - t) / taper
+        value *= switch
+    return value, slope
+
+
+@njit(**PIECE)
+def interact(n, interaction, pairs):
+    """Set the rows VALUE and PULL of n pairs, a whole number of vectors."""
+    polynomial = interaction.polynomial
+    scale = 2.0 / (interaction.cutoff * interaction.cutoff)
+    for j in range(0, n, width(pairs)):
+        x, y, z = load(pairs, X, j), load(pairs, Y, j), load(pairs, Z, j)
+        square = x * x + y * y + z * z
+        inverse = 1.0 / root(square)
+        u = scale * square - 1.0
+        p, slope = spread(0.0, pairs), spread(0.0, pairs)
+        for k in range(len(polynomial)):
+            slope = slope * u + p
+            p = p * u + polynomial[k]
+        store(interaction.direct * inverse - p, pairs, VALUE, j)
+        store(-2.0 * scale * slope - interaction.direct * inverse * inverse * inverse, pairs, PULL, j)
+    if interaction.screened != 0.0:
+        for j in range(n):
+            r = math.sqrt(pairs[X, j] * pairs[X, j] + pairs[Y, j] * pairs[Y, j] + pairs[Z, j] * pairs[Z, j])
+            value, slope = screened(r, interaction.alpha, interaction.cutoff, interaction.taper)
+            pairs[VALUE, j] += interaction.screened * value
+            pairs[PULL, j] += interaction.screened * slope / r
+
+
+@njit(**PIECE)
+def sum_pairs(i, count, interaction, charges, pairs, potentials, forces, virial):
+    """Set the potential and the force of atom i, whose pairs are collected, and add half of their virial."""
+    lanes = width(pairs)
+    n = (count + lanes - 1) // lanes * lanes
+    for j in range(count, n):
+        pairs[X, j], pairs[Y, j], pairs[Z, j], pairs[CHARGE, j] = 1.0, 0.0, 0.0, 0.0
+    interact(n, interaction, pairs)
+    potential, fx, fy, fz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    xx, yy, zz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    yz, xz, xy = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    for j in range(0, n, lanes):
+        x, y, z, charge = load(pairs, X, j), load(pairs, Y, j), load(pairs, Z, j), load(pairs, CHARGE, j)
+        potential += charge * load(pairs, VALUE, j)
+        pull = charge * load(pairs, PULL, j)
+        px, py, pz = pull * x, pull * y, pull * z
+        fx += px
+        fy += py
+        fz += pz
+        xx += px * x
+        yy += py * y
+        zz += pz * z
+        yz += py * z
+        xz += px * z
+        xy += px * y
+    charge = charges[i]
+    half = 0.5 * charge
+    potentials[i] = total(potential)
+    forces[i, 0], forces[i, 1], forces[i, 2] = charge * total(fx), charge * total(fy), charge * total(fz)
+    virial[0, 0] += half * total(xx)
+    virial[1, 1] += half * total(yy)
+    virial[2, 2] += half * total(zz)
+    virial[1, 2] += half * total(yz)
+    virial[0, 2] += half * total(xz)
+    virial[0, 1] += half * total(xy)
+
+
+@njit(**PIECE)
+def mirror(virial):
+    """Fill the lower half of a symmetric matrix."""
+    virial[2, 1], virial[2, 0], virial[1, 0] = virial[1, 2], virial[0, 2], virial[0, 1]
+
+
+@njit(**PIECE)
+def room(most, like):
+    """Rows for the pairs of one atom."""
+    lanes = width(like)
+    return aligned(ROWS, (most + lanes) // lanes * lanes, like)
+
+
+@njit(**PIECE)
+def collect(begin, end, near, wide, charges, limit, pairs):
+    """Copy the pairs begin:end side by side, those within the cutoff alone if some are not; returns their number.
+
+    Without a branch: each pair is written down, and overwritten by the next if it is too far.
+    """
+    other, vector = near.other, near.vector
+    if not wide:
+        for axis in range(3):
+            for p in range(begin, end):
+                pairs[axis, p - begin] = vector[axis, p]
+        for p in range(begin, end):
+            pairs[CHARGE, p - begin] = charges[np.uint32(other[p])]
+        return np.int64(end - begin)
+    count = np.uint64(0)
+    for p in range(begin, end):
+        x, y, z = vector[0, p], vector[1, p], vector[2, p]
+        pairs[X, count], pairs[Y, count], pairs[Z, count] = x, y, z
+        pairs[CHARGE, count] = charges[np.uint32(other[p])]
+        count += np.uint64(x * x + y * y + z * z < limit)
+    return np.int64(count)
+
+
+@njit(**KERNEL, nogil=True)
+def near_pairs_sum(first, last, near, wide, charges, interaction, potentials, forces):
+    """Set the potentials and forces of the atoms from `first` to `last` by the pairs within the cutoff.
+
+    Parameters
+    ----------
+    first, last : int
+    near : Neighbours
+        All pairs within the cutoff, each seen from both ends.
+    wide : bool
+        Whether there are others, too.
+    charges : (N,) float64, e
+    interaction : Interaction
+    potentials : (N,) float64, e/Å
+    forces : (N, 3) float64, e²/Å²
+
+    Returns
+    -------
+    virial : (3, 3) float64, e²/Å
+        The share of these atoms, half of each pair's.
+    """
+    segment, species = near.segment, near.segment.shape[1] - 1
+    virial, most = np.zeros((3, 3)), 0
+    for i in range(first, last):
+        most = max(most, segment[i, species] - segment[i, 0])
+    pairs = room(most, charges)
+    limit = interaction.cutoff * interaction.cutoff
+    for i in range(first, last):
+        begin, end = np.uint64(segment[i, 0]), np.uint64(segment[i, species])
+        count = collect(begin, end, near, wide, charges, limit, pairs)
+        sum_pairs(i, count, interaction, charges, pairs, potentials, forces, virial)
+    mirror(virial)
+    return virial
+
+
+@njit(**KERNEL, nogil=True)
+def all_pairs_sum(first, last, positions, charges, interaction, potentials, forces):
+    """The same for all pairs of atoms at `positions` (N, 3) float64, Å, without images; returns the virial."""
+    n, virial = positions.shape[0], np.zeros((3, 3))
+    pairs = room(n, charges)
+    for i in range(first, last):
+        count = np.uint64(0)
+        for j in range(n):
+            pairs[X, count] = positions[j, 0] - positions[i, 0]
+            pairs[Y, count] = positions[j, 1] - positions[i, 1]
+            pairs[Z, count] = positions[j, 2] - positions[i, 2]
+            pairs[CHARGE, count] = charges[j]
+            count += np.uint64(j != i)
+        sum_pairs(i, np.int64(count), interaction, charges, pairs, potentials, forces, virial)
+    mirror(virial)
+    return virial
