@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.potentials.charges import QRd
-    from electrolyte_ml.potentials.coulomb import CoulombSolver
     from electrolyte_ml.training.loss import Loss
 
 SPECIES = ("H", "C", "O")
@@ -211,27 +210,9 @@ def forces_call(level: int, box: Atoms, threads: int, charges: str | None = None
     return moving(box, with_charges(random_potential(level), charges).calculator(threads=threads).calculate)
 
 
-def coulomb_call(box: Atoms, solver: CoulombSolver | None = None) -> Call:
-    """Return the Coulomb sum of a `solution` on one thread, by default with the mesh that a potential takes for it.
-
-    The pairs come from a neighbour list that lives as long as in dynamics.
-    """
-    from electrolyte_ml.potentials import Geometry, System
-    from electrolyte_ml.potentials.calculator import SKIN
-    from electrolyte_ml.structures.verlet import VerletList
-
-    model, system = charge_model(), System.of(box, tuple(CHARGES))
-    geometry = model.geometry(box)
-    charges, cutoff = model.charges(geometry), model.cutoff
-    solver = solver or model.solver(geometry).fixed_for(geometry.cell, len(box))
-    listed = VerletList(cutoff, SKIN)
-
-    def evaluate(atoms: Atoms) -> None:
-        positions, cell = atoms.positions, atoms.cell.array
-        pairs = listed(positions, cell, system.pbc, system.species, len(system.symbols))
-        solver.solve(Geometry.from_list(system, pairs, positions, cell, cutoff), charges)
-
-    return moving(box, evaluate)
+def coulomb_call(box: Atoms) -> Call:
+    """Return one `calculate` of charges alone, on one thread."""
+    return moving(box, charge_model().calculator(threads=1).calculate)
 
 
 def gradient_call(level: int, configurations: list[Atoms], threads: int, charges: str | None = None) -> Call:
