@@ -23,7 +23,7 @@ def test_boxes_are_whole_molecules_and_neutral():
     assert all(abs(charges[symbol] - cases.CHARGES[symbol]) < 0.05 for symbol in charges)
 
 
-def test_errors_are_those_of_the_accuracy_that_was_asked_for(box):
+def test_errors_are_those_of_the_accuracy_of_the_mesh(box):
     found = {contest.code: contest for contest in coulomb.contests(box)}
     assert list(found)[:2] == [OURS, KERNEL]
     assert WANTED / 10 < found[OURS].error == found[KERNEL].error < WANTED

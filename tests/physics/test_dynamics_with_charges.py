@@ -9,7 +9,7 @@ from numpy.polynomial import Polynomial, chebyshev
 from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.potentials import MomentTensorPotential, Sum
 from electrolyte_ml.potentials.charges import QRd
-from electrolyte_ml.potentials.coulomb import Ewald, ParticleMesh
+from electrolyte_ml.potentials.coulomb import Ewald
 
 SALT = ("Na", "Cl")
 CHARGE = 0.5  # e
@@ -65,6 +65,5 @@ def test_energies_and_pressures_at_constant_pressure_are_those_of_ewalds_sum(sal
         expected = (len(atoms) * units.kB * temperature - virial / 3) / frame.get_volume() / units.bar
         errors.append((energy - sum(part.energy for part in parts), pressure - expected))
     energy_error, pressure_error = np.abs(errors).max(0)
-    accuracy = CHARGE**2 * ParticleMesh.accuracy  # eV/Å, of forces on these charges
-    assert 0 < energy_error < len(atoms) * accuracy  # eV
-    assert 0 < pressure_error < 3.0  # bar, of some ten thousand
+    assert 0 < energy_error < len(atoms) * 1e-4  # eV
+    assert 0 < pressure_error < 10.0  # bar, of some ten thousand
