@@ -211,29 +211,8 @@ def forces_call(level: int, box: Atoms, threads: int, charges: str | None = None
 
 
 def coulomb_call(box: Atoms) -> Call:
-    """Return the Coulomb sum of a `solution` on one thread, as a step of dynamics evaluates it.
-
-    The mesh stays. The pairs come from a neighbour list that lives as long as in dynamics.
-    """
-    from electrolyte_ml.potentials import System
-    from electrolyte_ml.potentials.calculator import SKIN
-    from electrolyte_ml.structures.neighbours import NeighbourList
-    from electrolyte_ml.structures.verlet import VerletList
-
-    model, system = charge_model(), System.of(box, tuple(CHARGES))
-    stepper, listed = model.stepper(system), VerletList(model.cutoff, SKIN)
-    forces, held = np.empty((len(box), 3)), list[NeighbourList]()
-
-    def evaluate(atoms: Atoms) -> None:
-        positions, cell = atoms.positions, atoms.cell.array
-        pairs = listed(positions, cell, system.pbc, system.species, len(system.symbols))
-        if not held or held[0] is not pairs:
-            held[:] = [pairs]
-            stepper.renew(pairs, positions, cell)
-        forces[:] = 0.0
-        stepper.add(positions, cell, forces)
-
-    return moving(box, evaluate)
+    """Return one `calculate` of charges alone, on one thread."""
+    return moving(box, charge_model().calculator(threads=1).calculate)
 
 
 def gradient_call(level: int, configurations: list[Atoms], threads: int, charges: str | None = None) -> Call:

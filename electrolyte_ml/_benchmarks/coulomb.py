@@ -22,20 +22,22 @@ EXACT = 1e-7  # accuracy of that sum
 
 
 def contests(box: Atoms) -> Iterator[Contest]:
-    """The sum as in a step of dynamics, the same from given pairs, and OpenMM's, on one thread each."""
+    """The sum by the calculator of charges alone, by its mesh alone from given pairs, and by OpenMM, on one thread."""
     model, n = cases.charge_model(), len(box)
     geometry = model.geometry(box)
-    charges = model.charges(geometry)
-    mesh = MeshSum(ParticleMesh().fixed_for(geometry.cell, charges), 1)
+    charges, solver = model.charges(geometry), model.solver(geometry)
     exact = Ewald(EXACT).solve(geometry, charges).forces if n <= EXACT_ATOMS else None
     contest = partial(Contest, COULOMB, None, n, 1)
 
     def error(forces: np.ndarray) -> float | None:
         return None if exact is None else float(np.sqrt(((forces - exact) ** 2).sum(1).mean()))
 
-    hindrance, found = openmm_peer.hindrance(box), error(mesh.solve(geometry, charges).forces)
+    hindrance = openmm_peer.hindrance(box)
+    found = error(solver.solve(geometry, charges).forces)
     yield contest(OURS, cases.coulomb_call(box), error=found, note=hindrance)
-    yield contest(KERNEL, partial(mesh.solve, geometry, charges), error=found)
+    if isinstance(solver, ParticleMesh):
+        mesh = MeshSum(solver.fixed_for(geometry.cell, charges), threads=1)
+        yield contest(KERNEL, partial(mesh.solve, geometry, charges), error=found)
     if hindrance is None:
         call = openmm_peer.coulomb_call(box, charges)
         yield contest(openmm_peer.name(), call, error=error(openmm_peer.coulomb_forces(box, charges)))
