@@ -44,6 +44,8 @@ def run(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], threads:
 
     The caller is one of the threads. Calls are assigned dynamically: an idle thread takes the next one.
     """
+    if len(calls) == 1:
+        return [function(*calls[0])]
     results: list[Any] = [None] * len(calls)
     waiting = iter(range(len(calls)))
 

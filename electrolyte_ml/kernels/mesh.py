@@ -85,6 +85,22 @@ def wrapped(place, size):
     return place - size if place >= size else place
 
 
+@njit(**PIECE)
+def add_to_lines(order, charge, point, weights, column, mesh, lines):
+    """Add one charge to the mesh. Where `order` is a literal number, the compiler unrolls the inner loop."""
+    nx, ny, _ = mesh.shape
+    z = point[2]
+    along = charge * load(weights, 4)
+    for b in range(order):
+        column[b] = wrapped(point[1] + b, ny)
+    for a in range(order):
+        row = wrapped(point[0] + a, nx) * ny
+        share = weights[0, a] * along
+        for b in range(order):
+            line = row + column[b]
+            store(load(lines, line, z) + weights[2, b] * share, lines, line, z)
+
+
 @njit(**KERNEL, nogil=True)
 def spread_charges(thread, first, last, positions, inverse, charges, mesh):
     """Spread the charges of the atoms from `first` to `last` over a thread's own mesh.
@@ -99,23 +115,20 @@ def spread_charges(thread, first, last, positions, inverse, charges, mesh):
     mesh : Mesh
     """
     lines, order = mesh.lines[thread], mesh.table.shape[0]
-    nx, ny, _ = mesh.shape
     point, weights, column = np.empty(3, np.int64), aligned(6, LANES, charges), np.empty(LANES, np.int64)
     for row in range(lines.shape[0]):
         for z in range(lines.shape[1]):
             lines[row, z] = 0.0
     for i in range(first, last):
         locate(positions[i], inverse, mesh, point, weights)
-        z = point[2]
-        charge = charges[i] * load(weights, 4)
-        for b in range(order):
-            column[b] = wrapped(point[1] + b, ny)
-        for a in range(order):
-            row = wrapped(point[0] + a, nx) * ny
-            share = weights[0, a] * charge
-            for b in range(order):
-                line = row + column[b]
-                store(load(lines, line, z) + weights[2, b] * share, lines, line, z)
+        if order == 5:
+            add_to_lines(5, charges[i], point, weights, column, mesh, lines)
+        elif order == 6:
+            add_to_lines(6, charges[i], point, weights, column, mesh, lines)
+        elif order == 7:
+            add_to_lines(7, charges[i], point, weights, column, mesh, lines)
+        else:
+            add_to_lines(8, charges[i], point, weights, column, mesh, lines)
 
 
 @njit(**PIECE)

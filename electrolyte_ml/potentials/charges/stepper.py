@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from electrolyte_ml.potentials.coulomb import CoulombSolver, MeshSum, ParticleMesh
+from electrolyte_ml.potentials.coulomb import CoulombSolver, MeshSum, ParticleMesh, useful_threads
 from electrolyte_ml.potentials.defaults import EvaluatedStepper
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation
@@ -62,5 +62,6 @@ class ElectrostaticsStepper(EvaluatedStepper):
         """Return the mesh that is kept, or another where the cell has changed too much."""
         lengths = np.sqrt((cell**2).sum(1))
         if self._mesh is None or (np.abs(lengths - self._lengths) > STRETCH * self._lengths).any():
-            self._mesh, self._lengths = MeshSum(solver.fixed_for(cell, charges), self.threads), lengths
+            threads = useful_threads(len(charges), self.threads)
+            self._mesh, self._lengths = MeshSum(solver.fixed_for(cell, charges), threads), lengths
         return self._mesh

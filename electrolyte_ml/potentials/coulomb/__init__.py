@@ -3,6 +3,6 @@
 from electrolyte_ml.potentials.coulomb.bare import BareSum
 from electrolyte_ml.potentials.coulomb.ewald import Ewald
 from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver
-from electrolyte_ml.potentials.coulomb.mesh import MeshSum, ParticleMesh
+from electrolyte_ml.potentials.coulomb.mesh import MeshSum, ParticleMesh, useful_threads
 
-__all__ = ["BareSum", "CoulombResult", "CoulombSolver", "Ewald", "MeshSum", "ParticleMesh"]
+__all__ = ["BareSum", "CoulombResult", "CoulombSolver", "Ewald", "MeshSum", "ParticleMesh", "useful_threads"]

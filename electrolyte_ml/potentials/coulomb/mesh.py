@@ -29,6 +29,8 @@ from electrolyte_ml.threads import run
 if TYPE_CHECKING:
     from electrolyte_ml.kernels.mesh import Mesh
 
+ATOMS_PER_THREAD = 2000  # at least
+
 
 @dataclass(frozen=True)
 class ParticleMesh(CoulombSolver):
@@ -100,7 +102,13 @@ class ParticleMesh(CoulombSolver):
         """
         charges = checked_charges(charges, geometry.n_atoms)
         check_periodic(geometry, "ParticleMesh")
+        threads = useful_threads(geometry.n_atoms, threads)
         return MeshSum(self.fixed_for(geometry.cell, charges), threads).solve(geometry, charges)
+
+
+def useful_threads(n_atoms: int, threads: int) -> int:
+    """Return how many of the threads to use: to wake them takes longer than to sum some thousand charges."""
+    return max(1, min(threads, n_atoms // ATOMS_PER_THREAD))
 
 
 class MeshSum:
@@ -118,24 +126,25 @@ class MeshSum:
         assert solver.splitting is not None
         self.solver, self.threads = solver, threads
         self.mesh = empty_mesh(solver.splitting, threads)
+        self._cell, self._inverse = b"", np.empty((3, 3))
 
     def solve(self, geometry: Geometry, charges: np.ndarray) -> CoulombResult:
         """Return the energy of charges (N,), float64, in e, and its derivatives."""
         from electrolyte_ml.kernels.mesh import gather_potentials, spread_charges, transform
 
-        solver, mesh, threads, n = self.solver, self.mesh, self.threads, geometry.n_atoms
-        positions, inverse = np.ascontiguousarray(geometry.positions), inverse_of(geometry.cell)
-        potentials, forces = np.zeros(n), np.zeros((n, 3))
+        solver, mesh, n = self.solver, self.mesh, geometry.n_atoms
+        if geometry.cell.tobytes() != self._cell:
+            self._cell, self._inverse = geometry.cell.tobytes(), inverse_of(geometry.cell)
+        positions, inverse = np.ascontiguousarray(geometry.positions), self._inverse
+        potentials, forces, virial, mean = np.zeros(n), np.zeros((n, 3)), np.zeros((3, 3)), 0.0
         if solver.width is None:
-            short = fitted(mesh.alpha, solver.cutoff)
-            virial = sum_near_pairs(geometry, short.interaction, charges, potentials, forces, threads)
-        else:
-            short, virial = None, np.zeros((3, 3))
-        ends, where = thread_ranges(n, threads), (positions, inverse, charges, mesh)
-        run(spread_charges, [(thread, *pair, *where) for thread, pair in enumerate(ends)], threads)
+            interaction, _, mean = fitted(mesh.alpha, solver.cutoff)
+            virial += sum_near_pairs(geometry, interaction, charges, potentials, forces, self.threads)
+        ends, where = thread_ranges(n, self.threads), (positions, inverse, charges, mesh)
+        run(spread_charges, [(thread, *pair, *where) for thread, pair in enumerate(ends)], self.threads)
         virial += transform(inverse, mesh)[1]
-        run(gather_potentials, [(*pair, *where, potentials, forces) for pair in ends], threads)
-        add_constants(charges, mesh.alpha, short.mean if short else 0.0, inverse, potentials, virial)
+        run(gather_potentials, [(*pair, *where, potentials, forces) for pair in ends], self.threads)
+        add_constants(charges, mesh.alpha, mean, inverse, potentials, virial)
         return in_eV(charges, potentials, forces, virial)
 
 

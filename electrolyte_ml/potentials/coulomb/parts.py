@@ -26,7 +26,7 @@ def gaussian_alpha(width: float) -> float:
 
 def thread_ranges(n: int, threads: int) -> list[tuple[int, int]]:
     """Return the first and last atom of each thread."""
-    return list(pairwise(np.linspace(0, n, max(1, threads) + 1).astype(int).tolist()))
+    return list(pairwise(n * thread // threads for thread in range(threads + 1)))
 
 
 def check_periodic(geometry: Geometry, name: str) -> None:

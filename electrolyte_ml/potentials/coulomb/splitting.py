@@ -27,7 +27,7 @@ PAIRS = 2.25
 MARGIN = 1.1  # by which real errors may be larger
 # Costs in ns, on one core of an EPYC (Zen 3): of a mesh point, in transforms and there and back, and of an atom on it,
 # for each of its order² rows.
-POINT_COST, ROW_COST = 11.0, 2.4
+POINT_COST, ROW_COST = 11.0, 2.7
 # Alpha and what it follows from are rounded: cells, charges and densities that differ by little have one mesh.
 ALPHA_STEP = 0.005  # 1/Å
 RATIO = 1.02

@@ -7,6 +7,7 @@ from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.potentials import ModelSpec, System
 from electrolyte_ml.potentials.charges import QRd
 from electrolyte_ml.potentials.coulomb import Ewald, ParticleMesh
+from electrolyte_ml.potentials.sum import Sum
 from electrolyte_ml.structures import molecule, pack
 from electrolyte_ml.structures.neighbours import neighbour_list
 
@@ -91,6 +92,22 @@ def test_charges_that_depend_on_the_surroundings_are_computed_at_each_step(model
             stepper.add(stretch * box.positions, stretch * box.cell.array, np.zeros_like(box.positions))
             charges.append(stepper.charges.copy())
         assert np.array_equal(*charges) == same
+
+
+@pytest.mark.parametrize("cutoff", [4.0, 5.0, 6.0])
+def test_the_pairs_of_another_term_are_as_good_as_its_own(model, box, cutoff):
+    """Fewer than the charges need, as many, and more."""
+    mtp = ModelSpec(level=2, cutoff=cutoff).random(SPECIES, 1)
+    both = stepper_of(Sum((mtp, model)), box)
+    parts = [stepper_of(term, box) for term in both.potential.terms]
+    forces, separate = np.zeros_like(box.positions), np.zeros_like(box.positions)
+    energy, virial = both.add(box.positions, box.cell.array, forces)
+    results = [part.add(box.positions, box.cell.array, separate) for part in parts]
+    assert energy == pytest.approx(sum(energy for energy, _ in results), rel=1e-12)
+    np.testing.assert_allclose(forces, separate, atol=1e-11 * np.abs(separate).max())
+    np.testing.assert_allclose(virial, sum(virial for _, virial in results), atol=1e-10 * np.abs(virial).max())
+    np.testing.assert_allclose(both.energies, parts[0].energies + parts[1].energies, atol=1e-9)
+    assert both.geometry().cutoff == max(cutoff, 5.0)
 
 
 class Interrupts:
