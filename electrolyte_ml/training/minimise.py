@@ -21,6 +21,7 @@ together.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -91,20 +92,16 @@ def _in_stages(
     if begun.any() and not (later and _explains_most(early, parameters)):
         parameters = _approach(early, parameters, begun, rng, linear_start, last, report)
     for stage in later:
-        parameters, _ = _descend(early, parameters, begun, rng, limit, 0.0, report)
+        if begun.any():
+            parameters, _ = _descend(early, parameters, begun, rng, limit, 0.0, report)
         early, joining = loss.joined(stage), free & (stages == stage)
         solved = begun & linear_mask(loss.potential.blocks) if linear_start else np.zeros_like(begun)
         begun |= joining
-        sample = early.sample(_sample_numbers(early, int(begun.sum()), rng))
-        parameters = _projected(sample, parameters, joining, solved, report)
+        if joining.any():
+            sample = early.sample(_sample_numbers(early, int(begun.sum()), rng))
+            parameters = report.step(partial(project, sample, parameters, joining, solved))
         limit = min(max_iterations, report.done + EARLY)
     return parameters
-
-
-def _projected(
-    sample: Loss, parameters: np.ndarray, joining: np.ndarray, solved: np.ndarray, report: Progress
-) -> np.ndarray:
-    return report.step(lambda: project(sample, parameters, joining, solved))
 
 
 def stage_of_each(loss: Loss) -> np.ndarray:

@@ -18,7 +18,7 @@ from electrolyte_ml.active_learning.sections import (
 from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.spec import ModelSpec
-from electrolyte_ml.settings import flatten
+from electrolyte_ml.settings import flatten, to_toml
 from electrolyte_ml.training import train
 
 GOOD = 'composition = "EC=4"\ndensity = 1.3\n'
@@ -281,6 +281,23 @@ def test_python_gets_the_same_messages(make, message):
         make()
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_starts_and_restraint_are_handed_to_the_fit(tmp_path):
+    """Several starts to the first fit alone; a restraint to every fit of a model with charges."""
+    table = '[model]\ncharges = "qrd"\n[fit]\nstarts = 3\ncharge_restraint = {Li = 1, O = -0.5}\n'
+    settings = ActiveLearningSettings.from_toml(write(tmp_path, GOOD + table + "charge_restraint_weight = 0.2"))
+    first, later = (settings.fit.options(refit=refit) for refit in (False, True))
+    assert first["starts"] == 3 and "starts" not in later
+    for options in (first, later):
+        assert (options["charge_restraint"].charges, options["charge_restraint"].weight) == ({"Li": 1, "O": -0.5}, 0.2)
+    assert ActiveLearningSettings.from_toml(write(tmp_path, to_toml(settings))) == settings
+    with pytest.raises(InputError, match=r"fit.charge_restraint = .*goes with a model of the charges"):
+        ActiveLearningSettings.from_toml(write(tmp_path, GOOD + "[fit]\ncharge_restraint = {Li = 1.0}"))
+    with pytest.raises(InputError, match="charge_form = 'raw': goes with charges"):
+        ActiveLearningSettings.from_toml(write(tmp_path, GOOD + '[model]\ncharge_form = "raw"'))
+    with pytest.raises(InputError, match="charge_form = 'plain'"):
+        ActiveLearningSettings.from_toml(write(tmp_path, GOOD + '[model]\ncharges = "qrd"\ncharge_form = "plain"'))
 
 
 def test_settings_travel_between_processes():
