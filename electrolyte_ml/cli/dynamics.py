@@ -56,7 +56,7 @@ def add_parser(subparsers: Subparsers) -> None:
         type=count,
         default=50,
         metavar="STEPS",
-        help="between two grades, each as slow as 1 to 3 steps, or 3 to 18 in mode neighbourhood (default 50)",
+        help="between two grades, each as slow as 1 to 3 steps, or 2 to 19 in mode neighbourhood (default 50)",
     )
     add_rows(parser)
     parser.add_argument("--relax", type=whole, default=0, help="steps of minimisation before the run (default 0)")

@@ -205,8 +205,8 @@ class GradeMonitor:
         Save above the first grade, stop above the second.
     every
         Steps between two looks. Where the run's own potential is graded, a look takes as long as 1 to 3 steps if
-        configurations are the rows of the active set, and as 3 to 18 steps if neighbourhoods are, with charges or
-        without; the most for six species. 5 % of a run's time are thus every 20th to 360th step.
+        configurations are the rows of the active set, and as 2 to 19 steps if neighbourhoods are, with charges or
+        without; the most for six species. 5 % of a run's time are thus every 20th to 380th step.
     most
         Stop, too, when so many configurations have been saved; 0 for no limit. A run that stays between the two grades
         is driven by forces outside the training domain, and drifts away from the liquid.
