@@ -74,4 +74,4 @@ def test_info_tells_what_the_training_set_fixes(run, tmp_path):
     QRd.random(("H", "C", "O")).trained_on([ec]).save(path)
     printed = run("info", path)
     assert "2 of 4" in printed and "C3H4O3" in printed
-    assert "it does not fix the difference O - H of ln s" in printed
+    assert "the difference O - H of ln s" in printed

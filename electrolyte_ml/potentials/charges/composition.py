@@ -32,15 +32,6 @@ def fix_gauge(theta: np.ndarray) -> np.ndarray:
     return np.concatenate([neutral, s - s.mean()])
 
 
-def gauge_directions(theta: np.ndarray, form: ChargeForm) -> np.ndarray:
-    """Return the (2, 2 S) directions of the parameters that change no charge: b -> b + c s and s -> lambda s."""
-    s = np.split(theta, 2)[1]
-    none = np.zeros(len(s))
-    if form == "raw":
-        return np.array([[*s, *none], [*none, *s]])
-    return np.array([[*np.exp(s - s.max()), *none], [*none, *np.ones(len(s))]])
-
-
 def redistributed(theta: np.ndarray, counts: np.ndarray, total: np.ndarray | float, form: ChargeForm) -> Redistribution:
     """Redistribute by species.
 
@@ -73,7 +64,7 @@ def by_parameters(shared: Redistribution, by_charges: np.ndarray, counts: np.nda
     return np.concatenate([by_b, by_s], axis=-1)
 
 
-def composition(item: Atoms | str, species: Sequence[str], where: str) -> tuple[np.ndarray, float]:
+def read_composition(item: Atoms | str, species: Sequence[str], where: str) -> tuple[np.ndarray, float]:
     """Return the number of atoms of each species (S,), and the total charge (e).
 
     Parameters
@@ -110,9 +101,10 @@ def composition(item: Atoms | str, species: Sequence[str], where: str) -> tuple[
 
 
 def ratio(counts: np.ndarray, total: float, species: Sequence[str]) -> str:
-    """Return ratio of the species and total charge as a formula that `composition` reads: "C11H20O9", "C12H16LiO12 +1".
+    """Return the ratio of the species and the total charge as a formula: "C11H20O9", "C12H16LiO12 +1".
 
-    Numbers of atoms and charge have no common divisor: their multiples have the same charges.
+    Numbers of atoms and charge have no common divisor: their multiples have the same charges. `read_composition` reads
+    it back.
     """
     from ase.formula import Formula
 

@@ -17,17 +17,17 @@ from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.charges.composition import (
     anchor,
     by_parameters,
-    composition,
     fix_gauge,
-    gauge_directions,
     ratio,
     ratios,
+    read_composition,
     redistributed,
 )
 from electrolyte_ml.potentials.charges.conservation import Redistribution
+from electrolyte_ml.potentials.charges.directions import FreeDirections, free_differences, free_directions
+from electrolyte_ml.potentials.charges.drift import expected_drift
 from electrolyte_ml.potentials.charges.electrostatics import Electrostatics
 from electrolyte_ml.potentials.charges.forms import type_forms, type_potentials
-from electrolyte_ml.potentials.charges.identifiability import Identifiability, identifiability
 from electrolyte_ml.potentials.charges.term import QRdTerm
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.spec import CHARGE_FORMS, ChargeForm
@@ -108,7 +108,7 @@ class QRd(Electrostatics):
         for item in self.compositions:
             if not isinstance(item, str):
                 raise InputError(f"charge redistribution: the composition {item!r} is no formula")
-            composition(item, self.species, "charge redistribution: compositions")
+            read_composition(item, self.species, "charge redistribution: compositions")
 
     def _one_each(self, name: str, values: Any) -> np.ndarray:
         try:
@@ -207,7 +207,10 @@ class QRd(Electrostatics):
     @property
     def gauge_directions(self) -> np.ndarray:
         """(2, 2 S) directions of the parameters that change no charge: b -> b + c s and s -> lambda s."""
-        return gauge_directions(self.parameters, self.form)
+        none, ones = np.zeros(len(self.species)), np.ones(len(self.species))
+        if self.form == "raw":
+            return np.array([[*self.s, *none], [*none, *self.s]])
+        return np.array([[*np.exp(self.s - self.s.max()), *none], [*none, *ones]])
 
     def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
         """Name the differences between species that the compositions and total charges of a set leave free.
@@ -215,8 +218,9 @@ class QRd(Electrostatics):
         They are those of parameters in general position: fits may end where a weight is so small that no charge depends
         on it, whatever the set.
         """
-        compositions = ratios(systems) or self.species[:1]  # of a single species the charge is Q/N
-        return identifiability(self.species, compositions).differences
+        general = QRd.random(self.species)
+        compositions = [(self._counts(system), system.charge) for system in systems]
+        return free_differences(general, free_directions(general, compositions).directions)
 
     def gauge_fixed(self) -> QRd:
         """Return the model of the same charges whose b add up to zero and whose weights have the geometric mean 1.
@@ -240,12 +244,12 @@ class QRd(Electrostatics):
             facts["caveats"] = list(caveats)
         if not self.compositions:
             return facts
-        found = self.identified
+        rank, free = self._left_free
         return {
             **facts,
             "compositions": list(self.compositions),
-            "fixed_directions": f"{found.rank} of {found.directions}",
-            "not_fixed": list(found.statements),
+            "fixed_directions": f"{rank} of {rank + len(free)}",
+            "not_fixed": list(free_differences(self, free)),
         }
 
     def caveats(self) -> tuple[str, ...]:
@@ -297,7 +301,6 @@ class QRd(Electrostatics):
     def _redistributed(self, counts: np.ndarray, total: float) -> Redistribution:
         """Redistribute by species, and refuse the pole."""
         shared = redistributed(self.parameters, counts, total, self.form)
-        self._check_composition(counts, total)
         sizes = (counts * np.abs(self.s)).sum() if self.form == "raw" else 0.0
         if self.form == "raw" and not abs(shared.total_weight[0]) > POLE * sizes:
             atoms = " + ".join(
@@ -305,6 +308,7 @@ class QRd(Electrostatics):
             )
             name = ratio(counts, total, self.species)
             raise InputError(f"the charges of {name} have a pole: the sum of s over all atoms is zero, {atoms}")
+        self._check_composition(counts, total)
         return shared
 
     # -- the training set ----------------------------------------------------------------------------------------------
@@ -314,9 +318,9 @@ class QRd(Electrostatics):
         return replace(self, compositions=ratios(systems))
 
     @cached_property
-    def identified(self) -> Identifiability:
-        """What the training set fixes of the parameters."""
-        return identifiability(self, self.compositions)
+    def _left_free(self) -> FreeDirections:
+        """What the training set leaves free of the parameters."""
+        return free_directions(self, [read_composition(item, self.species, item) for item in self.compositions])
 
     @cached_property
     def _checked(self) -> set[tuple[object, ...]]:
@@ -324,18 +328,19 @@ class QRd(Electrostatics):
         return set()
 
     def _check_composition(self, counts: np.ndarray, total: float) -> None:
-        """Warn, once in a process, where the training set does not fix the charges."""
+        """Warn where the training set does not fix the charges: once in a process, at each composition."""
         key = (*counts.tolist(), total)
         if not self.compositions or key in self._checked:
             return
         self._checked.add(key)
-        drift = self.identified.drift_at(counts, total)
+        rank, free = self._left_free
+        drift = expected_drift(self, free, counts, total)
         if not (drift > DRIFT).any():
             return
         far = ", ".join(f"{symbol} {d:.2g}" for symbol, d in zip(self.species, drift, strict=True) if d > DRIFT)
         message = (
             f"charges at {ratio(counts, total, self.species)} were not fixed by the training set (fixes "
-            f"{self.identified.rank} of {self.identified.directions} directions): expected drift {far} e"
+            f"{rank} of {rank + len(free)} directions): expected drift {far} e"
         )
         if message not in _warned:
             _warned.add(message)

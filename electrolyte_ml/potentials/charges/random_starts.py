@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.charges.composition import composition, redistributed
+from electrolyte_ml.potentials.charges.composition import read_composition, redistributed
 from electrolyte_ml.potentials.spec import ChargeForm
 
 if TYPE_CHECKING:
@@ -95,12 +95,12 @@ def charge_changes(
     theta = np.asarray(parameters, float)
     if theta.ndim != 2 or theta.shape[1] != 2 * len(symbols):
         raise InputError(f"{len(symbols)} species need parameters (n, {2 * len(symbols)}), not {theta.shape}")
-    counts, total = composition(first, symbols, "the first composition")
+    counts, total = read_composition(first, symbols, "the first composition")
     before = redistributed(theta, counts, total, form)
     largest = np.empty((len(theta), len(others)))
     crosses = np.empty(largest.shape, bool)
     for k, item in enumerate(others):
-        planned, charge = composition(item, symbols, f"composition {k + 1}")
+        planned, charge = read_composition(item, symbols, f"composition {k + 1}")
         after = redistributed(theta, planned, charge, form)
         both = (counts > 0) & (planned > 0)
         with np.errstate(invalid="ignore"):

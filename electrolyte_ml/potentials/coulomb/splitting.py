@@ -149,8 +149,8 @@ def _spacing(alpha: float, order: int, density: float, moments: tuple[float, flo
     c, b = SPLINE_ERROR[order]
     x, wanted = 0.0, error / (c * _mesh_scale(alpha, density, moments))
     for _ in range(8):  # x^order exp(b x) = wanted; each step leaves a fraction b x/order < 0.4 of the error
-        x = (wanted * math.exp(-b * x)) ** (1.0 / order)
-    return min(x, LARGEST) / alpha
+        x = min((wanted * math.exp(-b * x)) ** (1.0 / order), LARGEST)
+    return x / alpha
 
 
 def _fast_size(least: int) -> int:

@@ -342,6 +342,13 @@ def test_cells_that_differ_by_little_have_one_mesh(electrolyte):
     assert len({splitting.shape for splitting in chosen}) > 1
 
 
+@pytest.mark.parametrize("scale", [1e-2, 1e-6, 1e-12, 10.0])
+def test_charges_of_any_size_have_a_mesh(electrolyte, scale):
+    at, charges, _ = electrolyte
+    splitting = ParticleMesh(accuracy=2e-4 * max(1.0, scale**2)).fixed_for(at.cell, scale * charges).splitting
+    assert max(splitting.shape) <= 64
+
+
 def test_charges_of_zero_have_no_forces(electrolyte):
     at, charges, _ = electrolyte
     result = ParticleMesh().solve(at, 0 * charges)
