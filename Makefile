@@ -13,8 +13,8 @@ reproduce: .venv/installed
 
 # Cheap checks first; the first one that fails ends the run.
 test: lint types test-nojit
-	@echo "Tests: all of them"
-	@$(RUN) -m pytest || $(call failed,a test failed (named above))
+	@echo "Tests: all of them, two files at a time"
+	@$(RUN) -m pytest -n 2 --dist loadfile || $(call failed,a test failed (named above))
 
 # The kernels as plain Python on small cases: NumPy then checks every index.
 test-nojit: .venv/installed
