@@ -68,7 +68,7 @@ def ewald_convergence(
     for colour, (name, (spacing, error)) in zip(CYCLE, forces.items()):
         right.loglog(spacing, error, "o-", color=colour, ms=4, lw=1.2, label=name)
     right.axhline(accuracy, color=GREY, lw=1, ls="--")
-    right.annotate("wanted for 1 e", (1.0, accuracy), xycoords=right.get_yaxis_transform(), xytext=(-2, -3),
+    right.annotate("wanted by default", (1.0, accuracy), xycoords=right.get_yaxis_transform(), xytext=(-2, -3),
                    textcoords="offset points", ha="right", va="top", color=GREY, fontsize=9)  # fmt: skip
     _plain_ticks(right, [spacing for spacing, _ in forces.values()])
     right.set_xlabel("spacing of the mesh (Å)")
