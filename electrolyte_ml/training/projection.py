@@ -56,7 +56,7 @@ def project(loss: Loss, parameters: np.ndarray, joining: np.ndarray, solved: np.
         values = residuals(x)
         return values - u @ (u.T @ values)
 
-    x = least_squares(projected, best[joining], x_scale="jac", max_nfev=EVALUATIONS).x
+    x = least_squares(projected, best[joining], max_nfev=EVALUATIONS).x
     best[solved] -= scale * (vt.T @ (u.T @ residuals(x) / s))
     best[joining] = x
     return best

@@ -58,6 +58,9 @@ class QRd(Electrostatics):
     without both, the first species is positive. A start follows it for one atom of each species, a fit for the mean
     over its configurations, of the species that these have.
 
+    Where a training set does not fix all parameters, a fit in the form "positive" ends with those whose weights differ
+    least (`equal_weights`); another composition has the charges of this convention, and a `CompositionWarning`.
+
     Parameters
     ----------
     species : tuple of str

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from electrolyte_ml.potentials.charges.composition import anchor, by_parameters, fix_gauge, redistributed
+from electrolyte_ml.potentials.charges.equal_weights import equal_weights
 from electrolyte_ml.potentials.charges.forms import TypeForms
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.interface import Prediction, TrainingTerm
@@ -142,8 +143,13 @@ class QRdTerm(TrainingTerm):
         return QRdTerm(self.potential, [self.configurations[k] for k in numbers])
 
     def customary(self, theta: np.ndarray) -> np.ndarray:
-        """Return parameters of equal predictions with the gauge fixed and, if no total charge decides it, the sign."""
-        theta = fix_gauge(theta) if self.potential.form == "positive" else theta.copy()
+        """Return parameters of equal predictions by the conventions for gauge, sign and free directions.
+
+        The sign is that of `anchor` if no total charge decides it. In the form "raw" it is the only convention.
+        """
+        theta = theta.copy()
+        if self.potential.form == "positive":
+            theta = equal_weights(fix_gauge(theta), self.counts, self.totals)
         present = np.flatnonzero(self.counts.any(0))
         if len(present) and not self.totals.any():
             k, sign = anchor([self.potential.species[a] for a in present])
