@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 SPECIES = ("H", "C", "O")
 DENSITY = 1.3  # g/cm³, of liquid EC
 MOVE = 0.001  # Å: less than any skin, so that neighbour lists live as they do in dynamics
+CHANGE = 1e-9  # of parameters: a sum of terms keeps the predictions of those whose parameters stay
 TURN = 0.05  # s
 PACKED = 1000  # atoms; larger boxes repeat one of at most so many
 CONFIGURATION = 160  # atoms of a training configuration
 MD_STEPS = 60  # of a timed stretch; a neighbour list lives for a dozen
 REPULSION = 0.3  # eV/Å^2, of the atoms of timed dynamics
-WEAK = 0.1  # of random parameters of charges: a liquid of repulsive atoms stays one
 
 SOLUTION = {"LiPF6": 1, "EC": 3, "EMC": 7}
 SOLUTION_ATOMS = 143  # of these molecules
@@ -154,15 +154,14 @@ def repulsive(potential: MomentTensorPotential) -> MomentTensorPotential:
 
 
 def with_charges(potential: MomentTensorPotential, charges: str | None) -> Potential:
-    """Return the sum of a potential and weak charges of a registered kind; without a kind, the potential itself."""
+    """Return the sum of a potential and random charges of a registered kind; without a kind, the potential itself."""
     if charges is None:
         return potential
     from electrolyte_ml.potentials import ModelSpec, Sum
 
     drawn = ModelSpec(level=2, charges=charges).random(potential.species)
     assert isinstance(drawn, Sum)
-    term = drawn.terms[1]
-    return Sum((potential, term.with_parameters(WEAK * term.parameters)))
+    return Sum((potential, drawn.terms[1]))
 
 
 def given_pairs(potential: Potential, atoms: Atoms) -> Any:
@@ -205,6 +204,19 @@ def moving(box: Atoms, function: Callable[[Atoms], Any]) -> Call:
     return call
 
 
+def varying(function: Callable[[np.ndarray], Any], parameters: np.ndarray) -> Call:
+    """Return a call of the function of parameters that differ a little each time, as in a fit."""
+    changes = np.random.default_rng(0)
+
+    def call() -> Span:
+        changed = parameters + CHANGE * changes.uniform(-1.0, 1.0, parameters.shape)
+        start = now()
+        function(changed)
+        return now() - start
+
+    return call
+
+
 def forces_call(level: int, box: Atoms, threads: int, charges: str | None = None) -> Call:
     """Return one `calculate` of the calculator."""
     return moving(box, with_charges(random_potential(level), charges).calculator(threads=threads).calculate)
@@ -218,7 +230,7 @@ def coulomb_call(box: Atoms) -> Call:
 def gradient_call(level: int, configurations: list[Atoms], threads: int, charges: str | None = None) -> Call:
     """Return the loss with its derivative by all parameters."""
     potential = with_charges(random_potential(level), charges)
-    return partial(loss_of(potential, configurations, threads), potential.parameters)
+    return varying(loss_of(potential, configurations, threads), potential.parameters)
 
 
 def row_call(level: int, box: Atoms) -> Call:
@@ -233,13 +245,13 @@ def neighbours_call(box: Atoms) -> Call:
 
 
 def steps_call(level: int, box: Atoms, charges: str | None = None) -> Call:
-    """Return MD_STEPS steps of NPT dynamics from a `settled` box."""
+    """Return MD_STEPS steps of NPT dynamics from a box that is `settled` with the same charges."""
     return partial(_stretch, with_charges(repulsive(random_potential(level)), charges), box)
 
 
-def settled(box: Atoms) -> Atoms:
-    """Return the liquid of repulsive atoms after the heat of its start has gone."""
-    potential = repulsive(random_potential(2))
+def settled(box: Atoms, charges: str | None = None) -> Atoms:
+    """Return the liquid of repulsive atoms, with charges or without, after the heat of its start has gone."""
+    potential = with_charges(repulsive(random_potential(2)), charges)
     box = _run(potential, box, relax=200).atoms
     for _ in range(5):
         box = _run(potential, box).atoms
@@ -289,8 +301,8 @@ class Case(NamedTuple):
 
 
 @cache
-def _box(n: int, at_rest: bool = False) -> Atoms:
-    return settled(liquid(n)) if at_rest else liquid(n)
+def _box(n: int, at_rest: bool = False, charges: str | None = None) -> Atoms:
+    return settled(liquid(n), charges) if at_rest else liquid(n)
 
 
 @cache
@@ -300,7 +312,7 @@ def _make(case: Case, threads: int) -> tuple[Call, int]:
     if task == "coulomb":
         box = solution(n)
         return coulomb_call(box), len(box)
-    box = _box(n, at_rest=task == "md")
+    box = _box(n, True, charges) if task == "md" else _box(n)
     if level is None:
         return neighbours_call(box), len(box)
     if task == "md":

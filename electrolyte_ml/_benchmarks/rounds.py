@@ -157,7 +157,8 @@ def _groups(
     """The contests of each task and level, those that are to be compared next to each other."""
     if "neighbours" in tasks:
         yield (Contest(NEIGHBOURS, None, len(box), 1, OURS, cases.neighbours_call(box)) for box in boxes)
-    settled = [cases.settled(box) for box in boxes if len(box) <= MD_ATOMS] if "md" in tasks else []
+    moving = [box for box in boxes if len(box) <= MD_ATOMS] if "md" in tasks else []
+    at_rest = {kind: [cases.settled(box, kind) for box in moving] for kind in dict.fromkeys([None, charges])}
     for level in levels:
         if "forces" in tasks:
             yield _forces(level, boxes, threads, charges)
@@ -166,7 +167,7 @@ def _groups(
         if "rows" in tasks:
             yield _maxvol_rows(level, boxes)
         if "md" in tasks:
-            yield _dynamics(level, settled, charges)
+            yield _dynamics(level, at_rest)
 
 
 def _forces(level: int, boxes: list[Atoms], threads: list[int], charges: str | None) -> Iterator[Contest]:
@@ -202,8 +203,8 @@ def _gradients(level: int, threads: list[int], charges: str | None) -> Iterator[
     potential, n = cases.random_potential(level), sum(map(len, several))
     for count in threads:
         loss = cases.loss_of(potential, several, count)
-        yield Contest(GRADIENT, level, n, count, OURS, partial(loss, potential.parameters))
-        yield Contest(GRADIENT, level, n, count, "loss alone", partial(loss.residuals, potential.parameters))
+        yield Contest(GRADIENT, level, n, count, OURS, cases.varying(loss, potential.parameters))
+        yield Contest(GRADIENT, level, n, count, "loss alone", cases.varying(loss.residuals, potential.parameters))
         if charges is not None:
             call = cases.gradient_call(level, several, count, charges)
             yield Contest(GRADIENT, level, n, count, _with(charges), call, baseline=OURS)
@@ -214,13 +215,15 @@ def _maxvol_rows(level: int, boxes: list[Atoms]) -> Iterator[Contest]:
         yield Contest(ROWS, level, len(box), default_threads(len(box)), OURS, cases.row_call(level, box))
 
 
-def _dynamics(level: int, settled: list[Atoms], charges: str | None) -> Iterator[Contest]:
-    """A step of a run, and the kernel alone on as many threads as the run takes."""
+def _dynamics(level: int, at_rest: dict[str | None, list[Atoms]]) -> Iterator[Contest]:
+    """A step of a run, and the kernel alone on as many threads as the run takes, from boxes by kind of charges."""
     potential = cases.repulsive(cases.random_potential(level))
-    for box in settled:
-        n, count, given = len(box), default_threads(len(box)), cases.given_pairs(potential, box)
-        yield Contest(MD, level, n, count, OURS, cases.steps_call(level, box), steps=MD_STEPS)
-        yield Contest(MD, level, n, count, KERNEL, partial(potential.evaluate, given, count))
-        if charges is not None:
-            call = cases.steps_call(level, box, charges)
-            yield Contest(MD, level, n, count, _with(charges), call, steps=MD_STEPS, baseline=OURS)
+    for charges, boxes in at_rest.items():
+        for box in boxes:
+            n, count, call = len(box), default_threads(len(box)), cases.steps_call(level, box, charges)
+            if charges is not None:
+                yield Contest(MD, level, n, count, _with(charges), call, steps=MD_STEPS, baseline=OURS)
+                continue
+            yield Contest(MD, level, n, count, OURS, call, steps=MD_STEPS)
+            given = cases.given_pairs(potential, box)
+            yield Contest(MD, level, n, count, KERNEL, partial(potential.evaluate, given, count))

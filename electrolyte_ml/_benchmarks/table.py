@@ -21,7 +21,7 @@ def format_benchmark(result: dict[str, Any]) -> str:
     for r in rows:
         remarks = []
         peer = peers.get((r["task"], r["level"], r["atoms"]))
-        if peer is not None and r is not peer:
+        if peer is not None and r is not peer and "ratio" not in r:  # the peers of potentials have no charges
             remarks.append(f"{peer['median'] / r['median']:.3g} x {peer['code'].split()[0]}")
         if "gflops" in r:
             remarks.append(f"{r['gflops']:.1f} GFlop/s, {100 * r['peak_share']:.0f} % of the peak")
