@@ -346,6 +346,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+", help="FILE or NAME=FILE")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--levels", type=int, nargs="+", default=[8, 12, 16])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--iterations", type=int, default=400, help="of each fit, at most; the same for both models")
@@ -364,7 +365,7 @@ def main() -> None:
     # Low levels first, and all seeds of both models together: an early table is a fair one.
     fits = [
         Fit(data, model, level, seed, options.iterations)
-        for level, data, seed, model in product(options.levels, sets, options.seeds, MODELS)
+        for level, data, seed, model in product(options.levels, sets, options.seeds, options.models)
     ]
     missing = [job for job in fits if job.result(options.output) is None]
     if missing and not options.report:

@@ -4,18 +4,18 @@
     python benchmarks/mixtures.py salt -o salt.extxyz --known solvents.extxyz
 
 Short dynamics with the reference (GFN1-xTB) give a first potential. A potential without charges then runs longer
-dynamics in rounds: the frames of the earlier rounds, labelled, improve it, those of the last are the set. Every
-trajectory starts from a packed box of its own, at one of three densities and three temperatures; in the last round only
-trajectories whose molecules stayed whole count. Each frame
-has in its info its `composition` and its `part`: "train", "held out" (other trajectories of the same compositions) or
-"unseen" (compositions that are not trained on).
+dynamics in rounds, until most trajectories complete: the labelled frames improve it. The frames of a last round are the
+set, of those trajectories whose molecules stayed whole. Every trajectory starts from a packed box of its own, at one of
+three densities and three temperatures. Each frame has in its info its `composition` and its `part`: "train",
+"held out" (other trajectories of the same compositions) or "unseen" (compositions that are not trained on).
 
-Labels are kept in a store (`--labels`): the same command after an interrupt computes none twice.
+Labels and potentials are kept in a folder (`--labels`): the same command after an interrupt computes none twice.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from electrolyte_ml.active_learning.sections import SeedingSettings
 from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts, sample_dynamics
 from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
 from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.potentials import ModelSpec, Potential
+from electrolyte_ml.potentials import ModelSpec, Potential, load
 from electrolyte_ml.reference import LabelStore, Reference
 from electrolyte_ml.structures import elements_of, parse_composition, read_configurations, write_configurations
 from electrolyte_ml.training import train
@@ -37,8 +37,10 @@ from electrolyte_ml.training import train
 DENSITY_FACTORS = (0.85, 0.95, 1.05)
 TEMPERATURES = (300.0, 450.0, 600.0)  # K
 HELD_OUT = 4  # every fourth trajectory of a composition is held out
-FRAME_FS = 50.0  # between two frames of a trajectory
-LOOK = 20  # steps between two looks at the molecules
+FRAME_FS = 10.0  # between two frames of a trajectory
+ENOUGH = 0.8  # of the trajectories must complete before longer ones are run
+MOST_ROUNDS = 8  # of one length
+LOOK = 10  # steps between two looks at the molecules
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,13 @@ class Mixture:
     trajectories, unseen_trajectories
         In the last round, for each composition.
     first_trajectories
-        In every earlier round, likewise.
+        In each of the rounds before, likewise.
     seeds, seeding
         Compositions with densities, and dynamics, of the trajectories with the reference; small cells will do.
     level, iterations
         Of the potential that runs the dynamics.
     times_ps
-        Length of the trajectories in each round.
+        Length of the trajectories; the last is that of the set's own.
     """
 
     seen: Mapping[str, float]
@@ -94,7 +96,7 @@ MIXTURES = {
         unseen_trajectories=6,
         seeds={"EC=2 LiPF6=1": 1.45, "EC=1 EMC=1 LiPF6=1": 1.4},
         seeding=SeedingSettings(time_ps=0.01, trajectories=6, configurations=60),
-        times_ps=(0.5, 1.0, 2.0),
+        times_ps=(0.2, 1.0, 2.0),
     ),
 }
 
@@ -118,8 +120,8 @@ def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> tu
         temperature=temperature,
         time_ps=time_ps,
         frame_interval_fs=FRAME_FS,
+        # Without a minimisation: a young potential has holes, into which that would lead.
         monitors=[MoleculeMonitor(atoms, every=LOOK), TemperatureMonitor(maximum=4 * temperature)],
-        relax=100,
         seed=number,
         progress=False,
     )
@@ -132,18 +134,28 @@ def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> tu
 
 def sampled(
     boxes: Sequence[Atoms], potential: Potential, time_ps: float, label: Labeller, jobs: int, *, broken: bool = False
-) -> list[list[Atoms]]:
-    """Return the labelled frames of a trajectory from each box; of those that broke only if asked."""
+) -> tuple[float, list[list[Atoms]]]:
+    """Run a trajectory from each box and label its frames, of those that broke only if asked.
+
+    Returns
+    -------
+    completed : float
+        Fraction of the trajectories that reached their end.
+    frames : list of list of Atoms
+        Labelled frames of each trajectory.
+    """
     runs = map_progress(
         partial(frames, potential=potential, time_ps=time_ps),
         list(enumerate(boxes)),
         jobs,
         f"dynamics, {time_ps:g} ps each",
     )
-    print(f"trajectories of {time_ps:g} ps:", dict(Counter(reason for reason, _ in runs)), flush=True)
+    ends = Counter(reason for reason, _ in runs)
+    print(f"trajectories of {time_ps:g} ps:", dict(ends), flush=True)
     taken = [found if reason == "completed" or broken else [] for reason, found in runs]
     labelled = iter(label([frame for found in taken for frame in found]))
-    return [[frame for frame in (next(labelled) for _ in found) if frame is not None] for found in taken]
+    kept = [[frame for frame in (next(labelled) for _ in found) if frame is not None] for found in taken]
+    return ends["completed"] / len(runs), kept
 
 
 @dataclass(frozen=True)
@@ -185,19 +197,33 @@ def make(mixture: Mixture, label: Labeller, jobs: int, given: Sequence[Atoms] = 
     spec = ModelSpec(level=mixture.level, repulsion="zbl")
 
     def fitted() -> Potential:
-        return train(known, spec.random(mixture.species), max_iterations=mixture.iterations, threads=1).potential
+        """Return the potential of the frames known so far, from the folder of the labels if it was fitted before."""
+        digest = hashlib.blake2b(repr((spec, mixture.iterations)).encode(), digest_size=16)
+        for atoms in known:
+            digest.update(atoms.positions.tobytes() + atoms.get_forces().tobytes())
+        file = label.store.directory / f"{digest.hexdigest()}.pot"
+        if not file.exists():
+            start = spec.random(mixture.species)
+            train(known, start, max_iterations=mixture.iterations, threads=1).potential.save(file)
+        return load(file)
 
     *early, last = mixture.times_ps
-    for number, time_ps in enumerate(early):
-        boxes = starts(mixture.seen, mixture.first_trajectories, seed=10 + number)
-        known += [atoms for run in sampled(boxes, fitted(), time_ps, label, jobs, broken=True) for atoms in run]
+    number = 0
+    for time_ps in early:
+        for _ in range(MOST_ROUNDS):
+            boxes = starts(mixture.seen, mixture.first_trajectories, seed=10 + number)
+            completed, runs = sampled(boxes, fitted(), time_ps, label, jobs, broken=True)
+            known += [atoms for run in runs for atoms in run]
+            number += 1
+            if completed >= ENOUGH:
+                break
     potential = fitted()
     made: list[Atoms] = []
     for part, compositions, count, seed in (
         ("seen", mixture.seen, mixture.trajectories, 3),
         ("unseen", mixture.unseen, mixture.unseen_trajectories, 4),
     ):
-        runs = sampled(starts(compositions, count, seed), potential, last, label, jobs)
+        _, runs = sampled(starts(compositions, count, seed), potential, last, label, jobs)
         names = [name for name in compositions for _ in range(count)]
         for number, (name, run) in enumerate(zip(names, runs, strict=True)):
             held_out = number % HELD_OUT == HELD_OUT - 1
