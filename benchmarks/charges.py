@@ -86,8 +86,8 @@ class Data:
                 name = f"unseen {atoms.info['composition']}" if part == "unseen" else part
                 parts.setdefault(name, []).append(atoms)
         order = np.random.default_rng(1).permutation(len(parts["train"]))
-        atoms = np.cumsum([len(parts["train"][k]) for k in order])
-        parts["train"] = [parts["train"][k] for k in np.sort(order[atoms <= self.most])]
+        n_atoms = np.cumsum([len(parts["train"][k]) for k in order])
+        parts["train"] = [parts["train"][k] for k in np.sort(order[n_atoms <= self.most])]
         if not parts["train"] or not parts["held out"]:
             raise InputError(f"{self.path}: too few configurations to train on some and hold others out")
         return parts
