@@ -3,8 +3,9 @@
 A model derives from `Potential` and gives `cutoff`, `blocks`, `parameters`, `with_parameters`, `evaluate`, `pullback`
 and `from_spec`. Everything else has a default made from these. A model that can do better overrides
 `site_energy_gradients` (rows of all atoms in one sweep), `prepare` (what training can compute once) and `stepper`
-(arrays and lists that live from step to step). :func:`electrolyte_ml.conformance.check` tells whether a model keeps all
-promises.
+(arrays and lists that live from step to step). `stage` says when a term joins a fit, `redrawn` from where a fit may
+start as well, and `trained_on` what a potential keeps of its training set.
+:func:`electrolyte_ml.conformance.check` tells whether a model keeps all promises.
 """
 
 from __future__ import annotations
