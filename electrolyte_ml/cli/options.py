@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from electrolyte_ml.potentials.spec import ModelSpec
+    from electrolyte_ml.structures import Molecule
 
 # -- types of values --------------------------------------------------------------------------------------------------
 
@@ -133,6 +134,27 @@ def add_mode(parser: argparse.ArgumentParser) -> None:
         default="configuration",
         help="grade of the configuration as a whole (default) or of its worst atom",
     )
+
+
+# -- molecules ---------------------------------------------------------------------------------------------------------
+
+
+def add_own_molecules(parser: argparse.ArgumentParser) -> None:
+    """Add ``--molecule``."""
+    parser.add_argument(
+        "--molecule",
+        nargs="+",
+        default=[],
+        metavar="NAME=SMILES",
+        help="names for molecules that are not in the library, by their SMILES or files",
+    )
+
+
+def own_molecules(items: Sequence[str]) -> dict[str, Molecule]:
+    """Molecules by name, of ``--molecule``."""
+    from electrolyte_ml.structures import name_molecule
+
+    return {name: name_molecule(name, text) for name, text in pairs(items, "--molecule").items()}
 
 
 # -- configurations ---------------------------------------------------------------------------------------------------

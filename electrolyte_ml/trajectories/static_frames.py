@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.structures.molecules import MOLECULES, molecule
+from electrolyte_ml.structures import MOLECULES, molecule
 
 BOND = 2.0  # Å from Li to a donor that coordinates
 CLEAR = 3.5  # Å from Li within which there is no other donor
