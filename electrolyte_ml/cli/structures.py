@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -60,12 +61,15 @@ def add_parser(subparsers: Subparsers) -> None:
 def run_box(args: argparse.Namespace) -> None:
     """Pack a box and write it."""
     from electrolyte_ml.structures import density, pack, parse_composition, write_configurations
+    from electrolyte_ml.structures.composition import molecules_of
 
     check_output_file(args.output, (".xyz", ".extxyz", ".cfg"))
     own = own_molecules(args.molecule)
     composition = parse_composition(args.composition, own)
     box = pack(composition, args.density, seed=args.seed, charge=args.charge, own_molecules=own)
     write_configurations(args.output, [box])
+    counts = Counter(molecule.name for molecule in molecules_of(composition, own))
+    print(", ".join(f"{number} {name}" for name, number in counts.items()))
     print(f"{len(box)} atoms in a cube of {box.cell.lengths()[0]:.3f} Å, {density(box):.4f} g/cm³: {args.output}")
 
 

@@ -20,7 +20,7 @@ from ase import Atoms, units
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.charge import bare_configuration
-from electrolyte_ml.structures.library import recognise
+from electrolyte_ml.structures.library import MOLECULES
 from electrolyte_ml.structures.topology import Topology
 
 _HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
@@ -113,7 +113,7 @@ def encode_topology(atoms: Atoms, rotation: np.ndarray) -> str:
     """Return the .pdb text that names the atoms of a .trr: elements, box and start, one residue a molecule."""
     topology = Topology.of(atoms)
     # The columns of the file have room for three letters.
-    names = [(name or "MOL")[:3] for name in recognise(topology.numbers, topology.bonds, topology.labels)]
+    names = [name[:3] if name in MOLECULES else "MOL" for name in topology.names]
     lines = []
     if atoms.cell.rank == 3:
         lengths, angles = np.split(atoms.cell.cellpar(), 2)

@@ -60,7 +60,7 @@ def molecule_from_smiles(smiles: str) -> Molecule:
         positions=positions[0],
         bonds=_bonds(mol),
         smiles=canonical_smiles(mol),
-        geometry=f"lowest of {CONFORMERS} conformers, {field}",
+        geometry=f"lowest of {CONFORMERS} conformers, {field}" if mol.GetNumAtoms() > 1 else "",
     )
 
 
@@ -207,7 +207,7 @@ def _embed(mol: Mol, count: int, seed: int, name: str) -> tuple[str, list[np.nda
     """Return the force field and the geometries (N, 3) Å, lowest first."""
     all_chem = _rdkit().Chem.AllChem
     if mol.GetNumAtoms() == 1:
-        return "one atom", [np.zeros((1, 3))]
+        return "", [np.zeros((1, 3))]
     parameters = all_chem.ETKDGv3()
     parameters.randomSeed = seed + 1  # 0 and below are not seeds
     parameters.pruneRmsThresh = _SAME

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
@@ -9,6 +10,7 @@ from ase import Atoms
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.bonding import BROKEN, MADE, bonded_pairs, close_pairs
 from electrolyte_ml.structures.graphs import members
+from electrolyte_ml.structures.library import recognise
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,12 @@ class Topology:
         """Number of molecules of each formula."""
         return Counter(self.formulas)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Name of every molecule that is in the library, the formula of any other."""
+        found = recognise(self.numbers, self.bonds, self.labels)
+        return tuple(name or formula for name, formula in zip(found, self.formulas))
+
     def name(self, atom: int) -> str:
         """Element and number of an atom, counted from 1, such as "C12"."""
         return f"{Atoms(numbers=[self.numbers[atom]]).symbols[0]}{atom + 1}"
@@ -151,7 +159,7 @@ def changes(reference: Topology, atoms: Atoms) -> str | None:
         if found.size:
             atom, other = divmod(int(found[0]), count)
             owners = sorted({int(reference.labels[atom]), int(reference.labels[other])})
-            named = " and ".join(f"{reference.formulas[k]} (molecule {k + 1})" for k in owners)
+            named = " and ".join(f"{reference.names[k]} (molecule {k + 1})" for k in owners)
             more = f", {found.size - 1} more" if found.size > 1 else ""
             parts.append(f"{what} bond {reference.name(atom)}-{reference.name(other)} of {named}{more}")
     return "; ".join(parts)
