@@ -95,7 +95,8 @@ def _read_xyz(path: Path, charge: int | None) -> Molecule:
         charge = agreed_charge(charge, total_charge(atoms), str(path))
     if charge is None:
         raise InputError(
-            f"{path} does not state the charge: give it (--charge 0), or write charge=0 in its second line"
+            f"{path} does not state the charge: write charge=0 in its second line "
+            f"(electrolyte-ml molecule {path.name} --charge 0 -o NEW.xyz does so)"
         )
     alone = Atoms(atoms.numbers, atoms.positions)
     found = sorted((min(i, j), max(i, j)) for i, j in bonds_of_positions(alone).tolist())

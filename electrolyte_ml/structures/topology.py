@@ -8,7 +8,14 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.structures.bonding import BROKEN, MADE, bonded_pairs, close_pairs
+from electrolyte_ml.structures.bonding import (
+    BROKEN,
+    IN_RING_OF_THREE,
+    MADE,
+    bonded_pairs,
+    close_pairs,
+    share_a_neighbour,
+)
 from electrolyte_ml.structures.graphs import members
 from electrolyte_ml.structures.library import recognise
 
@@ -151,7 +158,9 @@ def changes(reference: Topology, atoms: Atoms) -> str | None:
     known = np.unique(reference.bonds @ [count, 1])
     pairs = i * count + j
     broken = np.setdiff1d(known, pairs)
-    made = np.unique(pairs[(stretch < MADE) & ~np.isin(pairs, known)])
+    new = np.flatnonzero((stretch < MADE) & ~np.isin(pairs, known))
+    bent = (stretch[new] > IN_RING_OF_THREE) & share_a_neighbour(i[new], j[new], reference.bonds)
+    made = np.unique(pairs[new[~bent]])
     if not broken.size and not made.size:
         return None
     parts = []
