@@ -80,10 +80,15 @@ def run_molecule(args: argparse.Namespace) -> None:
         return
     if args.molecule is None:
         raise InputError("name a molecule, a SMILES or a file, or list the library by --list")
-    from electrolyte_ml.structures import find_molecule, write_molecule
+    from electrolyte_ml.structures import MOLECULES, find_molecule, write_molecule
+    from electrolyte_ml.structures.naming import salt_ions
 
     if args.output:
         check_output_file(args.output, (".xyz", ".extxyz"))
+    elif args.charge in (None, 0) and not args.relax and (ions := salt_ions(args.molecule)):
+        for name, number in ions.items():
+            print(f"{number} of\n" + "\n".join(_described(MOLECULES[name])) + "\n")
+        return
     found = find_molecule(args.molecule, charge=args.charge)
     if args.full_name:
         found = replace(found, full_name=args.full_name)

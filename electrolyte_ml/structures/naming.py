@@ -59,6 +59,8 @@ def find_molecule(
         return found
     if is_molecule_file(text):
         return read_molecule(text, charge)
+    if ions := salt_ions(text, own_molecules):
+        raise InputError(f"{text} is a salt, not one molecule: name {' or '.join(ions)}")
     smiles = _smiles_in(text, own_molecules)
     named = (molecule for molecule in known.values() if describes(smiles, molecule))
     found = next(named, None) or replace(molecule_from_smiles(smiles), name=text)
@@ -204,10 +206,7 @@ def _full_names(molecule: Molecule) -> list[str]:
 
 
 def _known(own_molecules: Mapping[str, Molecule] | None) -> dict[str, Molecule]:
-    return {
-        **(own_molecules or {}),
-        **{name: molecule for name, molecule in MOLECULES.items() if name not in (own_molecules or {})},
-    }
+    return {**MOLECULES, **(own_molecules or {})}
 
 
 def _salt_name(cation: Molecule, anion: Molecule) -> str:

@@ -73,6 +73,8 @@ def test_molecule_shows_what_was_understood(run):
     assert "mass 88.062 g/mol, 46 electrons" in out
     assert "donors: carbonyl O2; ether O3 O4" in out
     assert re.search(r"^  O3 +(-?\d+\.\d{4} *){3}ether +C1 C5$", out, re.MULTILINE)
+    out = run("molecule", "Mg(BF4)2")
+    assert re.search(r"1 of\nMg, magnesium: Mg, cation, charge \+2.*2 of\nBF4, .*anion, charge -1", out, re.DOTALL)
     out = run("molecule", "[CH3]")
     assert "9 electrons (a radical)" in out and "donors: none" in out
 

@@ -79,6 +79,7 @@ def test_names_come_before_smiles(rdkit):
         ("smiles:", "cannot read '' as a SMILES"),
         ("[2H]O[2H]", r"\[2H\] is no element, or an isotope"),
         ("C*", "is no element, or an isotope"),
+        ("LiPF6", "LiPF6 is a salt, not one molecule: name Li or PF6"),
         ("PCC", "'PCC' is a SMILES and near to a name: write smiles:PCC for the SMILES, or PC"),
         ("C1#CC1", "no geometry"),
         ("ethylen carbonate", r"did you mean EC \(ethylene carbonate\)"),
