@@ -163,8 +163,6 @@ def _list_library() -> None:
         print(f"{role}s")
         for name, molecule in MOLECULES.items():
             if molecule.role == role:
-                donors = ", ".join(molecule.donors) or "-"
-                print(
-                    f"  {name:<7}{molecule.formula:<10}{signed(molecule.charge):>3}  {molecule.full_name:<42}{donors}"
-                )
+                charge, donors = signed(molecule.charge), ", ".join(molecule.donors) or "-"
+                print(f"  {name:<8}{molecule.formula:<11}{charge:>2}  {molecule.full_name:<53}{donors}")
     print("salts: a cation before an anion, such as LiPF6, NaTFSI, Mg(TFSI)2")

@@ -195,7 +195,7 @@ def minimise(atoms, charge):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name, (formula, *_) in LIBRARY.items() if formula != name])
+@pytest.mark.parametrize("name", [name for name in LIBRARY if MOLECULES[name].bonds])
 def test_geometry_is_the_reference_minimum(name):
     pytest.importorskip("tblite")
     record, ours = MOLECULES[name], molecule(name)
@@ -235,7 +235,7 @@ def test_no_conformer_from_another_seed_is_lower(name):
     pytest.importorskip("rdkit")
     record = MOLECULES[name]
     ours = gfn1(molecule(name), record.charge).get_potential_energy()
-    for shape in conformers(record, 8, seed=11)[:3]:
+    for shape in conformers(record, 8, seed=11)[:2]:
         other = molecule(name)
         other.positions = shape
         assert minimise(other, record.charge).get_potential_energy() > ours - 0.002
