@@ -14,7 +14,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
@@ -113,7 +113,12 @@ def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
     return values
 
 
-def read_toml(cls: type[T], path: str | os.PathLike, moved: Mapping[str, str] | None = None) -> T:
+def read_toml(
+    cls: type[T],
+    path: str | os.PathLike,
+    moved: Mapping[str, str] | None = None,
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> T:
     """Read and check settings from a TOML file.
 
     Parameters
@@ -123,6 +128,8 @@ def read_toml(cls: type[T], path: str | os.PathLike, moved: Mapping[str, str] | 
     path
     moved
         Former names at the top of the file, and the dotted names that have replaced them.
+    change
+        Applied to the content of the file before it is checked.
 
     Raises
     ------
@@ -141,7 +148,7 @@ def read_toml(cls: type[T], path: str | os.PathLike, moved: Mapping[str, str] | 
         for key, place in (moved or {}).items():
             if key in table and (key not in _names(cls) or not isinstance(table[key], Mapping)):
                 raise InputError(f"{key} = {table[key]!r}: stands as {_place(place)} now")
-        return _from_table(cls, table, "", cls)
+        return _from_table(cls, change(table) if change else table, "", cls)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -64,7 +64,13 @@ def larger_boxes(settings: ActiveLearningSettings, source: str) -> list[Atoms]:
     if not compositions:
         return []
     try:
-        return packed_starts(compositions, [float(np.mean(settings.density))], LARGER_BOXES, settings.seeding.seed)
+        return packed_starts(
+            compositions,
+            [float(np.mean(settings.density))],
+            LARGER_BOXES,
+            settings.seeding.seed,
+            own_molecules=settings.own_molecules(),
+        )
     except InputError as error:
         raise InputError(f"{source}: exploration.larger_boxes: {error}") from error
 

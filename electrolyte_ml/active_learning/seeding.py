@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,7 +14,7 @@ from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference import LabelError, LabelStore, Reference
-from electrolyte_ml.structures import pack, parse_composition, read_configurations
+from electrolyte_ml.structures import Molecule, pack, parse_composition, read_configurations
 from electrolyte_ml.structures.charge import total_charge
 
 # 1/fs. A thermostat on every atom: a global one would leave the bonds of packed, rigid molecules cold for picoseconds.
@@ -43,13 +43,26 @@ class Walker:
     failure: str | None = None
 
 
-def packed_starts(compositions: Sequence[str], densities: Sequence[float], count: int, seed: int) -> list[Atoms]:
-    """Pack `count` boxes, no two alike, taking compositions and densities (g/cm³) in turn."""
+def packed_starts(
+    compositions: Sequence[str],
+    densities: Sequence[float],
+    count: int,
+    seed: int,
+    *,
+    charge: int = 0,
+    own_molecules: Mapping[str, Molecule] | None = None,
+) -> list[Atoms]:
+    """Pack `count` boxes, no two alike, taking compositions and densities (g/cm³) in turn.
+
+    The charge (e) is that of each box; own molecules by name come before those of the library.
+    """
     return [
         pack(
-            parse_composition(compositions[k % len(compositions)]),
+            parse_composition(compositions[k % len(compositions)], own_molecules),
             densities[k % len(densities)],
             seed=1000 * seed + k,
+            charge=charge,
+            own_molecules=own_molecules,
         )
         for k in range(count)
     ]
@@ -75,7 +88,14 @@ def seeding_starts(settings: ActiveLearningSettings, reference: Reference, sourc
         starts = [given[k] for k in np.arange(count) * max(1, len(given) // count) % len(given)]
     else:
         try:
-            starts = packed_starts(settings.composition, settings.density, count, settings.seeding.seed)
+            starts = packed_starts(
+                settings.composition,
+                settings.density,
+                count,
+                settings.seeding.seed,
+                charge=settings.charge,
+                own_molecules=settings.own_molecules(),
+            )
         except InputError as error:
             raise InputError(f"{source}: density: {error}") from error
     for k, atoms in enumerate(starts):

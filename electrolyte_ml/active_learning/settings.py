@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import model_validator
 
@@ -25,6 +25,9 @@ from electrolyte_ml.settings import (
     to_toml,
 )
 
+if TYPE_CHECKING:
+    from electrolyte_ml.structures import Molecule
+
 # Settings that change how long a run may take but nothing that it computes: a resumed run may have others.
 FREE_TO_CHANGE = ("jobs", "stopping.quiet_iterations", "stopping.max_iterations")
 
@@ -40,7 +43,13 @@ class ActiveLearningSettings(LearningProtocol):
     ----------
     composition : tuple of str
         Molecules of the box, such as ``"EC=4"`` or ``"EC=3 EMC=7"``; or give `start`. With several (mixtures of several
-        ratios, boxes of several sizes) the seeding trajectories take them in turn.
+        ratios, boxes of several sizes) the seeding trajectories take them in turn. Names are those of molecules and
+        salts of the library and of `molecules`, or SMILES.
+    charge : int
+        Total charge of each box, e.
+    molecules : dict
+        Molecules that the library lacks: name -> a table of ``smiles`` or ``file`` (relative to the settings' file),
+        and perhaps ``charge`` (e). In a file: ``[molecules.THF]``, ``smiles = "C1CCOC1"``.
     density : tuple of float
         Of the packed boxes, g/cm³; several are taken in turn, too.
     start : str or None
@@ -66,6 +75,8 @@ class ActiveLearningSettings(LearningProtocol):
     """
 
     composition: Texts = ()
+    charge: int = 0
+    molecules: dict[str, dict[str, Any]] = field(default_factory=dict)
     density: PositiveNumbers = ()
     start: Text | None = None
     seed: Whole = 0
@@ -78,8 +89,9 @@ class ActiveLearningSettings(LearningProtocol):
             raise fault("composition", _shown(self.composition), "give either composition (and density) or start")
         if bool(self.density) != bool(self.composition):
             raise fault("density", _shown(self.density), "goes with composition, in g/cm3, and only with it")
-        elements = _elements("composition", self.composition)
-        new = _elements("exploration.larger_boxes", self.exploration.larger_boxes) - elements
+        own_molecules = self.own_molecules()
+        elements = _elements("composition", self.composition, self.charge, own_molecules)
+        new = _elements("exploration.larger_boxes", self.exploration.larger_boxes, 0, own_molecules) - elements
         if new:
             raise fault(
                 "exploration.larger_boxes",
@@ -87,6 +99,18 @@ class ActiveLearningSettings(LearningProtocol):
                 f"{', '.join(sorted(new))} must be in composition, too, for the potential to know it",
             )
         return self
+
+    def own_molecules(self) -> dict[str, Molecule]:
+        """Return the molecules of `molecules` by name.
+
+        Raises
+        ------
+        InputError
+            A table that is none of a molecule, or a molecule that cannot be made.
+        """
+        from electrolyte_ml.structures import molecules_of_tables
+
+        return molecules_of_tables(self.molecules)
 
     @classmethod
     def following(cls, protocol: LearningProtocol, **system: Any) -> ActiveLearningSettings:
@@ -119,7 +143,8 @@ class ActiveLearningSettings(LearningProtocol):
         OSError
             The file is missing or cannot be read.
         """
-        return read_toml(cls, path, _FORMER_KEYS).located(Path(path).parent)
+        folder = Path(path).parent
+        return read_toml(cls, path, _FORMER_KEYS, lambda table: _locate_molecules(table, folder)).located(folder)
 
 
 def _shown(values: tuple) -> Any:
@@ -127,14 +152,35 @@ def _shown(values: tuple) -> Any:
     return None if not values else values[0] if len(values) == 1 else list(values)
 
 
-def _elements(name: str, compositions: tuple[str, ...]) -> set[str]:
+def _locate_molecules(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Return a settings file's content with the files of its molecules taken relative to a folder."""
+    molecules = table.get("molecules")
+    if not isinstance(molecules, Mapping):
+        return table
+    located = {
+        name: own | {"file": str((folder / own["file"]).resolve())}
+        if isinstance(own, dict) and isinstance(own.get("file"), str)
+        else own
+        for name, own in molecules.items()
+    }
+    return {**table, "molecules": located}
+
+
+def _elements(name: str, compositions: tuple[str, ...], charge: int, own_molecules: Mapping[str, Molecule]) -> set[str]:
     """Return the chemical symbols of compositions, which are checked by the way."""
     from electrolyte_ml.structures import elements_of, parse_composition
+    from electrolyte_ml.structures.composition import require_charge
+    from electrolyte_ml.structures.molecule_files import is_molecule_file
 
     found: set[str] = set()
     for composition in compositions:
         try:
-            found |= elements_of(parse_composition(composition))
+            for part in composition.split():
+                if is_molecule_file(part.rpartition("=")[0]):
+                    raise InputError(f"{part}: name the file in a table, [molecules.NAME] file = ...")
+            counts = parse_composition(composition, own_molecules)
+            require_charge(counts, charge, own_molecules)
+            found |= elements_of(counts, own_molecules)
         except InputError as error:
             raise fault(name, composition, str(error)) from None
     return found

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from electrolyte_ml.potentials.spec import ModelSpec
+    from electrolyte_ml.structures import Molecule
 
 # -- types of values --------------------------------------------------------------------------------------------------
 
@@ -140,6 +141,27 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="terms of the potential whose derivatives make the rows, such as mtp alone (default: all)",
     )
+
+
+# -- molecules ---------------------------------------------------------------------------------------------------------
+
+
+def add_own_molecules(parser: argparse.ArgumentParser) -> None:
+    """Add ``--molecule``."""
+    parser.add_argument(
+        "--molecule",
+        nargs="+",
+        default=[],
+        metavar="NAME=SMILES",
+        help="names for molecules that are not in the library, by their SMILES or files",
+    )
+
+
+def own_molecules(items: Sequence[str]) -> dict[str, Molecule]:
+    """Molecules by name, of ``--molecule``."""
+    from electrolyte_ml.structures import name_molecule
+
+    return {name: name_molecule(name, text) for name, text in pairs(items, "--molecule").items()}
 
 
 # -- configurations ---------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from electrolyte_ml.cli.messages import one_line
-from electrolyte_ml.cli.options import count, pairs, positive, whole
+from electrolyte_ml.cli.options import add_own_molecules, count, own_molecules, pairs, positive, whole
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--li", metavar="SELECTION", help="short for --cation Li=SELECTION")
     parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="anions not known")
     parser.add_argument("--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="solvents not known")
+    add_own_molecules(parser)
     parser.add_argument(
         "--charge", nargs="+", default=[], metavar="NAME=Q", help="of one such ion, e (default 1 and -1), as Mg=2"
     )
@@ -62,7 +63,7 @@ def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
     """Open every run, of each the frames that were asked for; a truncated file is a warning on standard error."""
     from electrolyte_ml.trajectories import open_trajectory
 
-    roles = _roles(args)
+    roles, own = _roles(args), own_molecules(args.molecule)
     runs = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -71,6 +72,7 @@ def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
                 path,
                 topology=args.topology,
                 roles=roles,
+                own_molecules=own,
                 timestep_ps=args.timestep,
                 cell=args.cell[0] if args.cell and len(args.cell) == 1 else args.cell,
                 elements=pairs(args.elements, "--elements") or None,

@@ -19,8 +19,8 @@ import numpy as np
 from ase import Atoms, units
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.structures import MOLECULES
 from electrolyte_ml.structures.charge import bare_configuration
+from electrolyte_ml.structures.library import MOLECULES
 from electrolyte_ml.structures.topology import Topology
 
 _HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
@@ -112,8 +112,8 @@ def read_trajectory(path: str | os.PathLike[str], template: Atoms) -> list[Atoms
 def encode_topology(atoms: Atoms, rotation: np.ndarray) -> str:
     """Return the .pdb text that names the atoms of a .trr: elements, box and start, one residue a molecule."""
     topology = Topology.of(atoms)
-    known = {molecule.formula: name for name, molecule in MOLECULES.items()}
-    names = [known.get(formula, "MOL") for formula in topology.formulas]
+    # The columns of the file have room for three letters.
+    names = [name[:3] if name in MOLECULES else "MOL" for name in topology.names]
     lines = []
     if atoms.cell.rank == 3:
         lengths, angles = np.split(atoms.cell.cellpar(), 2)

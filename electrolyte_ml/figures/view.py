@@ -170,8 +170,8 @@ def picture(atoms: Atoms, title: str, *, reference: str, scale: str) -> Figure:
 
 def _drawn(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return centred positions (n, 3) Å, bonds (m, 2), and contacts of cations to donors (k, 2)."""
-    from electrolyte_ml.structures.topology import NEVER_BONDED
-    from electrolyte_ml.structures.topology import bonds as find_bonds
+    from electrolyte_ml.structures.bonding import NEVER_BONDED
+    from electrolyte_ml.structures.bonding import bonds as find_bonds
 
     if not len(atoms):
         raise InputError("there are no atoms to show")

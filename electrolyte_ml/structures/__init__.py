@@ -1,9 +1,14 @@
 """Molecules, packed boxes, bonds under periodic boundaries, and files of configurations."""
 
-from electrolyte_ml.structures.boxes import density, elements_of, pack, parse_composition
+from electrolyte_ml.structures.bonding import bonds
+from electrolyte_ml.structures.boxes import density, pack
+from electrolyte_ml.structures.composition import elements_of, parse_composition
 from electrolyte_ml.structures.configurations import read_configurations, write_configurations
-from electrolyte_ml.structures.molecules import MOLECULES, Molecule, molecule
-from electrolyte_ml.structures.topology import Topology, bonds, changes
+from electrolyte_ml.structures.library import MOLECULES
+from electrolyte_ml.structures.molecule_files import read_molecule, write_molecule
+from electrolyte_ml.structures.molecules import Molecule
+from electrolyte_ml.structures.naming import find_molecule, molecule, molecules_of_tables, name_molecule
+from electrolyte_ml.structures.topology import Topology, changes
 
 __all__ = [
     "MOLECULES",
@@ -13,9 +18,14 @@ __all__ = [
     "changes",
     "density",
     "elements_of",
+    "find_molecule",
     "molecule",
+    "molecules_of_tables",
+    "name_molecule",
     "pack",
     "parse_composition",
     "read_configurations",
+    "read_molecule",
     "write_configurations",
+    "write_molecule",
 ]

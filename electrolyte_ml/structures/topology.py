@@ -1,33 +1,23 @@
-"""Bonds and molecules under any periodic boundary, from positions alone.
-
-The stretch of a pair of atoms is their distance over the sum of their covalent radii (Cordero 2008). The metals of
-salts (Li, Na, K, Mg, ...) coordinate but never bond. There are three limits:
-
-- Below 1.4 (with H) or 1.3 (without) atoms are bonded if only the positions are known: C-H 1.50, C-C 1.98, C-O 1.85,
-  P-F 2.13 Å. In liquids at up to 1200 K bonds reach 1.35 and 1.3, and other atoms come as near as 1.45 (H) and 1.3 to
-  1.4.
-- Beyond 1.6 a known bond is broken: C-H 1.71, C-C 2.43, C-O 2.27, P-F 2.62 Å.
-- Below 1.2 a new bond is made: C-H 1.28, C-C 1.82, C-O 1.70, O-H 1.16 Å.
-
-The gap between the last two is wider than vibrations: thermal amplitudes at 400 K are 0.08 Å for C-H (quantum, less
-in classical dynamics) and 0.05 Å for C-O, and a break needs 0.6 and 0.9 Å.
-"""
+"""Molecules of a configuration under any periodic boundary, and the bonds that break or form."""
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, covalent_radii
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.structures.neighbours import periodic_pairs
-
-BOND = 1.3
-BOND_WITH_H = 1.4
-BROKEN = 1.6
-MADE = 1.2
-NEVER_BONDED = np.array([atomic_numbers[s] for s in ("Li", "Na", "K", "Rb", "Cs", "Mg", "Ca", "Sr", "Ba", "Zn")])
+from electrolyte_ml.structures.bonding import (
+    BROKEN,
+    IN_RING_OF_THREE,
+    MADE,
+    bonded_pairs,
+    close_pairs,
+    share_a_neighbour,
+)
+from electrolyte_ml.structures.graphs import members
+from electrolyte_ml.structures.library import recognise
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +64,7 @@ class Topology:
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
-        i, j, shift = _bonded_pairs(atoms)
+        i, j, shift = bonded_pairs(atoms)
         count = len(atoms)
         graph = coo_array((np.ones(len(i), bool), (i, j)), shape=(count, count))
         n_molecules, labels = connected_components(graph, directed=False)
@@ -116,15 +106,15 @@ class Topology:
         """Number of molecules of each formula."""
         return Counter(self.formulas)
 
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Name of every molecule that is in the library, the formula of any other."""
+        found = recognise(self.numbers, self.bonds, self.labels)
+        return tuple(name or formula for name, formula in zip(found, self.formulas))
+
     def name(self, atom: int) -> str:
         """Element and number of an atom, counted from 1, such as "C12"."""
         return f"{Atoms(numbers=[self.numbers[atom]]).symbols[0]}{atom + 1}"
-
-
-def bonds(atoms: Atoms) -> np.ndarray:
-    """Return the bonded atoms i <= j, (n_bonds, 2)."""
-    i, j, _ = _bonded_pairs(atoms)
-    return np.stack([i, j], axis=1)
 
 
 def molecules(atoms: Atoms) -> list[Atoms]:
@@ -139,10 +129,8 @@ def molecules(atoms: Atoms) -> list[Atoms]:
         atoms in the configuration.
     """
     topology = Topology.of(atoms)
-    order = np.argsort(topology.labels, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(topology.labels[order])) + 1) if len(order) else []
     found = []
-    for indices in members:
+    for indices in members(topology.labels):
         found.append(Atoms(numbers=atoms.numbers[indices], positions=topology.unwrapped[indices]))
         found[-1].set_array("index", indices)
     return found
@@ -165,12 +153,14 @@ def changes(reference: Topology, atoms: Atoms) -> str | None:
     """
     if not np.array_equal(atoms.numbers, reference.numbers):
         raise InputError("molecules can only be compared between configurations of the same atoms in the same order")
-    i, j, _, stretch = _close_pairs(atoms, BROKEN)
+    i, j, _, stretch = close_pairs(atoms, BROKEN)
     count = len(atoms)
     known = np.unique(reference.bonds @ [count, 1])
     pairs = i * count + j
     broken = np.setdiff1d(known, pairs)
-    made = np.unique(pairs[(stretch < MADE) & ~np.isin(pairs, known)])
+    new = np.flatnonzero((stretch < MADE) & ~np.isin(pairs, known))
+    bent = (stretch[new] > IN_RING_OF_THREE) & share_a_neighbour(i[new], j[new], reference.bonds)
+    made = np.unique(pairs[new[~bent]])
     if not broken.size and not made.size:
         return None
     parts = []
@@ -178,30 +168,10 @@ def changes(reference: Topology, atoms: Atoms) -> str | None:
         if found.size:
             atom, other = divmod(int(found[0]), count)
             owners = sorted({int(reference.labels[atom]), int(reference.labels[other])})
-            named = " and ".join(f"{reference.formulas[k]} (molecule {k + 1})" for k in owners)
+            named = " and ".join(f"{reference.names[k]} (molecule {k + 1})" for k in owners)
             more = f", {found.size - 1} more" if found.size > 1 else ""
             parts.append(f"{what} bond {reference.name(atom)}-{reference.name(other)} of {named}{more}")
     return "; ".join(parts)
-
-
-def _bonded_pairs(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bonds from positions alone: i <= j and shift."""
-    i, j, shift, stretch = _close_pairs(atoms, max(BOND, BOND_WITH_H))
-    with_h = (atoms.numbers[i] == 1) | (atoms.numbers[j] == 1)
-    bonded = stretch < np.where(with_h, BOND_WITH_H, BOND)
-    return i[bonded], j[bonded], shift[bonded]
-
-
-def _close_pairs(atoms: Atoms, limit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs below a stretch: i <= j, shift, and their own stretch."""
-    radii = np.where(np.isin(atoms.numbers, NEVER_BONDED), 0.0, covalent_radii[atoms.numbers])
-    longest = 2 * limit * radii.max(initial=0.1)
-    i, j, shift = periodic_pairs(atoms.positions, atoms.cell.array, atoms.pbc, longest)
-    distance = np.linalg.norm(atoms.positions[j] + shift @ atoms.cell.array - atoms.positions[i], axis=1)
-    covalent = np.where((radii[i] > 0) & (radii[j] > 0), radii[i] + radii[j], 1e-9)
-    stretch = distance / covalent
-    near = stretch < limit
-    return i[near], j[near], shift[near], stretch[near]
 
 
 def _images(i: np.ndarray, j: np.ndarray, shift: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.trajectories.configurations import AtomsFrames
 from electrolyte_ml.trajectories.dump import DumpFrames, is_dump
 from electrolyte_ml.trajectories.extxyz import open_extxyz
@@ -37,6 +38,7 @@ def open_trajectory(
     *,
     topology: str | os.PathLike | Atoms | None = None,
     roles: Mapping[str, Role | str] | None = None,
+    own_molecules: Mapping[str, Molecule] | None = None,
     timestep_ps: float | None = None,
     cell: Any = None,
     elements: Mapping[str, str] | None = None,
@@ -56,7 +58,10 @@ def open_trajectory(
         frame.
     roles
         Name of a species -> :class:`Role`, or its selection alone, for species that the package does not know
-        (:data:`electrolyte_ml.trajectories.known_molecules.KNOWN`).
+        (:data:`electrolyte_ml.structures.MOLECULES`).
+    own_molecules
+        Molecules by name (:func:`electrolyte_ml.structures.name_molecule`) that are recognised before those of the
+        library.
     timestep_ps
         Time between frames, in place of the file's.
     cell
@@ -83,7 +88,7 @@ def open_trajectory(
         named by a role nor known, or that are bonded to their own images.
     """
     frames = open_frames(files, topology, elements=elements, lammps_units=lammps_units)
-    trajectory = Trajectory(frames, roles=roles, timestep_ps=timestep_ps, cell=cell)
+    trajectory = Trajectory(frames, roles=roles, own_molecules=own_molecules, timestep_ps=timestep_ps, cell=cell)
     if trajectory.cut_short:
         last = f", up to {trajectory.times_ps[-1]:g} ps" if trajectory.timestep_ps else ""
         warnings.warn(

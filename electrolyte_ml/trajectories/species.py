@@ -1,8 +1,8 @@
 """Species of an electrolyte: ions, solvents, and the donor atoms with which they coordinate.
 
-The commonest ions and solvents (:mod:`electrolyte_ml.trajectories.known_molecules`) are recognised by their bonds,
-whatever they are called in a file; an isomer is not taken for one of them. Any other molecule is named by a
-:class:`Role`.
+The ions and solvents of the library (:mod:`electrolyte_ml.structures.library`), and molecules that the user names, are
+recognised by their bonds, whatever they are called in a file; an isomer is not taken for one of them. Any other
+molecule is named by a :class:`Role`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from ase import Atoms
 from ase.data import atomic_masses
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories.bond_graphs import fingerprints, members
-from electrolyte_ml.trajectories.donors import donor_kinds
-from electrolyte_ml.trajectories.known_molecules import CHARGES, KNOWN, known_fingerprints
+from electrolyte_ml.structures.donors import donor_kinds
+from electrolyte_ml.structures.graphs import members
+from electrolyte_ml.structures.library import MOLECULES, recognise
+from electrolyte_ml.structures.molecules import Molecule
 
 KINDS = {"cation": 1, "anion": -1, "solvent": 0}  # kind -> charge of one molecule unless a role gives it
 Select = Callable[[str], np.ndarray]  # selection -> indices of atoms
@@ -36,11 +37,11 @@ class Role:
     kind
         "cation", "anion" or "solvent"; by default that of a known molecule of this name, else "solvent".
     charge
-        Of one molecule, e; by default 1, -1 or 0 after the kind.
+        Of one molecule, e; by default that of a known molecule of this name and kind, else 1, -1 or 0 after the kind.
     donors
         Kind of donor -> selection among the atoms of the species, such as {"carbonyl": "name O1"}; empty for a
         molecule that never coordinates. By default they follow from the bonds
-        (:func:`electrolyte_ml.trajectories.donors.donor_kinds`).
+        (:data:`electrolyte_ml.structures.donors.RULES`).
     """
 
     selection: str
@@ -86,6 +87,7 @@ def find_species(
     molecule: np.ndarray,
     roles: Mapping[str, Role | str] | None = None,
     select: Select | None = None,
+    own_molecules: Mapping[str, Molecule] | None = None,
 ) -> dict[str, Species]:
     """Name the molecules of a system: those of the roles first, the rest by their bonds.
 
@@ -101,6 +103,8 @@ def find_species(
         Name -> role, or its selection alone.
     select
         Returns the atoms of a selection; needed for roles.
+    own_molecules
+        Molecules by name that are recognised before those of the library.
 
     Returns
     -------
@@ -113,7 +117,9 @@ def find_species(
         A molecule that is neither named by a role nor known; a role that selects no atom, molecules of another role, or
         molecules of different formulas.
     """
-    system = _System(numbers, bonds, members(molecule), donor_kinds(numbers, bonds))
+    system = _System(
+        numbers, bonds, members(molecule), donor_kinds(numbers, bonds), {**MOLECULES, **(own_molecules or {})}
+    )
     found: dict[str, Species] = {}
     owner: dict[int, str] = {}  # molecule -> species
     for name, given in (roles or {}).items():
@@ -129,7 +135,7 @@ def find_species(
         if role.donors is not None:
             donors = {kind: _selected(f"{name}, {kind}", text, select) for kind, text in role.donors.items()}
         found[name] = _species(name, role, chosen, system, donors)
-    recognised = _recognise(fingerprints(numbers, bonds, molecule), owner, system)
+    recognised = _recognise(recognise(numbers, bonds, molecule, own_molecules), owner, system)
     for name, indices in recognised.items():
         found[name] = _species(name, Role(""), np.array(indices), system)
     order = list(KINDS)
@@ -137,27 +143,27 @@ def find_species(
 
 
 class _System(NamedTuple):
-    """All atoms: (N,) atomic numbers, (n_bonds, 2) bonds, atoms of each molecule, (N,) kind of donor."""
+    """All atoms: (N,) numbers, (n_bonds, 2) bonds, atoms of each molecule, (N,) kinds of donor; known molecules."""
 
     numbers: np.ndarray
     bonds: np.ndarray
     members: list[np.ndarray]
     donor_kinds: np.ndarray
+    known: Mapping[str, Molecule]
 
     def formula(self, molecule: int) -> str:
         return Atoms(numbers=self.numbers[self.members[molecule]]).get_chemical_formula("hill")
 
 
-def _recognise(prints: list[tuple[int, ...]], owner: Mapping[int, str], system: _System) -> dict[str, list[int]]:
-    """Return name -> molecules of the known species among the molecules without an owner."""
-    known, named = known_fingerprints(), set(owner.values())
+def _recognise(names: list[str | None], owner: Mapping[int, str], system: _System) -> dict[str, list[int]]:
+    """Return name -> molecules of the known species among the molecules without an owner, given the name of each."""
+    named = set(owner.values())
     found: dict[str, list[int]] = {}
-    for index, fingerprint in enumerate(prints):
+    for index, name in enumerate(names):
         if index in owner:
             continue
-        if fingerprint not in known:
-            raise InputError(_unknown(index, prints.count(fingerprint), system))
-        name = known[fingerprint]
+        if name is None:
+            raise InputError(_unknown(index, system))
         if name in named:
             raise InputError(f"molecule {index + 1} is a {name} that the role of {name} does not select")
         found.setdefault(name, []).append(index)
@@ -168,7 +174,8 @@ def _species(
     name: str, role: Role, molecules: np.ndarray, system: _System, selected: Mapping[str, np.ndarray] | None = None
 ) -> Species:
     """Build a species; `selected` are the atoms that the role selects as donors, of any species."""
-    kind = role.kind or _known_kind(name)
+    known = system.known.get(name)
+    kind = role.kind or (known.role if known else "solvent")
     if kind not in KINDS:
         raise InputError(f"{name}: the kind must be one of {', '.join(KINDS)}, not {kind!r}")
     formulas = {system.formula(m) for m in molecules}
@@ -189,7 +196,9 @@ def _species(
         own = atoms.ravel()
         of_atom = system.donor_kinds[own]
         donors = {str(k): np.sort(own[of_atom == k]) for k in np.unique(of_atom) if k}
-    charge = KINDS[kind] if role.charge is None else int(role.charge)
+    charge = known.charge if known and known.role == kind else KINDS[kind]
+    if role.charge is not None:
+        charge = int(role.charge)
     return Species(name, kind, charge, formulas.pop(), molecules, atoms, centres, donors)
 
 
@@ -205,14 +214,12 @@ def _selected(name: str, selection: str, select: Select) -> np.ndarray:
     return atoms
 
 
-def _unknown(index: int, count: int, system: _System) -> str:
+def _unknown(index: int, system: _System) -> str:
     formula = system.formula(index)
+    alike = sum(system.formula(other) == formula for other in range(len(system.members)))
     first = system.members[index][0] + 1
     return (
-        f"molecule {index + 1} ({formula}, {count} alike, its first atom is {first}) is not one of {', '.join(KNOWN)}: "
-        f"name it by a role, X = 'formula {formula}' (--solvent, --anion or --cation X='formula {formula}')"
+        f"molecule {index + 1} ({formula}, {alike} of this formula, its first atom is {first}) is not one of "
+        f"{', '.join(system.known)}: name it by its SMILES (--molecule X='SMILES') or by a role, X = 'formula "
+        f"{formula}' (--solvent, --anion or --cation X='formula {formula}')"
     )
-
-
-def _known_kind(name: str) -> str:
-    return next(kind for kind, sign in KINDS.items() if sign == CHARGES.get(name, 0))

@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.structures.molecules import MOLECULES, molecule
+from electrolyte_ml.structures import MOLECULES, Molecule, molecule
 
 BOND = 2.0  # Å from Li to a donor that coordinates
 CLEAR = 3.5  # Å from Li within which there is no other donor
@@ -85,9 +85,9 @@ def shell(ligands: Sequence[str], *, donors: Sequence[int] | None = None, side: 
     Parameters
     ----------
     ligands
-        Their names: "EC", "EMC", "PF6".
+        Their names, such as "EC", "EMC", "PF6".
     donors
-        Indices of the one or two atoms with which each coordinates; by default the carbonyl O, or one F.
+        Indices of the one or two atoms with which each coordinates; by default a carbonyl O, or the first donor.
     side
         Of the cubic cell, Å.
 
@@ -102,7 +102,7 @@ def shell(ligands: Sequence[str], *, donors: Sequence[int] | None = None, side: 
     number = 0
     dentate: Counter[tuple[str, int]] = Counter()
     for direction, name in zip(_CORNERS, ligands):
-        bound = donors or (next(iter(MOLECULES[name].donors.values()))[0],)
+        bound = donors or _first_donor(MOLECULES[name])
         atoms += _out_of_the_way(_beside(molecule(name), bound, direction), direction, atoms)
         number += len(bound)
         dentate[name, len(bound)] += 1
@@ -169,6 +169,11 @@ def displaced(frame: KnownFrame, shift: Sequence[float], *, cell: np.ndarray | N
     atoms.translate(shift)
     atoms.wrap()
     return KnownFrame(atoms, frame.pairing, frame.coordination, frame.network, frame.denticity)
+
+
+def _first_donor(ligand: Molecule) -> tuple[int]:
+    first = next(iter(ligand.donors.values()))
+    return (ligand.donors.get("carbonyl", first)[0],)
 
 
 def _known(

@@ -9,6 +9,7 @@ import numpy as np
 from ase.formula import Formula
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.trajectories.species import Role, Species, find_species
 
@@ -29,7 +30,7 @@ class System:
         Bonds and molecules.
     make_universe
         Builds the MDAnalysis universe to select from, given the (N,) molecule of each atom.
-    roles
+    roles, own_molecules
         As of :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     Attributes
@@ -58,13 +59,14 @@ class System:
         topology: Topology,
         make_universe: Callable[[np.ndarray], Universe],
         roles: Mapping[str, Role | str] | None = None,
+        own_molecules: Mapping[str, Molecule] | None = None,
     ) -> None:
         self.name, self.numbers, self.masses = name, numbers, masses
         self.topology, self.molecule = topology, topology.labels
         self._make_universe = make_universe
         self._universe: Universe | None = None
         try:
-            self.roles = find_species(numbers, topology.bonds, self.molecule, roles, self.select)
+            self.roles = find_species(numbers, topology.bonds, self.molecule, roles, self.select, own_molecules)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         self.charges = np.zeros(self.n_molecules, dtype=int)

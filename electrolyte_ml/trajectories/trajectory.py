@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.trajectories.checked import CheckedFrames, PeriodicFrame
 from electrolyte_ml.trajectories.clusters import gather
@@ -54,7 +55,7 @@ class Trajectory(System):
     ----------
     frames
         Reader of the file.
-    roles, timestep_ps, cell
+    roles, own_molecules, timestep_ps, cell
         As of :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     Attributes
@@ -74,6 +75,7 @@ class Trajectory(System):
         frames: Frames,
         *,
         roles: Mapping[str, Role | str] | None = None,
+        own_molecules: Mapping[str, Molecule] | None = None,
         timestep_ps: float | None = None,
         cell: Any = None,
     ) -> None:
@@ -81,7 +83,8 @@ class Trajectory(System):
         self._range = range(frames.n_frames)
         self.cut_short, self.has_velocities = frames.cut_short, self._frames.has_velocities
         masses = np.asarray(frames.masses, float)
-        super().__init__(frames.name, frames.numbers, masses, _find_molecules(self._frames), frames.universe, roles)
+        topology = _find_molecules(self._frames)
+        super().__init__(frames.name, frames.numbers, masses, topology, frames.universe, roles, own_molecules)
         self._times = FrameTimes.of(self._frames, timestep_ps)
 
     @property

@@ -164,7 +164,10 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("level = ", "not valid TOML"),
         ('start = "a.xyz"', "give either composition"),
         ('[exploration]\nlarger_boxes = "EMC=8 LiPF6=1"', "F, Li, P must be in composition"),
-        ('[exploration]\nlarger_boxes = ["EC=8", "DMC=8"]', "exploration.larger_boxes = 'DMC=8': no molecule 'DMC'"),
+        (
+            '[exploration]\nlarger_boxes = ["EC=8", "XMC=8"]',
+            "exploration.larger_boxes = 'XMC=8': no molecule",
+        ),
     ],
 )
 def test_each_fault_is_one_line_with_file_and_key(text, message, tmp_path):
@@ -316,3 +319,52 @@ def test_a_run_is_handed_over_as_arguments_of_dynamics():
     }  # fmt: skip
     assert ExplorationSettings().options().keys() <= inspect.signature(run_md).parameters.keys()
     assert FitSettings(tolerance=0.1).options(refit=True).keys() <= inspect.signature(train).parameters.keys()
+
+
+def test_molecules_of_ones_own_stand_in_tables(tmp_path):
+    pytest.importorskip("rdkit")
+    (tmp_path / "ether.xyz").write_text("3\ncharge=0\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n")
+    text = (
+        'composition = "EC=4 THF=2 C1CCCCO1=1 LiTFSI=1"\ndensity = 1.1\n'
+        '[molecules.THF]\nsmiles = "C1CCOC1"\n[molecules.Wet]\nfile = "ether.xyz"\n'
+        '[exploration]\nlarger_boxes = "THF=8 Wet=2"\n'
+    )
+    settings = ActiveLearningSettings.from_toml(write(tmp_path, text))
+    own = settings.own_molecules()
+    assert {name: m.formula for name, m in own.items()} == {"THF": "C4H8O", "Wet": "H2O"}
+    assert settings.molecules["Wet"]["file"] == str(tmp_path / "ether.xyz")
+    elsewhere = tmp_path / "run"
+    elsewhere.mkdir()
+    assert ActiveLearningSettings.from_toml(write(elsewhere, settings.to_toml())) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('composition = "EC=4 Li=1"', r"composition = 'EC=4 Li=1': .*sum to \+1 e \(Li \+1\), not to 0"),
+        ('composition = "EC=4"\ncharge = 1', r"composition = 'EC=4': .*sum to 0 e \(no ions\), not to \+1"),
+        ('composition = "EC=4 MgPF6=1"', r"charges of MgPF6 do not cancel .*: write Mg\(PF6\)2"),
+        ('composition = "EC=4 C1CC=1"', "cannot read 'C1CC' as a SMILES"),
+        ('composition = "EC=4 my.xyz=1"', r"my.xyz=1: name the file in a table, \[molecules.NAME\]"),
+        (
+            'composition = "EC=4"\n[molecules.X]\ncolour = "red"',
+            "molecules.X = .*: write smiles or file",
+        ),
+        ('composition = "EC=4"\n[molecules.EC]\nsmiles = "CO"', "molecules.EC: EC is in the library already"),
+        ('composition = "EC=4"\n[molecules]\nX = 3', "molecules"),
+    ],
+)
+def test_a_system_that_makes_no_sense_is_named(text, message, tmp_path):
+    pytest.importorskip("rdkit")
+    head, _, tail = text.partition("\n")
+    with pytest.raises(InputError, match=message) as caught:
+        ActiveLearningSettings.from_toml(write(tmp_path, f"{head}\ndensity = 1.1\n{tail}"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_charged_system_is_learnt_where_its_charge_is_stated(tmp_path):
+    from electrolyte_ml.active_learning.seeding import packed_starts
+
+    settings = ActiveLearningSettings(composition="EC=2 Li=1", density=0.8, charge=1)
+    (box,) = packed_starts(settings.composition, settings.density, 1, 0, charge=settings.charge)
+    assert box.info["charge"] == 1

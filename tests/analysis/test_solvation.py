@@ -118,7 +118,7 @@ def ions_and_anions(draw):
 @given(ions_and_anions())
 def test_counts_are_those_of_brute_force(system):
     """Whole molecules at random places that do not overlap, wrapped; everything counted again atom by atom."""
-    from electrolyte_ml.structures.molecules import molecule
+    from electrolyte_ml.structures import molecule
 
     seed, n_li, n_pf6, n_ec, cell = system
     rng = np.random.default_rng(seed)

@@ -40,6 +40,8 @@ def test_a_protocol_is_followed_but_for_the_system():
     settings, protocol = flatten(pure_solvent(QUICK, "EMC")), flatten(QUICK.pure_solvents.learning)
     assert {name for name in settings if settings[name] != protocol.get(name)} == {
         "composition",
+        "charge",
+        "molecules",
         "density",
         "seed",
         "exploration.larger_boxes",

@@ -50,6 +50,7 @@ def test_molecules_are_the_same_in_every_disguise(box, seed):
     topology = Topology.of(atoms)
     assert topology.counts() == FORMULAS
     assert topology.formulas == ("C3H4O3", "C3H4O3", "C4H8O3", "Li", "F6P")
+    assert topology.names == ("EC", "EC", "EMC", "Li", "PF6")
     assert {tuple(bond) for bond in topology.bonds} == set(expected_bonds(["EC", "EC", "EMC", "Li", "PF6"]))
     assert not topology.endless.any()
     # Unwrapped molecules have the distances of the ones packed, without any periodic boundary.
@@ -152,7 +153,7 @@ def test_bond_breaks_far_beyond_any_vibration(distance, broken):
     message = changes(Topology.of(atoms), stretched(atoms, 6, 4, distance))
     assert (message is not None) == broken
     if broken:
-        assert "broken bond C5-H7 of C3H4O3 (molecule 1)" in message
+        assert "broken bond C5-H7 of EC (molecule 1)" in message
         assert "\n" not in message
 
 
@@ -162,7 +163,7 @@ def test_fused_molecules_are_named(box):
     atoms.positions[:10] += atoms.positions[carbon] + [1.4, 0, 0] - atoms.positions[carbonyl]
     message = changes(Topology.of(box), atoms)
     assert "made bond" in message
-    assert "C3H4O3 (molecule 1) and C3H4O3 (molecule 2)" in message or "molecule 3" in message
+    assert "EC (molecule 1) and EC (molecule 2)" in message or "molecule 3" in message
 
 
 def test_proton_that_jumps_is_broken_and_made():
@@ -171,12 +172,12 @@ def test_proton_that_jumps_is_broken_and_made():
     reference = Topology.of(pair)
     pair.positions[6] = pair.positions[11] + [0, 0, -0.97]
     message = changes(reference, pair)
-    assert "broken bond C5-H7 of C3H4O3 (molecule 1)" in message
-    assert "made bond H7-O12 of C3H4O3 (molecule 1) and C3H4O3 (molecule 2)" in message
+    assert "broken bond C5-H7 of EC (molecule 1)" in message
+    assert "made bond H7-O12 of EC (molecule 1) and EC (molecule 2)" in message
 
 
 def test_coordinated_lithium_is_no_change():
-    atoms = pack({"EC": 1, "Li": 1}, 0.3)
+    atoms = pack({"EC": 1, "Li": 1}, 0.3, charge=1)
     reference = Topology.of(atoms)
     atoms.positions[10] = atoms.positions[1] + [1.6, 0, 0]
     assert changes(reference, atoms) is None
@@ -247,6 +248,38 @@ def test_bonds_that_a_file_names_make_the_same_molecules():
     np.testing.assert_array_equal(given.labels, found.labels)
     assert given.formulas == found.formulas
     np.testing.assert_allclose(given.unwrapped, found.unwrapped)
+
+
+@pytest.mark.parametrize("apart", [2.4, 2.5, 2.6, 2.72, 2.9])
+def test_sulfur_atoms_on_one_nitrogen_are_not_bonded_however_the_angle_bends(apart):
+    atoms = molecule("TFSI")
+    first, second = (k for k, symbol in enumerate(atoms.symbols) if symbol == "S")
+    nitrogen = next(k for k, symbol in enumerate(atoms.symbols) if symbol == "N")
+    reference = Topology.of(atoms)
+    beyond = [k for k in range(len(atoms)) if k not in half_of(atoms, first, nitrogen)]
+    sides = [atoms.get_distance(nitrogen, sulfur) for sulfur in (first, second)]
+    cosine = (sides[0] ** 2 + sides[1] ** 2 - apart**2) / (2 * sides[0] * sides[1])
+    moving = [k for k in beyond if k != nitrogen]
+    atoms.set_angle(first, nitrogen, second, np.degrees(np.arccos(cosine)), indices=moving)
+    assert atoms.get_distance(first, second) == pytest.approx(apart)
+    np.testing.assert_array_equal(Topology.of(atoms).bonds, reference.bonds)
+    assert changes(reference, atoms) is None
+
+
+def half_of(atoms, start, without):
+    """Atoms that bonds join to `start` once `without` is taken away."""
+    pairs = [tuple(pair) for pair in bonds(atoms) if without not in pair]
+    found = {start}
+    while grown := {k for pair in pairs if found & {*pair} for k in pair} - found:
+        found |= grown
+    return found
+
+
+def test_three_membered_rings_keep_their_bonds():
+    ring = Atoms("C2H4O", [[0, 0.78, 0.73], [0, -0.78, 0.73]] + [[0, 0, 0]] * 4 + [[0, 0, -0.5]])
+    ring.positions[2:6] = [[x, y, 0.97 + 0.2] for x in (0.9, -0.9) for y in (1.25, -1.25)]
+    pairs = {tuple(pair) for pair in bonds(ring)}
+    assert {(0, 1), (0, 6), (1, 6)} <= pairs and len(pairs) == 7
 
 
 @pytest.mark.parametrize("metal", ["Li", "Na", "K", "Mg", "Ca", "Zn"])
