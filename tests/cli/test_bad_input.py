@@ -78,7 +78,7 @@ def originals(tmp_path_factory):
     moved("no_cell.xyz", lambda a: a.set_cell(np.zeros((3, 3))))
     moved("lithium.xyz", lambda a: a.symbols.__setitem__(0, "Li"))
     moved("cluster.xyz", lambda a: a.set_pbc(False))
-    salt = pack({"Li": 1, "EC": 1}, 0.8)
+    salt = pack({"Li": 1, "EC": 1}, 0.8, charge=1)
     del salt.info["charge"]
     moved("ion.xyz", lambda a: a.__init__(salt))
     write(folder / "gold.xyz", Atoms("Og2", [[0, 0, 0], [0, 0, 3]], cell=[9, 9, 9], pbc=True), format="extxyz")

@@ -5,13 +5,14 @@ import pytest
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.structures import pack
+from electrolyte_ml.structures import MOLECULES, pack
 from electrolyte_ml.structures.ions import check_stated_charge
 
 
 def box(composition, **info):
     """A packed box that states no charge but that in `info`."""
-    atoms = pack(composition, 0.9)
+    charge = sum(n * MOLECULES[name].charge for name, n in composition.items() if name in MOLECULES)
+    atoms = pack(composition, 0.9, charge=charge)
     atoms.info = info
     return atoms
 
@@ -19,7 +20,7 @@ def box(composition, **info):
 def test_ions_without_a_stated_charge_are_refused_and_named():
     with pytest.raises(InputError, match=r"total charge of \+1 \(1 Li of charge \+1\).*charge=1 .*--charge-key"):
         check_stated_charge(box({"Li": 1, "EC": 2}))
-    with pytest.raises(InputError, match=r"total charge of -1 \(1 Li of charge \+1, 2 F6P of charge -1\)"):
+    with pytest.raises(InputError, match=r"total charge of -1 \(1 Li of charge \+1, 2 PF6 of charge -1\)"):
         check_stated_charge(box({"Li": 1, "PF6": 2, "EC": 2}))
 
 
