@@ -213,3 +213,40 @@ def all_pairs_sum(first, last, positions, charges, interaction, potentials, forc
         sum_pairs(i, np.int64(count), interaction, charges, pairs, potentials, forces, virial)
     mirror(virial)
     return virial
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def complete(charges, own, background, unit, potentials, forces, virial):
+    """Add what does not depend on positions, and multiply all results by a unit.
+
+    Parameters
+    ----------
+    charges : (N,) float64, e
+    own : float, 1/Å
+        Potential that a charge of 1 e has at itself; it is taken out.
+    background : float, 1/Å
+        Potential of a uniform background that neutralises 1 e, by the short-ranged part alone, times -1.
+    unit : float
+        Of the results, in e²/Å.
+    potentials, forces, virial : (N,), (N, 3), (3, 3) float64
+        Changed in place.
+
+    Returns
+    -------
+    energy : float
+        Half the sum of charges times potentials.
+    """
+    total, energy = 0.0, 0.0
+    for i in range(len(charges)):
+        total += charges[i]
+    shift = background * total
+    for i in range(len(charges)):
+        potentials[i] = unit * (potentials[i] - own * charges[i] - shift)
+        energy += charges[i] * potentials[i]
+        for axis in range(3):
+            forces[i, axis] *= unit
+    for a in range(3):
+        virial[a, a] += 0.5 * shift * total
+        for b in range(3):
+            virial[a, b] *= unit
+    return 0.5 * energy

@@ -17,7 +17,6 @@ import rocket_fft
 from numba import config, njit
 
 from electrolyte_ml.kernels.bsplines import fill_splines
-from electrolyte_ml.kernels.dynamics import determinant
 from electrolyte_ml.kernels.lanes import KERNEL, LANES, PIECE, aligned, load, spread, store, total
 
 
@@ -74,7 +73,8 @@ def locate(position, inverse, mesh, point, weights):
         x = position[0] * inverse[0, axis] + position[1] * inverse[1, axis] + position[2] * inverse[2, axis]
         size = mesh.shape[axis]
         u = (x - math.floor(x)) * size
-        whole = min(np.int64(u), size - 1)  # of a tiny negative number the fraction is rounded to 1
+        # Of a tiny negative number the fraction is rounded to 1; where a position is NaN the results are, too.
+        whole = max(min(np.int64(u), size - 1), 0)
         point[axis] = whole
         fill_splines(u - whole, mesh.table, axis, weights)
 
@@ -138,7 +138,7 @@ def wave_number(place, size):
 
 
 @njit(**PIECE)
-def fill_influence(inverse, mesh):
+def fill_influence(inverse, volume, mesh):
     """Set `influence` and `stretch` for another cell.
 
     exp(-x) is a power series of x / 2^n <= 0.7, squared n times: arithmetic alone, for a vector of waves at once.
@@ -146,7 +146,7 @@ def fill_influence(inverse, mesh):
     nx, ny, _ = mesh.shape
     influence, stretch, number = mesh.influence, mesh.stretch, mesh.number
     twice_pi = 2.0 * math.pi
-    scale, width = 4.0 * math.pi * abs(determinant(inverse)), 0.25 / (mesh.alpha * mesh.alpha)
+    scale, width = 4.0 * math.pi / volume, 0.25 / (mesh.alpha * mesh.alpha)
     zx, zy, zz = twice_pi * inverse[0, 2], twice_pi * inverse[1, 2], twice_pi * inverse[2, 2]
     longest = 0.0
     for axis in range(3):
@@ -257,12 +257,13 @@ else:
 
 
 @njit(**KERNEL, nogil=True)
-def transform(inverse, mesh):
+def transform(inverse, volume, mesh):
     """Turn the charges on the meshes of all threads into potentials, in `lines` of the first thread.
 
     Parameters
     ----------
     inverse : (3, 3) float64, 1/Å
+    volume : float, Å³
     mesh : Mesh
 
     Returns
@@ -284,7 +285,7 @@ def transform(inverse, mesh):
         for b in range(3):
             same = same and mesh.inverse[a, b] == inverse[a, b]
     if not same:
-        fill_influence(inverse, mesh)
+        fill_influence(inverse, volume, mesh)
     points = lines.reshape(nx, ny, nz + LANES)[:, :, :nz]
     forward(points, mesh.spectrum, threads)
     virial = np.empty((3, 3))

@@ -9,7 +9,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.charges.stepper import ElectrostaticsStepper
-from electrolyte_ml.potentials.coulomb import BareSum, CoulombResult, CoulombSolver, Ewald, ParticleMesh
+from electrolyte_ml.potentials.coulomb import BareSum, CoulombSolver, Ewald, ParticleMesh
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation
 from electrolyte_ml.potentials.potential import Potential
@@ -83,10 +83,7 @@ class Electrostatics(Potential):
     def evaluated(self, geometry: Geometry, solver: CoulombSolver, threads: int) -> Evaluation:
         """Return the same from a given solver, for a geometry that is checked."""
         charges = self.charges(geometry)
-        return self.evaluation(geometry, charges, solver.solve(geometry, charges, threads))
-
-    def evaluation(self, geometry: Geometry, charges: np.ndarray, result: CoulombResult) -> Evaluation:
-        """Return the evaluation of charges (N,), e, and their sum."""
+        result = solver.solve(geometry, charges, threads)
         energies = 0.5 * charges * result.potentials
         return Evaluation(result.energy, result.forces, energies, result.virial, geometry.volume, charges)
 

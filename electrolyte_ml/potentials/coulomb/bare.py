@@ -10,7 +10,7 @@ from electrolyte_ml.checks import number
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.coulomb.interactions import gaussian_charges, point_charges
 from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver, checked_charges
-from electrolyte_ml.potentials.coulomb.parts import gaussian_alpha, in_eV, thread_ranges
+from electrolyte_ml.potentials.coulomb.parts import completed, gaussian_alpha, thread_ranges
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.threads import run
 
@@ -55,4 +55,4 @@ class BareSum(CoulombSolver):
         potentials, forces = np.zeros(n), np.zeros((n, 3))
         positions = np.ascontiguousarray(geometry.positions)
         calls = [(*ends, positions, charges, interaction, potentials, forces) for ends in thread_ranges(n, threads)]
-        return in_eV(charges, potentials, forces, sum(run(all_pairs_sum, calls, threads)))
+        return completed(charges, potentials, forces, sum(run(all_pairs_sum, calls, threads)))

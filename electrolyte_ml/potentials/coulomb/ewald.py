@@ -13,10 +13,9 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.coulomb.interactions import TAPER, tapered
 from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver, checked_charges
 from electrolyte_ml.potentials.coulomb.parts import (
-    add_constants,
     check_periodic,
+    completed,
     gaussian_alpha,
-    in_eV,
     inverse_of,
     sum_near_pairs,
     thread_ranges,
@@ -138,8 +137,9 @@ class Ewald(CoulombSolver):
         slopes, weighted = np.zeros((n, 3)), np.ascontiguousarray(weights * factors)
         run(far_part, [(*pair, fractional, charges, waves, weighted, potentials, slopes) for pair in ends], threads)
         forces -= slopes @ inverse.T
-        add_constants(charges, alpha, math.pi / alpha**2 if cutoff > 0 else 0.0, inverse, potentials, virial)
-        return in_eV(charges, potentials, forces, virial)
+        mean = math.pi / alpha**2 if cutoff > 0 else 0.0
+        background = mean * abs(float(np.linalg.det(inverse)))
+        return completed(charges, potentials, forces, 0.5 * (virial + virial.T), alpha, background)
 
 
 def fractional_of(positions: np.ndarray, inverse: np.ndarray) -> np.ndarray:

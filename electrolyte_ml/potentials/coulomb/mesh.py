@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +13,9 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.coulomb.interactions import fitted
 from electrolyte_ml.potentials.coulomb.interface import CoulombResult, CoulombSolver, checked_charges
 from electrolyte_ml.potentials.coulomb.parts import (
-    add_constants,
     check_periodic,
+    completed,
     gaussian_alpha,
-    in_eV,
     inverse_of,
     sum_near_pairs,
     thread_ranges,
@@ -29,6 +28,7 @@ from electrolyte_ml.threads import run
 if TYPE_CHECKING:
     from electrolyte_ml.kernels.mesh import Mesh
 
+FINEST, COARSEST = 1e-8, 0.1  # accuracies, eV/Å; below lie errors of rounding
 ATOMS_PER_THREAD = 2000  # at least
 
 
@@ -62,21 +62,27 @@ class ParticleMesh(CoulombSolver):
     accuracy: float = 2e-4
     cutoff: float = 5.0
     width: float | None = None
-    splitting: MeshSplitting | None = field(default=None, compare=False)
+    splitting: MeshSplitting | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        if number("accuracy", self.accuracy, "eV/Å") > 0.1:
-            raise InputError(f"accuracy must be at most 0.1 eV/Å, not {self.accuracy:g}")
+        if not FINEST <= number("accuracy", self.accuracy, "eV/Å") <= COARSEST:
+            raise InputError(f"accuracy must be between {FINEST:g} and {COARSEST:g} eV/Å, not {self.accuracy:g}")
         number("cutoff", self.cutoff, "Å")
         if self.width is not None:
             number("width", self.width, "Å")
         if self.splitting is not None:
-            number("alpha", self.splitting.alpha, "1/Å")
+            if number("alpha", self.splitting.alpha, "1/Å") != (self._alpha or self.splitting.alpha):
+                raise InputError("the width of Gaussian charges determines alpha")
             if self.splitting.order not in ORDERS:
                 raise InputError(f"the order of the B-splines must be 5 to 8, not {self.splitting.order}")
             for size in self.splitting.shape:
                 whole("a mesh's number of points", size, least=self.splitting.order)
+
+    @property
+    def _alpha(self) -> float | None:
+        """Alpha (1/Å) where the width of the charges determines it."""
+        return None if self.width is None else gaussian_alpha(self.width)
 
     def fixed_for(self, cell: np.ndarray, charges: np.ndarray) -> ParticleMesh:
         """Return the same sum with the mesh for a cell (3, 3) in Å and charges (N,) in e.
@@ -89,8 +95,7 @@ class ParticleMesh(CoulombSolver):
         if self.splitting is not None:
             return self
         inverse_of(cell)
-        alpha = None if self.width is None else gaussian_alpha(self.width)
-        return replace(self, splitting=choose_splitting(cell, charges, self.accuracy, self.cutoff, alpha))
+        return replace(self, splitting=choose_splitting(cell, charges, self.accuracy, self.cutoff, self._alpha))
 
     def solve(self, geometry: Geometry, charges: np.ndarray, threads: int = 1) -> CoulombResult:
         """Return the energy of charges (N,) in e, and its derivatives.
@@ -126,7 +131,7 @@ class MeshSum:
         assert solver.splitting is not None
         self.solver, self.threads = solver, threads
         self.mesh = empty_mesh(solver.splitting, threads)
-        self._cell, self._inverse = b"", np.empty((3, 3))
+        self._cell, self._inverse, self._volume = b"", np.empty((3, 3)), 0.0
 
     def solve(self, geometry: Geometry, charges: np.ndarray) -> CoulombResult:
         """Return the energy of charges (N,), float64, in e, and its derivatives."""
@@ -135,6 +140,7 @@ class MeshSum:
         solver, mesh, n = self.solver, self.mesh, geometry.n_atoms
         if geometry.cell.tobytes() != self._cell:
             self._cell, self._inverse = geometry.cell.tobytes(), inverse_of(geometry.cell)
+            self._volume = abs(float(np.linalg.det(geometry.cell)))
         positions, inverse = np.ascontiguousarray(geometry.positions), self._inverse
         potentials, forces, virial, mean = np.zeros(n), np.zeros((n, 3)), np.zeros((3, 3)), 0.0
         if solver.width is None:
@@ -142,10 +148,9 @@ class MeshSum:
             virial += sum_near_pairs(geometry, interaction, charges, potentials, forces, self.threads)
         ends, where = thread_ranges(n, self.threads), (positions, inverse, charges, mesh)
         run(spread_charges, [(thread, *pair, *where) for thread, pair in enumerate(ends)], self.threads)
-        virial += transform(inverse, mesh)[1]
+        virial += transform(inverse, self._volume, mesh)[1]
         run(gather_potentials, [(*pair, *where, potentials, forces) for pair in ends], self.threads)
-        add_constants(charges, mesh.alpha, mean, inverse, potentials, virial)
-        return in_eV(charges, potentials, forces, virial)
+        return completed(charges, potentials, forces, virial, mesh.alpha, mean / self._volume)
 
 
 def empty_mesh(splitting: MeshSplitting, threads: int = 1) -> Mesh:

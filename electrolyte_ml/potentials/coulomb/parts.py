@@ -88,24 +88,22 @@ def sum_near_pairs(
     return virial
 
 
-def add_constants(
-    charges: np.ndarray, alpha: float, mean: float, inverse: np.ndarray, potentials: np.ndarray, virial: np.ndarray
-) -> None:
-    """Take each charge's interaction with itself out of the long-ranged part; neutralise the short-ranged one.
+def completed(
+    charges: np.ndarray,
+    potentials: np.ndarray,
+    forces: np.ndarray,
+    virial: np.ndarray,
+    alpha: float = 0.0,
+    background: float = 0.0,
+) -> CoulombResult:
+    """Return the result of potentials in e/Å, forces in e²/Å² and a virial in e²/Å, which are changed.
 
-    The long-ranged part has no wave of zero length: it is neutral by itself. The uniform background of charges that do
-    not add up to zero interacts with each charge by `mean` (Å²), the integral of the short-ranged part over all space.
+    Each charge's interaction with itself is taken out of the long-ranged part, erf(alpha r)/r. That has no wave of zero
+    length: it is neutral by itself. The uniform background of charges that do not add up to zero, one of 1 e, changes
+    all potentials by -background (1/Å): by the integral of the short-ranged part over all space, over the volume.
     """
-    potentials -= 2.0 * alpha / math.sqrt(math.pi) * charges
-    total = float(charges.sum())
-    if mean != 0.0 and total != 0.0:
-        shift = mean * total * abs(float(np.linalg.det(inverse)))
-        potentials -= shift
-        virial += 0.5 * shift * total * np.eye(3)
+    from electrolyte_ml.kernels.coulomb_pairs import complete
 
-
-def in_eV(charges: np.ndarray, potentials: np.ndarray, forces: np.ndarray, virial: np.ndarray) -> CoulombResult:
-    """Return the result of potentials in e/Å, forces in e²/Å² and a virial in e²/Å."""
-    potentials *= COULOMB
-    forces *= COULOMB
-    return CoulombResult(0.5 * float(charges @ potentials), potentials, forces, COULOMB * 0.5 * (virial + virial.T))
+    own = 2.0 * alpha / math.sqrt(math.pi)
+    energy = complete(charges, own, background, COULOMB, potentials, forces, virial)
+    return CoulombResult(energy, potentials, forces, virial)

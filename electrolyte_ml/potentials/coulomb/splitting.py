@@ -28,9 +28,9 @@ MARGIN = 1.1  # by which real errors may be larger
 # Costs in ns, on one core of an EPYC (Zen 3): of a mesh point, in transforms and there and back, and of an atom on it,
 # for each of its order² rows.
 POINT_COST, ROW_COST = 11.0, 2.7
-# Alpha and what it follows from are rounded: cells, charges and densities that differ by little have one mesh.
-ALPHA_STEP = 0.005  # 1/Å
+# What the choice follows from is rounded up: cells, charges and densities that differ by little have one mesh.
 RATIO = 1.02
+ALPHA_RATIO = 1.01  # of the values of alpha to choose from
 LARGEST = 0.75  # of alpha h, for which the errors are known
 MOST_POINTS = 4096  # along a vector; a fast number of them
 
@@ -73,9 +73,8 @@ def choose_splitting(
     Raises
     ------
     InputError
-        If no mesh of less than 4096 points along each vector has the accuracy.
+        If no mesh of up to 4096 points along each vector has the accuracy.
     """
-    accuracy /= MARGIN
     squares = np.asarray(charges) ** 2
     lengths = np.linalg.norm(cell, axis=1)
     density = len(squares) / abs(float(np.linalg.det(cell)))
@@ -96,31 +95,31 @@ def _cheapest(
     cutoff: float,
     alpha: float | None,
 ) -> MeshSplitting:
-    choices = {}
+    choices, wanted = {}, accuracy / MARGIN
     for a in [alpha] if alpha is not None else _alphas(cutoff):
         short = 0.0 if alpha is not None else short_error(a, cutoff, density, moments)
-        if short >= accuracy:
+        if short >= wanted:
             continue
         for order in ORDERS:
-            spacing = _spacing(a, order, density, moments, math.sqrt(accuracy**2 - short**2))
+            spacing = _spacing(a, order, density, moments, math.sqrt(wanted**2 - short**2))
             if max(lengths) > MOST_POINTS * spacing:
                 continue
             sizes = [_fast_size(max(order + 1, math.ceil(length / spacing))) for length in lengths]
             cost = POINT_COST * math.prod(sizes) + ROW_COST * n_atoms * order**2
             long = mesh_error(a, order, [length / size for length, size in zip(lengths, sizes)], density, moments)
             choices[cost, math.hypot(short, long)] = MeshSplitting(a, order, (sizes[0], sizes[1], sizes[2]))
-        if short < 0.1 * accuracy:
+        if short < 0.1 * wanted:
             break
     if not choices:
         raise InputError(
-            f"no mesh gives forces of these charges with an accuracy of {accuracy:g} eV/Å for a cutoff of {cutoff:g} Å"
+            f"no mesh gives the forces of these charges an accuracy of {accuracy:g} eV/Å for a cutoff of {cutoff:g} Å"
         )
     return choices[min(choices)]
 
 
 def _alphas(cutoff: float) -> list[float]:
-    """Return the values of alpha to choose from, rising; for longer ones erfc(alpha cutoff) is below rounding."""
-    return [k * ALPHA_STEP for k in range(math.ceil(1.0 / (cutoff * ALPHA_STEP)), int(6.0 / (cutoff * ALPHA_STEP)) + 1)]
+    """Return the values of alpha to choose from: from 1 to 6 over the cutoff, where erfc(6) is below rounding."""
+    return [ALPHA_RATIO**k / cutoff for k in range(round(math.log(6.0) / math.log(ALPHA_RATIO)))]
 
 
 def short_error(alpha: float, cutoff: float, density: float, moments: tuple[float, float]) -> float:
@@ -147,9 +146,10 @@ def _mesh_scale(alpha: float, density: float, moments: tuple[float, float]) -> f
 def _spacing(alpha: float, order: int, density: float, moments: tuple[float, float], error: float) -> float:
     """Return the distance between points (Å) at which a mesh has an error."""
     c, b = SPLINE_ERROR[order]
-    x, wanted = 0.0, error / (c * _mesh_scale(alpha, density, moments))
-    for _ in range(8):  # x^order exp(b x) = wanted; each step leaves a fraction b x/order < 0.4 of the error
-        x = min((wanted * math.exp(-b * x)) ** (1.0 / order), LARGEST)
+    x, wanted = LARGEST, error / (c * _mesh_scale(alpha, density, moments))
+    if wanted < x**order * math.exp(b * x):
+        for _ in range(8):  # x^order exp(b x) = wanted; each step leaves a fraction b x/order < 0.4 of the error
+            x = (wanted * math.exp(-b * x)) ** (1.0 / order)
     return x / alpha
 
 

@@ -425,7 +425,11 @@ def test_one_line_for_what_cannot_be_summed():
             lambda: ParticleMesh(splitting=MeshSplitting(0.5, 6, (32, 32, 4))),
             "points must be a whole number, 6 or more",
         ),
-        (lambda: ParticleMesh(accuracy=1.0), "at most 0.1"),
+        (lambda: ParticleMesh(splitting=MeshSplitting(0.5, 6, (9, 9, 9)), width=1.0), "width .* determines alpha"),
+        (lambda: ParticleMesh(cutoff=0.01).fixed_for(9 * np.eye(3), charges), "no mesh .* cutoff of 0.01 Å"),
+        (lambda: ParticleMesh().fixed_for(np.zeros((3, 3)), charges), "the cell has no volume"),
+        (lambda: ParticleMesh(accuracy=1.0), "between 1e-08 and 0.1"),
+        (lambda: ParticleMesh(1e-9), "between 1e-08 and 0.1"),
         (lambda: Ewald().fixed_for(np.zeros((3, 3)), np.ones(5)), "the cell has no volume"),
     ):
         with pytest.raises(InputError, match=message):
