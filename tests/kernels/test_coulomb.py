@@ -6,7 +6,7 @@ from ase import Atoms
 from numba import njit
 
 from electrolyte_ml.kernels.bsplines import fill_splines
-from electrolyte_ml.kernels.coulomb_pairs import Interaction, all_pairs_sum, near_pairs_sum
+from electrolyte_ml.kernels.coulomb_pairs import Interaction, all_pairs_sum, complete, near_pairs_sum
 from electrolyte_ml.kernels.ewald import far_part, structure_factors
 from electrolyte_ml.kernels.mesh import gather_potentials, spread_charges, transform
 from electrolyte_ml.potentials.coulomb import twin
@@ -73,6 +73,16 @@ def test_no_pairs():
     interaction = Interaction(1.0, 0.0, 0.0, 5.0, 0.0, np.zeros(0))
     virial = near_pairs_sum(0, 1, geometry.near, False, np.ones(1), interaction, potentials, forces)
     assert not potentials.any() and not forces.any() and not virial.any()
+
+
+def test_what_does_not_depend_on_positions():
+    charges, potentials, forces, virial = np.array([1.0, -0.4]), np.array([0.2, 0.3]), np.ones((2, 3)), np.ones((3, 3))
+    energy = complete(charges, 0.7, 0.5, 10.0, potentials, forces, virial)
+    shift = 0.5 * 0.6  # of the background, for the total charge
+    assert potentials == pytest.approx([10 * (0.2 - 0.7 - shift), 10 * (0.3 + 0.28 - shift)])
+    assert energy == pytest.approx(0.5 * charges @ potentials)
+    assert forces == pytest.approx(np.full((2, 3), 10.0))
+    assert virial == pytest.approx(10 * (np.ones((3, 3)) + 0.5 * shift * 0.6 * np.eye(3)))
 
 
 def test_waves(system):
