@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from electrolyte_ml.kernels.lanes import KERNEL, PIECE, aligned, load, root, spread, store, total, width
+from electrolyte_ml.kernels.lanes import KERNEL, LANES, PIECE, aligned, load, root, spread, store, total, width
 
 X, Y, Z, CHARGE, VALUE, PULL = 0, 1, 2, 3, 4, 5  # rows of an atom's pairs; PULL is f'(r)/r
 ROWS = 6
@@ -90,21 +90,33 @@ def interact(n, interaction, pairs):
 
 
 @njit(**PIECE)
-def sum_pairs(i, count, interaction, charges, pairs, potentials, forces, virial):
-    """Set the potential and the force of atom i, whose pairs are collected, and add half of their virial."""
+def sum_pairs(count, charge, interaction, pairs, virials):
+    """Sum over the collected pairs of an atom with a charge.
+
+    The forces on the atom by each pair take the place of the vectors; their virials are added to `virials` (6, 8),
+    components xx, yy, zz, yz, xz, xy, still to be summed over the second axis.
+
+    Returns
+    -------
+    potential : float, e/Å
+    fx, fy, fz : float, e²/Å²
+    """
     lanes = width(pairs)
     n = (count + lanes - 1) // lanes * lanes
     for j in range(count, n):
         pairs[X, j], pairs[Y, j], pairs[Z, j], pairs[CHARGE, j] = 1.0, 0.0, 0.0, 0.0
     interact(n, interaction, pairs)
     potential, fx, fy, fz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
-    xx, yy, zz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
-    yz, xz, xy = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
+    xx, yy, zz = load(virials, 0), load(virials, 1), load(virials, 2)
+    yz, xz, xy = load(virials, 3), load(virials, 4), load(virials, 5)
     for j in range(0, n, lanes):
-        x, y, z, charge = load(pairs, X, j), load(pairs, Y, j), load(pairs, Z, j), load(pairs, CHARGE, j)
-        potential += charge * load(pairs, VALUE, j)
-        pull = charge * load(pairs, PULL, j)
+        x, y, z, other = load(pairs, X, j), load(pairs, Y, j), load(pairs, Z, j), load(pairs, CHARGE, j)
+        potential += other * load(pairs, VALUE, j)
+        pull = charge * other * load(pairs, PULL, j)
         px, py, pz = pull * x, pull * y, pull * z
+        store(px, pairs, X, j)
+        store(py, pairs, Y, j)
+        store(pz, pairs, Z, j)
         fx += px
         fy += py
         fz += pz
@@ -114,22 +126,34 @@ def sum_pairs(i, count, interaction, charges, pairs, potentials, forces, virial)
         yz += py * z
         xz += px * z
         xy += px * y
-    charge = charges[i]
-    half = 0.5 * charge
-    potentials[i] = total(potential)
-    forces[i, 0], forces[i, 1], forces[i, 2] = charge * total(fx), charge * total(fy), charge * total(fz)
-    virial[0, 0] += half * total(xx)
-    virial[1, 1] += half * total(yy)
-    virial[2, 2] += half * total(zz)
-    virial[1, 2] += half * total(yz)
-    virial[0, 2] += half * total(xz)
-    virial[0, 1] += half * total(xy)
+    store(xx, virials, 0)
+    store(yy, virials, 1)
+    store(zz, virials, 2)
+    store(yz, virials, 3)
+    store(xz, virials, 4)
+    store(xy, virials, 5)
+    return total(potential), total(fx), total(fy), total(fz)
 
 
 @njit(**PIECE)
-def mirror(virial):
-    """Fill the lower half of a symmetric matrix."""
-    virial[2, 1], virial[2, 0], virial[1, 0] = virial[1, 2], virial[0, 2], virial[0, 1]
+def summed(virials, factor):
+    """The virial (3, 3) of `sum_pairs`, times a factor."""
+    virial = np.empty((3, 3))
+    virial[0, 0] = factor * total(load(virials, 0))
+    virial[1, 1] = factor * total(load(virials, 1))
+    virial[2, 2] = factor * total(load(virials, 2))
+    virial[1, 2] = virial[2, 1] = factor * total(load(virials, 3))
+    virial[0, 2] = virial[2, 0] = factor * total(load(virials, 4))
+    virial[0, 1] = virial[1, 0] = factor * total(load(virials, 5))
+    return virial
+
+
+@njit(**PIECE)
+def set_results(i, count, interaction, charges, pairs, virials, potentials, forces):
+    """Set the potential and the force of atom i, whose pairs are collected."""
+    potential, fx, fy, fz = sum_pairs(count, charges[i], interaction, pairs, virials)
+    potentials[i] = potential
+    forces[i, 0], forces[i, 1], forces[i, 2] = fx, fy, fz
 
 
 @njit(**PIECE)
@@ -184,24 +208,23 @@ def near_pairs_sum(first, last, near, wide, charges, interaction, potentials, fo
         The share of these atoms, half of each pair's.
     """
     segment, species = near.segment, near.segment.shape[1] - 1
-    virial, most = np.zeros((3, 3)), 0
+    most = 0
     for i in range(first, last):
         most = max(most, segment[i, species] - segment[i, 0])
-    pairs = room(most, charges)
+    pairs, virials = room(most, charges), aligned(6, LANES, charges)
     limit = interaction.cutoff * interaction.cutoff
     for i in range(first, last):
         begin, end = np.uint64(segment[i, 0]), np.uint64(segment[i, species])
         count = collect(begin, end, near, wide, charges, limit, pairs)
-        sum_pairs(i, count, interaction, charges, pairs, potentials, forces, virial)
-    mirror(virial)
-    return virial
+        set_results(i, count, interaction, charges, pairs, virials, potentials, forces)
+    return summed(virials, 0.5)
 
 
 @njit(**KERNEL, nogil=True)
 def all_pairs_sum(first, last, positions, charges, interaction, potentials, forces):
     """The same for all pairs of atoms at `positions` (N, 3) float64, Å, without images; returns the virial."""
-    n, virial = positions.shape[0], np.zeros((3, 3))
-    pairs = room(n, charges)
+    n = positions.shape[0]
+    pairs, virials = room(n, charges), aligned(6, LANES, charges)
     for i in range(first, last):
         count = np.uint64(0)
         for j in range(n):
@@ -210,9 +233,8 @@ def all_pairs_sum(first, last, positions, charges, interaction, potentials, forc
             pairs[Z, count] = positions[j, 2] - positions[i, 2]
             pairs[CHARGE, count] = charges[j]
             count += np.uint64(j != i)
-        sum_pairs(i, np.int64(count), interaction, charges, pairs, potentials, forces, virial)
-    mirror(virial)
-    return virial
+        set_results(i, np.int64(count), interaction, charges, pairs, virials, potentials, forces)
+    return summed(virials, 0.5)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

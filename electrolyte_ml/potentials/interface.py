@@ -154,10 +154,6 @@ class Stepper(ABC):
             If two atoms overlap.
         """
 
-    def add_for(self, geometry: Geometry, forces: np.ndarray) -> tuple[float, np.ndarray]:
-        """Do the same for a configuration whose pairs are known, up to a cutoff no shorter than this potential's."""
-        return self.add(geometry.positions, geometry.cell, forces)
-
     @property
     @abstractmethod
     def energies(self) -> np.ndarray:

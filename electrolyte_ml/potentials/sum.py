@@ -348,14 +348,9 @@ class SumStepper(Stepper):
             part.invalidate()
 
     def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:
-        """Add the forces of all terms: first that of the longest cutoff, on whose pairs others may draw."""
-        energy, virial = self.longest.add(positions, cell, forces)
-        geometry = self.longest.geometry()
-        for part in self.parts:
-            if part is not self.longest:
-                of_part, virial_of_part = part.add_for(geometry, forces)
-                energy, virial = energy + of_part, virial + virial_of_part
-        return energy, virial
+        """Add the forces of all terms."""
+        results = [part.add(positions, cell, forces) for part in self.parts]
+        return sum(energy for energy, _ in results), np.sum([virial for _, virial in results], axis=0)
 
     @property
     def energies(self) -> np.ndarray:

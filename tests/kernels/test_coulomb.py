@@ -6,6 +6,7 @@ from ase import Atoms
 from numba import njit
 
 from electrolyte_ml.kernels.bsplines import fill_splines
+from electrolyte_ml.kernels.coulomb_listed import collect_results, halved, listed_pairs_sum, place_charges
 from electrolyte_ml.kernels.coulomb_pairs import Interaction, all_pairs_sum, complete, near_pairs_sum
 from electrolyte_ml.kernels.ewald import far_part, structure_factors
 from electrolyte_ml.kernels.mesh import gather_potentials, spread_charges, transform
@@ -13,9 +14,11 @@ from electrolyte_ml.potentials.coulomb import twin
 from electrolyte_ml.potentials.coulomb.ewald import wave_numbers, wave_weights, waves_within
 from electrolyte_ml.potentials.coulomb.interactions import fitted, gaussian_charges, point_charges, tapered
 from electrolyte_ml.potentials.coulomb.mesh import empty_mesh
+from electrolyte_ml.potentials.coulomb.parts import thread_ranges
 from electrolyte_ml.potentials.coulomb.splines import spline_table, wave_factors
 from electrolyte_ml.potentials.coulomb.splitting import MeshSplitting
 from electrolyte_ml.potentials.geometry import Geometry
+from electrolyte_ml.structures.neighbours import neighbour_list
 
 pytestmark = pytest.mark.nojit
 ALPHA = 0.6  # 1/Å
@@ -65,6 +68,35 @@ def test_near_pairs(system, kind, cutoff):
     else:
         value, slope = twin.polynomial_over_r(r[kept], cutoff, interaction.polynomial)
     compare((potentials, forces, virial), twin.pair_part(vectors, i, j, charges, value, slope))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_pairs_of_a_list_with_a_larger_cutoff(system, threads):
+    """Each pair once, images of an atom with itself among them, after atoms and cell have moved."""
+    fractional, cell, charges = system
+    pbc = np.ones(3, bool)
+    pairs = neighbour_list(fractional @ cell, cell, pbc, 6.0)
+    half = halved(*pairs)
+    assert 2 * half.start[-1] == len(pairs.neighbour)
+    cell = 1.02 * cell
+    positions = fractional @ cell + 0.1 * np.random.default_rng(0).normal(size=(4, 3))
+    interaction = fitted(ALPHA, 5.0).interaction
+    place_charges(positions, cell, charges, half)
+    results = np.full((threads, 4, 4), np.nan)
+    ends = thread_ranges(4, threads)
+    parts = [listed_pairs_sum(*pair, half, interaction, results[k]) for k, pair in enumerate(ends)]
+    potentials, forces = np.full(4, np.nan), np.full((4, 3), np.nan)
+    collect_results(results, potentials, forces)
+
+    i, j = pairs.centre, pairs.owner[pairs.neighbour]
+    vectors = positions[j] - positions[i] + (pairs.shift[pairs.neighbour] - pairs.shift[i]) @ cell
+    r = np.linalg.norm(vectors, axis=1)
+    assert min(closest for _, closest in parts) == pytest.approx(r.min() ** 2)
+    kept = r < 5.0
+    value, slope = twin.polynomial_over_r(r[kept], 5.0, interaction.polynomial)
+    expected = twin.pair_part(vectors[kept], i[kept], j[kept], charges, value, slope)
+    compare((potentials, forces, sum(virial for virial, _ in parts)), expected)
+    assert 0 < (~kept).sum() < kept.sum() and (i == j).any()
 
 
 def test_no_pairs():

@@ -9,9 +9,10 @@ import numpy as np
 from electrolyte_ml.potentials.coulomb import CoulombResult, CoulombSolver, MeshSum, ParticleMesh, useful_threads
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Stepper
-from electrolyte_ml.structures.neighbours import NeighbourList
+from electrolyte_ml.structures.neighbours import OVERLAP, NeighbourList
 
 if TYPE_CHECKING:
+    from electrolyte_ml.kernels.coulomb_listed import HalfList
     from electrolyte_ml.potentials.charges.electrostatics import Electrostatics
 
 STRETCH = 0.05  # of a cell vector's length; beyond it the mesh no longer has the wanted accuracy
@@ -27,8 +28,6 @@ class ElectrostaticsStepper(Stepper):
     """
 
     potential: Electrostatics
-    pairs: NeighbourList
-    last: Geometry
     result: CoulombResult
 
     def __init__(self, potential: Electrostatics, system: System, threads: int) -> None:
@@ -37,6 +36,7 @@ class ElectrostaticsStepper(Stepper):
         self._solver: CoulombSolver | None = None
         self._mesh: MeshSum | None = None
         self._lengths = np.zeros(3)  # of the cell vectors for which the mesh was chosen, Å
+        self._half: HalfList | None = None
 
     def invalidate(self) -> None:
         """Forget the neighbour list and the mesh."""
@@ -46,34 +46,38 @@ class ElectrostaticsStepper(Stepper):
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
         """Take a new neighbour list."""
         super().renew(pairs, positions, cell)
-        self.pairs = pairs
+        self.pairs, self._half = pairs, None
 
     def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:
-        """Gather the pairs within the cutoff and sum the charges' interactions."""
-        return self.add_for(Geometry.from_list(self.system, self.pairs, positions, cell, self.potential.cutoff), forces)
-
-    def add_for(self, geometry: Geometry, forces: np.ndarray) -> tuple[float, np.ndarray]:
-        """Sum the interactions on pairs that are gathered already; those beyond the cutoff are passed over."""
+        """Sum the charges' interactions."""
+        self._positions, self._cell = positions, cell
         if self._charges is None or not self.potential.constant_charges:
-            self._charges = self.potential.charges(geometry)
+            self._charges = self.potential.charges(self.geometry())
         if self._solver is None:
-            self._solver = self.potential.solver(geometry)
+            self._solver = self.potential.solver(self.geometry())
         if isinstance(self._solver, ParticleMesh):
-            self.result = self._mesh_for(self._solver, geometry.cell).solve(geometry, self._charges)
+            self.result = self._on_mesh(self._solver, positions, cell, self._charges)
         else:
-            self.result = self._solver.solve(geometry, self._charges, self.threads)
-        self.last = geometry
+            self.result = self._solver.solve(self.geometry(), self._charges, self.threads)
         forces += self.result.forces
         return self.result.energy, self.result.virial
 
-    def _mesh_for(self, solver: ParticleMesh, cell: np.ndarray) -> MeshSum:
-        """Return the mesh that is kept, or another where the cell has changed too much."""
+    def _on_mesh(
+        self, solver: ParticleMesh, positions: np.ndarray, cell: np.ndarray, charges: np.ndarray
+    ) -> CoulombResult:
+        """Sum on the mesh that is kept, or on another where the cell has changed too much."""
+        from electrolyte_ml.kernels.coulomb_listed import halved
+
         lengths = np.sqrt((cell**2).sum(1))
         if self._mesh is None or (np.abs(lengths - self._lengths) > STRETCH * self._lengths).any():
-            assert self._charges is not None
-            threads = useful_threads(len(self._charges), self.threads)
-            self._mesh, self._lengths = MeshSum(solver.fixed_for(cell, self._charges), threads), lengths
-        return self._mesh
+            threads = useful_threads(len(charges), self.threads)
+            self._mesh, self._lengths = MeshSum(solver.fixed_for(cell, charges), threads), lengths
+        if self._half is None:
+            self._half = halved(*self.pairs)
+        result, closest = self._mesh.solve_listed(self._half, positions, cell, charges)
+        if closest < OVERLAP:
+            self.geometry()  # raises the error that names the atoms
+        return result
 
     @property
     def energies(self) -> np.ndarray:
@@ -88,4 +92,4 @@ class ElectrostaticsStepper(Stepper):
 
     def geometry(self) -> Geometry:
         """Return the configuration of the last evaluation."""
-        return self.last
+        return Geometry.from_list(self.system, self.pairs, self._positions, self._cell, self.potential.cutoff)

@@ -26,6 +26,7 @@ from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.threads import run
 
 if TYPE_CHECKING:
+    from electrolyte_ml.kernels.coulomb_listed import HalfList
     from electrolyte_ml.kernels.mesh import Mesh
 
 FINEST, COARSEST = 1e-8, 0.1  # accuracies, eV/Å; below lie errors of rounding
@@ -135,22 +136,68 @@ class MeshSum:
 
     def solve(self, geometry: Geometry, charges: np.ndarray) -> CoulombResult:
         """Return the energy of charges (N,), float64, in e, and its derivatives."""
-        from electrolyte_ml.kernels.mesh import gather_potentials, spread_charges, transform
-
-        solver, mesh, n = self.solver, self.mesh, geometry.n_atoms
-        if geometry.cell.tobytes() != self._cell:
-            self._cell, self._inverse = geometry.cell.tobytes(), inverse_of(geometry.cell)
-            self._volume = abs(float(np.linalg.det(geometry.cell)))
-        positions, inverse = np.ascontiguousarray(geometry.positions), self._inverse
+        n, solver = geometry.n_atoms, self.solver
         potentials, forces, virial, mean = np.zeros(n), np.zeros((n, 3)), np.zeros((3, 3)), 0.0
         if solver.width is None:
-            interaction, _, mean = fitted(mesh.alpha, solver.cutoff)
-            virial += sum_near_pairs(geometry, interaction, charges, potentials, forces, self.threads)
-        ends, where = thread_ranges(n, self.threads), (positions, inverse, charges, mesh)
+            interaction, _, mean = fitted(self.mesh.alpha, solver.cutoff)
+            virial = sum_near_pairs(geometry, interaction, charges, potentials, forces, self.threads)
+        positions = np.ascontiguousarray(geometry.positions)
+        return self._with_far_part(positions, geometry.cell, charges, potentials, forces, virial, mean)
+
+    def solve_listed(
+        self, pairs: HalfList, positions: np.ndarray, cell: np.ndarray, charges: np.ndarray
+    ) -> tuple[CoulombResult, float]:
+        """Return the same for a list that was made with a larger cutoff, and the smallest distance.
+
+        Parameters
+        ----------
+        pairs : HalfList
+        positions, cell : (N, 3), (3, 3) float64, Å
+        charges : (N,) float64, e
+
+        Returns
+        -------
+        result : CoulombResult
+        closest : float, Å
+            Infinite without pairs, and for Gaussian charges, which need none.
+        """
+        from electrolyte_ml.kernels.coulomb_listed import collect_results, listed_pairs_sum, place_charges
+
+        n, solver, closest = len(charges), self.solver, math.inf
+        potentials, forces, virial, mean = np.zeros(n), np.zeros((n, 3)), np.zeros((3, 3)), 0.0
+        if solver.width is None:
+            interaction, _, mean = fitted(self.mesh.alpha, solver.cutoff)
+            place_charges(positions, cell, charges, pairs)
+            results = np.empty((self.threads, n, 4))
+            ends = thread_ranges(n, self.threads)
+            calls = [(*pair, pairs, interaction, results[thread]) for thread, pair in enumerate(ends)]
+            for of_thread, square in run(listed_pairs_sum, calls, self.threads):
+                virial += of_thread
+                closest = min(closest, math.sqrt(square))
+            collect_results(results, potentials, forces)
+        return self._with_far_part(positions, cell, charges, potentials, forces, virial, mean), closest
+
+    def _with_far_part(
+        self,
+        positions: np.ndarray,
+        cell: np.ndarray,
+        charges: np.ndarray,
+        potentials: np.ndarray,
+        forces: np.ndarray,
+        virial: np.ndarray,
+        mean: float,
+    ) -> CoulombResult:
+        """Add what the mesh gives to the short-ranged part, of which `mean` (Å²) is the integral over all space."""
+        from electrolyte_ml.kernels.mesh import gather_potentials, spread_charges, transform
+
+        if cell.tobytes() != self._cell:
+            self._cell, self._inverse, self._volume = cell.tobytes(), inverse_of(cell), abs(float(np.linalg.det(cell)))
+        where = positions, self._inverse, charges, self.mesh
+        ends = thread_ranges(len(charges), self.threads)
         run(spread_charges, [(thread, *pair, *where) for thread, pair in enumerate(ends)], self.threads)
-        virial += transform(inverse, self._volume, mesh)[1]
+        virial += transform(self._inverse, self._volume, self.mesh)[1]
         run(gather_potentials, [(*pair, *where, potentials, forces) for pair in ends], self.threads)
-        return completed(charges, potentials, forces, virial, mesh.alpha, mean / self._volume)
+        return completed(charges, potentials, forces, virial, self.mesh.alpha, mean / self._volume)
 
 
 def empty_mesh(splitting: MeshSplitting, threads: int = 1) -> Mesh:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.dynamics import run_md
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import ModelSpec, System
 from electrolyte_ml.potentials.charges import QRd
 from electrolyte_ml.potentials.coulomb import Ewald, ParticleMesh
-from electrolyte_ml.potentials.sum import Sum
 from electrolyte_ml.structures import molecule, pack
 from electrolyte_ml.structures.neighbours import neighbour_list
 
@@ -24,13 +24,15 @@ def model():
     return QRd.random(SPECIES, 2)
 
 
-def stepper_of(model, atoms):
+def list_of(model, positions, atoms):
     system = System.of(atoms, model.species)
-    stepper = model.stepper(system, 1)
-    pairs = neighbour_list(
-        atoms.positions, atoms.cell.array, system.pbc, model.cutoff + 1.0, system.species, len(system.symbols)
-    )
-    stepper.renew(pairs, atoms.positions, atoms.cell.array)
+    reach = model.cutoff + 1.0
+    return neighbour_list(positions, atoms.cell.array, system.pbc, reach, system.species, len(system.symbols))
+
+
+def stepper_of(model, atoms, threads=1):
+    stepper = model.stepper(System.of(atoms, model.species), threads)
+    stepper.renew(list_of(model, atoms.positions, atoms), atoms.positions, atoms.cell.array)
     return stepper
 
 
@@ -94,20 +96,35 @@ def test_charges_that_depend_on_the_surroundings_are_computed_at_each_step(model
         assert np.array_equal(*charges) == same
 
 
-@pytest.mark.parametrize("cutoff", [4.0, 5.0, 6.0])
-def test_the_pairs_of_another_term_are_as_good_as_its_own(model, box, cutoff):
-    """Fewer than the charges need, as many, and more."""
-    mtp = ModelSpec(level=2, cutoff=cutoff).random(SPECIES, 1)
-    both = stepper_of(Sum((mtp, model)), box)
-    parts = [stepper_of(term, box) for term in both.potential.terms]
-    forces, separate = np.zeros_like(box.positions), np.zeros_like(box.positions)
-    energy, virial = both.add(box.positions, box.cell.array, forces)
-    results = [part.add(box.positions, box.cell.array, separate) for part in parts]
-    assert energy == pytest.approx(sum(energy for energy, _ in results), rel=1e-12)
-    np.testing.assert_allclose(forces, separate, atol=1e-11 * np.abs(separate).max())
-    np.testing.assert_allclose(virial, sum(virial for _, virial in results), atol=1e-10 * np.abs(virial).max())
-    np.testing.assert_allclose(both.energies, parts[0].energies + parts[1].energies, atol=1e-9)
-    assert both.geometry().cutoff == max(cutoff, 5.0)
+def test_steps_are_evaluations(model, box, monkeypatch):
+    """From a list that was made for other positions, on one thread and on two."""
+    monkeypatch.setattr("electrolyte_ml.potentials.coulomb.mesh.ATOMS_PER_THREAD", 10)
+    rng = np.random.default_rng(0)
+    for threads in (1, 2):
+        stepper = stepper_of(model, box, threads)
+        for stretch in (1.0, 1.01):
+            positions = stretch * box.positions + 0.05 * rng.normal(size=box.positions.shape)
+            moved = box.copy()
+            moved.positions, moved.cell = positions, stretch * box.cell.array
+            forces, expected = np.ones_like(positions), model.evaluate(moved)
+            energy, virial = stepper.add(positions, moved.cell.array, forces)
+            if stretch == 1.0:
+                assert energy == pytest.approx(expected.energy, rel=1e-12)
+                np.testing.assert_allclose(forces - 1, expected.forces, atol=1e-11)
+                np.testing.assert_allclose(virial, expected.virial, atol=1e-9)
+                np.testing.assert_allclose(stepper.energies, expected.energies, atol=1e-11)
+            else:  # on the mesh of the first cell
+                np.testing.assert_allclose(forces - 1, expected.forces, atol=2e-3)
+            assert np.array_equal(stepper.geometry().positions, positions)
+
+
+def test_atoms_that_overlap_are_named(model, box):
+    positions = box.positions.copy()
+    positions[7] = positions[3] + 0.1
+    stepper = stepper_of(model, box)
+    stepper.renew(list_of(model, positions, box), positions, box.cell.array)
+    with pytest.raises(InputError, match="atoms 4 and 8 overlap: 0.173 Å apart"):
+        stepper.add(positions, box.cell.array, np.zeros_like(positions))
 
 
 class Interrupts:
