@@ -13,7 +13,9 @@ parameters (`linear`).
 
 Terms of a sum that have a later stage (`Potential.stage`) are left out at first. When one joins, its parameters are
 fitted alone, with the linear parameters of the others solved again for each trial (`projection`), and then all
-together.
+together. For charges added to a moment tensor potential (60 liquids of 4 EC and 8 EMC) this gave mean errors of forces
+on 60 others of 0.351 eV/Å at level 8 (six starts) and 0.199 at level 12 (three), where fits of all terms at once gave
+0.365 and 0.207 in the same processor time; one of the six had ended in a bad minimum.
 
 `method="paper"` is plain BFGS on all configurations, from the given parameters.
 """
