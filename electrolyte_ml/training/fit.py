@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 SAME_ENERGY = 1e-6  # eV, of an isolated atom computed twice
-START_ITERATIONS = 60  # of BFGS from each of several starts
+# Of BFGS from each of several starts. After so many, the losses of eight starts had a rank correlation of 0.64 with
+# those after 300 (level 8 with charges, 60 liquids of 160 atoms); after 60 it was 0.42.
+START_ITERATIONS = 120
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,7 @@ def _best_start(
         fitted, _ = fit(parameters, iterations)
         found.append((_value(loss, fitted), number, fitted, report.history))
     _, number, fitted, report.history = min(found, key=lambda one: one[:2])
-    report.bar.set_description_str(f"Fit, best start ({number + 1} of {starts})", refresh=False)
+    report.bar.set_description_str(f"Fit, best start ({number + 1} of {starts})")
     return fitted
 
 

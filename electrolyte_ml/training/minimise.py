@@ -13,7 +13,9 @@ parameters (`linear`).
 
 Terms of a sum that have a later stage (`Potential.stage`) are left out at first. When one joins, its parameters are
 fitted alone, with the linear parameters of the others solved again for each trial (`projection`), and then all
-together.
+together. For charges added to a moment tensor potential (60 liquids of 4 EC and 8 EMC) this gave mean errors of forces
+on 60 others of 0.351 eV/Å at level 8 (six starts) and 0.199 at level 12 (three), where fits of all terms at once gave
+0.365 and 0.207 in the same processor time; one of the six had ended in a bad minimum.
 
 `method="paper"` is plain BFGS on all configurations, from the given parameters.
 """
@@ -34,7 +36,7 @@ from electrolyte_ml.training.projection import project
 METHODS = ("default", "paper")
 RUN = 60  # BFGS iterations between two samples of the curvature, at first
 LONGEST_RUN = 400
-EARLY = 60  # and before the terms of the next stage join
+EARLY = 60  # at most, before the terms of the next stage join
 SLOW = 0.1  # a run that lowers the loss by less than this fraction is followed by one of twice the length
 CURVATURE_ROWS = 24  # labels in the sample that gives the curvature, as a multiple of the number of parameters
 FIRST_ROWS = 12  # and in the first sample that is fitted
@@ -81,26 +83,27 @@ def _in_stages(
     max_iterations: int,
     report: Progress,
 ) -> np.ndarray:
-    """Come near a fit: with the terms of the first stage alone, then with the others one stage after another."""
+    """Come near a fit on samples: with the terms of the first stage alone, then with the others, stage after stage."""
+    # A third of the iterations is left for all configurations.
+    last = report.done + 2 * (max_iterations - report.done) // 3
     stages = stage_of_each(loss)
     first, *later = np.unique(stages)
-    early = loss.joined(first) if later else loss
+    part = loss.joined(first) if later else loss
     begun = free & (stages == first)
-    # A third of the iterations is left for all configurations.
-    limit = min(max_iterations, report.done + EARLY) if later else max_iterations
-    last = report.done + 2 * (limit - report.done) // 3
-    if begun.any() and not (later and _explains_most(early, parameters)):
-        parameters = _approach(early, parameters, begun, rng, linear_start, last, report)
+    if begun.any() and not (later and _explains_most(part, parameters)):
+        limit = min(last, report.done + EARLY) if later else last
+        parameters = _approach(part, parameters, begun, rng, True, linear_start, limit, report)
     for stage in later:
-        if begun.any():
-            parameters, _ = _descend(early, parameters, begun, rng, limit, 0.0, report)
-        early, joining = loss.joined(stage), free & (stages == stage)
+        part = loss if stage == later[-1] else loss.joined(stage)
+        joining = free & (stages == stage)
         solved = begun & linear_mask(loss.potential.blocks) if linear_start else np.zeros_like(begun)
         begun |= joining
         if joining.any():
-            sample = early.sample(_sample_numbers(early, int(begun.sum()), rng))
+            sample = part.sample(_sample_numbers(part, int(begun.sum()), rng))
             parameters = report.step(partial(project, sample, parameters, joining, solved))
-        limit = min(max_iterations, report.done + EARLY)
+        limit = last if stage == later[-1] else min(last, report.done + EARLY)
+        if begun.any():
+            parameters = _approach(part, parameters, begun, rng, False, False, limit, report)
     return parameters
 
 
@@ -137,11 +140,15 @@ def _approach(
     parameters: np.ndarray,
     free: np.ndarray,
     rng: np.random.Generator,
+    begin: bool,
     linear_start: bool,
     last: int,
     report: Progress,
 ) -> np.ndarray:
-    """Come near a fit on a sample of the configurations, which grows when it gains no more or is overfitted."""
+    """Fit a sample of the configurations, which grows when it gains no more or is overfitted.
+
+    `begin` is for parameters that are far from a fit.
+    """
     order = rng.permutation(np.flatnonzero(loss.rows()))
     labels = np.cumsum(loss.rows()[order])
     size, damping = FIRST_ROWS * free.sum(), FIRST_DAMPING
@@ -150,12 +157,12 @@ def _approach(
         return loss.sample(np.sort(order[: 1 + np.searchsorted(labels, size)]))
 
     part = sample()
-    if linear_start and report.done == 0:
-        start = parameters
-        parameters = report.step(lambda: solve_linear(part, start, ~free, RIDGE))
-    # The curvature here differs from that at the fit: the first steps keep to the scale of the parameters.
-    plain = np.eye(len(free))[:, free]
-    parameters = _bfgs(part, parameters, lambda: plain, min(RUN, last - report.done), report)
+    if begin:
+        if linear_start:
+            parameters = report.step(partial(solve_linear, part, parameters, ~free, RIDGE))
+        # The curvature here differs from that at the fit: the first steps keep to the scale of the parameters.
+        plain = np.eye(len(free))[:, free]
+        parameters = _bfgs(part, parameters, lambda: plain, min(RUN, last - report.done), report)
     while size < labels[-1] and report.done < last:
         before = part.value(part.residuals(parameters))
         curvature = _sampled_curvature(part, parameters, free, rng, damping)

@@ -82,7 +82,7 @@ class Progress:
 
     def start(self, loss: float, name: str = "Fit") -> None:
         """Begin the history of a start from the first value of the loss."""
-        self.bar.set_description_str(name, refresh=False)
+        self.bar.set_description_str(name)
         first = self._n_iterations == 0
         self.history = [(0, *self._record(loss))]
         if first:

@@ -2,7 +2,8 @@
 
 Golub and Pereyra, SIAM J. Numer. Anal. 10, 413 (1973). The nonlinear parameters here are those of the terms that join a
 fit. Terms add, so the derivatives by the linear parameters of the other terms do not depend on them: the design matrix
-is computed once.
+is computed once. Fits of the joining parameters and linear solutions in turn are slower: for charges, forty rounds took
+33 times as long and ended with a loss that was still 0.3 to 0.6 % higher, in two cases of three.
 """
 
 from __future__ import annotations
