@@ -22,7 +22,6 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ from electrolyte_ml.files import atomic_write
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import ModelSpec, Potential
 from electrolyte_ml.potentials.charges import identifiability
-from electrolyte_ml.structures import read_configurations
+from electrolyte_ml.structures import read_configurations, species_of
 from electrolyte_ml.training import evaluate_errors, train
 
 MODELS = {"MTP": None, "MTP-QRd": "qrd"}  # name -> kind of the charges
@@ -54,54 +53,67 @@ DRAWN = ("energy_rmse", "force_rmse", "stress_rmse")
 
 @dataclass(frozen=True)
 class Data:
-    """A file of labelled configurations and its split.
+    """Labelled configurations and their split.
 
     Attributes
     ----------
     name : str
-    path : Path
-    most : int
-        Largest number of atoms to train on, of all frames together.
+    digest : str
+        Hash of the file, and of how it is split.
+    parts : dict of str to list of Atoms
+        "train", "held out", and each unseen composition.
     """
 
     name: str
-    path: Path
-    most: int
+    digest: str
+    parts: Mapping[str, list[Atoms]]
 
-    @cached_property
-    def parts(self) -> dict[str, list[Atoms]]:
-        """Return the frames by part: "train", "held out", and each unseen composition."""
-        frames = [atoms for atoms in read_configurations(self.path, labelled=True) if len(atoms) > 1]
-        parts: dict[str, list[Atoms]] = {"train": [], "held out": []}
-        if not any("part" in atoms.info for atoms in frames):
-            order = np.random.default_rng(0).permutation(len(frames))
-            quarter = len(frames) // 4
-            parts["held out"] = [frames[k] for k in sorted(order[:quarter])]
-            parts["train"] = [frames[k] for k in sorted(order[quarter:])]
-        else:
-            for number, atoms in enumerate(frames, start=1):
-                part = atoms.info.get("part")
-                if part not in ("train", "held out", "unseen"):
-                    raise InputError(f"{self.path}: configuration {number} is of no part, but others are")
-                name = f"unseen {atoms.info['composition']}" if part == "unseen" else part
-                parts.setdefault(name, []).append(atoms)
-        order = np.random.default_rng(1).permutation(len(parts["train"]))
-        n_atoms = np.cumsum([len(parts["train"][k]) for k in order])
-        parts["train"] = [parts["train"][k] for k in np.sort(order[n_atoms <= self.most])]
-        if not parts["train"] or not parts["held out"]:
-            raise InputError(f"{self.path}: too few configurations to train on some and hold others out")
-        return parts
-
-    @cached_property
+    @property
     def reference(self) -> str | None:
         """Name of the level of theory that labelled the frames, if they say it."""
         names = {atoms.info.get("reference") for frames in self.parts.values() for atoms in frames}
         return names.pop() if len(names) == 1 else None
 
-    @cached_property
-    def species(self) -> list[str]:
-        """Chemical symbols of the training part, sorted."""
-        return sorted({symbol for atoms in self.parts["train"] for symbol in atoms.get_chemical_symbols()})
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Chemical symbols of the training part, by atomic number."""
+        return species_of(self.parts["train"])
+
+
+def read_data(name: str, path: Path, most: int) -> Data:
+    """Read a file of labelled configurations and split it.
+
+    Parameters
+    ----------
+    name
+    path
+    most
+        Largest number of atoms to train on, of all frames together.
+
+    Raises
+    ------
+    InputError
+        A frame without a part where others have one; too few frames.
+    """
+    frames = [atoms for atoms in read_configurations(path, labelled=True) if len(atoms) > 1]
+    parts: dict[str, list[Atoms]] = {"train": [], "held out": []}
+    if not any("part" in atoms.info for atoms in frames):
+        order = np.random.default_rng(0).permutation(len(frames))
+        quarter = len(frames) // 4
+        parts["held out"] = [frames[k] for k in sorted(order[:quarter])]
+        parts["train"] = [frames[k] for k in sorted(order[quarter:])]
+    else:
+        for number, atoms in enumerate(frames, start=1):
+            part = atoms.info.get("part")
+            if part not in ("train", "held out", "unseen"):
+                raise InputError(f"{path}: configuration {number} is of no part, but others are")
+            parts.setdefault(f"unseen {atoms.info['composition']}" if part == "unseen" else part, []).append(atoms)
+    order = np.random.default_rng(1).permutation(len(parts["train"]))
+    atoms = np.cumsum([len(parts["train"][k]) for k in order])
+    parts["train"] = [parts["train"][k] for k in np.sort(order[atoms <= most])]
+    if not parts["train"] or not parts["held out"]:
+        raise InputError(f"{path}: too few configurations to train on some and hold others out")
+    return Data(name, hashlib.blake2b(path.read_bytes() + str(most).encode(), digest_size=4).hexdigest(), parts)
 
 
 @dataclass(frozen=True)
@@ -119,12 +131,10 @@ class Fit:
         """The random start."""
         return ModelSpec(level=self.level, charges=MODELS[self.model]).random(self.data.species, self.seed)
 
-    @cached_property
+    @property
     def name(self) -> str:
-        """Name of the fit's files, with a hash of data and settings."""
-        digest = hashlib.blake2b(self.data.path.read_bytes(), digest_size=4)
-        digest.update(repr((self.data.most, self.iterations)).encode())
-        return f"{self.data.name}_{self.model}_{self.level}_{self.seed}_{digest.hexdigest()}"
+        """Name of the fit's files, with the hash of its data."""
+        return f"{self.data.name}_{self.model}_{self.level}_{self.seed}_{self.iterations}_{self.data.digest}"
 
     @property
     def cost(self) -> float:
@@ -361,7 +371,7 @@ def main() -> None:
         name, _, path = argument.rpartition("=")
         if not Path(path).is_file():
             parser.error(f"{path}: there is no such file")
-        sets.append(Data(name or Path(path).stem, Path(path), options.atoms))
+        sets.append(read_data(name or Path(path).stem, Path(path), options.atoms))
     # Low levels first, and all seeds of both models together: an early table is a fair one.
     fits = [
         Fit(data, model, level, seed, options.iterations)

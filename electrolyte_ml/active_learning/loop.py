@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from ase import Atoms
 
 from electrolyte_ml import reference as references
@@ -41,7 +40,7 @@ from electrolyte_ml.files import atomic_write
 from electrolyte_ml.locks import hold_folder
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials.geometry import System
-from electrolyte_ml.structures import read_configurations, write_configurations
+from electrolyte_ml.structures import read_configurations, species_of, write_configurations
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
@@ -142,15 +141,9 @@ def _resolve_reference(settings: ActiveLearningSettings, given: Any, source: str
 def _check_terms(settings: ActiveLearningSettings, starts: list[Atoms], source: str) -> None:
     """Refuse terms of the grade that the model has not, or that have no parameters."""
     try:
-        part_graded(settings.model.random(_species(starts), settings.seed), settings.grades.terms)
+        part_graded(settings.model.random(species_of(starts), settings.seed), settings.grades.terms)
     except InputError as error:
         raise InputError(f"{source}: grades.terms: {error}") from error
-
-
-def _species(configurations: list[Atoms]) -> tuple[str, ...]:
-    """Return the chemical symbols of configurations in the order of their atomic numbers."""
-    elements = np.unique(np.concatenate([atoms.numbers for atoms in configurations]))
-    return tuple(Atoms(elements).get_chemical_symbols())
 
 
 class _Run:
@@ -370,7 +363,7 @@ class _Run:
         training = self.training + read_configurations(folder / LABELLED, labelled=True)
         result = train(
             training,
-            self.model[0] if self.model else settings.model.random(_species(self.starts), settings.seed),
+            self.model[0] if self.model else settings.model.random(species_of(self.starts), settings.seed),
             **settings.fit.options(refit=self.model is not None),
             checkpoint=folder / "fit_checkpoint.npz",
             progress=self.progress,

@@ -205,7 +205,8 @@ class FitSettings:
         Random starts of the first fit, of which the best is continued.
     charge_restraint : dict
         Charge (e) of species to which their mean charges are pulled weakly, such as {Li = 1.0}; none by default.
-    charge_restraint_weight : float, eV^2/e^2
+    charge_restraint_weight : float or None, eV^2/e^2
+        Of that pull, 0.01 by default.
     """
 
     method: Literal["default", "paper"] = "default"
@@ -217,10 +218,12 @@ class FitSettings:
     tolerance: NotNegative | None = None
     starts: Count = 1
     charge_restraint: dict[str, float] = field(default_factory=dict)
-    charge_restraint_weight: Positive = 0.01
+    charge_restraint_weight: Positive | None = None
 
     @model_validator(mode="after")
     def _check_fit(self) -> FitSettings:
+        if self.charge_restraint_weight is not None and not self.charge_restraint:
+            raise fault("charge_restraint_weight", self.charge_restraint_weight, "goes with charge_restraint")
         if not self.energy_weight + self.force_weight + self.stress_weight > 0:
             raise fault("force_weight", self.force_weight, "the weights of the loss are all zero")
         if self.method != "default" and self.tolerance is not None:
@@ -239,7 +242,8 @@ class FitSettings:
         if self.tolerance is not None:
             options["tolerance"] = self.tolerance
         if self.charge_restraint:
-            options["charge_restraint"] = ChargeRestraint(self.charge_restraint, self.charge_restraint_weight)
+            weight = {} if self.charge_restraint_weight is None else {"weight": self.charge_restraint_weight}
+            options["charge_restraint"] = ChargeRestraint(self.charge_restraint, **weight)
         return options if refit else {**options, "starts": self.starts}
 
 

@@ -27,6 +27,8 @@ from electrolyte_ml.files import check_output_folder
 if TYPE_CHECKING:
     from electrolyte_ml.dynamics import Monitor
 
+GRADE_EVERY = 50  # steps, unless --grade-every says otherwise
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``md``."""
@@ -54,9 +56,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--grade-every",
         type=count,
-        default=50,
         metavar="STEPS",
-        help="between two grades, each as slow as 1 to 3 steps, or 2 to 19 in mode neighbourhood (default 50)",
+        help="between two grades, each as slow as 1 to 3 steps, or 2 to 19 in mode neighbourhood "
+        f"(default {GRADE_EVERY})",
     )
     add_rows(parser)
     parser.add_argument("--relax", type=whole, default=0, help="steps of minimisation before the run (default 0)")
@@ -77,6 +79,9 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
 
     directory = args.output or Path(f"{args.start.stem}_{args.ensemble}")
     check_output_folder(directory)
+    for option in ("grade_every", "terms"):
+        if getattr(args, option) and not args.train:
+            raise InputError(f"--{option.replace('_', '-')} goes with --train, the training set of the grade")
     if 1000 * args.time < args.timestep:
         raise InputError(f"--time {args.time:g} ps is shorter than one step (--timestep {args.timestep:g} fs)")
     potential = load(args.potential, species=args.species)
@@ -85,7 +90,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         System.of(start, potential.species)  # refuses an unknown element or an impossible charge
     monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
     if args.train:
-        monitors.append(GradeMonitor(read_active_set(args, potential), every=args.grade_every))
+        monitors.append(GradeMonitor(read_active_set(args, potential), every=args.grade_every or GRADE_EVERY))
     with in_options(pressure_bar="--pressure", timestep_fs="--timestep", time_ps="--time"):
         result = run_md(
             start,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,11 +28,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
 
 if TYPE_CHECKING:
-    from ase import Atoms
-
     from electrolyte_ml.training import ChargeRestraint, Errors
-
-RESTRAINT_WEIGHT = 0.01  # eV^2/e^2
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -62,9 +57,7 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="X=CHARGE",
         help="pull the mean charge of species weakly to a value in e, such as Li=1 P=1.2 (default: none)",
     )
-    parser.add_argument(
-        "--charge-restraint-weight", type=positive, help=f"of that pull, eV²/e² (default {RESTRAINT_WEIGHT:g})"
-    )
+    parser.add_argument("--charge-restraint-weight", type=positive, help="of that pull, eV²/e² (default 0.01)")
     parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted fit goes on")
     add_output(parser, "potential to write (.mtp)")
 
@@ -83,6 +76,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run_train(args: argparse.Namespace) -> None:
     """Fit a potential, write it and print its errors on the training set."""
     from electrolyte_ml.potentials import load
+    from electrolyte_ml.structures import species_of
     from electrolyte_ml.training import train
 
     check_output_file(args.output)
@@ -97,7 +91,7 @@ def run_train(args: argparse.Namespace) -> None:
                 raise InputError(f"--{option.replace('_', '-')} goes with a random start, not with --start")
         start = load(args.start, species=args.species)
     else:
-        start = model_spec(args).random(args.species or _elements(configurations), args.seed)
+        start = model_spec(args).random(args.species or species_of(configurations), args.seed)
     restraint = _restraint(args)
     if restraint is not None and not start.uses_charge:
         raise InputError("--charge-restraint goes with a model of the charges: --charges qrd")
@@ -137,7 +131,8 @@ def _restraint(args: argparse.Namespace) -> ChargeRestraint | None:
             charges[symbol] = float(text)
         except ValueError:
             raise InputError(f"--charge-restraint {symbol}={text}: {text!r} is no number") from None
-    return ChargeRestraint(charges, args.charge_restraint_weight or RESTRAINT_WEIGHT)
+    weight = {} if args.charge_restraint_weight is None else {"weight": args.charge_restraint_weight}
+    return ChargeRestraint(charges, **weight)
 
 
 def run_evaluate(args: argparse.Namespace) -> None:
@@ -150,13 +145,6 @@ def run_evaluate(args: argparse.Namespace) -> None:
     with about(args.data):
         errors = evaluate_errors(potential, configurations)
     print(json.dumps(_jsonable(errors), indent=1) if args.json else errors)
-
-
-def _elements(configurations: Sequence[Atoms]) -> list[str]:
-    """Chemical symbols of a set, by atomic number."""
-    from ase.data import chemical_symbols
-
-    return [chemical_symbols[z] for z in sorted({int(z) for atoms in configurations for z in atoms.numbers})]
 
 
 def _jsonable(errors: Errors) -> dict[str, float | int | None]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.charges import Identifiability, Share
 
 _NONE = "none (formulas alone)"
+STARTED, FITTED = 3.0, 4.0  # ends of the axes of charges, of starts and of fits, e
 _FORMS = {"raw": VERMILION, "ours": BLUE}
 
 
@@ -131,7 +132,6 @@ def charges_by_composition(
     scale: str,
     salt: float = 1.0,
     chosen: float | None = None,
-    limit: float = 3.0,
 ) -> Figure:
     """Draw the charge of each species against the share of EC in the solvent.
 
@@ -153,15 +153,13 @@ def charges_by_composition(
         LiPF6 for ten molecules of solvent.
     chosen
         Another fraction to mark, such as a slider's.
-    limit
-        End of the axis of charges, e.
     """
     figure, panels = subplots(1, len(models), size=(4.0 + 3.2 * len(models), 4.0), sharey=True, squeeze=False)
     for axes, (name, charges) in zip(panels[0], models.items()):
         axes.axvline(trained, color=GREY, lw=6, alpha=0.3)
         for pole in poles.get(name, ()):
             axes.axvline(pole, color=BLACK, lw=1.2, ls="--")
-            axes.text(pole, 0.97 * limit, " pole", va="top", fontsize=9)
+            axes.text(pole, 0.97 * STARTED, " pole", va="top", fontsize=9)
         lines = np.array(charges, float)
         lines[np.searchsorted(fraction, poles.get(name, ()))] = np.nan  # no line across a pole
         for colour, symbol, column in zip(CYCLE, species, lines.T):
@@ -172,7 +170,7 @@ def charges_by_composition(
         axes.set_title(name, loc="left")
         axes.set_xlabel("EC / (EC + EMC)")
         axes.set_xlim(fraction[0], fraction[-1])
-        axes.set_ylim(-limit, limit)
+        axes.set_ylim(-STARTED, STARTED)
     panels[0, 0].set_ylabel("charge (e)")
     legend_beside(panels[0, -1])
     caption(
@@ -224,7 +222,6 @@ def failing_shares(
     scale: str,
     title: str,
     note: str,
-    reference: str = _NONE,
 ) -> Figure:
     """Draw the shares of models whose charges fail at planned compositions, on a logarithmic axis.
 
@@ -232,7 +229,7 @@ def failing_shares(
     ----------
     shares
         Panel -> group ("raw" and "ours") -> composition -> share with its interval.
-    scale, title, note, reference
+    scale, title, note
         For the caption.
     """
     planned = list(next(iter(next(iter(shares.values())).values())))
@@ -260,7 +257,7 @@ def failing_shares(
     panels[0, 0].invert_yaxis()
     panels[0, -1].legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     text = f"{note} Lines: 95 % intervals; a triangle is the end of an interval where none of the models failed."
-    caption(figure, title, scale=scale, reference=reference, note=text)
+    caption(figure, title, scale=scale, reference=_NONE, note=text)
     return figure
 
 
@@ -271,7 +268,6 @@ def fitted_charges(
     *,
     reference: str,
     scale: str,
-    limit: float = 4.0,
 ) -> Figure:
     """Draw the charges in which fits from random starts end, fit by fit, with mean and spread (Fig. S6).
 
@@ -283,8 +279,6 @@ def fitted_charges(
         Chemical symbols.
     reference, scale
         The level of theory of the labels, and the scale.
-    limit
-        End of the axis of charges, e.
     """
     figure, panels = subplots(
         1, len(compositions), size=(1.8 + 3.6 * len(compositions), 4.2), sharey=True, squeeze=False
@@ -294,10 +288,10 @@ def fitted_charges(
             colour = _FORMS.get(group, GREY)
             x = np.arange(len(species)) + (0.18 if k else -0.18)
             for place, values in zip(x, charges.T):
-                _dots(axes, np.full(len(values), place), values, limit, colour)
+                _dots(axes, np.full(len(values), place), values, FITTED, colour)
             spread = charges.std(axis=0, ddof=1) if len(charges) > 1 else None
             axes.errorbar(x, charges.mean(axis=0), spread, fmt="_", color=colour, ms=12, capsize=3, label=group)
-        axes.set_ylim(-limit, limit)
+        axes.set_ylim(-FITTED, FITTED)
         axes.axhline(0, color=BLACK, lw=0.8)
         axes.set_title(name, loc="left")
         axes.set_xticks(range(len(species)), list(species))

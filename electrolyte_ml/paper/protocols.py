@@ -23,7 +23,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential
-from electrolyte_ml.structures import pack, parse_composition
+from electrolyte_ml.structures import pack, parse_composition, species_of
 
 if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
@@ -144,20 +144,14 @@ def charge_fits(
     """
     from tqdm import tqdm
 
-    from electrolyte_ml.potentials import Sum
-    from electrolyte_ml.potentials.charges import QRd
     from electrolyte_ml.training import train
 
     study = scale.charges
     options = study.fit.options(refit=False)
-    species = tuple(
-        str(symbol) for symbol in Atoms(np.unique(np.concatenate([a.numbers for a in configurations]))).symbols
-    )
+    model, species = replace(study.model, charges="qrd", charge_form=form), species_of(configurations)
     fits = {}
     for seed in tqdm(study.seeds, desc=f"fits from {form} starts", disable=not progress):
-        charges = QRd.random(species, np.random.default_rng((seed, 1)), form)
-        start = Sum((study.model.random(species, seed), charges))
-        fits[seed] = train(configurations, start, **options, progress=False)
+        fits[seed] = train(configurations, model.random(species, seed), **options, progress=False)
     return fits
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.data import chemical_symbols
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
@@ -279,3 +280,9 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, KeyError):  # its text is only the key
         return f"{error} is unknown"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def species_of(configurations: Iterable[Atoms]) -> tuple[str, ...]:
+    """Return the chemical symbols of configurations, by atomic number."""
+    numbers = {int(z) for atoms in configurations for z in atoms.numbers}
+    return tuple(chemical_symbols[z] for z in sorted(numbers))

@@ -77,5 +77,5 @@ def _minimise(
     atoms.calc = calculator
     if len(atoms) > 1 and not BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=fmax, steps=STEPS):
         return None
-    found = {(min(i, j), max(i, j)) for i, j in bonds(Atoms(atoms.numbers, atoms.positions)).tolist()}
+    found = set(map(tuple, bonds(Atoms(atoms.numbers, atoms.positions)).tolist()))
     return (float(atoms.get_potential_energy()), atoms.positions.copy()) if found == set(molecule.bonds) else None

@@ -99,7 +99,7 @@ def _read_xyz(path: Path, charge: int | None) -> Molecule:
             f"(electrolyte-ml molecule {path.name} --charge 0 -o NEW.xyz does so)"
         )
     alone = Atoms(atoms.numbers, atoms.positions)
-    found = sorted((min(i, j), max(i, j)) for i, j in bonds_of_positions(alone).tolist())
+    found = [(i, j) for i, j in sorted(bonds_of_positions(alone).tolist())]
     bonds = _bonds(path, atoms.info["bonds"], found) if atoms.info.get("bonds") else found
     if not BondGraph(atoms.numbers, np.array(bonds)).is_connected():
         raise InputError(f"{path}: its atoms are not bonded into one molecule")

@@ -238,7 +238,7 @@ def _minimise(mol: Mol) -> tuple[str, list[float]]:
 
 def _shows_its_bonds(mol: Mol, positions: np.ndarray) -> bool:
     found = bonds_of_positions(Atoms(_symbols(mol), positions))
-    return {(min(i, j), max(i, j)) for i, j in found.tolist()} == set(_bonds(mol))
+    return set(map(tuple, found.tolist())) == set(_bonds(mol))
 
 
 def _graph(mol: Mol) -> BondGraph:

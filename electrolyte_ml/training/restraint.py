@@ -37,7 +37,7 @@ class ChargeRestraint:
     """
 
     charges: Mapping[str, float]
-    weight: float
+    weight: float = 0.01
 
     def __post_init__(self) -> None:
         if not self.charges:

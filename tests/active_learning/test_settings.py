@@ -297,6 +297,8 @@ def test_starts_and_restraint_are_handed_to_the_fit(tmp_path):
     assert ActiveLearningSettings.from_toml(write(tmp_path, to_toml(settings))) == settings
     with pytest.raises(InputError, match=r"fit.charge_restraint = .*goes with a model of the charges"):
         ActiveLearningSettings.from_toml(write(tmp_path, GOOD + "[fit]\ncharge_restraint = {Li = 1.0}"))
+    with pytest.raises(InputError, match="fit.charge_restraint_weight = 0.2: goes with charge_restraint"):
+        ActiveLearningSettings.from_toml(write(tmp_path, GOOD + "[fit]\ncharge_restraint_weight = 0.2"))
     with pytest.raises(InputError, match="charge_form = 'raw': goes with charges"):
         ActiveLearningSettings.from_toml(write(tmp_path, GOOD + '[model]\ncharge_form = "raw"'))
     with pytest.raises(InputError, match="charge_form = 'plain'"):

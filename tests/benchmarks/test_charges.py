@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -40,6 +41,17 @@ def labelled(liquid):
         atoms.calc = SinglePointCalculator(atoms, energy=result.energy, forces=result.forces, stress=result.stress)
         frames.append(atoms)
     return frames
+
+
+@pytest.mark.slow
+def test_the_program_fits_in_two_processes(root, labelled, tmp_path):
+    file, output = tmp_path / "liquid.extxyz", tmp_path / "results"
+    write_configurations(file, labelled)
+    arguments = [file, "-o", output, "--levels", "2", "--seeds", "0", "--iterations", "2", "--jobs", "2"]
+    command = [sys.executable, root / "benchmarks" / "charges.py", *arguments]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2 fits are done" in done.stdout
 
 
 def test_fits_are_kept_and_summarised(charges, labelled, tmp_path, monkeypatch, capsys):
@@ -86,7 +98,7 @@ def test_parts_of_a_file_are_respected(charges, labelled, tmp_path):
             "composition": "X",
         }
     write_configurations(file, frames)
-    parts = charges.Data("parts", file, most=65).parts
+    parts = charges.read_data("parts", file, most=65).parts
     numbers = {name: [atoms.info["number"] % 4 for atoms in part] for name, part in parts.items()}
     assert len(numbers["train"]) == 5 and set(numbers["train"]) <= {0, 1}
     assert numbers["held out"] == [2] * 4 and numbers["unseen X"] == [3] * 4
@@ -94,13 +106,13 @@ def test_parts_of_a_file_are_respected(charges, labelled, tmp_path):
     del frames[1].info["part"]
     write_configurations(file, frames)
     with pytest.raises(InputError, match="configuration 2 is of no part"):
-        charges.Data("parts", file, most=65).parts  # noqa: B018
+        charges.read_data("parts", file, most=65)
 
 
 def test_random_parts_share_no_frame(charges, labelled, tmp_path):
     file = tmp_path / "liquid.extxyz"
     write_configurations(file, labelled)
-    parts = charges.Data("random", file, most=1000).parts
+    parts = charges.read_data("random", file, most=1000).parts
     energies = {name: {atoms.get_potential_energy() for atoms in part} for name, part in parts.items()}
     assert len(energies["train"]) == 12 and len(energies["held out"]) == 4
     assert not energies["train"] & energies["held out"]

@@ -42,3 +42,11 @@ def test_md_grades_every_so_many_steps(capsys, tmp_path, potential, box):
         folder = tmp_path / f"run{code}"
         assert main([str(word) for word in (*words, *steps, "-o", folder)]) == code
         assert end in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", [("--grade-every", 10), ("--terms", "mtp")])
+def test_options_of_a_grade_without_one_are_refused(capsys, tmp_path, potential, box, option):
+    words = ("md", potential, box, "--time", 0.01, *option, "-o", tmp_path / "run")
+    assert main([str(word) for word in words]) == 1
+    assert f"{option[0]} goes with --train" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -106,7 +106,7 @@ def identifiability(
     if configurations is None:
         configurations = qrd.compositions
         if not configurations:
-            raise InputError("the potential does not tell the compositions that it was trained on: give the set")
+            raise InputError("the compositions that the potential was trained on are not in its file: give the set")
     if len(configurations) == 0:
         raise InputError("identifiability needs at least one configuration")
     found = [

@@ -43,7 +43,7 @@ POLE = 1e-10  # of sum |s|: a smaller |sum s| is taken for zero
 # energy with a bonded atom by 5 meV when that atom's charge drifts so far.
 DRIFT = 0.001
 
-_warned: set[str] = set()  # what this process has said
+_warned: set[str] = set()  # messages that this process has shown
 
 
 @dataclass(eq=False)

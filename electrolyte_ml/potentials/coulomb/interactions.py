@@ -61,10 +61,10 @@ class _Sphere(NamedTuple):
     ----------
     r, weights, u : (Q,)
         Distances, weights of an integral over the sphere, and 2 r² - 1.
-    slopes, values : (Q, T)
+    slopes : (Q, T)
         Of (1 - r²)³ times Legendre's polynomials of u, times the roots of the weights.
     factor, triangle : (2 Q, T), (T, T)
-        QR factors of slopes above values.
+        QR factors of a matrix whose upper half are these slopes, and whose lower half are the functions themselves.
     """
 
     r: np.ndarray
