@@ -7,6 +7,25 @@ from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 from electrolyte_ml.analysis import ensemble_density, mean_density
 
 
+@pytest.fixture
+def check_figures(tmp_path):
+    """Return a check of figures by name: each says scale and reference, is small, and is not kept by pyplot."""
+    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+    def check(drawn):
+        for name, figure in drawn.items():
+            assert isinstance(figure, Figure)
+            words = " ".join(text.get_text() for text in figure.findobj(Text)).replace("\n", " ")
+            assert "Scale: quick." in words and "Reference: " in words, name
+            figure.savefig(tmp_path / f"{name}.png")
+            assert (tmp_path / f"{name}.png").stat().st_size < 150_000
+        assert not plt.get_fignums()
+
+    return check
+
+
 def series(level, seed, n=800, dt=0.05, drift=0.0):
     rng = np.random.default_rng(seed)
     x = np.zeros(n)
