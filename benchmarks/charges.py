@@ -10,8 +10,8 @@ other file a quarter of the frames, chosen at random, is held out. Isolated atom
 choose their energy shifts.
 
 Every fit is a file in the folder, named by data, model, level, seed and a hash of data and settings. The same command
-after an interrupt goes on where it was; `--report` prints what there is. `charges.json` holds all results,
-`charges.png` draws them: means over the seeds, and their standard deviation.
+after an interrupt goes on where it was; `--report` prints what there is. `charges.json` holds all results but the
+course of each fit, `charges.png` draws them: means over the seeds, and their standard deviation.
 """
 
 from __future__ import annotations
@@ -29,10 +29,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.formula import Formula
-from matplotlib.figure import Figure
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.figures.style import BLUE, VERMILION, caption, styled, subplots
+from electrolyte_ml.figures import errors_by_level
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import ModelSpec, Potential
@@ -48,7 +47,6 @@ QUANTITIES = {  # key of Errors -> name, factor from its unit, unit
     "stress_rmse": ("stress RMSE", 1.0, "GPa"),
     "pressure_bias": ("pressure bias", 1.0, "GPa"),
 }
-DRAWN = ("energy_rmse", "force_rmse", "stress_rmse")
 
 
 @dataclass(frozen=True)
@@ -270,43 +268,6 @@ def charges_text(results: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-@styled
-def draw(rows: Sequence[Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
-    """Draw errors against level, a column for each set and part, with their standard deviation over the seeds."""
-    columns = list(dict.fromkeys((row["data"], row["part"]) for row in rows if row["part"] != "train"))
-    figure, panels = subplots(
-        len(DRAWN), len(columns), size=(2.6 + 2.3 * len(columns), 7.5), sharex=True, squeeze=False
-    )
-    for (i, key), (k, column) in product(enumerate(DRAWN), enumerate(columns)):
-        axes, (name, _, unit) = panels[i, k], QUANTITIES[key]
-        shown = [row for row in rows if (row["data"], row["part"]) == column]
-        for (model, colour), marker, shift in zip(
-            (("MTP", BLUE), ("MTP-QRd", VERMILION)), "os", (-0.2, 0.2), strict=True
-        ):
-            points = [
-                (row["level"] + shift, row[model][key]["mean"], row[model][key]["std"] or 0.0)
-                for row in shown
-                if row[model]
-            ]
-            if points:
-                x, y, error = np.array(points).T
-                axes.errorbar(x, y, error, fmt=marker + "-", color=colour, ms=5, capsize=3, label=model)
-        axes.set_ylim(bottom=0)
-        axes.set_xticks(sorted({row["level"] for row in rows}))
-        if i == 0:
-            axes.set_title("\n".join(column), fontsize=9)
-        if i == len(DRAWN) - 1:
-            axes.set_xlabel("level")
-        if k == 0:
-            axes.set_ylabel(f"{name} ({unit})")
-    panels[0, 0].legend()
-    caption(
-        figure, "Errors without and with charge redistribution", scale=scale, reference=reference,
-        note="Bars: standard deviation over the seeds.",
-    )  # fmt: skip
-    return figure
-
-
 def report(fits: Sequence[Fit], directory: Path, reference: str) -> None:
     """Print what there is, and write it to `charges.json` and `charges.png`."""
     results = [result for job in fits if (result := job.result(directory)) is not None]
@@ -317,10 +278,10 @@ def report(fits: Sequence[Fit], directory: Path, reference: str) -> None:
     print(table(rows), charges_text(results), sep="\n")
     sets = {job.data.name: job.data for job in fits}.values()
     labels = {data.name: data.reference or reference for data in sets}
-    atomic_write(
-        directory / "charges.json", json.dumps({"reference": labels, "summary": rows, "fits": results}, indent=1)
-    )
-    figure = draw(
+    short = [{key: value for key, value in result.items() if key != "history"} for result in results]
+    written = {"reference": labels, "iterations": fits[0].iterations, "summary": rows, "fits": short}
+    atomic_write(directory / "charges.json", json.dumps(written, indent=1))
+    figure = errors_by_level(
         rows,
         reference="; ".join(f"{name}: {label}" for name, label in labels.items()),
         scale=f"{fits[0].iterations} iterations; "

@@ -3,6 +3,7 @@
 from electrolyte_ml.figures.charges import (
     charges_by_composition,
     dipoles,
+    errors_by_level,
     ewald_convergence,
     failing_shares,
     fitted_charges,
@@ -43,6 +44,7 @@ __all__ = [
     "denticity",
     "dipoles",
     "energy_density",
+    "errors_by_level",
     "ewald_convergence",
     "failing_shares",
     "fitted_charges",

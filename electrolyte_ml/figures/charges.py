@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -342,6 +343,56 @@ def dipoles(
         figure, "Dipole moments", scale=scale, reference=reference,
         note="Dots: each fit; triangles: beyond the axis. The component along the reference's dipole, about the centre "
         "of mass.",
+    )  # fmt: skip
+    return figure
+
+
+@styled
+def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
+    """Draw errors without and with charges against the level, a column for each set and part.
+
+    Parameters
+    ----------
+    rows
+        As `benchmarks/charges.py` sums them up: each has `data`, `part`, `level` and, for "MTP" and "MTP-QRd", the mean
+        and the standard deviation over seeds of `energy_rmse` (meV/atom), `force_rmse` (eV/Å) and `stress_rmse` (GPa).
+        Training errors are left out.
+    reference, scale
+        For the caption.
+    """
+    drawn = {
+        "energy_rmse": "energy RMSE (meV/atom)",
+        "force_rmse": "force RMSE (eV/Å)",
+        "stress_rmse": "stress RMSE (GPa)",
+    }
+    columns = list(dict.fromkeys((row["data"], row["part"]) for row in rows if row["part"] != "train"))
+    figure, panels = subplots(
+        len(drawn), len(columns), size=(2.6 + 2.3 * len(columns), 7.5), sharex=True, squeeze=False
+    )
+    for (i, (key, label)), (k, column) in product(enumerate(drawn.items()), enumerate(columns)):
+        axes = panels[i, k]
+        shown = [row for row in rows if (row["data"], row["part"]) == column]
+        for model, colour, marker, shift in (("MTP", BLUE, "o", -0.2), ("MTP-QRd", VERMILION, "s", 0.2)):
+            points = [
+                (row["level"] + shift, row[model][key]["mean"], row[model][key]["std"] or 0.0)
+                for row in shown
+                if row[model]
+            ]
+            if points:
+                x, y, error = np.array(points).T
+                axes.errorbar(x, y, error, fmt=f"{marker}-", color=colour, ms=5, capsize=3, label=model)
+        axes.set_ylim(bottom=0)
+        axes.set_xticks(sorted({row["level"] for row in rows}))
+        if i == 0:
+            axes.set_title("\n".join(column), fontsize=9)
+        if i == len(drawn) - 1:
+            axes.set_xlabel("level")
+        if k == 0:
+            axes.set_ylabel(label)
+    panels[0, 0].legend()
+    caption(
+        figure, "Errors without and with charge redistribution", scale=scale, reference=reference,
+        note="Bars: standard deviation over the seeds.",
     )  # fmt: skip
     return figure
 

@@ -30,6 +30,9 @@ def drawn(shares):
     charges = np.column_stack([0.1 / (x - 0.523), x, -x])
     fitted = {"trained": {name: rng.normal(size=(4, 3)) for name in ("raw", "ours")}}
     sets = {"LiH": identifiability(SPECIES[:2], ["LiH"]), "+ LiH2": identifiability(SPECIES[:2], ["LiH", "LiH2"])}
+    error = {key: {"mean": 1.0, "std": None} for key in ("energy_rmse", "force_rmse", "stress_rmse")}
+    rows = [{"data": "EC", "part": "held out", "level": 8, "MTP": error, "MTP-QRd": {}}]
+    rows.append({**rows[0], "level": 12, "MTP-QRd": error})
     theta, q = rng.normal(size=6), {"H": 0.1, "Li": 0.2, "C": -0.3}
     return {
         "ewald_convergence": figures.ewald_convergence(
@@ -55,6 +58,7 @@ def drawn(shares):
         "identified_directions": figures.identified_directions(sets, scale="quick"),
         "failing_shares": figures.failing_shares(shares, scale="quick", title="Starts", note="A note."),
         "fitted_charges": figures.fitted_charges(fitted, SPECIES, reference="GFN1-xTB", scale="quick"),
+        "errors_by_level": figures.errors_by_level(rows, reference="GFN1-xTB", scale="quick"),
         "dipoles": figures.dipoles(
             {"EC": 1.4, "EMC": 0.1},
             {"raw": {"EC": np.array([1.0, 2.0]), "EMC": np.array([0.0, -1.0])}},
