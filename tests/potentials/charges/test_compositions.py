@@ -144,7 +144,7 @@ def test_what_the_set_fixes_is_known_without_the_set(fitted):
     assert facts["compositions"] == ["C10H16O9"] and facts["fixed_directions"] == "2 of 4"
     assert facts["not_fixed"] == [text.removeprefix("it does not fix ") for text in found.statements]
     assert "fixed_directions" not in QRd.random(SPECIES).facts()
-    with pytest.raises(InputError, match="does not tell the compositions"):
+    with pytest.raises(InputError, match="are not in its file: give the set"):
         identifiability(model.trained_on([]))
 
 
