@@ -126,22 +126,41 @@ def test_a_mixture_is_sampled_and_split_by_trajectory(root, tmp_path, monkeypatc
         unseen={"EC=1": 0.4},
         trajectories=4,
         unseen_trajectories=1,
-        seeds={"EC=1": 0.6},
-        seeding=mixtures.SeedingSettings(time_ps=0.004, trajectories=1, configurations=4),
-        first_trajectories=1,
-        level=4,
-        iterations=40,
-        times_ps=(0.002, 0.004),
+        dynamics=mixtures.PotentialDynamics(
+            seeds={"EC=1": 0.6},
+            seeding=mixtures.SeedingSettings(time_ps=0.004, trajectories=1, configurations=4),
+            first_trajectories=1,
+            level=4,
+            iterations=40,
+            times_ps=(0.002, 0.004),
+        ),
     )
     label = mixtures.Labeller(reference.get(), LabelStore(tmp_path / "labels"), jobs=1)
-    made = mixtures.make(mixture, label, jobs=1)
+    made = mixtures.make(mixture, label)
     assert [atoms.info["part"] for atoms in made] == ["train"] * 6 + ["held out"] * 2 + ["unseen"] * 2
     boxes = {(atoms.info["part"], round(density(atoms), 3)) for atoms in made}
     assert boxes == {("train", 0.51), ("train", 0.57), ("train", 0.63), ("held out", 0.51), ("unseen", 0.34)}
     assert all(atoms.info["composition"] == "EC=1" and atoms.info["reference"] == "GFN1-xTB" for atoms in made)
-    again = mixtures.make(mixture, label, jobs=1)
+    again = mixtures.make(mixture, label)
     assert [a.info["label_hash"] for a in again] == [a.info["label_hash"] for a in made]
 
     file = tmp_path / "made.extxyz"
     write_configurations(file, made)
     assert [atoms.info["part"] for atoms in read_configurations(file, labelled=True)] == [a.info["part"] for a in made]
+
+
+def test_a_mixture_is_sampled_by_the_reference(root, tmp_path):
+    mixtures = script(root, "mixtures")
+    mixture = mixtures.Mixture(
+        seen={"LiPF6=1": 0.4},
+        unseen={"EC=1": 0.4},
+        trajectories=9,
+        unseen_trajectories=3,
+        dynamics=mixtures.ReferenceDynamics(time_ps=0.002, frames=2),
+    )
+    made = mixtures.make(mixture, mixtures.Labeller(reference.get(), LabelStore(tmp_path / "labels"), jobs=1))
+    assert [atoms.info["part"] for atoms in made] == (["train"] * 6 + ["held out"] * 2) * 2 + ["train"] * 2 + [
+        "unseen"
+    ] * 6
+    assert {atoms.info["composition"] for atoms in made} == {"LiPF6=1", "EC=1"}
+    assert len({atoms.get_volume() for atoms in made}) == 6
