@@ -28,6 +28,7 @@ from functools import partial
 import numpy as np
 
 from electrolyte_ml.potentials.blocks import linear_mask, shifts_of
+from electrolyte_ml.training.bfgs import minimise_bfgs
 from electrolyte_ml.training.linear import solve_linear
 from electrolyte_ml.training.loss import Loss, weighted_residuals
 from electrolyte_ml.training.progress import Progress
@@ -179,7 +180,6 @@ def _bfgs(
     loss: Loss, parameters: np.ndarray, transform: Callable[[], np.ndarray], iterations: int, report: Progress
 ) -> np.ndarray:
     """Minimise over u in theta = parameters + transform u, with a loss of all configurations or of some."""
-    from scipy.optimize import OptimizeResult, minimize
 
     def run() -> np.ndarray:
         matrix = transform()
@@ -191,18 +191,7 @@ def _bfgs(
         def function(u: np.ndarray) -> tuple[float, np.ndarray]:
             return report.evaluate(lambda: evaluated(u))
 
-        def callback(intermediate_result: OptimizeResult) -> None:
-            report(intermediate_result.fun)
-
-        result = minimize(
-            function,
-            np.zeros(matrix.shape[1]),
-            jac=True,
-            method="BFGS",
-            callback=callback,
-            options={"maxiter": iterations, "gtol": 1e-10},
-        )
-        return parameters + matrix @ result.x
+        return parameters + matrix @ minimise_bfgs(function, np.zeros(matrix.shape[1]), iterations, report)
 
     return report.step(run)
 
