@@ -22,6 +22,7 @@ _HOME = {
     "train": "training",
     "train_ensemble": "training",
     "evaluate_errors": "training",
+    "suggest": "training",
     "ActiveSet": "active_learning",
     "active_learn": "active_learning",
     "run_md": "dynamics",

@@ -19,6 +19,7 @@ from ase import Atoms
 from electrolyte_ml import reference as references
 from electrolyte_ml.active_learning.active_set import ActiveSet, part_graded
 from electrolyte_ml.active_learning.exploration import explore, larger_boxes, plan_trajectories
+from electrolyte_ml.active_learning.page import status_page
 from electrolyte_ml.active_learning.records import (
     ACTIVE_SET,
     LABELLED,
@@ -99,7 +100,7 @@ def active_learn(
     labeller = _resolve_reference(settings, reference, source)
     starts, larger = seeding_starts(settings, labeller, source), larger_boxes(settings, source)
     _check_terms(settings, starts, source)
-    with hold_folder(directory):
+    with hold_folder(directory), status_page(directory):
         record_start(directory, settings, labeller)
         run = _Run(directory, settings, labeller, starts, larger, progress)
         while not run.ended:

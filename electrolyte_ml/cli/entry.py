@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from electrolyte_ml import __version__
 from electrolyte_ml.cli import (
     active_learning,
+    advice,
     analysis,
     dynamics,
     grades,
@@ -25,7 +26,7 @@ from electrolyte_ml.cli.parser import Parser
 from electrolyte_ml.errors import ElectrolyteError
 
 # In the order of --help.
-FAMILIES = (paper, training, grades, dynamics, active_learning, labels, structures, models, analysis, machine)
+FAMILIES = (paper, training, advice, grades, dynamics, active_learning, labels, structures, models, analysis, machine)
 
 
 def build_parser() -> Parser:

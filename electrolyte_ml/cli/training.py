@@ -1,21 +1,17 @@
-"""Commands that fit and test a potential: ``train`` and ``evaluate``."""
+"""The command that fits a potential: ``train``."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from electrolyte_ml.cli.messages import about
 from electrolyte_ml.cli.options import (
     add_configurations,
-    add_json,
     add_model,
     add_output,
-    add_potential,
     count,
     model_spec,
     not_negative,
@@ -28,11 +24,11 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
 
 if TYPE_CHECKING:
-    from electrolyte_ml.training import ChargeRestraint, Errors
+    from electrolyte_ml.training import ChargeRestraint
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add ``train`` and ``evaluate``."""
+    """Add ``train``."""
     parser = add_command(
         subparsers,
         "train",
@@ -60,17 +56,6 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--charge-restraint-weight", type=positive, help="of that pull, eV²/e² (default 0.01)")
     parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted fit goes on")
     add_output(parser, "potential to write (.mtp)")
-
-    parser = add_command(
-        subparsers,
-        "evaluate",
-        run_evaluate,
-        "errors of a potential on labelled configurations",
-        "evaluate pot.mtp test.xyz --json",
-    )
-    add_potential(parser)
-    add_configurations(parser, labelled=True)
-    add_json(parser)
 
 
 def run_train(args: argparse.Namespace) -> None:
@@ -133,20 +118,3 @@ def _restraint(args: argparse.Namespace) -> ChargeRestraint | None:
             raise InputError(f"--charge-restraint {symbol}={text}: {text!r} is no number") from None
     weight = {} if args.charge_restraint_weight is None else {"weight": args.charge_restraint_weight}
     return ChargeRestraint(charges, **weight)
-
-
-def run_evaluate(args: argparse.Namespace) -> None:
-    """Print the errors of a potential."""
-    from electrolyte_ml.potentials import load
-    from electrolyte_ml.training import evaluate_errors
-
-    potential = load(args.potential, species=args.species)
-    configurations = read(args, args.data, potential.species, labelled=True)
-    with about(args.data):
-        errors = evaluate_errors(potential, configurations)
-    print(json.dumps(_jsonable(errors), indent=1) if args.json else errors)
-
-
-def _jsonable(errors: Errors) -> dict[str, float | int | None]:
-    """Errors with None for NaN, which JSON does not have: no configuration has that label."""
-    return {name: None if value != value else value for name, value in asdict(errors).items()}

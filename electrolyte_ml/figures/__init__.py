@@ -16,9 +16,11 @@ from electrolyte_ml.figures.conductivity import (
     interval_coverage,
     running_conductivity,
 )
+from electrolyte_ml.figures.errors import grade_errors, parity_by_element, site_errors
 from electrolyte_ml.figures.fig1 import density_comparison, density_trace, energy_density
 from electrolyte_ml.figures.grades import grade_trace, maxvol_plane
 from electrolyte_ml.figures.learning import learning_progress, training_history
+from electrolyte_ml.figures.learning_curve import learning_curve
 from electrolyte_ml.figures.model import basis_growth, parity, radial_functions
 from electrolyte_ml.figures.shells import (
     coordination_numbers,
@@ -49,20 +51,24 @@ __all__ = [
     "failing_shares",
     "fitted_charges",
     "gauge_comparison",
+    "grade_errors",
     "grade_trace",
     "identified_directions",
     "interval_coverage",
     "ion_pairs",
+    "learning_curve",
     "learning_progress",
     "maxvol_plane",
     "network_shells",
     "network_sizes",
     "parity",
+    "parity_by_element",
     "picture",
     "radial_distribution",
     "radial_functions",
     "residence",
     "running_conductivity",
+    "site_errors",
     "sliders",
     "solvation_overview",
     "training_history",

@@ -9,11 +9,16 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures.style import (
+    BLACK,
     BLUE,
     CYCLE,
+    GREEN,
     GREY,
+    ORANGE,
+    PURPLE,
     SKY,
     VERMILION,
+    YELLOW,
     caption,
     grade_levels,
     styled,
@@ -26,6 +31,9 @@ if TYPE_CHECKING:
     from electrolyte_ml.active_learning import IterationStatus
 
 
+_OF_REASONS = (SKY, VERMILION, ORANGE, PURPLE, GREEN, YELLOW, BLACK)  # of the ends of trajectories, the first completed
+
+
 @styled
 def learning_progress(
     status: Sequence[IterationStatus],
@@ -35,7 +43,7 @@ def learning_progress(
     grade_save: float = 2.0,
     grade_break: float = 10.0,
 ) -> Figure:
-    """Draw active learning by iteration: configurations saved and selected, highest grades, and training errors.
+    """Draw the timeline of active learning: configurations and labels, grades, errors, and ends of trajectories.
 
     Parameters
     ----------
@@ -54,7 +62,7 @@ def learning_progress(
     if not len(status):
         raise InputError("active learning has not finished any iteration")
     iteration = np.array([row.iteration for row in status])
-    figure, (counts, grades, errors) = subplots(1, 3, size=(10.5, 3.9))
+    figure, ((counts, grades), (errors, ends)) = subplots(2, 2, size=(10.0, 6.6))
     counts.bar(iteration - 0.2, [row.saved for row in status], 0.4, color=SKY, label="saved")
     counts.bar(iteration + 0.2, [row.selected for row in status], 0.4, color=BLUE, label="selected")
     counts.plot(iteration, [row.size for row in status], "o-", color=VERMILION, ms=4, label="in the set")
@@ -78,8 +86,20 @@ def learning_progress(
     forces.plot(iteration, [row.force_rmse for row in status], "s--", color=VERMILION, ms=5)
     forces.set_ylabel("force RMSE on the set (eV/Å)", color=VERMILION)
     forces.set_ylim(bottom=0)
-    for axes in (counts, grades, errors):
+    reasons = sorted(
+        {reason for row in status for reason in row.stops}, key=lambda reason: (reason != "completed", reason)
+    )
+    below = np.zeros(len(iteration))
+    for reason, colour in zip(reasons, _OF_REASONS * len(reasons)):
+        number = np.array([row.stops.get(reason, 0) for row in status], float)
+        ends.bar(iteration, number, 0.7, bottom=below, color=colour, label=reason)
+        below += number
+    ends.set_ylabel("trajectories, by how they ended")
+    if reasons:
+        ends.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, columnspacing=1.0, handlelength=1.2)
+    for axes in (counts, grades, errors, ends):
         axes.set_xlabel("iteration (0: seeds)")
+        axes.set_xlim(iteration[0] - 0.6, iteration[-1] + 0.6)
         axes.xaxis.get_major_locator().set_params(integer=True)
     last = status[-1]
     caption(

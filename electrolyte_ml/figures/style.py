@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Arguments = ParamSpec("Arguments")
@@ -100,6 +101,15 @@ def grade_levels(axes: Axes, grade_save: float, grade_break: float) -> None:
     for level, name, colour in ((grade_save, "save", ORANGE), (grade_break, "stop", VERMILION)):
         axes.axhline(level, color=colour, lw=1.2, ls="--")
         level_label(axes, level, name, colour)
+
+
+def plain_logarithmic(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers, at 1, 2 and 5 of each power of ten if there is room."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter("{x:g}")
 
 
 def legend_beside(axes: Axes) -> None:

@@ -49,13 +49,32 @@ class BondGraph:
         self.bonded = neighbours(len(numbers), np.reshape(bonds, (-1, 2)))
         colours = [hash((int(z),)) for z in numbers]
         for _ in range(_ROUNDS):
-            colours = [hash((colours[i], *sorted(colours[j] for j in beside))) for i, beside in enumerate(self.bonded)]
+            colours = self._refined(colours)
         self._colours = colours
 
     @cached_property
     def fingerprint(self) -> tuple[int, ...]:
         """Sorted colours of the atoms: equal for equal molecules, and for a few that differ."""
         return tuple(sorted(self._colours))
+
+    @cached_property
+    def sites(self) -> np.ndarray:
+        """Number of the site of each atom, (n,), in the order of their first atoms: atoms of a site are equivalent.
+
+        Equivalent are atoms that no round of colouring tells apart.
+        """
+        colours, count = self._colours, len(set(self._colours))
+        while True:
+            finer = self._refined(colours)
+            if len(set(finer)) == count:
+                break
+            colours, count = finer, len(set(finer))
+        order = {colour: number for number, colour in enumerate(dict.fromkeys(colours))}
+        return np.array([order[colour] for colour in colours], dtype=int)
+
+    def _refined(self, colours: list[int]) -> list[int]:
+        """Return the colours after one more round: of each atom, its own and those of the atoms bonded to it."""
+        return [hash((colours[i], *sorted(colours[j] for j in beside))) for i, beside in enumerate(self.bonded)]
 
     def is_connected(self) -> bool:
         """Whether bonds join all atoms into one molecule."""

@@ -40,8 +40,8 @@ class Errors:
     """Errors on a set of configurations.
 
     Energies per atom in eV, forces by component in eV/Å, stresses by component in GPa; NaN where nothing was labelled.
-    `pressure_bias` is the mean of the potential's pressure minus the reference's, GPa. It shifts a density
-    by the compressibility times it: a liquid's by 4 to 5 % for 0.1 GPa.
+    `pressure_rmse` and `pressure_bias` are the root mean square and the mean of the potential's pressure minus the
+    reference's, GPa. The bias shifts a density by the compressibility times it: a liquid's by 4 to 5 % for 0.1 GPa.
     """
 
     energy_rmse: float
@@ -50,6 +50,7 @@ class Errors:
     force_mae: float
     stress_rmse: float
     stress_mae: float
+    pressure_rmse: float
     pressure_bias: float
     n_configurations: int
 
@@ -57,9 +58,10 @@ class Errors:
         parts = [
             f"energy {1e3 * self.energy_rmse:.2f} meV/atom RMSE ({1e3 * self.energy_mae:.2f} MAE)",
             f"forces {self.force_rmse:.4f} eV/Å RMSE ({self.force_mae:.4f} MAE)",
-            f"stress {self.stress_rmse:.3f} GPa RMSE ({self.stress_mae:.3f} MAE, pressure {self.pressure_bias:+.3f})",
+            f"stress {self.stress_rmse:.3f} GPa RMSE ({self.stress_mae:.3f} MAE)",
+            f"pressure {self.pressure_rmse:.3f} GPa RMSE (bias {self.pressure_bias:+.3f})",
         ]
-        labelled = np.isfinite([self.energy_rmse, self.force_rmse, self.stress_rmse])
+        labelled = np.isfinite([self.energy_rmse, self.force_rmse, self.stress_rmse, self.pressure_rmse])
         shown = [part for part, is_labelled in zip(parts, labelled, strict=True) if is_labelled]
         return ", ".join([*shown, f"{self.n_configurations} configurations"])
 
@@ -184,7 +186,7 @@ class Loss:
         return value, gradient
 
     def errors(self, parameters: np.ndarray) -> Errors:
-        """RMSE and MAE of energies per atom, force components and stress components; the bias of the pressure."""
+        """RMSE and MAE of energies per atom, force components and stress components; RMSE and bias of the pressure."""
         return self.errors_of(self.residuals(parameters))
 
     def errors_of(self, residuals: Residuals) -> Errors:
@@ -194,6 +196,7 @@ class Loss:
         forces = residuals.forces[np.isfinite(data.forces)]
         labelled = np.isfinite(data.virials).all((1, 2))
         stress = (residuals.virial[labelled] / data.volumes[labelled, None, None])[:, VOIGT[0], VOIGT[1]] * GPA
+        pressure = -stress[:, :3].mean(axis=1)
         return Errors(
             energy_rmse=_rmse(energy),
             energy_mae=_mae(energy),
@@ -201,7 +204,8 @@ class Loss:
             force_mae=_mae(forces),
             stress_rmse=_rmse(stress),
             stress_mae=_mae(stress),
-            pressure_bias=float(-stress[:, :3].mean()) if len(stress) else float("nan"),
+            pressure_rmse=_rmse(pressure),
+            pressure_bias=float(pressure.mean()) if len(pressure) else float("nan"),
             n_configurations=len(data),
         )
 

@@ -1,0 +1,287 @@
+"""Force errors by element, by species and by site: the equivalent atoms of a molecule (paper, Figs. 4 and 5).
+
+Molecules are found by their bonds, under any periodic boundary. A molecule that is neither in the library nor named by
+the user may be a broken one, or two that have fused: it is counted by its formula, and takes part in the errors by
+element alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.structures import Molecule
+from electrolyte_ml.structures.graphs import BondGraph, members
+from electrolyte_ml.structures.library import MOLECULES, recognise
+from electrolyte_ml.structures.sites import site_names
+from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.training.predictions import predict
+
+Site = tuple[str, str]  # name of the molecule, name of the site in it
+_UNKNOWN: Site = ("", "")
+
+
+@dataclass(frozen=True, eq=False)
+class AtomGroups:
+    """What each atom of a set of configurations is.
+
+    Attributes
+    ----------
+    elements : (n,) str
+        Of all atoms, configuration by configuration.
+    species, sites : (n,) str
+        Name of the molecule and of the site in it, such as "EC" and "carbonyl C"; empty in unrecognised molecules.
+    molecules : dict of str to int
+        Recognised molecules of each name, of all configurations together.
+    unrecognised : dict of str to int
+        All others, by Hill formula.
+    affected : int
+        Configurations that hold one of these.
+    """
+
+    elements: np.ndarray
+    species: np.ndarray
+    sites: np.ndarray
+    molecules: Mapping[str, int]
+    unrecognised: Mapping[str, int]
+    affected: int
+
+
+def group_atoms(configurations: Sequence[Atoms], own_molecules: Mapping[str, Molecule] | None = None) -> AtomGroups:
+    """Find the molecules of configurations, and the species and site of each atom.
+
+    Parameters
+    ----------
+    configurations
+        With atoms in any order, wrapped or not.
+    own_molecules
+        Molecules by name that are recognised before those of the library.
+
+    Raises
+    ------
+    InputError
+        There are none.
+    """
+    if not len(configurations):
+        raise InputError("there are no configurations")
+    finder = _SiteFinder({**MOLECULES, **(own_molecules or {})})
+    sites: list[Site] = []
+    found: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    affected = 0
+    for atoms in configurations:
+        topology = Topology.of(atoms)
+        names = recognise(atoms.numbers, topology.bonds, topology.labels, own_molecules)
+        known = [name if not endless else None for name, endless in zip(names, topology.endless)]
+        found.update(name for name in known if name)
+        missing = [formula for formula, name in zip(topology.formulas, known) if not name]
+        others.update(missing)
+        affected += bool(missing)
+        sites += finder.sites(atoms.numbers, topology, known)
+    return AtomGroups(
+        np.concatenate([np.array(atoms.get_chemical_symbols()) for atoms in configurations]),
+        np.array([species for species, _ in sites]),
+        np.array([site for _, site in sites]),
+        dict(sorted(found.items())),
+        dict(sorted(others.items())),
+        affected,
+    )
+
+
+class _SiteFinder:
+    """Names the sites of molecules after the same molecule of the library, so that no order of atoms matters."""
+
+    def __init__(self, known: Mapping[str, Molecule]) -> None:
+        self.known = known
+        self._named: dict[tuple[str, bytes, bytes], list[str]] = {}
+
+    def sites(self, numbers: np.ndarray, topology: Topology, names: Sequence[str | None]) -> list[Site]:
+        """Return the site of each atom of a configuration, given the name of each molecule."""
+        found = [_UNKNOWN] * len(numbers)
+        place = np.zeros(len(numbers), dtype=int)  # of each atom in its molecule
+        parts = members(topology.labels)
+        for part in parts:
+            place[part] = np.arange(len(part))
+        # One order of equal bonds, so that molecules whose atoms are listed alike are compared with the library once.
+        bonds = np.sort(topology.bonds, axis=1)
+        bonds = bonds[np.lexsort((bonds[:, 1], bonds[:, 0], topology.labels[bonds[:, 0]]))]
+        ends = np.cumsum(np.bincount(topology.labels[bonds[:, 0]], minlength=len(parts)))[:-1]
+        for name, part, own in zip(names, parts, np.split(place[bonds], ends)):
+            if name is not None:
+                for atom, site in zip(part, self._names(name, numbers[part], own)):
+                    found[atom] = (name, site)
+        return found
+
+    def _names(self, name: str, numbers: np.ndarray, bonds: np.ndarray) -> list[str]:
+        key = name, numbers.tobytes(), bonds.tobytes()
+        if key not in self._named:
+            molecule = self.known[name]
+            mapping = BondGraph(numbers, bonds).mapping_to(molecule.graph)
+            assert mapping is not None  # by which it was recognised
+            names = site_names(molecule.numbers, np.array(molecule.bonds))
+            self._named[key] = [names[atom] for atom in mapping]
+        return self._named[key]
+
+
+@dataclass(frozen=True)
+class GroupError:
+    """Force error of a group of atoms.
+
+    Attributes
+    ----------
+    name : str
+        Element, molecule, or site.
+    species : str
+        Molecule of a site; empty otherwise.
+    atoms : int
+        In all configurations together.
+    rmse : float, eV/Å
+        Root mean square error of the components of the force; the mean over an ensemble.
+    spread : float, eV/Å
+        Standard deviation over the ensemble, NaN for a single potential.
+    size : float, eV/Å
+        Root mean square of the components of the reference's forces: what the error is to be compared with.
+    """
+
+    name: str
+    species: str
+    atoms: int
+    rmse: float
+    spread: float
+    size: float
+
+
+@dataclass(frozen=True)
+class GroupedErrors:
+    """Force errors by group; prints as tables.
+
+    Attributes
+    ----------
+    elements, species, sites : tuple of GroupError
+        Each in alphabetical order, sites by molecule first.
+    molecules, unrecognised, affected
+        As in `AtomGroups`.
+    configurations : int
+    potentials : int
+        1, or the size of the ensemble.
+    """
+
+    elements: tuple[GroupError, ...]
+    species: tuple[GroupError, ...]
+    sites: tuple[GroupError, ...]
+    molecules: Mapping[str, int]
+    unrecognised: Mapping[str, int]
+    affected: int
+    configurations: int
+    potentials: int
+
+    @property
+    def excluded(self) -> str:
+        """Name the molecules that were left out of the errors by species and site; empty if there are none."""
+        if not self.unrecognised:
+            return ""
+        text = ", ".join(f"{count} {formula}" for formula, count in self.unrecognised.items())
+        return (
+            f"left out of species and sites, as broken, fused or unknown molecules in {self.affected} of "
+            f"{self.configurations} configurations: {text} (name your own molecules with --molecule NAME=SMILES)"
+        )
+
+    def __str__(self) -> str:
+        over = f", mean ± standard deviation over {self.potentials} potentials" if self.potentials > 1 else ""
+        lines = [f"force errors, eV/Å: RMSE of components{over}; rms force of the reference; number of atoms"]
+        for title, rows in (("by element", self.elements), ("by species", self.species), ("by site", self.sites)):
+            lines.append(f"  {title}")
+            for row in rows:
+                spread = f" ± {row.spread:.4f}" if row.spread == row.spread else ""
+                name = f"{row.species:<8} {row.name}" if row.species else row.name
+                lines.append(f"    {name:<34} {row.rmse:8.4f}{spread}  {row.size:8.3f}  {row.atoms:8d}")
+        return "\n".join([*lines, *([self.excluded] if self.unrecognised else [])])
+
+
+def group_errors(
+    groups: AtomGroups, reference: np.ndarray, predicted: np.ndarray, configurations: int
+) -> GroupedErrors:
+    """Average force errors over groups of atoms.
+
+    Total forces, or their intra- or intermolecular parts, are treated alike.
+
+    Parameters
+    ----------
+    groups
+        Of the n atoms.
+    reference
+        (n, 3) eV/Å.
+    predicted
+        (n, 3) eV/Å of one potential, or (members, n, 3) of an ensemble.
+    configurations
+        Their number, for the report.
+
+    Raises
+    ------
+    InputError
+        Arrays of other shapes, or forces that are not finite.
+    """
+    forces = predicted[None] if predicted.ndim == 2 else predicted
+    if reference.shape != (len(groups.elements), 3) or forces.shape[1:] != reference.shape:
+        raise InputError(f"forces of shapes {reference.shape} and {predicted.shape} for {len(groups.elements)} atoms")
+    if not (np.isfinite(forces).all() and np.isfinite(reference).all()):
+        raise InputError("the forces are not all finite")
+    squares = ((forces - reference) ** 2).mean(axis=2)  # (members, n)
+    sizes = (reference**2).mean(axis=1)  # (n,)
+
+    def table(keys: np.ndarray, names: Mapping[str, tuple[str, str]]) -> tuple[GroupError, ...]:
+        found = []
+        for key, (species, name) in names.items():
+            chosen = keys == key
+            rmse = np.sqrt(squares[:, chosen].mean(axis=1))  # (members,)
+            spread = float(rmse.std(ddof=1)) if len(rmse) > 1 else float("nan")
+            size = float(np.sqrt(sizes[chosen].mean()))
+            found.append(GroupError(name, species, int(chosen.sum()), float(rmse.mean()), spread, size))
+        return tuple(found)
+
+    sites = np.char.add(np.char.add(groups.species, "\t"), groups.sites)
+    site_keys = {key: tuple(key.split("\t")) for key in np.unique(sites[groups.species != ""]).tolist()}
+    return GroupedErrors(
+        elements=table(groups.elements, {name: ("", name) for name in np.unique(groups.elements).tolist()}),
+        species=table(groups.species, {name: ("", name) for name in np.unique(groups.species).tolist() if name}),
+        sites=table(sites, {key: (species, name) for key, (species, name) in site_keys.items()}),
+        molecules=groups.molecules,
+        unrecognised=groups.unrecognised,
+        affected=groups.affected,
+        configurations=configurations,
+        potentials=len(forces),
+    )
+
+
+def errors_by_group(
+    potentials: Potential | Sequence[Potential],
+    configurations: Sequence[Atoms],
+    own_molecules: Mapping[str, Molecule] | None = None,
+) -> GroupedErrors:
+    """Evaluate a potential, or each one of an ensemble, and average its force errors by element, species and site.
+
+    Parameters
+    ----------
+    potentials
+        One, or several.
+    configurations
+        With energies and forces.
+    own_molecules
+        Molecules by name that are recognised before those of the library.
+
+    Raises
+    ------
+    InputError
+        Naming the configuration that has no labels or does not fit a potential.
+    """
+    ensemble = [potentials] if isinstance(potentials, Potential) else list(potentials)
+    predictions = [predict(potential, configurations) for potential in ensemble]
+    forces = np.array([found.forces for found in predictions])
+    groups = group_atoms(configurations, own_molecules)
+    return group_errors(groups, predictions[0].reference_forces, forces, len(configurations))
