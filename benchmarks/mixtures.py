@@ -192,7 +192,7 @@ MIXTURES = {
         unseen={"EC=3 EMC=1 LiPF6=1": 1.34, "EC=1 EMC=1 LiPF6=1": 1.4},
         trajectories=9,
         unseen_trajectories=9,
-        dynamics=ReferenceDynamics(time_ps=0.06, frames=4),
+        dynamics=ReferenceDynamics(time_ps=0.045, frames=3),
     ),
 }
 
