@@ -11,6 +11,7 @@ from electrolyte_ml import __version__
 from electrolyte_ml.cli import (
     active_learning,
     analysis,
+    audit,
     dynamics,
     grades,
     labels,
@@ -25,7 +26,7 @@ from electrolyte_ml.cli.parser import Parser
 from electrolyte_ml.errors import ElectrolyteError
 
 # In the order of --help.
-FAMILIES = (paper, training, grades, dynamics, active_learning, labels, structures, models, analysis, machine)
+FAMILIES = (paper, training, grades, dynamics, active_learning, labels, audit, structures, models, analysis, machine)
 
 
 def build_parser() -> Parser:

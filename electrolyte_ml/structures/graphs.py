@@ -52,6 +52,11 @@ class BondGraph:
             colours = [hash((colours[i], *sorted(colours[j] for j in beside))) for i, beside in enumerate(self.bonded)]
         self._colours = colours
 
+    @property
+    def colours(self) -> tuple[int, ...]:
+        """Colour of each atom: equal for atoms that bonds place alike, such as the H of a CH3."""
+        return tuple(self._colours)
+
     @cached_property
     def fingerprint(self) -> tuple[int, ...]:
         """Sorted colours of the atoms: equal for equal molecules, and for a few that differ."""
