@@ -253,7 +253,7 @@ def placed(ligand: Molecule, anchor: Sequence[int], direction: np.ndarray, catio
     Returns
     -------
     (N, 3) Å
-        The anchor atoms are a sum of covalent radii away from the origin, 1.9 Å for O and Li.
+        The anchor atoms are a sum of covalent radii away from the origin, as a root mean square: 1.9 Å for O and Li.
     """
     chosen = list(anchor)
     centre = ligand.positions[chosen].mean(axis=0)
@@ -264,8 +264,8 @@ def placed(ligand: Molecule, anchor: Sequence[int], direction: np.ndarray, catio
         outward = np.array([1.0, 0.0, 0.0])
     turned = (ligand.positions - centre) @ _rotation(outward / np.linalg.norm(outward), -np.asarray(direction)).T
     radii = covalent_radii[ligand.numbers[chosen]].mean() + covalent_radii[cation.numbers[0]]
-    spread = np.linalg.norm(ligand.positions[chosen] - centre, axis=1).mean()
-    return np.asarray(turned + np.sqrt(max(radii**2 - spread**2, 1.0)) * np.asarray(direction))
+    spread = np.sum((ligand.positions[chosen] - centre) ** 2) / len(chosen)  # Å²
+    return np.asarray(turned + np.sqrt(max(radii**2 - spread, 0.0)) * np.asarray(direction))
 
 
 def _rotation(start: np.ndarray, end: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from electrolyte_ml import reference
 from electrolyte_ml.analysis import audit_reference
 from electrolyte_ml.analysis.audit import force_errors, molecular_pressure, moved_apart, sample
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.figures import reference_audit
 from electrolyte_ml.reference import LabelStore
 from electrolyte_ml.structures import pack
 
