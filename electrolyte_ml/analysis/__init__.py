@@ -11,6 +11,11 @@ from electrolyte_ml.analysis.density import (
 from electrolyte_ml.lazy import attach
 
 _HOME = {  # name -> module, imported on first use
+    "Audit": "audit",
+    "audit_reference": "audit",
+    "Binding": "binding",
+    "binding_energy": "binding",
+    "complexes": "binding",
     "Estimate": "bootstrap",
     "ConductivityResult": "conductivity",
     "measure_conductivity": "conductivity",

@@ -12,6 +12,7 @@ from electrolyte_ml.cli import (
     active_learning,
     advice,
     analysis,
+    audit,
     dynamics,
     grades,
     labels,
@@ -26,7 +27,20 @@ from electrolyte_ml.cli.parser import Parser
 from electrolyte_ml.errors import ElectrolyteError
 
 # In the order of --help.
-FAMILIES = (paper, training, advice, grades, dynamics, active_learning, labels, structures, models, analysis, machine)
+FAMILIES = (
+    paper,
+    training,
+    advice,
+    grades,
+    dynamics,
+    active_learning,
+    labels,
+    audit,
+    structures,
+    models,
+    analysis,
+    machine,
+)
 
 
 def build_parser() -> Parser:

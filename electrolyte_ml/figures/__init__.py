@@ -1,5 +1,6 @@
 """One function a figure: each takes results, computes nothing else, and returns a matplotlib figure."""
 
+from electrolyte_ml.figures.audit import reference_audit
 from electrolyte_ml.figures.charges import (
     charges_by_composition,
     dipoles,
@@ -66,6 +67,7 @@ __all__ = [
     "picture",
     "radial_distribution",
     "radial_functions",
+    "reference_audit",
     "residence",
     "running_conductivity",
     "site_errors",

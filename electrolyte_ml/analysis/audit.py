@@ -1,0 +1,416 @@
+"""How far one reference is from another, on the configurations that a user has.
+
+The errors are those of what is simulated: forces by element, molecular pressure and the density error that follows
+from it, and the binding of ions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+from ase.units import GPa
+
+from electrolyte_ml.analysis.binding import Binding, binding_energy, complexes
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.parallel import resolve_jobs
+from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
+from electrolyte_ml.reference.labels import label_hash
+from electrolyte_ml.structures import MOLECULES, Topology
+from electrolyte_ml.structures.charge import bare_configuration
+
+STRAIN = 0.01  # of the lengths, by which molecules are moved apart and together for the bulk modulus
+NEAR = 0.2  # eV above the lowest minimum: minima of a reference from which the better one starts
+
+
+@dataclass(frozen=True)
+class ForceErrors:
+    """Differences of the forces on one kind of atom.
+
+    Attributes
+    ----------
+    atoms : int
+    rms : float
+        Of the components of the better reference's forces, eV/Å.
+    rmse : float
+        Of the components of the differences, eV/Å.
+    correlation : float
+        Pearson's, of the components.
+    """
+
+    atoms: int
+    rms: float
+    rmse: float
+    correlation: float
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over configurations and its standard error."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.value:+.3f} ± {self.error:.3f}"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Differences of a reference from a better one.
+
+    Attributes
+    ----------
+    reference, against : str
+        Names of the two.
+    configurations : int
+        That both labelled.
+    failed : tuple of str
+        Reasons why others were not labelled.
+    energy_rmse : float or None
+        meV/atom, after the best constant for each element is taken off; None with fewer than twice as many
+        configurations as elements.
+    forces : dict
+        "all" and each element -> `ForceErrors`.
+    pressure_bias, molecular_pressure_bias : Mean or None
+        GPa, reference minus the better one; None without stresses. The molecular pressure leaves out the forces within
+        molecules: on configurations of another reference, bonds that are longer or shorter than its own shift the
+        atomic pressure, but not its density.
+    bulk_modulus : Mean or None
+        GPa, of the reference, when molecules are moved apart and together as they are. A liquid that has time to
+        rearrange is softer.
+    density_bias : Mean or None
+        Relative change of the density that the bias of the molecular pressure causes at this bulk modulus, to first
+        order: that of a liquid is larger.
+    bindings : tuple of Binding
+        Of both references.
+    left_out : tuple of str
+        Complexes that a reference cannot treat, with the reason.
+    seconds : dict
+        Name of a reference -> mean processor seconds of a label, where any was computed.
+    """
+
+    reference: str
+    against: str
+    configurations: int
+    failed: tuple[str, ...]
+    energy_rmse: float | None
+    forces: Mapping[str, ForceErrors]
+    pressure_bias: Mean | None
+    molecular_pressure_bias: Mean | None
+    bulk_modulus: Mean | None
+    density_bias: Mean | None
+    bindings: tuple[Binding, ...]
+    left_out: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+    def __str__(self) -> str:
+        lines = [f"{self.reference} against {self.against}, {self.configurations} configurations"]
+        lines += [f"not labelled: {reason}" for reason in self.failed]
+        lines += ["", f"forces, eV/Å     {'rms':>8}{'error':>8}{'ratio':>8}{'r':>8}{'atoms':>8}"]
+        for name, errors in self.forces.items():
+            ratio = errors.rmse / errors.rms
+            row = f"{errors.rms:8.3f}{errors.rmse:8.3f}{100 * ratio:7.0f}%{errors.correlation:8.3f}{errors.atoms:8d}"
+            lines.append(f"  {name:<15}{row}")
+        lines.append("")
+        if self.energy_rmse is not None:
+            lines.append(f"energies, without a constant for each element: {self.energy_rmse:.2f} meV/atom RMSE")
+        if self.pressure_bias is not None:
+            lines.append(f"pressure, mean difference: {self.pressure_bias} GPa, of atoms")
+            lines.append(f"                           {self.molecular_pressure_bias} GPa, of molecules as they are")
+        if self.density_bias is not None:
+            lines.append(f"bulk modulus of molecules as they are: {self.bulk_modulus} GPa ({self.reference})")
+            value, error = 100 * self.density_bias.value, 100 * self.density_bias.error
+            lines.append(f"density error at this bulk modulus: {value:+.1f} ± {error:.1f} %; a liquid is softer: more")
+        if self.bindings:
+            lines += ["", f"binding in vacuum       {self.reference:>24}{self.against:>24}"]
+            lines += [f"  {name:<22}{ours:>24}{theirs:>24}" for name, ours, theirs in self._binding_rows()]
+        lines += [f"  left out: {reason}" for reason in self.left_out]
+        if self.seconds:
+            costs = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
+            lines += ["", f"time of a label on one core: {costs}"]
+        return "\n".join(lines)
+
+    def _binding_rows(self) -> list[tuple[str, str, str]]:
+        """Complex, and what each of the two references finds."""
+        found = {(one.complex, one.reference): f"{one.energy:.2f} eV {one.distance:.2f} Å" for one in self.bindings}
+        names = dict.fromkeys(one.complex for one in self.bindings)
+        return [(k, found.get((k, self.reference), "-"), found.get((k, self.against), "-")) for k in names]
+
+
+def audit_reference(
+    configurations: Sequence[Atoms],
+    reference: Reference,
+    against: Reference,
+    store: LabelStore,
+    *,
+    count: int = 20,
+    seed: int = 0,
+    jobs: int | None = 1,
+    bind: bool = True,
+    progress: bool = True,
+) -> Audit:
+    """Label a sample of configurations with two references and compare them.
+
+    Parameters
+    ----------
+    configurations
+        Of the kind that is simulated. Labels that they have from one of the references, with its present settings,
+        are used.
+    reference, against
+        The one in question, and a better one.
+    store
+        Keeps every label, also those of minimisations: the same call after an interrupt computes none twice.
+    count
+        Configurations to label with both, in equal shares of all formulas.
+    seed
+        Of the choice.
+    jobs
+        Labels computed at once.
+    bind
+        Relax the ions with the solvents and with each other. Molecules that are not in the library are left out.
+    progress
+        Show progress lines.
+
+    Raises
+    ------
+    InputError
+        A reference cannot treat a configuration, or none could be labelled by both.
+    """
+    chosen = sample(configurations, count, seed)
+    labelled: list[list[Atoms | None]] = []
+    seconds: dict[str, float] = {}
+    failed: list[str] = []
+    for level in (reference, against):
+        level.require()
+        for number, atoms in enumerate(chosen, start=1):
+            level.check(atoms, f"configuration {number} of the sample")
+    for level in (reference, against):
+        _keep_known(chosen, level, store)
+        began = time.perf_counter()
+        result = store.label_all(chosen, level, jobs, progress)
+        if result.computed:
+            seconds[level.name] = (time.perf_counter() - began) * resolve_jobs(jobs) / result.computed
+        labelled.append(result.labelled)
+        failed += [f"{level.name}, configuration {one.index + 1} of the sample: {one.reason}" for one in result.failed]
+    both = [(a, b) for a, b in zip(*labelled, strict=True) if a is not None and b is not None]
+    if not both:
+        raise InputError(f"no configuration could be labelled by both references; the first because {failed[0]}")
+    ours, theirs = [a for a, _ in both], [b for _, b in both]
+    found = Audit(
+        reference=reference.name,
+        against=against.name,
+        configurations=len(both),
+        failed=tuple(failed),
+        energy_rmse=_energy_rmse(ours, theirs),
+        forces=force_errors(ours, theirs),
+        pressure_bias=None,
+        molecular_pressure_bias=None,
+        bulk_modulus=None,
+        density_bias=None,
+        bindings=(),
+        left_out=(),
+        seconds=seconds,
+    )
+    if all(_has_stress(atoms) for atoms in (*ours, *theirs)):
+        found = _with_pressures(found, ours, theirs, reference, store, jobs, progress)
+    return _with_bindings(found, chosen, reference, against, store) if bind else found
+
+
+def sample(configurations: Sequence[Atoms], count: int, seed: int) -> list[Atoms]:
+    """Choose configurations at random, in turn from each formula.
+
+    Parameters
+    ----------
+    configurations
+        At least one.
+    count
+        To choose at most.
+    seed
+        Of the choice.
+    """
+    rng = np.random.default_rng(seed)
+    groups: dict[str, list[Atoms]] = {}
+    for number in rng.permutation(len(configurations)):
+        atoms = configurations[number]
+        groups.setdefault(atoms.get_chemical_formula(), []).append(atoms)
+    turns = zip_longest(*(groups[formula] for formula in sorted(groups)))
+    return [atoms for turn in turns for atoms in turn if atoms is not None][:count]
+
+
+def force_errors(ours: Sequence[Atoms], theirs: Sequence[Atoms]) -> dict[str, ForceErrors]:
+    """Compare the forces on all atoms and on those of each element.
+
+    Parameters
+    ----------
+    ours, theirs
+        The same configurations, labelled by two references; the errors are those of the first.
+    """
+    numbers = np.concatenate([atoms.numbers for atoms in ours])
+    forces = np.concatenate([atoms.get_forces() for atoms in ours])
+    better = np.concatenate([atoms.get_forces() for atoms in theirs])
+
+    def of(chosen: np.ndarray) -> ForceErrors:
+        a, b = forces[chosen].ravel(), better[chosen].ravel()
+        correlation = float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else float("nan")
+        return ForceErrors(
+            int(chosen.sum()), float(np.sqrt(np.mean(b**2))), float(np.sqrt(np.mean((a - b) ** 2))), correlation
+        )
+
+    found = {"all": of(np.ones(len(numbers), bool))}
+    return found | {chemical_symbols[z]: of(numbers == z) for z in np.unique(numbers)}
+
+
+def molecular_pressure(atoms: Atoms) -> float:
+    """Return -dE/dV in GPa where the cell moves the centres of mass of the molecules, which do not change themselves.
+
+    It is the atomic pressure without the virial of the forces within molecules [1]_; both have one mean in equilibrium,
+    if the kinetic part is that of the atoms or of the molecules.
+
+    Parameters
+    ----------
+    atoms
+        With forces and stress, periodic in three directions.
+
+    Raises
+    ------
+    InputError
+        A molecule is bonded to its own image.
+
+    References
+    ----------
+    .. [1] R. L. C. Akkermans, G. Ciccotti, J. Phys. Chem. B 108, 6866 (2004).
+    """
+    inside = np.sum(atoms.get_forces() * (_whole(atoms) - _centres(atoms)))  # eV
+    pressure = -np.trace(atoms.get_stress(voigt=False)) / 3
+    return float((pressure - inside / (3 * atoms.get_volume())) / GPa)
+
+
+def moved_apart(atoms: Atoms, strain: float) -> Atoms:
+    """Return a configuration whose cell and centres of mass are strained, and whose molecules are as they were.
+
+    Parameters
+    ----------
+    atoms
+        Periodic in three directions.
+    strain
+        Relative change of all lengths.
+    """
+    moved = bare_configuration(atoms)
+    moved.positions = _whole(atoms) + strain * _centres(atoms)
+    moved.cell = (1 + strain) * atoms.cell.array
+    return moved
+
+
+def _with_pressures(
+    found: Audit,
+    ours: Sequence[Atoms],
+    theirs: Sequence[Atoms],
+    reference: Reference,
+    store: LabelStore,
+    jobs: int | None,
+    progress: bool,
+) -> Audit:
+    """Add the pressures, the bulk modulus, and the density error that follows from them."""
+    moved = [moved_apart(atoms, strain) for atoms in ours for strain in (STRAIN, -STRAIN)]
+    labelled = store.label_all(moved, reference, jobs, progress).labelled
+    moduli = [
+        (molecular_pressure(squeezed) - molecular_pressure(stretched))
+        / np.log(stretched.get_volume() / squeezed.get_volume())
+        for stretched, squeezed in zip(labelled[::2], labelled[1::2], strict=True)
+        if stretched is not None and squeezed is not None
+    ]
+    bias = _mean([_pressure(a) - _pressure(b) for a, b in zip(ours, theirs, strict=True)])
+    molecular = _mean([molecular_pressure(a) - molecular_pressure(b) for a, b in zip(ours, theirs, strict=True)])
+    found = replace(found, pressure_bias=bias, molecular_pressure_bias=molecular)
+    if not moduli:
+        return found
+    modulus = _mean(moduli)
+    value = -molecular.value / modulus.value
+    error = np.hypot(molecular.error / modulus.value, value * modulus.error / modulus.value)
+    return replace(found, bulk_modulus=modulus, density_bias=Mean(value, float(error)))
+
+
+def _with_bindings(
+    found: Audit, configurations: Sequence[Atoms], reference: Reference, against: Reference, store: LabelStore
+) -> Audit:
+    """Add the bindings of the species that are in the configurations."""
+    from tqdm import tqdm
+
+    names = {name for atoms in configurations for name in Topology.of(atoms).names}
+    bindings, left_out = [], [f"{name}, which is not in the library" for name in sorted(names - MOLECULES.keys())]
+    wanted = complexes(MOLECULES[name] for name in MOLECULES if name in names)
+    for complex in tqdm(wanted, desc="complexes", disable=None):
+        starts = None  # of the better reference: the minima of the other one
+        for level in (reference, against):
+            try:
+                one, minima = binding_energy(complex, level, store, starts)
+            except (InputError, LabelError) as error:
+                left_out.append(f"{complex} with {level.name}: {error}")
+                continue
+            bindings.append(one)
+            starts = [
+                atoms for atoms in minima if atoms.get_potential_energy() < minima[0].get_potential_energy() + NEAR
+            ]
+    return replace(found, bindings=tuple(bindings), left_out=tuple(left_out))
+
+
+def _keep_known(configurations: Sequence[Atoms], reference: Reference, store: LabelStore) -> None:
+    """Put labels into the store that configurations already have from this reference, with its present settings."""
+    for atoms in configurations:
+        if atoms.calc is not None and atoms.info.get("label_hash") == label_hash(atoms, reference):
+            stress = atoms.get_stress() if _has_stress(atoms) else None
+            store.put(atoms, reference, Label(atoms.get_potential_energy(), atoms.get_forces(), stress))
+
+
+def _energy_rmse(ours: Sequence[Atoms], theirs: Sequence[Atoms]) -> float | None:
+    """Root mean square difference of the energies in meV/atom, without the best constant for each element."""
+    symbols = sorted({symbol for atoms in ours for symbol in atoms.symbols})
+    if len(ours) < 2 * len(symbols):
+        return None
+    counts = np.array([[atoms.symbols.count(symbol) for symbol in symbols] for atoms in ours])
+    sizes = counts.sum(axis=1)
+    difference = np.array(
+        [a.get_potential_energy() - b.get_potential_energy() for a, b in zip(ours, theirs, strict=True)]
+    )
+    scaled = counts / sizes[:, None]
+    constants, _, rank, _ = np.linalg.lstsq(scaled, difference / sizes)
+    residual = difference / sizes - scaled @ constants
+    return float(1e3 * np.sqrt(np.sum(residual**2) / (len(ours) - rank)))
+
+
+def _mean(values: Sequence[float]) -> Mean:
+    """Mean and standard error; the error of one value is unknown."""
+    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return Mean(float(np.mean(values)), float(error))
+
+
+def _pressure(atoms: Atoms) -> float:
+    """Pressure in GPa without the kinetic part."""
+    return float(-np.trace(atoms.get_stress(voigt=False)) / 3 / GPa)
+
+
+def _whole(atoms: Atoms) -> np.ndarray:
+    """(N, 3) Å, positions with each molecule in one piece."""
+    topology = Topology.of(atoms)
+    if topology.endless.any():
+        raise InputError("a molecule is bonded to its own image: the configuration has no molecular pressure")
+    return topology.unwrapped
+
+
+def _centres(atoms: Atoms) -> np.ndarray:
+    """(N, 3) Å, centre of mass of the molecule of each atom."""
+    topology = Topology.of(atoms)
+    masses = atoms.get_masses()
+    total = np.bincount(topology.labels, masses)
+    weighted = [np.bincount(topology.labels, masses * x) for x in topology.unwrapped.T]
+    return np.asarray((np.array(weighted) / total).T[topology.labels])
+
+
+def _has_stress(atoms: Atoms) -> bool:
+    return atoms.calc is not None and "stress" in atoms.calc.results

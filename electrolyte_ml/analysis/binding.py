@@ -1,0 +1,327 @@
+"""Binding of cations to solvents and anions by a reference, from relaxed complexes in vacuum.
+
+A complex is one cation with ligands around it. The binding energy of its last ligand is
+E(complex) - E(complex without the ligand) - E(ligand), each at its own minimum: negative where the ligand is bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.data import covalent_radii
+
+from electrolyte_ml.reference import LabelError, LabelStore, Reference
+from electrolyte_ml.structures import Molecule, Topology, changes
+from electrolyte_ml.structures.charge import bare_configuration
+from electrolyte_ml.structures.graphs import neighbours
+
+FORCE = 0.02  # eV/Å, below which all forces of a minimum are
+STEPS = 300  # of a minimisation at most
+BITE = 2.9  # Å, largest distance between two donors that hold one cation together
+SHELL = 1.25  # times the shortest distance from cation to donor: donors within it coordinate
+SAME_ENERGY, SAME_DISTANCE = 5e-3, 0.02  # eV and Å, within which two minima count as one
+
+
+@dataclass(frozen=True)
+class Complex:
+    """A cation and its ligands.
+
+    Attributes
+    ----------
+    cation : Molecule
+        Of one atom.
+    ligands : tuple of Molecule
+        Solvents and anions.
+    """
+
+    cation: Molecule
+    ligands: tuple[Molecule, ...] = ()
+
+    @property
+    def charge(self) -> int:
+        """Total charge in e."""
+        return self.cation.charge + sum(ligand.charge for ligand in self.ligands)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Element of every atom."""
+        return [symbol for part in (self.cation, *self.ligands) for symbol in part.symbols]
+
+    @property
+    def rest(self) -> Complex:
+        """The complex without its last ligand."""
+        return Complex(self.cation, self.ligands[:-1])
+
+    @property
+    def name(self) -> str:
+        """Names of its parts with the charge, such as "Li+", "LiPF6", "LiPF6EC"."""
+        sign = ("+" if self.charge > 0 else "-") if self.charge else ""
+        number = abs(self.charge) if abs(self.charge) > 1 else ""
+        return f"{''.join(part.name for part in (self.cation, *self.ligands))}{number}{sign}"
+
+    def __str__(self) -> str:
+        return f"{self.ligands[-1].name} to {self.rest.name}" if self.ligands else self.name
+
+
+@dataclass(frozen=True)
+class Binding:
+    """How a reference binds the last ligand of a complex.
+
+    Attributes
+    ----------
+    complex : str
+        Such as "EC to Li+".
+    reference : str
+        Name of the level of theory.
+    energy : float
+        eV; negative where the ligand is bound.
+    distance : float
+        Å, from the cation to the nearest donor of the last ligand.
+    denticity : int
+        Donors of the last ligand within 1.25 times this distance.
+    """
+
+    complex: str
+    reference: str
+    energy: float
+    distance: float
+    denticity: int
+
+
+def complexes(molecules: Iterable[Molecule]) -> list[Complex]:
+    """Return the complexes that show how the ions of an electrolyte bind.
+
+    They are each cation with each solvent and with each anion, and each neutral ion pair with each solvent.
+
+    Parameters
+    ----------
+    molecules
+        Species of the electrolyte. Cations of several atoms and solvents without donors are left out.
+    """
+    species = list(molecules)
+    cations = [molecule for molecule in species if molecule.role == "cation" and len(molecule.symbols) == 1]
+    anions = [molecule for molecule in species if molecule.role == "anion"]
+    solvents = [molecule for molecule in species if molecule.role == "solvent" and molecule.donors]
+    pairs = [Complex(cation, (ligand,)) for cation in cations for ligand in (*solvents, *anions)]
+    ion_pairs = [pair for pair in pairs if pair.ligands[0].role == "anion" and pair.charge == 0]
+    return pairs + [Complex(pair.cation, (*pair.ligands, solvent)) for pair in ion_pairs for solvent in solvents]
+
+
+def binding_energy(
+    complex: Complex, reference: Reference, store: LabelStore, starts: Sequence[Atoms] | None = None
+) -> tuple[Binding, list[Atoms]]:
+    """Relax a complex and its parts with a reference.
+
+    Parameters
+    ----------
+    complex
+        With one ligand at least.
+    reference
+    store
+        Keeps every step of the minimisations: the same call after an interrupt computes none twice.
+    starts
+        Geometries of the complex, such as the minima of another reference, as `minima` takes them.
+
+    Returns
+    -------
+    Binding
+        At the lowest minimum.
+    list of Atoms
+        All distinct minima, the lowest first.
+
+    Raises
+    ------
+    InputError
+        The reference cannot treat a charge or an element.
+    LabelError
+        No start leads to a minimum in which all ligands are whole.
+    """
+    for part in (complex.rest, complex):
+        reference.check_charge(_together(part, np.zeros((len(part.symbols), 3))), str(complex))
+    found = minima(complex, reference, store, starts)
+    rest = minima(complex.rest, reference, store)[0]
+    last = complex.ligands[-1]
+    ligand = _relaxed([last], last.atoms(), reference, store)
+    if ligand is None:
+        raise LabelError(f"{last.name} alone does not keep its bonds with {reference.name}")
+    energy = found[0].get_potential_energy() - rest.get_potential_energy() - ligand.get_potential_energy()
+    distances = np.sort(_donor_distances(complex, found[0]))
+    denticity = int((distances < SHELL * distances[0]).sum())
+    return Binding(str(complex), reference.name, float(energy), float(distances[0]), denticity), found
+
+
+def minima(
+    complex: Complex, reference: Reference, store: LabelStore, starts: Sequence[Atoms] | None = None
+) -> list[Atoms]:
+    """Return the distinct minima of a complex, the lowest first, with their energies.
+
+    Parameters
+    ----------
+    complex, reference, store
+        As for `binding_energy`.
+    starts
+        Geometries of the complex: the cation first, then the ligands in their order. By default the last ligand is
+        put to the lowest minimum of the rest, with each of its donors, and each two or three neighbouring ones, at the
+        cation.
+
+    Raises
+    ------
+    InputError, LabelError
+        As for `binding_energy`.
+    """
+    if starts is None:
+        rest = minima(complex.rest, reference, store)[0] if complex.ligands else None
+        starts = [complex.cation.atoms()] if rest is None else list(_starts(complex, rest))
+    parts = [complex.cation, *complex.ligands]
+    relaxed = [atoms for start in starts if (atoms := _relaxed(parts, start, reference, store)) is not None]
+    if not relaxed:
+        raise LabelError(f"{complex}: no start leads to a minimum of {reference.name} in which all ligands are whole")
+    relaxed.sort(key=Atoms.get_potential_energy)
+    distinct: list[Atoms] = []
+    for atoms in relaxed:
+        if not any(_same(complex, atoms, other) for other in distinct):
+            distinct.append(atoms)
+    return distinct
+
+
+def _same(complex: Complex, one: Atoms, other: Atoms) -> bool:
+    """Return whether two minima agree in energy and in the distances from the cation to the last ligand's donors."""
+    if abs(one.get_potential_energy() - other.get_potential_energy()) > SAME_ENERGY:
+        return False
+    distances = [np.sort(_donor_distances(complex, atoms)) for atoms in (one, other)] if complex.ligands else []
+    return not distances or bool(np.abs(distances[0] - distances[1]).max() < SAME_DISTANCE)
+
+
+def _donor_distances(complex: Complex, atoms: Atoms) -> np.ndarray:
+    """(n_donors,) Å from the cation to the donors of the last ligand."""
+    ligand = complex.ligands[-1]
+    first = len(atoms) - len(ligand.symbols)
+    donors = [first + atom for kind in ligand.donors.values() for atom in kind]
+    return np.linalg.norm(atoms.positions[donors] - atoms.positions[0], axis=1)
+
+
+def _starts(complex: Complex, rest: Atoms) -> Iterator[Atoms]:
+    """Yield the rest with the last ligand on its free side, each anchor of the ligand at the cation."""
+    occupied = rest.positions[1:] - rest.positions[0]
+    away = -occupied.sum(axis=0) if len(occupied) else np.array([0.0, 0.0, 1.0])
+    for anchor in anchors(complex.ligands[-1]):
+        ligand = placed(complex.ligands[-1], anchor, away / np.linalg.norm(away), complex.cation)
+        radii = covalent_radii[complex.ligands[-1].numbers] + covalent_radii[complex.cation.numbers[0]]
+        if (np.linalg.norm(ligand, axis=1) < 0.8 * radii).any():  # donors around another atom, as of a carbonate group
+            continue
+        yield _together(complex, np.concatenate([rest.positions, rest.positions[0] + ligand]))
+
+
+def _together(complex: Complex, positions: np.ndarray) -> Atoms:
+    """Return the atoms of a complex with its total charge, at positions (N, 3) Å."""
+    return Atoms(complex.symbols, positions, info={"charge": complex.charge})
+
+
+def anchors(ligand: Molecule) -> list[tuple[int, ...]]:
+    """Return the donors of a ligand, and the pairs and triples of neighbouring ones, without equivalent repeats.
+
+    Two sets are equivalent if bonds place their atoms alike and their distances agree within 0.1 Å.
+    """
+    donors = sorted(atom for kind in ligand.donors.values() for atom in kind)
+    found: dict[tuple[object, ...], tuple[int, ...]] = {}
+    for size in (1, 2, 3):
+        for chosen in combinations(donors, size):
+            lengths = [np.linalg.norm(ligand.positions[i] - ligand.positions[j]) for i, j in combinations(chosen, 2)]
+            if all(length < BITE for length in lengths):
+                sites = sorted(int(ligand.graph.sites[atom]) for atom in chosen)
+                found.setdefault((*sites, *np.round(np.sort(lengths), 1).tolist()), chosen)
+    return list(found.values())
+
+
+def placed(ligand: Molecule, anchor: Sequence[int], direction: np.ndarray, cation: Molecule) -> np.ndarray:
+    """Turn and move a ligand so that a cation at the origin sees its anchor atoms along a direction.
+
+    Parameters
+    ----------
+    ligand
+    anchor
+        Donors that coordinate the cation.
+    direction
+        (3,) unit vector from the cation to the ligand.
+    cation
+
+    Returns
+    -------
+    (N, 3) Å
+        The anchor atoms are a sum of covalent radii away from the origin, as a root mean square: 1.9 Å for O and Li.
+    """
+    chosen = list(anchor)
+    centre = ligand.positions[chosen].mean(axis=0)
+    bonded = neighbours(len(ligand.symbols), np.array(ligand.bonds))
+    behind = sorted({j for i in chosen for j in bonded[i]} - {*chosen})
+    outward = centre - ligand.positions[behind].mean(axis=0) if behind else centre
+    if np.linalg.norm(outward) < 1e-3:  # a single atom, or donors on both sides of the middle
+        outward = np.array([1.0, 0.0, 0.0])
+    turned = (ligand.positions - centre) @ _rotation(outward / np.linalg.norm(outward), -np.asarray(direction)).T
+    radii = covalent_radii[ligand.numbers[chosen]].mean() + covalent_radii[cation.numbers[0]]
+    spread = np.sum((ligand.positions[chosen] - centre) ** 2) / len(chosen)  # Å²
+    return np.asarray(turned + np.sqrt(max(radii**2 - spread, 0.0)) * np.asarray(direction))
+
+
+def _rotation(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """(3, 3) rotation that turns one unit vector into another."""
+    from scipy.spatial.transform import Rotation
+
+    axis = np.cross(start, end)
+    if np.linalg.norm(axis) < 1e-9:  # parallel or opposite: about any axis at right angles
+        axis = np.cross(start, np.eye(3)[np.argmin(np.abs(start))])
+    angle = np.arctan2(np.linalg.norm(np.cross(start, end)), start @ end)
+    return np.asarray(Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix())
+
+
+def _relaxed(parts: Sequence[Molecule], start: Atoms, reference: Reference, store: LabelStore) -> Atoms | None:
+    """Return the minimum that a start leads to; None if a part changes its bonds, or no minimum is reached."""
+    from ase.optimize import BFGS
+
+    atoms = bare_configuration(start)
+    atoms.calc = _StoredLabels(reference, store)
+    if len(atoms) == 1:
+        return atoms
+    # Symmetric starts would end on saddle points.
+    atoms.positions += np.random.default_rng(0).normal(scale=0.02, size=atoms.positions.shape)
+    try:
+        if not BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=FORCE, steps=STEPS):
+            return None
+    except LabelError:
+        return None
+    first = 0
+    for part in parts:
+        own = atoms[first : first + len(part.symbols)]
+        if changes(Topology.of(part.atoms()), own):
+            return None
+        first += len(part.symbols)
+    return atoms
+
+
+class _StoredLabels(Calculator):
+    """ASE calculator whose every result is a label in a store."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 - ASE's own declaration
+
+    def __init__(self, reference: Reference, store: LabelStore) -> None:
+        super().__init__()
+        self.reference, self.store = reference, store
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None  # set by ASE
+        result = self.store.label_all([self.atoms], self.reference, progress=False)
+        labelled = result.labelled[0]
+        if labelled is None:
+            raise LabelError(result.failed[0].reason)
+        self.results = {"energy": labelled.get_potential_energy(), "forces": labelled.get_forces()}

@@ -1,0 +1,237 @@
+"""Energies and forces within molecules and between them (paper, section 2.2 and ref. 14).
+
+The intramolecular energy of a configuration is the sum over its molecules, each alone in vacuum with its own charge and
+its geometry in the liquid; the forces are those of these molecules, atom by atom. What remains of the total is
+intermolecular. For a potential with charges the isolated molecule has the bare Coulomb sum.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.reference import LabelError, LabelStore, Reference
+from electrolyte_ml.structures import MOLECULES, Molecule, Topology
+from electrolyte_ml.structures.graphs import members
+from electrolyte_ml.structures.library import recognise
+
+PARTS = ("total", "intramolecular", "intermolecular")
+
+
+@dataclass(frozen=True, eq=False)
+class Liquid:
+    """Configurations and their molecules, each alone in vacuum.
+
+    Attributes
+    ----------
+    configurations : list of Atoms
+        Those whose molecules are all whole and known.
+    molecules : list of Atoms
+        Of all configurations in turn; ``info["charge"]`` is the charge of the molecule.
+    atoms : (N,) int
+        Atom of the configurations, counted through, that each atom of the molecules is.
+    owners : (M,) int
+        Configuration of each molecule.
+    excluded : dict of str to int
+        Molecules that are not known (broken, fused, or of another substance), by formula.
+    affected : int
+        Configurations that hold one of them, and are left out.
+    """
+
+    configurations: list[Atoms]
+    molecules: list[Atoms]
+    atoms: np.ndarray
+    owners: np.ndarray
+    excluded: Mapping[str, int]
+    affected: int
+
+    @classmethod
+    def of(cls, configurations: Sequence[Atoms], own_molecules: Mapping[str, Molecule] | None = None) -> Liquid:
+        """Find the molecules of configurations.
+
+        Parameters
+        ----------
+        configurations
+            With atoms in any order, wrapped or not.
+        own_molecules
+            Molecules by name that are recognised before those of the library.
+
+        Raises
+        ------
+        InputError
+            No configuration has known molecules only.
+        """
+        known = {**MOLECULES, **(own_molecules or {})}
+        kept: list[Atoms] = []
+        molecules: list[Atoms] = []
+        numbers: list[np.ndarray] = []
+        owners: list[int] = []
+        excluded: Counter[str] = Counter()
+        start = 0
+        for atoms in configurations:
+            topology = Topology.of(atoms)
+            names = recognise(atoms.numbers, topology.bonds, topology.labels, own_molecules)
+            missing = [
+                formula
+                for formula, name, endless in zip(topology.formulas, names, topology.endless, strict=True)
+                if name is None or endless
+            ]
+            excluded.update(missing)
+            if missing:
+                continue
+            for name, part in zip(names, members(topology.labels), strict=True):
+                assert name is not None  # nothing is missing
+                charge = known[name].charge
+                molecules.append(
+                    Atoms(atoms.numbers[part], topology.unwrapped[part], info={"name": name, "charge": charge})
+                )
+                numbers.append(start + part)
+                owners.append(len(kept))
+            kept.append(atoms)
+            start += len(atoms)
+        if not kept:
+            unknown = ", ".join(f"{count} {formula}" for formula, count in excluded.items())
+            raise InputError(f"no configuration consists of whole, known molecules: {unknown or 'there is none'}")
+        affected = len(configurations) - len(kept)
+        return cls(kept, molecules, np.concatenate(numbers), np.array(owners), dict(excluded), affected)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(K,) atoms of each configuration."""
+        return np.array([len(atoms) for atoms in self.configurations])
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Energies and forces of K configurations with N atoms in all, in total and within molecules.
+
+    Attributes
+    ----------
+    energies : dict of str to (K,), eV
+        "total", "intramolecular" and "intermolecular"; the last two sum to the first.
+    forces : dict of str to (N, 3), eV/Å
+        Likewise.
+    """
+
+    energies: Mapping[str, np.ndarray]
+    forces: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(
+        cls,
+        liquid: Liquid,
+        energies: Sequence[float],
+        forces: Sequence[np.ndarray],
+        alone: Sequence[float],
+        alone_forces: Sequence[np.ndarray],
+    ) -> Split:
+        """Split totals of the configurations, given energies (eV) and forces (n, 3) eV/Å of their molecules alone."""
+        total, total_forces = np.array(energies), np.concatenate(forces)
+        intra = np.bincount(liquid.owners, alone, minlength=len(total))
+        intra_forces = np.empty_like(total_forces)
+        intra_forces[liquid.atoms] = np.concatenate(alone_forces)
+        return cls(
+            dict(zip(PARTS, (total, intra, total - intra), strict=True)),
+            dict(zip(PARTS, (total_forces, intra_forces, total_forces - intra_forces), strict=True)),
+        )
+
+
+def split_potential(liquid: Liquid, potential: Potential) -> Split:
+    """Split what a potential gives.
+
+    Parameters
+    ----------
+    liquid
+    potential
+        Of any model; one with charges sums them in an isolated molecule without a cell, at the molecule's own charge.
+    """
+    whole = [potential.evaluate(atoms) for atoms in liquid.configurations]
+    alone = [potential.evaluate(atoms) for atoms in liquid.molecules]
+    return Split.of(
+        liquid,
+        [one.energy for one in whole],
+        [one.forces for one in whole],
+        [one.energy for one in alone],
+        [one.forces for one in alone],
+    )
+
+
+def split_reference(
+    liquid: Liquid, reference: Reference, store: LabelStore, jobs: int | None = 1, progress: bool = True
+) -> Split:
+    """Split what a reference gives.
+
+    Parameters
+    ----------
+    liquid
+    reference
+        Must take the charges of the ions.
+    store
+        Keeps every label: what it has is not computed again.
+    jobs, progress
+        As for `LabelStore.label_all`.
+
+    Raises
+    ------
+    InputError
+        A charge or an element that the reference cannot treat.
+    LabelError
+        The reference failed for a configuration or a molecule.
+    """
+    labelled = []
+    for what, group in (("configuration", liquid.configurations), ("molecule", liquid.molecules)):
+        result = store.label_all(group, reference, jobs, progress)
+        if result.failed:
+            first = result.failed[0]
+            raise LabelError(f"{reference.name} failed for {what} {first.index + 1}: {first.reason}")
+        labelled.append([atoms for atoms in result.labelled if atoms is not None])
+    whole, alone = labelled
+    return Split.of(
+        liquid,
+        [atoms.get_potential_energy() for atoms in whole],
+        [atoms.get_forces() for atoms in whole],
+        [atoms.get_potential_energy() for atoms in alone],
+        [atoms.get_forces() for atoms in alone],
+    )
+
+
+@dataclass(frozen=True)
+class PartError:
+    """Errors of one part over an ensemble of potentials: mean and standard deviation (NaN for one potential).
+
+    Attributes
+    ----------
+    energy_rmse, energy_spread : float, meV/atom
+    force_rmse, force_spread : float, eV/Å
+    """
+
+    energy_rmse: float
+    energy_spread: float
+    force_rmse: float
+    force_spread: float
+
+
+def split_errors(liquid: Liquid, reference: Split, predicted: Sequence[Split]) -> dict[str, PartError]:
+    """Compare the parts of one potential, or of each one of an ensemble, with those of the reference.
+
+    Returns
+    -------
+    dict
+        "total", "intramolecular", "intermolecular" -> errors per atom, and by component of the force.
+    """
+    found = {}
+    for part in PARTS:
+        energies = [
+            1e3 * np.sqrt(np.mean(((split.energies[part] - reference.energies[part]) / liquid.sizes) ** 2))
+            for split in predicted
+        ]
+        forces = [np.sqrt(np.mean((split.forces[part] - reference.forces[part]) ** 2)) for split in predicted]
+        spreads = [float(np.std(x, ddof=1)) if len(x) > 1 else float("nan") for x in (energies, forces)]
+        found[part] = PartError(float(np.mean(energies)), spreads[0], float(np.mean(forces)), spreads[1])
+    return found

@@ -1,0 +1,62 @@
+"""The command that compares two references: ``audit-reference``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from electrolyte_ml.cli.options import add_configurations, add_json, add_seed, add_species, count, given_keys
+from electrolyte_ml.cli.parser import Subparsers, add_command
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``audit-reference``."""
+    parser = add_command(
+        subparsers,
+        "audit-reference",
+        run_audit,
+        "show how far a reference is from a better one on configurations of yours",
+        "audit-reference liquid.extxyz --reference gfn1-xtb --against pyscf-pbe-d3 --count 10 -j 2",
+    )
+    add_configurations(parser)
+    parser.add_argument("--reference", default="gfn1-xtb", metavar="A", help="the one in question (default gfn1-xtb)")
+    parser.add_argument("--against", required=True, metavar="B", help="a better one: preset, calculator or command")
+    parser.add_argument("--count", type=count, default=20, help="configurations to label with both (default 20)")
+    add_seed(parser, "of their choice")
+    parser.add_argument("-j", "--jobs", type=count, default=1, help="labels computed at once (default 1)")
+    parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
+    parser.add_argument("--no-binding", action="store_true", help="do not relax the ions with solvents and anions")
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="figure to write (.png, .pdf, .svg)")
+    add_species(parser, "elements of a .cfg, in the order of its types")
+    add_json(parser)
+
+
+def run_audit(args: argparse.Namespace) -> None:
+    """Compare two references and print, or draw, the differences."""
+    import json
+    from dataclasses import asdict
+
+    from electrolyte_ml import reference
+    from electrolyte_ml.analysis import audit_reference
+    from electrolyte_ml.files import check_output_file
+    from electrolyte_ml.reference import LabelStore
+    from electrolyte_ml.structures import read_configurations
+
+    if args.figure:
+        check_output_file(args.figure, (".png", ".pdf", ".svg"))
+    found = audit_reference(
+        read_configurations(args.data, species=args.species, **given_keys(args)),
+        reference.get(args.reference),
+        reference.get(args.against),
+        LabelStore(args.store),
+        count=args.count,
+        seed=args.seed,
+        jobs=args.jobs,
+        bind=not args.no_binding,
+    )
+    print(json.dumps(asdict(found), indent=1) if args.json else found)
+    if args.figure:
+        from electrolyte_ml.figures import reference_audit
+
+        reference_audit(found).savefig(args.figure)
+        print(f"Figure: {args.figure}")

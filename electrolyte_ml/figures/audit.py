@@ -1,0 +1,88 @@
+"""The figure of how far a reference is from a better one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from electrolyte_ml.figures.style import BLUE, GREY, VERMILION, caption, styled, subplots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from electrolyte_ml.analysis import Audit
+
+
+@styled
+def reference_audit(audit: Audit, *, scale: str = "yours") -> Figure:
+    """Draw force errors by element, pressure differences and binding energies of two references.
+
+    Parameters
+    ----------
+    audit
+        The differences.
+    scale
+        For the caption.
+    """
+    panels = 1 + (audit.pressure_bias is not None) + bool(audit.bindings)
+    figure, axes = subplots(1, panels, size=(1.2 + 4.2 * panels, 4.4), squeeze=False)
+    remaining = iter(axes[0])
+
+    forces = next(remaining)
+    names = list(audit.forces)
+    errors = [audit.forces[name].rmse for name in names]
+    forces.bar(names, errors, color=BLUE, width=0.65)
+    for k, name in enumerate(names):
+        ratio = 100 * audit.forces[name].rmse / audit.forces[name].rms
+        forces.annotate(f"{ratio:.0f} %", (k, errors[k]), ha="center", va="bottom", fontsize=9)
+    forces.set_ylabel("RMS difference of force components (eV/Å)")
+    forces.set_title("Forces (of the better one's RMS)")
+    forces.grid(axis="x", visible=False)
+
+    if audit.pressure_bias is not None and audit.molecular_pressure_bias is not None:
+        pressure = next(remaining)
+        means = [audit.pressure_bias, audit.molecular_pressure_bias]
+        pressure.errorbar(
+            [0, 1], [m.value for m in means], [m.error for m in means], fmt="o", color=BLUE, capsize=4, ms=7
+        )
+        pressure.axhline(0, color=GREY, lw=1)
+        pressure.set_xticks([0, 1], ["of atoms", "of molecules"])
+        pressure.set_xlim(-0.6, 1.6)
+        pressure.set_ylabel("mean difference of the pressure (GPa)")
+        density = audit.density_bias
+        what = f"\ndensity {100 * density.value:+.1f} ± {100 * density.error:.1f} % or more" if density else ""
+        pressure.set_title(f"Pressure{what}")
+
+    if audit.bindings:
+        bound = next(remaining)
+        complexes = list(dict.fromkeys(one.complex for one in audit.bindings))
+        for reference, colour, marker, shift in (
+            (audit.reference, BLUE, "o", -0.12),
+            (audit.against, VERMILION, "s", 0.12),
+        ):
+            found = [(complexes.index(b.complex) + shift, b) for b in audit.bindings if b.reference == reference]
+            if not found:
+                continue
+            y = np.array([place for place, _ in found])
+            bound.plot([-b.energy for _, b in found], y, marker, color=colour, ms=7, label=reference)
+            for place, b in found:
+                bound.annotate(
+                    f"{b.distance:.2f} Å", (-b.energy, place), xytext=(7, 0), textcoords="offset points",
+                    va="center", fontsize=8, color=colour,
+                )  # fmt: skip
+        bound.set_yticks(range(len(complexes)), complexes)
+        bound.set_ylim(len(complexes) - 0.5, -0.5)
+        bound.set_xlim(0, 1.2 * max(-b.energy for b in audit.bindings))
+        bound.set_xlabel("binding energy (eV)")
+        bound.set_title("Ions in vacuum, with the shortest distance")
+        bound.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+
+    caption(
+        figure,
+        f"{audit.reference} against {audit.against}",
+        scale=scale,
+        reference=audit.against,
+        note=f"{audit.configurations} configurations. Bars of the pressures: standard errors.",
+    )
+    return figure

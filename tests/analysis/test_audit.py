@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.units import GPa
+
+from electrolyte_ml import reference
+from electrolyte_ml.analysis import audit_reference
+from electrolyte_ml.analysis.audit import force_errors, molecular_pressure, moved_apart, sample
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.figures import reference_audit
+from electrolyte_ml.reference import LabelStore
+from electrolyte_ml.structures import pack
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return LabelStore(tmp_path_factory.mktemp("labels"))
+
+
+@pytest.fixture(scope="module")
+def boxes():
+    return [pack({"H2O": 3}, density, seed=seed) for seed, density in enumerate((0.9, 1.0, 1.1))]
+
+
+def labelled(boxes, store, name="gfn1-xtb"):
+    return store.label_all(boxes, reference.get(name), progress=False).labelled
+
+
+def test_molecular_pressure_is_a_derivative(boxes, store):
+    moved = [moved_apart(boxes[0], strain) for strain in (1e-4, -1e-4)]
+    stretched, squeezed = labelled(moved, store)
+    slope = (stretched.get_potential_energy() - squeezed.get_potential_energy()) / (
+        stretched.get_volume() - squeezed.get_volume()
+    )
+    assert molecular_pressure(labelled(boxes[:1], store)[0]) == pytest.approx(-slope / GPa, rel=1e-3)
+
+
+def test_molecules_are_moved_whole(boxes):
+    moved = moved_apart(boxes[1], 0.02)
+    assert moved.get_volume() == pytest.approx(1.02**3 * boxes[1].get_volume())
+    for first in (0, 3, 6):
+        chosen = range(first, first + 3)
+        np.testing.assert_allclose(
+            [moved.get_distance(first, k, mic=True) for k in chosen],
+            [boxes[1].get_distance(first, k, mic=True) for k in chosen],
+            atol=1e-9,
+        )
+
+
+def test_sample_takes_formulas_in_turn(boxes):
+    many = [*boxes, *(pack({"H2O": 2}, 0.9, seed=9) for _ in range(1))]
+    chosen = sample(many, 3, seed=0)
+    assert sorted(len(atoms) for atoms in chosen) == [6, 9, 9]
+    assert len(sample(many, 100, seed=0)) == 4
+
+
+def test_force_errors_by_element(boxes, store):
+    better = labelled(boxes, store)
+    ours = [atoms.copy() for atoms in better]
+    for atoms, other in zip(ours, better, strict=True):
+        forces = other.get_forces()
+        forces[atoms.numbers == 8] += 0.3
+        atoms.calc = other.calc.__class__(atoms, energy=0.0, forces=forces)
+    found = force_errors(ours, better)
+    assert found["H"].rmse == 0 and found["O"].rmse == pytest.approx(0.3)
+    assert found["all"].rmse == pytest.approx(0.3 * np.sqrt(1 / 3)) and found["all"].atoms == 27
+    assert found["H"].correlation == pytest.approx(1)
+
+
+def test_a_reference_against_itself(boxes, store):
+    level = reference.get("gfn1-xtb")
+    found = audit_reference(boxes, level, level, store, progress=False)
+    assert found.forces["all"].rmse == 0 and found.pressure_bias.value == 0 and found.energy_rmse is None
+    assert found.density_bias.value == 0 and found.bulk_modulus.value > 0
+    assert not found.bindings and not found.left_out
+
+
+def test_audit_of_two_methods(boxes, store):
+    found = audit_reference(boxes, reference.get("gfn1-xtb"), reference.get("gfn2-xtb"), store, progress=False)
+    theirs = labelled(boxes, store, "gfn2-xtb")
+    ours = labelled(boxes, store)
+    difference = np.concatenate([a.get_forces() - b.get_forces() for a, b in zip(ours, theirs, strict=True)])
+    assert found.forces["all"].rmse == pytest.approx(np.sqrt(np.mean(difference**2)))
+    pressures = [molecular_pressure(a) - molecular_pressure(b) for a, b in zip(ours, theirs, strict=True)]
+    assert found.molecular_pressure_bias.value == pytest.approx(np.mean(pressures))
+    assert found.density_bias.value == pytest.approx(-np.mean(pressures) / found.bulk_modulus.value)
+    text = str(found)
+    assert "GFN1-xTB against GFN2-xTB, 3 configurations" in text and "GPa, of molecules" in text
+
+
+def test_labels_of_the_data_are_used(boxes, store, tmp_path, monkeypatch):
+    ours = labelled(boxes, store)
+    fresh, level = LabelStore(tmp_path / "fresh"), reference.get("gfn1-xtb")
+    monkeypatch.setattr(type(level), "label", lambda *_: pytest.fail("a label was computed twice"))
+    for atoms in ours:
+        del atoms.calc.results["stress"]
+    found = audit_reference(ours, level, level, fresh, progress=False)
+    assert found.pressure_bias is None and found.forces["all"].rmse == 0 and not found.seconds
+
+
+def test_charged_cells_are_refused_before_anything_runs(boxes, store):
+    charged = boxes[0].copy()
+    charged.info["charge"] = 1
+    level = reference.get("gfn1-xtb")
+    with pytest.raises(InputError, match="of the sample: GFN1-xTB labels neutral cells"):
+        audit_reference([charged], level, level, store, progress=False)
+
+
+def test_the_figure_shows_what_there_is(boxes, store):
+    level = reference.get("gfn1-xtb")
+    found = audit_reference(boxes, level, level, store, progress=False)
+    assert len(reference_audit(found).axes) == 2
+    assert len(reference_audit(replace(found, pressure_bias=None)).axes) == 1
