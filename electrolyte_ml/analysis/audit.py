@@ -13,40 +13,19 @@ from itertools import zip_longest
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
 from ase.units import GPa
 
 from electrolyte_ml.analysis.binding import Binding, binding_energy, complexes
+from electrolyte_ml.analysis.errors import GroupedErrors, group_atoms, group_errors
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import resolve_jobs
 from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
 from electrolyte_ml.reference.labels import label_hash
-from electrolyte_ml.structures import MOLECULES, Topology
+from electrolyte_ml.structures import MOLECULES, Molecule, Topology
 from electrolyte_ml.structures.charge import bare_configuration
 
 STRAIN = 0.01  # of the lengths, by which molecules are moved apart and together for the bulk modulus
 NEAR = 0.2  # eV above the lowest minimum: minima of a reference from which the better one starts
-
-
-@dataclass(frozen=True)
-class ForceErrors:
-    """Differences of the forces on one kind of atom.
-
-    Attributes
-    ----------
-    atoms : int
-    rms : float
-        Of the components of the better reference's forces, eV/Å.
-    rmse : float
-        Of the components of the differences, eV/Å.
-    correlation : float
-        Pearson's, of the components.
-    """
-
-    atoms: int
-    rms: float
-    rmse: float
-    correlation: float
 
 
 @dataclass(frozen=True)
@@ -75,8 +54,11 @@ class Audit:
     energy_rmse : float or None
         meV/atom, after the best constant for each element is taken off; None with fewer than twice as many
         configurations as elements.
-    forces : dict
-        "all" and each element -> `ForceErrors`.
+    force_rms, force_rmse, force_correlation : float
+        Of the components of all forces: root mean square of the better reference's and of the differences, eV/Å, and
+        Pearson's correlation.
+    forces : GroupedErrors
+        Differences by element, species and site.
     pressure_bias, molecular_pressure_bias : Mean or None
         GPa, reference minus the better one; None without stresses. The molecular pressure leaves out the forces within
         molecules: on configurations of another reference, bonds that are longer or shorter than its own shift the
@@ -100,7 +82,10 @@ class Audit:
     configurations: int
     failed: tuple[str, ...]
     energy_rmse: float | None
-    forces: Mapping[str, ForceErrors]
+    force_rms: float
+    force_rmse: float
+    force_correlation: float
+    forces: GroupedErrors
     pressure_bias: Mean | None
     molecular_pressure_bias: Mean | None
     bulk_modulus: Mean | None
@@ -112,11 +97,14 @@ class Audit:
     def __str__(self) -> str:
         lines = [f"{self.reference} against {self.against}, {self.configurations} configurations"]
         lines += [f"not labelled: {reason}" for reason in self.failed]
-        lines += ["", f"forces, eV/Å     {'rms':>8}{'error':>8}{'ratio':>8}{'r':>8}{'atoms':>8}"]
-        for name, errors in self.forces.items():
-            ratio = errors.rmse / errors.rms
-            row = f"{errors.rms:8.3f}{errors.rmse:8.3f}{100 * ratio:7.0f}%{errors.correlation:8.3f}{errors.atoms:8d}"
-            lines.append(f"  {name:<15}{row}")
+        lines += ["", f"forces, eV/Å {'':27}{'rms':>8}{'error':>8}{'ratio':>8}{'atoms':>8}"]
+        lines.append(
+            _force_row("all", self.force_rms, self.force_rmse) + f"{'':8}  correlation {self.force_correlation:.3f}"
+        )
+        for row in (*self.forces.elements, *self.forces.sites):
+            name = f"{row.species} {row.name}" if row.species else row.name
+            lines.append(_force_row(name, row.size, row.rmse) + f"{row.atoms:8d}")
+        lines += [self.forces.excluded] if self.forces.excluded else []
         lines.append("")
         if self.energy_rmse is not None:
             lines.append(f"energies, without a constant for each element: {self.energy_rmse:.2f} meV/atom RMSE")
@@ -153,6 +141,7 @@ def audit_reference(
     seed: int = 0,
     jobs: int | None = 1,
     bind: bool = True,
+    own_molecules: Mapping[str, Molecule] | None = None,
     progress: bool = True,
 ) -> Audit:
     """Label a sample of configurations with two references and compare them.
@@ -173,7 +162,9 @@ def audit_reference(
     jobs
         Labels computed at once.
     bind
-        Relax the ions with the solvents and with each other. Molecules that are not in the library are left out.
+        Relax the ions with the solvents and with each other. Unknown molecules are left out.
+    own_molecules
+        Molecules by name that are recognised before those of the library.
     progress
         Show progress lines.
 
@@ -202,13 +193,17 @@ def audit_reference(
     if not both:
         raise InputError(f"no configuration could be labelled by both references; the first because {failed[0]}")
     ours, theirs = [a for a, _ in both], [b for _, b in both]
+    forces, better = (np.concatenate([atoms.get_forces() for atoms in group]) for group in (ours, theirs))
     found = Audit(
         reference=reference.name,
         against=against.name,
         configurations=len(both),
         failed=tuple(failed),
         energy_rmse=_energy_rmse(ours, theirs),
-        forces=force_errors(ours, theirs),
+        force_rms=float(np.sqrt(np.mean(better**2))),
+        force_rmse=float(np.sqrt(np.mean((forces - better) ** 2))),
+        force_correlation=float(np.corrcoef(forces.ravel(), better.ravel())[0, 1]),
+        forces=group_errors(group_atoms(theirs, own_molecules), better, forces, len(theirs)),
         pressure_bias=None,
         molecular_pressure_bias=None,
         bulk_modulus=None,
@@ -219,7 +214,7 @@ def audit_reference(
     )
     if all(_has_stress(atoms) for atoms in (*ours, *theirs)):
         found = _with_pressures(found, ours, theirs, reference, store, jobs, progress)
-    return _with_bindings(found, chosen, reference, against, store) if bind else found
+    return _with_bindings(found, chosen, reference, against, store, own_molecules or {}) if bind else found
 
 
 def sample(configurations: Sequence[Atoms], count: int, seed: int) -> list[Atoms]:
@@ -241,29 +236,6 @@ def sample(configurations: Sequence[Atoms], count: int, seed: int) -> list[Atoms
         groups.setdefault(atoms.get_chemical_formula(), []).append(atoms)
     turns = zip_longest(*(groups[formula] for formula in sorted(groups)))
     return [atoms for turn in turns for atoms in turn if atoms is not None][:count]
-
-
-def force_errors(ours: Sequence[Atoms], theirs: Sequence[Atoms]) -> dict[str, ForceErrors]:
-    """Compare the forces on all atoms and on those of each element.
-
-    Parameters
-    ----------
-    ours, theirs
-        The same configurations, labelled by two references; the errors are those of the first.
-    """
-    numbers = np.concatenate([atoms.numbers for atoms in ours])
-    forces = np.concatenate([atoms.get_forces() for atoms in ours])
-    better = np.concatenate([atoms.get_forces() for atoms in theirs])
-
-    def of(chosen: np.ndarray) -> ForceErrors:
-        a, b = forces[chosen].ravel(), better[chosen].ravel()
-        correlation = float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else float("nan")
-        return ForceErrors(
-            int(chosen.sum()), float(np.sqrt(np.mean(b**2))), float(np.sqrt(np.mean((a - b) ** 2))), correlation
-        )
-
-    found = {"all": of(np.ones(len(numbers), bool))}
-    return found | {chemical_symbols[z]: of(numbers == z) for z in np.unique(numbers)}
 
 
 def molecular_pressure(atoms: Atoms) -> float:
@@ -337,14 +309,21 @@ def _with_pressures(
 
 
 def _with_bindings(
-    found: Audit, configurations: Sequence[Atoms], reference: Reference, against: Reference, store: LabelStore
+    found: Audit,
+    configurations: Sequence[Atoms],
+    reference: Reference,
+    against: Reference,
+    store: LabelStore,
+    own_molecules: Mapping[str, Molecule],
 ) -> Audit:
     """Add the bindings of the species that are in the configurations."""
     from tqdm import tqdm
 
-    names = {name for atoms in configurations for name in Topology.of(atoms).names}
-    bindings, left_out = [], [f"{name}, which is not in the library" for name in sorted(names - MOLECULES.keys())]
-    wanted = complexes(MOLECULES[name] for name in MOLECULES if name in names)
+    known = {**MOLECULES, **own_molecules}
+    groups = group_atoms(configurations, own_molecules)
+    left_out = [f"{formula}, which is not a known molecule" for formula in groups.unrecognised]
+    bindings = []
+    wanted = complexes(known[name] for name in groups.molecules)
     for complex in tqdm(wanted, desc="complexes", disable=None):
         starts = None  # of the better reference: the minima of the other one
         for level in (reference, against):
@@ -388,6 +367,10 @@ def _mean(values: Sequence[float]) -> Mean:
     """Mean and standard error; the error of one value is unknown."""
     error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return Mean(float(np.mean(values)), float(error))
+
+
+def _force_row(name: str, rms: float, rmse: float) -> str:
+    return f"  {name:<38}{rms:8.3f}{rmse:8.3f}{100 * rmse / rms:7.0f}%"
 
 
 def _pressure(atoms: Atoms) -> float:

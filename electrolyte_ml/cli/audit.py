@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from electrolyte_ml.cli.options import add_configurations, add_json, add_seed, add_species, count, given_keys
+from electrolyte_ml.cli.options import (
+    add_configurations,
+    add_json,
+    add_own_molecules,
+    add_seed,
+    add_species,
+    count,
+    given_keys,
+    own_molecules,
+)
 from electrolyte_ml.cli.parser import Subparsers, add_command
 
 
@@ -27,6 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
     parser.add_argument("--no-binding", action="store_true", help="do not relax the ions with solvents and anions")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="figure to write (.png, .pdf, .svg)")
+    add_own_molecules(parser)
     add_species(parser, "elements of a .cfg, in the order of its types")
     add_json(parser)
 
@@ -53,6 +63,7 @@ def run_audit(args: argparse.Namespace) -> None:
         seed=args.seed,
         jobs=args.jobs,
         bind=not args.no_binding,
+        own_molecules=own_molecules(args.molecule),
     )
     print(json.dumps(asdict(found), indent=1) if args.json else found)
     if args.figure:

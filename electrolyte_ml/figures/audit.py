@@ -26,19 +26,25 @@ def reference_audit(audit: Audit, *, scale: str = "yours") -> Figure:
         For the caption.
     """
     panels = 1 + (audit.pressure_bias is not None) + bool(audit.bindings)
-    figure, axes = subplots(1, panels, size=(1.2 + 4.2 * panels, 4.4), squeeze=False)
+    height = 2.4 + 0.22 * (1 + len(audit.forces.elements) + len(audit.forces.sites))
+    figure, axes = subplots(1, panels, size=(2.0 + 4.2 * panels, max(4.4, height)), squeeze=False)
     remaining = iter(axes[0])
 
     forces = next(remaining)
-    names = list(audit.forces)
-    errors = [audit.forces[name].rmse for name in names]
-    forces.bar(names, errors, color=BLUE, width=0.65)
-    for k, name in enumerate(names):
-        ratio = 100 * audit.forces[name].rmse / audit.forces[name].rms
-        forces.annotate(f"{ratio:.0f} %", (k, errors[k]), ha="center", va="bottom", fontsize=9)
-    forces.set_ylabel("RMS difference of force components (eV/Å)")
-    forces.set_title("Forces (of the better one's RMS)")
-    forces.grid(axis="x", visible=False)
+    rows = [("all", audit.force_rmse, audit.force_rms)]
+    rows += [(row.name, row.rmse, row.size) for row in audit.forces.elements]
+    rows += [(f"{row.species} {row.name}", row.rmse, row.size) for row in audit.forces.sites]
+    places = np.arange(len(rows))
+    forces.barh(places, [rmse for _, rmse, _ in rows], color=BLUE, height=0.65)
+    for k, (_, rmse, size) in enumerate(rows):
+        forces.annotate(
+            f"{100 * rmse / size:.0f} %", (rmse, k), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8
+        )
+    forces.set_yticks(places, [name for name, _, _ in rows])
+    forces.set_ylim(len(rows) - 0.4, -0.6)
+    forces.set_xlabel("RMS difference of force components (eV/Å)")
+    forces.set_title("Forces, and % of the better one's RMS")
+    forces.grid(axis="y", visible=False)
 
     if audit.pressure_bias is not None and audit.molecular_pressure_bias is not None:
         pressure = next(remaining)

@@ -6,7 +6,7 @@ from ase.units import GPa
 
 from electrolyte_ml import reference
 from electrolyte_ml.analysis import audit_reference
-from electrolyte_ml.analysis.audit import force_errors, molecular_pressure, moved_apart, sample
+from electrolyte_ml.analysis.audit import molecular_pressure, moved_apart, sample
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures import reference_audit
 from electrolyte_ml.reference import LabelStore
@@ -55,23 +55,10 @@ def test_sample_takes_formulas_in_turn(boxes):
     assert len(sample(many, 100, seed=0)) == 4
 
 
-def test_force_errors_by_element(boxes, store):
-    better = labelled(boxes, store)
-    ours = [atoms.copy() for atoms in better]
-    for atoms, other in zip(ours, better, strict=True):
-        forces = other.get_forces()
-        forces[atoms.numbers == 8] += 0.3
-        atoms.calc = other.calc.__class__(atoms, energy=0.0, forces=forces)
-    found = force_errors(ours, better)
-    assert found["H"].rmse == 0 and found["O"].rmse == pytest.approx(0.3)
-    assert found["all"].rmse == pytest.approx(0.3 * np.sqrt(1 / 3)) and found["all"].atoms == 27
-    assert found["H"].correlation == pytest.approx(1)
-
-
 def test_a_reference_against_itself(boxes, store):
     level = reference.get("gfn1-xtb")
     found = audit_reference(boxes, level, level, store, progress=False)
-    assert found.forces["all"].rmse == 0 and found.pressure_bias.value == 0 and found.energy_rmse is None
+    assert found.force_rmse == 0 and found.pressure_bias.value == 0 and found.energy_rmse is None
     assert found.density_bias.value == 0 and found.bulk_modulus.value > 0
     assert not found.bindings and not found.left_out
 
@@ -81,7 +68,8 @@ def test_audit_of_two_methods(boxes, store):
     theirs = labelled(boxes, store, "gfn2-xtb")
     ours = labelled(boxes, store)
     difference = np.concatenate([a.get_forces() - b.get_forces() for a, b in zip(ours, theirs, strict=True)])
-    assert found.forces["all"].rmse == pytest.approx(np.sqrt(np.mean(difference**2)))
+    assert found.force_rmse == pytest.approx(np.sqrt(np.mean(difference**2)))
+    assert {row.name for row in found.forces.sites} == {"water O", "H of water O"}
     pressures = [molecular_pressure(a) - molecular_pressure(b) for a, b in zip(ours, theirs, strict=True)]
     assert found.molecular_pressure_bias.value == pytest.approx(np.mean(pressures))
     assert found.density_bias.value == pytest.approx(-np.mean(pressures) / found.bulk_modulus.value)
@@ -96,7 +84,7 @@ def test_labels_of_the_data_are_used(boxes, store, tmp_path, monkeypatch):
     for atoms in ours:
         del atoms.calc.results["stress"]
     found = audit_reference(ours, level, level, fresh, progress=False)
-    assert found.pressure_bias is None and found.forces["all"].rmse == 0 and not found.seconds
+    assert found.pressure_bias is None and found.force_rmse == 0 and not found.seconds
 
 
 def test_charged_cells_are_refused_before_anything_runs(boxes, store):
