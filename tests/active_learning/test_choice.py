@@ -12,7 +12,8 @@ SPECIES = ("H", "O")
 
 @pytest.fixture(scope="module")
 def model():
-    return MomentTensorPotential.random(4, SPECIES, cutoff=4.0, radial_basis_size=2)
+    """Of more parameters than the atoms of a few boxes can fix."""
+    return MomentTensorPotential.random(8, SPECIES, cutoff=4.0, radial_basis_size=6)
 
 
 @pytest.fixture(scope="module")
