@@ -78,7 +78,7 @@ def read_labels(cheap: Path, better: Path) -> Labels:
         raise InputError(f"{cheap} holds {len(both[0])} configurations, {better} {len(both[1])}")
     parts: tuple[dict[str, list[Atoms]], ...] = ({}, {})
     for number, (a, b) in enumerate(zip(*both, strict=True), start=1):
-        if a.symbols.tolist() != b.symbols.tolist() or not np.allclose(a.positions, b.positions, atol=1e-6):
+        if not np.array_equal(a.numbers, b.numbers) or not np.allclose(a.positions, b.positions, atol=1e-6):
             raise InputError(f"{better}: configuration {number} is not that of {cheap}")
         for part, atoms in zip(parts, (a, b), strict=True):
             part.setdefault(a.info.get("part", "train"), []).append(atoms)
