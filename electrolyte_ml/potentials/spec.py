@@ -38,7 +38,7 @@ class ModelSpec:
     repulsion : str or None
         Kind of a registered potential that is added as a repulsive floor, such as "zbl".
     on_top_of : str or None
-        File of a potential that the model corrects, whose parameters are fixed.
+        File of a potential that the model corrects, whose parameters are fixed. In active learning its dynamics seed.
     """
 
     level: int = 12
