@@ -1,6 +1,7 @@
 """Active learning: which configurations a potential does not know yet, and the loop that has them labelled."""
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
+from electrolyte_ml.active_learning.choice import choose
 from electrolyte_ml.active_learning.loop import active_learn
 from electrolyte_ml.active_learning.maxvol import MaxVolResult, maxvol
 from electrolyte_ml.active_learning.result import ActiveLearningResult
@@ -15,5 +16,6 @@ __all__ = [
     "MaxVolResult",
     "StatusTable",
     "active_learn",
+    "choose",
     "maxvol",
 ]

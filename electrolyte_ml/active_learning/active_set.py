@@ -138,7 +138,7 @@ class ActiveSet:
             raise InputError(f"unknown mode {mode!r} of an active set: choose among {', '.join(MODES)}")
         if len(configurations) == 0:
             raise InputError("an active set needs at least one configuration")
-        rows, owner = _rows(part_graded(potential, terms), configurations, mode)
+        rows, owner = configuration_rows(part_graded(potential, terms), configurations, mode)
         result = maxvol(rows, threshold=threshold, epsilon=epsilon)
         return cls(potential, mode, result, np.unique(owner[result.selected]), threshold=threshold, terms=terms)
 
@@ -171,7 +171,7 @@ class ActiveSet:
         """
         if len(candidates) == 0:
             return np.empty(0, dtype=int)
-        rows, owner = _rows(self._graded, candidates, self.mode)
+        rows, owner = configuration_rows(self._graded, candidates, self.mode)
         return np.unique(owner[maxvol(rows, threshold=threshold or self.threshold, start=self.result).selected])
 
     def ranks(self) -> dict[str, tuple[int, int]]:
@@ -240,7 +240,9 @@ class ActiveSet:
             raise InputError(f"{path}: not an active set ({error})") from error
 
 
-def _rows(potential: Differentiable, configurations: Sequence[Atoms], mode: Mode) -> tuple[np.ndarray, np.ndarray]:
+def configuration_rows(
+    potential: Differentiable, configurations: Sequence[Atoms], mode: Mode
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of all configurations (n, m), and to which configuration each belongs (n,).
 
     Raises

@@ -99,7 +99,7 @@ def active_learn(
     settings, source = _resolve_settings(directory, settings)
     labeller = _resolve_reference(settings, reference, source)
     starts, larger = seeding_starts(settings, labeller, source), larger_boxes(settings, source)
-    _check_terms(settings, starts, source)
+    _check_model(settings, starts, source)
     with hold_folder(directory), status_page(directory):
         record_start(directory, settings, labeller)
         run = _Run(directory, settings, labeller, starts, larger, progress)
@@ -139,10 +139,21 @@ def _resolve_reference(settings: ActiveLearningSettings, given: Any, source: str
     return labeller
 
 
-def _check_terms(settings: ActiveLearningSettings, starts: list[Atoms], source: str) -> None:
-    """Refuse terms of the grade that the model has not, or that have no parameters."""
+def _reference_of(potential: Potential) -> Reference:
+    """Return a potential as a reference: its dynamics seed a correction to it."""
+    name = potential.reference or potential.kind
+    calculator = potential.calculator()
+    return references.get(calculator, name=name, charge_in_info=True, potential=potential.fingerprint)
+
+
+def _check_model(settings: ActiveLearningSettings, starts: list[Atoms], source: str) -> None:
+    """Refuse a potential that the model cannot correct, and terms of the grade without parameters or unknown."""
     try:
-        part_graded(settings.model.random(species_of(starts), settings.seed), settings.grades.terms)
+        model = settings.model.random(species_of(starts), settings.seed)
+    except InputError as error:
+        raise InputError(f"{source}: model: {error}") from error
+    try:
+        part_graded(model, settings.grades.terms)
     except InputError as error:
         raise InputError(f"{source}: grades.terms: {error}") from error
 
@@ -267,9 +278,11 @@ class _Run:
         }
 
     def _sample(self, folder: Path) -> dict[str, Any]:
-        settings = self.settings
+        settings, base = self.settings, self.settings.model.base()
+        # A better reference is dear: for a correction the dynamics are those of the potential that it corrects.
+        driver = self.reference if base is None else _reference_of(base)
         walkers = sample_dynamics(
-            self.starts, self.reference, self.store, settings.seeding, jobs=settings.jobs, progress=self.progress
+            self.starts, driver, self.store, settings.seeding, jobs=settings.jobs, progress=self.progress
         )
         sampled = []
         for k, walker in enumerate(walkers):
@@ -277,6 +290,10 @@ class _Run:
                 atoms.info |= {"iteration": 0, "parent": f"seeding/{k}/{n}"}
                 sampled.append(atoms)
         failed = [f"seeding trajectory {k}: {walker.failure}" for k, walker in enumerate(walkers) if walker.failure]
+        if base is not None:
+            result = self.store.label_all(sampled, self.reference, settings.jobs, progress=self.progress)
+            failed += [f"{sampled[failure.index].info['parent']}: {failure.reason}" for failure in result.failed]
+            sampled = [atoms for atoms in result.labelled if atoms is not None]
         if not sampled:
             raise ElectrolyteError(f"{self.reference.name} gave no label at all in the seeding; {failed[0]}")
         write_configurations(folder / LABELLED, sampled)

@@ -254,6 +254,11 @@ def add_model(parser: argparse.ArgumentParser, species_required: bool = False) -
     add_radial_basis_size(parser)
     add_charges(parser)
     parser.add_argument("--repulsion", metavar="NAME", help="repulsive floor to add, such as zbl (default: none)")
+    parser.add_argument(
+        "--on-top-of",
+        metavar="POT",
+        help="potential of another reference that the model corrects; its parameters are fixed (default: none)",
+    )
     add_seed(parser, "of the random parameters")
 
 

@@ -71,7 +71,7 @@ def run_train(args: argparse.Namespace) -> None:
         raise InputError("--energy-weight, --force-weight and --stress-weight are all 0: there is nothing to fit")
     configurations = read(args, args.data, args.species, labelled=True)
     if args.start:
-        for option in ("charges", "charge_form", "charge_width", "repulsion"):
+        for option in ("charges", "charge_form", "charge_width", "repulsion", "on_top_of"):
             if getattr(args, option) is not None:
                 raise InputError(f"--{option.replace('_', '-')} goes with a random start, not with --start")
         start = load(args.start, species=args.species)

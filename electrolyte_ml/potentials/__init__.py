@@ -1,6 +1,7 @@
 """What is learnt: potentials, their sums and files, and their ASE calculator."""
 
 from electrolyte_ml.potentials.blocks import Block
+from electrolyte_ml.potentials.fixed import Fixed, correction_on
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation, Prediction, Stepper, TrainingTerm
 from electrolyte_ml.potentials.mtp import (
@@ -23,6 +24,7 @@ __all__ = [
     "Block",
     "Contraction",
     "Evaluation",
+    "Fixed",
     "Geometry",
     "ModelSpec",
     "MomentTensorPotential",
@@ -34,6 +36,7 @@ __all__ = [
     "TrainingTerm",
     "basis",
     "contractions",
+    "correction_on",
     "kind",
     "kinds",
     "load",

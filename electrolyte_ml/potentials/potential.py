@@ -171,9 +171,12 @@ class Potential(ABC):
     @property
     def fingerprint(self) -> str:
         """A hash of everything that decides the results of this potential."""
-        bare = [part.with_reference(None).trained_on([]) for part in self.parts()]
-        content = compose([(part.kind, part.to_text()) for part in bare], None)
+        content = compose([(part.kind, part.to_text()) for part in self.bare().parts()], None)
         return hashlib.sha256(content.encode()).hexdigest()
+
+    def bare(self) -> Self:
+        """Return the same potential without what does not decide its results: reference and training set."""
+        return self.with_reference(None).trained_on([])
 
     def facts(self) -> dict[str, Any]:
         """Return what the model consists of, by name, in values that JSON has: the output of `electrolyte-ml info`."""
@@ -192,6 +195,13 @@ class Potential(ABC):
     def with_reference(self, reference: str | None) -> Self:
         """Return the same potential with another name of what labelled its training data."""
         return replace(cast(Any, self), reference=reference)
+
+    def labelled_by(self, reference: str | None) -> Self:
+        """Return the same potential after a fit to labels of a level of theory, see `with_reference`.
+
+        By default the reference is the name of that level, None where it is not known.
+        """
+        return self.with_reference(reference)
 
     def trained_on(self, systems: Sequence[System]) -> Self:
         """Return the same potential with what it remembers of its training set: by default nothing."""
@@ -271,9 +281,18 @@ class Potential(ABC):
         InputError
             If `load` would not bring back the same potential: a class, in a sum too, that is not registered.
         """
-        for part in self.parts():
-            check_registered(type(part), str(path))
+        self.check_saveable(str(path))
         atomic_write(path, self.file_content())
+
+    def check_saveable(self, source: str) -> None:
+        """Refuse a potential that a file would not bring back.
+
+        Raises
+        ------
+        InputError
+            Naming `source`, the file.
+        """
+        check_registered(type(self), source)
 
     # -- files ---------------------------------------------------------------------------------------------------------
 

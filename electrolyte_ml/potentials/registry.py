@@ -21,6 +21,7 @@ KINDS = {
     "mtp": "electrolyte_ml.potentials.mtp.potential:MomentTensorPotential",
     "zbl": "electrolyte_ml.potentials.pairwise.zbl:ZBL",
     "qrd": "electrolyte_ml.potentials.charges.qrd:QRd",
+    "fixed": "electrolyte_ml.potentials.fixed:Fixed",
 }
 GROUP = "electrolyte_ml.potentials"  # of entry points
 _registered: dict[str, type[Potential]] = {}

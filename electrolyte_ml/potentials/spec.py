@@ -37,6 +37,8 @@ class ModelSpec:
         Width of Gaussian charges; point charges by default.
     repulsion : str or None
         Kind of a registered potential that is added as a repulsive floor, such as "zbl".
+    on_top_of : str or None
+        File of a potential that the model corrects, whose parameters are fixed. In active learning its dynamics seed.
     """
 
     level: int = 12
@@ -48,6 +50,7 @@ class ModelSpec:
     charge_form: ChargeForm | None = None
     charge_width: float | None = None
     repulsion: str | None = None
+    on_top_of: str | None = None
 
     def fault(self) -> tuple[str, Any, str] | None:
         """Return name and value of the first choice that makes no model, and what is wrong; None if all are right."""
@@ -88,20 +91,55 @@ class ModelSpec:
         Parameters
         ----------
         species
-            Chemical symbols; the order is that of the parameters.
+            Chemical symbols; the order is that of the parameters, or of the potential that the model corrects.
         seed
             Of the draw.
 
         Raises
         ------
         InputError
-            For a choice that makes no potential.
+            For a choice that makes no potential; for a potential to be corrected that is missing or has other species.
         """
+        from electrolyte_ml.potentials.fixed import correction_on
         from electrolyte_ml.potentials.registry import kind
         from electrolyte_ml.potentials.sum import total
 
         if fault := self.fault():
             name, value, text = fault
             raise InputError(f"{name} = {value!r}: {text}")
+        base = self.base()
+        if base is not None:
+            _check_covered(tuple(species), base.species, str(self.on_top_of))
+        symbols = tuple(species) if base is None else base.species
         names = [name for name in ("mtp", self.charges, self.repulsion) if name is not None]
-        return total([kind(name).from_spec(self, tuple(species), seed) for name in names])
+        model = total([kind(name).from_spec(self, symbols, seed) for name in names])
+        return model if base is None else correction_on(base, model)
+
+    def base(self) -> Potential | None:
+        """Return the potential that the model corrects, None if it corrects none.
+
+        Raises
+        ------
+        InputError
+            If its file is missing or holds no potential.
+        """
+        from electrolyte_ml.potentials.store import load
+
+        return None if self.on_top_of is None else load(self.on_top_of)
+
+
+def _check_covered(species: tuple[str, ...], known: tuple[str, ...], source: str) -> None:
+    """Refuse a correction of other species than those of the potential in `source`.
+
+    Raises
+    ------
+    InputError
+        A species that the potential does not know, or one that the correction would leave out.
+    """
+    if unknown := [symbol for symbol in species if symbol not in known]:
+        raise InputError(f"{source} knows {' '.join(known)}, not {' '.join(unknown)}: it cannot be corrected there")
+    if missing := [symbol for symbol in known if symbol not in species]:
+        raise InputError(
+            f"{source} knows {' '.join(missing)}, too: nothing would fix its correction for atoms of "
+            f"{' '.join(missing)}; label configurations that hold them"
+        )

@@ -34,27 +34,37 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
         content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file") from None
-    named = tuple(species) if species else None
+    return from_content(content, str(path), tuple(species) if species else None)
+
+
+def from_content(content: str, source: str, species: tuple[str, ...] | None = None) -> Potential:
+    """Return the potential of a file's content; `source` is the name of the file, for messages.
+
+    Raises
+    ------
+    InputError
+        Naming source and line.
+    """
     if not content.startswith(FORMAT):
-        return kind("mtp").from_text(content, str(path), named)
-    terms, reference = parse(content, str(path))
-    potential = _total([_term(term, path, named) for term in terms], path)
-    if named and named != potential.species:
-        raise InputError(f"{path}: the file's species are {' '.join(potential.species)}, not {' '.join(named)}")
+        return kind("mtp").from_text(content, source, species)
+    terms, reference = parse(content, source)
+    potential = _total([_term(term, source, species) for term in terms], source)
+    if species and species != potential.species:
+        raise InputError(f"{source}: the file's species are {' '.join(potential.species)}, not {' '.join(species)}")
     return potential.with_reference(reference)
 
 
-def _term(term: tuple[str, int, str], path: Path, species: tuple[str, ...] | None) -> Potential:
+def _term(term: tuple[str, int, str], source: str, species: tuple[str, ...] | None) -> Potential:
     name, line, text = term
     try:
         model = kind(name)
     except InputError as error:
-        raise InputError(f"{path}, line {line - 1}: {error}") from None
-    return model.from_text(text, f"{path}, term {name} from line {line} on", species)
+        raise InputError(f"{source}, line {line - 1}: {error}") from None
+    return model.from_text(text, f"{source}, term {name} from line {line} on", species)
 
 
-def _total(terms: list[Potential], path: Path) -> Potential:
+def _total(terms: list[Potential], source: str) -> Potential:
     try:
         return total(terms)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{source}: {error}") from None

@@ -132,6 +132,27 @@ class Sum(Potential):
         """Return the same sum with what each term remembers of the training set."""
         return Sum(tuple(term.trained_on(systems) for term in self.terms), self.reference)
 
+    def bare(self) -> Sum:
+        """Return the same sum without what does not decide its results."""
+        return Sum(tuple(term.bare() for term in self.terms))
+
+    def labelled_by(self, reference: str | None) -> Sum:
+        """Return the same sum after a fit to labels of a level of theory.
+
+        Where a term without parameters has a reference of its own, the fit was a correction to it: both are named, and
+        the terms that were fitted keep the name of their labels.
+        """
+        bases = [term.reference for term in self.terms if term.reference and not term.n_parameters]
+        if reference is None or not bases:
+            return self.with_reference(reference)
+        terms = tuple(term.with_reference(reference) if term.n_parameters else term for term in self.terms)
+        return Sum(terms, f"{reference}, as a correction to {' and '.join(bases)}")
+
+    def check_saveable(self, source: str) -> None:
+        """Refuse terms that a file would not bring back, see `Potential.check_saveable`."""
+        for term in self.terms:
+            term.check_saveable(source)
+
     def with_precision(self, precision: str) -> Sum:
         """Return the same potential with each term that has a precision in it, and the others as they are.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.blocks import shifts_of
+from electrolyte_ml.potentials.fixed import correction_on
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.training.data import TrainingSet
@@ -71,6 +72,7 @@ def train(
     linear_start: bool = True,
     starts: int = 1,
     charge_restraint: ChargeRestraint | None = None,
+    on_top_of: Potential | None = None,
     checkpoint: str | Path | None = None,
     threads: int | None = None,
     progress: bool = True,
@@ -101,6 +103,10 @@ def train(
         `potential`, the others are random, with seeds that follow from its parameters.
     charge_restraint : ChargeRestraint, optional
         A weak pull of the mean charges of species to given values; none by default.
+    on_top_of : Potential, optional
+        A potential of the same species, fitted to labels of another reference, that `potential` shall correct. Its
+        parameters are not changed; the result is the sum of both. The shifts of `potential` take up by how much the
+        energies of the two references differ for each element.
     checkpoint : path, optional
         File that keeps the state of the fit while it runs and when it is interrupted; the same fit that finds it goes
         on from there, to the same result bit for bit. It is removed when the fit has ended.
@@ -116,12 +122,15 @@ def train(
     ------
     InputError
         Naming the configuration (the first is number 1): no labels, unknown species, overlapping atoms, labels that are
-        not numbers, another energy of the same isolated atom; settings that make no sense; a checkpoint of another fit.
+        not numbers, another energy of the same isolated atom; settings that make no sense; a checkpoint of another fit;
+        a potential to be corrected that has other species.
     """
     if method not in METHODS:
         raise InputError(f"method '{method}' is unknown: choose one of {', '.join(METHODS)}")
     if max_iterations < 1 or starts < 1 or not tolerance >= 0:
         raise InputError("max_iterations and starts must be at least 1, tolerance not negative")
+    if on_top_of is not None:
+        potential = correction_on(on_top_of, potential)
     weights = Weights(energy_weight, force_weight, stress_weight)
     potential = potential.trained_on([])  # whatever it was trained on before
     loss = Loss(potential, TrainingSet(configurations, potential), weights, threads, charge_restraint)
@@ -157,7 +166,7 @@ def train(
     names = {atoms.info.get("reference") for atoms in configurations if len(atoms) > 1}
     reference = str(*names) if len(names) == 1 and None not in names else None
     systems = [System.of(atoms, potential.species) for atoms in configurations]
-    fitted = potential.with_parameters(parameters).with_reference(reference).trained_on(systems)
+    fitted = potential.with_parameters(parameters).labelled_by(reference).trained_on(systems)
     reason = "the loss has stopped falling" if converged else "ran out of iterations while the loss was still falling"
     message = f"{reason}: loss {report.loss:.5g} after {report.done} iterations"
     return FitResult(fitted, loss.errors(parameters), report.history, converged, message, report.evaluations)

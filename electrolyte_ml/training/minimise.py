@@ -126,10 +126,11 @@ def _descend(
     """Fit all configurations until a run gains too little: the parameters, and whether that happened."""
     converged, length = False, RUN
     while not converged and report.done < limit:
-        before = loss.value(loss.residuals(parameters))
+        before, begun = loss.value(loss.residuals(parameters)), report.done
         curvature = _sampled_curvature(loss, parameters, free, rng, DAMPING)
         parameters = _bfgs(loss, parameters, curvature, min(length, limit - report.done), report)
-        gain = (before - report.loss) / before if before > 0 else 0.0
+        # A run without a step, at a minimum to the last bit, reports no loss of its own.
+        gain = (before - report.loss) / before if report.done > begun else 0.0
         converged = length >= LONGEST_RUN and gain <= tolerance * length / RUN
         # When progress is slow, lengthen the run: the BFGS Hessian is then better than a fresh Gauss-Newton sample.
         length = min(2 * length, LONGEST_RUN) if gain < SLOW else length
@@ -165,12 +166,12 @@ def _approach(
         plain = np.eye(len(free))[:, free]
         parameters = _bfgs(part, parameters, lambda: plain, min(RUN, last - report.done), report)
     while size < labels[-1] and report.done < last:
-        before = part.value(part.residuals(parameters))
+        before, begun = part.value(part.residuals(parameters)), report.done
         curvature = _sampled_curvature(part, parameters, free, rng, damping)
         parameters = _bfgs(part, parameters, curvature, min(RUN, last - report.done), report)
         damping = max(0.1 * damping, DAMPING)
         overfitted = loss.value(loss.residuals(parameters)) > (1 + OVERFITTED) * report.loss
-        if overfitted or before - report.loss < SLOW * before:
+        if overfitted or report.done == begun or before - report.loss < SLOW * before:
             size *= 2
             part = sample()
     return parameters

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from electrolyte_ml.cli import main
 from electrolyte_ml.structures import pack, read_configurations, write_configurations
 
 
@@ -64,3 +65,23 @@ def test_select_by_some_terms(run, tmp_path, charged, labelled, ion):
     run("select", charged, ion, *options)
     (written,) = read_configurations(chosen)
     assert written.info["charge"] == 1
+
+
+def test_select_a_number_before_any_fit(run, tmp_path, potential, labelled):
+    """From the configurations alone, by a random model; or beside a training set."""
+    pool, chosen = tmp_path / "pool.xyz", tmp_path / "chosen.xyz"
+    known = read_configurations(labelled)
+    strange = pack({"EC": 1}, 1.1, seed=9)
+    write_configurations(pool, [known[2], known[2], strange])
+    run("select", potential, pool, "--count", 2, "--mode", "neighbourhood", "-o", chosen)
+    found = sorted(atoms.cell.volume for atoms in read_configurations(chosen))
+    assert found == pytest.approx(sorted([known[2].cell.volume, strange.cell.volume]))
+    options = ("--train", labelled, "--count", 1)
+    assert run("select", potential, pool, *options, "-o", chosen) == f"1 of 3 configurations, 2: {chosen}\n"
+    assert "configurations, " in run("select", potential, pool, "-o", chosen)
+
+
+def test_select_refuses_what_has_no_effect(tmp_path, potential, labelled, capsys):
+    words = ("select", potential, labelled, "--count", 2, "--threshold", 2, "-o", tmp_path / "chosen.xyz")
+    assert main([str(word) for word in words]) == 1
+    assert "--threshold goes without --count" in capsys.readouterr().err

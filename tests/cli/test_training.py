@@ -81,3 +81,34 @@ def test_a_fit_of_raw_weights_says_that_there_is_a_pole(run, tmp_path, labelled,
     words = ["train", labelled, "--start", path, "--method", "paper", "--max-iterations", 2, "-o", tmp_path / "out.pot"]
     assert main([str(word) for word in words]) == 0
     assert capsys.readouterr().err.splitlines()[-1].startswith("warning: the charges have a pole at some compositions")
+
+
+def test_a_correction_on_top_of_a_potential(run, tmp_path, labelled, potential, capsys):
+    """Fitted from the labels of another reference, saved as one file, read by the other commands."""
+    base, path, data = tmp_path / "base.mtp", tmp_path / "both.pot", tmp_path / "better.xyz"
+    load(potential).with_reference("GFN1-xTB").save(base)
+    better = load(potential)
+    better = better.with_parameters(1.02 * better.parameters)
+    configurations = read_configurations(labelled)
+    for atoms in configurations:
+        result = better.evaluate(atoms)
+        atoms.calc = SinglePointCalculator(atoms, energy=result.energy - 321.0, forces=result.forces)
+        atoms.info["reference"] = "PBE-D3(0)"
+    write_configurations(data, configurations)
+    options = ("--level", 2, "--cutoff", 4, "--radial-basis-size", 3, "--max-iterations", 20)
+    printed = run("train", data, "--on-top-of", base, *options, "-o", path)
+    both = load(path)
+    assert f"{both.n_parameters} parameters" in printed and both.terms[1].cutoff == 4.0
+    assert np.array_equal(both.terms[0].base.parameters, load(base).parameters)
+    errors = [json.loads(run("evaluate", file, data, "--json")) for file in (base, path)]
+    assert errors[1]["force_rmse"] < errors[0]["force_rmse"] and errors[1]["energy_rmse"] < 1
+    table = run("info", path)
+    assert "PBE-D3(0), as a correction to GFN1-xTB" in table and table.count("GFN1-xTB") > 1
+    # A fit goes on from it; the base cannot be named again.
+    words = ["train", data, "--start", path, "--max-iterations", 2, "-o", path]
+    run(*words)
+    assert main([str(word) for word in [*words, "--on-top-of", base]]) == 1
+    assert "--on-top-of goes with a random start, not with --start" in capsys.readouterr().err
+    words = ["train", data, "--species", "H", "C", "O", "Li", "--on-top-of", base, "-o", path]
+    assert main([str(word) for word in words]) == 1
+    assert "base.mtp knows H C O, not Li" in capsys.readouterr().err

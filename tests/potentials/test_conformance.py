@@ -3,7 +3,7 @@
 import pytest
 
 from electrolyte_ml import conformance
-from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential, Sum, kind
+from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential, Sum, correction_on, kind
 from electrolyte_ml.potentials.registry import KINDS
 
 SPECIES = ("H", "C", "O")
@@ -19,6 +19,10 @@ POTENTIALS |= {
         )
     ),
 }
+POTENTIALS["mtp on top of mtp + qrd"] = correction_on(
+    POTENTIALS["mtp + qrd"].with_reference("GFN1-xTB"),
+    MomentTensorPotential.random(4, SPECIES, cutoff=4.5, radial_basis_size=3, seed=4, scaling=1e-3),
+)
 
 
 @pytest.mark.parametrize("promise", conformance.CHECKS, ids=lambda promise: promise.__name__)
