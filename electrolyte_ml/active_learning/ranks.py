@@ -68,11 +68,6 @@ def rank(rows: np.ndarray) -> int:
     return len(maxvol(used).selected) if len(used) else 0
 
 
-def lacking(ranks: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """Return the species whose rank is below the largest possible."""
-    return {name: (found, most) for name, (found, most) in ranks.items() if found < most}
-
-
 def _columns(potential: Potential, atoms: Atoms) -> dict[str, np.ndarray]:
     rows, symbols = potential.site_energy_gradients(atoms), np.array(atoms.get_chemical_symbols())
     touched = np.array([np.any(rows[symbols == name] != 0.0, axis=0) for name in potential.species])  # (S, m)

@@ -67,9 +67,15 @@ class IterationStatus:
 
     @property
     def species_ranks_text(self) -> str:
-        """Ranks by species, such as "Li 88/97, H 97/97", those that are short first."""
-        short_first = sorted(self.species_ranks.items(), key=lambda item: item[1][0] / item[1][1])
-        return ", ".join(f"{name} {rank}/{largest}" for name, (rank, largest) in short_first) or "-"
+        """Ranks by species, such as "H 97/97, Li 88/97"."""
+        return ", ".join(f"{name} {rank}/{largest}" for name, (rank, largest) in self.species_ranks.items()) or "-"
+
+    @property
+    def short_ranks_text(self) -> str:
+        """Ranks of the species that fall short of the largest possible, such as "Li 88/97"; "full" if none does."""
+        short = {name: ranks for name, ranks in self.species_ranks.items() if ranks[0] < ranks[1]}
+        text = ", ".join(f"{name} {rank}/{largest}" for name, (rank, largest) in short.items())
+        return text or ("full" if self.species_ranks else "-")
 
     @property
     def undetermined_text(self) -> str:
@@ -94,7 +100,7 @@ _COLUMNS = (
     ("F eV/Å", 7, lambda row: f"{row.force_rmse:.3f}"),
     ("time s", 7, lambda row: f"{row.seconds:.1f}"),
     ("rank", 20, lambda row: row.ranks_text),
-    ("rank by species", 20, lambda row: row.species_ranks_text),
+    ("rank by species", 20, lambda row: row.short_ranks_text),
     ("trajectories ended", 0, lambda row: row.stops_text),
 )
 
