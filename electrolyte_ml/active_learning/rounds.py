@@ -13,6 +13,10 @@ labels each. The highest grade of Li in six further trajectories::
 
 As many rows as parameters thus leave grades near 1000, though the rank is nearly what it will be: three times as many
 are needed, or fewer of longer time steps. Li has no neighbour Li in such cells, and its rank does not exceed 80.
+
+The measure is a strict one. Of "EC=2 EMC=2 LiPF6=2" 16 trajectories (240 labels, hydrogens of 3 amu, steps of 2 fs)
+bring Li to rank 97 and P to 93 of 97 at level 8. The last four are graded up to 410 by the others, and six trajectories
+that explored with a potential fitted to them (40 iterations) met grades of 9 to 48.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ from electrolyte_ml.reference import LabelStore, Reference
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
-FAR = 30.0  # grade in the last half of a round above which the seeding goes on
+FAR = 100.0  # grade in the last half of a round above which the seeding goes on
 
 
 @dataclass(frozen=True)

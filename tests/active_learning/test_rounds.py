@@ -108,15 +108,16 @@ def test_rounds_go_on_until_nothing_new_is_far(alloy, potential, tmp_path, monke
 
 
 def test_grades_are_those_of_the_last_trajectories_by_the_others(alloy, potential, tmp_path):
-    """Two steps of one Ar leave nearly all of its parameters open; one round of many trajectories does not."""
+    """One Ar in each cell has a 31st of the rows of Xe: its grades are higher, and fall with more trajectories."""
     few, _ = seed(alloy, potential, tmp_path, 2)
     many, _ = seed(alloy, potential, tmp_path, 16)
-    assert few.grades["Ar"] > 100 > many.grades["Ar"]
+    assert few.grades["Ar"] > 3 * few.grades["Xe"]
+    assert few.grades["Ar"] > many.grades["Ar"]
     assert few.ranks["Ar"][0] <= many.ranks["Ar"][0] <= many.ranks["Ar"][1] == 9
-    assert few.grades["Xe"] < 30
 
 
-def test_trajectories_that_are_set_are_run_and_judged(alloy, potential, tmp_path):
+def test_trajectories_that_are_set_are_run_and_judged(alloy, potential, tmp_path, monkeypatch):
+    monkeypatch.setattr(rounds, "FAR", 1e-3)
     seeds, _ = seed(alloy, potential, tmp_path, 2, trajectories=2)
     assert seeds.labels == 2 * STEPS
     assert "leave out seeding.trajectories = 2, or raise it" in seeds.shortage(SeedingSettings(trajectories=2))

@@ -48,7 +48,7 @@ def test_ranks_and_what_is_undetermined_are_shown():
 
 def test_ranks_by_species_and_what_the_seeding_lacks_are_shown():
     text = "The seeding ends before it covers Li."
-    row = replace(ROWS[0], species_ranks={"H": [97, 97], "Li": [80, 97]}, shortage=text)
+    row = replace(ROWS[0], species_ranks={"H": [97, 97], "Li": [80, 97]}, shortage=text, undetermined=[])
     table = StatusTable([row, ROWS[1]])
     lines = str(table).splitlines()
     assert "Li 80/97" in lines[1] and "H 97/97" not in lines[1]
