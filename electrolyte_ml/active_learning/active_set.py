@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.active_learning.maxvol import MaxVolResult, maxvol
+from electrolyte_ml.active_learning.ranks import SpeciesBlocks
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.potentials.geometry import Geometry
@@ -192,6 +193,17 @@ class ActiveSet:
             rank = len(rows) if len(terms) == 1 else len(maxvol(rows[:, place]).selected)
             found[name] = rank, term.n_parameters - len(term.gauge_directions)
         return found
+
+    def species_ranks(self) -> dict[str, tuple[int, int]]:
+        """Tell how much of the parameters that belong to each species alone the rows in A fix.
+
+        Returns
+        -------
+        dict of str to (int, int)
+            By species: the rank of its columns, and the largest possible. Species without parameters of their own are
+            left out.
+        """
+        return SpeciesBlocks.of(cast(Potential, self._graded)).ranks(self.result.matrix[self.result.index >= 0])
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the set to a ``.npz`` file, atomically, with the fingerprint of its potential."""

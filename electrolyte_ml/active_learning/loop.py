@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ase import Atoms
 
@@ -33,7 +34,8 @@ from electrolyte_ml.active_learning.records import (
     save_potential,
 )
 from electrolyte_ml.active_learning.result import ActiveLearningResult
-from electrolyte_ml.active_learning.seeding import sample_dynamics, seeding_starts
+from electrolyte_ml.active_learning.rounds import seed_in_rounds
+from electrolyte_ml.active_learning.seeding import Start, seeding_starts
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 from electrolyte_ml.errors import ElectrolyteError, InputError
@@ -47,8 +49,8 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.reference import Reference
 
-# What a fit records for the status table; runs of older versions lack the last two.
-_OF_FIT = ("size", "energy_rmse", "force_rmse", "ranks", "undetermined")
+# What a fit records for the status table; runs of older versions lack the last three.
+_OF_FIT = ("size", "energy_rmse", "force_rmse", "ranks", "species_ranks", "undetermined")
 
 
 def active_learn(
@@ -98,11 +100,13 @@ def active_learn(
     directory = Path(directory)
     settings, source = _resolve_settings(directory, settings)
     labeller = _resolve_reference(settings, reference, source)
-    starts, larger = seeding_starts(settings, labeller, source), larger_boxes(settings, source)
-    _check_model(settings, starts, source)
+    rounds, larger = seeding_starts(settings, labeller, source), larger_boxes(settings, source)
+    first = next(rounds)
+    species = species_of(start.atoms for start in first)
+    _check_model(settings, species, source)
     with hold_folder(directory), status_page(directory):
         record_start(directory, settings, labeller)
-        run = _Run(directory, settings, labeller, starts, larger, progress)
+        run = _Run(directory, settings, labeller, species, chain([first], rounds), larger, progress)
         while not run.ended:
             run.iterate()
             result = run.result()
@@ -146,10 +150,10 @@ def _reference_of(potential: Potential) -> Reference:
     return references.get(calculator, name=name, charge_in_info=True, potential=potential.fingerprint)
 
 
-def _check_model(settings: ActiveLearningSettings, starts: list[Atoms], source: str) -> None:
+def _check_model(settings: ActiveLearningSettings, species: tuple[str, ...], source: str) -> None:
     """Refuse a potential that the model cannot correct, and terms of the grade without parameters or unknown."""
     try:
-        model = settings.model.random(species_of(starts), settings.seed)
+        model = settings.model.random(species, settings.seed)
     except InputError as error:
         raise InputError(f"{source}: model: {error}") from error
     try:
@@ -166,12 +170,13 @@ class _Run:
         directory: Path,
         settings: ActiveLearningSettings,
         reference: Reference,
-        starts: list[Atoms],
+        species: tuple[str, ...],
+        starts: Iterable[list[Start]],
         larger: list[Atoms],
         progress: bool,
     ) -> None:
         self.directory, self.settings, self.reference = directory, settings, reference
-        self.starts, self.larger, self.progress = starts, larger, progress
+        self.species, self.starts, self.larger, self.progress = species, starts, larger, progress
         self.store = references.LabelStore(settings.labels or directory / "labels")
         self.rows: list[IterationStatus] = []
         self.training: list[Atoms] = []
@@ -254,6 +259,8 @@ class _Run:
         if self.progress:
             print(StatusTable.line(self.rows[-1]), flush=True)
             text = self.rows[-1].undetermined_text
+            if self.rows[-1].shortage:
+                print(self.rows[-1].shortage, flush=True)
             if text and not (number and self.rows[-2].undetermined_text == text):
                 print(text, flush=True)
 
@@ -268,12 +275,13 @@ class _Run:
         self._load(folder)
         return {
             "iteration": 0,
-            "saved": sampling["sampled"],
+            "saved": sampling.get("labels", sampling["sampled"]),
             "selected": sampling["sampled"],
             "failed": len(sampling["failed"]),
             "max_grade": None,
             "seconds": sampling["seconds"] + fit["seconds"],
             "stops": sampling["stops"],
+            "shortage": sampling.get("shortage", ""),
             **{name: fit[name] for name in _OF_FIT if name in fit},
         }
 
@@ -281,24 +289,39 @@ class _Run:
         settings, base = self.settings, self.settings.model.base()
         # A better reference is dear: for a correction the dynamics are those of the potential that it corrects.
         driver = self.reference if base is None else _reference_of(base)
-        walkers = sample_dynamics(
-            self.starts, driver, self.store, settings.seeding, jobs=settings.jobs, progress=self.progress
+        seeds = seed_in_rounds(
+            self.starts,
+            cast("Potential", part_graded(self._random_model(), settings.grades.terms)),
+            settings.grades.mode,
+            driver,
+            self.store,
+            settings.seeding,
+            jobs=settings.jobs,
+            progress=self.progress,
         )
-        sampled = []
-        for k, walker in enumerate(walkers):
-            for n, atoms in enumerate(walker.samples):
-                atoms.info |= {"iteration": 0, "parent": f"seeding/{k}/{n}"}
-                sampled.append(atoms)
-        failed = [f"seeding trajectory {k}: {walker.failure}" for k, walker in enumerate(walkers) if walker.failure]
+        chosen, failed = seeds.chosen, list(seeds.failures)
         if base is not None:
-            result = self.store.label_all(sampled, self.reference, settings.jobs, progress=self.progress)
-            failed += [f"{sampled[failure.index].info['parent']}: {failure.reason}" for failure in result.failed]
-            sampled = [atoms for atoms in result.labelled if atoms is not None]
-        if not sampled:
+            result = self.store.label_all(chosen, self.reference, settings.jobs, progress=self.progress)
+            failed += [f"{chosen[failure.index].info['parent']}: {failure.reason}" for failure in result.failed]
+            chosen = [atoms for atoms in result.labelled if atoms is not None]
+        if not chosen:
             raise ElectrolyteError(f"{self.reference.name} gave no label at all in the seeding; {failed[0]}")
-        write_configurations(folder / LABELLED, sampled)
-        stops = Counter("label failed" if walker.failure else "completed" for walker in walkers)
-        return {"sampled": len(sampled), "failed": failed, "stops": stops}
+        for atoms in chosen:
+            atoms.info["iteration"] = 0
+        write_configurations(folder / LABELLED, chosen)
+        return {
+            "labels": seeds.labels,
+            "sampled": len(chosen),
+            "failed": failed,
+            "stops": seeds.stops,
+            "ranks": seeds.ranks,
+            "grades": seeds.grades,
+            "shortage": seeds.shortage(settings.seeding),
+        }
+
+    def _random_model(self) -> Potential:
+        """Return the model from which the first fit starts."""
+        return self.settings.model.random(self.species, self.settings.seed)
 
     def _explore_and_learn(self, folder: Path, number: int) -> dict[str, Any]:
         """Do one iteration: trajectories, selection, labels, fit."""
@@ -315,6 +338,7 @@ class _Run:
             "seconds": runs["seconds"],
             "stops": runs["stops"],
             "ranks": self.rows[-1].ranks,
+            "species_ranks": self.rows[-1].species_ranks,
             "undetermined": self.rows[-1].undetermined,
         }
         if runs["saved"] == 0:
@@ -333,6 +357,8 @@ class _Run:
         """Run the trajectories and keep what they saved."""
         potential, active_set = self.fitted
         seeds = [atoms for atoms in self.training if atoms.info["iteration"] == 0]
+        # Trajectories explore the compositions of the settings; the small cells only served the first fit.
+        seeds = [atoms for atoms in seeds if "rich_cell" not in atoms.info] or seeds
         explored = map_progress(
             partial(explore, potential=potential, active_set=active_set, settings=self.settings),
             plan_trajectories(self.settings, seeds, self.larger, folder),
@@ -381,7 +407,7 @@ class _Run:
         training = self.training + read_configurations(folder / LABELLED, labelled=True)
         result = train(
             training,
-            self.model[0] if self.model else settings.model.random(species_of(self.starts), settings.seed),
+            self.model[0] if self.model else self._random_model(),
             **settings.fit.options(refit=self.model is not None),
             checkpoint=folder / "fit_checkpoint.npz",
             progress=self.progress,
@@ -394,6 +420,7 @@ class _Run:
         return {
             "size": len(training),
             "ranks": active_set.ranks(),
+            "species_ranks": active_set.species_ranks(),
             "undetermined": potential.undetermined([System.of(atoms, potential.species) for atoms in training]),
             "energy_rmse": 1000 * result.errors.energy_rmse,
             "force_rmse": result.errors.force_rmse,

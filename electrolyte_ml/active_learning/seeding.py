@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 from ase import Atoms, units
 
-from electrolyte_ml.active_learning.sections import SeedingSettings
+from electrolyte_ml.active_learning.cells import pack_rich, rich_cells
+from electrolyte_ml.active_learning.sections import ROUND, SeedingSettings
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
+from electrolyte_ml.dynamics.masses import heavy_hydrogen_masses
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference import LabelError, LabelStore, Reference
@@ -19,6 +21,7 @@ from electrolyte_ml.structures.charge import total_charge
 
 # 1/fs. A thermostat on every atom: a global one would leave the bonds of packed, rigid molecules cold for picoseconds.
 _FRICTION = {"nvt": 0.02, "nve": 0.0}
+_SEGMENTS = 20  # of a trajectory, after which the progress line moves
 
 
 @dataclass
@@ -28,11 +31,11 @@ class Walker:
     Attributes
     ----------
     atoms : Atoms
-        With momenta.
+        With momenta, and with the masses of the dynamics.
     rng : numpy.random.Generator
         Of the thermostat; its state makes the trajectory reproducible.
     samples : list of Atoms
-        Labelled configurations taken so far.
+        Labelled configurations taken so far, by default one at the end of each step.
     failure : str or None
         Why the reference failed.
     """
@@ -41,6 +44,30 @@ class Walker:
     rng: np.random.Generator
     samples: list[Atoms] = field(default_factory=list)
     failure: str | None = None
+
+    def bare(self) -> Walker:
+        """Return the state without the samples, to be sent to another process."""
+        return Walker(self.atoms, self.rng)
+
+    def take(self, later: Walker) -> None:
+        """Take over the state of a walker that has gone on from here, and its samples."""
+        self.atoms, self.rng, self.failure = later.atoms, later.rng, later.failure
+        self.samples += later.samples
+
+
+@dataclass(frozen=True)
+class Start:
+    """The start of a seeding trajectory.
+
+    Attributes
+    ----------
+    atoms : Atoms
+    rich_cell : str or None
+        Composition of a small cell that no setting names.
+    """
+
+    atoms: Atoms
+    rich_cell: str | None = None
 
 
 def packed_starts(
@@ -68,8 +95,12 @@ def packed_starts(
     ]
 
 
-def seeding_starts(settings: ActiveLearningSettings, reference: Reference, source: str) -> list[Atoms]:
-    """Return one start for each seeding trajectory, read from the file or packed, and checked by the reference.
+def seeding_starts(settings: ActiveLearningSettings, reference: Reference, source: str) -> Iterator[list[Start]]:
+    """Yield the starts of each round of the seeding, read from the file or packed, and checked by the reference.
+
+    Of a seeding whose number of trajectories is set there is one round, of the settings' compositions alone. Otherwise
+    small cells that are rich in rare elements come in turn with them (:mod:`electrolyte_ml.active_learning.cells`), and
+    each round has all cells.
 
     Parameters
     ----------
@@ -82,27 +113,118 @@ def seeding_starts(settings: ActiveLearningSettings, reference: Reference, sourc
     InputError
         A box cannot be packed, the reference cannot label it, or it is not periodic.
     """
-    count = settings.seeding.trajectories
-    if settings.start is not None:
-        given = read_configurations(settings.start)
-        starts = [given[k] for k in np.arange(count) * max(1, len(given) // count) % len(given)]
-    else:
+    most, cells = settings.seeding.most_trajectories, _cells(settings)
+    size = settings.seeding.trajectories or max(ROUND, len(cells))
+    make = _given_start(settings, size) if settings.start is not None else _packed_start(settings, cells, source)
+    for first in range(0, most, size):
+        starts = [make(k) for k in range(first, min(first + size, most))]
+        for k, start in enumerate(starts, start=first):
+            reference.check(start.atoms, f"start of seeding trajectory {k}")
+            if not start.atoms.pbc.all():
+                raise InputError(f"start of seeding trajectory {k}: the cell must be periodic in all directions")
+        yield starts
+
+
+def _given_start(settings: ActiveLearningSettings, size: int) -> Callable[[int], Start]:
+    """Return what gives the start of a trajectory by its number, from the file of starts, in rounds of a size."""
+    assert settings.start is not None
+    given = read_configurations(settings.start)
+    spacing = max(1, len(given) // size)
+    return lambda k: Start(given[(k * spacing + k // size) % len(given)])
+
+
+def _cells(settings: ActiveLearningSettings) -> list[tuple[str, str | None]]:
+    """Return the compositions of the settings, and rich cells with the composition that each is made for."""
+    own = settings.own_molecules()
+    cells: list[tuple[str, str | None]] = [(name, None) for name in settings.composition]
+    if not settings.seeding.trajectories and not settings.charge:
+        known = set(settings.composition)
+        for name in settings.composition:
+            new = [cell for cell in rich_cells(name, own) if cell not in known]
+            cells += [(cell, name) for cell in new]
+            known.update(new)
+    return cells
+
+
+def _packed_start(
+    settings: ActiveLearningSettings, cells: Sequence[tuple[str, str | None]], source: str
+) -> Callable[[int], Start]:
+    """Return what packs the start of a trajectory by its number: cells and densities in turn."""
+    own, seed = settings.own_molecules(), settings.seeding.seed
+
+    def make(k: int) -> Start:
+        cell, like = cells[k % len(cells)]
+        # Cells and densities in turn; with rich cells no cell keeps to one density.
+        turn = k if len(cells) == len(settings.composition) else k + k // len(cells)
+        density = settings.density[turn % len(settings.density)]
         try:
-            starts = packed_starts(
-                settings.composition,
-                settings.density,
-                count,
-                settings.seeding.seed,
-                charge=settings.charge,
-                own_molecules=settings.own_molecules(),
-            )
+            if like is not None:
+                return Start(pack_rich(cell, like, density, 1000 * seed + k, own_molecules=own), cell)
+            counts = parse_composition(cell, own)
+            return Start(pack(counts, density, 1000 * seed + k, charge=settings.charge, own_molecules=own))
         except InputError as error:
-            raise InputError(f"{source}: density: {error}") from error
-    for k, atoms in enumerate(starts):
-        reference.check(atoms, f"start of seeding trajectory {k}")
-        if not atoms.pbc.all():
-            raise InputError(f"start of seeding trajectory {k}: the cell must be periodic in all directions")
-    return starts
+            hint = "" if like is None else " (a small cell of the seeding: seeding.trajectories leaves them out)"
+            raise InputError(f"{source}: density: {error}{hint}") from error
+
+    return make
+
+
+def run_walkers(
+    starts: Sequence[Atoms],
+    reference: Reference,
+    store: LabelStore,
+    seeding: SeedingSettings,
+    *,
+    jobs: int | None,
+    first: int = 0,
+    progress: bool = True,
+) -> list[Walker]:
+    """Run dynamics with the reference from each start, and keep the configuration of every step.
+
+    Every force is looked up in the store first and put there once computed, so that a run that was killed retraces
+    its way without computing a label twice.
+
+    Parameters
+    ----------
+    starts : sequence of Atoms
+        One trajectory each.
+    reference, store
+    seeding : SeedingSettings
+        Of the trajectories; its seed is that of velocities and thermostat, with the number of the trajectory.
+    jobs : int or None
+        Trajectories run at once.
+    first : int
+        Number of the first of these trajectories.
+    progress : bool
+        Show a progress line.
+
+    Returns
+    -------
+    list of Walker
+        In the order of `starts`, with a sample a step. One whose label failed has its reason, and fewer samples.
+
+    Raises
+    ------
+    InputError
+        Masses that the settings ask for cannot be given to a start.
+    """
+    from tqdm import tqdm
+
+    walkers = [
+        _start(atoms, seeding, np.random.default_rng([seeding.seed, k]), f"start of seeding trajectory {k}")
+        for k, atoms in enumerate(starts, start=first)
+    ]
+    advance = partial(_advance, reference=reference, store=store, seeding=seeding)
+    # Segments only let the progress line move.
+    lengths = [len(part) for part in np.array_split(np.arange(seeding.steps), min(seeding.steps, _SEGMENTS))]
+    with tqdm(total=seeding.steps * len(starts), desc="seeding, steps", disable=not progress, smoothing=0.1) as bar:
+        for length in lengths:
+            moving = [walker for walker in walkers if walker.failure is None]
+            moved = map_progress(advance, [(walker.bare(), length) for walker in moving], jobs, progress=False)
+            for walker, after in zip(moving, moved, strict=True):
+                walker.take(after)
+            bar.update(length * len(moving))
+    return walkers
 
 
 def sample_dynamics(
@@ -116,45 +238,25 @@ def sample_dynamics(
 ) -> list[Walker]:
     """Run dynamics with the reference from each start, and sample it uniformly in time.
 
-    Every force is looked up in the store first and put there once computed, so that a run that was killed retraces
-    its way without computing a label twice.
+    Parameters and errors are those of `run_walkers`; of all steps, each walker keeps its share of
+    `seeding.configurations`.
 
-    Parameters
-    ----------
-    starts : sequence of Atoms
-        One trajectory each.
-    reference, store
-    seeding : SeedingSettings
-        Of the trajectories; its seed is that of velocities and thermostat, with the index of the trajectory.
-    jobs : int or None
-        Trajectories run at once.
-
-    Returns
-    -------
-    list of Walker
-        In the order of `starts`. One whose label failed has its reason, and the samples it took before.
+    Raises
+    ------
+    InputError
+        The number of configurations is not set.
     """
-    from tqdm import tqdm
-
-    walkers = [
-        _start(atoms, seeding.temperature, np.random.default_rng([seeding.seed, k])) for k, atoms in enumerate(starts)
-    ]
-    share = [len(part) for part in np.array_split(np.arange(seeding.configurations), len(starts))]
-    # Segments end where samples are taken; the last one of the longest share is the last of all.
-    stops = [np.rint(np.linspace(0, seeding.steps, n + 1)).astype(int) for n in share]
-    advance = partial(_advance, reference=reference, store=store, seeding=seeding)
-    total = seeding.steps * len(starts)
-    with tqdm(total=total, desc="seeding, steps", disable=not progress, smoothing=0.1) as bar:
-        for segment in range(max(share)):
-            moving = [k for k, walker in enumerate(walkers) if walker.failure is None and segment < share[k]]
-            lengths = [int(stops[k][segment + 1] - stops[k][segment]) for k in moving]
-            moved = map_progress(
-                advance, [(walkers[k], n) for k, n in zip(moving, lengths, strict=True)], jobs, progress=False
-            )
-            for k, walker in zip(moving, moved, strict=True):
-                walkers[k] = walker
-            bar.update(sum(lengths))
+    if not seeding.configurations:
+        raise InputError("a uniform sample needs the number of its configurations")
+    walkers = run_walkers(starts, reference, store, seeding, jobs=jobs, progress=progress)
+    for walker, share in zip(walkers, np.array_split(np.arange(seeding.configurations), len(starts)), strict=True):
+        walker.samples = [walker.samples[k] for k in even_steps(seeding.steps, len(share)) if k < len(walker.samples)]
     return walkers
+
+
+def even_steps(steps: int, count: int) -> list[int]:
+    """Return `count` of the steps 0, 1, ..., evenly spaced, the last one among them."""
+    return [int(step) - 1 for step in np.rint(np.linspace(0, steps, count + 1))[1:]]
 
 
 def bare_copy(atoms: Atoms) -> Atoms:
@@ -164,22 +266,27 @@ def bare_copy(atoms: Atoms) -> Atoms:
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=info)
 
 
-def _start(atoms: Atoms, temperature: float, rng: np.random.Generator) -> Walker:
-    """Give the atoms velocities.
+def _start(atoms: Atoms, seeding: SeedingSettings, rng: np.random.Generator, name: str) -> Walker:
+    """Give the atoms masses and velocities.
 
     Packed molecules are at their minimum: half of the kinetic energy soon becomes potential energy, hence twice the
     temperature.
     """
     atoms = bare_copy(atoms)
+    if seeding.hydrogen_mass is not None:
+        try:
+            atoms.set_masses(heavy_hydrogen_masses(atoms, seeding.hydrogen_mass))
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
     masses = atoms.get_masses()[:, None]
-    momenta = rng.normal(size=(len(atoms), 3)) * np.sqrt(2 * units.kB * temperature * masses)
+    momenta = rng.normal(size=(len(atoms), 3)) * np.sqrt(2 * units.kB * seeding.temperature * masses)
     momenta -= masses * momenta.sum(axis=0) / masses.sum()
     atoms.set_momenta(momenta)
     return Walker(atoms, rng)
 
 
 def _advance(task: tuple[Walker, int], reference: Reference, store: LabelStore, seeding: SeedingSettings) -> Walker:
-    """Advance a walker by some steps of Langevin dynamics (BAOAB) and take a sample at their end.
+    """Advance a walker by some steps of Langevin dynamics (BAOAB), and take a sample at the end of each.
 
     Without friction, in NVE, the steps are those of velocity Verlet.
     """
@@ -199,18 +306,17 @@ def _advance(task: tuple[Walker, int], reference: Reference, store: LabelStore, 
             atoms.positions += 0.5 * dt * momenta / masses
             labelled = _label(atoms, reference, store)
             momenta += 0.5 * dt * labelled.get_forces()
+            walker.samples.append(labelled)
     except (LabelError, InputError) as error:  # no convergence, or colliding atoms
         walker.failure = str(error)
         return walker
     atoms.set_momenta(momenta)
-    del labelled.arrays["momenta"]
-    walker.samples.append(labelled)
     return walker
 
 
 def _label(atoms: Atoms, reference: Reference, store: LabelStore) -> Atoms:
-    """Return a labelled copy, from the store if it is there."""
-    result = store.label_all([atoms], reference, progress=False)
+    """Return a labelled copy without masses and momenta, from the store if it is there."""
+    result = store.label_all([bare_copy(atoms)], reference, progress=False)
     labelled = result.labelled[0]
     if labelled is None:
         raise LabelError(result.failed[0].reason)

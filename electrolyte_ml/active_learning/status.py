@@ -19,9 +19,9 @@ class IterationStatus:
     ----------
     iteration : int
     saved : int
-        Configurations that the trajectories saved.
+        Configurations that the trajectories saved; in the seeding, steps that were labelled.
     selected : int
-        Of these, those that MaxVol took (in the seeding: those sampled).
+        Of these, those that MaxVol took (in the seeding: those that are trained on).
     failed : int
         Of the selected, those that the reference could not label; they are set aside.
     size : int
@@ -36,6 +36,11 @@ class IterationStatus:
         Why the trajectories ended, and how many of them.
     ranks : dict of str to (int, int)
         Rank of the active rows by term, and the largest possible: `ActiveSet.ranks`. Empty in runs of older versions.
+    species_ranks : dict of str to (int, int)
+        The same by species, of the parameters that belong to its atoms alone: `ActiveSet.species_ranks`. Empty in runs
+        of older versions.
+    shortage : str
+        Of the seeding: species that it does not cover, and what to do; empty if it covers all.
     undetermined : sequence of str
         What the compositions of the training set leave undetermined: `Potential.undetermined`.
     """
@@ -52,11 +57,25 @@ class IterationStatus:
     stops: dict[str, int]
     ranks: dict[str, Sequence[int]] = field(default_factory=dict)
     undetermined: Sequence[str] = ()
+    species_ranks: dict[str, Sequence[int]] = field(default_factory=dict)
+    shortage: str = ""
 
     @property
     def ranks_text(self) -> str:
         """Ranks by term, such as "mtp 57/61, qrd 2/4"."""
         return ", ".join(f"{name} {rank}/{largest}" for name, (rank, largest) in self.ranks.items()) or "-"
+
+    @property
+    def species_ranks_text(self) -> str:
+        """Ranks by species, such as "H 97/97, Li 88/97"."""
+        return ", ".join(f"{name} {rank}/{largest}" for name, (rank, largest) in self.species_ranks.items()) or "-"
+
+    @property
+    def short_ranks_text(self) -> str:
+        """Ranks of the species that fall short of the largest possible, such as "Li 88/97"; "full" if none does."""
+        short = {name: ranks for name, ranks in self.species_ranks.items() if ranks[0] < ranks[1]}
+        text = ", ".join(f"{name} {rank}/{largest}" for name, (rank, largest) in short.items())
+        return text or ("full" if self.species_ranks else "-")
 
     @property
     def undetermined_text(self) -> str:
@@ -81,6 +100,7 @@ _COLUMNS = (
     ("F eV/Å", 7, lambda row: f"{row.force_rmse:.3f}"),
     ("time s", 7, lambda row: f"{row.seconds:.1f}"),
     ("rank", 20, lambda row: row.ranks_text),
+    ("rank by species", 20, lambda row: row.short_ranks_text),
     ("trajectories ended", 0, lambda row: row.stops_text),
 )
 
@@ -88,7 +108,7 @@ _COLUMNS = (
 class StatusTable(Sequence[IterationStatus]):
     """Rows of a run, in order; prints as a table, and shows as one in a notebook.
 
-    Below it stands what the last training set leaves undetermined.
+    Below it stand `notes`: what the seeding does not cover, and what the last training set leaves undetermined.
     """
 
     def __init__(self, rows: Sequence[IterationStatus] = ()) -> None:
@@ -115,8 +135,7 @@ class StatusTable(Sequence[IterationStatus]):
         return "  ".join(text(row).rjust(width) for _, width, text in _COLUMNS)
 
     def __str__(self) -> str:
-        below = [self.undetermined] if self.undetermined else []
-        return "\n".join([self.header(), *map(self.line, self.rows), *below])
+        return "\n".join([self.header(), *map(self.line, self.rows), *self.notes])
 
     __repr__ = __str__
 
@@ -125,13 +144,19 @@ class StatusTable(Sequence[IterationStatus]):
         """What the last training set leaves undetermined, as a sentence; empty if nothing is."""
         return self.rows[-1].undetermined_text if self.rows else ""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences below the table: what the seeding does not cover, and what the last set leaves undetermined."""
+        shortage = self.rows[0].shortage if self.rows else ""
+        return tuple(text for text in (shortage, self.undetermined) if text)
+
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{html.escape(name)}</th>" for name, *_ in _COLUMNS)
         body = "".join(
             "<tr>" + "".join(f"<td>{html.escape(text(row))}</td>" for *_, text in _COLUMNS) + "</tr>"
             for row in self.rows
         )
-        below = f"<p>{html.escape(self.undetermined)}</p>" if self.undetermined else ""
+        below = "".join(f"<p>{html.escape(text)}</p>" for text in self.notes)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
 
     def to_csv(self) -> str:
@@ -142,6 +167,7 @@ class StatusTable(Sequence[IterationStatus]):
         writer.writerow(names)
         for row in self.rows:
             values = asdict(row) | {"stops": row.stops_text, "ranks": row.ranks_text}
+            values["species_ranks"] = row.species_ranks_text
             values["undetermined"] = "; ".join(row.undetermined)
             writer.writerow(["" if values[name] is None else values[name] for name in names])
         return text.getvalue()

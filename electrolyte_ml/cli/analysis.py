@@ -19,6 +19,8 @@ from electrolyte_ml.files import check_output_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from electrolyte_ml.trajectories import Trajectory
+
 FIGURES = (".png", ".pdf", ".svg")
 
 
@@ -46,6 +48,11 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--viscosity", type=positive, metavar="MPA_S", help="for the correction of Nernst-Einstein")
     parser.add_argument("--unwrapped", action="store_true", help="positions cross the cell's faces freely")
+    parser.add_argument(
+        "--heavy-hydrogen",
+        action="store_true",
+        help="read runs with heavy hydrogen (md --hydrogen-mass), too, once paired runs have agreed",
+    )
     add_json(parser)
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draw sigma(t) with its plateau (.png, .pdf, .svg)")
 
@@ -98,7 +105,12 @@ def run_conductivity(args: argparse.Namespace) -> None:
     if args.window and args.window[0] >= args.window[1]:
         raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
     progress = sys.stderr.isatty()
-    runs = [read_ions(run, already_unwrapped=args.unwrapped, progress=progress) for run in open_trajectories(args)]
+    opened = open_trajectories(args)
+    runs = [
+        read_ions(run, already_unwrapped=args.unwrapped, heavy_hydrogen=args.heavy_hydrogen, progress=progress)
+        for run in opened
+    ]
+    _warn_of_heavy_hydrogen(opened, "diffusion and conductivity")
     result = measure_conductivity(
         runs,
         args.temperature,
@@ -145,6 +157,7 @@ def run_solvation(args: argparse.Namespace) -> None:
         check_output_file(args.figure, FIGURES)
     cutoffs = _cutoffs(args.cutoff)
     runs = open_trajectories(args)
+    _warn_of_heavy_hydrogen(runs, "residence times")
     shells = find_shells(
         runs, cation=chosen_cation(args), cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty()
     )
@@ -175,6 +188,18 @@ def _cutoffs(items: Sequence[str]) -> dict[str, float]:
         except ValueError:
             raise InputError(f"--cutoff {name}={value}: not a distance in Å") from None
     return cutoffs
+
+
+def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory], what: str) -> None:
+    """Print one line on standard error if hydrogens of a run have another mass than their own."""
+    masses = {run.hydrogen_mass for run in runs if run.hydrogen_mass is not None}
+    if masses:
+        given = " and ".join(f"{mass:g}" for mass in sorted(masses))
+        print(
+            f"warning: hydrogens have {given} amu in these runs: {what} are only those of the liquid as far as paired "
+            "runs agree",
+            file=sys.stderr,
+        )
 
 
 def _counted(names: Sequence[str]) -> str:

@@ -48,6 +48,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--time", type=positive, required=True, help="ps")
     parser.add_argument("--timestep", type=timestep, default=1.0, help="fs, up to 10 (default 1)")
     parser.add_argument(
+        "--hydrogen-mass",
+        type=positive,
+        metavar="AMU",
+        help="of all hydrogens, taken from the heavy atoms that they are bonded to: 3 allows --timestep 2; changes "
+        "diffusion and conductivity, but no average over configurations (default: their own)",
+    )
+    parser.add_argument(
         "--precision", choices=("double", "mixed"), default="double", help="mixed: pairs in float32, 1.3 times faster"
     )
     parser.add_argument(
@@ -91,7 +98,9 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
     if args.train:
         monitors.append(GradeMonitor(read_active_set(args, potential), every=args.grade_every or GRADE_EVERY))
-    with in_options(pressure_bar="--pressure", timestep_fs="--timestep", time_ps="--time"):
+    with in_options(
+        pressure_bar="--pressure", timestep_fs="--timestep", time_ps="--time", hydrogen_mass="--hydrogen-mass"
+    ):
         result = run_md(
             start,
             potential.with_precision(args.precision),
@@ -100,6 +109,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
             pressure_bar=args.pressure,
             time_ps=args.time,
             timestep_fs=args.timestep,
+            hydrogen_mass=args.hydrogen_mass,
             directory=directory,
             monitors=monitors,
             relax=args.relax,

@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.dynamics.files import RunFiles
+from electrolyte_ml.dynamics.masses import exchange_masses
 from electrolyte_ml.dynamics.trajectory import decode_frames
 
 COLUMNS = (
@@ -33,7 +34,8 @@ class RunResult:
     Attributes
     ----------
     atoms
-        The last configuration with its momenta; of a run that a calculator ended, the one on which it failed.
+        The last configuration with its momenta; of a run that a calculator ended, the one on which it failed. After a
+        run with heavy hydrogen it has the masses of the start again, and each atom its kinetic energy.
     reason, detail
         "completed", or what ended the run ("temperature", "density", "broken molecule", "overlap", "cell", "grade",
         "nan", "calculator") and, in `detail`, how.
@@ -46,6 +48,8 @@ class RunResult:
         (step, grade, configuration) of every configuration that a monitor asked to keep.
     settings
         What the run was asked for.
+    masses
+        (N,) of the dynamics, amu; `frames` have them.
     directory
         Where its files are; None if it ran in memory.
     """
@@ -64,6 +68,7 @@ class RunResult:
     grades: np.ndarray
     saved: list[tuple[int, float, Atoms]]
     settings: dict[str, Any]
+    masses: np.ndarray
     directory: Path | None
     _trajectory: bytes | None = None
 
@@ -78,7 +83,9 @@ class RunResult:
         if content is None:
             assert self.directory is not None  # else the run was in memory, and left its trajectory here
             content = (self.directory / "trajectory.trr").read_bytes()
-        return decode_frames(content, self.atoms)
+        template = self.atoms.copy()
+        template.set_masses(self.masses)
+        return decode_frames(content, template)
 
 
 def read_result(
@@ -100,6 +107,7 @@ def read_result(
         momenta=arrays["momenta"],
         info=meta.get("info", {}),  # absent where an older version wrote the file
     )
+    exchange_masses(atoms, arrays.get("start_masses", arrays["masses"]))  # absent where an older version wrote them
     return RunResult(
         atoms=atoms,
         reason=meta["reason"],
@@ -115,6 +123,7 @@ def read_result(
         grades=columns["grade"],
         saved=[(int(frame.info["step"]), float(frame.info["grade"]), frame) for frame in saved],
         settings=settings,
+        masses=arrays["masses"],
         directory=files.directory,
         _trajectory=files.read("trajectory.trr") if files.directory is None else None,
     )

@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms, units
 
 from electrolyte_ml.dynamics.files import RunFiles
+from electrolyte_ml.dynamics.masses import exchange_masses, heavy_hydrogen_masses
 from electrolyte_ml.dynamics.monitors import Monitor, Verdict
 from electrolyte_ml.dynamics.results import COLUMNS, RunResult, read_result
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology, standard_rotation
@@ -37,11 +38,14 @@ class Run:
         self.settings, self.monitors, self.files = settings, monitors, files
         self.atoms = bare_configuration(atoms, masses=True)
         self.atoms.set_momenta(atoms.get_momenta())
+        if settings["hydrogen_mass"] is not None:
+            exchange_masses(self.atoms, heavy_hydrogen_masses(atoms, settings["hydrogen_mass"]))
+        self.start_masses = atoms.get_masses()  # (N,) amu, to which the last configuration returns
         self.start_positions, self.start_cell = atoms.positions.copy(), atoms.cell.array.copy()
         names = inspect.signature(build).parameters.keys() & settings.keys()
         self.integrator = build(self.atoms, calculator, **{name: settings[name] for name in names})
         self.rotation = standard_rotation(atoms)
-        self.masses = atoms.get_masses()[:, None]  # (N, 1) amu
+        self.masses = self.atoms.get_masses()[:, None]  # (N, 1) amu
         self.total_mass = float(self.masses.sum())
         self.periodic = bool(atoms.pbc.all()) and atoms.cell.rank == 3
         self.freedom = 3 * len(atoms) - 3
@@ -82,7 +86,7 @@ class Run:
         self._remove_drift()
         self.files.open()
         if self.files.directory is not None:
-            topology = encode_topology(atoms, self.rotation)
+            topology = encode_topology(atoms, self.rotation, settings["hydrogen_mass"])
             atomic_write(self.files.directory / "topology.pdb", topology)
         self.files.append("log.csv", (",".join(COLUMNS) + "\n").encode())
         self._observe()
@@ -258,6 +262,7 @@ class Run:
             "scalars": integrator.scalars,
             "start_positions": self.start_positions,
             "start_cell": self.start_cell,
+            "start_masses": self.start_masses,
         }
         meta = {
             "step": self.step,
@@ -279,7 +284,9 @@ class Run:
     def _summarise(self, directory: Path, reason: str, detail: str) -> None:
         """Write how the run ended, and its last configuration."""
         if np.isfinite(self.atoms.positions).all():
-            write_configurations(directory / "last.xyz", self.atoms)
+            last = self.atoms.copy()
+            exchange_masses(last, self.start_masses)
+            write_configurations(directory / "last.xyz", last)
         summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": self.time_ps}
         summary |= {"threads": self.integrator.threads, "charge": total_charge(self.atoms)} | self.settings
         atomic_write(directory / "result.json", json.dumps(summary, indent=2) + "\n")

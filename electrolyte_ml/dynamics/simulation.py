@@ -27,6 +27,7 @@ def run_md(
     pressure_bar: float = 1.01325,
     time_ps: float,
     timestep_fs: float = 1.0,
+    hydrogen_mass: float | None = None,
     directory: str | os.PathLike[str] | None = None,
     monitors: Iterable[Monitor] = (),
     relax: int = 0,
@@ -60,6 +61,10 @@ def run_md(
         K and bar.
     time_ps, timestep_fs
         Length of the run and time step.
+    hydrogen_mass
+        Mass of all hydrogens in amu, taken from the heavy atoms that they are bonded to in the start
+        (:mod:`electrolyte_ml.dynamics.masses`); by default their own. With 3 amu a step of 2 fs conserves the energy.
+        Averages over configurations do not depend on it; diffusion and conductivity do.
     directory
         Where the files go; None keeps everything in memory.
     monitors
@@ -108,6 +113,7 @@ def run_md(
         "temperature": number("temperature", temperature, "K"),
         "pressure_bar": number("pressure_bar", pressure_bar, "bar", least=-math.inf),
         "timestep_fs": timestep_fs,
+        "hydrogen_mass": None if hydrogen_mass is None else number("hydrogen_mass", hydrogen_mass, "amu"),
         "thermostat": one_of("thermostat", thermostat, ("bussi", "nose-hoover")),
         "tdamp_fs": number("tdamp_fs", tdamp_fs, "fs"),
         "pdamp_fs": number("pdamp_fs", pdamp_fs, "fs"),

@@ -22,6 +22,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.library import MOLECULES
 from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.trajectories.remarks import hydrogen_mass_remark
 
 _HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
 _MAGIC = (1993, 13, 12, b"GMX_trn_file")
@@ -109,12 +110,15 @@ def read_trajectory(path: str | os.PathLike[str], template: Atoms) -> list[Atoms
         raise InputError(f"{path}: {error}") from None
 
 
-def encode_topology(atoms: Atoms, rotation: np.ndarray) -> str:
-    """Return the .pdb text that names the atoms of a .trr: elements, box and start, one residue a molecule."""
+def encode_topology(atoms: Atoms, rotation: np.ndarray, hydrogen_mass: float | None = None) -> str:
+    """Return the .pdb text that names the atoms of a .trr: elements, box and start, one residue a molecule.
+
+    A mass of hydrogen (amu) that is not its own stands in a remark; readers take masses from the elements.
+    """
     topology = Topology.of(atoms)
     # The columns of the file have room for three letters.
     names = [name[:3] if name in MOLECULES else "MOL" for name in topology.names]
-    lines = []
+    lines = [] if hydrogen_mass is None else [hydrogen_mass_remark(hydrogen_mass)]
     if atoms.cell.rank == 3:
         lengths, angles = np.split(atoms.cell.cellpar(), 2)
         lines.append("CRYST1" + "".join(f"{x:9.3f}" for x in lengths) + "".join(f"{x:7.2f}" for x in angles) + " P 1")

@@ -360,7 +360,9 @@ STANDARD = Scale(
     charges=_MANY_FITS,
 )
 
-# It learns as anybody's small box is learnt: by the defaults of the settings.
+# It learns as anybody's small box is learnt, by the defaults of the settings, but explores with heavy hydrogen: of 24
+# trajectories of 4 EC with the potential of a seeding, as many ended early, after as long, with grades as high; of 8
+# with the potential learnt, all ended as they should, with the same highest grade, for two thirds of the time.
 QUICK = Scale(
     name="quick",
     pure_solvents=PureSolvents(
@@ -368,7 +370,10 @@ QUICK = Scale(
         cells=("EC=4", "EMC=4"),
         packing_densities=((1.15, 1.25, 1.35, 1.45), (0.9, 1.0, 1.1, 1.25)),
         larger_cells=("EC=10", "EMC=8"),
-        learning=LearningProtocol(stopping=StoppingSettings(max_iterations=30)),
+        learning=LearningProtocol(
+            exploration=ExplorationSettings(timestep_fs=2.0, hydrogen_mass=3.0),
+            stopping=StoppingSettings(max_iterations=30),
+        ),
         density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), 15.0, heating=_HEATING),
     ),
 )

@@ -130,7 +130,13 @@ class IonTrajectory:
         return self.positions - self.positions[0]
 
 
-def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progress: bool = False) -> IonTrajectory:
+def read_ions(
+    trajectory: Trajectory,
+    *,
+    already_unwrapped: bool = False,
+    heavy_hydrogen: bool = False,
+    progress: bool = False,
+) -> IonTrajectory:
     """Read the ions of a trajectory in one pass over its frames.
 
     Ions are all charged molecules, each represented by its centre of mass, relative to the centre of mass of the whole
@@ -142,6 +148,8 @@ def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progre
         At constant volume (:func:`electrolyte_ml.trajectories.open_trajectory`).
     already_unwrapped
         The positions in the file are unwrapped.
+    heavy_hydrogen
+        Read a run with heavy hydrogen, too: diffusion and conductivity depend on the masses of the dynamics.
     progress
         Show a progress bar.
 
@@ -154,10 +162,17 @@ def read_ions(trajectory: Trajectory, *, already_unwrapped: bool = False, progre
     ------
     InputError
         One frame, unknown or unequal time steps, a cell that changes (in NPT the barostat moves the molecules, which is
-        neither diffusion nor a current), frames too far apart to unwrap, charges that do not sum to zero, or no ions.
+        neither diffusion nor a current), frames too far apart to unwrap, charges that do not sum to zero, or no ions;
+        heavy hydrogen, unless it is allowed.
     """
     from tqdm import tqdm
 
+    if trajectory.hydrogen_mass is not None and not heavy_hydrogen:
+        raise InputError(
+            f"{trajectory.name}: its hydrogens have {trajectory.hydrogen_mass:g} amu, which changes diffusion and "
+            "conductivity: measure them in runs with the masses of the elements, or, once paired runs have agreed, "
+            "allow it (heavy_hydrogen=True, --heavy-hydrogen)"
+        )
     step = trajectory.require_times()
     cell = trajectory.require_constant_cell()
     trajectory.require_neutral()

@@ -21,6 +21,7 @@ from electrolyte_ml.trajectories.frames import Frames, Identity
 from electrolyte_ml.trajectories.identity import identify
 from electrolyte_ml.trajectories.joined import JoinedFrames
 from electrolyte_ml.trajectories.lammps import atom_columns
+from electrolyte_ml.trajectories.remarks import stated_hydrogen_mass
 from electrolyte_ml.trajectories.species import Role
 from electrolyte_ml.trajectories.trajectory import Trajectory
 from electrolyte_ml.trajectories.universes import UniverseFrames, import_mdanalysis
@@ -89,6 +90,7 @@ def open_trajectory(
     """
     frames = open_frames(files, topology, elements=elements, lammps_units=lammps_units)
     trajectory = Trajectory(frames, roles=roles, own_molecules=own_molecules, timestep_ps=timestep_ps, cell=cell)
+    trajectory.hydrogen_mass = stated_hydrogen_mass(files, topology)
     if trajectory.cut_short:
         last = f", up to {trajectory.times_ps[-1]:g} ps" if trajectory.timestep_ps else ""
         warnings.warn(

@@ -63,12 +63,17 @@ class Trajectory(System):
     has_velocities : bool
     cut_short : str
         Description of the frame in which the file ends; empty for a complete file.
+    hydrogen_mass : float or None, amu
+        Of the hydrogens in the dynamics, where the run states that it is not their own; `masses` are those of the
+        elements.
 
     Raises
     ------
     InputError
         As :func:`electrolyte_ml.trajectories.open_trajectory`.
     """
+
+    hydrogen_mass: float | None = None
 
     def __init__(
         self,

@@ -383,3 +383,28 @@ def test_a_relative_label_store_is_found_again(settings, tmp_path, monkeypatch):
     again = active_learn("run", once, progress=False)
     assert again.status.rows == first.status.rows
     assert list((tmp_path / "shared").rglob("*.json"))
+
+
+def test_a_species_that_the_seeding_does_not_cover_is_said(settings, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("electrolyte_ml.active_learning.rounds.FAR", 1e-3)
+    atoms = read_configurations(settings.start)[0]
+    atoms.symbols[7] = "Kr"
+    write(tmp_path / "alloy.xyz", atoms)
+    short = change(
+        replace(settings, start=str(tmp_path / "alloy.xyz")),
+        seeding={"trajectories": 2, "time_ps": 0.04, "configurations": 8},
+        exploration={"trajectories": 1, "time_ps": 0.01},
+        fit={"iterations": 5, "refit_iterations": 5},
+        stopping={"max_iterations": 1},
+    )
+    result = active_learn(tmp_path / "run", short)
+    text = result.status[0].shortage
+    assert text.startswith("The seeding ends before it covers ")
+    assert "Kr (rank " in text and "seeding.trajectories = 2" in text
+    assert text in capsys.readouterr().out.splitlines()
+    assert text in str(result.status)
+    rank, most = result.status[0].species_ranks["Kr"]
+    assert rank <= 8 and most == 9  # eight labels of one Kr; two species of four radial functions, and a shift
+    assert result.status[0].saved == 8
+    again = active_learn(tmp_path / "run", short, progress=False)
+    assert again.status.rows == result.status.rows

@@ -7,6 +7,7 @@ from ase.build import bulk
 
 from electrolyte_ml.active_learning.sections import SeedingSettings
 from electrolyte_ml.active_learning.seeding import packed_starts, sample_dynamics
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
 from electrolyte_ml.structures import density
 from electrolyte_ml.structures.charge import total_charge
@@ -144,3 +145,20 @@ def test_the_total_charge_is_that_of_the_start(crystal, tmp_path):
     ion.set_initial_charges([-1.0] + [0.0] * 31)
     walkers = run([charged, ion, crystal], Springs(crystal.positions), LabelStore(tmp_path))
     assert [[total_charge(atoms) for atoms in walker.samples] for walker in walkers] == [[1, 1], [-1, -1], [0, 0]]
+
+
+def test_hydrogens_may_be_heavy_and_labels_do_not_know(tmp_path):
+    box = Atoms("CHOH", [[0, 0, 0], [1.1, 0, 0], [0, 4, 0], [0.97, 4, 0]], cell=[8] * 3, pbc=True)
+    reference = Springs(box.positions)
+    seeding = SeedingSettings(time_ps=0.01, timestep_fs=2.0, trajectories=1, configurations=5, hydrogen_mass=3.0)
+    walker = sample_dynamics([box], reference, LabelStore(tmp_path), seeding, jobs=1, progress=False)[0]
+    assert walker.atoms.get_masses() == pytest.approx([12.011 - 1.992, 3.0, 15.999 - 1.992, 3.0])
+    assert not any(atoms.has("masses") or atoms.has("momenta") for atoms in walker.samples)
+    with pytest.raises(InputError, match=r"start of seeding trajectory 0: atom 2 \(H\) is bonded to no heavy atom"):
+        box.positions[1] += 2.0
+        sample_dynamics([box], reference, LabelStore(tmp_path), seeding, jobs=1, progress=False)
+
+
+def test_a_uniform_sample_needs_its_number(crystal, tmp_path):
+    with pytest.raises(InputError, match="number of its configurations"):
+        run([crystal], Springs(crystal.positions), LabelStore(tmp_path), configurations=0)

@@ -129,6 +129,8 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("[exploration]\ntime_ps = 0.0001", "exploration.time_ps = 0.0001: shorter than one step"),
         ("[seeding]\ntime_ps = 0.0001", "seeding.time_ps = 0.0001: shorter than one step"),
         ("[exploration]\ntime_ps = inf", "exploration.time_ps = inf: must be a finite number"),
+        ("[exploration]\nhydrogen_mass = 1.0", "exploration.hydrogen_mass = 1.0: must be greater than 1.008"),
+        ("[seeding]\nhydrogen_mass = 12", "seeding.hydrogen_mass = 12: must be less than or equal to 6"),
         ("[exploration]\ntrajectories = 0", "exploration.trajectories = 0: must be greater than or equal to 1"),
         (
             '[exploration]\nensemble = "nvt"\npressure_bar = 1',
@@ -144,6 +146,7 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("[reference]\nsettings = 3", "reference.settings = 3: must be a valid dictionary"),
         ("[seeding]\nconfigurations = 100000", "do not hold so many"),
         ("[seeding]\nconfigurations = 1", "fewer than trajectories"),
+        ("[seeding]\ntrajectories = -1", "seeding.trajectories = -1: must be greater than or equal to 0"),
         ("[fit]\nenergy_weight = 0\nforce_weight = 0\nstress_weight = 0", "weights of the loss are all zero"),
         ("[fit]\nforce_weight = -1", "fit.force_weight = -1: must be greater than or equal to 0"),
         ('[fit]\nmethod = "sgd"', "fit.method = 'sgd': must be 'default' or 'paper'"),

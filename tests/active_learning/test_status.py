@@ -44,3 +44,17 @@ def test_ranks_and_what_is_undetermined_are_shown():
     written = next(csv.DictReader(StatusTable([row]).to_csv().splitlines()))
     assert (written["ranks"], written["undetermined"]) == ("mtp 57/61, qrd 2/4", "; ".join(free))
     assert IterationStatus(**json.loads(StatusTable([row]).to_json())[0]) == row
+
+
+def test_ranks_by_species_and_what_the_seeding_lacks_are_shown():
+    text = "The seeding ends before it covers Li."
+    row = replace(ROWS[0], species_ranks={"H": [97, 97], "Li": [80, 97]}, shortage=text, undetermined=[])
+    table = StatusTable([row, ROWS[1]])
+    lines = str(table).splitlines()
+    assert "Li 80/97" in lines[1] and "H 97/97" not in lines[1]
+    assert "full" in StatusTable.line(replace(row, species_ranks={"H": [97, 97]}))
+    assert lines[3:] == [text]
+    assert f"<p>{text}</p>" in table._repr_html_()
+    written = next(csv.DictReader(table.to_csv().splitlines()))
+    assert (written["species_ranks"], written["shortage"]) == ("H 97/97, Li 80/97", text)
+    assert IterationStatus(**json.loads(table.to_json())[0]) == row

@@ -50,3 +50,13 @@ def test_options_of_a_grade_without_one_are_refused(capsys, tmp_path, potential,
     assert main([str(word) for word in words]) == 1
     assert f"{option[0]} goes with --train" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_md_with_heavy_hydrogen(run, capsys, tmp_path, potential, box):
+    words = ("md", potential, box, "--ensemble", "nve", "--temperature", 50, "--time", 0.02, "--timestep", 0.5)
+    assert "completed" in run(*words, "--hydrogen-mass", 3, "-o", tmp_path / "run")
+    assert (tmp_path / "run" / "topology.pdb").read_text().startswith("REMARK   1 HYDROGEN MASS 3 AMU")
+    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 1
+    assert "--hydrogen-mass = 3.0, not None" in capsys.readouterr().err
+    assert main([str(word) for word in (*words, "--hydrogen-mass", 1, "-o", tmp_path / "light")]) == 1
+    assert "a hydrogen mass of 1 amu is below" in capsys.readouterr().err

@@ -118,7 +118,7 @@ def seeding(settings: ActiveLearningSettings) -> Evidence:
     """Dynamics with the reference, and the configurations taken from them."""
     paper = {"ensemble": "nvt", "temperature": 400.0, "time_ps": 2.0, "timestep_fs": 1.0, "configurations": 200}
     values = {**settings.seeding.options(), "configurations": settings.seeding.configurations}
-    return Evidence("handed to active_learning.seeding.sample_dynamics", values, paper)
+    return Evidence("handed to active_learning.rounds.seed_in_rounds", values, paper)
 
 
 def grades(settings: ActiveLearningSettings) -> Evidence:

@@ -15,6 +15,8 @@ from electrolyte_ml.paper.protocols import pure_solvent
 from electrolyte_ml.paper.scales import PAPER
 from electrolyte_ml.structures import write_configurations
 
+SPECIES = ("H", "C", "O")
+
 
 class Received(Exception):
     """Ends a call once its arguments are known."""
@@ -45,7 +47,7 @@ def test_train_receives_the_loss_and_the_method(settings, refit, monkeypatch, tm
     atoms = Atoms("CHO", np.eye(3), cell=[9.0] * 3, pbc=True)
     atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((3, 3)))
     write_configurations(tmp_path / loop.LABELLED, [atoms])
-    run = loop._Run(tmp_path, settings, None, [atoms], [], progress=False)
+    run = loop._Run(tmp_path, settings, None, SPECIES, [], [], progress=False)
     if refit:
         run.model = settings.model.random(("H", "C", "O"), 7), None
     with pytest.raises(Received) as received:
@@ -67,8 +69,8 @@ def test_run_md_receives_the_ensemble_and_the_monitor_the_grades(settings, monke
 
 
 def test_seeding_receives_its_section(settings, monkeypatch, tmp_path):
-    monkeypatch.setattr(loop, "sample_dynamics", receive)
-    run = loop._Run(tmp_path, settings, None, [], [], progress=False)
+    monkeypatch.setattr(loop, "seed_in_rounds", receive)
+    run = loop._Run(tmp_path, settings, None, SPECIES, [], [], progress=False)
     with pytest.raises(Received) as received:
         run._sample(tmp_path)
     section = received.value.positional[-1]
@@ -77,7 +79,7 @@ def test_seeding_receives_its_section(settings, monkeypatch, tmp_path):
 
 def test_as_many_trajectories_are_explored_as_are_planned(settings, monkeypatch, tmp_path):
     monkeypatch.setattr(loop, "map_progress", receive)
-    run = loop._Run(tmp_path, settings, None, [], [], progress=False)
+    run = loop._Run(tmp_path, settings, None, SPECIES, [], [], progress=False)
     run.model = None, None
     seed = Atoms("H")
     seed.info["iteration"] = 0
