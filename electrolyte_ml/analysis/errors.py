@@ -18,7 +18,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.structures import Molecule
 from electrolyte_ml.structures.graphs import BondGraph, members
-from electrolyte_ml.structures.library import MOLECULES, recognise
+from electrolyte_ml.structures.library import MOLECULES
 from electrolyte_ml.structures.sites import site_names
 from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.training.predictions import predict
@@ -77,8 +77,7 @@ def group_atoms(configurations: Sequence[Atoms], own_molecules: Mapping[str, Mol
     affected = 0
     for atoms in configurations:
         topology = Topology.of(atoms)
-        names = recognise(atoms.numbers, topology.bonds, topology.labels, own_molecules)
-        known = [name if not endless else None for name, endless in zip(names, topology.endless)]
+        known = topology.known(own_molecules)
         found.update(name for name in known if name)
         missing = [formula for formula, name in zip(topology.formulas, known) if not name]
         others.update(missing)

@@ -19,7 +19,6 @@ from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.reference import LabelError, LabelStore, Reference
 from electrolyte_ml.structures import MOLECULES, Molecule, Topology
 from electrolyte_ml.structures.graphs import members
-from electrolyte_ml.structures.library import recognise
 
 PARTS = ("total", "intramolecular", "intermolecular")
 
@@ -76,12 +75,8 @@ class Liquid:
         start = 0
         for atoms in configurations:
             topology = Topology.of(atoms)
-            names = recognise(atoms.numbers, topology.bonds, topology.labels, own_molecules)
-            missing = [
-                formula
-                for formula, name, endless in zip(topology.formulas, names, topology.endless, strict=True)
-                if name is None or endless
-            ]
+            names = topology.known(own_molecules)
+            missing = [formula for formula, name in zip(topology.formulas, names, strict=True) if name is None]
             excluded.update(missing)
             if missing:
                 continue

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation, Prediction, Stepper, TrainingTerm
+from electrolyte_ml.potentials.parameterless import Parameterless
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.potentials.store import from_content
 from electrolyte_ml.potentials.sum import Sum
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Fixed(Potential):
+class Fixed(Parameterless):
     """Another potential without its parameters.
 
     In a sum it is what other terms correct. A fit changes these alone, and predicts the fixed term once: it costs what
@@ -60,27 +60,6 @@ class Fixed(Potential):
     def cutoff(self) -> float:
         """Cutoff of the base, Å."""
         return self.base.cutoff
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """None: there is nothing to fit."""
-        return ()
-
-    @property
-    def parameters(self) -> np.ndarray:
-        """(0,) none."""
-        return np.zeros(0)
-
-    def with_parameters(self, parameters: np.ndarray) -> Fixed:
-        """Return the same potential.
-
-        Raises
-        ------
-        InputError
-            If there are parameters.
-        """
-        self.checked(parameters)
-        return self
 
     def with_reference(self, reference: str | None) -> Fixed:
         """Return the same potential with another reference of its base."""

@@ -1,6 +1,7 @@
 """Molecules of a configuration under any periodic boundary, and the bonds that break or form."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,6 +19,7 @@ from electrolyte_ml.structures.bonding import (
 )
 from electrolyte_ml.structures.graphs import members
 from electrolyte_ml.structures.library import recognise
+from electrolyte_ml.structures.molecules import Molecule
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +113,20 @@ class Topology:
         """Name of every molecule that is in the library, the formula of any other."""
         found = recognise(self.numbers, self.bonds, self.labels)
         return tuple(name or formula for name, formula in zip(found, self.formulas))
+
+    def known(self, own_molecules: Mapping[str, Molecule] | None = None) -> list[str | None]:
+        """Return the name of every whole molecule that is known, None for any other.
+
+        A molecule that is not known may be a broken one, or two that have fused; one that is bonded to its own image is
+        no molecule at all.
+
+        Parameters
+        ----------
+        own_molecules
+            Molecules by name that come before those of the library.
+        """
+        found = recognise(self.numbers, self.bonds, self.labels, own_molecules)
+        return [None if endless else name for name, endless in zip(found, self.endless)]
 
     def name(self, atom: int) -> str:
         """Element and number of an atom, counted from 1, such as "C12"."""

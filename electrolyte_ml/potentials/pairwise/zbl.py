@@ -10,8 +10,8 @@ import numpy as np
 from ase.data import atomic_numbers, covalent_radii
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.pairwise.potential import PairPotential
+from electrolyte_ml.potentials.parameterless import Parameterless
 from electrolyte_ml.units import COULOMB
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ INNER = 0.5  # of the outer radius: up to there the repulsion is not reduced
 
 
 @dataclass(eq=False)
-class ZBL(PairPotential):
+class ZBL(Parameterless, PairPotential):
     """A repulsive floor for a potential that knows nothing of atoms closer than those of its training set.
 
     E = 1/2 sum_ij k_e Z_i Z_j / r_ij phi(r_ij / a_ij) f(r_ij), where f falls from 1 at half the outer radius of the
@@ -85,27 +85,6 @@ class ZBL(PairPotential):
     def cutoff(self) -> float:
         """The largest outer radius, Å."""
         return float(self.outer.max())
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """None: the repulsion has no parameters."""
-        return ()
-
-    @property
-    def parameters(self) -> np.ndarray:
-        """(0,) none."""
-        return np.zeros(0)
-
-    def with_parameters(self, parameters: np.ndarray) -> ZBL:
-        """Return the same repulsion.
-
-        Raises
-        ------
-        InputError
-            If there are parameters.
-        """
-        self.checked(parameters)
-        return self
 
     def pair_energy(self, r: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return phi (P,) eV and dphi/dr (P,) eV/Å."""
