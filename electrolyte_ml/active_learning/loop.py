@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -99,6 +100,8 @@ def active_learn(
     labeller = _resolve_reference(settings, reference, source)
     starts, larger = seeding_starts(settings, labeller, source), larger_boxes(settings, source)
     _check_terms(settings, starts, source)
+    if progress:
+        print(labeller.limits(), file=sys.stderr, flush=True)
     with hold_folder(directory):
         record_start(directory, settings, labeller)
         run = _Run(directory, settings, labeller, starts, larger, progress)

@@ -13,6 +13,8 @@ DEFAULT = "gfn1-xtb"
 PRESETS = {  # name -> module, class, first arguments
     "gfn1-xtb": ("xtb", "XTBReference", ("GFN1-xTB",)),
     "gfn2-xtb": ("xtb", "XTBReference", ("GFN2-xTB",)),
+    "pyscf-pbe-d3": ("pyscf", "PySCFReference", ()),
+    "sevennet-l3i5-d3zero": ("sevennet", "SevenNetReference", ()),
     "cp2k-pbe-d3": ("cp2k", "CP2KReference", ()),
     "vasp-pbe-d3": ("vasp", "VASPReference", ()),
 }
