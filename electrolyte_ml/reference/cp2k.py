@@ -119,7 +119,7 @@ class CP2KReference(Reference):
         Path of CP2K; the one on the search path by default.
     **settings
         Over the defaults: ``cutoff`` (Ry; by default what the elements need, see `cutoff_of`), ``rel_cutoff`` (60 Ry),
-        ``eps_default`` (1e-12), ``eps_scf`` (1e-6), ``max_scf`` (80), ``mixing`` (0.4), ``dispersion_cutoff`` (12 Å).
+        ``eps_default`` (1e-12), ``eps_scf`` (1e-6), ``max_scf`` (80), ``mixing`` (0.4), ``dispersion_cutoff`` (12 Å; CP2K takes pairs to twice that).
 
     Raises
     ------
@@ -155,7 +155,7 @@ class CP2KReference(Reference):
 
     def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
         """Return the settings, with the cutoff (Ry) that the elements need where none was given."""
-        return {"cutoff": cutoff_of(atoms)} | self.settings
+        return {"cutoff": cutoff_of(atoms), **self.settings}
 
     def input(self, atoms: Atoms, **settings: float) -> str:
         """Return CP2K's input for one configuration, with `settings` over the reference's own."""

@@ -43,7 +43,7 @@ class PySCFReference(Reference):
     **settings
         Over the defaults: ``cutoff`` (Ry; by default what the elements need, see `cutoff_of`), ``precision`` (1e-7, of
         integrals; 1e-6 is 57 meV off for a cell with PF6), ``conv_tol`` (1e-7 hartree), ``conv_tol_grad`` (1e-3),
-        ``max_cycle`` (50), ``grid_level`` (4, of the integration grid of molecules).
+        ``max_cycle`` (50), ``grid_level`` (3, of the integration grid of molecules).
 
     Raises
     ------
@@ -66,7 +66,7 @@ class PySCFReference(Reference):
     def __init__(self, *, stress: bool = True, **settings: float) -> None:
         if not isinstance(stress, bool):
             raise InputError(f"{self.name}: stress must be true or false, not {stress!r}")
-        defaults = {"precision": 1e-7, "conv_tol": 1e-7, "conv_tol_grad": 1e-3, "max_cycle": 50, "grid_level": 4}
+        defaults = {"precision": 1e-7, "conv_tol": 1e-7, "conv_tol_grad": 1e-3, "max_cycle": 50, "grid_level": 3}
         require_known_settings(settings, {"cutoff": None, **defaults}, self.name)
         self.settings = defaults | {"stress": stress} | settings
         self.version = versions(("pyscf", "dftd3"), self.name, _INSTALL)
@@ -80,7 +80,7 @@ class PySCFReference(Reference):
     def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
         """Return the settings that decide the label: of a cell with its cutoff (Ry), or of a molecule."""
         other = ("grid_level",) if atoms.pbc.any() else ("cutoff", "precision", "stress")
-        chosen = {"cutoff": cutoff_of(atoms)} | self.settings
+        chosen = {"cutoff": cutoff_of(atoms), **self.settings}
         return {name: value for name, value in chosen.items() if name not in other}
 
     def label(self, atoms: Atoms) -> Label:
@@ -163,6 +163,7 @@ def _converge(field: Any, settings: Mapping[str, Any]) -> float:
             setattr(field, name, settings[name])
     field.max_cycle = int(settings["max_cycle"])
     field.chkfile = None  # no file of orbitals
+    field._finalize = lambda: field  # which only prints, and for charged cells fails on multigrids
     field.kernel()
     if not field.converged:
         raise LabelError(f"the self-consistency did not converge in {field.max_cycle} cycles")

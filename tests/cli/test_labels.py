@@ -15,10 +15,10 @@ def test_label_computes_once_and_then_reuses(run, tmp_path, box):
 
 
 def test_settings_go_to_the_reference(run, tmp_path, box):
-    run("label", box, "--reference", "lj", "--set", "sigma=3", "rc=6.5", "smooth=true", "--store", tmp_path / "store")
+    run("label", box, "--reference", "lj", "--set", "sigma=1", "rc=6.5", "smooth=true", "--store", tmp_path / "store")
     (entry,) = (tmp_path / "store").glob("*/*.json")
     settings = json.loads(entry.read_text().splitlines()[0])["settings"]
-    assert (settings["sigma"], settings["rc"], settings["smooth"]) == (3, 6.5, True)
+    assert (settings["sigma"], settings["rc"], settings["smooth"]) == (1, 6.5, True)
 
 
 def test_limits_and_cost_are_said_before_and_the_net_force_after(tmp_path, box, capsys):

@@ -21,7 +21,7 @@ without = pytest.mark.skipif(not installed, reason="sevenn is not installed (the
 @pytest.fixture
 def model(monkeypatch):
     """Put a pair potential in place of the model, so that everything around it runs without sevenn."""
-    pairs = LennardJones(sigma=2.0, epsilon=0.01, rc=6.0)
+    pairs = LennardJones(sigma=1.0, epsilon=0.01, rc=6.0)
     monkeypatch.setattr(sevennet, "versions", lambda packages, name, install: "sevenn 0, dftd3 0")
     monkeypatch.setattr(sevennet, "_model", lambda: pairs)
     return pairs
@@ -33,7 +33,7 @@ def test_it_adds_dispersion_to_the_model(model):
     assert surrogate.name == NAME
     for atoms in (pack({"EC": 1}, 1.0, seed=0), molecule("EC")):
         parts = []
-        for calculator in (LennardJones(sigma=2.0, epsilon=0.01, rc=6.0), dftd3.DFTD3(method="PBE", damping="d3zero")):
+        for calculator in (LennardJones(sigma=1.0, epsilon=0.01, rc=6.0), dftd3.DFTD3(method="PBE", damping="d3zero")):
             part = atoms.copy()
             part.calc = calculator
             parts.append(part)
