@@ -315,7 +315,7 @@ def require_known_settings(given: Mapping[str, Any], known: Mapping[str, Any], n
     """
     for setting, value in given.items():
         if setting not in known:
-            raise InputError(f"{name} has no setting {setting!r}; it has {', '.join(sorted(known))}")
+            raise InputError(f"{name} has no setting {setting!r}; it has {', '.join(sorted(known)) or 'none'}")
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not np.isfinite(value) or value <= 0:
             raise InputError(f"{name}: {setting} must be a positive number, not {value!r}")
@@ -340,7 +340,7 @@ def one_line(error: BaseException | str) -> str:
 
 
 def _list_elements(elements: frozenset[str]) -> str:
-    """Return element symbols by atomic number, runs of more than ten as their first and last."""
+    """Return element symbols by atomic number; of more than twenty without a gap the first and the last."""
     numbers = sorted(chemical_symbols.index(symbol) for symbol in elements)
     if len(numbers) > 20 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return f"{chemical_symbols[numbers[0]]} to {chemical_symbols[numbers[-1]]}"

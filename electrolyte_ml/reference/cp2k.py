@@ -119,7 +119,8 @@ class CP2KReference(Reference):
         Path of CP2K; the one on the search path by default.
     **settings
         Over the defaults: ``cutoff`` (Ry; by default what the elements need, see `cutoff_of`), ``rel_cutoff`` (60 Ry),
-        ``eps_default`` (1e-12), ``eps_scf`` (1e-6), ``max_scf`` (80), ``mixing`` (0.4), ``dispersion_cutoff`` (12 Å; CP2K takes pairs to twice that).
+        ``eps_default`` (1e-12), ``eps_scf`` (1e-6), ``max_scf`` (80), ``mixing`` (0.4), ``dispersion_cutoff`` (12 Å;
+        CP2K takes pairs to twice that).
 
     Raises
     ------

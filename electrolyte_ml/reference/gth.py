@@ -30,4 +30,4 @@ def cutoff_of(atoms: Atoms) -> int:
     The forces of a cell with PF6 sum to 1.4 eV/Å at 600 Ry and to 0.1 to 0.3 at 900. The total energies of two cells
     with different cutoffs differ by more than their physics: give one cutoff for a set that mixes cells of both kinds.
     """
-    return max(HARD_CUTOFFS.get(symbol, CUTOFF) for symbol in atoms.symbols)
+    return max((HARD_CUTOFFS.get(symbol, CUTOFF) for symbol in atoms.symbols), default=CUTOFF)

@@ -52,6 +52,8 @@ def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
     if reference.startswith(_COMMAND):
         from electrolyte_ml.reference.command import CommandReference
 
+        if unknown := settings.keys() - {"name", "version"}:
+            raise InputError(f"a command has no setting {min(unknown)!r}; it has name, version")
         return CommandReference(reference.removeprefix(_COMMAND), **settings)
     return _by_name(reference.strip().lower(), reference, settings)
 

@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from electrolyte_ml.reference.base import Cost, Reference, one_line, symbols_of
+from electrolyte_ml.reference.base import Cost, Reference, one_line, require_known_settings, symbols_of
 from electrolyte_ml.reference.dispersion import add_dispersion
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.packages import load, versions
@@ -29,7 +29,7 @@ class SevenNetReference(Reference):
     Raises
     ------
     InputError
-        If sevenn or dftd3 is not installed.
+        If sevenn or dftd3 is not installed, or for any setting: there are none.
 
     References
     ----------
@@ -41,7 +41,8 @@ class SevenNetReference(Reference):
     charge_advice = "its model knows no charges; add counter-ions"
     cost = Cost(1.9, 0.9)
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: float) -> None:
+        require_known_settings(settings, {}, self.name)
         self.settings: Mapping[str, Any] = {"model": _MODEL}
         self.version = versions(("sevenn", "dftd3"), "SevenNet-l3i5", _INSTALL)
 
