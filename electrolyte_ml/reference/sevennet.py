@@ -24,7 +24,7 @@ class SevenNetReference(Reference):
     """SevenNet-l3i5 [1]_, trained on PBE energies, forces and stresses of crystals, with zero-damped D3 dispersion.
 
     It knows no charges: only neutral configurations are labelled. The weights come with the package. Each process
-    loads them once, in seconds, and holds about 1 GB; the graph of 160 atoms takes about another.
+    loads them once, in seconds, and takes 3 GB for 160 atoms: choose the number of jobs by the memory.
 
     Raises
     ------

@@ -185,12 +185,18 @@ def test_pseudopotentials_and_basis_sets_have_the_same_valence():
 
 @pytest.mark.slow
 def test_it_agrees_with_cp2k_on_the_same_grid():
-    """Another program with the same pseudopotentials, basis and cutoff: energy, forces and stress of two EC."""
+    """Another program with the same pseudopotentials, basis and cutoff: energy, forces and stress of two EC.
+
+    The forces on oxygen, the hardest element here, ripple by some 0.05 eV/Å with the place of the atom on each
+    program's own grid; those on hydrogen and carbon agree to 0.005.
+    """
     if shutil.which("cp2k") is None:
         pytest.skip("CP2K is not installed here (apt install cp2k); the test takes about four minutes with it")
     box = pack({"EC": 2}, 1.2, seed=0)
     ours = reference.get("pyscf-pbe-d3").label(box)
     theirs = reference.get("cp2k-pbe-d3", dispersion_cutoff=15.875).label(box)  # CP2K doubles it; 60 bohr
     assert ours.energy == pytest.approx(theirs.energy, abs=1e-3)
-    assert ours.forces == pytest.approx(theirs.forces, abs=0.03)
+    difference = ours.forces - theirs.forces  # (20, 3)
+    assert np.sqrt(np.mean(difference**2)) < 0.03
+    assert np.abs(difference[box.symbols != "O"]).max() < 0.01
     assert ours.stress / GPa == pytest.approx(theirs.stress / GPa, abs=0.02)
