@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ase import Atoms
 
-# Na (9 valence electrons) and Mg (10) are left out: at 1200 Ry the force on a lone ion is still 0.4 and 0.7 eV/Å instead
-# of 0, at 1800 and 2000 Ry 0.1 and 0.3 (a quarter of the grid's spacing away from a point of the grid on each axis).
-# Valence electrons of the pseudopotentials; the DZVP-MOLOPT-SR basis sets are made for the same numbers.
+# Valence electrons of the pseudopotentials; the DZVP-MOLOPT-SR basis sets are made for the same numbers. Na (9) and Mg
+# (10) are left out, because their forces ripple with the grid: at 1200 Ry the force on a lone ion, a quarter of the
+# grid's spacing away from a point of the grid on each axis, is 0.4 and 0.7 eV/Å instead of 0; for F it is 0.1 at 900 Ry.
 VALENCES = {
     "H": 1,
     "Li": 3,
