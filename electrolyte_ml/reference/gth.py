@@ -5,8 +5,8 @@ from __future__ import annotations
 from ase import Atoms
 
 # Valence electrons of the pseudopotentials; the DZVP-MOLOPT-SR basis sets are made for the same numbers. Na (9) and Mg
-# (10) are left out, because their forces ripple with the grid: at 1200 Ry the force on a lone ion, a quarter of the
-# grid's spacing away from a point of the grid on each axis, is 0.4 and 0.7 eV/Å instead of 0; for F it is 0.1 at 900 Ry.
+# (10) are left out, because their forces ripple with the grid: the force on a lone ion, a quarter of the grid's spacing
+# away from a point of the grid on each axis, is 0.4 and 0.7 eV/Å at 1200 Ry instead of 0; for F it is 0.1 at 900 Ry.
 VALENCES = {
     "H": 1,
     "Li": 3,
