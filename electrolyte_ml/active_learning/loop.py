@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -104,6 +105,8 @@ def active_learn(
     first = next(rounds)
     species = species_of(start.atoms for start in first)
     _check_model(settings, species, source)
+    if progress:
+        print(labeller.limits(), file=sys.stderr, flush=True)
     with hold_folder(directory), status_page(directory):
         record_start(directory, settings, labeller)
         run = _Run(directory, settings, labeller, species, chain([first], rounds), larger, progress)

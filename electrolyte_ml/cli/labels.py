@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
-from electrolyte_ml.cli.options import add_configurations, add_output, add_species, count, given_keys
+from electrolyte_ml.cli.options import add_configurations, add_output, add_species, count, given_keys, pairs
 from electrolyte_ml.cli.parser import Subparsers, add_command
 
 
@@ -21,6 +22,13 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_configurations(parser, metavar="IN")
     parser.add_argument("--reference", default="gfn1-xtb", help="preset, ASE calculator or command (default gfn1-xtb)")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="settings of the reference, such as cutoff=900 or stress=false",
+    )
     parser.add_argument("-j", "--jobs", type=count, default=1, help="labels computed at once (default 1)")
     parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
     parser.add_argument("--retry", action="store_true", help="try again what failed in an earlier call")
@@ -38,6 +46,7 @@ def run_label(args: argparse.Namespace) -> int:
         args.reference,
         args.jobs,
         args.store,
+        settings={name: _value(text) for name, text in pairs(args.set, "--set").items()},
         species=args.species,
         retry_failed=args.retry,
         **given_keys(args),
@@ -46,5 +55,18 @@ def run_label(args: argparse.Namespace) -> int:
     for failure in result.failed:
         print(f"configuration {failure.index + 1}: {failure.reason}", file=sys.stderr)
     if len(result.failed) < len(result.labelled):
+        print(f"Largest sum of the forces of a label (0 if exact): {result.largest_net_force:.2g} eV/Å")
         print(f"Labels: {output}")
     return 1 if result.failed else 0
+
+
+def _value(text: str) -> Any:
+    """Return a setting as TOML would read it: a number, true or false; anything else is a text."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

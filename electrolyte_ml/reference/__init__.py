@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from electrolyte_ml.reference.base import Label, LabelError, Reference
+from electrolyte_ml.reference.base import Reference
+from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.labels import Failure, LabelResult, LabelStore, label_file
 from electrolyte_ml.reference.presets import DEFAULT, PRESETS, get
 

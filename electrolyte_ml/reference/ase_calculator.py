@@ -16,7 +16,8 @@ from ase.calculators.calculator import Calculator, CalculatorSetupError
 from ase.calculators.calculator import InputError as ASEInputError
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line
+from electrolyte_ml.reference.base import Reference, one_line
+from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.structures.charge import total_charge, with_charge
 
 

@@ -13,7 +13,8 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols, covalent_radii
 
-from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.reference.label import Label, LabelError, verify
 from electrolyte_ml.structures.charge import bare_configuration, states_charge, total_charge
 
 # Two atoms closer than this part of the sum of their covalent radii (or than the floor, in Å) are a fault of the input:
@@ -22,30 +23,24 @@ _OVERLAP = 0.4
 _OVERLAP_FLOOR = 0.4
 
 
-class LabelError(ElectrolyteError):
-    """A reference failed on a valid configuration: no convergence, a crash, a NaN."""
-
-
 @dataclass(frozen=True)
-class Label:
-    """Energy, forces and stress of one configuration by a reference.
+class Cost:
+    """Processor time of one label: ``seconds * (n_atoms / 40) ** exponent`` on one core, fitted to measurements.
 
     Attributes
     ----------
-    energy
-        eV
-    forces
-        (n_atoms, 3) eV/Å
-    stress
-        (6,) eV/Å³ in Voigt order xx yy zz yz xz xy, tension positive; ``None`` where there is none (a cluster).
-    attempts
-        2 if only the safer settings converged.
+    seconds
+        Of a label of 40 atoms.
+    exponent
+        Growth with the number of atoms.
     """
 
-    energy: float
-    forces: np.ndarray
-    stress: np.ndarray | None
-    attempts: int = 1
+    seconds: float
+    exponent: float
+
+    def __call__(self, n_atoms: int) -> float:
+        """Return the seconds of one core for a label of a configuration of `n_atoms` atoms."""
+        return float(self.seconds * (n_atoms / 40) ** self.exponent)
 
 
 class Reference(ABC):
@@ -61,26 +56,55 @@ class Reference(ABC):
         All numbers on which a label depends.
     elements
         Symbols of the elements that it can treat; ``None`` if unknown.
+    molecules, partial_cells
+        Whether configurations can be labelled without periodic directions, and with one or two. All references label
+        3D-periodic cells.
     charged_molecules, charged_cells
         Whether configurations with a total charge can be labelled: without periodic directions, and with.
     charge_advice
         Ending of the message that refuses a charge: what to do instead.
+    cost
+        Measured cost of a label of a cell; ``None`` if unknown.
     """
 
     name: str
     version: str
     settings: Mapping[str, Any]
     elements: frozenset[str] | None = None
+    molecules: bool = True
+    partial_cells: bool = True
     charged_molecules: bool = False
     charged_cells: bool = False
     charge_advice: str = ""
+    cost: Cost | None = None
     # Settings of the second attempt after a failure: they converge to the same result, more slowly.
     safer: ClassVar[Mapping[str, Any]] = {}
 
     @property
     def key(self) -> dict[str, Any]:
-        """Identity of the labels: everything on which they depend besides the configuration."""
+        """Identity of the reference: everything on which its labels depend besides the configuration."""
         return {"reference": self.name, "version": self.version, "settings": dict(self.settings)}
+
+    def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
+        """Return the settings for one configuration, with a number for each that the reference chooses itself."""
+        return self.settings
+
+    def key_of(self, atoms: Atoms) -> dict[str, Any]:
+        """Return what a label depends on besides the configuration: `key`, with the configuration's own settings."""
+        return self.key | {"settings": dict(self.settings_of(atoms))}
+
+    def limits(self) -> str:
+        """Return one line that says what the reference can label, and what a label costs."""
+        elements = "any element" if self.elements is None else _list_elements(self.elements)
+        kinds = ["molecules"] * self.molecules + ["cells"]
+        charged = ["molecules"] * (self.molecules and self.charged_molecules) + ["cells"] * self.charged_cells
+        charges = f"charged {' and '.join(charged)}" if charged else "neutral only"
+        if charged and len(charged) < len(kinds):
+            charges += f", neutral {'cells' if 'molecules' in charged else 'molecules'}"
+        cells = "periodic cells" if self.partial_cells else "3D-periodic cells"
+        cost = "no measured cost" if self.cost is None else f"{duration(self.cost(40))} of one core for 40 atoms"
+        shapes = f"molecules and {cells}" if self.molecules else cells
+        return f"{self.name}: {shapes}; {charges}; {elements}; {cost}"
 
     def require(self) -> None:  # noqa: B027 - most references are ready once they exist
         """Raise `InputError` if the program cannot be started here; called once before any label is computed."""
@@ -98,10 +122,16 @@ class Reference(ABC):
         Raises
         ------
         InputError
-            NaN, overlapping atoms, a cell without volume, an element that the reference does not know, a total
-            charge that it cannot treat.
+            NaN, overlapping atoms, a cell without volume, periodic directions or a total charge that the reference
+            cannot treat, an element that it does not know.
         """
         check_configuration(atoms, where)
+        if not self.molecules and not atoms.pbc.all():
+            raise InputError(f"{where}: {self.name} labels 3D-periodic cells; put a molecule into a large box")
+        if not self.partial_cells and atoms.pbc.any() and not atoms.pbc.all():
+            raise InputError(
+                f"{where}: {self.name} labels 3D-periodic cells and molecules, not pbc {atoms.pbc.tolist()}"
+            )
         self.check_charge(atoms, where)
         if self.elements is not None:
             for index, symbol in enumerate(atoms.symbols):
@@ -131,13 +161,13 @@ class Reference(ABC):
         """
         self.check(atoms)
         try:
-            return _verified(self._compute(atoms, {}), atoms)
+            return verify(self._compute(atoms, {}), atoms)
         except LabelError as error:
             if not self.safer:
                 raise
             first = error
         try:
-            return replace(_verified(self._compute(atoms, self.safer), atoms), attempts=2)
+            return replace(verify(self._compute(atoms, self.safer), atoms), attempts=2)
         except LabelError as second:
             raise LabelError(f"{first}; with safer settings: {second}") from second
 
@@ -275,23 +305,6 @@ def _check_overlap(atoms: Atoms, where: str) -> None:
             raise InputError(f"{where}: atoms {pair} overlap, {distance[row, second]:.3f} Å apart")
 
 
-def _verified(label: Label, atoms: Atoms) -> Label:
-    """Return the label if it is complete and finite: some programs fail without a message."""
-    if not np.isfinite(label.energy):
-        raise LabelError(f"the energy is {label.energy}")
-    if np.shape(label.forces) != (len(atoms), 3):
-        raise LabelError(f"forces of shape {np.shape(label.forces)} for {len(atoms)} atoms")
-    bad = np.flatnonzero(~np.isfinite(label.forces).all(axis=1))
-    if len(bad):
-        raise LabelError(f"the force on atom {bad[0] + 1} ({atoms.symbols[bad[0]]}) is not finite")
-    if label.stress is not None:
-        if np.shape(label.stress) != (6,):
-            raise LabelError(f"a stress of shape {np.shape(label.stress)}")
-        if not np.isfinite(label.stress).all():
-            raise LabelError("the stress is not finite")
-    return label
-
-
 def require_known_settings(given: Mapping[str, Any], known: Mapping[str, Any], name: str) -> None:
     """Refuse settings that a preset does not have, so that none is misspelt and ignored.
 
@@ -302,16 +315,36 @@ def require_known_settings(given: Mapping[str, Any], known: Mapping[str, Any], n
     """
     for setting, value in given.items():
         if setting not in known:
-            raise InputError(f"{name} has no setting {setting!r}; it has {', '.join(sorted(known))}")
+            raise InputError(f"{name} has no setting {setting!r}; it has {', '.join(sorted(known)) or 'none'}")
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not np.isfinite(value) or value <= 0:
             raise InputError(f"{name}: {setting} must be a positive number, not {value!r}")
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words with two digits, such as ``"35 s"``, ``"1.5 min"`` or ``"12 h"``."""
+    for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.5 * size:
+            return f"{_two_digits(seconds / size)} {unit}"
+    return f"{_two_digits(seconds)} s"
+
+
+def _two_digits(value: float) -> str:
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def one_line(error: BaseException | str) -> str:
     """Return an error's text as one line."""
     text = re.sub(r"\s+", " ", str(error)).strip()
     return text or type(error).__name__
+
+
+def _list_elements(elements: frozenset[str]) -> str:
+    """Return element symbols by atomic number; of more than twenty without a gap the first and the last."""
+    numbers = sorted(chemical_symbols.index(symbol) for symbol in elements)
+    if len(numbers) > 20 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{chemical_symbols[numbers[0]]} to {chemical_symbols[numbers[-1]]}"
+    return " ".join(chemical_symbols[number] for number in numbers)
 
 
 def symbols_of(numbers: range) -> frozenset[str]:

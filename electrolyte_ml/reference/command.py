@@ -15,7 +15,8 @@ from ase.geometry import find_mic
 from ase.io import read, write
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line
+from electrolyte_ml.reference.base import Reference, one_line
+from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.program import run_program
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
 

@@ -14,18 +14,12 @@ from ase import Atoms
 from ase.units import Bohr, GPa, Hartree
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference.base import (
-    Label,
-    LabelError,
-    Reference,
-    electron_count,
-    one_line,
-    require_known_settings,
-)
+from electrolyte_ml.reference.base import Cost, Reference, electron_count, one_line, require_known_settings
+from electrolyte_ml.reference.gth import VALENCES, cutoff_of
+from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.program import run_program, tail
 from electrolyte_ml.structures.charge import total_charge
 
-_VALENCES = {"H": 1, "Li": 3, "C": 4, "O": 6, "F": 7, "P": 5}
 _PROGRAMS = ("cp2k", "cp2k.psmp", "cp2k.ssmp", "cp2k.popt", "cp2k.sopt")
 _INSTALL = "install it (on Debian and Ubuntu: apt install cp2k) or give program='/path/to/cp2k'"
 _VOIGT = [(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]
@@ -124,8 +118,9 @@ class CP2KReference(Reference):
     program
         Path of CP2K; the one on the search path by default.
     **settings
-        Over the defaults: ``cutoff`` (600 Ry; 1000 changes forces by 0.03 eV/Å), ``rel_cutoff`` (60 Ry),
-        ``eps_default`` (1e-12), ``eps_scf`` (1e-6), ``max_scf`` (80), ``mixing`` (0.4), ``dispersion_cutoff`` (12 Å).
+        Over the defaults: ``cutoff`` (Ry; by default what the elements need, see `cutoff_of`), ``rel_cutoff`` (60 Ry),
+        ``eps_default`` (1e-12), ``eps_scf`` (1e-6), ``max_scf`` (80), ``mixing`` (0.4), ``dispersion_cutoff`` (12 Å;
+        CP2K takes pairs to twice that).
 
     Raises
     ------
@@ -138,14 +133,15 @@ class CP2KReference(Reference):
     """
 
     name = "PBE-D3(0), CP2K"
-    elements = frozenset(_VALENCES)
+    elements = frozenset(VALENCES)
+    molecules = partial_cells = False
     charged_cells = True
+    cost = Cost(130, 1.35)
     # Smaller steps to the same self-consistent density.
     safer: ClassVar[Mapping[str, Any]] = {"mixing": 0.1, "max_scf": 400}
 
     def __init__(self, program: str | None = None, **settings: float) -> None:
         defaults = {
-            "cutoff": 600,
             "rel_cutoff": 60,
             "eps_default": 1e-12,
             "eps_scf": 1e-6,
@@ -153,16 +149,14 @@ class CP2KReference(Reference):
             "mixing": 0.4,
             "dispersion_cutoff": 12,
         }
-        require_known_settings(settings, defaults, self.name)
+        require_known_settings(settings, {"cutoff": None, **defaults}, self.name)
         self.settings = defaults | settings
         self._program = _find(program)
         self.version = _version(self._program)
 
-    def check(self, atoms: Atoms, where: str = "configuration") -> None:
-        """Refuse, besides what no reference can label, anything but 3D-periodic cells."""
-        if not atoms.pbc.all():
-            raise InputError(f"{where}: {self.name} labels 3D-periodic cells; put a molecule into a large box")
-        super().check(atoms, where)
+    def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
+        """Return the settings, with the cutoff (Ry) that the elements need where none was given."""
+        return {"cutoff": cutoff_of(atoms), **self.settings}
 
     def input(self, atoms: Atoms, **settings: float) -> str:
         """Return CP2K's input for one configuration, with `settings` over the reference's own."""
@@ -174,9 +168,9 @@ class CP2KReference(Reference):
             cell=[_vector(vector) for vector in atoms.cell.array],
             coordinates="\n".join(f"      {atom.symbol} {_vector(atom.position)}" for atom in atoms),
             kinds="\n".join(
-                _KIND.format(symbol=symbol, valence=_VALENCES[symbol]) for symbol in sorted(set(atoms.symbols))
+                _KIND.format(symbol=symbol, valence=VALENCES[symbol]) for symbol in sorted(set(atoms.symbols))
             ),
-            **{**self.settings, **settings},
+            **{**self.settings_of(atoms), **settings},
         )
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,16 +26,16 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.locks import hold_byte
-from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.reference.base import Label, LabelError, one_line
+from electrolyte_ml.parallel import map_progress, resolve_jobs
+from electrolyte_ml.reference.base import Cost, duration, one_line
+from electrolyte_ml.reference.label import Label, LabelError, net_force
 from electrolyte_ml.structures.charge import total_charge, with_charge
 
 if TYPE_CHECKING:
     from electrolyte_ml.reference.base import Reference
 
-# Growth of the time of a label with the number of atoms, measured for both xTB methods between 20 and 160 atoms; the
-# remaining time is estimated with it.
-_COST_EXPONENT = 1.8
+# For the remaining time where the cost of a label is unknown: the growth with the number of atoms.
+_UNKNOWN_COST = Cost(1.0, 1.5)
 # Entries under these names would be read from a file as labels of the reference.
 _FOREIGN_LABELS = ("energy", "free_energy", "forces", "stress", "stresses", "virial", "virials")
 
@@ -68,6 +69,11 @@ class LabelResult:
     reused: int
     failed: list[Failure]
 
+    @property
+    def largest_net_force(self) -> float:
+        """The largest length of the sum of a label's forces, eV/Å; NaN where nothing was labelled."""
+        return max((net_force(atoms.get_forces()) for atoms in self.labelled if atoms is not None), default=np.nan)
+
 
 @dataclass(frozen=True)
 class _Entry:
@@ -92,7 +98,7 @@ def label_hash(atoms: Atoms, reference: Reference) -> str:
         "charge": total_charge(atoms),
         "magnetic_moment": _fixed(np.array([magnetic])),
     }
-    text = json.dumps([structure, reference.key], sort_keys=True)
+    text = json.dumps([structure, reference.key_of(atoms)], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -190,14 +196,8 @@ class LabelStore:
         for number, atoms in enumerate(configurations, start=1):
             reference.check(atoms, f"configuration {number}")
         names = [label_hash(atoms, reference) for atoms in configurations]
-        first = {name: index for index, name in reversed(list(enumerate(names)))}
-        stored = {name: self._read(name) for name in first}
-        entries = {
-            name: entry
-            for name, entry in stored.items()
-            if entry is not None and not (retry_failed and entry.label is None)
-        }
-        missing = sorted(first[name] for name in first.keys() - entries.keys())
+        entries = self._entries(names, retry_failed)
+        missing = _first_of(names, entries)
         known = len(configurations) - len(missing)
         computed = 0
         outcomes: list[tuple[_Entry, bool]] = []
@@ -207,7 +207,7 @@ class LabelStore:
                 [configurations[index] for index in missing],
                 jobs,
                 f"{reference.name} labels" + (f" ({known} known)" if known else ""),
-                weights=[len(configurations[index]) ** _COST_EXPONENT for index in missing],
+                weights=[(reference.cost or _UNKNOWN_COST)(len(configurations[index])) for index in missing],
                 progress=progress,
             )
         for index, (entry, fresh) in zip(missing, outcomes):
@@ -223,6 +223,35 @@ class LabelStore:
             else:
                 labelled.append(_labelled(atoms, entry.label, reference, name))
         return LabelResult(labelled, computed, len(configurations) - computed - len(failed), failed)
+
+    def estimate(
+        self, configurations: Sequence[Atoms], reference: Reference, jobs: int | None = 1, *, retry_failed: bool = False
+    ) -> str:
+        """Return one line: what the reference can label, and the time that the labels not in the store will take.
+
+        Parameters
+        ----------
+        configurations, reference, jobs, retry_failed
+            As for `label_all`.
+        """
+        names = [label_hash(atoms, reference) for atoms in configurations]
+        missing = _first_of(names, self._entries(names, retry_failed))
+        work = f"{len(missing)} label{'s' * (len(missing) != 1)} to compute"
+        if missing and reference.cost is not None:
+            seconds = [reference.cost(len(configurations[index])) for index in missing]
+            workers = min(resolve_jobs(jobs), len(missing))
+            work += f", about {duration(max(sum(seconds) / workers, *seconds))}"
+            work += f" on {workers} cores" if workers > 1 else " on one core"
+        return f"{reference.limits()}; {work}"
+
+    def _entries(self, names: Sequence[str], retry_failed: bool) -> dict[str, _Entry]:
+        """Return the stored outcomes that are not to be computed again, by the names of the labels."""
+        stored = {name: self._read(name) for name in dict.fromkeys(names)}
+        return {
+            name: entry
+            for name, entry in stored.items()
+            if entry is not None and not (retry_failed and entry.label is None)
+        }
 
     def _path(self, name: str) -> Path:
         return self.directory / name[:2] / f"{name}.json"
@@ -246,7 +275,7 @@ class LabelStore:
     def _write(self, name: str, atoms: Atoms, reference: Reference, entry: _Entry) -> None:
         label = entry.label
         record: dict[str, Any] = {
-            **reference.key,
+            **reference.key_of(atoms),
             "numbers": atoms.numbers.tolist(),
             "positions": atoms.positions.tolist(),
             "cell": atoms.cell.tolist(),
@@ -288,6 +317,7 @@ def label_file(
     jobs: int | None = 1,
     store: str | os.PathLike = "labels",
     *,
+    settings: Mapping[str, Any] | None = None,
     species: Sequence[str] | None = None,
     charge_key: str | None = None,
     retry_failed: bool = False,
@@ -304,9 +334,12 @@ def label_file(
     reference
         A name, a command or a calculator, as for `get`.
     jobs, retry_failed, progress
-        As for `LabelStore.label_all`.
+        As for `LabelStore.label_all`; with `progress` a line says before what the reference can label and how long it
+        will take.
     store
         Folder of the labels; after an interrupt the same call finds there what was computed.
+    settings
+        Settings of the reference, as for `get`.
     species
         Elements of a ``.cfg``, in the order of its types.
     charge_key
@@ -327,18 +360,27 @@ def label_file(
     from electrolyte_ml.reference.presets import get
     from electrolyte_ml.structures import read_configurations, write_configurations
 
-    chosen = get(reference)
+    chosen = get(reference, **(settings or {}))
     target = Path(output) if output is not None else Path(path).with_suffix(".labelled.extxyz")
     if target.suffix not in (".xyz", ".extxyz", ".cfg"):
         raise InputError(f"{target}: the name must end in .xyz, .extxyz or .cfg")
     if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
         raise InputError(f"{target}: cannot be written there")
     configurations = read_configurations(path, species=species, charge_key=charge_key)
-    result = LabelStore(store).label_all(configurations, chosen, jobs, progress, retry_failed=retry_failed)
+    labels = LabelStore(store)
+    if progress:
+        print(labels.estimate(configurations, chosen, jobs, retry_failed=retry_failed), file=sys.stderr, flush=True)
+    result = labels.label_all(configurations, chosen, jobs, progress, retry_failed=retry_failed)
     labelled = [atoms for atoms in result.labelled if atoms is not None]
     if labelled:
         write_configurations(target, labelled)
     return target, result
+
+
+def _first_of(names: Sequence[str], known: Container[str]) -> list[int]:
+    """Return the index of the first occurrence of every name that is not known, in order."""
+    first = {name: index for index, name in reversed(list(enumerate(names)))}
+    return sorted(index for name, index in first.items() if name not in known)
 
 
 def _label_one(store: LabelStore, reference: Reference, retry_failed: bool, atoms: Atoms) -> tuple[_Entry, bool]:

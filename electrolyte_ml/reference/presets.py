@@ -13,6 +13,8 @@ DEFAULT = "gfn1-xtb"
 PRESETS = {  # name -> module, class, first arguments
     "gfn1-xtb": ("xtb", "XTBReference", ("GFN1-xTB",)),
     "gfn2-xtb": ("xtb", "XTBReference", ("GFN2-xTB",)),
+    "pyscf-pbe-d3": ("pyscf", "PySCFReference", ()),
+    "sevennet-l3i5-d3zero": ("sevennet", "SevenNetReference", ()),
     "cp2k-pbe-d3": ("cp2k", "CP2KReference", ()),
     "vasp-pbe-d3": ("vasp", "VASPReference", ()),
 }
@@ -50,6 +52,8 @@ def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
     if reference.startswith(_COMMAND):
         from electrolyte_ml.reference.command import CommandReference
 
+        if unknown := settings.keys() - {"name", "version"}:
+            raise InputError(f"a command has no setting {min(unknown)!r}; it has name, version")
         return CommandReference(reference.removeprefix(_COMMAND), **settings)
     return _by_name(reference.strip().lower(), reference, settings)
 

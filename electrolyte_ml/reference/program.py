@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from electrolyte_ml.parallel import ONE_THREAD
-from electrolyte_ml.reference.base import LabelError, one_line
+from electrolyte_ml.reference.base import one_line
+from electrolyte_ml.reference.label import LabelError
 
 _PR_SET_PDEATHSIG = 1
 # Loaded here because a forked child must not import anything between fork and exec.

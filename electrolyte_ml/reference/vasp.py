@@ -13,7 +13,8 @@ from ase import Atoms
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.ase_calculator import compute_with
-from electrolyte_ml.reference.base import Label, LabelError, Reference, one_line, require_known_settings
+from electrolyte_ml.reference.base import Reference, one_line, require_known_settings
+from electrolyte_ml.reference.label import Label, LabelError
 
 if TYPE_CHECKING:
     from ase.calculators.vasp import Vasp
@@ -46,6 +47,7 @@ class VASPReference(Reference):
     name = "PBE-D3(0), VASP"
     version = "VASP"
     elements = frozenset(VALENCES)
+    molecules = partial_cells = False
     charge_advice = "add counter-ions"
     # Linear mixing with small steps (the VASP manual's advice for stubborn cells) and more of them.
     safer: ClassVar[Mapping[str, Any]] = {"algo": "Normal", "amix": 0.1, "bmix": 0.0001, "nelm": 400}
@@ -67,12 +69,6 @@ class VASPReference(Reference):
         potentials = os.environ.get("VASP_PP_PATH")
         if not potentials or not Path(potentials).is_dir():
             raise InputError(f"{self.name}: VASP_PP_PATH names no folder of pseudopotentials. {_INSTALL}")
-
-    def check(self, atoms: Atoms, where: str = "configuration") -> None:
-        """Refuse, besides what no reference can label, all but neutral 3D-periodic cells."""
-        if not atoms.pbc.all():
-            raise InputError(f"{where}: {self.name} labels 3D-periodic cells; put a molecule into a large box")
-        super().check(atoms, where)
 
     def write_inputs(self, atoms: Atoms, directory: str | os.PathLike) -> None:
         """Write POSCAR, INCAR and KPOINTS, and POTCAR where VASP_PP_PATH is set, without running anything.

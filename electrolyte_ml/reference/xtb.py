@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import cache
-from importlib import metadata
 from types import ModuleType
 from typing import Any, ClassVar
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, CalculatorError
 
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.parallel import ONE_THREAD
 from electrolyte_ml.reference.base import (
-    Label,
-    LabelError,
+    Cost,
     Reference,
     charge_changes,
     charge_in_dynamics,
@@ -24,9 +19,12 @@ from electrolyte_ml.reference.base import (
     require_known_settings,
     symbols_of,
 )
+from electrolyte_ml.reference.label import Label, LabelError
+from electrolyte_ml.reference.packages import load, versions
 from electrolyte_ml.structures.charge import total_charge
 
-_INSTALL = "install it with: pip install tblite"
+_INSTALL = "pip install tblite"
+_COSTS = {"GFN1-xTB": Cost(0.7, 1.8), "GFN2-xTB": Cost(3.5, 1.2)}
 
 
 class XTBReference(Reference):
@@ -55,6 +53,7 @@ class XTBReference(Reference):
     """
 
     elements = symbols_of(range(1, 87))
+    partial_cells = False
     charged_molecules = True
     charge_advice = "its energy would depend on the choice of the cell; add counter-ions, or label a cluster"
     # Smaller steps to the same self-consistent state; a higher electronic temperature would change the result.
@@ -65,20 +64,12 @@ class XTBReference(Reference):
         require_known_settings(settings, defaults, method)
         self.name = method
         self.settings = defaults | settings
-        try:
-            self.version = f"tblite {metadata.version('tblite')}"
-        except metadata.PackageNotFoundError:
-            raise InputError(f"{method} needs tblite, which is not here: {_INSTALL}") from None
+        self.version = versions(("tblite",), method, _INSTALL)
+        self.cost = _COSTS[method]
 
     def require(self) -> None:
         """Raise `InputError` if tblite cannot be imported."""
         _tblite()
-
-    def check(self, atoms: Atoms, where: str = "configuration") -> None:
-        """Refuse, besides what no reference can label, cells that are periodic in one or two directions only."""
-        super().check(atoms, where)
-        if atoms.pbc.any() and not atoms.pbc.all():
-            raise InputError(f"{where}: {self.name} takes 3D-periodic cells and clusters, not pbc {atoms.pbc.tolist()}")
 
     def calculator(self, charge: int | None = None) -> Calculator:
         """Return tblite's own ASE calculator, silent, which starts each step from the last one's charges.
@@ -130,11 +121,4 @@ def _dynamics_class() -> type[Calculator]:
 
 
 def _tblite() -> ModuleType:
-    """Import tblite's ASE interface with one thread unless the environment sets another number."""
-    # tblite reads the number when it is loaded. Two processes of one thread are faster than one process of two.
-    os.environ.setdefault("OMP_NUM_THREADS", ONE_THREAD["OMP_NUM_THREADS"])
-    try:
-        import tblite.ase
-    except ImportError as error:
-        raise InputError(f"tblite cannot be loaded ({one_line(error)}); {_INSTALL}") from error
-    return tblite.ase
+    return load("tblite.ase", _INSTALL)

@@ -50,8 +50,8 @@ def spring(tmp_path):
 
 @pytest.fixture
 def pairs():
-    """Ten pairs of atoms that differ in one distance."""
-    return [Atoms("CO", [[0.1 * i, 0, 0], [0, 0, 1.5]]) for i in range(1, 11)]
+    """Ten pairs of atoms that differ in one distance; around the origin, so that forces to it sum to zero."""
+    return [Atoms("CO", [[0.1 * i, 0, -0.75], [-0.1 * i, 0, 0.75]]) for i in range(1, 11)]
 
 
 @pytest.fixture

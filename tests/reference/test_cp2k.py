@@ -9,8 +9,9 @@ from ase.units import GPa
 
 from electrolyte_ml import reference
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference.base import LabelError
+from electrolyte_ml.reference import LabelError
 from electrolyte_ml.reference.cp2k import CP2KReference, parse_output
+from electrolyte_ml.reference.labels import label_hash
 from electrolyte_ml.structures import molecule, pack
 
 # Written by hand after the program's format: energies, forces and stress that anyone can convert.
@@ -96,6 +97,20 @@ def test_the_input_holds_the_published_settings(fake):
     assert section(text, top, "DFT")["CHARGE"] == "-1"
     assert section(text, top, "DFT")["UKS"] == ".FALSE."
     assert [float(x) for x in section(text, top, "SUBSYS", "CELL")["B"].split()[1:]] == [0, 7, 0]
+
+
+def test_the_cutoff_follows_the_elements_unless_one_is_given(fake):
+    """At 600 Ry the forces of a LiPF6 cell sum to 1.4 eV/Å."""
+    cp2k = fake(OUTPUT)
+    hard = Atoms("OF", [[0, 0, 0], [0, 0, 1.4]], cell=[6, 7, 8], pbc=True)
+    grid = ("FORCE_EVAL", "DFT", "MGRID")
+    assert section(cp2k.input(hard), *grid)["CUTOFF"] == "[Ry] 900"
+    assert section(cp2k.input(oh()), *grid)["CUTOFF"] == "[Ry] 600"
+    given = CP2KReference(cp2k._program, cutoff=700)
+    assert section(given.input(hard), *grid)["CUTOFF"] == "[Ry] 700"
+    assert [cp2k.key_of(atoms)["settings"]["cutoff"] for atoms in (hard, oh())] == [900, 600]
+    assert label_hash(hard, given) != label_hash(hard, cp2k)
+    assert label_hash(hard, CP2KReference(cp2k._program, cutoff=900)) == label_hash(hard, cp2k)
 
 
 def test_an_odd_number_of_electrons_is_open_shell(fake):

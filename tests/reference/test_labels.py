@@ -124,7 +124,7 @@ RACE = """
     from electrolyte_ml import reference
     from electrolyte_ml.reference import LabelStore
     command, folder, jobs = sys.argv[1:]
-    pairs = [Atoms("CO", [[0.1 * i, 0, 0], [0, 0, 1.5]]) for i in range(1, 11)]
+    pairs = [Atoms("CO", [[0.1 * i, 0, -0.75], [-0.1 * i, 0, 0.75]]) for i in range(1, 11)]
     result = LabelStore(folder).label_all(pairs, reference.get(command, name="springs"), int(jobs), progress=False)
     print(result.computed, result.reused, len(result.failed))
 """

@@ -95,6 +95,8 @@ def test_unknown_settings_and_senseless_ones():
     for value in (0, -1.0, float("nan"), "1", True):
         with pytest.raises(InputError, match="must be a positive number"):
             reference.get(accuracy=value)
+    with pytest.raises(InputError, match="a command has no setting 'cutoff'; it has name, version"):
+        reference.get("command:dft {input} {output}", cutoff=900)
     with pytest.raises(InputError, match="lj.*cannot be set up"):
         reference.get("lj", sigma={}).label(argon())
 

@@ -122,7 +122,7 @@ def test_it_says_nothing(capfd):
 
 def test_partly_periodic_cells_and_unknown_elements_are_refused():
     xtb = reference.get()
-    with pytest.raises(InputError, match=r"configuration 1: GFN1-xTB takes 3D-periodic cells and clusters"):
+    with pytest.raises(InputError, match=r"configuration 1: GFN1-xTB labels 3D-periodic cells and molecules, not pbc"):
         xtb.check(Atoms("C", cell=[9, 9, 9], pbc=[True, True, False]), "configuration 1")
     with pytest.raises(InputError, match="atom 1 is U, for which GFN1-xTB has no parameters"):
         xtb.check(Atoms("U"))
