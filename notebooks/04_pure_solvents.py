@@ -110,8 +110,8 @@ figures.learning_progress(
 )
 
 # %% [markdown]
-# The highest grade of the last iterations lies below the first line: no run met anything new. The errors *rise* while it
-# learns, for the set comes to hold what is harder to describe.
+# The highest grade of the last iterations lies below the first line: no run met anything new. The errors are those of the
+# training set: they may rise while the potential gets better, for the set comes to hold what is harder to describe.
 #
 # ## Ethyl methyl carbonate
 #

@@ -517,12 +517,12 @@ compared, salt = (
     for name in ("charges_benchmark.json", "charges_benchmark_salt.json")
 )
 shown = [row for row in compared["summary"] + salt["summary"] if row["part"] != "train"]
-print(f"{'':29}{'level':>5}{'energies (meV/atom)':>29}{'forces (eV/Å)':>29}")
-print(f"{'':34}{'MTP':>14}{'MTP-QRd':>15}{'MTP':>14}{'MTP-QRd':>15}")
+print(f"{'':37}{'level':>5}{'energies (meV/atom)':>29}{'forces (eV/Å)':>29}")
+print(f"{'':42}{'MTP':>14}{'MTP-QRd':>15}{'MTP':>14}{'MTP-QRd':>15}")
 for row in shown:
     cells = [row[model][key] for key in ("energy_rmse", "force_rmse") for model in ("MTP", "MTP-QRd")]
     texts = [f"{cell['mean']:.{n}f} ± {cell['std']:.{n}f}" for cell, n in zip(cells, (2, 2, 3, 3))]
-    print(f"{row['data'] + ', ' + row['part']:29}{row['level']:5}" + "".join(f"{text:>15}" for text in texts))
+    print(f"{row['data'] + ', ' + row['part']:37}{row['level']:5}" + "".join(f"{text:>15}" for text in texts))
 differences = [row["difference"][key] for row in shown for key in ("energy_rmse", "force_rmse")]
 beyond = sum(abs(change["mean"]) > 2 * change["std"] for change in differences)
 print(f"{beyond} of {len(differences)} differences are larger than two standard errors")
