@@ -192,9 +192,7 @@ class LabelStore:
             If a label cannot be stored or a worker process dies; labels stored before are kept.
         """
         configurations = list(configurations)
-        reference.require()
-        for number, atoms in enumerate(configurations, start=1):
-            reference.check(atoms, f"configuration {number}")
+        _check_all(configurations, reference)
         names = [label_hash(atoms, reference) for atoms in configurations]
         entries = self._entries(names, retry_failed)
         missing = _first_of(names, entries)
@@ -233,7 +231,13 @@ class LabelStore:
         ----------
         configurations, reference, jobs, retry_failed
             As for `label_all`.
+
+        Raises
+        ------
+        InputError
+            As for `label_all`.
         """
+        _check_all(configurations, reference)
         names = [label_hash(atoms, reference) for atoms in configurations]
         missing = _first_of(names, self._entries(names, retry_failed))
         work = f"{len(missing)} label{'s' * (len(missing) != 1)} to compute"
@@ -381,6 +385,13 @@ def _first_of(names: Sequence[str], known: Container[str]) -> list[int]:
     """Return the index of the first occurrence of every name that is not known, in order."""
     first = {name: index for index, name in reversed(list(enumerate(names)))}
     return sorted(index for name, index in first.items() if name not in known)
+
+
+def _check_all(configurations: Sequence[Atoms], reference: Reference) -> None:
+    """Raise `InputError` for a program that is not installed, or a configuration that cannot be labelled."""
+    reference.require()
+    for number, atoms in enumerate(configurations, start=1):
+        reference.check(atoms, f"configuration {number}")
 
 
 def _label_one(store: LabelStore, reference: Reference, retry_failed: bool, atoms: Atoms) -> tuple[_Entry, bool]:
