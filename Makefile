@@ -13,6 +13,8 @@ reproduce: .venv/installed
 
 # Cheap checks first; the first one that fails ends the run.
 test: lint types test-nojit
+	@echo "Kernels: compiled once, before two processes share them"
+	@$(RUN) -m electrolyte_ml warmup || $(call failed,the kernels cannot be compiled)
 	@echo "Tests: all of them, two files at a time"
 	@$(RUN) -m pytest -n 2 --dist loadfile || $(call failed,a test failed (named above))
 

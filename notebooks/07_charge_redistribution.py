@@ -543,11 +543,10 @@ for z, mean, std in zip(("Li", "P", "F", "O", "C", "H"), by_seed.mean(axis=0), b
 # %% [markdown]
 # In neutral solvents charges make no difference that three seeds can show, neither at compositions that were trained nor at
 # others: the potential sees 5 Å far, and without ions what lies beyond is weak. With LiPF6 the fits find physical charges,
-# Li positive and F and O negative, which were not given to them. Yet they do not lower the errors: in these small cells the
-# ions are so near that a potential without charges learns their attraction as well, and in `EC=1 EMC=1 LiPF6=1`, whose salt
-# concentration goes beyond that of the training set, the potentials with charges extrapolate worse. One fit of eighteen, a
-# potential without charges at level 12, ended in a poor minimum: its bar is the large one. What charges do at distances
-# beyond the cutoff, these cells of less than 10 Å cannot show.
+# Li positive and F and O negative, though none was given to them. Yet charges do not lower the errors. In
+# `EC=1 EMC=1 LiPF6=1`, whose salt concentration is beyond that of the training set, the potentials with charges extrapolate
+# worse. One fit of eighteen, a potential without charges at level 12, ended in a poor minimum: it makes the longest bars.
+# In these cells Li and P are less than 7 Å apart: they cannot show what charges do at longer distances.
 #
 # ## Exercises
 #

@@ -298,13 +298,13 @@ def _advance(task: tuple[Walker, int], reference: Reference, store: LabelStore, 
     noise = np.sqrt((1 - decay**2) * masses * units.kB * seeding.temperature)
     momenta = atoms.get_momenta()
     try:
-        labelled = _label(atoms, reference, store)
+        labelled = store.label(bare_copy(atoms), reference)
         for _ in range(steps):
             momenta += 0.5 * dt * labelled.get_forces()
             atoms.positions += 0.5 * dt * momenta / masses
             momenta = decay * momenta + noise * rng.normal(size=momenta.shape)
             atoms.positions += 0.5 * dt * momenta / masses
-            labelled = _label(atoms, reference, store)
+            labelled = store.label(bare_copy(atoms), reference)
             momenta += 0.5 * dt * labelled.get_forces()
             walker.samples.append(labelled)
     except (LabelError, InputError) as error:  # no convergence, or colliding atoms
@@ -312,12 +312,3 @@ def _advance(task: tuple[Walker, int], reference: Reference, store: LabelStore, 
         return walker
     atoms.set_momenta(momenta)
     return walker
-
-
-def _label(atoms: Atoms, reference: Reference, store: LabelStore) -> Atoms:
-    """Return a labelled copy without masses and momenta, from the store if it is there."""
-    result = store.label_all([bare_copy(atoms)], reference, progress=False)
-    labelled = result.labelled[0]
-    if labelled is None:
-        raise LabelError(result.failed[0].reason)
-    return labelled

@@ -1,7 +1,7 @@
 """How far one reference is from another, on the configurations that a user has.
 
-The errors are those of what is simulated: forces by element, molecular pressure and the density error that follows
-from it, and the binding of ions.
+Forces are compared by element and site, the pressure with the density error that follows from it, and the binding of
+ions.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ class Audit:
         rearrange is softer.
     density_bias : Mean or None
         Relative change of the density that the bias of the molecular pressure causes at this bulk modulus, to first
-        order: that of a liquid is larger.
+        order: a lower bound, because a liquid is softer.
     bindings : tuple of Binding
         Of both references.
     left_out : tuple of str
         Complexes that a reference cannot treat, with the reason.
     seconds : dict
-        Name of a reference -> mean processor seconds of a label, where any was computed.
+        Name of a reference -> mean time of a label on one core, where any was computed: wall-clock time by the number
+        of labels computed at once.
     """
 
     reference: str
@@ -114,7 +115,9 @@ class Audit:
         if self.density_bias is not None:
             lines.append(f"bulk modulus of molecules as they are: {self.bulk_modulus} GPa ({self.reference})")
             value, error = 100 * self.density_bias.value, 100 * self.density_bias.error
-            lines.append(f"density error at this bulk modulus: {value:+.1f} ± {error:.1f} %; a liquid is softer: more")
+            lines.append(
+                f"density error at this bulk modulus: {value:+.1f} ± {error:.1f} %, a lower bound: a liquid is softer"
+            )
         if self.bindings:
             lines += ["", f"binding in vacuum       {self.reference:>24}{self.against:>24}"]
             lines += [f"  {name:<22}{ours:>24}{theirs:>24}" for name, ours, theirs in self._binding_rows()]
@@ -174,6 +177,8 @@ def audit_reference(
         A reference cannot treat a configuration, or none could be labelled by both.
     """
     chosen = sample(configurations, count, seed)
+    if not chosen:
+        raise InputError("there are no configurations of two atoms or more to audit")
     labelled: list[list[Atoms | None]] = []
     seconds: dict[str, float] = {}
     failed: list[str] = []
@@ -186,7 +191,9 @@ def audit_reference(
         began = time.perf_counter()
         result = store.label_all(chosen, level, jobs, progress)
         if result.computed:
-            seconds[level.name] = (time.perf_counter() - began) * resolve_jobs(jobs) / result.computed
+            seconds[level.name] = (
+                (time.perf_counter() - began) * min(resolve_jobs(jobs), result.computed) / result.computed
+            )
         labelled.append(result.labelled)
         failed += [f"{level.name}, configuration {one.index + 1} of the sample: {one.reason}" for one in result.failed]
     both = [(a, b) for a, b in zip(*labelled, strict=True) if a is not None and b is not None]
@@ -214,16 +221,15 @@ def audit_reference(
     )
     if all(_has_stress(atoms) for atoms in (*ours, *theirs)):
         found = _with_pressures(found, ours, theirs, reference, store, jobs, progress)
-    return _with_bindings(found, chosen, reference, against, store, own_molecules or {}) if bind else found
+    return _with_bindings(found, chosen, reference, against, store, own_molecules or {}, progress) if bind else found
 
 
 def sample(configurations: Sequence[Atoms], count: int, seed: int) -> list[Atoms]:
-    """Choose configurations at random, in turn from each formula.
+    """Choose configurations at random, in turn from each formula; isolated atoms, on which no force acts, are left out.
 
     Parameters
     ----------
     configurations
-        At least one.
     count
         To choose at most.
     seed
@@ -233,7 +239,8 @@ def sample(configurations: Sequence[Atoms], count: int, seed: int) -> list[Atoms
     groups: dict[str, list[Atoms]] = {}
     for number in rng.permutation(len(configurations)):
         atoms = configurations[number]
-        groups.setdefault(atoms.get_chemical_formula(), []).append(atoms)
+        if len(atoms) > 1:
+            groups.setdefault(atoms.get_chemical_formula(), []).append(atoms)
     turns = zip_longest(*(groups[formula] for formula in sorted(groups)))
     return [atoms for turn in turns for atoms in turn if atoms is not None][:count]
 
@@ -258,7 +265,8 @@ def molecular_pressure(atoms: Atoms) -> float:
     ----------
     .. [1] R. L. C. Akkermans, G. Ciccotti, J. Phys. Chem. B 108, 6866 (2004).
     """
-    inside = np.sum(atoms.get_forces() * (_whole(atoms) - _centres(atoms)))  # eV
+    whole, centres = _molecules(atoms)
+    inside = np.sum(atoms.get_forces() * (whole - centres))  # eV
     pressure = -np.trace(atoms.get_stress(voigt=False)) / 3
     return float((pressure - inside / (3 * atoms.get_volume())) / GPa)
 
@@ -274,7 +282,8 @@ def moved_apart(atoms: Atoms, strain: float) -> Atoms:
         Relative change of all lengths.
     """
     moved = bare_configuration(atoms)
-    moved.positions = _whole(atoms) + strain * _centres(atoms)
+    whole, centres = _molecules(atoms)
+    moved.positions = whole + strain * centres
     moved.cell = (1 + strain) * atoms.cell.array
     return moved
 
@@ -315,6 +324,7 @@ def _with_bindings(
     against: Reference,
     store: LabelStore,
     own_molecules: Mapping[str, Molecule],
+    progress: bool,
 ) -> Audit:
     """Add the bindings of the species that are in the configurations."""
     from tqdm import tqdm
@@ -324,7 +334,7 @@ def _with_bindings(
     left_out = [f"{formula}, which is not a known molecule" for formula in groups.unrecognised]
     bindings = []
     wanted = complexes(known[name] for name in groups.molecules)
-    for complex in tqdm(wanted, desc="complexes", disable=None):
+    for complex in tqdm(wanted, desc="complexes", disable=not progress):
         starts = None  # of the better reference: the minima of the other one
         for level in (reference, against):
             try:
@@ -378,21 +388,15 @@ def _pressure(atoms: Atoms) -> float:
     return float(-np.trace(atoms.get_stress(voigt=False)) / 3 / GPa)
 
 
-def _whole(atoms: Atoms) -> np.ndarray:
-    """(N, 3) Å, positions with each molecule in one piece."""
+def _molecules(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions with molecules in one piece, and the centre of mass of each atom's molecule, (N, 3) Å each."""
     topology = Topology.of(atoms)
     if topology.endless.any():
         raise InputError("a molecule is bonded to its own image: the configuration has no molecular pressure")
-    return topology.unwrapped
-
-
-def _centres(atoms: Atoms) -> np.ndarray:
-    """(N, 3) Å, centre of mass of the molecule of each atom."""
-    topology = Topology.of(atoms)
     masses = atoms.get_masses()
     total = np.bincount(topology.labels, masses)
     weighted = [np.bincount(topology.labels, masses * x) for x in topology.unwrapped.T]
-    return np.asarray((np.array(weighted) / total).T[topology.labels])
+    return topology.unwrapped, np.asarray((np.array(weighted) / total).T[topology.labels])
 
 
 def _has_stress(atoms: Atoms) -> bool:

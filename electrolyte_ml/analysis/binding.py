@@ -320,8 +320,5 @@ class _StoredLabels(Calculator):
     ) -> None:
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None  # set by ASE
-        result = self.store.label_all([self.atoms], self.reference, progress=False)
-        labelled = result.labelled[0]
-        if labelled is None:
-            raise LabelError(result.failed[0].reason)
+        labelled = self.store.label(self.atoms, self.reference)
         self.results = {"energy": labelled.get_potential_energy(), "forces": labelled.get_forces()}

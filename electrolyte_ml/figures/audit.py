@@ -57,7 +57,7 @@ def reference_audit(audit: Audit, *, scale: str = "yours") -> Figure:
         pressure.set_xlim(-0.6, 1.6)
         pressure.set_ylabel("mean difference of the pressure (GPa)")
         density = audit.density_bias
-        what = f"\ndensity {100 * density.value:+.1f} ± {100 * density.error:.1f} % or more" if density else ""
+        what = f"\ndensity {100 * density.value:+.1f} ± {100 * density.error:.1f} % at least" if density else ""
         pressure.set_title(f"Pressure{what}")
 
     if audit.bindings:

@@ -150,6 +150,22 @@ class LabelStore:
         """
         self._write(label_hash(atoms, reference), atoms, reference, _Entry(label))
 
+    def label(self, atoms: Atoms, reference: Reference) -> Atoms:
+        """Return a labelled copy of one configuration, computed here unless the store has it.
+
+        Raises
+        ------
+        LabelError
+            If the reference failed, now or in an earlier call.
+        InputError, ElectrolyteError
+            As for `label_all`.
+        """
+        result = self.label_all([atoms], reference, progress=False)
+        labelled = result.labelled[0]
+        if labelled is None:
+            raise LabelError(result.failed[0].reason)
+        return labelled
+
     def label_all(
         self,
         configurations: Sequence[Atoms],
