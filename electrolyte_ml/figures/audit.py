@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def reference_audit(audit: Audit, *, scale: str = "yours") -> Figure:
+def reference_audit(audit: Audit, *, scale: str = "configurations of the user") -> Figure:
     """Draw force errors by element, pressure differences and binding energies of two references.
 
     Parameters
