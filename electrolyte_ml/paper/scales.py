@@ -340,22 +340,30 @@ PAPER = Scale(
     charges=_MANY_FITS,
 )
 
+# SevenNet stands for PBE-D3(0) where two cores have to label everything: a label of 80 atoms takes 4 s of one of them.
+# Seeding, grades and temperature are those of small boxes, which label a tenth of what the paper's protocol does.
+_HEAVY = {"timestep_fs": 2.0, "hydrogen_mass": 3.0}
+_STANDARD_LEARNING = LearningProtocol(
+    model=ModelSpec(level=16),
+    reference=ReferenceSettings("sevennet-l3i5-d3zero"),
+    exploration=ExplorationSettings(time_ps=20.0, **_HEAVY),
+    fit=FitSettings(iterations=600, refit_iterations=250),
+)
+_STANDARD_DENSITY = DensityRun(
+    ("EC=48", "EMC=32"),
+    MDRun("npt", temperature=300.0, time_ps=200.0, **_HEAVY),
+    average_last_ps=150.0,
+    heating=MDRun("nvt", temperature=400.0, time_ps=5.0),
+)
 STANDARD = Scale(
     name="standard",
-    pure_solvents=replace(
-        PAPER.pure_solvents,
+    pure_solvents=PureSolvents(
+        seeds=(0, 1, 2),
         cells=("EC=8", "EMC=6"),
-        packing_densities=((1.2, 1.3, 1.4), (0.9, 1.0, 1.1)),
-        learning=replace(
-            _PAPER_LEARNING,
-            model=ModelSpec(level=12),
-            reference=ReferenceSettings(),
-            seeding=replace(_PAPER_LEARNING.seeding, time_ps=0.5, trajectories=3),
-            exploration=replace(_PAPER_LEARNING.exploration, time_ps=20.0),
-            grades=replace(_PAPER_LEARNING.grades, interval_fs=5.0),
-            fit=replace(_PAPER_LEARNING.fit, method="default", stress_weight=0.1),
-        ),
-        density=DensityRun(("EC=48", "EMC=32"), replace(_LIQUID, time_ps=150.0), 100.0, heating=_HEATING),
+        packing_densities=((1.15, 1.25, 1.35), (0.9, 1.0, 1.1)),
+        larger_cells=("EC=16", "EMC=12"),
+        learning=_STANDARD_LEARNING,
+        density=_STANDARD_DENSITY,
     ),
     charges=_MANY_FITS,
 )
