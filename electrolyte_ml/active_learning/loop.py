@@ -21,6 +21,7 @@ from ase import Atoms
 from electrolyte_ml import reference as references
 from electrolyte_ml.active_learning.active_set import ActiveSet, part_graded
 from electrolyte_ml.active_learning.exploration import explore, larger_boxes, plan_trajectories
+from electrolyte_ml.active_learning.inheritance import inherit, read_sets
 from electrolyte_ml.active_learning.page import status_page
 from electrolyte_ml.active_learning.records import (
     ACTIVE_SET,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.reference import Reference
 
+PRELIMINARY = "preliminary"  # folder of the fit that chooses among inherited configurations
 # What a fit records for the status table; runs of older versions lack the last three.
 _OF_FIT = ("size", "energy_rmse", "force_rmse", "ranks", "species_ranks", "undetermined")
 
@@ -105,11 +107,12 @@ def active_learn(
     first = next(rounds)
     species = species_of(start.atoms for start in first)
     _check_model(settings, species, source)
+    inherited = read_sets(settings.inheritance.sets, species, labeller)
     if progress:
         print(labeller.limits(), file=sys.stderr, flush=True)
     with hold_folder(directory), status_page(directory):
         record_start(directory, settings, labeller)
-        run = _Run(directory, settings, labeller, species, chain([first], rounds), larger, progress)
+        run = _Run(directory, settings, labeller, species, first, rounds, larger, inherited, progress)
         while not run.ended:
             run.iterate()
             result = run.result()
@@ -174,12 +177,15 @@ class _Run:
         settings: ActiveLearningSettings,
         reference: Reference,
         species: tuple[str, ...],
-        starts: Iterable[list[Start]],
+        starts: list[Start],
+        rounds: Iterable[list[Start]],
         larger: list[Atoms],
+        inherited: list[Atoms],
         progress: bool,
     ) -> None:
         self.directory, self.settings, self.reference = directory, settings, reference
-        self.species, self.starts, self.larger, self.progress = species, starts, larger, progress
+        self.species, self.starts, self.rounds, self.larger = species, starts, rounds, larger
+        self.inherited, self.progress = inherited, progress
         self.store = references.LabelStore(settings.labels or directory / "labels")
         self.rows: list[IterationStatus] = []
         self.training: list[Atoms] = []
@@ -272,8 +278,9 @@ class _Run:
         self.model = potential, ActiveSet.load(folder / ACTIVE_SET, potential)
 
     def _seed(self, folder: Path) -> dict[str, Any]:
-        """Do iteration 0: dynamics with the reference, and the first fit."""
-        sampling = once(folder / "sampling.json", lambda: self._sample(folder))
+        """Do iteration 0: dynamics with the reference, or the choice among inherited sets, and the first fit."""
+        first = self._inherit if self.inherited else self._sample
+        sampling = once(folder / "sampling.json", lambda: first(folder))
         fit = once(folder / "fit.json", lambda: self._fit(folder))
         self._load(folder)
         return {
@@ -293,7 +300,7 @@ class _Run:
         # A better reference is dear: for a correction the dynamics are those of the potential that it corrects.
         driver = self.reference if base is None else _reference_of(base)
         seeds = seed_in_rounds(
-            self.starts,
+            chain([self.starts], self.rounds),
             cast("Potential", part_graded(self._random_model(), settings.grades.terms)),
             settings.grades.mode,
             driver,
@@ -320,6 +327,22 @@ class _Run:
             "ranks": seeds.ranks,
             "grades": seeds.grades,
             "shortage": seeds.shortage(settings.seeding),
+        }
+
+    def _inherit(self, folder: Path) -> dict[str, Any]:
+        inherited = inherit(
+            folder / PRELIMINARY, self.inherited, self._random_model(), self.settings, progress=self.progress
+        )
+        for atoms in inherited.chosen:
+            atoms.info["iteration"] = 0
+        write_configurations(folder / LABELLED, inherited.chosen)
+        return {
+            "labels": inherited.available,
+            "sampled": len(inherited.chosen),
+            "failed": [],
+            "stops": {},
+            "uniform": inherited.uniform,
+            "inherited": inherited.counts,
         }
 
     def _random_model(self) -> Potential:
@@ -359,9 +382,12 @@ class _Run:
     def _explore(self, folder: Path, number: int) -> dict[str, Any]:
         """Run the trajectories and keep what they saved."""
         potential, active_set = self.fitted
-        seeds = [atoms for atoms in self.training if atoms.info["iteration"] == 0]
-        # Trajectories explore the compositions of the settings; the small cells only served the first fit.
-        seeds = [atoms for atoms in seeds if "rich_cell" not in atoms.info] or seeds
+        if self.inherited:
+            seeds = [start.atoms for start in self.starts]
+        else:
+            seeds = [atoms for atoms in self.training if atoms.info["iteration"] == 0]
+            # Trajectories explore the compositions of the settings; the small cells only served the first fit.
+            seeds = [atoms for atoms in seeds if "rich_cell" not in atoms.info] or seeds
         explored = map_progress(
             partial(explore, potential=potential, active_set=active_set, settings=self.settings),
             plan_trajectories(self.settings, seeds, self.larger, folder),
@@ -408,10 +434,18 @@ class _Run:
 
         settings = self.settings
         training = self.training + read_configurations(folder / LABELLED, labelled=True)
+        options = settings.fit.options(refit=bool(self.model or self.inherited))
+        if self.model:
+            start, _ = self.model
+        elif self.inherited:
+            start = load_potential(folder / PRELIMINARY)
+            options["max_iterations"] = settings.fit.iterations  # the set is many times larger than that of this start
+        else:
+            start = self._random_model()
         result = train(
             training,
-            self.model[0] if self.model else self._random_model(),
-            **settings.fit.options(refit=self.model is not None),
+            start,
+            **options,
             checkpoint=folder / "fit_checkpoint.npz",
             progress=self.progress,
         )

@@ -26,8 +26,9 @@ from electrolyte_ml.files import atomic_write
 PAGE = "status.html"
 REFRESH_SECONDS = 10
 _WRITE_SECONDS = 5.0
-# Record of a stage -> what is being done while it is missing. The first two are of the seeding.
+# Record of a stage -> what is being done while it is missing: of iteration 0, and of all later ones.
 _SEEDING = {"sampling": "Dynamics with the reference", "fit": "First fit"}
+_INHERITANCE = {"sampling": "Choosing among the inherited configurations", "fit": "First fit"}
 _ITERATION = {"trajectories": "Exploring with the potential", "labels": "Selecting and labelling", "fit": "Fitting"}
 
 
@@ -106,12 +107,13 @@ def read_run(directory: Path) -> RunState:
         rows.append(IterationStatus(**json.loads(path.read_text())))
     number = len(rows)
     folder = iteration_folder(directory, number)
-    stages = _ITERATION if number else _SEEDING
+    settings = ActiveLearningSettings.from_toml(record)
+    stages = _ITERATION if number else _INHERITANCE if settings.inheritance.sets else _SEEDING
     stage = next((name for name in stages if not (folder / f"{name}.json").exists()), "") if folder.exists() else ""
     before = _read(iteration_folder(directory, number - 1) / f"{stage}.json") if number > 1 else {}
     return RunState(
         directory,
-        ActiveLearningSettings.from_toml(record),
+        settings,
         str(json.loads(identity.read_text()).get("reference", "")),
         tuple(rows),
         stage,

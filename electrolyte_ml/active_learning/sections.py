@@ -133,6 +133,25 @@ class SeedingSettings(MDRun):
 
 
 @section
+class InheritanceSettings:
+    """Labelled sets of other runs, out of which the first training set is chosen in place of the seeding.
+
+    The paper learns the mixtures of EC and EMC so, from the sets of both (section S1). Exploration starts from a packed
+    box of each composition, or from each configuration of the file of starts.
+
+    Attributes
+    ----------
+    sets : tuple of str
+        Folders of runs, or files of labelled configurations; relative to the settings' file.
+    uniform_configurations : int
+        Evenly spaced over all sets; a potential fitted to them chooses among the others.
+    """
+
+    sets: Texts = ()
+    uniform_configurations: Count = 20
+
+
+@section
 class ExplorationSettings(MDRun):
     """Dynamics with the potential in each iteration.
 
@@ -303,6 +322,7 @@ class LearningProtocol:
     model : ModelSpec
     reference : ReferenceSettings
     seeding : SeedingSettings
+    inheritance : InheritanceSettings
     exploration : ExplorationSettings
     grades : GradeSettings
     fit : FitSettings
@@ -312,6 +332,7 @@ class LearningProtocol:
     model: ModelSpec = ModelSpec()
     reference: ReferenceSettings = field(default_factory=ReferenceSettings)
     seeding: SeedingSettings = SeedingSettings()
+    inheritance: InheritanceSettings = InheritanceSettings()
     exploration: ExplorationSettings = ExplorationSettings()
     grades: GradeSettings = GradeSettings()
     fit: FitSettings = FitSettings()

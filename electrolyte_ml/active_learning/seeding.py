@@ -100,7 +100,8 @@ def seeding_starts(settings: ActiveLearningSettings, reference: Reference, sourc
 
     Of a seeding whose number of trajectories is set there is one round, of the settings' compositions alone. Otherwise
     small cells that are rich in rare elements come in turn with them (:mod:`electrolyte_ml.active_learning.cells`), and
-    each round has all cells.
+    each round has all cells. Where the first set is inherited there is no seeding: the starts are those of the
+    exploration, a box of each composition or all configurations of the file.
 
     Parameters
     ----------
@@ -113,9 +114,14 @@ def seeding_starts(settings: ActiveLearningSettings, reference: Reference, sourc
     InputError
         A box cannot be packed, the reference cannot label it, or it is not periodic.
     """
-    most, cells = settings.seeding.most_trajectories, _cells(settings)
-    size = settings.seeding.trajectories or max(ROUND, len(cells))
-    make = _given_start(settings, size) if settings.start is not None else _packed_start(settings, cells, source)
+    cells = _cells(settings)
+    given = None if settings.start is None else read_configurations(settings.start)
+    if settings.inheritance.sets:
+        most = size = len(cells if given is None else given)
+    else:
+        most = settings.seeding.most_trajectories
+        size = settings.seeding.trajectories or max(ROUND, len(cells))
+    make = _packed_start(settings, cells, source) if given is None else _given_start(given, size)
     for first in range(0, most, size):
         starts = [make(k) for k in range(first, min(first + size, most))]
         for k, start in enumerate(starts, start=first):
@@ -125,10 +131,8 @@ def seeding_starts(settings: ActiveLearningSettings, reference: Reference, sourc
         yield starts
 
 
-def _given_start(settings: ActiveLearningSettings, size: int) -> Callable[[int], Start]:
-    """Return what gives the start of a trajectory by its number, from the file of starts, in rounds of a size."""
-    assert settings.start is not None
-    given = read_configurations(settings.start)
+def _given_start(given: Sequence[Atoms], size: int) -> Callable[[int], Start]:
+    """Return what gives the start of a trajectory by its number, from the given ones, in rounds of a size."""
     spacing = max(1, len(given) // size)
     return lambda k: Start(given[(k * spacing + k // size) % len(given)])
 
@@ -137,7 +141,7 @@ def _cells(settings: ActiveLearningSettings) -> list[tuple[str, str | None]]:
     """Return the compositions of the settings, and rich cells with the composition that each is made for."""
     own = settings.own_molecules()
     cells: list[tuple[str, str | None]] = [(name, None) for name in settings.composition]
-    if not settings.seeding.trajectories and not settings.charge:
+    if not (settings.seeding.trajectories or settings.charge or settings.inheritance.sets):
         known = set(settings.composition)
         for name in settings.composition:
             new = [cell for cell in rich_cells(name, own) if cell not in known]

@@ -123,10 +123,17 @@ class ActiveLearningSettings(LearningProtocol):
         return [name for name in here if name not in FREE_TO_CHANGE and here[name] != there[name]]
 
     def located(self, folder: Path) -> ActiveLearningSettings:
-        """Return the settings with the paths `start`, `labels` and `model.on_top_of` taken relative to a folder."""
+        """Return the settings with the paths that they hold taken relative to a folder."""
         paths = self.start, self.labels, self.model.on_top_of
         start, labels, base = (path and str((folder / path).resolve()) for path in paths)
-        return replace(self, start=start, labels=labels, model=replace(self.model, on_top_of=base))
+        sets = tuple(str((folder / path).resolve()) for path in self.inheritance.sets)
+        return replace(
+            self,
+            start=start,
+            labels=labels,
+            model=replace(self.model, on_top_of=base),
+            inheritance=replace(self.inheritance, sets=sets),
+        )
 
     def to_toml(self) -> str:
         """Write the settings as TOML; those that are not set are left out."""
@@ -134,7 +141,7 @@ class ActiveLearningSettings(LearningProtocol):
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike) -> ActiveLearningSettings:
-        """Read and check a TOML file; `start`, `labels` and `model.on_top_of` are taken relative to its folder.
+        """Read and check a TOML file; paths in it are taken relative to its folder.
 
         Raises
         ------
