@@ -112,7 +112,8 @@ def active_learn(
         print(labeller.limits(), file=sys.stderr, flush=True)
     with hold_folder(directory), status_page(directory):
         record_start(directory, settings, labeller)
-        run = _Run(directory, settings, labeller, species, first, rounds, larger, inherited, progress)
+        run = _Run(directory, settings, labeller, species, chain([first], rounds), larger, progress=progress)
+        run.inherited, run.boxes = inherited, [start.atoms for start in first]
         while not run.ended:
             run.iterate()
             result = run.result()
@@ -177,15 +178,15 @@ class _Run:
         settings: ActiveLearningSettings,
         reference: Reference,
         species: tuple[str, ...],
-        starts: list[Start],
-        rounds: Iterable[list[Start]],
+        starts: Iterable[list[Start]],
         larger: list[Atoms],
-        inherited: list[Atoms],
+        *,
         progress: bool,
     ) -> None:
         self.directory, self.settings, self.reference = directory, settings, reference
-        self.species, self.starts, self.rounds, self.larger = species, starts, rounds, larger
-        self.inherited, self.progress = inherited, progress
+        self.species, self.starts, self.larger, self.progress = species, starts, larger, progress
+        self.inherited: list[Atoms] = []  # labelled configurations in place of a seeding, and
+        self.boxes: list[Atoms] = []  # from where exploration then starts
         self.store = references.LabelStore(settings.labels or directory / "labels")
         self.rows: list[IterationStatus] = []
         self.training: list[Atoms] = []
@@ -300,7 +301,7 @@ class _Run:
         # A better reference is dear: for a correction the dynamics are those of the potential that it corrects.
         driver = self.reference if base is None else _reference_of(base)
         seeds = seed_in_rounds(
-            chain([self.starts], self.rounds),
+            self.starts,
             cast("Potential", part_graded(self._random_model(), settings.grades.terms)),
             settings.grades.mode,
             driver,
@@ -383,7 +384,7 @@ class _Run:
         """Run the trajectories and keep what they saved."""
         potential, active_set = self.fitted
         if self.inherited:
-            seeds = [start.atoms for start in self.starts]
+            seeds = self.boxes
         else:
             seeds = [atoms for atoms in self.training if atoms.info["iteration"] == 0]
             # Trajectories explore the compositions of the settings; the small cells only served the first fit.

@@ -1,16 +1,18 @@
-"""Commands of active learning: ``active-learn`` and ``status``."""
+"""Commands of active learning: ``active-learn``, ``mix`` and ``status``."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+from electrolyte_ml.cli.options import add_seed, count, positive
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.files import check_output_file
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add ``active-learn`` and ``status``."""
+    """Add ``active-learn``, ``mix`` and ``status``."""
     parser = add_command(
         subparsers,
         "active-learn",
@@ -19,6 +21,38 @@ def add_parser(subparsers: Subparsers) -> None:
         "active-learn runs/ec",
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help="folder with settings.toml, which keeps everything")
+
+    parser = add_command(
+        subparsers,
+        "mix",
+        run_mix,
+        "learn one potential for all mixtures of liquids that have been learnt, resuming where it was",
+        "mix runs/ec runs/emc --between EC=16 EMC=8 --densities 1.25 0.95 -o runs/ec-emc",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folders of the runs of the liquids")
+    parser.add_argument(
+        "--between",
+        nargs=2,
+        required=True,
+        metavar=("FIRST", "SECOND"),
+        help="the boxes at both ends, such as EC=16 and EMC=8; quote several names, such as 'EC=8 EMC=8'",
+    )
+    parser.add_argument("--densities", nargs=2, type=positive, required=True, metavar="RHO", help="of both ends, g/cm³")
+    parser.add_argument(
+        "--compositions", type=count, default=11, metavar="N", help="on the line between them (default 11)"
+    )
+    parser.add_argument(
+        "--uniform",
+        type=count,
+        default=20,
+        metavar="N",
+        help="configurations for the preliminary fit, evenly spaced over all sets (default 20)",
+    )
+    parser.add_argument("--level", type=count, help="of the moment tensor potential (default that of the first run)")
+    add_seed(parser, "of the first parameters and the velocities")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the new run, which keeps everything"
+    )
 
     parser = add_command(
         subparsers, "status", run_status, "how far a run of active learning has come", "status runs/ec --html"
@@ -34,6 +68,25 @@ def run_active_learn(args: argparse.Namespace) -> int:
 
     result = active_learn(args.directory)
     print(result.message)
+    print(f"Potential: {result.directory / f'potential{result.potential.suffix}'}")
+    return 0 if result.converged else 1
+
+
+def run_mix(args: argparse.Namespace) -> int:
+    """Learn the mixtures until nothing is new, and say where the set comes from; 1 if the run has not converged."""
+    from electrolyte_ml.active_learning import active_learn
+    from electrolyte_ml.active_learning.mixing import Mixture, count_origins, mixing_line, mixture_settings
+
+    first, second = (Mixture(*end) for end in zip(args.between, args.densities, strict=True))
+    line = mixing_line(first, second, args.compositions)
+    settings = mixture_settings(args.runs, line, uniform_configurations=args.uniform, seed=args.seed)
+    if args.level is not None:
+        settings = replace(settings, model=replace(settings.model, level=args.level))
+    result = active_learn(args.output, settings)
+    print(result.message)
+    for origin, kinds in count_origins(result.training_set, settings.own_molecules()).items():
+        parts = ", ".join(f"{number} {name}" for name, number in kinds.items())
+        print(f"{origin}: {sum(kinds.values())} configurations ({parts})")
     print(f"Potential: {result.directory / f'potential{result.potential.suffix}'}")
     return 0 if result.converged else 1
 

@@ -22,6 +22,7 @@ from electrolyte_ml.figures.fig1 import density_comparison, density_trace, energ
 from electrolyte_ml.figures.grades import grade_trace, maxvol_plane
 from electrolyte_ml.figures.learning import learning_progress, training_history
 from electrolyte_ml.figures.learning_curve import learning_curve
+from electrolyte_ml.figures.mixtures import mixture_densities, mixture_set, mixture_traces
 from electrolyte_ml.figures.model import basis_growth, parity, radial_functions
 from electrolyte_ml.figures.shells import (
     coordination_numbers,
@@ -60,6 +61,9 @@ __all__ = [
     "learning_curve",
     "learning_progress",
     "maxvol_plane",
+    "mixture_densities",
+    "mixture_set",
+    "mixture_traces",
     "network_shells",
     "network_sizes",
     "parity",

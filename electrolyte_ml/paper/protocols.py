@@ -20,7 +20,7 @@ from electrolyte_ml.active_learning.sections import MDRun
 from electrolyte_ml.active_learning.seeding import Walker, packed_starts, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.paper.scales import Scale
+from electrolyte_ml.paper.scales import DensityRun, Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential
 from electrolyte_ml.structures import pack, parse_composition, species_of
@@ -178,12 +178,24 @@ def learn_pure_solvent(
         Print the status table as it grows.
     """
     seed = scale.pure_solvents.seeds[0] if seed is None else seed
-    # Other settings are another run, in another folder; the labels are shared.
-    text = pure_solvent(scale, solvent, seed=seed).to_toml()
-    digest = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-    directory = scale.directory / "pure_solvents" / f"{solvent}_seed{seed}_{digest}"
     settings = pure_solvent(scale, solvent, seed=seed, labels=label_store(scale).directory)
+    directory = solvent_run(scale, solvent, seed)
     return active_learn(directory, settings, on_iteration=on_iteration, progress=progress)
+
+
+def solvent_run(scale: Scale, solvent: str, seed: int) -> Path:
+    """Return the folder in which `learn_pure_solvent` learns. Other settings are another run, in another folder."""
+    return scale.directory / "pure_solvents" / f"{solvent}_seed{seed}_{digest(pure_solvent(scale, solvent, seed=seed))}"
+
+
+def digest(settings: ActiveLearningSettings) -> str:
+    """Return a short hash of the settings of a run."""
+    return hashlib.blake2b(settings.to_toml().encode(), digest_size=4).hexdigest()
+
+
+def solvents(scale: Scale) -> list[str]:
+    """Return the names of the pure solvents of a scale."""
+    return [cell.partition("=")[0] for cell in scale.pure_solvents.cells]
 
 
 def density_runs(
@@ -205,8 +217,15 @@ def density_runs(
         If the scale has no cell of this solvent.
     """
     place = _place(scale, solvent)
+    density = scale.pure_solvents.density
     return map_progress(
-        partial(_density_run, scale=scale, place=place),
+        partial(
+            density_run,
+            scale=scale,
+            protocol=density,
+            cell=density.cells[place],
+            packing_density=float(np.mean(scale.pure_solvents.packing_densities[place])),
+        ),
         potentials,
         None,
         f"{solvent}, density runs",
@@ -214,21 +233,38 @@ def density_runs(
     )
 
 
-def _density_run(potential: Potential, scale: Scale, place: int) -> RunResult:
-    """Run one potential, after the heating where the scale has one."""
-    density = scale.pure_solvents.density
-    cell = density.cells[place]
-    packed = pack(parse_composition(cell), float(np.mean(scale.pure_solvents.packing_densities[place])))
+def density_run(
+    potential: Potential, scale: Scale, protocol: DensityRun, cell: str, packing_density: float
+) -> RunResult:
+    """Run a potential in a packed box, after the heating where the protocol has one; what has run is not run again.
+
+    Parameters
+    ----------
+    potential
+    scale
+        Keeps the run among its results, under the potential's fingerprint.
+    protocol
+    cell
+        One of the protocol's compositions.
+    packing_density
+        g/cm³.
+
+    Returns
+    -------
+    RunResult
+        Of the heating if that did not reach its end.
+    """
+    packed = pack(parse_composition(cell), packing_density)
     name = f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
     directory = scale.directory / "density" / name
-    if density.heating is None:
-        return _watched_run(packed, potential, density.run, packed, directory, relax=_RELAX)
-    heated = _watched_run(packed, potential, density.heating, packed, directory / "heating", relax=_RELAX)
+    if protocol.heating is None:
+        return _watched_run(packed, potential, protocol.run, packed, directory, relax=_RELAX)
+    heated = _watched_run(packed, potential, protocol.heating, packed, directory / "heating", relax=_RELAX)
     if not heated.completed:
         return heated
     start = heated.atoms
     start.set_momenta(np.zeros_like(start.positions))  # to be drawn anew, at the temperature of the run
-    return _watched_run(start, potential, density.run, packed, directory, relax=0)
+    return _watched_run(start, potential, protocol.run, packed, directory, relax=0)
 
 
 def _watched_run(
@@ -251,10 +287,10 @@ def _watched_run(
 
 
 def _place(scale: Scale, solvent: str) -> int:
-    solvents = [cell.partition("=")[0] for cell in scale.pure_solvents.cells]
-    if solvent not in solvents:
-        raise InputError(f"the {scale.name} scale learns {' and '.join(solvents)}, not {solvent!r}")
-    return solvents.index(solvent)
+    known = solvents(scale)
+    if solvent not in known:
+        raise InputError(f"the {scale.name} scale learns {' and '.join(known)}, not {solvent!r}")
+    return known.index(solvent)
 
 
 _RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance

@@ -113,20 +113,56 @@ class ChargeStudy:
 
 @dataclass(frozen=True)
 class MixtureTraining:
-    """Sections 2.2 and S1: one potential for every EC to EMC ratio."""
+    """Sections 2.2 and S1: one potential for every EC to EMC ratio, from the sets of the pure solvents' first seed.
+
+    Attributes
+    ----------
+    uniform_configurations : int
+        Of the preliminary fit.
+    ends : tuple of str
+        Boxes of the pure solvents.
+    densities : tuple of float
+        At which these are packed, g/cm³.
+    compositions : int
+        On the line between the ends, one trajectory each.
+    learning : LearningProtocol
+    """
 
     uniform_configurations: int
-    molecules: tuple[int, int]
+    ends: tuple[str, str]
+    densities: tuple[float, float]
+    compositions: int
     learning: LearningProtocol
 
 
 @dataclass(frozen=True)
 class MixtureDensity:
-    """Section 2.2, Fig. 2: densities from EC to EMC by several kinds of potential."""
+    """Section 2.2, Figs. 2 and S2: densities from EC to EMC by several kinds of potential.
+
+    Attributes
+    ----------
+    levels : tuple of int
+    charges : tuple of (str or None)
+        Models of the charges; with each level they make a kind of potential.
+    seeds : tuple of int
+        Of the fits, all to the set that was learnt.
+    fit : FitSettings
+    density : DensityRun
+    packing_densities : tuple of float, g/cm³
+        Of its cells.
+    """
 
     levels: tuple[int, ...]
+    charges: tuple[str | None, ...]
     seeds: tuple[int, ...]
+    fit: FitSettings
     density: DensityRun
+    packing_densities: tuple[float, ...]
+
+    @property
+    def kinds(self) -> tuple[ModelSpec, ...]:
+        """The kinds of potential, those without charges first."""
+        return tuple(ModelSpec(level=level, charges=charges) for charges in self.charges for level in self.levels)
 
 
 @dataclass(frozen=True)
@@ -286,21 +322,22 @@ PAPER = Scale(
     ),
     mixture_training=MixtureTraining(
         uniform_configurations=20,
-        molecules=(8, 16),
-        learning=replace(
-            _PAPER_LEARNING,
-            model=ModelSpec(level=20, cutoff=5.0, radial_basis_size=8),
-            exploration=replace(_PAPER_LEARNING.exploration, trajectories=11),
-        ),
+        ends=("EC=16", "EMC=8"),
+        densities=(1.33, 1.0),
+        compositions=11,
+        learning=replace(_PAPER_LEARNING, model=ModelSpec(level=20, cutoff=5.0, radial_basis_size=8)),
     ),
     mixture_density=MixtureDensity(
         levels=(16, 20),
+        charges=(None, "qrd"),
         seeds=(0, 1, 2),
+        fit=_PAPER_LEARNING.fit,
         density=DensityRun(
             ("EC=432", "EC=189 EMC=81", "EC=81 EMC=189", "EMC=288"),
             replace(_LIQUID, time_ps=300.0),
             average_last_ps=100.0,
         ),
+        packing_densities=(1.33, 1.21, 1.09, 1.0),
     ),
     intermolecular_errors=IntermolecularErrors(
         levels=(12, 16, 20),
@@ -342,19 +379,14 @@ PAPER = Scale(
 
 # SevenNet stands for PBE-D3(0) where two cores have to label everything: a label of 80 atoms takes 4 s of one of them.
 # Seeding, grades and temperature are those of small boxes, which label a tenth of what the paper's protocol does.
-_HEAVY = {"timestep_fs": 2.0, "hydrogen_mass": 3.0}
+_HEAVY_LIQUID = MDRun("npt", temperature=300.0, time_ps=200.0, timestep_fs=2.0, hydrogen_mass=3.0)
 _STANDARD_LEARNING = LearningProtocol(
     model=ModelSpec(level=16),
     reference=ReferenceSettings("sevennet-l3i5-d3zero"),
-    exploration=ExplorationSettings(time_ps=20.0, **_HEAVY),
+    exploration=ExplorationSettings(time_ps=20.0, timestep_fs=2.0, hydrogen_mass=3.0),
     fit=FitSettings(iterations=600, refit_iterations=250),
 )
-_STANDARD_DENSITY = DensityRun(
-    ("EC=48", "EMC=32"),
-    MDRun("npt", temperature=300.0, time_ps=200.0, **_HEAVY),
-    average_last_ps=150.0,
-    heating=MDRun("nvt", temperature=400.0, time_ps=5.0),
-)
+
 STANDARD = Scale(
     name="standard",
     pure_solvents=PureSolvents(
@@ -363,7 +395,35 @@ STANDARD = Scale(
         packing_densities=((1.15, 1.25, 1.35), (0.9, 1.0, 1.1)),
         larger_cells=("EC=16", "EMC=12"),
         learning=_STANDARD_LEARNING,
-        density=_STANDARD_DENSITY,
+        density=DensityRun(("EC=48", "EMC=32"), _HEAVY_LIQUID, average_last_ps=150.0, heating=_HEATING),
+    ),
+    mixture_training=MixtureTraining(
+        uniform_configurations=20,
+        ends=("EC=16", "EMC=8"),
+        densities=(1.25, 1.0),
+        compositions=11,
+        learning=_STANDARD_LEARNING,
+    ),
+    mixture_density=MixtureDensity(
+        levels=(12, 16),
+        charges=(None, "qrd"),
+        seeds=(0, 1, 2),
+        fit=FitSettings(iterations=1000),
+        density=DensityRun(
+            ("EC=48", "EC=35 EMC=15", "EC=15 EMC=35", "EMC=32"),
+            _HEAVY_LIQUID,
+            average_last_ps=150.0,
+            heating=_HEATING,
+        ),
+        packing_densities=(1.25, 1.17, 1.07, 1.0),
+    ),
+    intermolecular_errors=IntermolecularErrors(
+        levels=(12, 16),
+        seeds=(0, 1, 2),
+        ratios=((1, 0), (7, 3), (3, 7), (0, 1)),
+        molecules=(8, 16),
+        configurations=100,
+        sampling=replace(_HEAVY_LIQUID, time_ps=100.0),
     ),
     charges=_MANY_FITS,
 )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ChargeForm = Literal["positive", "raw"]
 CHARGE_FORMS = get_args(ChargeForm)
 
+_SHORT_NAMES = {"qrd": "QRd"}  # of models of the charges
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -51,6 +53,12 @@ class ModelSpec:
     charge_width: float | None = None
     repulsion: str | None = None
     on_top_of: str | None = None
+
+    @property
+    def name(self) -> str:
+        """A short name, as figures and tables have it: "MTP16", or "MTP16-QRd" with charges."""
+        base = f"MTP{self.level}"
+        return base if self.charges is None else f"{base}-{_SHORT_NAMES.get(self.charges, self.charges)}"
 
     def fault(self) -> tuple[str, Any, str] | None:
         """Return name and value of the first choice that makes no model, and what is wrong; None if all are right."""

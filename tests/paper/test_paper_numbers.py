@@ -55,8 +55,8 @@ def test_reference_calculations():  # 4.5
 def test_mixture_training():  # S1
     training = PAPER.mixture_training
     level = training.learning.model.level
-    assert (level, training.uniform_configurations, training.molecules) == (20, 20, (8, 16))
-    assert training.learning.exploration.trajectories == 11
+    assert (level, training.uniform_configurations, training.compositions) == (20, 20, 11)
+    assert training.ends == ("EC=16", "EMC=8")
 
 
 def test_mixture_densities():  # 2.2, Fig. 2

@@ -11,8 +11,10 @@ from ase import Atoms
 from electrolyte_ml.active_learning.exploration import plan_trajectories
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.dynamics.monitors import GradeMonitor
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.claims.evidence import Evidence
 from electrolyte_ml.paper.claims.exact import SPECIES
+from electrolyte_ml.paper.mixtures import mixtures_of
 from electrolyte_ml.paper.protocols import pure_solvent
 from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.potentials.potential import Potential
@@ -51,6 +53,39 @@ def cells(scale: Scale) -> Iterator[Evidence]:
                 here = sum(len(MOLECULES[name].symbols) * count for name, count in counts.items())
                 name = f"atoms of {solvent}"
                 yield Evidence("handed to structures.pack", {name: here}, {name: atoms})
+
+
+def mixtures(scale: Scale) -> Iterator[Evidence]:
+    """How the mixtures' first set is chosen, and where they are explored (section S1)."""
+    training = scale.mixture_training
+    if training is None:
+        raise InputError("the scale does not learn mixtures")
+    line = mixtures_of(training)
+    molecules = [sum(parse_composition(mixture.composition).values()) for mixture in line]
+    yield Evidence(
+        "handed to active_learning.mixing.mixture_settings",
+        {
+            "uniform configurations": training.uniform_configurations,
+            "trajectories": len(line),
+            "molecules": (min(molecules), max(molecules)),
+            "ends": (line[0].composition.partition("=")[0], line[-1].composition.partition("=")[0]),
+        },
+        {"uniform configurations": 20, "trajectories": 11, "molecules": (8, 16), "ends": ("EC", "EMC")},
+    )
+
+
+def mixture_densities(scale: Scale) -> Iterator[Evidence]:
+    """Boxes and runs of the densities of the mixtures (Fig. 2)."""
+    protocol = scale.mixture_density
+    if protocol is None:
+        raise InputError("the scale has no densities of mixtures")
+    run = {"ensemble": "npt", "temperature": 300.0, "pressure_bar": 1.01325, "time_ps": 300.0, "timestep_fs": 1.0}
+    yield Evidence("handed to dynamics.run_md", protocol.density.run.options(), run)
+    yield Evidence(
+        "handed to paper.protocols.density_run",
+        {"cells": protocol.density.cells, "average_last_ps": protocol.density.average_last_ps},
+        {"cells": ("EC=432", "EC=189 EMC=81", "EC=81 EMC=189", "EMC=288"), "average_last_ps": 100.0},
+    )
 
 
 def method(scale: Scale) -> Iterator[Evidence]:

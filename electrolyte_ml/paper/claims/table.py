@@ -6,7 +6,7 @@ Parts of a claim that are judged from different evidence have letters and verdic
 from functools import partial
 
 from electrolyte_ml.paper import experiment
-from electrolyte_ml.paper.claims import charges, electrolytes, exact, protocols, solvents
+from electrolyte_ml.paper.claims import charges, electrolytes, exact, mixtures, protocols, solvents
 from electrolyte_ml.paper.claims.evidence import configured, from_handed, from_stored, shown
 from electrolyte_ml.paper.claims.verdicts import Claim, JudgedClaim
 from electrolyte_ml.paper.results import load_result
@@ -54,46 +54,56 @@ CLAIMS: tuple[Claim, ...] = (
         "S1",
         "20 uniform + MaxVol → initial set; AL on 11 trajectories, 8–16 molecules, pure EC to pure EMC",
         "protocol",
-        configured(
-            "mixture_training",
-            lambda training: {
-                "uniform configurations": training.uniform_configurations,
-                "trajectories": training.learning.exploration.trajectories,
-                "molecules": training.molecules,
-            },
-            {"uniform configurations": 20, "trajectories": 11, "molecules": (8, 16)},
-        ),
+        from_handed(protocols.mixtures),
     ),
-    Claim(7, "", "2.2, S1", "About 500 configurations; 35.7 % EC, 56.9 % EMC, 7.3 % mixtures", "value"),
+    Claim(
+        7,
+        "",
+        "2.2, S1",
+        "About 500 configurations; 35.7 % EC, 56.9 % EMC, 7.3 % mixtures",
+        "value",
+        from_stored("mixture_training", mixtures.training_set),
+    ),
     Claim(
         8,
         "",
         "Fig. 2",
         "ρ of EC, 7:3, 3:7, EMC; 300 ps NPT 300 K 1 atm 1 fs, last 100 ps; 33–45 Å, 3105–4320 atoms",
         "protocol",
-        configured(
-            "mixture_density",
-            lambda mixtures: {
-                "cells": mixtures.density.cells,
-                **mixtures.density.run.options(),
-                "average_last_ps": mixtures.density.average_last_ps,
-            },
-            {
-                "cells": ("EC=432", "EC=189 EMC=81", "EC=81 EMC=189", "EMC=288"),
-                "ensemble": "npt",
-                "temperature": 300.0,
-                "pressure_bar": 1.01325,
-                "time_ps": 300.0,
-                "timestep_fs": 1.0,
-                "average_last_ps": 100.0,
-            },
-        ),
+        from_handed(protocols.mixture_densities),
     ),
     Claim(
-        9, "", "Fig. 2", "MTP16 up to 11 % off for EMC; MTP20 like the pure potentials; QRd16 ≈ QRd20 ≈ MTP20", "trend"
+        9,
+        "",
+        "Fig. 2",
+        "MTP16 up to 11 % off for EMC; MTP20 like the pure potentials; QRd16 ≈ QRd20 ≈ MTP20",
+        "trend",
+        from_stored("mixture_density", mixtures.densities),
     ),
-    Claim(10, "", "2.2", "Some QRd models fail at some compositions", "trend", shown("charges", charges.failing_fits)),
-    Claim(11, "", "Fig. S2", "Density against time for all four kinds of model", "figure"),
+    Claim(
+        10,
+        "a",
+        "2.2",
+        "Some QRd models fail at some compositions: runs of density",
+        "trend",
+        from_stored("mixture_density", mixtures.failures),
+    ),
+    Claim(
+        10,
+        "b",
+        "2.2",
+        "Some QRd models fail at some compositions: charges of raw starts",
+        "trend",
+        shown("charges", charges.failing_fits),
+    ),
+    Claim(
+        11,
+        "",
+        "Fig. S2",
+        "Density against time for all four kinds of model",
+        "figure",
+        from_stored("mixture_density", mixtures.traces),
+    ),
     Claim(
         12,
         "",

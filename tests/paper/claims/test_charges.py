@@ -33,10 +33,10 @@ def judged(label, scale):
 
 @pytest.mark.parametrize("scale", [QUICK, STANDARD], ids=lambda scale: scale.name)
 def test_counts_are_shown_and_not_judged(scale):
-    for label in ("10", "20"):
+    for label in ("10b", "20"):
         assert judged(label, scale).verdict == NOT_RUN_AT_SCALE and not judged(label, scale).ours
     store(scale)
-    for label in ("10", "20"):
+    for label in ("10b", "20"):
         outcome = judged(label, scale)
         assert outcome.verdict == NOT_RUN_AT_SCALE
         assert outcome.ours.endswith("(shown, not judged)")
@@ -45,7 +45,7 @@ def test_counts_are_shown_and_not_judged(scale):
 
 def test_fits_are_counted_by_composition_and_start():
     store(QUICK)
-    assert "pure EC 2 of 2 raw, 0 of 1 ours; pure EMC 1 of 2 raw, 0 of 1 ours" in judged("10", QUICK).ours
+    assert "pure EC 2 of 2 raw, 0 of 1 ours; pure EMC 1 of 2 raw, 0 of 1 ours" in judged("10b", QUICK).ours
 
 
 def test_charges_have_mean_and_spread():

@@ -12,8 +12,6 @@ from electrolyte_ml.paper.claims import CLAIMS, CONFIGURED, NOT_REPRODUCED, NOT_
 from electrolyte_ml.paper.scales import PAPER, QUICK
 
 CONFIGURED_SECTIONS = {
-    "mixture_training": {"6"},
-    "mixture_density": {"8"},
     "intermolecular_errors": {"12"},
     "ion_pair_training": {"15", "28b"},
     "conductivity": {"21", "23c", "24a"},
@@ -104,9 +102,22 @@ def test_settings_that_nothing_reads_are_configured_and_never_reproduced(section
 
 
 def test_other_settings_that_nothing_reads_are_not_configured():
+    errors = replace(PAPER.intermolecular_errors, configurations=50)
+    outcome = judged("12", replace(PAPER, intermolecular_errors=errors))
+    assert outcome.verdict == NOT_RUN and "configurations=50 (300 in the paper)" in outcome.ours
+
+
+def test_mixtures_are_judged_from_what_is_handed_over():
+    assert judged("6").verdict == judged("8").verdict == REPRODUCED
+    training = replace(PAPER.mixture_training, ends=("EC=12", "EMC=8"), compositions=5)
+    outcome = judged("6", replace(PAPER, mixture_training=training))
+    assert outcome.verdict == NOT_REPRODUCED
+    assert "trajectories=5 (11 in the paper)" in outcome.ours and "molecules=(8, 12)" in outcome.ours
     density = replace(PAPER.mixture_density.density, average_last_ps=50.0)
     outcome = judged("8", replace(PAPER, mixture_density=replace(PAPER.mixture_density, density=density)))
-    assert outcome.verdict == NOT_RUN and "average_last_ps=50.0 (100.0 in the paper)" in outcome.ours
+    assert outcome.verdict == NOT_REPRODUCED and "average_last_ps=50.0 (100.0 in the paper)" in outcome.ours
+    for label, section in (("6", "mixture_training"), ("8", "mixture_density")):
+        assert judged(label, replace(PAPER, **{section: None})).verdict == NOT_RUN
 
 
 @pytest.mark.parametrize("section", CONFIGURED_SECTIONS)

@@ -1,0 +1,110 @@
+"""Claims 7, 9, 10 and 11 on the mixtures of EC and EMC, from stored results.
+
+``mixture_training``: ``{"reference", "origins": {origin: {molecules: number}}}`` as
+:func:`electrolyte_ml.active_learning.mixing.count_origins` returns it.
+
+``mixture_density``: ``{"reference", "levels", "runs": {liquid: {kind: {seed: run}}}, "traces": {...}}`` with
+``{"mean", "error", "drifts"}`` of a run that reached its end (g/cm³) and ``{"failed": reason}`` of one that did not.
+A liquid is named as in :data:`electrolyte_ml.paper.experiment.DENSITY`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.paper import experiment
+from electrolyte_ml.paper.claims.evidence import Finding
+
+SHARES = {"EC": 0.357, "EMC": 0.569, "EC + EMC": 0.073}  # of the paper's set, which has about 500 configurations
+_SIZE, _SIZE_TOLERANCE, _SHARE_TOLERANCE = 500, 0.2, 0.1
+
+
+def training_set(stored: dict[str, Any]) -> Finding:
+    """Judge size and contents of the set: within 20 % of 500 configurations, each share within 10 points."""
+    contents: Counter[str] = Counter()
+    for kinds in stored["origins"].values():
+        contents.update(kinds)
+    size = sum(contents.values())
+    shares = {name: contents[name] / size for name in SHARES}
+    inherited = sum(sum(kinds.values()) for origin, kinds in stored["origins"].items() if origin != "new")
+    text = ", ".join(f"{share:.1%} {name}" for name, share in shares.items())
+    near = all(abs(shares[name] - share) <= _SHARE_TOLERANCE for name, share in SHARES.items())
+    about = abs(size / _SIZE - 1) <= _SIZE_TOLERANCE
+    return Finding(near and about, f"{size} configurations, {inherited} of them inherited; {text}")
+
+
+def kind_means(stored: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float, int, int]]]:
+    """Return by liquid and kind: mean (g/cm³) and standard deviation over the seeds, runs completed, and all runs."""
+    found: dict[str, dict[str, tuple[float, float, int, int]]] = {}
+    for liquid, kinds in stored["runs"].items():
+        for kind, members in kinds.items():
+            values = np.array([run["mean"] for run in members.values() if "mean" in run])
+            mean = float(values.mean()) if len(values) else float("nan")
+            spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+            found.setdefault(liquid, {})[kind] = mean, spread, len(values), len(members)
+    return found
+
+
+def densities(stored: dict[str, Any]) -> Finding | None:
+    """Judge Fig. 2: the lower level is further off for EMC than the higher, and charges change nothing at the latter.
+
+    The second is judged by two standard deviations over the seeds, of both kinds together, at every liquid.
+    """
+    means = kind_means(stored)
+    low, high = (f"MTP{level}" for level in (min(stored["levels"]), max(stored["levels"])))
+    measured = experiment.density("EMC").value
+    if any(kind not in means.get("EMC", {}) for kind in (low, high, f"{high}-QRd")):
+        return None
+    off = {kind: means["EMC"][kind][0] / measured - 1 for kind in (low, high)}
+    worse = abs(off[low]) > abs(off[high])
+    alike = True
+    for kinds in means.values():
+        (plain, spread, *_), (charged, other, *_) = kinds[high], kinds[f"{high}-QRd"]
+        alike &= bool(abs(plain - charged) <= 2 * np.hypot(spread, other))
+    texts = []
+    for liquid, kinds in means.items():
+        each = ", ".join(
+            f"{kind} {mean:.3f} ± {spread:.3f}" + (f" ({done} of {all_} runs)" if done < all_ else "")
+            for kind, (mean, spread, done, all_) in kinds.items()
+        )
+        texts.append(f"{liquid}: {each}")
+    known = "; ".join(
+        f"{liquid} {experiment.density(liquid).value:.3f} (PBE-D3(BJ) {experiment.DENSITY_PBE_D3_BJ[liquid].value:.3f})"
+        for liquid in means
+    )
+    return Finding(worse and alike, "; ".join(texts), known)
+
+
+def failures(stored: dict[str, Any]) -> Finding:
+    """Count the runs of models with charges that failed, by liquid: the paper's fail at some."""
+    failed = {
+        liquid: [
+            (kind, run["failed"])
+            for kind, members in kinds.items()
+            if kind.endswith("-QRd")
+            for run in members.values()
+            if "failed" in run
+        ]
+        for liquid, kinds in stored["runs"].items()
+    }
+    charged = sum(len(m) for kinds in stored["runs"].values() for kind, m in kinds.items() if kind.endswith("-QRd"))
+    total = sum(map(len, failed.values()))
+    reasons = "; ".join(
+        f"{liquid}: {len(found)} ({', '.join(sorted({f'{kind} {reason}' for kind, reason in found}))})"
+        for liquid, found in failed.items()
+        if found
+    )
+    return Finding(total > 0, f"{total} of {charged} runs failed" + (f": {reasons}" if reasons else ""))
+
+
+def traces(stored: dict[str, Any]) -> Finding | None:
+    """Judge whether Fig. S2 is drawn: density against time for four kinds of model at every liquid."""
+    kinds = {liquid: set(found) for liquid, found in stored.get("traces", {}).items()}
+    if not kinds:
+        return None
+    complete = all(len(found) >= 4 for found in kinds.values()) and set(kinds) == set(stored["runs"])
+    return Finding(complete, f"notebook 06: {', '.join(sorted(set.union(*kinds.values())))} at {', '.join(kinds)}")

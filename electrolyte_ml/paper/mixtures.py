@@ -1,0 +1,263 @@
+"""One potential for every ratio of EC and EMC (sections 2.2 and S1): its training set, its kinds, their densities."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import product
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.active_learning.loop import active_learn
+from electrolyte_ml.active_learning.mixing import Mixture, count_origins, mixing_line, mixture_settings
+from electrolyte_ml.active_learning.records import load_potential, once, save_potential
+from electrolyte_ml.active_learning.result import ActiveLearningResult
+from electrolyte_ml.active_learning.settings import ActiveLearningSettings
+from electrolyte_ml.analysis import mean_density
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.protocols import density_run, digest, label_store, solvent_run, solvents
+from electrolyte_ml.paper.scales import MixtureDensity, MixtureTraining, Scale
+from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.potentials import ModelSpec, Potential
+from electrolyte_ml.structures import parse_composition, species_of
+
+if TYPE_CHECKING:
+    from electrolyte_ml.dynamics import RunResult
+
+Kinds = Mapping[str, Mapping[int, Potential]]  # name of a kind of potential -> seed -> potential
+
+
+def mixture_training(scale: Scale, *, seed: int = 0) -> ActiveLearningSettings:
+    """Return the settings that learn the mixtures from the sets of the pure solvents, those of their first seed.
+
+    Raises
+    ------
+    InputError
+        The scale does not learn mixtures, or the pure solvents have not been learnt at this scale.
+    """
+    training = _training(scale)
+    line, learning = mixtures_of(training), training.learning
+    return mixture_settings(
+        [solvent_run(scale, solvent, scale.pure_solvents.seeds[0]) for solvent in solvents(scale)],
+        line,
+        uniform_configurations=training.uniform_configurations,
+        model=learning.model,
+        exploration=replace(learning.exploration, trajectories=len(line)),
+        grades=learning.grades,
+        fit=learning.fit,
+        stopping=learning.stopping,
+        seed=seed,
+        labels=str(label_store(scale).directory),
+    )
+
+
+def mixtures_of(training: MixtureTraining) -> list[Mixture]:
+    """Return the boxes in which the mixtures are explored."""
+    first, second = (Mixture(*end) for end in zip(training.ends, training.densities, strict=True))
+    return mixing_line(first, second, training.compositions)
+
+
+def learn_mixtures(
+    scale: Scale,
+    *,
+    on_iteration: Callable[[ActiveLearningResult], None] | None = None,
+    progress: bool = True,
+) -> ActiveLearningResult:
+    """Learn the mixtures (section S1), or go on where an earlier call was stopped.
+
+    Parameters
+    ----------
+    scale
+        Its pure solvents must have been learnt.
+    on_iteration
+        Called after each iteration with the state so far.
+    progress
+        Print the status table as it grows.
+    """
+    settings = mixture_training(scale)
+    # The folder's name does not depend on where the labels are.
+    directory = scale.directory / "mixtures" / f"learning_{digest(replace(settings, labels=None))}"
+    return active_learn(directory, settings, on_iteration=on_iteration, progress=progress)
+
+
+def fit_kinds(scale: Scale, training_set: Sequence[Atoms], *, progress: bool = True) -> dict[str, dict[int, Potential]]:
+    """Fit every kind of potential of the scale to one training set, from several random starts each.
+
+    A fit that was interrupted goes on where it was, and one that has ended is read.
+
+    Parameters
+    ----------
+    scale
+        Its `mixture_density` names levels, charges and seeds.
+    training_set
+        Labelled.
+    progress
+        Show a progress line.
+
+    Returns
+    -------
+    dict
+        Name, such as "MTP16-QRd", -> seed -> potential.
+    """
+    protocol = _density(scale)
+    content = "".join(str(atoms.info.get("label_hash")) for atoms in training_set) + json.dumps(asdict(protocol.fit))
+    name = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
+    jobs = [(kind, seed) for seed, kind in product(protocol.seeds, protocol.kinds)]
+    folders = [scale.directory / "mixtures" / f"fits_{name}" / f"{kind.name}_seed{seed}" for kind, seed in jobs]
+    map_progress(
+        partial(_fit_kind, training_set=list(training_set), protocol=protocol),
+        [(kind, seed, folder) for (kind, seed), folder in zip(jobs, folders, strict=True)],
+        None,
+        "fits",
+        weights=[kind.level * (2 if kind.charges else 1) for kind, _ in jobs],
+        progress=progress,
+    )
+    found: dict[str, dict[int, Potential]] = {kind.name: {} for kind in protocol.kinds}
+    for (kind, seed), folder in zip(jobs, folders, strict=True):
+        found[kind.name][seed] = load_potential(folder)
+    return found
+
+
+def _fit_kind(
+    job: tuple[ModelSpec, int, Path], training_set: Sequence[Atoms], protocol: MixtureDensity
+) -> dict[str, Any]:
+    from electrolyte_ml.training import train
+
+    kind, seed, folder = job
+
+    def fit() -> dict[str, Any]:
+        folder.mkdir(parents=True, exist_ok=True)
+        result = train(
+            training_set,
+            kind.random(species_of(training_set), seed),
+            **protocol.fit.options(refit=False),
+            checkpoint=folder / "fit_checkpoint.npz",
+            progress=False,
+        )
+        save_potential(result.potential, folder)
+        return {"errors": asdict(result.errors), "message": result.message}
+
+    return once(folder / "fit.json", fit)
+
+
+def mixture_density_runs(
+    scale: Scale, potentials: Kinds, *, progress: bool = True
+) -> dict[str, dict[str, dict[int, RunResult]]]:
+    """Run every potential in a box of every ratio (Figs. 2 and S2); several run at once, none twice.
+
+    Returns
+    -------
+    dict
+        Cell, such as "EC=35 EMC=15", -> name of the kind -> seed -> run. `reason` says whether it reached its end.
+    """
+    protocol = _density(scale)
+    cells = dict(zip(protocol.density.cells, protocol.packing_densities, strict=True))
+    jobs = [
+        (cell, name, seed, potential)
+        for cell in cells
+        for name, members in potentials.items()
+        for seed, potential in members.items()
+    ]
+
+    def run(job: tuple[str, str, int, Potential]) -> RunResult:
+        cell, _, _, potential = job
+        return density_run(potential, scale, protocol.density, cell, cells[cell])
+
+    runs = map_progress(run, jobs, None, "density runs", progress=progress)
+    found: dict[str, dict[str, dict[int, RunResult]]] = {}
+    for (cell, name, seed, _), one in zip(jobs, runs, strict=True):
+        found.setdefault(cell, {}).setdefault(name, {})[seed] = one
+    return found
+
+
+def describe_training(result: ActiveLearningResult, reference: str) -> dict[str, Any]:
+    """Return what is stored of the mixtures' training set (claim 7, Fig. S1) as ``mixture_training``.
+
+    Returns
+    -------
+    dict
+        ``origins`` as `count_origins` gives them, ``growth``: molecules -> number of the configurations that joined in
+        each iteration, ``available``: configurations of the inherited sets, and ``converged``.
+    """
+    last = max(atoms.info["iteration"] for atoms in result.training_set)
+    by_iteration: list[list[Atoms]] = [[] for _ in range(last + 1)]
+    for atoms in result.training_set:
+        by_iteration[atoms.info["iteration"]].append(atoms)
+    growth = []
+    for joined in by_iteration:
+        contents: Counter[str] = Counter()
+        for kinds in count_origins(joined).values():
+            contents.update(kinds)
+        growth.append(dict(contents))
+    return {
+        "reference": reference,
+        "origins": count_origins(result.training_set),
+        "growth": growth,
+        "available": result.status[0].saved,
+        "converged": result.converged,
+    }
+
+
+def describe_densities(
+    scale: Scale, runs: Mapping[str, Mapping[str, Mapping[int, RunResult]]], reference: str
+) -> dict[str, Any]:
+    """Return what is stored of the densities (claims 9 to 11, Figs. 2 and S2) as ``mixture_density``.
+
+    Returns
+    -------
+    dict
+        ``runs`` and ``traces`` by liquid, such as "EC:EMC 7:3", kind and seed; see
+        :mod:`electrolyte_ml.paper.claims.mixtures`. Traces are means over a picosecond.
+    """
+    protocol = _density(scale)
+    found: dict[str, Any] = {"reference": reference, "levels": list(protocol.levels), "runs": {}, "traces": {}}
+    for cell, kinds in runs.items():
+        liquid = liquid_of(cell)
+        for kind, members in kinds.items():
+            for seed, run in members.items():
+                entry: dict[str, Any] = {"failed": run.reason}
+                if run.completed:
+                    density = mean_density(run, last_ps=protocol.density.average_last_ps)
+                    entry = {"mean": density.mean, "error": density.error, "drifts": density.drifts}
+                found["runs"].setdefault(liquid, {}).setdefault(kind, {})[str(seed)] = entry
+                found["traces"].setdefault(liquid, {}).setdefault(kind, {})[str(seed)] = _trace(run)
+    return found
+
+
+def _trace(run: RunResult) -> list[list[float]]:
+    """Return times (ps) and densities (g/cm³) of a run, averaged over a picosecond."""
+    bins = np.floor(run.times_ps).astype(int)
+    counts = np.bincount(bins)
+    return [
+        [float(f"{value:.5g}") for value in np.bincount(bins, values)[counts > 0] / counts[counts > 0]]
+        for values in (run.times_ps, run.densities)
+    ]
+
+
+def liquid_of(cell: str) -> str:
+    """Return the name of a liquid as experiments have it: "EC", or "EC:EMC 7:3" for "EC=35 EMC=15"."""
+    counts = parse_composition(cell)
+    if len(counts) == 1:
+        return next(iter(counts))
+    divisor = gcd(*counts.values())
+    return f"{':'.join(counts)} {':'.join(str(count // divisor) for count in counts.values())}"
+
+
+def _training(scale: Scale) -> MixtureTraining:
+    if scale.mixture_training is None:
+        raise InputError(f"the {scale.name} scale does not learn mixtures")
+    return scale.mixture_training
+
+
+def _density(scale: Scale) -> MixtureDensity:
+    if scale.mixture_density is None:
+        raise InputError(f"the {scale.name} scale has no densities of mixtures")
+    return scale.mixture_density
