@@ -19,6 +19,7 @@ _HOME = {
     "Potential": "potentials",
     "Sum": "potentials",
     "load": "potentials",
+    "potentials": "",
     "train": "training",
     "train_ensemble": "training",
     "evaluate_errors": "training",

@@ -16,13 +16,14 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
     package
         Its ``__name__``.
     homes
-        Public name -> module in the package that defines it.
+        Public name -> module in the package that defines it; empty where the name is that of a module itself.
     """
 
     def getattribute(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{homes[name]}"), name)
+        home = import_module(f"{package}.{homes[name] or name}")
+        value = getattr(home, name) if homes[name] else home
         setattr(sys.modules[package], name, value)
         return value
 

@@ -27,12 +27,12 @@ from collections import Counter
 
 from IPython.display import HTML, display
 
-from electrolyte_ml.paper.claims import claims_html, judge_claims
+from electrolyte_ml.paper.claims import claims_html, judge_claims, judge_shipped_claims
 from electrolyte_ml.paper import scales
 from electrolyte_ml.paper.results import load_result
 
 scale = scales.scale()
-claims = judge_claims(scale)
+claims, shipped = judge_claims(scale), judge_shipped_claims()
 print(f"{scale.name} scale, labels by {claims[0].reference}")
 print("pure_solvents:", "stored" if load_result("pure_solvents", scale) else "not stored; run notebook 04 first")
 
@@ -56,10 +56,12 @@ print("pure_solvents:", "stored" if load_result("pure_solvents", scale) else "no
 # - **not run at this scale**: no result that can be judged is stored at this scale;
 # - **not run**: no code computes it yet.
 #
+# The last two columns give the verdicts of the standard scale, judged from the results that come with the package.
+#
 # A claim whose parts rest on different evidence has a row for each part, with a letter.
 
 # %%
-display(HTML(claims_html(claims)))
+display(HTML(claims_html(claims, shipped=shipped)))
 
 # %%
 for verdict, count in Counter(claim.outcome.verdict for claim in claims).most_common():

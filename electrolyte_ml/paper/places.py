@@ -20,3 +20,17 @@ def results_root() -> Path:
     """
     named = os.environ.get("ELECTROLYTE_ML_RESULTS")
     return Path(named).resolve() if named else (checkout() or Path.cwd()) / "results"
+
+
+def shipped_results() -> Path | None:
+    """Return the folder of the results that come with the source tree, or None without one."""
+    root = checkout()
+    return None if root is None else root / "data" / "results"
+
+
+def shown_path(path: Path) -> str:
+    """Return a file's path below the folder of results, or below the source tree if it comes with that."""
+    for folder in (results_root(), checkout()):
+        if folder is not None and path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return str(path)

@@ -13,7 +13,7 @@ from typing import Any
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
-from electrolyte_ml.paper.claims import JudgedClaim, claims_html, format_claims, judge_claims
+from electrolyte_ml.paper.claims import JudgedClaim, claims_html, format_claims, judge_claims, judge_shipped_claims
 from electrolyte_ml.paper.places import checkout, results_root
 from electrolyte_ml.paper.scales import Scale, scale
 
@@ -95,10 +95,10 @@ def reproduce(scale_name: str | None = None, only: str | None = None) -> Reprodu
             _save_executed(notebook, chosen)
             verdict = f"FAILED: {notebook.failure}" if notebook.failure else "done"
             print(f"[{number}/{len(paths)}] {path.stem:<30} {notebook.seconds:6.1f} s  {verdict}", flush=True)
-    claims = judge_claims(chosen)
+    claims, shipped = judge_claims(chosen), judge_shipped_claims()
     report = chosen.directory / "report.html"
-    atomic_write(report, render_report(executed, claims, chosen, time.perf_counter() - started))
-    print(f"\n{format_claims(claims)}\n")
+    atomic_write(report, render_report(executed, claims, chosen, time.perf_counter() - started, shipped))
+    print(f"\n{format_claims(claims, shipped=shipped)}\n")
     result = Reproduction(executed, claims, report)
     if result.failed:
         print(f"{len(result.failed)} of {len(executed)} notebooks failed: {', '.join(result.failed)}")
@@ -175,7 +175,13 @@ def _drop_widgets(document: Any) -> None:
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
 
-def render_report(notebooks: list[ExecutedNotebook], claims: list[JudgedClaim], at: Scale, seconds: float) -> str:
+def render_report(
+    notebooks: list[ExecutedNotebook],
+    claims: list[JudgedClaim],
+    at: Scale,
+    seconds: float,
+    shipped: list[JudgedClaim] | None = None,
+) -> str:
     """Return one self-contained HTML page: the claims, then every executed notebook with its figures."""
     from pygments.formatters import HtmlFormatter
 
@@ -191,7 +197,8 @@ def render_report(notebooks: list[ExecutedNotebook], claims: list[JudgedClaim], 
         f"<style>{_CSS}{HtmlFormatter().get_style_defs('.highlight')}</style></head><body>"
         f"<h1>{title}</h1><p>Labels by {html.escape(claims[0].reference)}; {seconds / 60:.1f} minutes in all.</p>"
         f'<ul><li><a href="#claims">Claims</a></li>{toc}</ul>'
-        f'<section id="claims"><h1>Claims of the paper</h1>{claims_html(claims)}</section>{sections}</body></html>\n'
+        f'<section id="claims"><h1>Claims of the paper</h1>{claims_html(claims, shipped=shipped)}</section>{sections}'
+        "</body></html>\n"
     )
 
 

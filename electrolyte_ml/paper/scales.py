@@ -26,7 +26,7 @@ from electrolyte_ml.active_learning.sections import (
     StoppingSettings,
 )
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.paper.places import results_root
+from electrolyte_ml.paper.places import results_root, shipped_results
 from electrolyte_ml.potentials.spec import ModelSpec
 
 
@@ -243,7 +243,10 @@ CHARGES = ChargeStudy(
 
 @dataclass(frozen=True)
 class Scale:
-    """One scale: every protocol with its numbers, ``None`` where it is not run."""
+    """One scale: every protocol with its numbers, ``None`` where it is not run.
+
+    `results` is the folder of its results, by default one below :func:`electrolyte_ml.paper.places.results_root`.
+    """
 
     name: str
     pure_solvents: PureSolvents
@@ -254,6 +257,7 @@ class Scale:
     intermolecular_errors: IntermolecularErrors | None = None
     ion_pair_training: IonPairTraining | None = None
     conductivity: Conductivity | None = None
+    results: Path | None = None
 
     @property
     def reference(self) -> ReferenceSettings:
@@ -263,7 +267,7 @@ class Scale:
     @property
     def directory(self) -> Path:
         """Where this scale keeps labels, trajectories, potentials and results between runs."""
-        return results_root() / self.name
+        return self.results or results_root() / self.name
 
     def with_reference(self, reference: ReferenceSettings) -> Scale:
         """Return the scale with other labels in all of its protocols but the study of charges."""
@@ -470,3 +474,17 @@ def scale(name: str | None = None) -> Scale:
         raise InputError(f"there is no scale {name!r}: choose among {', '.join(SCALES)}")
     chosen, reference = SCALES[name], os.environ.get("ELECTROLYTE_ML_REFERENCE")
     return chosen.with_reference(ReferenceSettings(reference)) if reference else chosen
+
+
+def shipped(name: str) -> Scale | None:
+    """Return a scale with the results that come with the source tree, or None where none of it do.
+
+    Raises
+    ------
+    InputError
+        For an unknown scale.
+    """
+    chosen, folder = scale(name), shipped_results()
+    if folder is None or not (folder / name).is_dir():
+        return None
+    return replace(chosen, results=folder / name)

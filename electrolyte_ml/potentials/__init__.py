@@ -1,4 +1,10 @@
-"""What is learnt: potentials, their sums and files, and their ASE calculator."""
+"""What is learnt: potentials, their sums and files, and their ASE calculator.
+
+The module can be called: ``electrolyte_ml.potentials()`` lists the potentials that come with the package.
+"""
+
+import sys
+from types import ModuleType
 
 from electrolyte_ml.potentials.blocks import Block
 from electrolyte_ml.potentials.fixed import Fixed, correction_on
@@ -15,6 +21,7 @@ from electrolyte_ml.potentials.mtp import (
 )
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.potentials.registry import kind, kinds, register
+from electrolyte_ml.potentials.shipped import ShippedPotential, ShippedPotentials, shipped_potentials
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.potentials.store import load
 from electrolyte_ml.potentials.sum import Sum
@@ -30,6 +37,8 @@ __all__ = [
     "MomentTensorPotential",
     "Potential",
     "Prediction",
+    "ShippedPotential",
+    "ShippedPotentials",
     "Stepper",
     "Sum",
     "System",
@@ -42,5 +51,17 @@ __all__ = [
     "load",
     "read_mtp",
     "register",
+    "shipped_potentials",
     "write_mtp",
 ]
+
+
+class _Callable(ModuleType):
+    """The module itself, which lists the shipped potentials when it is called."""
+
+    def __call__(self) -> ShippedPotentials:
+        """Return the potentials that come with the package; see `shipped_potentials`."""
+        return shipped_potentials()
+
+
+sys.modules[__name__].__class__ = _Callable

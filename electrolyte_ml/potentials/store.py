@@ -8,6 +8,7 @@ from pathlib import Path
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.potentials.registry import kind
+from electrolyte_ml.potentials.shipped import find_shipped
 from electrolyte_ml.potentials.sum import total
 from electrolyte_ml.potentials.text import FORMAT, parse
 
@@ -18,7 +19,8 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
     Parameters
     ----------
     path : path
-        A file of this package, or a `.mtp` file of MLIP, motep or LAMMPS.
+        A file of this package, or a `.mtp` file of MLIP, motep or LAMMPS. Where there is no such file: the name of a
+        potential that comes with the package, such as "ec-emc".
     species : sequence of str, optional
         Chemical symbols in the file's order, for files that carry none.
 
@@ -28,8 +30,10 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
         Naming the file and line.
     """
     path = Path(path)
+    if not path.exists():
+        path = find_shipped(str(path)).path
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: not a file")
     try:
         content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

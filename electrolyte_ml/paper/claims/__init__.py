@@ -10,7 +10,7 @@ Reading order: verdicts, evidence, exact, protocols, solvents, electrolytes, cha
 """
 
 from electrolyte_ml.paper.claims.formats import claims_html, format_claims
-from electrolyte_ml.paper.claims.table import CLAIMS, judge_claims
+from electrolyte_ml.paper.claims.table import CLAIMS, judge_claims, judge_shipped_claims
 from electrolyte_ml.paper.claims.verdicts import (
     CONFIGURED,
     NOT_REPRODUCED,
@@ -35,4 +35,5 @@ __all__ = [
     "claims_html",
     "format_claims",
     "judge_claims",
+    "judge_shipped_claims",
 ]

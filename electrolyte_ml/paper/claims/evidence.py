@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper import scales
 from electrolyte_ml.paper.claims.verdicts import CONFIGURED, NOT_RUN, NOT_RUN_AT_SCALE, Judge, Outcome, verdict
-from electrolyte_ml.paper.places import results_root
+from electrolyte_ml.paper.places import shown_path
 from electrolyte_ml.paper.results import load_result, result_path
 from electrolyte_ml.paper.scales import Scale
 
@@ -116,7 +116,7 @@ def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) ->
         finding = None if stored is None else judge(stored)
         if stored is None or finding is None:
             return Outcome(NOT_RUN_AT_SCALE)
-        path = result_path(name, scale).relative_to(results_root()).as_posix()
+        path = shown_path(result_path(name, scale))
         judged_from = (f"file: {path}, labels by {stored['reference']}",)
         if scale.name == "quick":
             ours = f"{finding.ours} ({SHOWN})"
@@ -143,7 +143,7 @@ def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
         stored = load_result(name, scale)
         if stored is None:
             return Outcome(NOT_RUN_AT_SCALE)
-        path = result_path(name, scale).relative_to(results_root()).as_posix()
+        path = shown_path(result_path(name, scale))
         source = f"file: {path}, labels by {stored['reference']}"
         return Outcome(NOT_RUN_AT_SCALE, f"{describe(stored)} (shown, not judged)", judged_from=(source,))
 

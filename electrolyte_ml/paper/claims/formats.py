@@ -9,7 +9,9 @@ from electrolyte_ml.paper.claims.verdicts import NOT_REPRODUCED, JudgedClaim
 COLUMNS = ("#", "where", "paper", "kind", "ours", "experiment", "verdict", "judged from")
 
 
-def format_claims(judged: Sequence[JudgedClaim], width: int = 118) -> str:
+def format_claims(
+    judged: Sequence[JudgedClaim], width: int = 118, *, shipped: Sequence[JudgedClaim] | None = None
+) -> str:
     """Return the claims as text: a line with number, verdict, place and claim, and below it values and evidence.
 
     Parameters
@@ -18,7 +20,10 @@ def format_claims(judged: Sequence[JudgedClaim], width: int = 118) -> str:
         Of one scale.
     width
         Characters in a line.
+    shipped
+        The same claims judged from the results that come with the source tree.
     """
+    others = {} if shipped is None else {j.claim.label: j for j in shipped}
     verdicts = max(len(j.outcome.verdict) for j in judged)
     places = max(len(j.claim.where) for j in judged)
     indent = " " * (8 + verdicts + places)
@@ -28,15 +33,20 @@ def format_claims(judged: Sequence[JudgedClaim], width: int = 118) -> str:
         lines += textwrap.wrap(head + j.claim.paper, width, subsequent_indent=indent)
         details = [("ours", j.outcome.ours), ("experiment", j.outcome.experiment)]
         details += [("judged from", source) for source in j.outcome.judged_from]
+        if (other := others.get(j.claim.label)) and other.outcome != j.outcome:
+            result = "; ".join(filter(None, (other.outcome.verdict, other.outcome.ours, *other.outcome.judged_from)))
+            details.append((f"shipped, {other.scale} scale", result))
         for name, text in details:
             if text:
                 lines += textwrap.wrap(f"{name}: {text}", width, initial_indent=indent, subsequent_indent=indent + "  ")
     return "\n".join(lines)
 
 
-def claims_html(judged: Sequence[JudgedClaim]) -> str:
-    """Return the claims as an HTML table."""
-    head = "".join(f"<th>{name}</th>" for name in COLUMNS)
+def claims_html(judged: Sequence[JudgedClaim], *, shipped: Sequence[JudgedClaim] | None = None) -> str:
+    """Return the claims as an HTML table, with those judged from the shipped results in two further columns."""
+    others = {} if shipped is None else {j.claim.label: j for j in shipped}
+    columns = COLUMNS + ((f"shipped, {shipped[0].scale} scale", "judged from") if shipped else ())
+    head = "".join(f"<th>{name}</th>" for name in columns)
     rows = []
     for j in judged:
         claim, outcome = j.claim, j.outcome
@@ -44,5 +54,11 @@ def claims_html(judged: Sequence[JudgedClaim]) -> str:
         row = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
         style = ' class="bad"' if outcome.verdict == NOT_REPRODUCED else ""
         sources = "<br>".join(map(html.escape, outcome.judged_from))
-        rows.append(f"<tr>{row}<td{style}>{html.escape(outcome.verdict)}</td><td>{sources}</td></tr>")
+        row += f"<td{style}>{html.escape(outcome.verdict)}</td><td>{sources}</td>"
+        if other := others.get(claim.label):
+            style = ' class="bad"' if other.outcome.verdict == NOT_REPRODUCED else ""
+            text = ": ".join(filter(None, (other.outcome.verdict, other.outcome.ours)))
+            sources = "<br>".join(map(html.escape, other.outcome.judged_from))
+            row += f"<td{style}>{html.escape(text)}</td><td>{sources}</td>"
+        rows.append(f"<tr>{row}</tr>")
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"

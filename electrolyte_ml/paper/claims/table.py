@@ -10,7 +10,7 @@ from electrolyte_ml.paper.claims import charges, electrolytes, exact, mixtures, 
 from electrolyte_ml.paper.claims.evidence import configured, from_handed, from_stored, shown
 from electrolyte_ml.paper.claims.verdicts import Claim, JudgedClaim
 from electrolyte_ml.paper.results import load_result
-from electrolyte_ml.paper.scales import Scale
+from electrolyte_ml.paper.scales import Scale, shipped
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(1, "a", "2.1, 4.1", "Parameters (H, C, O): level 16 383; level 20 651", "exact", exact.parameter_counts),
@@ -371,3 +371,9 @@ def judge_claims(scale: Scale) -> list[JudgedClaim]:
     stored = load_result("pure_solvents", scale)
     reference = stored["reference"] if stored else scale.reference.name
     return [JudgedClaim(claim, claim.judge(scale), scale.name, reference) for claim in CLAIMS]
+
+
+def judge_shipped_claims() -> list[JudgedClaim] | None:
+    """Judge every claim from the standard scale's results that come with the source tree; None where there are none."""
+    scale = shipped("standard")
+    return None if scale is None else judge_claims(scale)

@@ -1,5 +1,7 @@
 """Verdicts come from stored results, and only where the scale allows them."""
 
+from dataclasses import replace
+
 import pytest
 
 from electrolyte_ml.errors import InputError
@@ -15,6 +17,7 @@ from electrolyte_ml.paper.claims import (
     claims_html,
     format_claims,
     judge_claims,
+    judge_shipped_claims,
 )
 from electrolyte_ml.paper.results import load_result, save_result
 from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
@@ -151,3 +154,19 @@ def test_page_holds_every_claim_and_marks_what_failed():
     page = claims_html(judged)
     assert page.count("<tr>") == 3 and "a &lt; b" in page and "file: c &gt; d" in page
     assert page.count('class="bad"') == 1
+
+
+def test_shipped_verdicts_stand_beside_those_of_this_run(results, monkeypatch, tmp_path):
+    monkeypatch.setattr("electrolyte_ml.paper.scales.shipped_results", lambda: tmp_path / "shipped")
+    assert judge_shipped_claims() is None  # nothing ships
+    (tmp_path / "shipped" / "standard").mkdir(parents=True)
+    store(replace(STANDARD, results=tmp_path / "shipped" / "standard"))
+    shipped = judge_shipped_claims()
+    assert {judged.scale for judged in shipped} == {"standard"}
+    assert judge_claims(QUICK)[5].outcome.verdict == NOT_RUN_AT_SCALE  # nothing of this run
+    density = next(judged for judged in shipped if judged.claim.label == "4")
+    assert density.outcome.verdict == REPRODUCED and "standard/pure_solvents.json" in density.outcome.judged_from[0]
+    text = " ".join(format_claims(judge_claims(QUICK), shipped=shipped).split())
+    assert f"shipped, standard scale: reproduced; {density.outcome.ours}" in text
+    page = claims_html(judge_claims(QUICK), shipped=shipped)
+    assert "<th>shipped, standard scale</th>" in page and f"reproduced: {density.outcome.ours}" in page

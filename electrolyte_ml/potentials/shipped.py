@@ -1,0 +1,131 @@
+"""The potentials that come with the package.
+
+Each has a folder, ``data/potentials/<name>/`` of the source tree, with the potential, what is known about it
+(``about.toml``) and, where it is not too large, its training set.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from electrolyte_ml.errors import InputError
+
+ABOUT = "about.toml"
+
+
+@dataclass(frozen=True)
+class ShippedPotential:
+    """A potential that comes with the package.
+
+    Attributes
+    ----------
+    name : str
+        For :func:`electrolyte_ml.potentials.load`.
+    path : Path
+        Of the potential's file.
+    liquid : str
+        What it describes, in words.
+    model, reference : str
+        Such as "MTP16", and the level of theory of the labels.
+    species : tuple of str
+        Chemical symbols.
+    configurations : int
+        Of the training set.
+    energy_error : float, meV/atom
+    force_error : float, eV/Å
+        Root mean square errors on the training set.
+    good_for, limits : str
+        What it was tried on, and what it was not learnt for.
+    made_by : str
+        The command.
+    training_set : Path or None
+    """
+
+    name: str
+    path: Path
+    liquid: str
+    model: str
+    reference: str
+    species: tuple[str, ...]
+    configurations: int
+    energy_error: float
+    force_error: float
+    good_for: str
+    limits: str
+    made_by: str
+    training_set: Path | None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.liquid}; {self.model}, species {' '.join(self.species)}, labels by {self.reference}\n"
+            f"  set of {self.configurations} configurations, errors {self.energy_error:.2g} meV/atom and "
+            f"{self.force_error:.3f} eV/Å on it\n"
+            f"  good for: {self.good_for}\n"
+            f"  not for: {self.limits}"
+        )
+
+
+class ShippedPotentials(tuple[ShippedPotential, ...]):
+    """The potentials that come with the package; prints as a list, and shows as one in a notebook."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self)) or "no potential comes with this copy of the package"
+
+    __repr__ = __str__
+
+
+def shipped_potentials() -> ShippedPotentials:
+    """Return the potentials that come with the package, by name.
+
+    Raises
+    ------
+    InputError
+        What is written about one of them is incomplete.
+    """
+    return ShippedPotentials(_read(path.parent) for path in sorted(_folder().glob(f"*/{ABOUT}")))
+
+
+def find_shipped(name: str) -> ShippedPotential:
+    """Return the potential of a name.
+
+    Raises
+    ------
+    InputError
+        None has this name, and there is no file of this name either.
+    """
+    known = {potential.name: potential for potential in shipped_potentials()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}, which comes with the package?" if near else ""
+        raise InputError(f"{name}: no such file{hint}")
+    return known[name]
+
+
+def _folder() -> Path:
+    """Return the folder of all of them, in the source tree or in the installed package."""
+    tree = Path(__file__).resolve().parents[2]
+    installed = Path(__file__).resolve().parent / "data"
+    return installed if installed.is_dir() else tree / "data" / "potentials"
+
+
+def _read(folder: Path) -> ShippedPotential:
+    about = tomllib.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    training_set = about.pop("training_set", None)
+    values = {
+        **about,
+        "name": folder.name,
+        "path": folder / about.pop("file", ""),
+        "species": tuple(about.pop("species", ())),
+        "training_set": None if training_set is None else folder / training_set,
+    }
+    expected = {item.name for item in fields(ShippedPotential)}
+    values = {name: value for name, value in values.items() if name != "file"}
+    if set(values) != expected:
+        missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
+        raise InputError(f"{folder / ABOUT}: missing {', '.join(missing) or '-'}; unknown {', '.join(unknown) or '-'}")
+    return ShippedPotential(**values)

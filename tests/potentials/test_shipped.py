@@ -1,0 +1,64 @@
+"""The potentials that come with the package: what is written about them is what they are."""
+
+import pytest
+
+import electrolyte_ml as eml
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials import MomentTensorPotential, load, shipped_potentials
+from electrolyte_ml.potentials.shipped import ABOUT
+from electrolyte_ml.structures import read_configurations
+from electrolyte_ml.training import evaluate_errors
+
+KNOWN = [potential.name for potential in shipped_potentials()]
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_is_written_about_a_potential_is_what_it_is(name):
+    about = next(potential for potential in shipped_potentials() if potential.name == name)
+    potential = load(name)
+    assert potential.species == about.species
+    assert potential.reference == about.reference
+    if about.training_set is not None:
+        training = read_configurations(about.training_set, labelled=True)
+        assert len(training) == about.configurations
+        assert {atoms.info["reference"] for atoms in training} == {about.reference}
+        errors = evaluate_errors(potential, training)
+        assert 1000 * errors.energy_rmse == pytest.approx(about.energy_error, rel=0.02)
+        assert errors.force_rmse == pytest.approx(about.force_error, rel=0.02)
+
+
+@pytest.fixture
+def folder(monkeypatch, tmp_path):
+    monkeypatch.setattr("electrolyte_ml.potentials.shipped._folder", lambda: tmp_path)
+    (tmp_path / "argon").mkdir()
+    MomentTensorPotential.random(2, ("Ar",)).save(tmp_path / "argon" / "potential.mtp")
+    (tmp_path / "argon" / ABOUT).write_text(
+        'liquid = "argon"\nfile = "potential.mtp"\nmodel = "MTP2"\nreference = "LJ"\nspecies = ["Ar"]\n'
+        'configurations = 3\nenergy_error = 1.0\nforce_error = 0.1\ngood_for = "tests"\nlimits = "all else"\n'
+        'made_by = "this test"\n'
+    )
+    return tmp_path / "argon"
+
+
+def test_a_potential_is_found_by_its_name(folder):
+    assert eml.load("argon").fingerprint == load(folder / "potential.mtp").fingerprint
+    assert "argon: argon; MTP2, species Ar, labels by LJ" in str(eml.potentials())
+    assert [potential.name for potential in eml.potentials()] == ["argon"]
+    with pytest.raises(InputError, match=r"argo: no such file; did you mean 'argon'"):
+        eml.load("argo")
+    with pytest.raises(InputError, match=r"water: no such file$"):
+        eml.load("water")
+
+
+def test_a_file_comes_before_a_name(folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    MomentTensorPotential.random(4, ("Kr",)).save(tmp_path / "x.mtp")
+    (tmp_path / "x.mtp").rename(tmp_path / "krypton")
+    assert load("krypton").species == ("Kr",)
+
+
+def test_an_incomplete_description_is_an_error(folder):
+    text = (folder / ABOUT).read_text()
+    (folder / ABOUT).write_text(text.replace("limits", "limit"))
+    with pytest.raises(InputError, match=r"about\.toml: missing limits; unknown limit"):
+        shipped_potentials()
