@@ -1,10 +1,15 @@
-"""Atomic replacement of files: a reader finds the old content or the new one, never a part of it."""
+"""Files: atomic replacement, so that a reader finds the old content or the new one, and text that may be compressed."""
 
+import gzip
+import lzma
 import os
 import uuid
+import zlib
 from pathlib import Path
 
 from electrolyte_ml.errors import InputError
+
+_DECOMPRESS = {".gz": gzip.decompress, ".xz": lzma.decompress}
 
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -55,6 +60,33 @@ def _flush_folder(folder: Path) -> None:
         pass
     finally:
         os.close(descriptor)
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Return the whole text of a file, decompressed if its name ends in ``.gz`` or ``.xz``.
+
+    Raises
+    ------
+    InputError
+        Not UTF-8 text, or a compressed file that is broken or cut short.
+    OSError
+        The file cannot be opened.
+    """
+    data = Path(path).read_bytes()
+    decompress = _DECOMPRESS.get(Path(path).suffix)
+    try:
+        return (decompress(data) if decompress else data).decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file") from None
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        kind = Path(path).suffix[1:]
+        raise InputError(f"{path}: the {kind} archive is broken or cut short ({str(error).rstrip('.')})") from None
+
+
+def format_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the suffix that names the format: ``.extxyz`` of ``set.extxyz`` and of ``set.extxyz.xz``."""
+    whole = Path(path)
+    return Path(whole.stem).suffix if whole.suffix in _DECOMPRESS else whole.suffix
 
 
 def check_output_file(path: Path, suffixes: tuple[str, ...] = ()) -> None:

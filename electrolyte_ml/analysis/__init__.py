@@ -13,6 +13,7 @@ from electrolyte_ml.lazy import attach
 _HOME = {  # name -> module, imported on first use
     "Audit": "audit",
     "audit_reference": "audit",
+    "compare_labels": "audit",
     "Binding": "binding",
     "binding_energy": "binding",
     "complexes": "binding",

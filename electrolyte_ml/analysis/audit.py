@@ -200,28 +200,68 @@ def audit_reference(
     if not both:
         raise InputError(f"no configuration could be labelled by both references; the first because {failed[0]}")
     ours, theirs = [a for a, _ in both], [b for _, b in both]
+    found = compare_labels(ours, theirs, reference=reference.name, against=against.name, own_molecules=own_molecules)
+    found = replace(found, failed=tuple(failed), seconds=seconds)
+    if found.molecular_pressure_bias is not None:
+        found = _with_density(found, found.molecular_pressure_bias, ours, reference, store, jobs, progress)
+    return _with_bindings(found, chosen, reference, against, store, own_molecules or {}, progress) if bind else found
+
+
+def compare_labels(
+    ours: Sequence[Atoms],
+    theirs: Sequence[Atoms],
+    *,
+    reference: str,
+    against: str,
+    own_molecules: Mapping[str, Molecule] | None = None,
+) -> Audit:
+    """Compare the labels that two references have given to the same configurations; nothing is labelled.
+
+    The result has neither a bulk modulus nor bindings, which need further labels: `audit_reference` computes them.
+
+    Parameters
+    ----------
+    ours, theirs
+        Configurations with labels of the reference in question, and the same with labels of the better one.
+    reference, against
+        Names of the two.
+    own_molecules
+        Molecules by name that are recognised before those of the library.
+
+    Raises
+    ------
+    InputError
+        There are none, other numbers of configurations, or one that is not the same in both.
+    """
+    if len(ours) != len(theirs) or not ours:
+        raise InputError(f"{len(ours)} and {len(theirs)} configurations cannot be compared")
+    for number, (a, b) in enumerate(zip(ours, theirs, strict=True), start=1):
+        if not (np.array_equal(a.numbers, b.numbers) and np.allclose(a.positions, b.positions, rtol=0, atol=1e-6)):
+            raise InputError(f"configuration {number} is not the same in the two sets")
     forces, better = (np.concatenate([atoms.get_forces() for atoms in group]) for group in (ours, theirs))
-    found = Audit(
-        reference=reference.name,
-        against=against.name,
-        configurations=len(both),
-        failed=tuple(failed),
+    bias = molecular = None
+    if all(_has_stress(atoms) for atoms in (*ours, *theirs)):
+        pairs = list(zip(ours, theirs, strict=True))
+        bias = _mean([_pressure(a) - _pressure(b) for a, b in pairs])
+        molecular = _mean([molecular_pressure(a) - molecular_pressure(b) for a, b in pairs])
+    return Audit(
+        reference=reference,
+        against=against,
+        configurations=len(ours),
+        failed=(),
         energy_rmse=_energy_rmse(ours, theirs),
         force_rms=float(np.sqrt(np.mean(better**2))),
         force_rmse=float(np.sqrt(np.mean((forces - better) ** 2))),
         force_correlation=float(np.corrcoef(forces.ravel(), better.ravel())[0, 1]),
         forces=group_errors(group_atoms(theirs, own_molecules), better, forces, len(theirs)),
-        pressure_bias=None,
-        molecular_pressure_bias=None,
+        pressure_bias=bias,
+        molecular_pressure_bias=molecular,
         bulk_modulus=None,
         density_bias=None,
         bindings=(),
         left_out=(),
-        seconds=seconds,
+        seconds={},
     )
-    if all(_has_stress(atoms) for atoms in (*ours, *theirs)):
-        found = _with_pressures(found, ours, theirs, reference, store, jobs, progress)
-    return _with_bindings(found, chosen, reference, against, store, own_molecules or {}, progress) if bind else found
 
 
 def sample(configurations: Sequence[Atoms], count: int, seed: int) -> list[Atoms]:
@@ -288,16 +328,16 @@ def moved_apart(atoms: Atoms, strain: float) -> Atoms:
     return moved
 
 
-def _with_pressures(
+def _with_density(
     found: Audit,
+    bias: Mean,
     ours: Sequence[Atoms],
-    theirs: Sequence[Atoms],
     reference: Reference,
     store: LabelStore,
     jobs: int | None,
     progress: bool,
 ) -> Audit:
-    """Add the pressures, the bulk modulus, and the density error that follows from them."""
+    """Add the bulk modulus, and the density error that follows from the bias of the molecular pressure."""
     moved = [moved_apart(atoms, strain) for atoms in ours for strain in (STRAIN, -STRAIN)]
     labelled = store.label_all(moved, reference, jobs, progress).labelled
     moduli = [
@@ -306,14 +346,11 @@ def _with_pressures(
         for stretched, squeezed in zip(labelled[::2], labelled[1::2], strict=True)
         if stretched is not None and squeezed is not None
     ]
-    bias = _mean([_pressure(a) - _pressure(b) for a, b in zip(ours, theirs, strict=True)])
-    molecular = _mean([molecular_pressure(a) - molecular_pressure(b) for a, b in zip(ours, theirs, strict=True)])
-    found = replace(found, pressure_bias=bias, molecular_pressure_bias=molecular)
     if not moduli:
         return found
     modulus = _mean(moduli)
-    value = -molecular.value / modulus.value
-    error = np.hypot(molecular.error / modulus.value, value * modulus.error / modulus.value)
+    value = -bias.value / modulus.value
+    error = np.hypot(bias.error / modulus.value, value * modulus.error / modulus.value)
     return replace(found, bulk_modulus=modulus, density_bias=Mean(value, float(error)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -80,21 +79,21 @@ def run_molecule(args: argparse.Namespace) -> None:
         return
     if args.molecule is None:
         raise InputError("name a molecule, a SMILES or a file, or list the library by --list")
-    from electrolyte_ml.structures import MOLECULES, find_molecule, write_molecule
+    from electrolyte_ml.structures import MOLECULES, describe, find_molecule, write_molecule
     from electrolyte_ml.structures.naming import salt_ions
 
     if args.output:
         check_output_file(args.output, (".xyz", ".extxyz"))
     elif args.charge in (None, 0) and not args.relax and (ions := salt_ions(args.molecule)):
         for name, number in ions.items():
-            print(f"{number} of\n" + "\n".join(_described(MOLECULES[name])) + "\n")
+            print(f"{number} of\n{describe(MOLECULES[name])}\n")
         return
     found = find_molecule(args.molecule, charge=args.charge)
     if args.full_name:
         found = replace(found, full_name=args.full_name)
     if args.relax:
         found = _relaxed(found, args)
-    print("\n".join(_described(found)))
+    print(describe(found))
     if args.output:
         write_molecule(args.output, replace(found, made_by=_command(args)))
         print(f"\nMolecule: {args.output}")
@@ -120,38 +119,6 @@ def _command(args: argparse.Namespace) -> str:
         if value != args.parser.get_default(option):
             words += [f"--{option.replace('_', '-')}", value.name if option == "output" else str(value)]
     return shlex.join(words)
-
-
-def _described(molecule: Molecule) -> Iterator[str]:
-    """The lines that describe a molecule."""
-    from electrolyte_ml.structures.molecules import signed
-
-    bonded: list[list[str]] = [[] for _ in molecule.symbols]
-    for i, j in molecule.bonds:
-        bonded[i].append(f"{molecule.symbols[j]}{j + 1}")
-        bonded[j].append(f"{molecule.symbols[i]}{i + 1}")
-    kinds = {atom: kind for kind, atoms in molecule.donors.items() for atom in atoms}
-    full_name = f", {molecule.full_name}" if molecule.full_name else ""
-    yield f"{molecule.name}{full_name}: {molecule.formula}, {molecule.role}, charge {signed(molecule.charge)}"
-    electrons = int(molecule.numbers.sum()) - molecule.charge
-    yield f"mass {molecule.mass:.3f} g/mol, {electrons} electrons{' (a radical)' if electrons % 2 else ''}"
-    if molecule.smiles:
-        yield f"SMILES {molecule.smiles}"
-    if molecule.geometry:
-        yield f"geometry: {molecule.geometry}"
-    if molecule.made_by:
-        yield f"made by: {molecule.made_by}"
-    donors = "; ".join(
-        f"{kind} {' '.join(f'{molecule.symbols[atom]}{atom + 1}' for atom in atoms)}"
-        for kind, atoms in molecule.donors.items()
-    )
-    yield f"donors: {donors or 'none'}"
-    yield ""
-    yield f"  {'atom':<6}{'x':>9}{'y':>9}{'z':>9} Å  {'donor':<12}bonded to"
-    for atom, (symbol, position) in enumerate(zip(molecule.symbols, molecule.positions)):
-        place = "".join(f"{x:9.4f}" for x in position.round(4) + 0.0)
-        line = f"  {symbol + str(atom + 1):<6}{place}    {kinds.get(atom, ''):<12}{' '.join(bonded[atom])}"
-        yield line.rstrip()
 
 
 def _list_library() -> None:

@@ -267,6 +267,12 @@ def density_run(
     return _watched_run(start, potential, protocol.run, packed, directory, relax=0)
 
 
+def electrolyte_density(scale: Scale, potential: Potential) -> RunResult:
+    """Run the density protocol of notebook 20 with a potential; see `density_run`."""
+    protocol = scale.electrolyte
+    return density_run(potential, scale, protocol.density, protocol.cell, protocol.packing_density)
+
+
 def _watched_run(
     start: Atoms, potential: Potential, run: MDRun, molecules: Atoms, directory: Path, relax: int
 ) -> RunResult:

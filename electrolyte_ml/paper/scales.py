@@ -112,6 +112,41 @@ class ChargeStudy:
 
 
 @dataclass(frozen=True)
+class OwnElectrolyte:
+    """Notebook 20: a liquid that the paper does not have, from a training set and a potential that are shipped.
+
+    Attributes
+    ----------
+    files : str
+        Beginning of the names of the shipped files: settings, training set, potential and labels of the audit.
+    reference : ReferenceSettings
+        What has labelled the training set, at every scale.
+    packing_density : float, g/cm³
+    watched : MDRun
+        Short dynamics whose grade is watched.
+    grades : GradeSettings
+        Of these dynamics.
+    labels : int
+        Most configurations that are labelled after it.
+    density : DensityRun
+        Of the one cell in which everything runs.
+    """
+
+    files: str
+    reference: ReferenceSettings
+    packing_density: float
+    watched: MDRun
+    grades: GradeSettings
+    labels: int
+    density: DensityRun
+
+    @property
+    def cell(self) -> str:
+        """Composition of the cell."""
+        return self.density.cells[0]
+
+
+@dataclass(frozen=True)
 class MixtureTraining:
     """Sections 2.2 and S1: one potential for every EC to EMC ratio, from the sets of the pure solvents' first seed.
 
@@ -241,6 +276,23 @@ CHARGES = ChargeStudy(
 )
 
 
+_HEAVY_NPT = MDRun("npt", temperature=300.0, time_ps=20.0, timestep_fs=2.0, hydrogen_mass=3.0)
+PC_NAPF6 = OwnElectrolyte(
+    files="pc_napf6",
+    reference=ReferenceSettings("gfn1-xtb"),
+    packing_density=1.25,
+    watched=replace(_HEAVY_NPT, temperature=400.0, time_ps=2.0),
+    grades=GradeSettings(mode="neighbourhood", interval_fs=20.0, swap_threshold=1.5),
+    labels=2,
+    density=DensityRun(
+        ("PC=8 NaPF6=1",),
+        _HEAVY_NPT,
+        average_last_ps=15.0,
+        heating=MDRun("nvt", temperature=400.0, time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Scale:
     """One scale: every protocol with its numbers, ``None`` where it is not run.
@@ -252,6 +304,7 @@ class Scale:
     pure_solvents: PureSolvents
     tour: Tour = TOUR
     charges: ChargeStudy = CHARGES
+    electrolyte: OwnElectrolyte = PC_NAPF6
     mixture_training: MixtureTraining | None = None
     mixture_density: MixtureDensity | None = None
     intermolecular_errors: IntermolecularErrors | None = None

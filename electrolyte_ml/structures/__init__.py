@@ -4,6 +4,7 @@ from electrolyte_ml.structures.bonding import bonds
 from electrolyte_ml.structures.boxes import density, pack
 from electrolyte_ml.structures.composition import elements_of, parse_composition
 from electrolyte_ml.structures.configurations import read_configurations, species_of, write_configurations
+from electrolyte_ml.structures.description import describe
 from electrolyte_ml.structures.library import MOLECULES
 from electrolyte_ml.structures.molecule_files import read_molecule, write_molecule
 from electrolyte_ml.structures.molecules import Molecule
@@ -17,6 +18,7 @@ __all__ = [
     "bonds",
     "changes",
     "density",
+    "describe",
     "elements_of",
     "find_molecule",
     "molecule",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, vdw_radii
+from ase.data import vdw_radii
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.composition import molecules_of, require_charge, written
@@ -15,6 +15,9 @@ from electrolyte_ml.units import DENSITY_UNIT
 CONTACT = 0.9  # closest allowed contact in units of the van der Waals distance
 TARGET = 0.93  # what packing aims at, so that the small overlaps that a minimiser leaves stay above CONTACT
 MAX_ATTEMPTS = 10  # fresh random starts before the density counts as unreachable
+# Å, effective radii of six-coordinate ions (Shannon, Acta Cryst. A 32, 751 (1976)): cations of one atom touch their
+# donors at much less than the van der Waals radius of the atom, and dynamics of femtoseconds does not take them there.
+CATION_RADII = {"Li": 0.76, "Na": 1.02, "K": 1.38, "Mg": 0.72}
 MAX_DENSITY = 3.0  # g/cm³, above the solids of all our molecules
 
 
@@ -44,7 +47,8 @@ def pack(
     Molecules start at random places and orientations in a dilute box. The box then shrinks in small steps, and after
     each a soft repulsion pushes overlapping molecules apart as rigid bodies. No two atoms of different molecules,
     nor of a molecule and its own periodic image, end closer than 0.9 of the sum of their van der Waals radii
-    (`ase.data.vdw_radii`, Bondi's: H 1.20, Li 1.82, C 1.70, O 1.52, F 1.47, P 1.80 Å).
+    (`ase.data.vdw_radii`, Bondi's: H 1.20, C 1.70, O 1.52, F 1.47, P 1.80 Å). Cations of one atom have their ionic
+    radii (`CATION_RADII`).
 
     Parameters
     ----------
@@ -80,7 +84,7 @@ def pack(
     sizes = [len(body.symbols) for body in molecules]
     bodies = RigidBodies(
         shape=np.concatenate([body.positions for body in molecules]),
-        radii=TARGET * vdw_radii[[atomic_numbers[symbol] for symbol in symbols]],
+        radii=TARGET * np.concatenate([_radii(body) for body in molecules]),
         first=np.cumsum([0, *sizes[:-1]]),
     )
     edge = (sum(body.mass for body in molecules) * DENSITY_UNIT / density) ** (1 / 3)
@@ -96,3 +100,10 @@ def pack(
         f"close as {closest:.2f} of the van der Waals distance, {CONTACT} is the limit; lower the density or take more "
         "molecules"
     )
+
+
+def _radii(body: Molecule) -> np.ndarray:
+    """(N,) Å, of the atoms of a molecule or ion."""
+    if body.charge > 0 and body.formula in CATION_RADII:
+        return np.array([CATION_RADII[body.formula]])
+    return np.asarray(vdw_radii[body.numbers])

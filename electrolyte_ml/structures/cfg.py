@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
@@ -12,7 +11,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_numbers
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.files import atomic_write, read_text
 from electrolyte_ml.structures.charge import with_charge
 
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
@@ -45,11 +44,7 @@ def read_cfg(path: str | os.PathLike, species: Sequence[str] | None = None) -> l
     InputError
         A line that does not follow the format, with file and number of the line.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file") from None
-    reader = _Reader(str(path), lines, species)
+    reader = _Reader(str(path), read_text(path).splitlines(), species)
     configurations = []
     while (line := reader.next_filled()) is not None:
         if line != "BEGIN_CFG":

@@ -13,7 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.files import atomic_write, format_suffix, read_text
 from electrolyte_ml.structures.cfg import read_cfg, write_cfg
 from electrolyte_ml.structures.charge import has_charge_under, settle_charge, with_charge
 
@@ -31,7 +31,8 @@ def read_configurations(
 ) -> list[Atoms]:
     """Read configurations and their labels.
 
-    The suffix decides the format: `.cfg` is MLIP's, `.xyz` and `.extxyz` are extended XYZ, any other is left to ASE.
+    The suffix decides the format: `.cfg` is MLIP's, `.xyz` and `.extxyz` are extended XYZ, any other is left to ASE. A
+    further `.gz` or `.xz` says that the file is compressed.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def read_configurations(
     OSError
         The file cannot be opened.
     """
-    suffix = Path(path).suffix
+    suffix = format_suffix(path)
     if suffix == ".cfg":
         if energy_key or forces_key or stress_key:
             raise InputError(f"{path}: labels of a .cfg file have no names to choose from; leave out the keys")
@@ -135,10 +136,7 @@ def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
     """Yield the configurations one by one, so that an error of ASE's reader belongs to a numbered configuration."""
     from ase.io.extxyz import read_extxyz
 
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file") from None
+    lines = read_text(path).splitlines(keepends=True)
     line = 0
     number = 0
     while line < len(lines):

@@ -5,7 +5,7 @@ import pytest
 from ase.units import GPa
 
 from electrolyte_ml import reference
-from electrolyte_ml.analysis import audit_reference
+from electrolyte_ml.analysis import audit_reference, compare_labels
 from electrolyte_ml.analysis.audit import molecular_pressure, moved_apart, sample
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures import reference_audit
@@ -75,6 +75,20 @@ def test_audit_of_two_methods(boxes, store):
     assert found.density_bias.value == pytest.approx(-np.mean(pressures) / found.bulk_modulus.value)
     text = str(found)
     assert "GFN1-xTB against GFN2-xTB, 3 configurations" in text and "GPa, of molecules" in text
+
+
+def test_labels_from_files_are_compared_alike(boxes, store):
+    chosen = sample(boxes, 3, seed=0)
+    ours, theirs = labelled(chosen, store), labelled(chosen, store, "gfn2-xtb")
+    found = compare_labels(ours, theirs, reference="GFN1-xTB", against="GFN2-xTB")
+    whole = audit_reference(boxes, reference.get("gfn1-xtb"), reference.get("gfn2-xtb"), store, progress=False)
+    assert str(found) == str(replace(whole, bulk_modulus=None, density_bias=None, seconds={}))
+    swapped = compare_labels(theirs, ours, reference="GFN2-xTB", against="GFN1-xTB")
+    assert swapped.pressure_bias.value == pytest.approx(-found.pressure_bias.value)
+    with pytest.raises(InputError, match="configuration 1 is not the same"):
+        compare_labels(ours, theirs[::-1], reference="A", against="B")
+    with pytest.raises(InputError, match="3 and 2 configurations"):
+        compare_labels(ours, theirs[:2], reference="A", against="B")
 
 
 def test_labels_of_the_data_are_used(boxes, store, tmp_path, monkeypatch):

@@ -34,6 +34,7 @@ def test_every_cell_is_a_composition(name):
     scale = scales.scale(name)
     cells = [scale.tour.cell, *scale.pure_solvents.cells, *scale.pure_solvents.larger_cells]
     cells += scale.pure_solvents.density.cells
+    cells += scale.electrolyte.density.cells
     if scale.conductivity:
         cells += scale.conductivity.cells
     if scale.mixture_density:

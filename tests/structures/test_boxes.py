@@ -30,6 +30,8 @@ def closest_contact(atoms, names):
     i, j, distance, shift = neighbor_list("ijdS", atoms, 4.0)
     between = (number[i] != number[j]) | shift.any(axis=1)
     radii = vdw_radii[atoms.numbers]
+    for number, radius in {3: 0.76, 11: 1.02, 12: 0.72, 19: 1.38}.items():  # ions with six neighbours (Shannon)
+        radii[atoms.numbers == number] = radius
     return (distance / (radii[i] + radii[j]))[between].min(initial=np.inf)
 
 
@@ -91,6 +93,18 @@ def test_largest_box_of_the_paper():
     atoms = pack({"EC": 432}, 1.3)
     assert len(atoms) == 4320
     assert closest_contact(atoms, ["EC"] * 432) >= 0.9
+
+
+@pytest.mark.parametrize(("salt", "distance"), [("LiPF6", 1.9), ("NaPF6", 2.2), ("KPF6", 2.6), ("Mg(TFSI)2", 2.0)])
+def test_cations_begin_in_contact_with_their_donors(salt, distance):
+    """Within 0.35 Å of a rough cation-oxygen distance of the solvated ion, where atomic radii leave more than 0.8."""
+    nearest = []
+    for seed in range(3):
+        atoms = pack({"EC": 8, salt: 1}, 1.3, seed=seed)
+        cation = np.flatnonzero(np.isin(atoms.numbers, (3, 11, 12, 19)))[0]
+        donors = np.flatnonzero(np.isin(atoms.numbers, (8, 9)))
+        nearest.append(atoms.get_distances(cation, donors, mic=True).min())
+    assert abs(np.min(nearest) - distance) < 0.35
 
 
 def test_same_seed_same_box_other_seed_other_box():

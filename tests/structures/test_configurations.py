@@ -1,3 +1,5 @@
+import gzip
+import lzma
 import re
 
 import numpy as np
@@ -44,6 +46,31 @@ def test_round_trip(tmp_path_factory, seeds, pbc, suffix):
         for label, value in theirs.calc.results.items():
             np.testing.assert_allclose(ours.calc.results[label], value, atol=1e-8)
         assert ours.get_potential_energy() == ours.calc.results["energy"]
+
+
+@pytest.mark.parametrize("ending, compress", [("gz", gzip.compress), ("xz", lzma.compress)])
+@pytest.mark.parametrize("suffix", ["extxyz", "cfg"])
+def test_compressed_files_are_read_like_plain_ones(tmp_path, suffix, ending, compress):
+    plain, packed = tmp_path / f"set.{suffix}", tmp_path / f"set.{suffix}.{ending}"
+    write_configurations(plain, [labelled_atoms(seed) for seed in range(3)])
+    packed.write_bytes(compress(plain.read_bytes()))
+    for ours, theirs in zip(read_configurations(packed, labelled=True), read_configurations(plain), strict=True):
+        assert ours == theirs
+        assert ours.get_potential_energy() == theirs.get_potential_energy()
+        np.testing.assert_array_equal(ours.get_forces(), theirs.get_forces())
+
+
+@pytest.mark.parametrize("ending, compress", [("gz", gzip.compress), ("xz", lzma.compress)])
+def test_broken_archives_are_named(tmp_path, ending, compress):
+    whole = compress(b"1\n\nH 0 0 0\n" * 100)
+    path = tmp_path / f"set.xyz.{ending}"
+    for content in (whole[:-9], whole[:25] + bytes(4) + whole[29:], b"1\n\nH 0 0 0\n"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=f"^{re.escape(str(path))}: the {ending} archive is broken or cut short"):
+            read_configurations(path)
+    path.write_bytes(compress(b"\xff\xfe"))
+    with pytest.raises(InputError, match="not a text file"):
+        read_configurations(path)
 
 
 def test_one_configuration_and_ase_agree(tmp_path):
