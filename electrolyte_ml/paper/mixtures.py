@@ -17,12 +17,14 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.active_learning.loop import active_learn
-from electrolyte_ml.active_learning.mixing import Mixture, count_origins, mixing_line, mixture_settings
+from electrolyte_ml.active_learning.mixing import Mixture, count_origins, mixing_line
 from electrolyte_ml.active_learning.records import load_potential, once, save_potential
 from electrolyte_ml.active_learning.result import ActiveLearningResult
+from electrolyte_ml.active_learning.sections import InheritanceSettings
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.analysis import mean_density
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.protocols import density_run, digest, label_store, solvent_run, solvents
 from electrolyte_ml.paper.scales import MixtureDensity, MixtureTraining, Scale
 from electrolyte_ml.parallel import map_progress
@@ -41,22 +43,32 @@ def mixture_training(scale: Scale, *, seed: int = 0) -> ActiveLearningSettings:
     Raises
     ------
     InputError
-        The scale does not learn mixtures, or the pure solvents have not been learnt at this scale.
+        The scale does not learn mixtures.
     """
     training = _training(scale)
     line, learning = mixtures_of(training), training.learning
-    return mixture_settings(
-        [solvent_run(scale, solvent, scale.pure_solvents.seeds[0]) for solvent in solvents(scale)],
-        line,
-        uniform_configurations=training.uniform_configurations,
-        model=learning.model,
+    protocol = replace(
+        learning,
         exploration=replace(learning.exploration, trajectories=len(line)),
-        grades=learning.grades,
-        fit=learning.fit,
-        stopping=learning.stopping,
+        inheritance=InheritanceSettings(tuple(map(str, _inherited(scale))), training.uniform_configurations),
+    )
+    return ActiveLearningSettings.following(
+        protocol,
+        composition=tuple(mixture.composition for mixture in line),
+        density=tuple(mixture.density for mixture in line),
         seed=seed,
         labels=str(label_store(scale).directory),
     )
+
+
+def _inherited(scale: Scale) -> list[Path]:
+    """Return the files or folders of the sets that the mixtures inherit."""
+    if names := _training(scale).sets:
+        root = checkout()
+        if root is None:
+            raise InputError(f"{', '.join(names)} come with the source tree: run this in a clone of it")
+        return [root / "data" / "sets" / name for name in names]
+    return [solvent_run(scale, solvent, scale.pure_solvents.seeds[0]) for solvent in solvents(scale)]
 
 
 def mixtures_of(training: MixtureTraining) -> list[Mixture]:
@@ -83,8 +95,10 @@ def learn_mixtures(
         Print the status table as it grows.
     """
     settings = mixture_training(scale)
-    # The folder's name does not depend on where the labels are.
-    directory = scale.directory / "mixtures" / f"learning_{digest(replace(settings, labels=None))}"
+    # The folder's name does not depend on where labels and sets are.
+    names = tuple(Path(path).name for path in settings.inheritance.sets)
+    placeless = replace(settings, labels=None, inheritance=replace(settings.inheritance, sets=names))
+    directory = scale.directory / "mixtures" / f"learning_{digest(placeless)}"
     return active_learn(directory, settings, on_iteration=on_iteration, progress=progress)
 
 

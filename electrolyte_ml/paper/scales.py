@@ -148,10 +148,12 @@ class OwnElectrolyte:
 
 @dataclass(frozen=True)
 class MixtureTraining:
-    """Sections 2.2 and S1: one potential for every EC to EMC ratio, from the sets of the pure solvents' first seed.
+    """Sections 2.2 and S1: one potential for every EC to EMC ratio, out of the sets of the pure solvents.
 
     Attributes
     ----------
+    sets : tuple of str
+        Files of ``data/sets`` that are inherited; empty for what the pure solvents' first seed has learnt at the scale.
     uniform_configurations : int
         Of the preliminary fit.
     ends : tuple of str
@@ -168,6 +170,7 @@ class MixtureTraining:
     densities: tuple[float, float]
     compositions: int
     learning: LearningProtocol
+    sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -500,6 +503,31 @@ QUICK = Scale(
             stopping=StoppingSettings(max_iterations=30),
         ),
         density=DensityRun(("EC=16", "EMC=12"), replace(_LIQUID, time_ps=20.0), 15.0, heating=_HEATING),
+    ),
+    mixture_training=MixtureTraining(
+        uniform_configurations=10,
+        ends=("EC=4", "EMC=4"),
+        densities=(1.25, 1.0),
+        compositions=5,
+        learning=LearningProtocol(
+            model=ModelSpec(level=8),
+            exploration=ExplorationSettings(time_ps=4.0, timestep_fs=2.0, hydrogen_mass=3.0),
+            stopping=StoppingSettings(max_iterations=2),
+        ),
+        sets=("ec_quick.extxyz.xz", "emc_quick.extxyz.xz"),
+    ),
+    mixture_density=MixtureDensity(
+        levels=(8,),
+        charges=(None, "qrd"),
+        seeds=(0, 1),
+        fit=FitSettings(iterations=120),
+        density=DensityRun(
+            ("EC=10", "EC=7 EMC=3", "EC=3 EMC=7", "EMC=8"),
+            MDRun("npt", temperature=300.0, time_ps=10.0, timestep_fs=2.0, hydrogen_mass=3.0),
+            average_last_ps=6.0,
+            heating=MDRun("nvt", temperature=400.0, time_ps=2.0, timestep_fs=2.0, hydrogen_mass=3.0),
+        ),
+        packing_densities=(1.25, 1.17, 1.07, 1.0),
     ),
 )
 
