@@ -20,7 +20,7 @@ from electrolyte_ml.active_learning.sections import MDRun
 from electrolyte_ml.active_learning.seeding import Walker, packed_starts, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.paper.scales import DensityRun, Scale
+from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential
 from electrolyte_ml.structures import pack, parse_composition, species_of
@@ -215,29 +215,11 @@ def density_runs(
 
 
 def _density_run(potential: Potential, scale: Scale, place: int) -> RunResult:
-    """Run one potential in the cell of a pure solvent."""
+    """Run one potential, after the heating where the scale has one."""
     density = scale.pure_solvents.density
     cell = density.cells[place]
     packed = pack(parse_composition(cell), float(np.mean(scale.pure_solvents.packing_densities[place])))
-    return _heated_run(packed, potential, density, scale.directory / "density" / _name(cell, potential))
-
-
-def electrolyte_density(scale: Scale, potential: Potential) -> RunResult:
-    """Run the density protocol of notebook 20 with a potential; what has run is not run again.
-
-    Returns
-    -------
-    RunResult
-        One that already broke while it was heated is returned as it ended there.
-    """
-    protocol = scale.electrolyte
-    packed = pack(parse_composition(protocol.cell), protocol.packing_density)
-    directory = scale.directory / "density" / _name(protocol.cell, potential)
-    return _heated_run(packed, potential, protocol.density, directory)
-
-
-def _heated_run(packed: Atoms, potential: Potential, density: DensityRun, directory: Path) -> RunResult:
-    """Run a potential from a packed box, after the heating where there is one; resume what `directory` holds."""
+    directory = scale.directory / "density" / _folder(cell, potential)
     if density.heating is None:
         return _watched_run(packed, potential, density.run, packed, directory, relax=_RELAX)
     heated = _watched_run(packed, potential, density.heating, packed, directory / "heating", relax=_RELAX)
@@ -248,8 +230,23 @@ def _heated_run(packed: Atoms, potential: Potential, density: DensityRun, direct
     return _watched_run(start, potential, density.run, packed, directory, relax=0)
 
 
-def _name(cell: str, potential: Potential) -> str:
-    """Folder of a run."""
+def electrolyte_density(scale: Scale, start: Atoms, potential: Potential) -> RunResult:
+    """Run the density protocol of notebook 20 with a potential; what has run is not run again.
+
+    Parameters
+    ----------
+    scale
+    start
+        Configuration of a liquid in the cell of the protocol.
+    potential
+    """
+    protocol = scale.electrolyte
+    directory = scale.directory / "density" / _folder(protocol.cell, potential)
+    return _watched_run(start, potential, protocol.density.run, start, directory, relax=0)
+
+
+def _folder(cell: str, potential: Potential) -> str:
+    """Name of the folder of a run."""
     return f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
 
 
