@@ -33,7 +33,8 @@ def reference_audit(audit: Audit, *, scale: str = "configurations of the user") 
     forces = next(remaining)
     rows = [("all", audit.force_rmse, audit.force_rms)]
     rows += [(row.name, row.rmse, row.size) for row in audit.forces.elements]
-    rows += [(f"{row.species} {row.name}", row.rmse, row.size) for row in audit.forces.sites]
+    sites = [row for row in audit.forces.sites if row.name != row.species]  # an ion of one atom is its element
+    rows += [(f"{row.species} {row.name}", row.rmse, row.size) for row in sites]
     places = np.arange(len(rows))
     forces.barh(places, [rmse for _, rmse, _ in rows], color=BLUE, height=0.65)
     for k, (_, rmse, size) in enumerate(rows):

@@ -20,7 +20,7 @@ from electrolyte_ml.active_learning.sections import MDRun
 from electrolyte_ml.active_learning.seeding import Walker, packed_starts, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.paper.scales import DensityRun, Scale
+from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential
 from electrolyte_ml.structures import pack, parse_composition, species_of
@@ -255,8 +255,7 @@ def density_run(
         Of the heating if that did not reach its end.
     """
     packed = pack(parse_composition(cell), packing_density)
-    name = f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
-    directory = scale.directory / "density" / name
+    directory = scale.directory / "density" / _folder(cell, potential)
     if protocol.heating is None:
         return _watched_run(packed, potential, protocol.run, packed, directory, relax=_RELAX)
     heated = _watched_run(packed, potential, protocol.heating, packed, directory / "heating", relax=_RELAX)
@@ -267,10 +266,24 @@ def density_run(
     return _watched_run(start, potential, protocol.run, packed, directory, relax=0)
 
 
-def electrolyte_density(scale: Scale, potential: Potential) -> RunResult:
-    """Run the density protocol of notebook 20 with a potential; see `density_run`."""
+def electrolyte_density(scale: Scale, start: Atoms, potential: Potential) -> RunResult:
+    """Run the density protocol of notebook 20 with a potential; what has run is not run again.
+
+    Parameters
+    ----------
+    scale
+    start
+        Configuration of a liquid in the cell of the protocol.
+    potential
+    """
     protocol = scale.electrolyte
-    return density_run(potential, scale, protocol.density, protocol.cell, protocol.packing_density)
+    directory = scale.directory / "density" / _folder(protocol.cell, potential)
+    return _watched_run(start, potential, protocol.density.run, start, directory, relax=0)
+
+
+def _folder(cell: str, potential: Potential) -> str:
+    """Name of the folder of a run."""
+    return f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
 
 
 def _watched_run(

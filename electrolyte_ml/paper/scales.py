@@ -287,12 +287,7 @@ PC_NAPF6 = OwnElectrolyte(
     watched=replace(_HEAVY_NPT, temperature=400.0, time_ps=2.0),
     grades=GradeSettings(mode="neighbourhood", interval_fs=20.0, swap_threshold=1.5),
     labels=2,
-    density=DensityRun(
-        ("PC=8 NaPF6=1",),
-        _HEAVY_NPT,
-        average_last_ps=15.0,
-        heating=MDRun("nvt", temperature=400.0, time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),
-    ),
+    density=DensityRun(("PC=8 NaPF6=1",), _HEAVY_NPT, average_last_ps=15.0),
 )
 
 
