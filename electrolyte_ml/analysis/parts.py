@@ -192,7 +192,7 @@ def split_errors(
     everything = np.arange(len(names))
 
     def errors(chosen: np.ndarray) -> SetErrors:
-        atoms = np.concatenate([np.arange(*liquid.starts[k : k + 2]) for k in chosen])
+        atoms = _atoms_of(liquid, chosen)
         groups = group_atoms([liquid.configurations[k] for k in chosen], own_molecules)
         parts, sites = {}, {}
         for part in PARTS:
@@ -244,6 +244,7 @@ def difference_by_site(
     first: Sequence[Split],
     second: Sequence[Split],
     part: str = "total",
+    composition: str | None = None,
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> GroupedErrors:
     """Compare the mean forces of two ensembles by site (Fig. 4c).
@@ -256,6 +257,8 @@ def difference_by_site(
         Their split by each potential of two ensembles.
     part
         "total", "intramolecular" or "intermolecular".
+    composition
+        Of the configurations to compare, such as "3EC:7EMC"; all by default.
     own_molecules
         As for `Liquid.of`.
 
@@ -263,9 +266,24 @@ def difference_by_site(
     -------
     GroupedErrors
         Of the mean of `second` against that of `first`; `length` is the mean length of the difference.
+
+    Raises
+    ------
+    InputError
+        There is no configuration of this composition.
     """
-    here, there = (np.mean([split.forces[part] for split in ensemble], axis=0) for ensemble in (first, second))
-    return group_errors(group_atoms(liquid.configurations, own_molecules), here, there, len(liquid.configurations))
+    chosen = [k for k, name in enumerate(liquid.compositions) if composition in (None, name)]
+    if not chosen:
+        raise InputError(f"there is no configuration of {composition}")
+    atoms = _atoms_of(liquid, chosen)
+    here, there = (np.mean([split.forces[part][atoms] for split in ensemble], axis=0) for ensemble in (first, second))
+    groups = group_atoms([liquid.configurations[k] for k in chosen], own_molecules)
+    return group_errors(groups, here, there, len(chosen))
+
+
+def _atoms_of(liquid: Liquid, configurations: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return the atoms of some configurations, counted through all."""
+    return np.concatenate([np.arange(*liquid.starts[k : k + 2]) for k in configurations])
 
 
 def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:

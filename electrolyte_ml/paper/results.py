@@ -8,6 +8,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.scales import Scale
 
 
@@ -40,7 +41,10 @@ def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
     InputError
         When the file is not JSON.
     """
-    path = result_path(name, scale)
+    return _read(result_path(name, scale))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         values: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
@@ -48,6 +52,18 @@ def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
     except ValueError as error:
         raise InputError(f"{path} is not a stored result: {error}") from None
     return values
+
+
+def shipped_result(name: str, scale: Scale) -> dict[str, Any] | None:
+    """Return a result that the source tree ships, ``data/results/<scale>/<name>.json``, or None when it has none.
+
+    Raises
+    ------
+    InputError
+        When the file is not JSON.
+    """
+    root = checkout()
+    return None if root is None else _read(root / "data" / "results" / scale.name / f"{name}.json")
 
 
 def _plain(value: Any) -> Any:

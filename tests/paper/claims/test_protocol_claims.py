@@ -14,7 +14,6 @@ from electrolyte_ml.paper.scales import PAPER, QUICK
 CONFIGURED_SECTIONS = {
     "mixture_training": {"6"},
     "mixture_density": {"8"},
-    "intermolecular_errors": {"12"},
     "ion_pair_training": {"15", "28b"},
     "conductivity": {"21", "23c", "24a"},
 }
