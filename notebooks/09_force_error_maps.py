@@ -110,8 +110,9 @@ figures.site_maps(
 )
 
 # %% [markdown]
-# The carbon of the carbonyl group is the worst atom, as in the paper, and its hydrogens are the best. Much of that is size: where
-# the forces are large, so are their errors. Relative to the force the sites are more alike.
+# The carbon of the carbonyl group is the worst atom, as in the paper, and hydrogens are the best. Is that only because the forces
+# are large there? The table has both. The carbons of CH2 have larger forces still and about half the error: size alone does not
+# explain it.
 
 # %%
 for row in errors["MTP6"]["total"].sites:
@@ -120,8 +121,8 @@ for row in errors["MTP6"]["total"].sites:
 # %% [markdown]
 # ## Between molecules
 #
-# The same maps for the part that acts between molecules (notebook 08). The error is of the same size as these forces are: in a
-# small potential what is between molecules is mostly noise.
+# The same maps for the part that acts between molecules (notebook 08). The error is as large as these forces are: in potentials
+# this small, what acts between molecules is mostly noise.
 
 # %%
 figures.site_maps(
@@ -138,7 +139,8 @@ figures.site_maps(
 #
 # Two differences are easily confused. One is that of the *errors*, which says who is better (Fig. S3). The other is that of the
 # *forces*, which says where charges act at all (Fig. 4c); for it, the forces of an ensemble are averaged first. But two random
-# starts of the *same* kind differ as well. Only what is clearly above that difference belongs to the charges.
+# starts of the *same* kind differ as well, and here by more: the fits of both kinds with one seed begin with the same moment
+# tensor potential, and stay closer to each other than to the next seed. What a seed changes, charges need not explain.
 
 # %%
 gain = {site: value - errors["MTP6-QRd"]["total"].lengths[site] for site, value in errors["MTP6"]["total"].lengths.items()}

@@ -82,14 +82,14 @@ def site_maps(
     figure, grid = subplots(
         len(names),
         columns,
-        size=(max(5.5, _INCHES * width * columns + 1.2), _INCHES * sum(heights) + 0.3 * len(names) + 1.3),
+        size=(max(5.5, _INCHES * width * columns + 1.4), _INCHES * sum(heights) + 1.6),
         squeeze=False,
         height_ratios=heights,
     )
     for column, (heading, by_molecule) in enumerate(of_atoms.items()):
         for row, (name, numbers) in enumerate(by_molecule.items()):
             axes: Axes = grid[row, column]
-            _draw_molecule(axes, known[name], drawings[name], numbers, colours, width, signed)
+            _draw_molecule(axes, known[name], drawings[name], numbers, colours, (width, heights[row]), signed)
             if row == 0:
                 axes.set_title(heading, fontsize=11)
             if column == 0:
@@ -163,7 +163,7 @@ def snapshot_map(
     for axes in grid.ravel()[len(shown) :]:
         axes.axis("off")
     for axes, (_, name, values) in zip(grid.ravel(), shown, strict=False):
-        _draw_molecule(axes, known[name], drawings[name], values, colours, width, signed=False)
+        _draw_molecule(axes, known[name], drawings[name], values, colours, (width, height), signed=False)
         axes.set_title(name, fontsize=10, loc="left")
     figure.colorbar(colours, ax=grid, label="length of the force error (eV/Å)", shrink=0.8, aspect=30, pad=0.02)
     caption(figure, title, scale=scale, reference=reference, note=f"The molecule with the worst atom first. {note}")
@@ -188,9 +188,16 @@ def _colours(values: np.ndarray, signed: bool) -> ScalarMappable:
 
 
 def _draw_molecule(
-    axes: Axes, molecule: Molecule, drawing: Drawing, values: np.ndarray, colours: Any, width: float, signed: bool
+    axes: Axes,
+    molecule: Molecule,
+    drawing: Drawing,
+    values: np.ndarray,
+    colours: Any,
+    extent: tuple[float, float],
+    signed: bool,
 ) -> None:
-    """Draw bonds, and atoms as discs with their element and value, on axes of this width."""
+    """Draw bonds, and atoms as discs with their element and value, on axes of this width and height."""
+    width, height = extent
     from matplotlib.patches import Circle
 
     xy = drawing.positions
@@ -208,9 +215,9 @@ def _draw_molecule(
         text = text.replace("+0.00", "0.00").replace("-0.00", "0.00")
         axes.text(place[0], place[1] + 0.2, symbol, ha="center", va="center", fontsize=7, color=ink, fontweight="bold")
         axes.text(place[0], place[1] - 0.2, text, ha="center", va="center", fontsize=6, color=ink)
-    axes.set_aspect("equal")
-    margin = _ATOM + 0.3
-    middle = (xy[:, 0].min() + xy[:, 0].max()) / 2
-    axes.set_xlim(middle - width / 2, middle + width / 2)
-    axes.set_ylim(xy[:, 1].min() - margin, xy[:, 1].max() + margin)
+    axes.set_aspect("equal", adjustable="datalim")
+    middle = (xy.min(axis=0) + xy.max(axis=0)) / 2
+    axes.margins(0)
+    axes.update_datalim(middle + np.array([[-width, -height], [width, height]]) / 2)
+    axes.autoscale_view()  # limits that were fixed could not follow the aspect
     axes.axis("off")

@@ -199,6 +199,8 @@ class ValidationErrors:
     differences : dict of str to dict
         Name of a kind without charges -> part -> difference of its mean forces and those of the kind with charges, by
         site (`length`), on the composition of `snapshots`.
+    seed_differences : dict of str to dict
+        The same of the first two potentials of a kind without charges: what a random start alone changes.
     snapshots : tuple of Snapshot
         Of the mixture that is poorest in EC.
     """
@@ -207,6 +209,7 @@ class ValidationErrors:
     kinds: Mapping[str, SplitErrors]
     parameters: Mapping[str, int]
     differences: Mapping[str, Mapping[str, GroupedErrors]] = field(default_factory=dict)
+    seed_differences: Mapping[str, Mapping[str, GroupedErrors]] = field(default_factory=dict)
     snapshots: tuple[Snapshot, ...] = ()
 
     @property
@@ -226,26 +229,22 @@ class ValidationErrors:
             "reference": self.reference,
             "kinds": {name: errors.to_dict() for name, errors in self.kinds.items()},
             "parameters": dict(self.parameters),
-            "differences": {
-                name: {part: grouped.to_dict() for part, grouped in parts.items()}
-                for name, parts in self.differences.items()
-            },
+            "differences": _plain(self.differences),
+            "seed_differences": _plain(self.seed_differences),
             "snapshots": [asdict(snapshot) for snapshot in self.snapshots],
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ValidationErrors:
         """Return the errors that `to_dict` wrote."""
-        from electrolyte_ml.analysis import GroupedErrors, SplitErrors
+        from electrolyte_ml.analysis import SplitErrors
 
         return cls(
             values["reference"],
             {name: SplitErrors.from_dict(errors) for name, errors in values["kinds"].items()},
             values["parameters"],
-            {
-                name: {part: GroupedErrors.from_dict(grouped) for part, grouped in parts.items()}
-                for name, parts in values["differences"].items()
-            },
+            _rebuilt(values["differences"]),
+            _rebuilt(values["seed_differences"]),
             tuple(Snapshot(**snapshot) for snapshot in values["snapshots"]),
         )
 
@@ -294,6 +293,11 @@ def validation_errors(
         for name, members in splits.items()
         if name + CHARGED in splits
     }
+    of_seeds = {
+        name: {part: difference_by_site(liquid, members[:1], members[1:2], part, chosen) for part in PARTS}
+        for name, members in splits.items()
+        if not name.endswith(CHARGED) and len(members) > 1
+    }
     kind = max(
         (name for name in splits if not name.endswith(CHARGED)),
         key=lambda name: next(iter(potentials[name].values())).n_parameters,
@@ -312,7 +316,20 @@ def validation_errors(
             )
         )  # fmt: skip
     parameters = {name: next(iter(members.values())).n_parameters for name, members in potentials.items()}
-    return ValidationErrors(reference.name, kinds, parameters, differences, tuple(snapshots))
+    return ValidationErrors(reference.name, kinds, parameters, differences, of_seeds, tuple(snapshots))
+
+
+def _plain(differences: Mapping[str, Mapping[str, GroupedErrors]]) -> dict[str, Any]:
+    return {name: {part: grouped.to_dict() for part, grouped in parts.items()} for name, parts in differences.items()}
+
+
+def _rebuilt(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, GroupedErrors]]:
+    from electrolyte_ml.analysis import GroupedErrors
+
+    return {
+        name: {part: GroupedErrors.from_dict(grouped) for part, grouped in parts.items()}
+        for name, parts in values.items()
+    }
 
 
 def _mixture(compositions: Mapping[str, Any]) -> str:

@@ -71,6 +71,7 @@ def validation():
             for name, (_, members) in kinds.items()
         }
         differences = {name: dict.fromkeys(parts, grouped(difference)) for name in errors if name + CHARGED in errors}
-        return ValidationErrors(reference, errors, {name: n for name, (n, _) in kinds.items()}, differences)
+        seeds = {name: dict.fromkeys(parts, grouped(dict.fromkeys(LENGTHS, 0.02))) for name in errors}
+        return ValidationErrors(reference, errors, {name: n for name, (n, _) in kinds.items()}, differences, seeds)
 
     return make

@@ -147,7 +147,11 @@ def difference(stored: Mapping[str, Any]) -> Finding | None:
     largest = sorted(lengths, key=lambda site: -lengths[site])[:3]
     text = ", ".join(f"{site} of {molecule} {lengths[molecule, site]:.3f}" for molecule, site in largest)
     holds = set(largest[:2]) == {("EC", "ether O"), ("EC", "CH2")}
-    return Finding(holds, f"{name} and {name}{CHARGED} differ most on {text} eV/Å")
+    ours = f"{name} and {name}{CHARGED} differ most on {text} eV/Å"
+    if name in errors.seed_differences:
+        of_seeds = errors.seed_differences[name]["total"].lengths
+        ours += f"; two seeds of {name} differ there by {', '.join(f'{of_seeds[site]:.3f}' for site in largest)}"
+    return Finding(holds, ours)
 
 
 def _highest(errors: ValidationErrors) -> list[tuple[str, GroupedErrors]]:
