@@ -82,7 +82,7 @@ def site_maps(
     figure, grid = subplots(
         len(names),
         columns,
-        size=(max(5.5, _INCHES * width * columns + 1.4), _INCHES * sum(heights) + 1.6),
+        size=(max(5.5, _INCHES * width * columns + 1.4), _INCHES * sum(heights) + 1.2),
         squeeze=False,
         height_ratios=heights,
     )
@@ -215,9 +215,8 @@ def _draw_molecule(
         text = text.replace("+0.00", "0.00").replace("-0.00", "0.00")
         axes.text(place[0], place[1] + 0.2, symbol, ha="center", va="center", fontsize=7, color=ink, fontweight="bold")
         axes.text(place[0], place[1] - 0.2, text, ha="center", va="center", fontsize=6, color=ink)
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_aspect("equal")
     middle = (xy.min(axis=0) + xy.max(axis=0)) / 2
-    axes.margins(0)
-    axes.update_datalim(middle + np.array([[-width, -height], [width, height]]) / 2)
-    axes.autoscale_view()  # limits that were fixed could not follow the aspect
+    axes.set_xlim(middle[0] - width / 2, middle[0] + width / 2)
+    axes.set_ylim(middle[1] - height / 2, middle[1] + height / 2)
     axes.axis("off")
