@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -37,6 +38,10 @@ class AtomGroups:
         Of all atoms, configuration by configuration.
     species, sites : (n,) str
         Name of the molecule and of the site in it, such as "EC" and "carbonyl C"; empty in unrecognised molecules.
+    owners : (n,) int
+        Number of the molecule of each atom, counted through all configurations.
+    places : (n,) int
+        Atom of the library's molecule that each atom stands for; -1 in unrecognised molecules.
     molecules : dict of str to int
         Recognised molecules of each name, of all configurations together.
     unrecognised : dict of str to int
@@ -48,6 +53,8 @@ class AtomGroups:
     elements: np.ndarray
     species: np.ndarray
     sites: np.ndarray
+    owners: np.ndarray
+    places: np.ndarray
     molecules: Mapping[str, int]
     unrecognised: Mapping[str, int]
     affected: int
@@ -72,6 +79,7 @@ def group_atoms(configurations: Sequence[Atoms], own_molecules: Mapping[str, Mol
         raise InputError("there are no configurations")
     finder = _SiteFinder({**MOLECULES, **(own_molecules or {})})
     sites: list[Site] = []
+    owners, places, n_molecules = [], [], 0
     found: Counter[str] = Counter()
     others: Counter[str] = Counter()
     affected = 0
@@ -82,11 +90,17 @@ def group_atoms(configurations: Sequence[Atoms], own_molecules: Mapping[str, Mol
         missing = [formula for formula, name in zip(topology.formulas, known) if not name]
         others.update(missing)
         affected += bool(missing)
-        sites += finder.sites(atoms.numbers, topology, known)
+        of_atoms, place = finder.sites(atoms.numbers, topology, known)
+        sites += of_atoms
+        places.append(place)
+        owners.append(n_molecules + topology.labels)
+        n_molecules += len(topology.formulas)
     return AtomGroups(
         np.concatenate([np.array(atoms.get_chemical_symbols()) for atoms in configurations]),
         np.array([species for species, _ in sites]),
         np.array([site for _, site in sites]),
+        np.concatenate(owners),
+        np.concatenate(places),
         dict(sorted(found.items())),
         dict(sorted(others.items())),
         affected,
@@ -98,11 +112,15 @@ class _SiteFinder:
 
     def __init__(self, known: Mapping[str, Molecule]) -> None:
         self.known = known
-        self._named: dict[tuple[str, bytes, bytes], list[str]] = {}
+        self._mappings: dict[tuple[str, bytes, bytes], np.ndarray] = {}
+        self._names: dict[str, list[str]] = {}
 
-    def sites(self, numbers: np.ndarray, topology: Topology, names: Sequence[str | None]) -> list[Site]:
-        """Return the site of each atom of a configuration, given the name of each molecule."""
+    def sites(
+        self, numbers: np.ndarray, topology: Topology, names: Sequence[str | None]
+    ) -> tuple[list[Site], np.ndarray]:
+        """Return site and atom of the library of each atom of a configuration, given the name of each molecule."""
         found = [_UNKNOWN] * len(numbers)
+        atoms = np.full(len(numbers), -1)
         place = np.zeros(len(numbers), dtype=int)  # of each atom in its molecule
         parts = members(topology.labels)
         for part in parts:
@@ -113,19 +131,20 @@ class _SiteFinder:
         ends = np.cumsum(np.bincount(topology.labels[bonds[:, 0]], minlength=len(parts)))[:-1]
         for name, part, own in zip(names, parts, np.split(place[bonds], ends)):
             if name is not None:
-                for atom, site in zip(part, self._names(name, numbers[part], own)):
-                    found[atom] = (name, site)
-        return found
+                atoms[part] = self._mapping(name, numbers[part], own)
+                for atom in part:
+                    found[atom] = (name, self._names[name][atoms[atom]])
+        return found, atoms
 
-    def _names(self, name: str, numbers: np.ndarray, bonds: np.ndarray) -> list[str]:
+    def _mapping(self, name: str, numbers: np.ndarray, bonds: np.ndarray) -> np.ndarray:
         key = name, numbers.tobytes(), bonds.tobytes()
-        if key not in self._named:
+        if key not in self._mappings:
             molecule = self.known[name]
             mapping = BondGraph(numbers, bonds).mapping_to(molecule.graph)
             assert mapping is not None  # by which it was recognised
-            names = site_names(molecule.numbers, np.array(molecule.bonds))
-            self._named[key] = [names[atom] for atom in mapping]
-        return self._named[key]
+            self._mappings[key] = mapping
+            self._names[name] = site_names(molecule.numbers, np.array(molecule.bonds))
+        return self._mappings[key]
 
 
 @dataclass(frozen=True)
@@ -146,6 +165,10 @@ class GroupError:
         Standard deviation over the ensemble, NaN for a single potential.
     size : float, eV/Å
         Root mean square of the components of the reference's forces: what the error is to be compared with.
+    length : float, eV/Å
+        Mean length of the error vector (the paper's measure in Fig. 4); the mean over an ensemble.
+    length_spread : float, eV/Å
+        Standard deviation of it over the ensemble, NaN for a single potential.
     """
 
     name: str
@@ -154,6 +177,11 @@ class GroupError:
     rmse: float
     spread: float
     size: float
+    length: float
+    length_spread: float
+
+
+_KINDS = ("elements", "species", "sites")  # the tables of `GroupedErrors`
 
 
 @dataclass(frozen=True)
@@ -179,6 +207,36 @@ class GroupedErrors:
     affected: int
     configurations: int
     potentials: int
+
+    @property
+    def lengths(self) -> dict[Site, float]:
+        """Mean length of the force error, eV/Å, by molecule and site: what is drawn on molecules."""
+        return {(row.species, row.name): row.length for row in self.sites}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers and texts that JSON can hold: None in place of NaN."""
+        rows = {
+            kind: [{k: None if v != v else v for k, v in asdict(row).items()} for row in getattr(self, kind)]
+            for kind in _KINDS
+        }
+        return rows | {
+            "molecules": dict(self.molecules),
+            "unrecognised": dict(self.unrecognised),
+            "affected": self.affected,
+            "configurations": self.configurations,
+            "potentials": self.potentials,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> GroupedErrors:
+        """Return the errors that `to_dict` wrote."""
+
+        def row(entries: dict[str, Any]) -> GroupError:
+            known: dict[str, Any] = {k: float("nan") if v is None else v for k, v in entries.items()}
+            return GroupError(**known)
+
+        rows = {kind: tuple(row(entries) for entries in values[kind]) for kind in _KINDS}
+        return cls(**{**values, **rows})
 
     @property
     def excluded(self) -> str:
@@ -232,6 +290,7 @@ def group_errors(
     if not (np.isfinite(forces).all() and np.isfinite(reference).all()):
         raise InputError("the forces are not all finite")
     squares = ((forces - reference) ** 2).mean(axis=2)  # (members, n)
+    lengths = np.sqrt(3.0 * squares)  # (members, n)
     sizes = (reference**2).mean(axis=1)  # (n,)
 
     def table(keys: np.ndarray, names: Mapping[str, tuple[str, str]]) -> tuple[GroupError, ...]:
@@ -239,9 +298,14 @@ def group_errors(
         for key, (species, name) in names.items():
             chosen = keys == key
             rmse = np.sqrt(squares[:, chosen].mean(axis=1))  # (members,)
-            spread = float(rmse.std(ddof=1)) if len(rmse) > 1 else float("nan")
+            length = lengths[:, chosen].mean(axis=1)  # (members,)
             size = float(np.sqrt(sizes[chosen].mean()))
-            found.append(GroupError(name, species, int(chosen.sum()), float(rmse.mean()), spread, size))
+            found.append(
+                GroupError(
+                    name, species, int(chosen.sum()), float(rmse.mean()), _spread(rmse), size, float(length.mean()),
+                    _spread(length),
+                )
+            )  # fmt: skip
         return tuple(found)
 
     sites = np.char.add(np.char.add(groups.species, "\t"), groups.sites)
@@ -256,6 +320,11 @@ def group_errors(
         configurations=configurations,
         potentials=len(forces),
     )
+
+
+def _spread(values: np.ndarray) -> float:
+    """Return the standard deviation over an ensemble, NaN for one potential."""
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
 def errors_by_group(

@@ -2,7 +2,10 @@
 
 The intramolecular energy of a configuration is the sum over its molecules, each alone in vacuum with its own charge and
 its geometry in the liquid; the forces are those of these molecules, atom by atom. What remains of the total is
-intermolecular. For a potential with charges the isolated molecule has the bare Coulomb sum.
+intermolecular. For a potential with charges the isolated molecule has the bare Coulomb sum. An ion of one atom has its
+isolated energy within, and no force.
+
+A configuration with a broken, fused or unknown molecule is counted and left out.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 from ase import Atoms
@@ -21,6 +25,8 @@ from electrolyte_ml.structures import MOLECULES, Molecule, Topology
 from electrolyte_ml.structures.graphs import members
 
 PARTS = ("total", "intramolecular", "intermolecular")
+# eV per molecule: ions in a liquid attract each other by some 10 eV; more comes from labels of another reference.
+_STRONGEST = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +107,32 @@ class Liquid:
         """(K,) atoms of each configuration."""
         return np.array([len(atoms) for atoms in self.configurations])
 
+    @property
+    def starts(self) -> np.ndarray:
+        """(K + 1,) first atom of each configuration, counted through, and the number of all atoms."""
+        return np.concatenate([[0], np.cumsum(self.sizes)])
+
+    @property
+    def counts(self) -> list[Counter[str]]:
+        """Of each configuration, the number of its molecules by name."""
+        found: list[Counter[str]] = [Counter() for _ in self.configurations]
+        for molecule, owner in zip(self.molecules, self.owners, strict=True):
+            found[owner][molecule.info["name"]] += 1
+        return found
+
+    @property
+    def compositions(self) -> list[str]:
+        """Of each configuration, the ratio of its molecules: "EC", "7EC:3EMC"."""
+        return [_ratio(counts) for counts in self.counts]
+
+
+def _ratio(counts: Mapping[str, int]) -> str:
+    """Return numbers of molecules as a ratio in small numbers, the names in alphabetical order."""
+    divisor = gcd(*counts.values())
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ":".join(f"{counts[name] // divisor}{name}" for name in sorted(counts))
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -160,73 +192,53 @@ def split_potential(liquid: Liquid, potential: Potential) -> Split:
 def split_reference(
     liquid: Liquid, reference: Reference, store: LabelStore, jobs: int | None = 1, progress: bool = True
 ) -> Split:
-    """Split what a reference gives.
+    """Split the labels of configurations, given the reference that labelled them, which labels the molecules too.
 
     Parameters
     ----------
     liquid
+        Its configurations carry energies and forces.
     reference
-        Must take the charges of the ions.
+        Takes the charges of the ions.
     store
-        Keeps every label: what it has is not computed again.
+        Keeps the labels of the molecules: what it has is not computed again.
     jobs, progress
         As for `LabelStore.label_all`.
 
     Raises
     ------
     InputError
-        A charge or an element that the reference cannot treat.
+        A configuration without labels, or with labels of another reference; a charge or an element that the reference
+        cannot treat.
     LabelError
-        The reference failed for a configuration or a molecule.
+        The reference failed for a molecule.
     """
-    labelled = []
-    for what, group in (("configuration", liquid.configurations), ("molecule", liquid.molecules)):
-        result = store.label_all(group, reference, jobs, progress)
-        if result.failed:
-            first = result.failed[0]
-            raise LabelError(f"{reference.name} failed for {what} {first.index + 1}: {first.reason}")
-        labelled.append([atoms for atoms in result.labelled if atoms is not None])
-    whole, alone = labelled
-    return Split.of(
+    for number, atoms in enumerate(liquid.configurations, start=1):
+        if atoms.calc is None or not {"energy", "forces"} <= atoms.calc.results.keys():
+            raise InputError(f"configuration {number}: it carries no energy and forces")
+        named = atoms.info.get("reference")
+        if named is not None and named != reference.name:
+            raise InputError(
+                f"configuration {number} was labelled by {named}, its molecules cannot be by {reference.name}"
+            )
+    result = store.label_all(liquid.molecules, reference, jobs, progress)
+    if result.failed:
+        first = result.failed[0]
+        name, owner = liquid.molecules[first.index].info["name"], liquid.owners[first.index]
+        raise LabelError(f"{reference.name} failed for a molecule {name} of configuration {owner + 1}: {first.reason}")
+    alone = [atoms for atoms in result.labelled if atoms is not None]
+    split = Split.of(
         liquid,
-        [atoms.get_potential_energy() for atoms in whole],
-        [atoms.get_forces() for atoms in whole],
+        [atoms.get_potential_energy() for atoms in liquid.configurations],
+        [atoms.get_forces() for atoms in liquid.configurations],
         [atoms.get_potential_energy() for atoms in alone],
         [atoms.get_forces() for atoms in alone],
     )
-
-
-@dataclass(frozen=True)
-class PartError:
-    """Errors of one part over an ensemble of potentials: mean and standard deviation (NaN for one potential).
-
-    Attributes
-    ----------
-    energy_rmse, energy_spread : float, meV/atom
-    force_rmse, force_spread : float, eV/Å
-    """
-
-    energy_rmse: float
-    energy_spread: float
-    force_rmse: float
-    force_spread: float
-
-
-def split_errors(liquid: Liquid, reference: Split, predicted: Sequence[Split]) -> dict[str, PartError]:
-    """Compare the parts of one potential, or of each one of an ensemble, with those of the reference.
-
-    Returns
-    -------
-    dict
-        "total", "intramolecular", "intermolecular" -> errors per atom, and by component of the force.
-    """
-    found = {}
-    for part in PARTS:
-        energies = [
-            1e3 * np.sqrt(np.mean(((split.energies[part] - reference.energies[part]) / liquid.sizes) ** 2))
-            for split in predicted
-        ]
-        forces = [np.sqrt(np.mean((split.forces[part] - reference.forces[part]) ** 2)) for split in predicted]
-        spreads = [float(np.std(x, ddof=1)) if len(x) > 1 else float("nan") for x in (energies, forces)]
-        found[part] = PartError(float(np.mean(energies)), spreads[0], float(np.mean(forces)), spreads[1])
-    return found
+    strength = np.abs(split.energies["intermolecular"]) / np.bincount(liquid.owners)  # eV per molecule
+    worst = int(strength.argmax())
+    if strength[worst] > _STRONGEST:
+        raise InputError(
+            f"configuration {worst + 1}: {strength[worst]:.0f} eV per molecule between molecules; its labels are not "
+            f"of the same reference and settings as those of the molecules ({reference.name})"
+        )
+    return split

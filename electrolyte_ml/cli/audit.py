@@ -11,6 +11,7 @@ from electrolyte_ml.cli.options import (
     add_own_molecules,
     add_seed,
     add_species,
+    add_store,
     count,
     given_keys,
     own_molecules,
@@ -32,8 +33,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--against", required=True, metavar="B", help="a better one: preset, calculator or command")
     parser.add_argument("--count", type=count, default=20, help="configurations to label with both (default 20)")
     add_seed(parser, "of their choice")
-    parser.add_argument("-j", "--jobs", type=count, default=1, help="labels computed at once (default 1)")
-    parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
+    add_store(parser)
     parser.add_argument("--no-binding", action="store_true", help="do not relax the ions with solvents and anions")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="figure to write (.png, .pdf, .svg)")
     add_own_molecules(parser)

@@ -14,6 +14,7 @@ from electrolyte_ml.cli import (
     analysis,
     audit,
     dynamics,
+    evaluate,
     grades,
     labels,
     machine,
@@ -30,6 +31,7 @@ from electrolyte_ml.errors import ElectrolyteError
 FAMILIES = (
     paper,
     training,
+    evaluate,
     advice,
     grades,
     dynamics,

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-from typing import Any
 
-from electrolyte_ml.cli.options import add_configurations, add_output, add_species, count, given_keys, pairs
+from electrolyte_ml.cli.options import (
+    add_configurations,
+    add_output,
+    add_reference_settings,
+    add_species,
+    add_store,
+    given_keys,
+    reference_settings,
+)
 from electrolyte_ml.cli.parser import Subparsers, add_command
 
 
@@ -22,15 +28,8 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_configurations(parser, metavar="IN")
     parser.add_argument("--reference", default="gfn1-xtb", help="preset, ASE calculator or command (default gfn1-xtb)")
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUE",
-        help="settings of the reference, such as cutoff=900 or stress=false",
-    )
-    parser.add_argument("-j", "--jobs", type=count, default=1, help="labels computed at once (default 1)")
-    parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
+    add_reference_settings(parser)
+    add_store(parser)
     parser.add_argument("--retry", action="store_true", help="try again what failed in an earlier call")
     add_species(parser, "elements of a .cfg, in the order of its types")
     add_output(parser, "labelled configurations (default IN.labelled.extxyz)", required=False)
@@ -46,7 +45,7 @@ def run_label(args: argparse.Namespace) -> int:
         args.reference,
         args.jobs,
         args.store,
-        settings={name: _value(text) for name, text in pairs(args.set, "--set").items()},
+        settings=reference_settings(args),
         species=args.species,
         retry_failed=args.retry,
         **given_keys(args),
@@ -58,15 +57,3 @@ def run_label(args: argparse.Namespace) -> int:
         print(f"Largest sum of the forces of a label (0 if exact): {result.largest_net_force:.2g} eV/Å")
         print(f"Labels: {output}")
     return 1 if result.failed else 0
-
-
-def _value(text: str) -> Any:
-    """Return a setting as TOML would read it: a number, true or false; anything else is a text."""
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -215,6 +215,43 @@ def read(args: argparse.Namespace, path: Path, species: Sequence[str] | None, **
     return read_configurations(path, species=species, **given_keys(args), **options)
 
 
+# -- labels -----------------------------------------------------------------------------------------------------------
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Add ``--jobs`` and ``--store``, where labels are kept."""
+    parser.add_argument("-j", "--jobs", type=count, default=1, help="labels computed at once (default 1)")
+    parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
+
+
+def add_reference_settings(parser: argparse.ArgumentParser) -> None:
+    """Add ``--set``."""
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="settings of the reference, such as cutoff=900 or stress=false",
+    )
+
+
+def reference_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings of ``--set``."""
+    return {name: _value(text) for name, text in pairs(args.set, "--set").items()}
+
+
+def _value(text: str) -> Any:
+    """Return a setting as TOML would read it: a number, true or false; anything else is a text."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
 # -- models -----------------------------------------------------------------------------------------------------------
 
 

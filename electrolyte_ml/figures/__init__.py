@@ -24,6 +24,8 @@ from electrolyte_ml.figures.learning import learning_progress, training_history
 from electrolyte_ml.figures.learning_curve import learning_curve
 from electrolyte_ml.figures.mixtures import mixture_densities, mixture_set, mixture_traces
 from electrolyte_ml.figures.model import basis_growth, parity, radial_functions
+from electrolyte_ml.figures.molecule_maps import site_maps, snapshot_map
+from electrolyte_ml.figures.parts import part_errors
 from electrolyte_ml.figures.shells import (
     coordination_numbers,
     denticity,
@@ -68,6 +70,7 @@ __all__ = [
     "network_sizes",
     "parity",
     "parity_by_element",
+    "part_errors",
     "picture",
     "radial_distribution",
     "radial_functions",
@@ -75,7 +78,9 @@ __all__ = [
     "residence",
     "running_conductivity",
     "site_errors",
+    "site_maps",
     "sliders",
+    "snapshot_map",
     "solvation_overview",
     "training_history",
     "view",

@@ -20,7 +20,7 @@ from electrolyte_ml.active_learning.sections import MDRun
 from electrolyte_ml.active_learning.seeding import Walker, packed_starts, sample_dynamics
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.paper.scales import Scale
+from electrolyte_ml.paper.scales import DensityRun, Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential
 from electrolyte_ml.structures import pack, parse_composition, species_of
@@ -234,7 +234,12 @@ def density_runs(
 
 
 def density_run(
-    potential: Potential, scale: Scale, protocol: DensityRun, cell: str, packing_density: float
+    potential: Potential,
+    scale: Scale,
+    protocol: DensityRun,
+    cell: str,
+    packing_density: float,
+    folder: str = "density",
 ) -> RunResult:
     """Run a potential in a packed box, after the heating where the protocol has one; what has run is not run again.
 
@@ -248,6 +253,8 @@ def density_run(
         One of the protocol's compositions.
     packing_density
         g/cm³.
+    folder
+        Below the scale's directory.
 
     Returns
     -------
@@ -255,7 +262,7 @@ def density_run(
         Of the heating if that did not reach its end.
     """
     packed = pack(parse_composition(cell), packing_density)
-    directory = scale.directory / "density" / _folder(cell, potential)
+    directory = scale.directory / folder / _folder(cell, potential)
     if protocol.heating is None:
         return _watched_run(packed, potential, protocol.run, packed, directory, relax=_RELAX)
     heated = _watched_run(packed, potential, protocol.heating, packed, directory / "heating", relax=_RELAX)

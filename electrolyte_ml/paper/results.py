@@ -8,7 +8,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
-from electrolyte_ml.paper.scales import Scale
+from electrolyte_ml.paper.scales import Scale, shipped
 
 
 def result_path(name: str, scale: Scale) -> Path:
@@ -48,6 +48,12 @@ def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
     except ValueError as error:
         raise InputError(f"{path} is not a stored result: {error}") from None
     return values
+
+
+def shipped_result(name: str, scale: str) -> dict[str, Any] | None:
+    """Return a result of a scale that comes with the source tree, or None when it has none of that name."""
+    chosen = shipped(scale)
+    return None if chosen is None else load_result(name, chosen)
 
 
 def _plain(value: Any) -> Any:

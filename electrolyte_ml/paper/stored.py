@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis.rdf import RadialDistribution
     from electrolyte_ml.analysis.solvation import Solvation
     from electrolyte_ml.paper.scales import Scale
+    from electrolyte_ml.paper.validation import ValidationErrors
     from electrolyte_ml.potentials.charges import Share
 
 MODELS = ("mtp", "qrd")
@@ -166,6 +167,11 @@ def store_charges(
         "force_errors": force_errors,
     }
     save_result("charges", values, scale)
+
+
+def store_validation(errors: ValidationErrors, scale: Scale) -> None:
+    """Store the errors of potentials on the validation sets as ``intermolecular_errors`` (claims 13 and 14)."""
+    save_result("intermolecular_errors", errors.to_dict(), scale)
 
 
 def _name(what: str, model: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from electrolyte_ml.reference.base import Reference
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.labels import Failure, LabelResult, LabelStore, label_file
-from electrolyte_ml.reference.presets import DEFAULT, PRESETS, get
+from electrolyte_ml.reference.presets import DEFAULT, PRESETS, get, preset_named
 
 __all__ = [
     "DEFAULT",
@@ -24,4 +24,5 @@ __all__ = [
     "Reference",
     "get",
     "label_file",
+    "preset_named",
 ]

@@ -58,6 +58,21 @@ def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
     return _by_name(reference.strip().lower(), reference, settings)
 
 
+def preset_named(level: str) -> str | None:
+    """Return the preset whose labels carry the name of this level of theory, None if there is none.
+
+    Parameters
+    ----------
+    level
+        Such as "GFN1-xTB", the entry `reference` of a labelled configuration.
+    """
+    for preset, (module, class_name, arguments) in PRESETS.items():
+        kind = getattr(import_module(f"electrolyte_ml.reference.{module}"), class_name)
+        if level == (arguments[0] if arguments else kind.name):
+            return preset
+    return None
+
+
 def _by_name(name: str, given: str, settings: dict[str, Any]) -> Reference:
     if name in PRESETS:
         module, class_name, arguments = PRESETS[name]

@@ -104,7 +104,7 @@ def parse_smiles(smiles: str) -> Mol:
         As :func:`molecule_from_smiles`.
     """
     chem = _rdkit().Chem
-    with _quiet():
+    with quiet():
         raw = chem.MolFromSmiles(smiles, sanitize=False)
         if raw is None or not smiles.strip():
             raise InputError(f"cannot read {smiles!r} as a SMILES")
@@ -118,9 +118,38 @@ def parse_smiles(smiles: str) -> Mol:
     return chem.AddHs(_one_molecule(mol, repr(smiles)))
 
 
+def mol_of(molecule: Molecule) -> Mol:
+    """Return RDKit's molecule with the atoms in the order of ours.
+
+    Bonds and charges are those of its SMILES; without one, all bonds are single.
+
+    Raises
+    ------
+    InputError
+        RDKit is missing, or the SMILES is of another molecule.
+    """
+    chem = _rdkit().Chem
+    if molecule.smiles:
+        mol = parse_smiles(molecule.smiles)
+        order = _graph(mol).mapping_to(molecule.graph)
+        if order is None:
+            raise InputError(f"{molecule.name}: its SMILES {molecule.smiles} is of another molecule")
+        return chem.RenumberAtoms(mol, np.argsort(order).tolist())
+    mol = chem.RWMol()
+    for symbol in molecule.symbols:
+        atom = chem.Atom(symbol)
+        atom.SetNoImplicit(True)
+        mol.AddAtom(atom)
+    for i, j in molecule.bonds:
+        mol.AddBond(int(i), int(j), chem.BondType.SINGLE)
+    mol.UpdatePropertyCache(strict=False)
+    chem.FastFindRings(mol)
+    return mol.GetMol()
+
+
 def is_smiles(text: str) -> bool:
     """Whether RDKit reads a text as a SMILES."""
-    with _quiet():
+    with quiet():
         return bool(text.strip()) and _rdkit().Chem.MolFromSmiles(text) is not None
 
 
@@ -171,7 +200,7 @@ def read_mdl(path: Path, charge: int | None) -> Molecule:
     """
     chem = _rdkit().Chem
     path.read_bytes()  # an OSError names the file
-    with _quiet():
+    with quiet():
         found = list(chem.SDMolSupplier(str(path), removeHs=False))
     if len(found) != 1 or found[0] is None:
         what = f"{len(found)} molecules in it; give one" if len(found) > 1 else "RDKit cannot read it"
@@ -211,7 +240,7 @@ def _embed(mol: Mol, count: int, seed: int, name: str) -> tuple[str, list[np.nda
     parameters = all_chem.ETKDGv3()
     parameters.randomSeed = seed + 1  # 0 and below are not seeds
     parameters.pruneRmsThresh = _SAME
-    with _quiet():
+    with quiet():
         embedded = list(all_chem.EmbedMultipleConfs(mol, count, parameters))
         if not embedded:
             parameters.useRandomCoords = True
@@ -255,7 +284,7 @@ def _bonds(mol: Mol) -> tuple[tuple[int, int], ...]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep RDKit's messages from standard error."""
     block = _rdkit().rdBase.BlockLogs()
     try:
@@ -265,10 +294,26 @@ def _quiet() -> Iterator[None]:
 
 
 @cache
-def _rdkit() -> Any:
+def rdkit_package(purpose: str) -> Any:
+    """Import RDKit.
+
+    Parameters
+    ----------
+    purpose
+        What needs it, as the beginning of the message where it is missing, such as "drawings of molecules need".
+
+    Raises
+    ------
+    InputError
+        It is missing.
+    """
     try:
         import rdkit.Chem.AllChem
         import rdkit.rdBase
     except ImportError as error:
-        raise InputError(f"SMILES, .mol and .sdf need RDKit, which is not here: {INSTALL}") from error
+        raise InputError(f"{purpose} RDKit, which is not here: {INSTALL}") from error
     return rdkit
+
+
+def _rdkit() -> Any:
+    return rdkit_package("SMILES, .mol and .sdf need")

@@ -1,58 +1,9 @@
-"""The commands `evaluate` with its tables and figures, `suggest` and `status`."""
+"""The commands `suggest` and `status`."""
 
 import json
 
-import pytest
-
-from electrolyte_ml import load
-from electrolyte_ml.active_learning import ActiveSet
 from electrolyte_ml.cli import main
 from electrolyte_ml.structures import read_configurations
-
-
-def test_sites_as_text_and_as_json(run, potential, labelled):
-    text = run("evaluate", potential, labelled, "--sites")
-    assert "by site" in text and "carbonyl C" in text
-    groups = json.loads(run("evaluate", potential, labelled, "--sites", "--json"))["groups"]
-    assert groups["molecules"] == {"EC": 6} and groups["unrecognised"] == {}
-    assert {row["name"]: row["atoms"] for row in groups["sites"]} == {
-        "CH2": 12, "H of CH2": 24, "carbonyl C": 6, "carbonyl O": 6, "ether O": 12,
-    }  # fmt: skip
-    assert all(row["rmse"] < 1e-6 for row in groups["sites"])  # the potential labelled them itself
-
-
-def test_figures_in_a_folder_and_by_name(run, tmp_path, potential, labelled):
-    run("evaluate", potential, labelled, "--figure", tmp_path / "charts")
-    assert sorted(path.name for path in (tmp_path / "charts").iterdir()) == ["parity.png", "sites.png"]
-    printed = run("evaluate", potential, labelled, "--figure", tmp_path / "errors.png", "--train", labelled)
-    for name in ("errors.png", "errors_sites.png", "errors_grades.png"):
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
-        assert f"Figure: {tmp_path / name}" in printed
-
-
-def test_an_active_set_beside_the_potential_is_used_if_it_is_its_own(run, tmp_path, potential, labelled, capsys):
-    configurations = read_configurations(labelled)
-    ActiveSet.build(load(potential), configurations, "neighbourhood").save(tmp_path / "active_set.npz")
-    run("evaluate", potential, labelled, "--figure", tmp_path / "first")
-    assert (tmp_path / "first" / "grades.png").exists()
-    other = tmp_path / "other.mtp"
-    run("new", "--level", 4, "--species", "H", "C", "O", "--seed", 9, "-o", other)
-    assert main(["evaluate", str(other), str(labelled), "--figure", str(tmp_path / "second")]) == 0
-    assert "no grades are drawn" in capsys.readouterr().err
-    assert not (tmp_path / "second" / "grades.png").exists()
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        (["--train", "x.xyz"], "--figure"),
-        (["--molecule", "A=C"], "--sites or --figure"),
-        (["--figure", "errors.gif"], "folder or a PNG"),
-    ],
-)
-def test_options_without_effect_are_refused(potential, labelled, capsys, options, message):
-    assert main(["evaluate", str(potential), str(labelled), *options]) == 1
-    assert message in capsys.readouterr().err
 
 
 def test_suggest_prints_draws_and_goes_on(run, tmp_path, potential, labelled, monkeypatch):

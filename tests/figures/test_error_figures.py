@@ -33,7 +33,7 @@ def elements():
 @pytest.fixture
 def grouped():
     def of(name, species="", rmse=0.1):
-        return GroupError(name, species, 10, rmse, 0.01, 1.0)
+        return GroupError(name, species, 10, rmse, 0.01, 1.0, 1.5 * rmse, 0.02)
 
     return GroupedErrors(
         (of("C"), of("O")), (of("EC"), of("Li")), (of("CH2", "EC"), of("carbonyl C", "EC", 0.2), of("Li", "Li")),

@@ -6,7 +6,7 @@ Parts of a claim that are judged from different evidence have letters and verdic
 from functools import partial
 
 from electrolyte_ml.paper import experiment
-from electrolyte_ml.paper.claims import charges, electrolytes, exact, mixtures, protocols, solvents
+from electrolyte_ml.paper.claims import charges, electrolytes, exact, intermolecular, mixtures, protocols, solvents
 from electrolyte_ml.paper.claims.evidence import configured, from_handed, from_stored, shown
 from electrolyte_ml.paper.claims.verdicts import Claim, JudgedClaim
 from electrolyte_ml.paper.results import load_result
@@ -110,32 +110,55 @@ CLAIMS: tuple[Claim, ...] = (
         "Fig. 3",
         "4 validation sets of 300 configurations from 100 ps; levels 12, 16, 20, MTP and QRd, 3 seeds",
         "protocol",
-        configured(
-            "intermolecular_errors",
-            lambda errors: {
-                "sets": len(errors.ratios),
-                "configurations": errors.configurations,
-                "time_ps": errors.sampling.time_ps,
-                "levels": errors.levels,
-                "seeds": len(errors.seeds),
-            },
-            {"sets": 4, "configurations": 300, "time_ps": 100.0, "levels": (12, 16, 20), "seeds": 3},
-        ),
+        from_handed(intermolecular.protocol),
     ),
     Claim(
         13,
-        "",
+        "a",
         "Fig. 3",
-        "Intra and inter energy errors above total; QRd12 ≥ MTP16, QRd16 ≥ MTP20; errors fall with EMC fraction",
+        "Energy errors within and between molecules above the total in most cases (cancellation)",
         "trend",
+        from_stored("intermolecular_errors", intermolecular.cancellation),
+    ),
+    Claim(
+        13,
+        "b",
+        "Fig. 3",
+        "MTP12-QRd as accurate as MTP16 or more, MTP16-QRd as MTP20",
+        "trend",
+        from_stored("intermolecular_errors", intermolecular.next_level),
+    ),
+    Claim(
+        13,
+        "c",
+        "Fig. 3",
+        "Errors fall with the fraction of EMC",
+        "trend",
+        from_stored("intermolecular_errors", intermolecular.by_composition),
     ),
     Claim(
         14,
-        "",
-        "Fig. 4, S3, S4",
-        "Force errors per site: carbonyl C worst, O ≤ 0.21 eV/Å, rest small; EC above EMC; MTP and QRd differ on the "
-        "ether O and CH2 of EC",
+        "a",
+        "Fig. 4, S4",
+        "Force errors per site: carbonyl C worst, O at most 0.21 eV/Å, the rest below",
         "trend",
+        from_stored("intermolecular_errors", intermolecular.sites),
+    ),
+    Claim(
+        14,
+        "b",
+        "Fig. 4",
+        "Force errors of EC above those of EMC",
+        "trend",
+        from_stored("intermolecular_errors", intermolecular.species),
+    ),
+    Claim(
+        14,
+        "c",
+        "Fig. 4c, S3",
+        "Forces of MTP and MTP-QRd differ most on the ether O and CH2 of EC",
+        "trend",
+        from_stored("intermolecular_errors", intermolecular.difference),
     ),
     Claim(
         15,

@@ -12,7 +12,6 @@ from electrolyte_ml.paper.claims import CLAIMS, CONFIGURED, NOT_REPRODUCED, NOT_
 from electrolyte_ml.paper.scales import PAPER, QUICK
 
 CONFIGURED_SECTIONS = {
-    "intermolecular_errors": {"12"},
     "ion_pair_training": {"15", "28b"},
     "conductivity": {"21", "23c", "24a"},
 }
@@ -102,9 +101,9 @@ def test_settings_that_nothing_reads_are_configured_and_never_reproduced(section
 
 
 def test_other_settings_that_nothing_reads_are_not_configured():
-    errors = replace(PAPER.intermolecular_errors, configurations=50)
-    outcome = judged("12", replace(PAPER, intermolecular_errors=errors))
-    assert outcome.verdict == NOT_RUN and "configurations=50 (300 in the paper)" in outcome.ours
+    pairs = replace(PAPER.ion_pair_training, contact_pairs=3)
+    outcome = judged("15", replace(PAPER, ion_pair_training=pairs))
+    assert outcome.verdict == NOT_RUN and "=3 (4 in the paper)" in outcome.ours
 
 
 def test_mixtures_are_judged_from_what_is_handed_over():

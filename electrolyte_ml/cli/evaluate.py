@@ -1,0 +1,312 @@
+"""The command that measures the errors of potentials: ``evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from electrolyte_ml.cli.drawing import reference_of, save, scale_of
+from electrolyte_ml.cli.grades import read_active_set
+from electrolyte_ml.cli.messages import about
+from electrolyte_ml.cli.options import (
+    add_configurations,
+    add_json,
+    add_own_molecules,
+    add_reference_settings,
+    add_rows,
+    add_species,
+    add_store,
+    own_molecules,
+    read,
+    reference_settings,
+)
+from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import check_output_file, check_output_folder
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from electrolyte_ml.active_learning import ActiveSet
+    from electrolyte_ml.analysis import SplitErrors
+    from electrolyte_ml.potentials import Potential
+    from electrolyte_ml.structures import Molecule
+
+_FIGURES = ("parity", "sites", "grades", "parts", "maps")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``evaluate``."""
+    parser = add_command(
+        subparsers,
+        "evaluate",
+        run_evaluate,
+        "errors of a potential, or of an ensemble, on labelled configurations",
+        "evaluate pot.mtp test.xyz --sites --split --figure errors.png",
+    )
+    parser.add_argument(
+        "potentials", nargs="+", type=Path, metavar="POT", help="potential (.mtp); several are one ensemble"
+    )
+    add_species(parser, "chemical symbols, for files that carry none")
+    add_configurations(parser, labelled=True)
+    parser.add_argument("--sites", action="store_true", help="print force errors by element, molecule and site")
+    parser.add_argument(
+        "--split",
+        action="store_true",
+        help="print errors within and between molecules by composition; the reference labels each molecule alone",
+    )
+    parser.add_argument(
+        "--figure",
+        type=Path,
+        metavar="PATH",
+        help="draw parity by element, errors by site and, with an active set, errors against grades; with --sites maps "
+        "on the molecules, with --split the parts: a folder, or the name of the first PNG, which the others extend",
+    )
+    parser.add_argument(
+        "--train",
+        type=Path,
+        metavar="SET",
+        help="the potential's training set, for grades (default: active_set.npz beside the potential, if it is there)",
+    )
+    parser.add_argument(
+        "--reference", metavar="NAME", help="what labels the molecules of --split (default: what labelled the data)"
+    )
+    add_reference_settings(parser)
+    add_store(parser)
+    add_rows(parser)
+    add_own_molecules(parser)
+    add_json(parser)
+
+
+def run_evaluate(args: argparse.Namespace) -> None:
+    """Print the errors of potentials, and draw them."""
+    from electrolyte_ml.potentials import load
+    from electrolyte_ml.training import evaluate_errors
+
+    paths = _figure_paths(args.figure)
+    _check_options(args)
+    potentials = [load(path, species=args.species) for path in args.potentials]
+    configurations = read(args, args.data, potentials[0].species, labelled=True)
+    own = own_molecules(args.molecule)
+    printed: dict[str, Any] = {}
+    with about(args.data):
+        for path, potential in zip(args.potentials, potentials, strict=True):
+            errors = evaluate_errors(potential, configurations)
+            values = {
+                name: None if value != value else value for name, value in asdict(errors).items()
+            }  # JSON has no NaN, which says that no configuration has that label
+            printed |= values if len(potentials) == 1 else {str(path): values}
+            if not args.json:
+                print(errors if len(potentials) == 1 else f"{path}: {errors}")
+        if args.sites or paths:
+            _sites(args, potentials, configurations, own, paths, printed)
+        if args.split:
+            _split(args, potentials, configurations, own, paths, printed)
+    if args.json:
+        print(json.dumps(printed, indent=1))
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that go with others, or with a single potential."""
+    if args.figure is None:
+        for option in ("train", "terms"):
+            if getattr(args, option):
+                raise InputError(f"--{option} is for the grades that --figure draws")
+    if args.train is not None and len(args.potentials) > 1:
+        raise InputError("--train goes with one potential: each of an ensemble has an active set of its own")
+    if args.molecule and not (args.sites or args.split or args.figure):
+        raise InputError("--molecule goes with --sites, --split or --figure")
+    if not args.split:
+        for option in ("reference", "set"):
+            if getattr(args, option):
+                raise InputError(f"--{option} goes with --split")
+
+
+def _sites(
+    args: argparse.Namespace,
+    potentials: Sequence[Potential],
+    configurations: Sequence[Atoms],
+    own: dict[str, Molecule],
+    paths: dict[str, Path],
+    printed: dict[str, Any],
+) -> None:
+    """Print errors by group, or add them to what is printed as JSON, and draw the figures."""
+    import numpy as np
+
+    from electrolyte_ml.analysis import group_atoms, group_errors
+    from electrolyte_ml.training import predict
+
+    predictions = [predict(potential, configurations) for potential in potentials]
+    mean = replace(
+        predictions[0],
+        energies=np.mean([found.energies for found in predictions], axis=0),
+        forces=np.mean([found.forces for found in predictions], axis=0),
+    )
+    groups = group_atoms(configurations, own)
+    forces = np.array([found.forces for found in predictions])
+    grouped = group_errors(groups, mean.reference_forces, forces, len(configurations))
+    if args.sites:
+        if args.json:
+            printed["groups"] = grouped.to_dict()
+        else:
+            print(grouped)
+    if not paths:
+        return
+    from electrolyte_ml.figures import grade_errors, parity_by_element, site_errors
+
+    names = {"reference": reference_of(configurations), "scale": scale_of(args.data, configurations)}
+    compositions = [atoms.symbols.formula.reduce()[0].format("hill") for atoms in configurations]
+    of_mean = f", mean of {len(potentials)} potentials" if len(potentials) > 1 else ""
+    parity = parity_by_element(mean, groups.elements, compositions, **{**names, "scale": f"{names['scale']}{of_mean}"})
+    save(parity, paths["parity"], args.json)
+    save(site_errors(grouped, **names), paths["sites"], args.json)
+    if args.sites and not args.split:
+        _draw_maps(args, {"total": grouped.lengths}, own, names, paths)
+    active_set = _active_set(args, potentials[0]) if len(potentials) == 1 else None
+    if active_set is not None:
+        squares = ((mean.forces - mean.reference_forces) ** 2).mean(axis=1)  # (n,)
+        grades, errors, of = _graded(active_set, configurations, squares)
+        save(
+            grade_errors(grades, errors, of=of, reference=names["reference"], scale=names["scale"]),
+            paths["grades"],
+            args.json,
+        )
+
+
+def _split(
+    args: argparse.Namespace,
+    potentials: Sequence[Potential],
+    configurations: Sequence[Atoms],
+    own: dict[str, Molecule],
+    paths: dict[str, Path],
+    printed: dict[str, Any],
+) -> None:
+    """Print errors within and between molecules, or add them to what is printed as JSON, and draw them."""
+    from electrolyte_ml.analysis import Liquid, split_errors, split_potential, split_reference
+    from electrolyte_ml.reference import LabelStore, get
+
+    reference = get(args.reference or _labelled_by(configurations), **reference_settings(args))
+    liquid = Liquid.of(configurations, own)
+    store = LabelStore(args.store)
+    if not args.json:
+        print(store.estimate(liquid.molecules, reference, args.jobs), file=sys.stderr, flush=True)
+    of_reference = split_reference(liquid, reference, store, args.jobs, progress=not args.json)
+    errors = split_errors(liquid, of_reference, [split_potential(liquid, one) for one in potentials], own)
+    if args.json:
+        printed["split"] = errors.to_dict()
+    else:
+        print(errors)
+    if not paths:
+        return
+    from electrolyte_ml.figures import part_errors
+
+    names = {"reference": reference.name, "scale": scale_of(args.data, configurations)}
+    save(part_errors({_kind(args, potentials): errors}, **names), paths["parts"], args.json)
+    if args.sites:
+        _draw_maps(args, _lengths(errors), own, names, paths)
+
+
+def _lengths(errors: SplitErrors) -> dict[str, dict[tuple[str, str], float]]:
+    return {part: grouped.lengths for part, grouped in errors.overall.sites.items()}
+
+
+def _kind(args: argparse.Namespace, potentials: Sequence[Potential]) -> str:
+    """Name the potentials in a figure."""
+    return args.potentials[0].stem if len(potentials) == 1 else f"{len(potentials)} potentials"
+
+
+def _labelled_by(configurations: Sequence[Atoms]) -> str:
+    """Return the preset whose labels the configurations say to carry.
+
+    Raises
+    ------
+    InputError
+        They say nothing, or name several levels of theory, or one of no preset.
+    """
+    from electrolyte_ml.reference import preset_named
+
+    names = sorted({str(atoms.info.get("reference", "")) for atoms in configurations})
+    if names == [""]:
+        raise InputError("the data do not say what labelled them: name it with --reference")
+    if len(names) > 1:
+        raise InputError(f"the data were labelled by {', '.join(names)}: name one with --reference")
+    preset = preset_named(names[0])
+    if preset is None:
+        raise InputError(f"the data were labelled by {names[0]}, which is no preset: name it with --reference")
+    return preset
+
+
+def _draw_maps(
+    args: argparse.Namespace,
+    lengths: dict[str, dict[tuple[str, str], float]],
+    own: dict[str, Molecule],
+    names: dict[str, str],
+    paths: dict[str, Path],
+) -> None:
+    """Draw force errors on the molecules; say what is missing where RDKit is."""
+    from electrolyte_ml.figures import site_maps
+
+    if not any(lengths.values()):
+        return  # no molecule is known
+    try:
+        figure = site_maps(
+            lengths,
+            title="Force errors on the molecules",
+            quantity="mean length of the force error (eV/Å)",
+            reference=names["reference"],
+            scale=names["scale"],
+            own_molecules=own,
+        )
+    except InputError as error:
+        print(f"warning: no maps are drawn: {error}", file=sys.stderr)
+        return
+    save(figure, paths["maps"], args.json)
+
+
+def _graded(active_set: ActiveSet, configurations: Sequence[Atoms], squares: Any) -> tuple[Any, Any, str]:
+    """Grades and rms force errors of atoms, or of configurations, and which of the two they are of."""
+    import numpy as np
+
+    if active_set.mode == "neighbourhood":
+        grades = np.concatenate([active_set.grades(atoms) for atoms in configurations])
+        return grades, np.sqrt(squares), "atom"
+    ends = np.cumsum([len(atoms) for atoms in configurations])[:-1]
+    errors = np.array([np.sqrt(part.mean()) for part in np.split(squares, ends)])
+    return np.array([active_set.grade(atoms) for atoms in configurations]), errors, "configuration"
+
+
+def _active_set(args: argparse.Namespace, potential: Potential) -> ActiveSet | None:
+    """The active set of the training set given, or the one beside the potential; None without either."""
+    from electrolyte_ml.active_learning import ActiveSet
+    from electrolyte_ml.active_learning.records import ACTIVE_SET
+
+    if args.train is not None:
+        return read_active_set(args, potential)
+    path = args.potentials[0].with_name(ACTIVE_SET)
+    if not path.exists():
+        return None
+    try:
+        return ActiveSet.load(path, potential)
+    except InputError as error:  # nobody has asked for it
+        print(f"warning: no grades are drawn: {error}", file=sys.stderr)
+        return None
+
+
+def _figure_paths(path: Path | None) -> dict[str, Path]:
+    """Return the file of each figure: in a folder, or beside the one named."""
+    if path is None:
+        return {}
+    if path.suffix == ".png":
+        paths = {name: path if name == "parity" else path.with_name(f"{path.stem}_{name}.png") for name in _FIGURES}
+        for file in paths.values():
+            check_output_file(file)
+        return paths
+    if path.suffix:
+        raise InputError(f"--figure {path}: name a folder or a PNG")
+    check_output_folder(path)
+    return {name: path / f"{name}.png" for name in _FIGURES}

@@ -1,0 +1,328 @@
+"""Validation sets of EC and EMC, and the errors of potentials on them, within and between molecules (section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.paper.protocols import density_run, label_store, reference_of
+from electrolyte_ml.paper.scales import DensityRun, IntermolecularErrors, Scale
+from electrolyte_ml.potentials.spec import ModelSpec
+from electrolyte_ml.structures import MOLECULES, parse_composition
+
+if TYPE_CHECKING:
+    from electrolyte_ml.analysis import GroupedErrors, SplitErrors
+    from electrolyte_ml.dynamics import RunResult
+    from electrolyte_ml.potentials import Potential
+
+CHARGED = "-QRd"  # ending of the name of a kind with charges: "MTP16-QRd" is "MTP16" with charges
+_SNAPSHOTS = 3  # configurations whose errors are kept atom by atom, of the mixture that is poorest in EC
+
+
+# -- sets -------------------------------------------------------------------------------------------------------------
+
+
+def validation_cells(protocol: IntermolecularErrors) -> list[str]:
+    """Return the boxes of the validation sets, such as "EC=7 EMC=3", one for each ratio of EC to EMC.
+
+    The number of molecules is the one of the protocol's range that is nearest to the line from most molecules in pure
+    EC to fewest in pure EMC, which are larger.
+
+    Raises
+    ------
+    InputError
+        No number of molecules in the range has the ratio.
+    """
+    fewest, most = protocol.molecules
+    cells = []
+    for ec, emc in protocol.ratios:
+        parts = ec + emc
+        wanted = fewest + (most - fewest) * ec / parts
+        possible = [n for n in range(fewest, most + 1) if n % parts == 0]
+        if not possible:
+            raise InputError(f"{ec}:{emc} of EC and EMC needs a multiple of {parts} molecules, not {fewest} to {most}")
+        count = min(possible, key=lambda n: abs(n - wanted)) // parts
+        cells.append(" ".join(f"{name}={n * count}" for name, n in (("EC", ec), ("EMC", emc)) if n))
+    return cells
+
+
+def validation_kinds(scale: Scale) -> list[ModelSpec]:
+    """Return the kinds of potential that are compared: every level of the protocol, without and with charges.
+
+    Raises
+    ------
+    InputError
+        The scale has no such protocol.
+    """
+    model = scale.pure_solvents.learning.model
+    return [
+        replace(model, level=level, charges=charges) for level in _protocol(scale).levels for charges in (None, "qrd")
+    ]
+
+
+def validation_sets(scale: Scale, potential: Potential, *, progress: bool = True) -> dict[str, list[Atoms]]:
+    """Run dynamics of every ratio of EC and EMC, and label configurations that are evenly spaced in time.
+
+    Runs are kept beside the scale's results, under the potential's fingerprint, and labels in the scale's store: a call
+    that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    scale
+        Its `intermolecular_errors` names ratios, run and number of configurations.
+    potential
+        Drives the dynamics.
+    progress
+        Show progress lines.
+
+    Returns
+    -------
+    dict
+        Cell, such as "EC=7 EMC=3" -> labelled configurations in the order of time.
+
+    Raises
+    ------
+    InputError
+        The scale has no such protocol.
+    ElectrolyteError
+        A run did not reach its end, or a configuration was not labelled: a set is complete, or it is none.
+    """
+    protocol = _protocol(scale)
+    reference, store = reference_of(scale), label_store(scale)
+    sets = {}
+    for cell in validation_cells(protocol):
+        run = _sampling_run(scale, protocol, cell, potential)
+        if not run.completed:
+            raise ElectrolyteError(f"the run of {cell} for its validation set ended early: {run.reason}, {run.detail}")
+        chosen = _evenly_spaced(run.frames(), protocol.configurations, protocol.sampling.time_ps)
+        result = store.label_all(chosen, reference, None, progress)
+        if result.failed:
+            first = result.failed[0]
+            raise ElectrolyteError(
+                f"{len(result.failed)} of {len(chosen)} configurations of {cell} were not labelled by "
+                f"{reference.name}, the first: {first.reason}"
+            )
+        sets[cell] = [atoms for atoms in result.labelled if atoms is not None]
+    return sets
+
+
+def _sampling_run(scale: Scale, protocol: IntermolecularErrors, cell: str, potential: Potential) -> RunResult:
+    """Run the potential in a packed box, after the heating that the scale's densities have too."""
+    run = DensityRun((cell,), protocol.sampling, protocol.sampling.time_ps, scale.pure_solvents.density.heating)
+    return density_run(potential, scale, run, cell, _packing_density(scale, cell), folder="validation")
+
+
+def _packing_density(scale: Scale, cell: str) -> float:
+    """Return g/cm³ of a box whose molecules take the volume that they take in the boxes of the pure solvents."""
+    pure = scale.pure_solvents
+    names = [solvent.partition("=")[0] for solvent in pure.cells]
+    densities = {name: float(np.mean(values)) for name, values in zip(names, pure.packing_densities, strict=True)}
+    masses = {name: count * MOLECULES[name].mass for name, count in parse_composition(cell).items()}
+    return sum(masses.values()) / sum(mass / densities[name] for name, mass in masses.items())
+
+
+def _evenly_spaced(frames: Sequence[Atoms], count: int, time_ps: float) -> list[Atoms]:
+    """Return frames at the ends of equal parts of a run, bare: elements, positions and cell."""
+    times = np.array([frame.info["time_ps"] for frame in frames])
+    wanted = time_ps * np.arange(1, count + 1) / count
+    chosen = np.abs(times[:, None] - wanted).argmin(axis=0)
+    if len(set(chosen.tolist())) < count:
+        raise InputError(f"a run of {len(frames)} frames holds no {count} configurations that are evenly spaced")
+    return [
+        Atoms(frames[k].numbers, frames[k].positions, cell=frames[k].cell, pbc=frames[k].pbc) for k in chosen.tolist()
+    ]
+
+
+def _protocol(scale: Scale) -> IntermolecularErrors:
+    if scale.intermolecular_errors is None:
+        raise InputError(f"the {scale.name} scale has no validation sets of EC and EMC")
+    return scale.intermolecular_errors
+
+
+# -- errors -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Force errors of one configuration atom by atom (Fig. S4).
+
+    Attributes
+    ----------
+    composition, kind : str
+        Of the configuration, and of the potential.
+    numbers, positions, cell : list
+        (N,) atomic numbers, (N, 3) Å, (3, 3) Å.
+    lengths : (N,) eV/Å
+        Length of the force error of each atom, by the first potential of the kind.
+    """
+
+    composition: str
+    kind: str
+    numbers: list[int]
+    positions: list[list[float]]
+    cell: list[list[float]]
+    lengths: list[float]
+
+    @property
+    def atoms(self) -> Atoms:
+        """The configuration."""
+        return Atoms(self.numbers, self.positions, cell=self.cell, pbc=True)
+
+
+@dataclass(frozen=True)
+class ValidationErrors:
+    """Errors of several kinds of potential on the validation sets: what Figs. 3, 4, S3 and S4 show.
+
+    Attributes
+    ----------
+    reference : str
+        Level of theory of the labels.
+    kinds : dict of str to SplitErrors
+        Name of a kind ("MTP16", "MTP16-QRd") -> its errors.
+    parameters : dict of str to int
+        Of a potential of each kind.
+    differences : dict of str to dict
+        Name of a kind without charges -> part -> difference of its mean forces and those of the kind with charges, by
+        site (`length`), on the composition of `snapshots`.
+    seed_differences : dict of str to dict
+        The same of the first two potentials of a kind without charges: what a random start alone changes.
+    snapshots : tuple of Snapshot
+        Of the mixture that is poorest in EC.
+    """
+
+    reference: str
+    kinds: Mapping[str, SplitErrors]
+    parameters: Mapping[str, int]
+    differences: Mapping[str, Mapping[str, GroupedErrors]] = field(default_factory=dict)
+    seed_differences: Mapping[str, Mapping[str, GroupedErrors]] = field(default_factory=dict)
+    snapshots: tuple[Snapshot, ...] = ()
+
+    @property
+    def plain(self) -> list[str]:
+        """Kinds without charges, by number of parameters."""
+        names = [name for name in self.kinds if not name.endswith(CHARGED)]
+        return sorted(names, key=lambda name: self.parameters[name])
+
+    @property
+    def mixture(self) -> str:
+        """Composition of the maps (Fig. 4): the mixture that is poorest in EC, or the last one if all are pure."""
+        return _mixture(next(iter(self.kinds.values())).compositions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers and texts that JSON can hold."""
+        return {
+            "reference": self.reference,
+            "kinds": {name: errors.to_dict() for name, errors in self.kinds.items()},
+            "parameters": dict(self.parameters),
+            "differences": _plain(self.differences),
+            "seed_differences": _plain(self.seed_differences),
+            "snapshots": [asdict(snapshot) for snapshot in self.snapshots],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ValidationErrors:
+        """Return the errors that `to_dict` wrote."""
+        from electrolyte_ml.analysis import SplitErrors
+
+        return cls(
+            values["reference"],
+            {name: SplitErrors.from_dict(errors) for name, errors in values["kinds"].items()},
+            values["parameters"],
+            _rebuilt(values["differences"]),
+            _rebuilt(values["seed_differences"]),
+            tuple(Snapshot(**snapshot) for snapshot in values["snapshots"]),
+        )
+
+
+def validation_errors(
+    scale: Scale,
+    configurations: Sequence[Atoms],
+    potentials: Mapping[str, Mapping[int, Potential]],
+    *,
+    progress: bool = True,
+) -> ValidationErrors:
+    """Measure the errors of every kind of potential, with the labels of each molecule alone.
+
+    Parameters
+    ----------
+    scale
+        Its store keeps the labels of the molecules, its reference labels them.
+    configurations
+        Labelled by that reference, of all validation sets together.
+    potentials
+        Name of a kind -> seed -> potential.
+    progress
+        Show progress lines.
+
+    Raises
+    ------
+    InputError
+        Labels of another reference, no potentials, or no configuration of whole molecules.
+    """
+    from electrolyte_ml.analysis import Liquid, difference_by_site, split_errors, split_potential, split_reference
+    from electrolyte_ml.analysis.intermolecular import PARTS
+
+    if not potentials:
+        raise InputError("there are no potentials to validate")
+    reference = reference_of(scale)
+    liquid = Liquid.of(configurations)
+    true = split_reference(liquid, reference, label_store(scale), None, progress)
+    splits = {
+        name: [split_potential(liquid, potential) for potential in members.values()]
+        for name, members in potentials.items()
+    }
+    kinds = {name: split_errors(liquid, true, members) for name, members in splits.items()}
+    chosen = _mixture(next(iter(kinds.values())).compositions)
+    differences = {
+        name: {part: difference_by_site(liquid, members, splits[name + CHARGED], part, chosen) for part in PARTS}
+        for name, members in splits.items()
+        if name + CHARGED in splits
+    }
+    of_seeds = {
+        name: {part: difference_by_site(liquid, members[:1], members[1:2], part, chosen) for part in PARTS}
+        for name, members in splits.items()
+        if not name.endswith(CHARGED) and len(members) > 1
+    }
+    kind = max(
+        (name for name in splits if not name.endswith(CHARGED)),
+        key=lambda name: next(iter(potentials[name].values())).n_parameters,
+        default=next(iter(splits)),
+    )
+    errors = np.linalg.norm(splits[kind][0].forces["total"] - true.forces["total"], axis=1)  # (N,) eV/Å
+    snapshots = []
+    places = [k for k, name in enumerate(liquid.compositions) if name == chosen]
+    for k in [places[i] for i in np.linspace(0, len(places) - 1, min(_SNAPSHOTS, len(places))).astype(int)]:
+        one = liquid.configurations[k]
+        lengths = errors[slice(*liquid.starts[k : k + 2])]
+        snapshots.append(
+            Snapshot(
+                chosen, kind, one.numbers.tolist(), one.positions.round(4).tolist(), one.cell.array.round(6).tolist(),
+                lengths.round(4).tolist(),
+            )
+        )  # fmt: skip
+    parameters = {name: next(iter(members.values())).n_parameters for name, members in potentials.items()}
+    return ValidationErrors(reference.name, kinds, parameters, differences, of_seeds, tuple(snapshots))
+
+
+def _plain(differences: Mapping[str, Mapping[str, GroupedErrors]]) -> dict[str, Any]:
+    return {name: {part: grouped.to_dict() for part, grouped in parts.items()} for name, parts in differences.items()}
+
+
+def _rebuilt(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, GroupedErrors]]:
+    from electrolyte_ml.analysis import GroupedErrors
+
+    return {
+        name: {part: GroupedErrors.from_dict(grouped) for part, grouped in parts.items()}
+        for name, parts in values.items()
+    }
+
+
+def _mixture(compositions: Mapping[str, Any]) -> str:
+    """Return the last mixture of compositions in the order from EC to EMC, or the last one if all are pure."""
+    names = list(compositions)
+    return next((name for name in reversed(names) if ":" in name), names[-1])
