@@ -32,11 +32,12 @@ from electrolyte_ml import figures
 from electrolyte_ml.analysis import Liquid, split_potential, split_reference
 from electrolyte_ml.paper import scales
 from electrolyte_ml.paper.charge_gain import charge_gain
+from electrolyte_ml.paper.mixtures import fit_kinds, learn_mixtures
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.protocols import label_store
 from electrolyte_ml.paper.results import load_result, shipped_result
 from electrolyte_ml.paper.stored import store_validation
-from electrolyte_ml.paper.validation import ValidationErrors, validation_errors, validation_sets
+from electrolyte_ml.paper.validation import ValidationErrors, validation_errors, validation_kinds, validation_sets
 from electrolyte_ml.potentials import ModelSpec
 from electrolyte_ml.structures import MOLECULES, read_configurations
 from electrolyte_ml.training import train
@@ -153,14 +154,12 @@ for name, kind in live.kinds.items():
 # %%
 shown = scale if scale.name != "quick" else standard
 if scale.name != "quick" and load_result("intermolecular_errors", scale) is None:
-    from electrolyte_ml.paper.mixtures import fit_kinds, learn_mixtures
-
     learnt = learn_mixtures(scale)
-    members = fit_kinds(scale, learnt.training_set)
+    members = fit_kinds(scale, learnt.training_set, validation_kinds(scale))
     sets = validation_sets(scale, learnt.potential)
     configurations = [atoms for configurations in sets.values() for atoms in configurations]
     store_validation(validation_errors(scale, configurations, members), scale)
-kept = load_result("intermolecular_errors", shown) or shipped_result("intermolecular_errors", shown)
+kept = load_result("intermolecular_errors", shown) or shipped_result("intermolecular_errors", shown.name)
 full = None if kept is None else ValidationErrors.from_dict(kept)
 if full is None:
     print(f"There is no result of the {shown.name} scale yet: Fig. 3 is not drawn.")

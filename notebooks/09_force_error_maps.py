@@ -196,7 +196,7 @@ moment(12)
 
 # %%
 shown = scale if scale.name != "quick" else standard
-kept = load_result("intermolecular_errors", shown) or shipped_result("intermolecular_errors", shown)
+kept = load_result("intermolecular_errors", shown) or shipped_result("intermolecular_errors", shown.name)
 full = None if kept is None else ValidationErrors.from_dict(kept)
 drawn = []
 if full is None:

@@ -60,7 +60,9 @@ def mixture_set(
     """
     if not growth:
         raise InputError("the training set has no iteration")
-    names = list(dict.fromkeys(name for joined in growth for name in joined))
+    found = sorted({name for joined in growth for name in joined})
+    names = [name for name in paper or () if name in found]
+    names += [name for name in found if name not in names]
     counts = np.array([[joined.get(name, 0) for name in names] for joined in growth])
     totals = counts.cumsum(axis=0)
     figure, (sizes, shares) = subplots(1, 2, size=(9.6, 4.2), width_ratios=(1.5, 1.0))

@@ -102,7 +102,9 @@ def learn_mixtures(
     return active_learn(directory, settings, on_iteration=on_iteration, progress=progress)
 
 
-def fit_kinds(scale: Scale, training_set: Sequence[Atoms], *, progress: bool = True) -> dict[str, dict[int, Potential]]:
+def fit_kinds(
+    scale: Scale, training_set: Sequence[Atoms], kinds: Sequence[ModelSpec] | None = None, *, progress: bool = True
+) -> dict[str, dict[int, Potential]]:
     """Fit every kind of potential of the scale to one training set, from several random starts each.
 
     A fit that was interrupted goes on where it was, and one that has ended is read.
@@ -110,9 +112,11 @@ def fit_kinds(scale: Scale, training_set: Sequence[Atoms], *, progress: bool = T
     Parameters
     ----------
     scale
-        Its `mixture_density` names levels, charges and seeds.
+        Its `mixture_density` names the fit and the seeds.
     training_set
         Labelled.
+    kinds
+        Those of `mixture_density` by default.
     progress
         Show a progress line.
 
@@ -122,9 +126,10 @@ def fit_kinds(scale: Scale, training_set: Sequence[Atoms], *, progress: bool = T
         Name, such as "MTP16-QRd", -> seed -> potential.
     """
     protocol = _density(scale)
+    kinds = protocol.kinds if kinds is None else kinds
     content = "".join(str(atoms.info.get("label_hash")) for atoms in training_set) + json.dumps(asdict(protocol.fit))
     name = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
-    jobs = [(kind, seed) for seed, kind in product(protocol.seeds, protocol.kinds)]
+    jobs = [(kind, seed) for seed, kind in product(protocol.seeds, kinds)]
     folders = [scale.directory / "mixtures" / f"fits_{name}" / f"{kind.name}_seed{seed}" for kind, seed in jobs]
     map_progress(
         partial(_fit_kind, training_set=list(training_set), protocol=protocol),
@@ -134,7 +139,7 @@ def fit_kinds(scale: Scale, training_set: Sequence[Atoms], *, progress: bool = T
         weights=[kind.level * (2 if kind.charges else 1) for kind, _ in jobs],
         progress=progress,
     )
-    found: dict[str, dict[int, Potential]] = {kind.name: {} for kind in protocol.kinds}
+    found: dict[str, dict[int, Potential]] = {kind.name: {} for kind in kinds}
     for (kind, seed), folder in zip(jobs, folders, strict=True):
         found[kind.name][seed] = load_potential(folder)
     return found

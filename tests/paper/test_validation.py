@@ -12,7 +12,7 @@ from electrolyte_ml.active_learning.sections import MDRun
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper import validation
 from electrolyte_ml.paper.results import load_result, shipped_result
-from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD, IntermolecularErrors
+from electrolyte_ml.paper.scales import PAPER, QUICK, IntermolecularErrors
 from electrolyte_ml.paper.stored import store_validation
 from electrolyte_ml.paper.validation import (
     ValidationErrors,
@@ -148,11 +148,11 @@ def test_errors_are_measured_stored_and_read(runs):
 
 
 def test_shipped_results_are_read_from_the_source_tree(monkeypatch, tmp_path):
-    monkeypatch.setattr("electrolyte_ml.paper.results.checkout", lambda: tmp_path)
-    assert shipped_result("intermolecular_errors", STANDARD) is None
-    folder = tmp_path / "data" / "results" / "standard"
-    folder.mkdir(parents=True)
-    (folder / "intermolecular_errors.json").write_text('{"reference": "A"}')
-    assert shipped_result("intermolecular_errors", STANDARD) == {"reference": "A"}
-    monkeypatch.setattr("electrolyte_ml.paper.results.checkout", lambda: None)
-    assert shipped_result("intermolecular_errors", STANDARD) is None
+    monkeypatch.setattr("electrolyte_ml.paper.scales.shipped_results", lambda: tmp_path)
+    assert shipped_result("intermolecular_errors", "standard") is None
+    (tmp_path / "standard").mkdir()
+    assert shipped_result("intermolecular_errors", "standard") is None
+    (tmp_path / "standard" / "intermolecular_errors.json").write_text('{"reference": "A"}')
+    assert shipped_result("intermolecular_errors", "standard") == {"reference": "A"}
+    monkeypatch.setattr("electrolyte_ml.paper.scales.shipped_results", lambda: None)
+    assert shipped_result("intermolecular_errors", "standard") is None
