@@ -10,7 +10,7 @@ from ase import Atoms
 
 from electrolyte_ml.active_learning.sections import MDRun
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.paper import validation
+from electrolyte_ml.paper import protocols, validation
 from electrolyte_ml.paper.results import load_result, shipped_result
 from electrolyte_ml.paper.scales import PAPER, QUICK, IntermolecularErrors
 from electrolyte_ml.paper.stored import store_validation
@@ -51,7 +51,7 @@ def runs(monkeypatch):
             frames.append(frame)
         return SimpleNamespace(completed=True, atoms=start.copy(), frames=lambda: frames, reason="completed", detail="")
 
-    monkeypatch.setattr(validation, "_watched_run", run)
+    monkeypatch.setattr(protocols, "_watched_run", run)
     return received
 
 
@@ -101,7 +101,7 @@ def test_sets_are_run_labelled_and_not_labelled_twice(runs, monkeypatch):
 
 def test_a_set_whose_run_breaks_is_none(monkeypatch):
     ended = SimpleNamespace(completed=False, reason="broken molecule", detail="C1-O3 of EC")
-    monkeypatch.setattr(validation, "_watched_run", lambda *arguments, **options: ended)
+    monkeypatch.setattr(protocols, "_watched_run", lambda *arguments, **options: ended)
     with pytest.raises(ElectrolyteError, match="EC=2 for its validation set ended early: broken molecule, C1-O3 of EC"):
         validation_sets(SMALL, ModelSpec(level=2).random(SPECIES), progress=False)
     with pytest.raises(InputError, match="the quick scale has no validation sets"):
