@@ -131,8 +131,8 @@ for solvent, result in learned.items():
 # ## More than one potential
 #
 # The paper repeats the whole loop from three random starts, each with a training set of its own, and takes the spread of
-# the densities as their error. So do we, with as many seeds as the scale affords (two at the quick scale: a spread of two
-# numbers is a hint, no more). The seeding is the same for all, and its labels are in the store.
+# the densities as their error. So does the standard scale; the quick scale has one start, and so no spread. The seeding is
+# the same for all, and its labels are in the store.
 
 # %%
 potentials = {
@@ -147,7 +147,7 @@ potentials = {
 # Larger boxes, longer runs, and nobody there to label: a run ends early if a molecule breaks or the temperature runs away,
 # and the figure then says so. Molecules packed at random first turn towards each other at constant volume and 400 K; from
 # a cold start the box blows up, and takes tens of picoseconds to come back. The paper's first claim is that the density
-# then does not drift. The quick scale's settings were chosen on such runs, of these seeds among others: that these hold says
+# then does not drift. The quick scale's settings were chosen on such runs, of this seed among others: that it holds says
 # little of seeds not tried.
 
 # %%
@@ -181,8 +181,9 @@ display(
 densities = {solvent: ensemble_density(list(members.values())) for solvent, members in means.items() if members}
 for solvent, ensemble in densities.items():
     measured = experiment.density(solvent).value
+    spread = f" ± {ensemble.sigma:.3f}" if len(ensemble.members) > 1 else ""
     print(
-        f"{solvent}: {ensemble.mean:.3f} ± {ensemble.sigma:.3f} g/cm³ over {len(ensemble.members)} potentials; "
+        f"{solvent}: {ensemble.mean:.3f}{spread} g/cm³ over {len(ensemble.members)} potential(s); "
         f"experiment {measured:.3f} ({ensemble.mean / measured - 1:+.1%}); "
         f"{sum(member.drifts for member in ensemble.members)} of {len(ensemble.members)} runs still drift"
     )
@@ -239,7 +240,7 @@ save_result(
 # ## Exercises
 #
 # 1. By how much would the density of EC change if the last column's bias of the pressure were corrected, with a
-#    compressibility of 0.5 per GPa? Is that more or less than the spread over the seeds?
+#    compressibility of 0.5 per GPa?
 # 2. Learn EC without stresses, the paper's choice: from `settings = pure_solvent(scale, "EC")` make
 #    `replace(settings, fit=replace(settings.fit, stress_weight=0.0))` (`dataclasses.replace`), and give it to
 #    `electrolyte_ml.active_learn` with a folder of its own. Say beforehand what happens to the spread over the seeds.

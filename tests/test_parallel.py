@@ -160,7 +160,7 @@ def test_nothing_outlives_the_program(tmp_path, number):
         pids = wait_for_files(folder, 4)
     finally:
         os.killpg(script.pid, number)  # as a terminal does with Ctrl-C: the whole foreground group
-    _, errors = script.communicate(timeout=30)
+    _, errors = script.communicate(timeout=120)
     assert gone(pids)
     assert len(list(folder.iterdir())) == 4
     if number == signal.SIGINT:

@@ -489,7 +489,7 @@ STANDARD = Scale(
 QUICK = Scale(
     name="quick",
     pure_solvents=PureSolvents(
-        seeds=(0, 1),
+        seeds=(0,),
         cells=("EC=4", "EMC=4"),
         packing_densities=((1.15, 1.25, 1.35, 1.45), (0.9, 1.0, 1.1, 1.25)),
         larger_cells=("EC=10", "EMC=8"),

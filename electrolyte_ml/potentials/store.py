@@ -33,7 +33,7 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
     if not path.exists():
         path = find_shipped(str(path)).path
     if not path.is_file():
-        raise InputError(f"{path}: not a file")
+        raise InputError(f"{path}: no such file, but a folder")
     try:
         content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
