@@ -91,7 +91,6 @@ def mixture_set(
                 )
             left += share
     shares.set_yticks(range(len(rows)), rows)
-    shares.set_ylabel("")
     shares.invert_yaxis()
     shares.set_xlabel("share of the configurations")
     shares.set_xlim(0, 1)

@@ -127,8 +127,12 @@ def fit_kinds(
     """
     protocol = _density(scale)
     kinds = protocol.kinds if kinds is None else kinds
-    content = "".join(str(atoms.info.get("label_hash")) for atoms in training_set) + json.dumps(asdict(protocol.fit))
-    name = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
+    content = hashlib.blake2b(json.dumps(asdict(protocol.fit)).encode(), digest_size=4)
+    for atoms in training_set:
+        for values in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.get_forces()):
+            content.update(np.ascontiguousarray(values).tobytes())
+        content.update(np.float64(atoms.get_potential_energy()).tobytes())
+    name = content.hexdigest()
     jobs = [(kind, seed) for seed, kind in product(protocol.seeds, kinds)]
     folders = [scale.directory / "mixtures" / f"fits_{name}" / f"{kind.name}_seed{seed}" for kind, seed in jobs]
     map_progress(

@@ -115,16 +115,15 @@ def _folder() -> Path:
 
 def _read(folder: Path) -> ShippedPotential:
     about = tomllib.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    training_set = about.pop("training_set", None)
+    file, training_set = about.pop("file", ""), about.pop("training_set", None)
     values = {
         **about,
         "name": folder.name,
-        "path": folder / about.pop("file", ""),
-        "species": tuple(about.pop("species", ())),
+        "path": folder / file,
+        "species": tuple(about.get("species", ())),
         "training_set": None if training_set is None else folder / training_set,
     }
     expected = {item.name for item in fields(ShippedPotential)}
-    values = {name: value for name, value in values.items() if name != "file"}
     if set(values) != expected:
         missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
         raise InputError(f"{folder / ABOUT}: missing {', '.join(missing) or '-'}; unknown {', '.join(unknown) or '-'}")

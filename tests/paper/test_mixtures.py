@@ -112,3 +112,13 @@ def test_the_set_is_described_by_iteration():
         "available": 9,
         "converged": True,
     }
+
+
+def test_sets_without_hashes_of_labels_are_told_apart(tiny):
+    training = read_configurations(checkout() / "data" / "ec_emc_ratios.extxyz", labelled=True)[:6]
+    for atoms in training:
+        atoms.info.pop("label_hash", None)
+    kind = tiny.mixture_density.kinds[:1]
+    first = fit_kinds(tiny, training[:3], kind, progress=False)
+    other = fit_kinds(tiny, training[3:], kind, progress=False)  # as many configurations, but others
+    assert first["MTP2"][0].fingerprint != other["MTP2"][0].fingerprint
