@@ -433,8 +433,8 @@ PAPER = Scale(
 )
 
 # SevenNet stands for PBE-D3(0) where two cores have to label everything: a label of 80 atoms takes 4 s of one of them.
-# Seeding, grades and temperature are those of small boxes: with them EC took 221 labels, and with the paper's, in boxes of
-# the same size, 1817 (GFN1-xTB, level 12), 1500 of which the seeding took.
+# Seeding, grades and temperature are those of small boxes. With them EC took 221 labels; with the paper's, in boxes of
+# the same size, it took 1817 (GFN1-xTB, level 12), 1500 of them in the seeding.
 _HEAVY_LIQUID = MDRun("npt", temperature=300.0, time_ps=200.0, timestep_fs=2.0, hydrogen_mass=3.0)
 _STANDARD_LEARNING = LearningProtocol(
     model=ModelSpec(level=16),
