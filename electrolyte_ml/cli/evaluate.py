@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from electrolyte_ml.cli.drawing import reference_of, save, scale_of
 from electrolyte_ml.cli.grades import read_active_set
 from electrolyte_ml.cli.messages import about
 from electrolyte_ml.cli.options import (
+    STORE,
     add_configurations,
     add_json,
     add_own_molecules,
@@ -30,10 +31,11 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file, check_output_folder
 
 if TYPE_CHECKING:
+    import numpy as np
     from ase import Atoms
+    from matplotlib.figure import Figure
 
     from electrolyte_ml.active_learning import ActiveSet
-    from electrolyte_ml.analysis import SplitErrors
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.structures import Molecule
 
@@ -103,10 +105,11 @@ def run_evaluate(args: argparse.Namespace) -> None:
             printed |= values if len(potentials) == 1 else {str(path): values}
             if not args.json:
                 print(errors if len(potentials) == 1 else f"{path}: {errors}")
+        report = _Report(args, potentials, configurations, own, paths)
         if args.sites or paths:
-            _sites(args, potentials, configurations, own, paths, printed)
+            printed |= report.sites()
         if args.split:
-            _split(args, potentials, configurations, own, paths, printed)
+            printed |= report.split()
     if args.json:
         print(json.dumps(printed, indent=1))
 
@@ -122,102 +125,128 @@ def _check_options(args: argparse.Namespace) -> None:
     if args.molecule and not (args.sites or args.split or args.figure):
         raise InputError("--molecule goes with --sites, --split or --figure")
     if not args.split:
-        for option in ("reference", "set"):
-            if getattr(args, option):
+        given = {"reference": args.reference, "set": args.set, "jobs": args.jobs != 1, "store": args.store != STORE}
+        for option, is_given in given.items():
+            if is_given:
                 raise InputError(f"--{option} goes with --split")
 
 
-def _sites(
-    args: argparse.Namespace,
-    potentials: Sequence[Potential],
-    configurations: Sequence[Atoms],
-    own: dict[str, Molecule],
-    paths: dict[str, Path],
-    printed: dict[str, Any],
-) -> None:
-    """Print errors by group, or add them to what is printed as JSON, and draw the figures."""
-    import numpy as np
+@dataclass(frozen=True)
+class _Report:
+    """What ``--sites``, ``--split`` and ``--figure`` print and draw of potentials on labelled configurations."""
 
-    from electrolyte_ml.analysis import group_atoms, group_errors
-    from electrolyte_ml.training import predict
+    args: argparse.Namespace
+    potentials: Sequence[Potential]
+    configurations: Sequence[Atoms]
+    own: dict[str, Molecule]
+    paths: dict[str, Path]
 
-    predictions = [predict(potential, configurations) for potential in potentials]
-    mean = replace(
-        predictions[0],
-        energies=np.mean([found.energies for found in predictions], axis=0),
-        forces=np.mean([found.forces for found in predictions], axis=0),
-    )
-    groups = group_atoms(configurations, own)
-    forces = np.array([found.forces for found in predictions])
-    grouped = group_errors(groups, mean.reference_forces, forces, len(configurations))
-    if args.sites:
-        if args.json:
-            printed["groups"] = grouped.to_dict()
-        else:
-            print(grouped)
-    if not paths:
-        return
-    from electrolyte_ml.figures import grade_errors, parity_by_element, site_errors
+    def sites(self) -> dict[str, Any]:
+        """Print errors by group, or return them for JSON, and draw the figures."""
+        import numpy as np
 
-    names = {"reference": reference_of(configurations), "scale": scale_of(args.data, configurations)}
-    compositions = [atoms.symbols.formula.reduce()[0].format("hill") for atoms in configurations]
-    of_mean = f", mean of {len(potentials)} potentials" if len(potentials) > 1 else ""
-    parity = parity_by_element(mean, groups.elements, compositions, **{**names, "scale": f"{names['scale']}{of_mean}"})
-    save(parity, paths["parity"], args.json)
-    save(site_errors(grouped, **names), paths["sites"], args.json)
-    if args.sites and not args.split:
-        _draw_maps(args, {"total": grouped.lengths}, own, names, paths)
-    active_set = _active_set(args, potentials[0]) if len(potentials) == 1 else None
-    if active_set is not None:
-        squares = ((mean.forces - mean.reference_forces) ** 2).mean(axis=1)  # (n,)
-        grades, errors, of = _graded(active_set, configurations, squares)
-        save(
-            grade_errors(grades, errors, of=of, reference=names["reference"], scale=names["scale"]),
-            paths["grades"],
-            args.json,
+        from electrolyte_ml.analysis import group_atoms, group_errors
+        from electrolyte_ml.training import predict
+
+        args, configurations = self.args, self.configurations
+        predictions = [predict(potential, configurations) for potential in self.potentials]
+        mean = replace(
+            predictions[0],
+            energies=np.mean([found.energies for found in predictions], axis=0),
+            forces=np.mean([found.forces for found in predictions], axis=0),
         )
+        groups = group_atoms(configurations, self.own)
+        forces = np.array([found.forces for found in predictions])
+        grouped = group_errors(groups, mean.reference_forces, forces, len(configurations))
+        printed: dict[str, Any] = {}
+        if args.sites and args.json:
+            printed["groups"] = grouped.to_dict()
+        elif args.sites:
+            print(grouped)
+        if not self.paths:
+            return printed
+        from electrolyte_ml.figures import parity_by_element, site_errors
 
+        named_by = reference_of(configurations)
+        compositions = [atoms.symbols.formula.reduce()[0].format("hill") for atoms in configurations]
+        of_mean = f", mean of {len(predictions)} potentials" if len(predictions) > 1 else ""
+        parity = parity_by_element(
+            mean, groups.elements, compositions, reference=named_by, scale=f"{self._scale}{of_mean}"
+        )
+        self._save(parity, "parity")
+        self._save(site_errors(grouped, reference=named_by, scale=self._scale), "sites")
+        if args.sites and not args.split:
+            self._draw_maps({"total": grouped.lengths}, named_by)
+        self._draw_grades(((mean.forces - mean.reference_forces) ** 2).mean(axis=1), named_by)
+        return printed
 
-def _split(
-    args: argparse.Namespace,
-    potentials: Sequence[Potential],
-    configurations: Sequence[Atoms],
-    own: dict[str, Molecule],
-    paths: dict[str, Path],
-    printed: dict[str, Any],
-) -> None:
-    """Print errors within and between molecules, or add them to what is printed as JSON, and draw them."""
-    from electrolyte_ml.analysis import Liquid, split_errors, split_potential, split_reference
-    from electrolyte_ml.reference import LabelStore, get
+    def split(self) -> dict[str, Any]:
+        """Print errors within and between molecules, or return them for JSON, and draw them."""
+        from electrolyte_ml.analysis import Liquid, split_errors, split_potential, split_reference
+        from electrolyte_ml.reference import LabelStore, get
 
-    reference = get(args.reference or _labelled_by(configurations), **reference_settings(args))
-    liquid = Liquid.of(configurations, own)
-    store = LabelStore(args.store)
-    if not args.json:
-        print(store.estimate(liquid.molecules, reference, args.jobs), file=sys.stderr, flush=True)
-    of_reference = split_reference(liquid, reference, store, args.jobs, progress=not args.json)
-    errors = split_errors(liquid, of_reference, [split_potential(liquid, one) for one in potentials], own)
-    if args.json:
-        printed["split"] = errors.to_dict()
-    else:
-        print(errors)
-    if not paths:
-        return
-    from electrolyte_ml.figures import part_errors
+        args = self.args
+        reference = get(args.reference or _labelled_by(self.configurations), **reference_settings(args))
+        liquid = Liquid.of(self.configurations, self.own)
+        store = LabelStore(args.store)
+        if not args.json:
+            print(store.estimate(liquid.molecules, reference, args.jobs), file=sys.stderr, flush=True)
+        of_reference = split_reference(liquid, reference, store, args.jobs, progress=not args.json)
+        errors = split_errors(liquid, of_reference, [split_potential(liquid, one) for one in self.potentials], self.own)
+        if not args.json:
+            print(errors)
+        if self.paths:
+            from electrolyte_ml.figures import part_errors
 
-    names = {"reference": reference.name, "scale": scale_of(args.data, configurations)}
-    save(part_errors({_kind(args, potentials): errors}, **names), paths["parts"], args.json)
-    if args.sites:
-        _draw_maps(args, _lengths(errors), own, names, paths)
+            figure = part_errors({self._kind: errors}, reference=reference.name, scale=self._scale)
+            self._save(figure, "parts")
+            if args.sites:
+                lengths = {part: grouped.lengths for part, grouped in errors.overall.sites.items()}
+                self._draw_maps(lengths, reference.name)
+        return {"split": errors.to_dict()} if args.json else {}
 
+    @property
+    def _kind(self) -> str:
+        """Name of the potentials in a figure."""
+        count = len(self.potentials)
+        return self.args.potentials[0].stem if count == 1 else f"{count} potentials"
 
-def _lengths(errors: SplitErrors) -> dict[str, dict[tuple[str, str], float]]:
-    return {part: grouped.lengths for part, grouped in errors.overall.sites.items()}
+    @property
+    def _scale(self) -> str:
+        return scale_of(self.args.data, self.configurations)
 
+    def _save(self, figure: Figure, name: str) -> None:
+        save(figure, self.paths[name], self.args.json)
 
-def _kind(args: argparse.Namespace, potentials: Sequence[Potential]) -> str:
-    """Name the potentials in a figure."""
-    return args.potentials[0].stem if len(potentials) == 1 else f"{len(potentials)} potentials"
+    def _draw_maps(self, lengths: dict[str, dict[tuple[str, str], float]], reference: str) -> None:
+        """Draw force errors on the molecules; say what is missing where RDKit is."""
+        from electrolyte_ml.figures import site_maps
+
+        if not any(lengths.values()):
+            return  # no molecule is known
+        try:
+            figure = site_maps(
+                lengths,
+                title="Force errors on the molecules",
+                quantity="mean length of the force error (eV/Å)",
+                reference=reference,
+                scale=self._scale,
+                own_molecules=self.own,
+            )
+        except InputError as error:
+            print(f"warning: no maps are drawn: {error}", file=sys.stderr)
+            return
+        self._save(figure, "maps")
+
+    def _draw_grades(self, squares: np.ndarray, reference: str) -> None:
+        """Draw errors against grades where there is an active set; `squares` (N,) are of the atoms' force errors."""
+        from electrolyte_ml.figures import grade_errors
+
+        active_set = _active_set(self.args, self.potentials[0]) if len(self.potentials) == 1 else None
+        if active_set is None:
+            return
+        grades, errors, of = _graded(active_set, self.configurations, squares)
+        self._save(grade_errors(grades, errors, of=of, reference=reference, scale=self._scale), "grades")
 
 
 def _labelled_by(configurations: Sequence[Atoms]) -> str:
@@ -241,34 +270,9 @@ def _labelled_by(configurations: Sequence[Atoms]) -> str:
     return preset
 
 
-def _draw_maps(
-    args: argparse.Namespace,
-    lengths: dict[str, dict[tuple[str, str], float]],
-    own: dict[str, Molecule],
-    names: dict[str, str],
-    paths: dict[str, Path],
-) -> None:
-    """Draw force errors on the molecules; say what is missing where RDKit is."""
-    from electrolyte_ml.figures import site_maps
-
-    if not any(lengths.values()):
-        return  # no molecule is known
-    try:
-        figure = site_maps(
-            lengths,
-            title="Force errors on the molecules",
-            quantity="mean length of the force error (eV/Å)",
-            reference=names["reference"],
-            scale=names["scale"],
-            own_molecules=own,
-        )
-    except InputError as error:
-        print(f"warning: no maps are drawn: {error}", file=sys.stderr)
-        return
-    save(figure, paths["maps"], args.json)
-
-
-def _graded(active_set: ActiveSet, configurations: Sequence[Atoms], squares: Any) -> tuple[Any, Any, str]:
+def _graded(
+    active_set: ActiveSet, configurations: Sequence[Atoms], squares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, str]:
     """Grades and rms force errors of atoms, or of configurations, and which of the two they are of."""
     import numpy as np
 

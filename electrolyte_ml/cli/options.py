@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.spec import ModelSpec
     from electrolyte_ml.structures import Molecule
 
+STORE = Path("labels")  # folder of all labels, unless the user names another
+
 # -- types of values --------------------------------------------------------------------------------------------------
 
 
@@ -221,7 +223,7 @@ def read(args: argparse.Namespace, path: Path, species: Sequence[str] | None, **
 def add_store(parser: argparse.ArgumentParser) -> None:
     """Add ``--jobs`` and ``--store``, where labels are kept."""
     parser.add_argument("-j", "--jobs", type=count, default=1, help="labels computed at once (default 1)")
-    parser.add_argument("--store", type=Path, default=Path("labels"), help="folder of all labels (default labels/)")
+    parser.add_argument("--store", type=Path, default=STORE, help=f"folder of all labels (default {STORE}/)")
 
 
 def add_reference_settings(parser: argparse.ArgumentParser) -> None:
