@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from electrolyte_ml.cli.parser import Subparsers, add_command
+
+if TYPE_CHECKING:
+    from electrolyte_ml._benchmarks.cases import Call
+    from electrolyte_ml.paper.plan import Speed
+    from electrolyte_ml.paper.scales import Scale
+    from electrolyte_ml.potentials.spec import ModelSpec
+
+_TIMED_ATOMS = 480  # of the box whose dynamics are timed
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -14,10 +23,54 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--only", metavar="NN", help="run only the notebooks whose names begin so")
     parser.add_argument("--scale", help="quick (default), standard or paper")
+    parser.add_argument("--plan", action="store_true", help="only say what it will take on this machine")
 
 
 def run_reproduce(args: argparse.Namespace) -> int:
-    """Run the notebooks; 1 if one of them failed."""
+    """Say what the run will take, and run the notebooks; 1 if one of them failed."""
     from electrolyte_ml.paper.reproduce import reproduce
+    from electrolyte_ml.paper.scales import scale
 
+    chosen = scale(args.scale)
+    if args.plan or args.only is None:
+        print(_plan(chosen), flush=True)
+    if args.plan:
+        return 0
     return 1 if reproduce(args.scale, args.only).failed else 0
+
+
+def _plan(scale: Scale) -> str:
+    from electrolyte_ml.paper.plan import format_plan, plan
+    from electrolyte_ml.threads import available
+
+    return format_plan(plan(scale, _speed()), scale, available())
+
+
+def _speed() -> Speed:
+    """Time the kernels here, each kind of model once."""
+    from functools import cache
+
+    from electrolyte_ml._benchmarks import cases
+    from electrolyte_ml.paper.plan import Speed
+
+    box = cache(lambda charges: cases.settled(cases.liquid(_TIMED_ATOMS), charges))
+
+    @cache
+    def step(model: ModelSpec) -> float:
+        start = box(model.charges)
+        return _seconds(cases.steps_call(model.level, start, model.charges)) / (cases.MD_STEPS * len(start))
+
+    @cache
+    def gradient(model: ModelSpec) -> float:
+        configurations = [cases.liquid(cases.CONFIGURATION)]
+        return _seconds(cases.gradient_call(model.level, configurations, 1, model.charges)) / cases.CONFIGURATION
+
+    return Speed(step, gradient)
+
+
+def _seconds(call: Call) -> float:
+    """Return the seconds of a call on one core, after a first one that loads the kernels."""
+    from electrolyte_ml._benchmarks.cases import seconds_per_call
+
+    call()
+    return seconds_per_call(call, 1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.analysis.intermolecular import PARTS
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.validation import CHARGED, ValidationErrors
 
 if TYPE_CHECKING:
@@ -93,12 +94,12 @@ def charge_gain(errors: ValidationErrors) -> str:
 
     Raises
     ------
-    ValueError
+    InputError
         No level was run both without and with charges.
     """
     pairs = [name for name in errors.plain if name + CHARGED in errors.kinds]
     if not pairs:
-        raise ValueError("no level was run both without and with charges")
+        raise InputError("no level was run both without and with charges")
     lines, verdicts = [], []
     for name in pairs:
         compared = at_equal_level(errors, name)

@@ -37,3 +37,8 @@ def test_warmup_says_what_it_does(run):
 def test_an_unknown_model_of_charges_is_refused(capsys):
     assert main(["benchmark", "--charges", "qdr"]) != 0
     assert "charges = 'qdr': unknown kind of potential 'qdr'" in capsys.readouterr().err
+
+
+def test_a_plan_is_printed_without_a_run(run):
+    printed = run("reproduce", "--plan", "--scale", "paper")
+    assert "mixtures, densities" in printed and "of one core" in printed

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.charge_gain import at_equal_level, charge_gain, equivalent_parameters
 
 
@@ -50,5 +51,5 @@ def test_the_verdict_in_words(validation):
 
 
 def test_without_pairs_there_is_no_verdict(validation):
-    with pytest.raises(ValueError, match="no level was run both without and with charges"):
+    with pytest.raises(InputError, match="no level was run both without and with charges"):
         charge_gain(validation(kinds={"MTP12": (200, (1.0,))}))

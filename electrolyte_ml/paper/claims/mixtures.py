@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,15 +37,32 @@ def training_set(stored: dict[str, Any]) -> Finding:
     return Finding(near and about, f"{size} configurations, {inherited} of them inherited; {text}")
 
 
-def kind_means(stored: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float, int, int]]]:
-    """Return by liquid and kind: mean (g/cm³) and standard deviation over the seeds, runs completed, and all runs."""
-    found: dict[str, dict[str, tuple[float, float, int, int]]] = {}
+class KindMean(NamedTuple):
+    """Density of a liquid by one kind of potential.
+
+    Attributes
+    ----------
+    mean, spread : float, g/cm³
+        Mean and standard deviation over the seeds whose runs reached their end; NaN where there are too few.
+    completed, runs : int
+        How many runs reached their end, and how many there were.
+    """
+
+    mean: float
+    spread: float
+    completed: int
+    runs: int
+
+
+def kind_means(stored: Mapping[str, Any]) -> dict[str, dict[str, KindMean]]:
+    """Return the densities of ``mixture_density`` by liquid and kind of potential."""
+    found: dict[str, dict[str, KindMean]] = {}
     for liquid, kinds in stored["runs"].items():
         for kind, members in kinds.items():
             values = np.array([run["mean"] for run in members.values() if "mean" in run])
             mean = float(values.mean()) if len(values) else float("nan")
             spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-            found.setdefault(liquid, {})[kind] = mean, spread, len(values), len(members)
+            found.setdefault(liquid, {})[kind] = KindMean(mean, spread, len(values), len(members))
     return found
 
 
@@ -59,17 +76,18 @@ def densities(stored: dict[str, Any]) -> Finding | None:
     measured = experiment.density("EMC").value
     if any(kind not in means.get("EMC", {}) for kind in (low, high, f"{high}-QRd")):
         return None
-    off = {kind: means["EMC"][kind][0] / measured - 1 for kind in (low, high)}
+    off = {kind: means["EMC"][kind].mean / measured - 1 for kind in (low, high)}
     worse = abs(off[low]) > abs(off[high])
     alike = True
     for kinds in means.values():
-        (plain, spread, *_), (charged, other, *_) = kinds[high], kinds[f"{high}-QRd"]
-        alike &= bool(abs(plain - charged) <= 2 * np.hypot(spread, other))
+        plain, charged = kinds[high], kinds[f"{high}-QRd"]
+        alike &= bool(abs(plain.mean - charged.mean) <= 2 * np.hypot(plain.spread, charged.spread))
     texts = []
     for liquid, kinds in means.items():
         each = ", ".join(
-            f"{kind} {mean:.3f} ± {spread:.3f}" + (f" ({done} of {all_} runs)" if done < all_ else "")
-            for kind, (mean, spread, done, all_) in kinds.items()
+            f"{kind} {found.mean:.3f} ± {found.spread:.3f}"
+            + (f" ({found.completed} of {found.runs} runs)" if found.completed < found.runs else "")
+            for kind, found in kinds.items()
         )
         texts.append(f"{liquid}: {each}")
     known = "; ".join(

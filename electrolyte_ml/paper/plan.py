@@ -1,0 +1,237 @@
+"""What a scale will take before it is run: labels, fits, dynamics, and the hours of this machine for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from electrolyte_ml.active_learning.sections import ROUND, FitSettings, LearningProtocol, MDRun
+from electrolyte_ml.paper.scales import DensityRun, Scale
+from electrolyte_ml.paper.validation import validation_cells, validation_kinds
+from electrolyte_ml.potentials.spec import ModelSpec
+from electrolyte_ml.reference.base import duration
+from electrolyte_ml.structures import Molecule, parse_composition
+from electrolyte_ml.structures.composition import molecules_of
+
+# What a loop asks for is not known before it has run. Pure EC at the standard scale (383 parameters) ended after 9
+# iterations with 101 labels beside those of its seeding; these numbers stand for every loop here.
+EXPECTED_ITERATIONS = 9
+LABELS_PER_PARAMETER = 101 / 383
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast this machine is, on one core.
+
+    Attributes
+    ----------
+    step : callable
+        Model -> seconds of one step of NPT dynamics, for each atom.
+    gradient : callable
+        Model -> seconds of the loss and its gradient, for each atom of the training set.
+    """
+
+    step: Callable[[ModelSpec], float]
+    gradient: Callable[[ModelSpec], float]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a scale, and what it takes.
+
+    Attributes
+    ----------
+    name : str
+    labels : int
+        To be computed.
+    fits : int
+        To be made, refits of a loop among them.
+    time_ns : float
+        Total length of the dynamics.
+    label_hours, fit_hours, dynamics_hours : float
+        Of one core.
+    expected : bool
+        Whether a loop is part of it, so that its numbers are an estimate.
+    """
+
+    name: str
+    labels: int
+    fits: int
+    time_ns: float
+    label_hours: float
+    fit_hours: float
+    dynamics_hours: float
+    expected: bool
+
+    @property
+    def hours(self) -> float:
+        """Hours of one core in all."""
+        return self.label_hours + self.fit_hours + self.dynamics_hours
+
+
+class _Counter:
+    """Adds up what a stage takes."""
+
+    def __init__(self, scale: Scale, speed: Speed) -> None:
+        self.scale, self.speed = scale, speed
+        self.cost = scale.reference.make().cost
+        self.labels = self.fits = 0
+        self.time_ps = self.label_seconds = self.fit_seconds = self.dynamics_seconds = 0.0
+        self.expected = False
+
+    def label(self, count: int, atoms: float) -> None:
+        self.labels += count
+        if self.cost is not None:
+            self.label_seconds += count * self.cost(round(atoms))
+
+    def fit(self, model: ModelSpec, iterations: int, atoms: float) -> None:
+        """Count a fit to a set of so many atoms."""
+        self.fits += 1
+        self.fit_seconds += iterations * atoms * self.speed.gradient(model)
+
+    def run(self, model: ModelSpec, run: MDRun, atoms: float, count: int = 1) -> None:
+        self.time_ps += count * run.time_ps
+        self.dynamics_seconds += count * run.steps * atoms * self.speed.step(model)
+
+    def density(self, model: ModelSpec, density: DensityRun, cell: str) -> None:
+        for run in (density.heating, density.run):
+            if run is not None:
+                self.run(model, run, atoms_in(cell))
+
+    def learn(self, learning: LearningProtocol, cells: Sequence[str], inherited: int = 0) -> int:
+        """Count a loop; return the expected size of its set.
+
+        Parameters
+        ----------
+        learning
+            Of the loop.
+        cells
+            In which it explores.
+        inherited
+            Configurations that stand in for the seeding.
+        """
+        self.expected = True
+        model, seeding = learning.model, learning.seeding
+        atoms = sum(map(atoms_in, cells)) / len(cells)
+        size = inherited
+        if not inherited:
+            trajectories = seeding.trajectories or ROUND
+            size = seeding.configurations or seeding.steps * trajectories
+            self.label(seeding.steps * trajectories, atoms_in(cells[0]))
+        species = sorted({symbol for cell in cells for molecule in _molecules(cell) for symbol in molecule.symbols})
+        asked = round(LABELS_PER_PARAMETER * model.random(tuple(species), 0).n_parameters)
+        self.label(asked, atoms)
+        self.fit(model, learning.fit.iterations, size * atoms)
+        for _ in range(EXPECTED_ITERATIONS):
+            self.fit(model, learning.fit.refit_iterations, (size + asked) * atoms)
+            self.run(model, learning.exploration, atoms, learning.exploration.trajectories)
+        return size + asked
+
+    def stage(self, name: str) -> Stage:
+        return Stage(
+            name,
+            self.labels,
+            self.fits,
+            self.time_ps / 1000,
+            label_hours=self.label_seconds / 3600,
+            fit_hours=self.fit_seconds / 3600,
+            dynamics_hours=self.dynamics_seconds / 3600,
+            expected=self.expected,
+        )
+
+
+def atoms_in(cell: str) -> int:
+    """Return the number of atoms of a composition such as "EC=35 EMC=15"."""
+    return sum(len(molecule.symbols) for molecule in _molecules(cell))
+
+
+def _molecules(cell: str) -> list[Molecule]:
+    return molecules_of(parse_composition(cell))
+
+
+def plan(scale: Scale, speed: Speed) -> list[Stage]:
+    """Return the stages of a scale that take long, in the order of the notebooks.
+
+    Nothing is taken off for what an earlier run has left in the scale's folder.
+
+    Parameters
+    ----------
+    scale
+        One of :data:`electrolyte_ml.paper.scales.SCALES`.
+    speed
+        Of this machine.
+    """
+    return list(_stages(scale, speed))
+
+
+def _stages(scale: Scale, speed: Speed) -> Iterator[Stage]:
+    pure, training, density = scale.pure_solvents, scale.mixture_training, scale.mixture_density
+    counter, sizes = _Counter(scale, speed), []
+    for place, cell in enumerate(pure.cells):
+        for _ in pure.seeds:
+            sizes.append(counter.learn(pure.learning, (cell, *pure.larger_cells[place : place + 1])))
+            counter.density(pure.learning.model, pure.density, pure.density.cells[place])
+    yield counter.stage("pure solvents")
+    if training is None:
+        return
+    counter = _Counter(scale, speed)
+    size = counter.learn(training.learning, training.ends, inherited=sizes[0])
+    yield counter.stage("mixtures, learning")
+    atoms = size * sum(map(atoms_in, training.ends)) / len(training.ends)
+    if density is not None:
+        counter = _Counter(scale, speed)
+        _fits(counter, density.kinds, density.seeds, density.fit, atoms)
+        for kind, _, cell in product(density.kinds, density.seeds, density.density.cells):
+            counter.density(kind, density.density, cell)
+        yield counter.stage("mixtures, densities")
+    errors = scale.intermolecular_errors
+    if errors is not None and density is not None:
+        counter = _Counter(scale, speed)
+        _fits(
+            counter,
+            [kind for kind in validation_kinds(scale) if kind not in density.kinds],
+            errors.seeds,
+            density.fit,
+            atoms,
+        )
+        for cell in validation_cells(errors):
+            counter.run(training.learning.model, errors.sampling, atoms_in(cell))
+            counter.label(errors.configurations, atoms_in(cell))
+            for molecule in _molecules(cell):  # each is labelled alone, too
+                counter.label(errors.configurations, len(molecule.symbols))
+        yield counter.stage("mixtures, errors")
+
+
+def _fits(
+    counter: _Counter, kinds: Sequence[ModelSpec], seeds: Sequence[int], settings: FitSettings, atoms: float
+) -> None:
+    for kind, _ in product(kinds, seeds):
+        counter.fit(kind, settings.iterations, atoms)
+
+
+def format_plan(stages: Sequence[Stage], scale: Scale, cores: int) -> str:
+    """Return the plan as a table with a line on what it rests on."""
+    counts = f"{'stage':<22}{'labels':>8}{'fits':>6}{'ns':>8}"
+    head = f"{counts}   core hours: {'labels':>8}{'fits':>8}{'dynamics':>10}{'all':>8}"
+    rows = [
+        f"{stage.name:<22}{stage.labels:>8}{stage.fits:>6}{stage.time_ns:>8.3g}{'':15}"
+        f"{stage.label_hours:>8.1f}{stage.fit_hours:>8.1f}{stage.dynamics_hours:>10.1f}{stage.hours:>8.1f}"
+        for stage in stages
+    ]
+    total = sum(stage.hours for stage in stages)
+    lines = [f"What the {scale.name} scale takes on this machine, from nothing:", head, *rows]
+    lines.append(
+        f"In all {duration(3600 * total)} of one core: about {duration(3600 * total / cores)} on {cores} cores."
+    )
+    if scale.reference.make().cost is None:
+        lines.append(f"The hours of the labels are missing: {scale.reference.name} has no measured cost.")
+    if any(stage.expected for stage in stages):
+        lines.append(
+            f"How many labels active learning asks for shows only when it runs; {EXPECTED_ITERATIONS} iterations and "
+            f"{LABELS_PER_PARAMETER:.2f} labels for each parameter are taken for each loop, as pure EC needed."
+        )
+    lines.append(
+        f"It can be stopped at any time and goes on where it was; what {scale.directory} holds is not repeated."
+    )
+    return "\n".join(lines)

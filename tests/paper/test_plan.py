@@ -1,0 +1,72 @@
+"""What a scale will take: counted by hand for the paper's scale, with a machine of known speed."""
+
+import pytest
+
+from electrolyte_ml.paper.plan import EXPECTED_ITERATIONS, Speed, atoms_in, format_plan, plan
+from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
+from electrolyte_ml.reference import get
+
+STEP, GRADIENT = 1e-6, 1e-5  # s for each atom
+SPEED = Speed(lambda _: STEP, lambda _: GRADIENT)
+
+
+def stages(scale):
+    return {stage.name: stage for stage in plan(scale, SPEED)}
+
+
+def test_atoms_of_compositions():
+    assert atoms_in("EC=16") == 160 and atoms_in("EMC=8") == 120 and atoms_in("EC=3 EMC=7 LiPF6=1") == 143
+
+
+def test_densities_of_the_paper_are_counted():
+    found = stages(PAPER)["mixtures, densities"]
+    assert found.fits == 12 and found.labels == 0 and not found.expected
+    runs = 12 * 4  # four kinds from three seeds each, in four cells
+    assert found.time_ns == pytest.approx(runs * 0.3)
+    atoms = 12 * (4320 + 189 * 10 + 81 * 15 + 81 * 10 + 189 * 15 + 4320)
+    assert found.dynamics_hours == pytest.approx(atoms * 300_000 * STEP / 3600)
+
+
+def test_labels_of_the_validation_sets_are_counted():
+    found = stages(PAPER)["mixtures, errors"]
+    cells = {"EC=16": 16, "EC=7 EMC=3": 10, "EC=3 EMC=7": 10, "EMC=8": 8}  # molecules, which are labelled alone too
+    assert found.labels == sum(300 * (1 + count) for count in cells.values())
+    assert found.fits == 2 * 3  # level 12, which has no densities, with charges and without
+    assert found.label_hours == 0.0  # nobody has measured the cost of VASP here
+
+
+def test_every_seed_of_a_pure_solvent_is_a_loop():
+    found = stages(PAPER)["pure solvents"]
+    assert found.expected
+    assert found.labels > 3 * 2 * 2000  # each step of the seeding
+    assert found.fits == 3 * 2 * (1 + EXPECTED_ITERATIONS)
+    fewer = stages(QUICK)["pure solvents"]
+    assert fewer.fits == 2 * (1 + EXPECTED_ITERATIONS)
+
+
+def test_hours_follow_the_speed_of_the_machine():
+    slow = Speed(lambda _: 3 * STEP, lambda _: 5 * GRADIENT)
+    for fast, other in zip(plan(QUICK, SPEED), plan(QUICK, slow), strict=True):
+        assert other.dynamics_hours == pytest.approx(3 * fast.dynamics_hours)
+        assert other.fit_hours == pytest.approx(5 * fast.fit_hours)
+        assert other.label_hours == fast.label_hours
+        assert fast.hours == pytest.approx(fast.label_hours + fast.fit_hours + fast.dynamics_hours)
+
+
+def test_labels_cost_what_their_reference_says():
+    found = stages(QUICK)["mixtures, learning"]
+    atoms = (atoms_in(QUICK.mixture_training.ends[0]) + atoms_in(QUICK.mixture_training.ends[1])) / 2
+    cost = get(QUICK.reference.name).cost(atoms)
+    assert found.label_hours == pytest.approx(found.labels * cost / 3600, rel=0.02)
+
+
+def test_the_table_says_what_it_rests_on():
+    text = format_plan(plan(PAPER, SPEED), PAPER, cores=2)
+    assert "on 2 cores" in text and "has no measured cost" in text and "active learning asks" in text
+    assert "no measured cost" not in format_plan(plan(QUICK, SPEED), QUICK, cores=2)
+
+
+def test_every_long_protocol_of_the_standard_scale_has_a_stage():
+    assert STANDARD.mixture_training and STANDARD.mixture_density and STANDARD.intermolecular_errors
+    names = list(stages(STANDARD.with_reference(QUICK.reference)))
+    assert names == ["pure solvents", "mixtures, learning", "mixtures, densities", "mixtures, errors"]
