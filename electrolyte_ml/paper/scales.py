@@ -49,7 +49,8 @@ class PureSolvents:
     """Section 2.1: potentials of pure EC and pure EMC from nothing.
 
     Each cell is packed at its densities (g/cm³), which the seeding trajectories take in turn; `larger_cells`, one for
-    each cell if there are any, are explored beside it. Every seed learns a training set of its own.
+    each cell if there are any, are explored beside it. Every seed learns a training set of its own. References `beside`
+    that of `learning` label a set and give a density too, from the first seed: so much of a density is the reference's.
     """
 
     seeds: tuple[int, ...]
@@ -58,6 +59,7 @@ class PureSolvents:
     learning: LearningProtocol
     density: DensityRun
     larger_cells: tuple[str, ...] = ()
+    beside: tuple[ReferenceSettings, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -452,6 +454,7 @@ STANDARD = Scale(
         larger_cells=("EC=16", "EMC=12"),
         learning=_STANDARD_LEARNING,
         density=DensityRun(("EC=48", "EMC=32"), _HEAVY_LIQUID, average_last_ps=150.0, heating=_HEATING),
+        beside=(ReferenceSettings("gfn1-xtb"),),
     ),
     mixture_training=MixtureTraining(
         uniform_configurations=20,

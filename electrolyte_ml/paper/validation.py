@@ -100,14 +100,7 @@ def validation_sets(scale: Scale, potential: Potential, *, progress: bool = True
         if not run.completed:
             raise ElectrolyteError(f"the run of {cell} for its validation set ended early: {run.reason}, {run.detail}")
         chosen = _evenly_spaced(run.frames(), protocol.configurations, protocol.sampling.time_ps)
-        result = store.label_all(chosen, reference, None, progress)
-        if result.failed:
-            first = result.failed[0]
-            raise ElectrolyteError(
-                f"{len(result.failed)} of {len(chosen)} configurations of {cell} were not labelled by "
-                f"{reference.name}, the first: {first.reason}"
-            )
-        sets[cell] = [atoms for atoms in result.labelled if atoms is not None]
+        sets[cell] = store.label_all(chosen, reference, None, progress).complete(f"{cell}, by {reference.name}")
     return sets
 
 

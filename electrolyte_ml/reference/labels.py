@@ -74,6 +74,24 @@ class LabelResult:
         """The largest length of the sum of a label's forces, eV/Å; NaN where nothing was labelled."""
         return max((net_force(atoms.get_forces()) for atoms in self.labelled if atoms is not None), default=np.nan)
 
+    def complete(self, what: str) -> list[Atoms]:
+        """Return the labelled configurations where all were labelled.
+
+        Parameters
+        ----------
+        what
+            Name of the configurations, for the error.
+
+        Raises
+        ------
+        LabelError
+            Some were not labelled: how many, and the reason of the first.
+        """
+        if self.failed:
+            count = f"{len(self.failed)} of {len(self.labelled)}"
+            raise LabelError(f"{what}: {count} configurations were not labelled, the first: {self.failed[0].reason}")
+        return [atoms for atoms in self.labelled if atoms is not None]
+
 
 @dataclass(frozen=True)
 class _Entry:

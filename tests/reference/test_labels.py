@@ -308,3 +308,11 @@ def test_a_place_that_cannot_hold_the_output_is_told_first(spring, pairs, tmp_pa
     with pytest.raises(InputError, match=message):
         label_file(tmp_path / "in.xyz", tmp_path / output, spring(), store=tmp_path / "labels", progress=False)
     assert spring.calls() == []
+
+
+def test_a_set_is_complete_or_an_error(store, lj):
+    good = Atoms("Ar2", [[0, 0, 0], [0, 0, 3.8]], cell=[20.0] * 3, pbc=True)
+    assert len(store.label_all([good, good], lj, progress=False).complete("argon")) == 2
+    result = reference.LabelResult([None, good], 1, 0, [reference.Failure(0, "out of memory")])
+    with pytest.raises(ElectrolyteError, match="argon: 1 of 2 configurations were not labelled, the first: out of"):
+        result.complete("argon")

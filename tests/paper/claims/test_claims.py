@@ -29,14 +29,20 @@ def results(monkeypatch, tmp_path):
     return tmp_path
 
 
+def members(*means, drifts=False):
+    return [{"mean": mean, "drifts": drifts} for mean in means]
+
+
 def solvent(densities, experiment, drifts=False):
     return {
-        "densities": densities,
+        "members": members(*densities, drifts=drifts),
+        "failed": [],
+        "pressure_biases": [0.0 for _ in densities],
         "experiment": experiment,
-        "drifts": drifts,
         "set_energies": [-1.00, -1.01, -0.90, -0.80] + [-0.85] * 996,
         "set_densities": [1.35, 1.50, 1.02, 1.20] + [1.2] * 996,
-        "seeded": 2,
+        "set_iterations": [0] * 2 + [1] * 998,
+        "converged": True,
     }
 
 
@@ -95,13 +101,18 @@ def test_physics_is_judged_at_the_standard_scale(results):
 @pytest.mark.parametrize(
     ("changes", "row"),
     [
-        ({"drifts": True}, "4"),
-        ({"densities": [1.10, 1.11, 1.12]}, "4"),  # 16 % below experiment
-        ({"densities": [1.20, 1.26, 1.32]}, "4"),  # seeds disagree by 5 %
-        ({"seeded": 1000}, "5"),
+        ({"members": members(1.25, 1.26, 1.27, drifts=True)}, "4"),
+        ({"members": members(1.10, 1.11, 1.12)}, "4"),  # 16 % below experiment
+        ({"members": members(1.20, 1.26, 1.32)}, "4"),  # seeds disagree by 5 %
+        ({"set_iterations": [0] * 1000}, "5"),
+        ({"failed": ["broken molecule"]}, "4"),
+        ({"members": []}, "4"),
         ({"set_densities": [1.02] * 2 + [1.35] * 998}, "5"),  # the AIMD part is the dilute one
         ({"set_densities": [1.40] * 2 + [1.02] * 998}, "5"),  # nothing as dense as 1.49
-        ({"set_energies": [-1.0] * 100, "set_densities": [1.2] * 100}, "3b"),  # 100 configurations
+        (
+            {"set_energies": [-1.0] * 100, "set_densities": [1.2] * 100, "set_iterations": [0] * 100},
+            "3b",
+        ),  # 100 configurations
     ],
 )
 def test_other_numbers_do_not_reproduce_the_claim(results, changes, row):

@@ -39,12 +39,14 @@ def exists(source, results):
 @pytest.mark.parametrize("scale", [QUICK, STANDARD, PAPER], ids=lambda scale: scale.name)
 def test_every_verdict_names_evidence_that_exists(results, scale):
     entry = {
-        "densities": [1.25, 1.26],
+        "members": [{"mean": mean, "drifts": False} for mean in (1.25, 1.26)],
+        "failed": [],
+        "pressure_biases": [0.0, 0.0],
         "experiment": 1.33,
-        "drifts": False,
         "set_energies": [-1.0] * 500 + [-0.9] * 500,
         "set_densities": [1.5] * 500 + [1.0] * 500,
-        "seeded": 500,
+        "set_iterations": [0] * 500 + [1] * 500,
+        "converged": True,
     }
     save_result("pure_solvents", {"reference": "GFN1-xTB", "solvents": {"EC": entry}}, scale)
     verdicts = judge_claims(scale)
