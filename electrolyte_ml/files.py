@@ -62,8 +62,15 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read_text(path: str | os.PathLike[str]) -> str:
-    """Return the whole text of a file, decompressed if its name ends in ``.gz`` or ``.xz``.
+def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
+    """Return the text of a file, decompressed if its name ends in ``.gz`` or ``.xz``, without a byte-order mark.
+
+    Parameters
+    ----------
+    path
+        The file.
+    until
+        Where the text ends and something else begins; at the end of the file by default, or where this is not found.
 
     Raises
     ------
@@ -75,7 +82,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
     data = Path(path).read_bytes()
     decompress = _DECOMPRESS.get(Path(path).suffix)
     try:
-        return (decompress(data) if decompress else data).decode("utf-8")
+        data = decompress(data) if decompress else data
+        return (data.partition(until)[0] if until else data).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file") from None
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:

@@ -24,6 +24,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import PydanticCustomError
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import read_text
 
 T = TypeVar("T")
 
@@ -141,8 +142,8 @@ def read_toml(
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not valid TOML: {error}") from error
     try:
         for key, place in (moved or {}).items():

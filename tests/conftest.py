@@ -66,3 +66,18 @@ def spheres():
     atoms = bulk("Ar", "fcc", 7.2, cubic=True).repeat(2)
     atoms.rattle(0.1, seed=1)
     return atoms, potential.with_parameters(np.array([1.0, 0.0, 1.0]))
+
+
+@pytest.fixture(scope="session")
+def untrained():
+    """`untrained(text)`: a `.mtp` file as MLIP's templates are, without any parameters."""
+
+    def strip(text):
+        kept, skipping = [], False
+        for line in text.splitlines():
+            skipping = (skipping or line.strip() == "radial_coeffs") and not line.startswith("alpha_moments_count")
+            if not skipping and not line.startswith(("species_coeffs", "moment_coeffs")):
+                kept.append(line)
+        return "\n".join(kept) + "\n"
+
+    return strip

@@ -6,6 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, Protocol, cast
 
 import numpy as np
@@ -16,7 +17,9 @@ from electrolyte_ml.active_learning.ranks import SpeciesBlocks
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.potentials.geometry import Geometry
+from electrolyte_ml.potentials.mlip3 import has_selection, read_selection
 from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.potentials.store import load
 from electrolyte_ml.potentials.sum import named_terms, places, sum_of
 
 Mode = Literal["configuration", "neighbourhood"]
@@ -226,6 +229,13 @@ class ActiveSet:
     def load(cls, path: str | os.PathLike, potential: Differentiable) -> ActiveSet:
         """Read a set back; grades only mean something with the very potential that it was built for.
 
+        Parameters
+        ----------
+        path
+            A file of `save`, or one of MLIP-3 (``.almtp``), which holds potential and set together.
+        potential
+            The potential.
+
         Raises
         ------
         InputError
@@ -233,6 +243,8 @@ class ActiveSet:
         OSError
             The file is missing or cannot be read.
         """
+        if has_selection(Path(path)):
+            return cls._of_mlip(Path(path), potential)
         try:
             with np.load(path, allow_pickle=False) as archive:
                 if str(archive["format"]) not in (_FORMAT, _FORMER):
@@ -250,6 +262,18 @@ class ActiveSet:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path}: not an active set ({error})") from error
+
+    @classmethod
+    def _of_mlip(cls, path: Path, potential: Differentiable) -> ActiveSet:
+        """Read the set of a file of MLIP-3."""
+        own = load(path, potential.species if isinstance(potential, Potential) else None)
+        if own.fingerprint != potential.fingerprint:
+            raise InputError(f"{path}: this active set belongs to another potential (other parameters or species)")
+        selection = read_selection(path, own.n_parameters)
+        index = np.where(selection.active, np.arange(own.n_parameters), -1)
+        result = MaxVolResult(selection.matrix, selection.inverse, index, int(selection.active.sum()))
+        configurations = np.unique(selection.configurations[selection.configurations >= 0])
+        return cls(potential, "neighbourhood", result, configurations)
 
 
 def configuration_rows(

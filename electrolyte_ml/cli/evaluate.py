@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.cli.drawing import reference_of, save, scale_of
-from electrolyte_ml.cli.grades import read_active_set
+from electrolyte_ml.cli.grades import find_active_set
 from electrolyte_ml.cli.messages import about
 from electrolyte_ml.cli.options import (
     STORE,
@@ -242,7 +242,15 @@ class _Report:
         """Draw errors against grades where there is an active set; `squares` (N,) are of the atoms' force errors."""
         from electrolyte_ml.figures import grade_errors
 
-        active_set = _active_set(self.args, self.potentials[0]) if len(self.potentials) == 1 else None
+        if len(self.potentials) > 1:
+            return
+        try:
+            active_set = find_active_set(self.args, self.potentials[0], self.args.potentials[0])
+        except InputError as error:
+            if self.args.train is not None:
+                raise
+            print(f"warning: no grades are drawn: {error}", file=sys.stderr)  # nobody has asked for them
+            return
         if active_set is None:
             return
         grades, errors, of = _graded(active_set, self.configurations, squares)
@@ -282,23 +290,6 @@ def _graded(
     ends = np.cumsum([len(atoms) for atoms in configurations])[:-1]
     errors = np.array([np.sqrt(part.mean()) for part in np.split(squares, ends)])
     return np.array([active_set.grade(atoms) for atoms in configurations]), errors, "configuration"
-
-
-def _active_set(args: argparse.Namespace, potential: Potential) -> ActiveSet | None:
-    """The active set of the training set given, or the one beside the potential; None without either."""
-    from electrolyte_ml.active_learning import ActiveSet
-    from electrolyte_ml.active_learning.records import ACTIVE_SET
-
-    if args.train is not None:
-        return read_active_set(args, potential)
-    path = args.potentials[0].with_name(ACTIVE_SET)
-    if not path.exists():
-        return None
-    try:
-        return ActiveSet.load(path, potential)
-    except InputError as error:  # nobody has asked for it
-        print(f"warning: no grades are drawn: {error}", file=sys.stderr)
-        return None
 
 
 def _figure_paths(path: Path | None) -> dict[str, Path]:

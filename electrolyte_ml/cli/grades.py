@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,11 @@ from electrolyte_ml.files import check_output_file
 
 if TYPE_CHECKING:
     from electrolyte_ml.active_learning import ActiveSet
+    from electrolyte_ml.active_learning.active_set import Mode
     from electrolyte_ml.potentials import Potential
+
+
+_HUGE = 1e3  # grade that tells of a direction without any row, not of an unusual configuration
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -38,7 +43,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_potential(parser)
     add_configurations(parser)
-    _add_training_set(parser)
+    _add_training_set(parser, "the active set that comes with the potential")
     add_json(parser)
 
     parser = add_command(
@@ -50,7 +55,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_potential(parser)
     add_configurations(parser)
-    _add_training_set(parser, required=False)
+    _add_training_set(parser, "nothing is known")
     parser.add_argument(
         "--count", type=count, help="choose so many, one after the other that of the largest grade (default: all new)"
     )
@@ -60,10 +65,9 @@ def add_parser(subparsers: Subparsers) -> None:
     add_output(parser, "chosen configurations (.xyz, .cfg)")
 
 
-def _add_training_set(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Add what `read_active_set` needs."""
-    none = "" if required else " (default: none is known)"
-    parser.add_argument("--train", type=Path, required=required, metavar="SET", help=f"the training set{none}")
+def _add_training_set(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add what `find_active_set` needs; `default` says what is taken without a training set."""
+    parser.add_argument("--train", type=Path, metavar="SET", help=f"the training set (default: {default})")
     add_rows(parser)
 
 
@@ -74,7 +78,41 @@ def read_active_set(args: argparse.Namespace, potential: Potential) -> ActiveSet
     _check_terms(args, potential)
     training = read(args, args.train, potential.species)
     with about(args.train):
-        return ActiveSet.build(potential, training, mode=args.mode, terms=args.terms)
+        return ActiveSet.build(potential, training, mode=mode_of(args), terms=args.terms)
+
+
+def find_active_set(args: argparse.Namespace, potential: Potential, path: Path) -> ActiveSet | None:
+    """Return the active set of the training set given, else the one that comes with the potential.
+
+    That is in the file itself (MLIP-3's ``.almtp``), or in ``active_set.npz`` beside it.
+
+    Raises
+    ------
+    InputError
+        The set that comes with it cannot be read, belongs to another potential, or is none of what the options name.
+    """
+    from electrolyte_ml.active_learning.active_set import ActiveSet
+    from electrolyte_ml.active_learning.records import ACTIVE_SET
+    from electrolyte_ml.potentials.mlip3 import has_selection
+
+    if args.train is not None:
+        return read_active_set(args, potential)
+    beside = path.with_name(ACTIVE_SET)
+    holder = path if path.is_file() and has_selection(path) else beside if beside.exists() else None
+    if holder is None:
+        return None
+    found = ActiveSet.load(holder, potential)
+    for option, given, own in (("--mode", args.mode, found.mode), ("--terms", tuple(args.terms), found.terms)):
+        if given and given != own:
+            raise InputError(f"{holder}: its rows are not those of {option}; name the training set to choose (--train)")
+    return found
+
+
+def mode_of(args: argparse.Namespace) -> Mode:
+    """Return the mode of ``--mode``, that of active learning by default."""
+    from electrolyte_ml.active_learning.sections import GradeSettings
+
+    return args.mode or GradeSettings().mode
 
 
 def _check_terms(args: argparse.Namespace, potential: Potential) -> None:
@@ -92,18 +130,30 @@ def run_grade(args: argparse.Namespace) -> None:
 
     potential = load(args.potential, species=args.species)
     configurations = read(args, args.data, potential.species)
-    active_set = read_active_set(args, potential)
+    active_set = find_active_set(args, potential, args.potential)
+    if active_set is None:
+        raise InputError(f"no active set comes with {args.potential}: name its training set (--train)")
     grades = []
     for index, atoms in enumerate(configurations, start=1):
         with about(f"{args.data}, configuration {index}"):
             grades.append(active_set.grade(atoms))
     terms = list(active_set.terms or named_terms(potential))
+    ranks = active_set.ranks()
     if args.json:
-        print(json.dumps({"mode": args.mode, "terms": terms, "grades": grades, "max": max(grades)}, indent=1))
+        values = {"mode": active_set.mode, "terms": terms, "ranks": ranks, "grades": grades, "max": max(grades)}
+        print(json.dumps(values, indent=1))
         return
-    print(f"grades of mode {args.mode}, rows of {', '.join(terms)}")
+    print(f"grades of mode {active_set.mode}, rows of {', '.join(terms)}")
+    for term, (rank, most) in ranks.items():
+        print(f"the training set spans {rank} of {most} directions of {term}")
+    if max(grades) > _HUGE and any(rank < most for rank, most in ranks.values()):
+        print(
+            "warning: grades are so large because configurations go in directions that the training set does not span: "
+            "it is too small to grade by, however usual they are",
+            file=sys.stderr,
+        )
     print("configuration  grade")
-    for index, grade in enumerate(grades):
+    for index, grade in enumerate(grades, start=1):
         print(f"{index:13d}  {grade:.4g}")
 
 
@@ -126,13 +176,17 @@ def run_select(args: argparse.Namespace) -> None:
     known = read_active_set(args, potential) if args.train else None
     with about(args.data):
         if args.count is not None:
-            chosen = choose(potential, configurations, args.count, args.mode, terms=args.terms, known=known)
+            chosen = choose(potential, configurations, args.count, mode_of(args), terms=args.terms, known=known)
         elif known is not None:
             chosen = known.select(configurations, threshold)
         else:
-            chosen = ActiveSet.build(potential, configurations, args.mode, threshold=threshold, terms=args.terms).active
+            chosen = ActiveSet.build(
+                potential, configurations, mode_of(args), threshold=threshold, terms=args.terms
+            ).active
     if not len(chosen):
         print(f"none of {len(configurations)} configurations is new to {args.train}")
         return
     write_configurations(args.output, [configurations[k] for k in chosen])
-    print(f"{len(chosen)} of {len(configurations)} configurations, {', '.join(map(str, chosen))}: {args.output}")
+    print(
+        f"{len(chosen)} of {len(configurations)} configurations, {', '.join(str(k + 1) for k in chosen)}: {args.output}"
+    )

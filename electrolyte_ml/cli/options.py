@@ -133,8 +133,7 @@ def add_rows(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode",
         choices=("configuration", "neighbourhood"),
-        default="configuration",
-        help="grade of the configuration as a whole (default) or of its worst atom",
+        help="grade of the configuration as a whole, or of its worst atom (default, as in active-learn)",
     )
     parser.add_argument(
         "--terms",

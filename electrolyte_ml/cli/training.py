@@ -24,6 +24,10 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ase import Atoms
+
     from electrolyte_ml.training import ChargeRestraint
 
 
@@ -38,7 +42,12 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_configurations(parser, labelled=True)
     add_model(parser)
-    parser.add_argument("--start", type=Path, metavar="POT", help="start from this potential instead of random numbers")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="POT",
+        help="start from this potential, or, where it is untrained, from random parameters of its model",
+    )
     parser.add_argument("--energy-weight", type=not_negative, default=1.0, help="w_e of the loss (default 1)")
     parser.add_argument("--force-weight", type=not_negative, default=0.01, help="w_f of the loss (default 0.01)")
     parser.add_argument("--stress-weight", type=not_negative, default=0.0, help="w_s of the loss (default 0)")
@@ -70,11 +79,12 @@ def run_train(args: argparse.Namespace) -> None:
     if not (args.energy_weight or args.force_weight or args.stress_weight):
         raise InputError("--energy-weight, --force-weight and --stress-weight are all 0: there is nothing to fit")
     configurations = read(args, args.data, args.species, labelled=True)
+    _check_stresses(args, configurations)
     if args.start:
         for option in ("charges", "charge_form", "charge_width", "repulsion", "on_top_of"):
             if getattr(args, option) is not None:
                 raise InputError(f"--{option.replace('_', '-')} goes with a random start, not with --start")
-        start = load(args.start, species=args.species)
+        start = load(args.start, species=args.species, seed=args.seed)
     else:
         start = model_spec(args).random(args.species or species_of(configurations), args.seed)
     restraint = _restraint(args)
@@ -100,6 +110,17 @@ def run_train(args: argparse.Namespace) -> None:
     print(f"Potential: {args.output}")
     for caveat in result.potential.caveats():
         print(f"warning: {caveat}", file=sys.stderr)
+
+
+def _check_stresses(args: argparse.Namespace, configurations: Sequence[Atoms]) -> None:
+    """Refuse a weight of stresses where there are none."""
+    if not args.stress_weight or any("stress" in atoms.calc.results for atoms in configurations if atoms.calc):
+        return
+    unread = sorted({name for atoms in configurations for name in atoms.info if "stress" in name or "virial" in name})
+    hint = f"; is it {' or '.join(map(repr, unread))} (--stress-key)?" if unread else ""
+    raise InputError(
+        f"{args.data}: --stress-weight {args.stress_weight:g} has nothing to weigh: no stress is read{hint}"
+    )
 
 
 def _restraint(args: argparse.Namespace) -> ChargeRestraint | None:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import read_text
+from electrolyte_ml.potentials.mlip3 import MARKER
+from electrolyte_ml.potentials.mtp.potential import MomentTensorPotential
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.potentials.registry import kind
 from electrolyte_ml.potentials.shipped import find_shipped
@@ -13,7 +16,7 @@ from electrolyte_ml.potentials.sum import total
 from electrolyte_ml.potentials.text import FORMAT, parse
 
 
-def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
+def load(path: str | Path, species: Sequence[str] | None = None, *, seed: int | None = None) -> Potential:
     """Load a potential from a file.
 
     Parameters
@@ -23,6 +26,9 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
         potential that comes with the package, such as "ec-emc".
     species : sequence of str, optional
         Chemical symbols in the file's order, for files that carry none.
+    seed : int, optional
+        Draws the parameters of a file that has none, such as MLIP's templates of untrained potentials. Without it such
+        a file is refused.
 
     Raises
     ------
@@ -34,15 +40,13 @@ def load(path: str | Path, species: Sequence[str] | None = None) -> Potential:
         path = find_shipped(str(path)).path
     if not path.is_file():
         raise InputError(f"{path}: no such file, but a folder")
-    try:
-        content = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file") from None
-    return from_content(content, str(path), tuple(species) if species else None)
+    return from_content(read_text(path, until=MARKER), str(path), tuple(species) if species else None, seed)
 
 
-def from_content(content: str, source: str, species: tuple[str, ...] | None = None) -> Potential:
-    """Return the potential of a file's content; `source` is the name of the file, for messages.
+def from_content(
+    content: str, source: str, species: tuple[str, ...] | None = None, seed: int | None = None
+) -> Potential:
+    """Return the potential of a file's content; `source` is the name of the file, for messages, `seed` as for `load`.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def from_content(content: str, source: str, species: tuple[str, ...] | None = No
         Naming source and line.
     """
     if not content.startswith(FORMAT):
-        return kind("mtp").from_text(content, source, species)
+        return MomentTensorPotential.from_text(content, source, species, seed)
     terms, reference = parse(content, source)
     potential = _total([_term(term, source, species) for term in terms], source)
     if species and species != potential.species:

@@ -43,13 +43,14 @@ def read_configurations(
     energy_key, forces_key, stress_key
         Names of the labels in the file, such as "energy_xtb" and "forces_xtb". As soon as one is named, only named
         labels are read, so that labels of two references never mix. A stress whose name contains "virial" is a
-        virial: ``stress = -virial / volume``. Without names, ASE's own are read, and `virial` for the stress.
+        virial: ``stress = -virial / volume``. Without names, ASE's own are read, and `virial` for the stress. A stress
+        may be missing in some configurations, under any name.
     charge_key
         Name of the total charge (e) in the file: an entry of `info`, or a column of the atoms whose sum it is.
         Without it, `charge` and `total_charge` are read, otherwise the sum of ASE's `initial_charges`; any other
         number whose name contains "charge" is an error, since a charge that is not read gives wrong labels.
     labelled
-        Require an energy and forces in every configuration. Labels that are named are required in any case.
+        Require an energy and forces in every configuration. Those that are named are required in any case.
     index
         Which configurations, as in ASE: ":", "-1", "::10", 0.
 
@@ -76,20 +77,24 @@ def read_configurations(
         frames = _read_extxyz(path) if suffix in (".xyz", ".extxyz") else _read_with_ase(path)
     names = {"energy": energy_key, "forces": forces_key, "stress": stress_key}
     required = {"energy", "forces"} if labelled else set()
-    if any(names.values()):
-        required |= {label for label, name in names.items() if name}
+    required |= {label for label in ("energy", "forces") if names[label]}
     configurations = []
-    charge_named = charge_key is None
+    charge_named, stress_named = charge_key is None, stress_key is None
     for number, atoms in enumerate(frames, start=1):
         with _naming(path, number):
             charge_named |= has_charge_under(atoms, charge_key)
             settle_charge(atoms, charge_key)
             _settle_labels(atoms, names, required)
+        stress_named |= atoms.calc is not None and "stress" in atoms.calc.results
         configurations.append(atoms)
     if not configurations:
         raise InputError(f"{path}: no configuration in it")
     if not charge_named:
         raise InputError(f"{path}: no configuration has a charge under the name {charge_key!r}")
+    if not stress_named:
+        raise InputError(
+            f"{path}: no configuration has a stress under the name {stress_key!r}{_near('stress', configurations)}"
+        )
     return _choose(configurations, index, path)
 
 
@@ -186,11 +191,19 @@ def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str
         if names[label]:
             raise InputError(f"no {label} under the name {names[label]!r}")
         hint = "; once one label is named, only named ones count" if any(names.values()) else ""
-        if near := [name for name in (*atoms.info, *atoms.arrays) if label.rstrip("s") in name.lower()]:
-            hint += f"; is it {' or '.join(map(repr, near))}?"
+        hint += _near(label, [atoms])
         raise InputError(f"no {label}" + (f"{hint} ({label}_key=, --{label}-key)" if hint else ""))
     _check(atoms, results)
     atoms.calc = SinglePointCalculator(atoms, **results) if results else None
+
+
+def _near(label: str, configurations: Sequence[Atoms]) -> str:
+    """Return a question that names entries of the files that may be a label; empty where there are none."""
+    parts = {"forces": ("force",), "stress": ("stress", "virial")}.get(label, (label,))
+    near = {
+        name for a in configurations for name in (*a.info, *a.arrays) if any(part in name.lower() for part in parts)
+    }
+    return f"; is it {' or '.join(map(repr, sorted(near)))}?" if near else ""
 
 
 def _take(atoms: Atoms, results: dict, name: str) -> float | np.ndarray | None:

@@ -13,6 +13,7 @@ from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.potentials.interface import VOIGT, TrainingTerm
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.structures.ions import check_stated_charge
+from electrolyte_ml.training.weights import configuration_weights
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -44,8 +45,10 @@ class TrainingSet:
         NaN without a periodic cell.
     energies, forces, virials : (K,) eV, (N, 3) eV/Å, (K, 3, 3) eV
         Labels, NaN where there is none.
+    weights : (K, 3) float64
+        Factors of the energy, the forces and the stress of each configuration, see `configuration_weights`.
     isolated : (n,) int64
-        Configurations of a single atom without neighbours, with an energy.
+        Configurations of a single atom without neighbours, with an energy whose weight is not zero.
     digest : (K,) tuple of bytes
         A hash of each configuration.
 
@@ -53,17 +56,18 @@ class TrainingSet:
     ------
     InputError
         Naming the configuration (the first is number 1): no labels, labels that are not numbers or of the wrong shape,
-        unknown species, overlapping atoms.
+        unknown species, overlapping atoms, a weight that is no number from 0.
     """
 
     def __init__(self, configurations: Sequence[Atoms], potential: Potential) -> None:
         if len(configurations) == 0:
             raise InputError("no configurations to train on")
-        geometries, labels = [], []
+        geometries, labels, weights = [], [], []
         for number, atoms in enumerate(configurations, start=1):
             try:
                 geometries.append(potential.geometry(atoms))
                 labels.append(_labels(atoms))
+                weights.append(configuration_weights(atoms))
                 if potential.uses_charge:
                     check_stated_charge(atoms)
             except InputError as error:
@@ -81,7 +85,8 @@ class TrainingSet:
         self.forces = np.concatenate([forces for _, forces, _ in labels])
         self.virials = np.array([stress for _, _, stress in labels]) * self.volumes[:, None, None]
         alone = np.array([geometry.n_atoms == 1 and len(geometry.near.other) == 0 for geometry in geometries])
-        self.isolated = np.flatnonzero(alone & np.isfinite(self.energies))
+        self.weights = np.array(weights)
+        self.isolated = np.flatnonzero(alone & np.isfinite(self.energies) & (self.weights[:, 0] > 0))
         self.digest = tuple(_digest(geometry) for geometry in geometries)
 
     def subset(self, numbers: Sequence[int] | np.ndarray) -> TrainingSet:
@@ -90,7 +95,7 @@ class TrainingSet:
         atoms = np.concatenate([np.arange(self.first[k], self.first[k + 1]) for k in numbers])
         chosen = TrainingSet.__new__(TrainingSet)
         chosen.term = self.term.subset(numbers.tolist())
-        for name in ("sizes", "counts", "volumes", "energies", "virials"):
+        for name in ("sizes", "counts", "volumes", "energies", "virials", "weights"):
             setattr(chosen, name, getattr(self, name)[numbers])
         for name in ("species", "forces"):
             setattr(chosen, name, getattr(self, name)[atoms])

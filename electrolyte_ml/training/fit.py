@@ -250,6 +250,6 @@ def _identity(loss: Loss, start: np.ndarray, settings: tuple[object, ...]) -> st
     data = loss.data
     model = loss.potential.with_parameters(start).fingerprint
     digest = hashlib.sha256(repr((model, loss.weights, settings)).encode() + b"".join(data.digest))
-    for array in (data.energies, data.forces, data.virials):
+    for array in (data.energies, data.forces, data.virials, data.weights):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

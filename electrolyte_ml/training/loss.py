@@ -82,7 +82,8 @@ class Loss:
         L = 1/K sum_k [ w_e/N_k (E_k - E_k^ref)^2 + w_f sum_i |F_i - F_i^ref|^2
                         + w_s/N_k sum_ab (V sigma - V sigma^ref)^2_ab ]
 
-    and, if there is a charge restraint, its term.
+    and, if there is a charge restraint, its term. Where the data give a configuration weights of its own, they multiply
+    w_e, w_f and w_s.
 
     Parameters
     ----------
@@ -135,10 +136,16 @@ class Loss:
 
     def rows(self) -> np.ndarray:
         """(K,) how many numbers of each configuration are labelled and have a weight."""
-        data, w = self.data, self.weights
+        data = self.data
+        energy, force, stress = (self.factors > 0).T
         forces = np.add.reduceat(np.isfinite(data.forces).sum(1), data.first[:-1])
-        rows = np.isfinite(data.energies) * bool(w.energy) + forces * bool(w.force)
-        return rows + np.isfinite(data.virials).sum((1, 2)) * bool(w.stress)
+        rows = np.isfinite(data.energies) * energy + forces * force
+        return rows + np.isfinite(data.virials).sum((1, 2)) * stress
+
+    @property
+    def factors(self) -> np.ndarray:
+        """(K, 3) w_e, w_f and w_s of each configuration."""
+        return self.data.weights * (self.weights.energy, self.weights.force, self.weights.stress)
 
     def residuals(self, parameters: np.ndarray) -> Residuals:
         """Return prediction minus label, zero where there is no label."""
@@ -161,24 +168,27 @@ class Loss:
 
     def value(self, residuals: Residuals) -> float:
         """The loss of given residuals."""
-        data, w = self.data, self.weights
+        data = self.data
+        energy, force, stress = self.factors.T
         with np.errstate(over="ignore"):  # a step too far may end anywhere; infinite is an answer
-            total = w.energy * (residuals.energy**2 / data.sizes).sum() + w.force * (residuals.forces**2).sum()
-            total += w.stress * ((residuals.virial**2).sum((1, 2)) / data.sizes).sum()
+            total = (energy * residuals.energy**2 / data.sizes).sum()
+            total += (np.repeat(force, data.sizes) * (residuals.forces**2).sum(1)).sum()
+            total += (stress * (residuals.virial**2).sum((1, 2)) / data.sizes).sum()
             if self.restraint is not None and residuals.charges is not None:
                 total += self.restraint.weight * (residuals.charges**2).sum()
         return float(total / len(data))
 
     def __call__(self, parameters: np.ndarray) -> tuple[float, np.ndarray]:
         """Return loss and gradient (n_parameters,)."""
-        data, w, k = self.data, self.weights, len(self.data)
+        data, k = self.data, len(self.data)
+        energy, force, stress = self.factors.T
         residuals = self.residuals(parameters)
         value = self.value(residuals)
         if not np.isfinite(value):
             return np.inf, np.zeros_like(parameters)
-        by_energies = 2 * w.energy / k * residuals.energy / data.sizes
-        by_forces = 2 * w.force / k * residuals.forces
-        by_virials = 2 * w.stress / k * residuals.virial / data.sizes[:, None, None]
+        by_energies = 2 / k * energy * residuals.energy / data.sizes
+        by_forces = 2 / k * np.repeat(force, data.sizes)[:, None] * residuals.forces
+        by_virials = 2 / k * (stress / data.sizes)[:, None, None] * residuals.virial
         gradient = data.term.pullback(parameters, by_energies, by_forces, by_virials, self.threads)
         if self.restraint is not None and residuals.charges is not None:
             by_charges = 2 * self.restraint.weight / k * residuals.charges
@@ -215,15 +225,15 @@ def weighted_residuals(loss: Loss, residuals: Residuals) -> np.ndarray:
 
     There are as many as the sum of `Loss.rows`, and those of the charges if there is a restraint.
     """
-    data, w, k = loss.data, loss.weights, len(loss.data)
-    per_atom = np.sqrt(2 / k / data.sizes)
-    parts = [np.zeros(0)]
-    if w.energy:
-        parts.append(np.sqrt(w.energy) * (per_atom * residuals.energy)[np.isfinite(data.energies)])
-    if w.force:
-        parts.append(np.sqrt(2 * w.force / k) * residuals.forces[np.isfinite(data.forces)])
-    if w.stress:
-        parts.append(np.sqrt(w.stress) * (per_atom[:, None, None] * residuals.virial)[np.isfinite(data.virials)])
+    data, k = loss.data, len(loss.data)
+    energy, force, stress = np.sqrt(2 / k * loss.factors).T
+    per_atom = np.sqrt(data.sizes)
+    by_atom, by_virial = np.repeat(force, data.sizes)[:, None], (stress / per_atom)[:, None, None]
+    parts = [
+        (energy / per_atom * residuals.energy)[np.isfinite(data.energies) & (energy > 0)],
+        (by_atom * residuals.forces)[np.isfinite(data.forces) & (by_atom > 0)],
+        (by_virial * residuals.virial)[np.isfinite(data.virials) & (by_virial > 0)],
+    ]
     if loss.restraint is not None and residuals.charges is not None:
         parts.append(np.sqrt(2 * loss.restraint.weight / k) * residuals.charges.ravel())
     return np.concatenate(parts)

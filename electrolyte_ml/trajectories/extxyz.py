@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
@@ -71,6 +72,8 @@ def _find_frames(path: Path) -> tuple[list[tuple[int, int]], str]:
             line = stream.readline()
             if not line:
                 return places, ""
+            if start == 0 and line.startswith(BOM_UTF8):
+                start, line = len(BOM_UTF8), line.removeprefix(BOM_UTF8)
             if not line.strip():
                 continue
             if not line.strip().isdigit():

@@ -22,6 +22,18 @@ def run(capsys):
 
 
 @pytest.fixture
+def run_fails(capsys):
+    """Run a command that must fail with one clear line, and return that."""
+
+    def call(*words):
+        assert main([str(word) for word in words]) == 1
+        (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+        return line
+
+    return call
+
+
+@pytest.fixture
 def potential(tmp_path, run):
     path = tmp_path / "random.mtp"
     run("new", "--level", 4, "--species", "H", "C", "O", "--seed", 3, "-o", path)

@@ -52,7 +52,7 @@ def test_select_writes_what_is_new(run, tmp_path, potential, labelled):
     known = read_configurations(labelled)[2]
     strange = pack({"EC": 1}, 1.1, seed=9)
     write_configurations(pool, [known, strange])
-    assert run("select", potential, pool, "--train", labelled, "-o", chosen) == f"1 of 2 configurations, 1: {chosen}\n"
+    assert run("select", potential, pool, "--train", labelled, "-o", chosen) == f"1 of 2 configurations, 2: {chosen}\n"
     (written,) = read_configurations(chosen)
     assert written.positions == pytest.approx(strange.positions, abs=1e-7)
 
@@ -77,7 +77,7 @@ def test_select_a_number_before_any_fit(run, tmp_path, potential, labelled):
     found = sorted(atoms.cell.volume for atoms in read_configurations(chosen))
     assert found == pytest.approx(sorted([known[2].cell.volume, strange.cell.volume]))
     options = ("--train", labelled, "--count", 1)
-    assert run("select", potential, pool, *options, "-o", chosen) == f"1 of 3 configurations, 2: {chosen}\n"
+    assert run("select", potential, pool, *options, "-o", chosen) == f"1 of 3 configurations, 3: {chosen}\n"
     assert "configurations, " in run("select", potential, pool, "-o", chosen)
 
 

@@ -112,3 +112,20 @@ def test_a_correction_on_top_of_a_potential(run, tmp_path, labelled, potential, 
     words = ["train", data, "--species", "H", "C", "O", "Li", "--on-top-of", base, "-o", path]
     assert main([str(word) for word in words]) == 1
     assert "base.mtp knows H C O, not Li" in capsys.readouterr().err
+
+
+def test_a_weight_of_stresses_that_are_not_read_is_refused(run_fails, tmp_path, labelled):
+    text = labelled.read_text().replace(" stress=", " virial=").replace(" energy=", " E=")
+    path = tmp_path / "named.xyz"
+    path.write_text(text)
+    words = ("train", path, "--energy-key", "E", "--forces-key", "forces", "--stress-weight", 0.01, "-o", "pot.mtp")
+    assert "--stress-weight 0.01 has nothing to weigh: no stress is read; is it 'virial' (--stress-key)?" in run_fails(
+        *words
+    )
+
+
+def test_training_starts_from_an_untrained_template(run, tmp_path, labelled, potential, untrained):
+    template, path = tmp_path / "untrained.mtp", tmp_path / "trained.mtp"
+    template.write_text(untrained(potential.read_text()))
+    printed = run("train", labelled, "--start", template, "--max-iterations", 5, "-o", path)
+    assert "77 parameters" in printed and load(path).n_parameters == 77

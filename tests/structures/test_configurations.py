@@ -248,3 +248,27 @@ def test_foreign_clusters(shared_data):
     for ours, raw in zip(configurations, theirs):
         assert ours.get_potential_energy() == raw.info["energy_xtb"]
         np.testing.assert_array_equal(ours.get_forces(), raw.arrays["forces_xtb"])
+
+
+def frames(*comments):
+    return "".join(f"1\n{comment} Properties=species:S:1:pos:R:3:F:R:3\nH 0 0 0 0 0 0\n" for comment in comments)
+
+
+def test_a_named_stress_may_be_missing_in_some_configurations(tmp_path):
+    cell = 'Lattice="2 0 0 0 2 0 0 0 2" pbc="T T T"'
+    path = tmp_path / "set.xyz"
+    path.write_text(frames(f'{cell} E=1 S="1 2 3 4 5 6"', "E=2"))
+    keys = {"energy_key": "E", "forces_key": "F", "stress_key": "S"}
+    first, second = read_configurations(path, labelled=True, **keys)
+    assert first.get_stress().tolist() == [1, 2, 3, 4, 5, 6] and "stress" not in second.calc.results
+    with pytest.raises(InputError, match="no configuration has a stress under the name 'T'; is it 'my_virial'"):
+        path.write_text(frames(f'{cell} E=1 my_virial="1 2 3 4 5 6"', "E=2"))
+        read_configurations(path, **(keys | {"stress_key": "T"}))
+
+
+@pytest.mark.parametrize("suffix", [".xyz", ".cfg"])
+def test_a_byte_order_mark_is_skipped(tmp_path, suffix):
+    path = tmp_path / f"set{suffix}"
+    write_configurations(path, Atoms("H", cell=[2, 2, 2], pbc=True))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(read_configurations(path, species=("H",))) == 1

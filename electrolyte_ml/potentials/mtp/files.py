@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import read_text
+from electrolyte_ml.potentials.mlip3 import MARKER
 from electrolyte_ml.potentials.mtp.potential import MomentTensorPotential
 
 
@@ -28,8 +29,6 @@ def read_mtp(path: str | Path, species: Sequence[str] | None = None) -> MomentTe
     InputError
         Naming the line: another radial basis, counts that do not fit, a truncated or untrained file, no element names.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file") from None
-    return MomentTensorPotential.from_text(text, str(path), tuple(species) if species else None)
+    return MomentTensorPotential.from_text(
+        read_text(path, until=MARKER), str(path), tuple(species) if species else None
+    )

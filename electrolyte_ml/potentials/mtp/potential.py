@@ -354,15 +354,19 @@ class MomentTensorPotential(Potential):
         return self.to_text()
 
     @classmethod
-    def from_text(cls, text: str, source: str, species: tuple[str, ...] | None = None) -> MomentTensorPotential:
+    def from_text(
+        cls, text: str, source: str, species: tuple[str, ...] | None = None, seed: int | None = None
+    ) -> MomentTensorPotential:
         """Read the text of a `.mtp` file of MLIP's, motep's, LAMMPS's or our own.
+
+        With a `seed`, parameters are drawn where an untrained file has none.
 
         Raises
         ------
         InputError
             Naming source and line.
         """
-        content = parse(text, source, species)
+        content = parse(text, source, species, draw=None if seed is None else np.random.default_rng(seed))
         try:
             return cls(**content)
         except InputError as error:

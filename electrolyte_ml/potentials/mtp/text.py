@@ -143,7 +143,9 @@ def _tag(text: str) -> dict[str, str]:
     return {k: unquote(v) for k, _, v in (part.partition(":") for part in text.split(";")) if v}
 
 
-def parse(text: str, source: str, species: Sequence[str] | None = None) -> dict[str, Any]:
+def parse(
+    text: str, source: str, species: Sequence[str] | None = None, *, draw: np.random.Generator | None = None
+) -> dict[str, Any]:
     """Return the fields of a `MomentTensorPotential` from the content of a `.mtp` file.
 
     Parameters
@@ -154,11 +156,14 @@ def parse(text: str, source: str, species: Sequence[str] | None = None) -> dict[
         Name of the file, for messages.
     species
         Chemical symbols in the file's order; needed for files of other programs, which carry none.
+    draw
+        Draws the parameters from U(-1, 1) where the file has none, as MLIP's templates of untrained potentials.
 
     Raises
     ------
     InputError
-        Naming the line: another radial basis, counts that do not fit, a truncated or untrained file, no element names.
+        Naming the line: another radial basis, counts that do not fit, a truncated file, an untrained one without
+        `draw`, no element names.
     """
     lines = _Lines(text, source)
     if lines.next("'MTP'") != "MTP":
@@ -181,12 +186,14 @@ def parse(text: str, source: str, species: Sequence[str] | None = None) -> dict[
     size = lines.whole("radial_basis_size", "size")
     behind = not lines.has("radial_funcs_count")
     n_radial = 0 if behind else lines.whole("radial_funcs_count")
-    untrained = lines.next("radial_coeffs") != "radial_coeffs"
-    if untrained:
-        raise lines.fail("no radial coefficients: the potential is not trained")
+    trained = lines.next("radial_coeffs") == "radial_coeffs"
+    if not trained:
+        if draw is None:
+            raise lines.fail("no radial coefficients: the potential is not trained; a fit can start from it (--start)")
+        lines.back()
     # Nothing is allocated by the announced counts before the lines have borne them out.
     pairs: dict[tuple[int, ...], list[np.ndarray]] = {}
-    while len(pairs) < n_species**2:
+    while trained and len(pairs) < n_species**2:
         header = lines.next("the radial coefficients of all species pairs")
         match = re.fullmatch(r"(\d+)\s*-\s*(\d+)", header)
         pair = tuple(int(g) for g in match.groups()) if match else ()
@@ -198,8 +205,6 @@ def parse(text: str, source: str, species: Sequence[str] | None = None) -> dict[
             pairs[pair].append(lines.array(lines.next("radial coefficients"), "radial_coeffs", size))
     if behind and lines.whole("radial_funcs_count") != n_radial:
         raise lines.fail(f"radial_funcs_count does not fit the {n_radial} rows of radial_coeffs for each pair")
-    radial = np.array([pairs[pair] for pair in sorted(pairs)]).reshape(n_species, n_species, n_radial, size)
-
     n_nodes = lines.whole("alpha_moments_count")
     n_basic = lines.whole("alpha_index_basic_count")
     basic = lines.array(lines.value("alpha_index_basic"), "alpha_index_basic", n_basic, 4, int)
@@ -216,8 +221,9 @@ def parse(text: str, source: str, species: Sequence[str] | None = None) -> dict[
     scalars = lines.array(lines.value("alpha_moment_mapping"), "alpha_moment_mapping", n_scalars, 1, int)
     if (scalars < 0).any() or (scalars >= n_nodes).any():
         raise lines.fail("alpha_moment_mapping has an index out of range")
-    shifts = lines.array(lines.value("species_coeffs"), "species_coeffs", n_species)
-    moments = lines.array(lines.value("moment_coeffs"), "moment_coeffs", n_scalars)
+    if trained:
+        shifts = lines.array(lines.value("species_coeffs"), "species_coeffs", n_species)
+        moments = lines.array(lines.value("moment_coeffs"), "moment_coeffs", n_scalars)
 
     own = tuple(s.strip() for s in tag.get("species", "").split(",") if s.strip())
     named = tuple(species) if species else own
@@ -231,6 +237,11 @@ def parse(text: str, source: str, species: Sequence[str] | None = None) -> dict[
         table = _known_basis(n_radial, basic, times, scalars, n_nodes)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
+    shape = n_species, n_species, n_radial, size
+    if trained:
+        radial = np.array([pairs[pair] for pair in sorted(pairs)]).reshape(shape)
+    elif draw is not None:
+        radial, shifts, moments = (draw.uniform(-1, 1, one) for one in (shape, n_species, n_scalars))
     return {
         "basis": table,
         "species": named,
