@@ -94,6 +94,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
     _check_options(args)
     potentials = [load(path, species=args.species) for path in args.potentials]
     configurations = read(args, args.data, potentials[0].species, labelled=True)
+    _compare_references(args, potentials, configurations)
     own = own_molecules(args.molecule)
     printed: dict[str, Any] = {}
     with about(args.data):
@@ -112,6 +113,21 @@ def run_evaluate(args: argparse.Namespace) -> None:
             printed |= report.split()
     if args.json:
         print(json.dumps(printed, indent=1))
+
+
+def _compare_references(
+    args: argparse.Namespace, potentials: Sequence[Potential], configurations: Sequence[Atoms]
+) -> None:
+    """Say where potential and data name different levels of theory: the errors are then those of the levels, too."""
+    labelled_by = sorted({str(atoms.info["reference"]) for atoms in configurations if "reference" in atoms.info})
+    for path, potential in zip(args.potentials, potentials, strict=True):
+        others = [name for name in labelled_by if potential.reference not in (None, name)]
+        if others:
+            print(
+                f"warning: {path} was trained on labels of {potential.reference}, {args.data} has labels of "
+                f"{', '.join(others)}: the errors are the differences between these as well",
+                file=sys.stderr,
+            )
 
 
 def _check_options(args: argparse.Namespace) -> None:

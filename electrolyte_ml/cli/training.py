@@ -71,7 +71,7 @@ def run_train(args: argparse.Namespace) -> None:
     """Fit a potential, write it and print its errors on the training set."""
     from electrolyte_ml.potentials import load
     from electrolyte_ml.structures import species_of
-    from electrolyte_ml.training import train
+    from electrolyte_ml.training import inspect_labels, train
 
     check_output_file(args.output)
     if args.checkpoint:
@@ -80,6 +80,8 @@ def run_train(args: argparse.Namespace) -> None:
         raise InputError("--energy-weight, --force-weight and --stress-weight are all 0: there is nothing to fit")
     configurations = read(args, args.data, args.species, labelled=True)
     _check_stresses(args, configurations)
+    for finding in inspect_labels(configurations):
+        print(f"warning: {args.data}: {finding}", file=sys.stderr)
     if args.start:
         for option in ("charges", "charge_form", "charge_width", "repulsion", "on_top_of"):
             if getattr(args, option) is not None:

@@ -3,6 +3,7 @@
 from electrolyte_ml.training.data import TrainingSet
 from electrolyte_ml.training.ensemble import Ensemble, train_ensemble
 from electrolyte_ml.training.fit import FitResult, train
+from electrolyte_ml.training.inspection import inspect_labels
 from electrolyte_ml.training.learning_curve import LearningCurve, Suggestion, suggest
 from electrolyte_ml.training.linear import solve_linear
 from electrolyte_ml.training.loss import Errors, Loss, Weights, evaluate_errors
@@ -23,6 +24,7 @@ __all__ = [
     "TrainingSet",
     "Weights",
     "evaluate_errors",
+    "inspect_labels",
     "predict",
     "solve_linear",
     "suggest",

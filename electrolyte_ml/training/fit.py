@@ -122,8 +122,8 @@ def train(
     ------
     InputError
         Naming the configuration (the first is number 1): no labels, unknown species, overlapping atoms, labels that are
-        not numbers, another energy of the same isolated atom; settings that make no sense; a checkpoint of another fit;
-        a potential to be corrected that has other species.
+        not numbers, another energy of the same isolated atom, labels of two levels of theory; settings that make no
+        sense; a checkpoint of another fit; a potential to be corrected that has other species.
     """
     if method not in METHODS:
         raise InputError(f"method '{method}' is unknown: choose one of {', '.join(METHODS)}")
@@ -132,6 +132,7 @@ def train(
     if on_top_of is not None:
         potential = correction_on(on_top_of, potential)
     weights = Weights(energy_weight, force_weight, stress_weight)
+    require_one_reference(configurations)
     potential = potential.trained_on([])  # whatever it was trained on before
     loss = Loss(potential, TrainingSet(configurations, potential), weights, threads, charge_restraint)
     if not loss.rows().any():
@@ -164,12 +165,34 @@ def train(
     if charge_restraint is None or _value(loss, customary) <= (1 + 1e-6) * _value(loss, parameters):
         parameters = customary
     names = {atoms.info.get("reference") for atoms in configurations if len(atoms) > 1}
-    reference = str(*names) if len(names) == 1 and None not in names else None
+    reference = str(*names) if len(names) == 1 else None
     systems = [System.of(atoms, potential.species) for atoms in configurations]
     fitted = potential.with_parameters(parameters).labelled_by(reference).trained_on(systems)
     reason = "the loss has stopped falling" if converged else "ran out of iterations while the loss was still falling"
     message = f"{reason}: loss {report.loss:.5g} after {report.done} iterations"
     return FitResult(fitted, loss.errors(parameters), report.history, converged, message, report.evaluations)
+
+
+def require_one_reference(configurations: Sequence[Atoms]) -> None:
+    """Refuse configurations that name more than one level of theory under ``info["reference"]``.
+
+    Raises
+    ------
+    InputError
+        Naming the levels, and the first configuration of each.
+    """
+    first: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for number, atoms in enumerate(configurations, start=1):
+        if (name := atoms.info.get("reference")) is not None:
+            first.setdefault(str(name), number)
+            counts[str(name)] = counts.get(str(name), 0) + 1
+    if len(first) > 1:
+        levels = [f"{name} ({counts[name]} configurations, the first is number {k})" for name, k in first.items()]
+        raise InputError(
+            f"the labels are of several levels of theory, whose energies have no common zero: {', '.join(levels)}; fit "
+            "them apart, or one as a correction on top of the other"
+        )
 
 
 def _value(loss: Loss, parameters: np.ndarray) -> float:
