@@ -68,7 +68,7 @@ def test_a_correction_to_the_own_labels_of_the_base_is_zero(boxes, label_by, tru
 def test_constants_of_the_elements_are_taken_up_by_the_shifts(boxes, label_by, truth, constants):
     """Two references differ by large constants for each element: with two compositions the shifts are these."""
     data = label_by(boxes, truth, constants)
-    result = train(data, small(5), on_top_of=truth, max_iterations=30, **QUICK)
+    result = train(data, small(5), on_top_of=truth, max_iterations=120, **QUICK)
     correction, scale = result.potential.terms[1], 1.0 + np.abs(constants).max()
     assert np.abs(correction.shifts - constants).max() < 1e-4 * scale
     assert result.errors.energy_rmse < 1e-6 * scale and result.errors.force_rmse < 1e-6 * scale

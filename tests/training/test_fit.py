@@ -239,10 +239,10 @@ def test_a_potential_of_another_program(liquid, labelled):
 
 @pytest.mark.parametrize(
     "names, expected",
-    [(["GFN1-xTB"] * 6, "GFN1-xTB"), ([None] * 6, None), (["GFN1-xTB"] * 5 + ["PBE-D3(0)"], None)],
+    [(["GFN1-xTB"] * 6, "GFN1-xTB"), ([None] * 6, None), (["GFN1-xTB"] * 5 + [None], None)],
 )
 def test_name_of_the_reference(names, expected, data, labelled, start):
-    """Carried from the labels, isolated atoms aside; none where they have none, or more than one."""
+    """Carried from the labels, isolated atoms aside; none where any has none."""
     start.reference = "another"
     configurations = data(6)
     for atoms, name in zip(configurations, names, strict=True):
