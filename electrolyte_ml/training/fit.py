@@ -165,7 +165,7 @@ def train(
     if charge_restraint is None or _value(loss, customary) <= (1 + 1e-6) * _value(loss, parameters):
         parameters = customary
     names = {atoms.info.get("reference") for atoms in configurations if len(atoms) > 1}
-    reference = str(*names) if len(names) == 1 else None
+    reference = str(*names) if len(names) == 1 and None not in names else None
     systems = [System.of(atoms, potential.species) for atoms in configurations]
     fitted = potential.with_parameters(parameters).labelled_by(reference).trained_on(systems)
     reason = "the loss has stopped falling" if converged else "ran out of iterations while the loss was still falling"
