@@ -187,7 +187,7 @@ class _Run:
         self.species, self.starts, self.larger, self.progress = species, starts, larger, progress
         self.inherited: list[Atoms] = []  # labelled configurations in place of a seeding, and
         self.boxes: list[Atoms] = []  # from where exploration then starts
-        self.store = references.LabelStore(settings.labels or directory / "labels")
+        self.store = references.LabelStore(settings.labels or directory / "labels", retry_failed=True)
         self.rows: list[IterationStatus] = []
         self.training: list[Atoms] = []
         self.model: tuple[Potential, ActiveSet] | None = None
@@ -425,6 +425,11 @@ class _Run:
             {"parent": selected[failure.index].info["parent"], "reason": failure.reason} for failure in result.failed
         ]
         labelled = [atoms for atoms in result.labelled if atoms is not None]
+        if failed and not labelled:
+            raise ElectrolyteError(
+                f"{folder.name}: {self.reference.name} gave none of {len(chosen)} labels, the first: "
+                f"{failed[0]['reason']}. The run goes on where it stopped when it is started again"
+            )
         if labelled:
             write_configurations(folder / LABELLED, labelled)
         return {"selected": len(chosen), "failed": failed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import shutil
 import tempfile
@@ -29,7 +30,8 @@ class CommandReference(Reference):
     The input is one configuration, with its total charge in e as ``charge=`` in the comment line. The output must be
     the same atoms in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³) under
     ASE's keys. The command runs without a shell in an empty folder of its own; words that name files are made
-    absolute.
+    absolute. What these files contain, and the program if it is a script, belongs to the level of theory: after an edit
+    nothing is read from the store that the former files gave.
 
     Parameters
     ----------
@@ -62,9 +64,11 @@ class CommandReference(Reference):
             raise InputError(f"command {command!r}: there is no program {words[0]!r} here")
         self.name = name or Path(words[0]).name
         self.version = version
-        self.settings = {"command": command}
         self._words = [str(Path(program).absolute())]
         self._words += [str(Path(word).absolute()) if Path(word).is_file() else word for word in words[1:]]
+        self.settings = {"command": command}
+        if contents := _digests([program, *words[1:]], words):
+            self.settings["contents"] = contents
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
         with tempfile.TemporaryDirectory(prefix="electrolyte-ml-") as folder:
@@ -77,6 +81,17 @@ class CommandReference(Reference):
             write(_path_in(words, stems["{input}"]), bare, format="extxyz")
             run_program(words, Path(folder))
             return _read_label(_path_in(words, stems["{output}"]), atoms, Path(self._words[0]).name)
+
+
+def _digests(paths: list[str], words: list[str]) -> dict[str, str]:
+    """Return a hash of each file among the words of a command; of the program only if it is a script."""
+    found = {}
+    for place, (path, word) in enumerate(zip(paths, words, strict=True)):
+        if Path(path).is_file():
+            content = Path(path).read_bytes()
+            if place > 0 or content.startswith(b"#!"):
+                found[word] = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return found
 
 
 def _path_in(words: list[str], stem: str) -> Path:

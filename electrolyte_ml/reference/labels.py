@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 import warnings
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -132,6 +133,9 @@ class LabelStore:
     ----------
     directory
         Where the labels are kept; made when the first one is written.
+    retry_failed
+        Compute labels again that failed before this store was opened, once; otherwise their stored reasons are
+        returned. A program that has been repaired gets its second chance so.
 
     Raises
     ------
@@ -139,7 +143,9 @@ class LabelStore:
         If something other than a folder has this name.
     """
 
-    def __init__(self, directory: str | os.PathLike) -> None:
+    def __init__(self, directory: str | os.PathLike, *, retry_failed: bool = False) -> None:
+        self.retry_failed = retry_failed
+        self._opened = time.time()
         self.directory = Path(directory).absolute()
         if self.directory.exists() and not self.directory.is_dir():
             raise InputError(f"the label store {directory} is not a folder")
@@ -190,8 +196,6 @@ class LabelStore:
         reference: Reference,
         jobs: int | None = 1,
         progress: bool = True,
-        *,
-        retry_failed: bool = False,
     ) -> LabelResult:
         """Label configurations, computing only what the store does not have.
 
@@ -208,8 +212,6 @@ class LabelStore:
             ``None`` takes one process per core.
         progress
             Show a progress line.
-        retry_failed
-            Compute again the labels that failed in an earlier call; otherwise their stored reasons are returned.
 
         Returns
         -------
@@ -228,14 +230,16 @@ class LabelStore:
         configurations = list(configurations)
         _check_all(configurations, reference)
         names = [label_hash(atoms, reference) for atoms in configurations]
-        entries = self._entries(names, retry_failed)
+        entries = self._entries(names)
         missing = _first_of(names, entries)
+        if progress:
+            self._tell_retries([names[index] for index in missing])
         known = len(configurations) - len(missing)
         computed = 0
         outcomes: list[tuple[_Entry, bool]] = []
         if missing:
             outcomes = map_progress(
-                partial(_label_one, self, reference, retry_failed),
+                partial(_label_one, self, reference),
                 [configurations[index] for index in missing],
                 jobs,
                 f"{reference.name} labels" + (f" ({known} known)" if known else ""),
@@ -256,14 +260,12 @@ class LabelStore:
                 labelled.append(_labelled(atoms, entry.label, reference, name))
         return LabelResult(labelled, computed, len(configurations) - computed - len(failed), failed)
 
-    def estimate(
-        self, configurations: Sequence[Atoms], reference: Reference, jobs: int | None = 1, *, retry_failed: bool = False
-    ) -> str:
+    def estimate(self, configurations: Sequence[Atoms], reference: Reference, jobs: int | None = 1) -> str:
         """Return one line: what the reference can label, and the time that the labels not in the store will take.
 
         Parameters
         ----------
-        configurations, reference, jobs, retry_failed
+        configurations, reference, jobs
             As for `label_all`.
 
         Raises
@@ -273,7 +275,7 @@ class LabelStore:
         """
         _check_all(configurations, reference)
         names = [label_hash(atoms, reference) for atoms in configurations]
-        missing = _first_of(names, self._entries(names, retry_failed))
+        missing = _first_of(names, self._entries(names))
         work = f"{len(missing)} label{'s' * (len(missing) != 1)} to compute"
         if missing and reference.cost is not None:
             seconds = [reference.cost(len(configurations[index])) for index in missing]
@@ -282,14 +284,20 @@ class LabelStore:
             work += f" on {workers} cores" if workers > 1 else " on one core"
         return f"{reference.limits()}; {work}"
 
-    def _entries(self, names: Sequence[str], retry_failed: bool) -> dict[str, _Entry]:
+    def _entries(self, names: Sequence[str]) -> dict[str, _Entry]:
         """Return the stored outcomes that are not to be computed again, by the names of the labels."""
         stored = {name: self._read(name) for name in dict.fromkeys(names)}
-        return {
-            name: entry
-            for name, entry in stored.items()
-            if entry is not None and not (retry_failed and entry.label is None)
-        }
+        return {name: entry for name, entry in stored.items() if entry is not None and not self._to_retry(name, entry)}
+
+    def _tell_retries(self, names: Sequence[str]) -> None:
+        failed = [entry for name in names if (entry := self._read(name)) is not None]
+        if failed:
+            reason = failed[0].reason
+            print(f"{len(failed)} labels failed before and are tried again; the first: {reason}", file=sys.stderr)
+
+    def _to_retry(self, name: str, entry: _Entry) -> bool:
+        """Whether a label failed before this store was opened, and is to be computed again."""
+        return self.retry_failed and entry.label is None and self._path(name).stat().st_mtime < self._opened
 
     def _path(self, name: str) -> Path:
         return self.directory / name[:2] / f"{name}.json"
@@ -405,10 +413,10 @@ def label_file(
     if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
         raise InputError(f"{target}: cannot be written there")
     configurations = read_configurations(path, species=species, charge_key=charge_key)
-    labels = LabelStore(store)
+    labels = LabelStore(store, retry_failed=retry_failed)
     if progress:
-        print(labels.estimate(configurations, chosen, jobs, retry_failed=retry_failed), file=sys.stderr, flush=True)
-    result = labels.label_all(configurations, chosen, jobs, progress, retry_failed=retry_failed)
+        print(labels.estimate(configurations, chosen, jobs), file=sys.stderr, flush=True)
+    result = labels.label_all(configurations, chosen, jobs, progress)
     labelled = [atoms for atoms in result.labelled if atoms is not None]
     if labelled:
         write_configurations(target, labelled)
@@ -428,12 +436,12 @@ def _check_all(configurations: Sequence[Atoms], reference: Reference) -> None:
         reference.check(atoms, f"configuration {number}")
 
 
-def _label_one(store: LabelStore, reference: Reference, retry_failed: bool, atoms: Atoms) -> tuple[_Entry, bool]:
+def _label_one(store: LabelStore, reference: Reference, atoms: Atoms) -> tuple[_Entry, bool]:
     """Return one label, and whether it was computed here: another process may have stored it meanwhile."""
     name = label_hash(atoms, reference)
     with store._locked(name):
         entry = store._read(name)
-        if entry is not None and (entry.label is not None or not retry_failed):
+        if entry is not None and not store._to_retry(name, entry):
             return entry, False
         try:
             entry = _Entry(reference.label(atoms))

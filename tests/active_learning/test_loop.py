@@ -192,19 +192,40 @@ def test_failed_labels_are_set_aside_and_said(settings, tmp_path):
 
     def failing(atoms, safer):
         calls.append(atoms)
-        if len(calls) > 41:  # after the two seeding trajectories' 2 x 40 steps less those that fail with the 2nd
+        if len(calls) > 42:  # the seeding trajectory has 41, and one label of the first iteration comes about
             raise LabelError("no convergence")
         return compute(atoms, safer)
 
     reference._compute = failing
-    short = change(settings, seeding={"trajectories": 1}, stopping={"max_iterations": 2})
+    short = change(settings, seeding={"trajectories": 1}, stopping={"max_iterations": 1})
     result = active_learn(tmp_path, short, reference=reference, progress=False)
     row = result.status[1]
-    assert row.selected == row.failed > 0
-    assert row.size == result.status[0].size
+    assert row.selected == row.failed + 1 > 1
+    assert row.size == result.status[0].size + 1
     failures = json.loads((tmp_path / "iteration_001" / "labels.json").read_text())["failed"]
     assert "no convergence" in failures[0]["reason"]
     assert failures[0]["parent"].startswith("iteration_001/trajectory_")
+
+
+def test_an_iteration_without_any_label_stops_the_run_until_the_program_is_repaired(settings, tmp_path):
+    reference, calls = get("lj", **ARGON), []
+    compute = reference._compute
+
+    def failing(atoms, safer):
+        calls.append(atoms)
+        if len(calls) > 41:  # after the seeding
+            raise LabelError("licence expired")
+        return compute(atoms, safer)
+
+    reference._compute = failing
+    short = change(settings, seeding={"trajectories": 1}, stopping={"max_iterations": 1})
+    with pytest.raises(
+        ElectrolyteError, match=r"iteration_001: .* gave none of \d+ labels, the first: .*licence expired"
+    ):
+        active_learn(tmp_path, short, reference=reference, progress=False)
+    reference._compute = compute
+    result = active_learn(tmp_path, short, reference=reference, progress=False)
+    assert result.status[1].selected > 0 and result.status[1].failed == 0
 
 
 def test_a_reference_that_always_fails_ends_the_run(settings, tmp_path):

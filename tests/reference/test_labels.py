@@ -201,7 +201,8 @@ def test_a_failure_is_set_aside_with_its_reason(spring, pairs, store, jobs):
     store.label_all(asked, springs, progress=False)
     assert len(spring.calls()) == 4  # neither again nor for ever
     spring()  # the program has been mended
-    result = store.label_all(asked, springs, progress=False, retry_failed=True)
+    again = LabelStore(store.directory, retry_failed=True)
+    result = again.label_all(asked, springs, progress=False)
     assert (result.computed, result.reused, result.failed) == (1, 4, [])
     assert store.failure(pairs[2], springs) is None
 

@@ -11,7 +11,7 @@ from ase.calculators.lj import LennardJones
 
 from electrolyte_ml import reference
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference import Label, LabelError, Reference
+from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
 from electrolyte_ml.structures.charge import total_charge
 
 
@@ -232,6 +232,27 @@ def test_a_commands_script_may_be_named_from_where_the_user_is(spring, pairs, mo
     monkeypatch.chdir(spring.log.parent)
     here = reference.get(f"command:{sys.executable} -S spring.py {{input}}.extxyz {{output}}.extxyz")
     assert here.label(pairs[0]).forces.shape == (2, 3)
+
+
+def test_what_the_files_of_a_command_contain_belongs_to_its_labels(spring, pairs, tmp_path):
+    store = LabelStore(tmp_path / "labels")
+    first = spring()
+    old = store.label(pairs[0], first).get_potential_energy()
+    assert spring().key == first.key
+    edited = spring("energy *= 2")
+    assert edited.key != first.key
+    assert store.label(pairs[0], edited).get_potential_energy() == pytest.approx(2 * old)
+    assert store.label(pairs[0], first).get_potential_energy() == old  # what the former file gave is still known
+    script = spring.log.parent / "script"
+    keys = []
+    for body in ("true", "false"):
+        script.write_text(f"#!/bin/sh\n{body}\n")
+        script.chmod(0o755)
+        keys.append(reference.get(f"command:{script} {{input}} {{output}}").key)
+        assert keys[-1]["settings"]["contents"].keys() == {str(script)}
+    assert keys[0] != keys[1]
+    compiled = reference.get(f"command:{sys.executable} {{input}} {{output}}")
+    assert "contents" not in compiled.settings  # its version tells it apart
 
 
 # --- VASP ---------------------------------------------------------------------------------------------------------
