@@ -3,12 +3,14 @@
 A ligand coordinates a cation with one or more of its donor atoms; how many is its denticity. A cation without an anion
 in its shell is solvent-separated (SSIP). Cations and anions that are bound to each other form a cluster: one of each is
 a contact pair (CIP), anything larger an aggregate (AGG). Clusters are the connected components of the graph whose edges
-are the cation-anion contacts, and the cations are counted, not the clusters.
+are the cation-anion contacts, those of further kinds of cation included, and the cations are counted, not the clusters.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +19,22 @@ from electrolyte_ml.analysis.contacts import Contacts
 PAIRING = ("SSIP", "CIP", "AGG")
 SSIP, CIP, AGG = range(3)
 _BASE = 16  # more donors of one kind than one ligand has on one ion
+
+
+class Pairs(NamedTuple):
+    """Cations and anions that are bound, (n,) each: frame, number of the cation of its kind, molecule of the anion."""
+
+    frame: np.ndarray
+    cation: np.ndarray
+    anion: np.ndarray
+
+    @classmethod
+    def of(cls, contacts: Contacts, anions: np.ndarray, shift: float = 0.0) -> Pairs:
+        """Return the pairs of a run; the arguments are those of `Shells.of`."""
+        donors = contacts.donors
+        near = contacts.distance < donors.cutoff[contacts.donor] + shift
+        near &= anions[donors.species[contacts.donor]]
+        return cls(contacts.frame[near].astype(np.int64), contacts.ion[near], donors.molecule[contacts.donor[near]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +83,7 @@ class Shells:
     contact_kind: np.ndarray
 
     @classmethod
-    def of(cls, contacts: Contacts, anions: np.ndarray, shift: float = 0.0) -> Shells:
+    def of(cls, contacts: Contacts, anions: np.ndarray, shift: float = 0.0, others: Sequence[Pairs] = ()) -> Shells:
         """Count ligands and clusters.
 
         Parameters
@@ -76,6 +94,8 @@ class Shells:
             (n_species,) which of the donors' species are anions.
         shift
             Å, added to every cutoff; at most the band with which the contacts were found.
+        others
+            Of the further kinds of cation, which belong to the clusters too.
         """
         donors = contacts.donors
         n_frames, n_ions, n_species = contacts.n_frames, len(contacts.cation), len(donors.names)
@@ -95,7 +115,8 @@ class Shells:
             return flat.reshape(n_frames, n_ions, n_species).astype(np.int16)
 
         bound = anions[ligand_species]
-        pairing, cations, anions_ = _clusters(ligand_site[bound], ligand_molecule[bound], n_frames, n_ions)
+        own = Pairs(ligand_site[bound] // n_ions, ligand_site[bound] % n_ions, ligand_molecule[bound])
+        pairing, cations, anions_ = _clusters([own, *others], n_frames, n_ions)
         return cls(
             n_frames=n_frames,
             n_ions=n_ions,
@@ -135,21 +156,31 @@ class Shells:
         return " + ".join(f"{count} {name}" for count, name in counts if count) or "none"
 
 
-def _clusters(
-    site: np.ndarray, anion: np.ndarray, n_frames: int, n_ions: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return pairing, cations and anions of the cluster of every cation, each (F, n_ions)."""
+def _clusters(kinds: Sequence[Pairs], n_frames: int, n_ions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pairing, cations and anions of the cluster of every cation of the first kind, each (F, n_ions).
+
+    Every ion is a node in every frame; of the first kind those without an anion, too.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     n_sites = n_frames * n_ions
-    # An anion is another node in every frame.
-    nodes, node = np.unique((site // n_ions) * (int(anion.max(initial=0)) + 1) + anion, return_inverse=True)
-    size = n_sites + len(nodes)
-    edges = coo_array((np.ones(len(site), bool), (site, n_sites + node)), shape=(size, size))
+    places = [kinds[0].frame * n_ions + kinds[0].cation]
+    size = n_sites
+    for pairs in kinds[1:]:
+        nodes, node = np.unique(
+            pairs.frame * (int(pairs.cation.max(initial=0)) + 1) + pairs.cation, return_inverse=True
+        )
+        places.append(size + node)
+        size += len(nodes)
+    n_cations = size
+    frame, anion = (np.concatenate([getattr(pairs, name) for pairs in kinds]) for name in ("frame", "anion"))
+    nodes, node = np.unique(frame * (int(anion.max(initial=0)) + 1) + anion, return_inverse=True)
+    size += len(nodes)
+    edges = coo_array((np.ones(len(node), bool), (np.concatenate(places), n_cations + node)), shape=(size, size))
     n_components, label = connected_components(edges, directed=False)
-    cations = np.bincount(label[:n_sites], minlength=n_components)[label[:n_sites]]
-    anions = np.bincount(label[n_sites:], minlength=n_components)[label[:n_sites]]
+    cations = np.bincount(label[:n_cations], minlength=n_components)[label[:n_sites]]
+    anions = np.bincount(label[n_cations:], minlength=n_components)[label[:n_sites]]
     pairing = np.where(anions == 0, SSIP, np.where((anions == 1) & (cations == 1), CIP, AGG))
     shape = (n_frames, n_ions)
     return pairing.reshape(shape).astype(np.int8), cations.reshape(shape), anions.reshape(shape)

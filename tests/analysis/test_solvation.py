@@ -253,3 +253,62 @@ def test_bad_input():
     near, far = (open_trajectory([KNOWN["CIP"].atoms] * 6, timestep_ps=dt) for dt in (1.0, 2.0))
     with pytest.raises(InputError, match="2 ps apart"):
         analyse_solvation([near, far], cutoffs={"EC": 2.6, "EMC": 2.6, "PF6": 2.6})
+
+
+def beside(known, symbol, place, distance=2.2):
+    """The frame with another ion beside an atom, on the side away from Li."""
+    atoms = known.atoms.copy()
+    lithium = atoms.positions[[atom.symbol == "Li" for atom in atoms]][0]
+    away = atoms.positions[place] - lithium
+    return atoms + Atoms(symbol, [atoms.positions[place] + distance * away / np.linalg.norm(away)])
+
+
+@pytest.mark.parametrize("symbol", ["Na", "K", "Mg"])
+def test_a_further_kind_of_cation_on_the_anion_makes_an_aggregate(symbol):
+    pair = shell(["PF6"])
+    fluorine = np.flatnonzero(pair.atoms.numbers == 9)
+    lithium = pair.atoms.positions[pair.atoms.numbers == 3][0]
+    far = fluorine[np.argmax(np.linalg.norm(pair.atoms.positions[fluorine] - lithium, axis=1))]
+    for atoms, expected in (
+        (pair.atoms, "CIP"),
+        (beside(pair, symbol, far), "AGG"),
+        (beside(pair, symbol, far, 9.0), "CIP"),
+    ):
+        trajectory = open_trajectory(atoms)
+        for cation in ("Li",) if expected == "CIP" else ("Li", symbol):
+            pairs = analyse_solvation(trajectory, cation=cation, cutoffs={"PF6": 2.6}).ion_pairs
+            assert pairs[expected].value == 1.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 4), kinds=st.integers(1, 3))
+def test_clusters_of_several_cations_by_brute_force(seed, frames, kinds):
+    from electrolyte_ml.analysis.shells import Pairs, _clusters
+
+    rng = np.random.default_rng(seed)
+    n_ions = int(rng.integers(1, 6))
+    pairs = []
+    for kind in range(kinds):
+        count = int(rng.integers(0, 8))
+        ions = n_ions if kind == 0 else 4
+        pairs.append(
+            Pairs(np.sort(rng.integers(0, frames, count)), rng.integers(0, ions, count), rng.integers(0, 5, count))
+        )
+    pairing, cations, anions = _clusters(pairs, frames, n_ions)
+    for frame in range(frames):
+        edges = [
+            ((kind, int(ion)), int(anion))
+            for kind, table in enumerate(pairs)
+            for at, ion, anion in zip(*table, strict=True)
+            if at == frame
+        ]
+        for ion in range(n_ions):
+            inside, bound, grown = {(0, ion)}, set(), True
+            while grown:
+                before = len(inside) + len(bound)
+                bound |= {anion for cation, anion in edges if cation in inside}
+                inside |= {cation for cation, anion in edges if anion in bound}
+                grown = len(inside) + len(bound) > before
+            assert (cations[frame, ion], anions[frame, ion]) == (len(inside), len(bound))
+            size = (len(bound), len(inside))
+            assert pairing[frame, ion] == (0 if size[0] == 0 else 1 if size == (1, 1) else 2)
