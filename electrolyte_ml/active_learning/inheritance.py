@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ase import Atoms
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
-from electrolyte_ml.active_learning.records import load_potential, once, save_potential
+from electrolyte_ml.active_learning.records import load_potential, once, save_fit
 from electrolyte_ml.active_learning.seeding import even_steps
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
@@ -138,7 +138,7 @@ def inherit(
             checkpoint=folder / "fit_checkpoint.npz",
             progress=progress,
         )
-        save_potential(result.potential, folder)
+        save_fit(result, folder)
         return {"size": count, "force_rmse": result.errors.force_rmse}
 
     once(folder / "fit.json", fit)

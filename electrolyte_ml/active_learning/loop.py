@@ -33,6 +33,7 @@ from electrolyte_ml.active_learning.records import (
     load_potential,
     once,
     record_start,
+    save_fit,
     save_potential,
 )
 from electrolyte_ml.active_learning.result import ActiveLearningResult
@@ -455,7 +456,7 @@ class _Run:
             checkpoint=folder / "fit_checkpoint.npz",
             progress=self.progress,
         )
-        save_potential(result.potential, folder)
+        save_fit(result, folder)
         # Read back: the set belongs to the parameters as the file has them.
         potential = load_potential(folder)
         active_set = ActiveSet.build(potential, training, settings.grades.mode, terms=settings.grades.terms)

@@ -17,13 +17,16 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.potentials import Potential, load
 from electrolyte_ml.reference import Reference
+
+if TYPE_CHECKING:
+    from electrolyte_ml.training import FitResult
 
 SETTINGS = "settings.toml"
 STATUS = "status.json"
@@ -38,6 +41,11 @@ def save_potential(potential: Potential, folder: Path) -> Path:
     path = folder / f"{POTENTIAL}{potential.suffix}"
     potential.save(path)
     return path
+
+
+def save_fit(result: FitResult, folder: Path) -> None:
+    """Write the potential of a fit under its customary name, and remove the checkpoint of the fit."""
+    result.save(folder / f"{POTENTIAL}{result.potential.suffix}")
 
 
 def load_potential(folder: Path) -> Potential:

@@ -106,7 +106,7 @@ def run_train(args: argparse.Namespace) -> None:
             checkpoint=args.checkpoint,
             **limits,
         )
-    result.potential.save(args.output)
+    result.save(args.output)
     print(f"{len(configurations)} configurations, {start.n_parameters} parameters: {result.message}")
     print(result.errors)
     print(f"Potential: {args.output}")

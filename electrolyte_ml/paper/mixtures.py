@@ -18,7 +18,7 @@ from ase import Atoms
 
 from electrolyte_ml.active_learning.loop import active_learn
 from electrolyte_ml.active_learning.mixing import Mixture, count_origins, mixing_line
-from electrolyte_ml.active_learning.records import load_potential, once, save_potential
+from electrolyte_ml.active_learning.records import load_potential, once, save_fit
 from electrolyte_ml.active_learning.result import ActiveLearningResult
 from electrolyte_ml.active_learning.sections import InheritanceSettings
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
@@ -165,7 +165,7 @@ def _fit_kind(
             checkpoint=folder / "fit_checkpoint.npz",
             progress=False,
         )
-        save_potential(result.potential, folder)
+        save_fit(result, folder)
         return {"errors": asdict(result.errors), "message": result.message}
 
     return once(folder / "fit.json", fit)

@@ -95,7 +95,8 @@ def train_ensemble(
     seeds : sequence of int
         One potential each.
     checkpoint : path, optional
-        See `train`; each seed's name is this with the seed before the suffix, `fit-0.npz` for `fit.npz`.
+        See `train`; each seed's name is this with the seed before the suffix, `fit-0.npz` for `fit.npz`. They stay
+        until the members are written by `FitResult.save`.
     **options
         See `train`.
 

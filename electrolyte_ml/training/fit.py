@@ -49,6 +49,8 @@ class FitResult:
     message : str
     evaluations : int
         Of loss and gradient together, those of samples included.
+    checkpoint : Path or None
+        File that still holds the whole fit.
     """
 
     potential: Potential
@@ -57,6 +59,20 @@ class FitResult:
     converged: bool
     message: str
     evaluations: int
+    checkpoint: Path | None = None
+
+    def save(self, path: str | Path) -> None:
+        """Write the potential, and only then remove the checkpoint.
+
+        Raises
+        ------
+        OSError
+            The potential cannot be written. The checkpoint is then still there: the same call of `train` returns this
+            result at once.
+        """
+        self.potential.save(path)
+        if self.checkpoint is not None:
+            self.checkpoint.unlink(missing_ok=True)
 
 
 def train(
@@ -109,7 +125,8 @@ def train(
         energies of the two references differ for each element.
     checkpoint : path, optional
         File that keeps the state of the fit while it runs and when it is interrupted; the same fit that finds it goes
-        on from there, to the same result bit for bit. It is removed when the fit has ended.
+        on from there, to the same result bit for bit. When the fit has ended it holds the whole of it, until
+        `FitResult.save` has written the potential.
     threads : int, optional
         All cores by default; the result does not depend on it.
     progress : bool
@@ -158,8 +175,7 @@ def train(
     finally:
         report.bar.close()
     _check_finite(loss, parameters, configurations, "the fit has ended with a loss that is not finite")
-    if report.checkpoint is not None:
-        report.checkpoint.unlink(missing_ok=True)
+    report.save()
     customary = loss.data.term.customary(parameters)
     # A restraint may ask for the other sign of the charges.
     if charge_restraint is None or _value(loss, customary) <= (1 + 1e-6) * _value(loss, parameters):
@@ -170,7 +186,8 @@ def train(
     fitted = potential.with_parameters(parameters).labelled_by(reference).trained_on(systems)
     reason = "the loss has stopped falling" if converged else "ran out of iterations while the loss was still falling"
     message = f"{reason}: loss {report.loss:.5g} after {report.done} iterations"
-    return FitResult(fitted, loss.errors(parameters), report.history, converged, message, report.evaluations)
+    errors = loss.errors(parameters)
+    return FitResult(fitted, errors, report.history, converged, message, report.evaluations, report.checkpoint)
 
 
 def require_one_reference(configurations: Sequence[Atoms]) -> None:

@@ -145,4 +145,6 @@ def run_trial(
         errors = content["result"]["errors"]
         content["result"]["errors"] = {name: None if value != value else value for name, value in errors.items()}
         atomic_write(path, json.dumps(content, indent=1) + "\n")
+        if fit.checkpoint is not None:
+            fit.checkpoint.unlink(missing_ok=True)
     return result

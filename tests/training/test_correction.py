@@ -113,7 +113,7 @@ def test_an_interrupted_fit_of_a_correction_goes_on(boxes, label_by, truth, tmp_
     with pytest.raises(InputError, match="belongs to another potential"):
         train(data, small(5), checkpoint=path, **{**options, "on_top_of": truth.redrawn(1)})
     again = train(data, small(5), checkpoint=path, **options)
-    assert np.array_equal(again.potential.parameters, whole.potential.parameters) and not path.exists()
+    assert np.array_equal(again.potential.parameters, whole.potential.parameters)
 
 
 def test_a_fit_goes_on_from_a_corrected_potential(boxes, label_by, truth):

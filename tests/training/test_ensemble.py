@@ -83,8 +83,10 @@ def test_each_seed_has_a_checkpoint_of_its_own(noisy, monkeypatch, tmp_path, fit
         with pytest.raises(KeyboardInterrupt):
             train_ensemble(noisy, SPEC, ("H", "O"), checkpoint=tmp_path / "fit.npz", **options)
     monkeypatch.undo()
-    assert count == ["fit-3.npz", "fit-0.npz"] and [f.name for f in tmp_path.iterdir()] == ["fit-0.npz"]
+    assert count == ["fit-3.npz", "fit-0.npz"] and {f.name for f in tmp_path.iterdir()} == {"fit-3.npz", "fit-0.npz"}
     again = train_ensemble(noisy, SPEC, ("H", "O"), checkpoint=tmp_path / "fit.npz", **options)
     for one, other in zip(again.potentials, fitted.potentials, strict=True):
         assert np.array_equal(one.parameters, other.parameters)
-    assert not list(tmp_path.iterdir())
+    for number, result in enumerate(again.results):
+        result.save(tmp_path / f"{number}.mtp")
+    assert {path.suffix for path in tmp_path.iterdir()} == {".mtp"}

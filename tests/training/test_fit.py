@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials import Basis, ModelSpec, MomentTensorPotential
+from electrolyte_ml.potentials import Basis, ModelSpec, MomentTensorPotential, load
 from electrolyte_ml.structures import read_configurations
 from electrolyte_ml.training import Loss, TrainingSet, Weights, evaluate_errors, minimise, progress, train
 
@@ -302,7 +302,7 @@ def test_interrupted_and_resumed(case, monkeypatch, tmp_path, noisy, start):
                 quiet(noisy, start, checkpoint=file, **options)
             evaluations += interrupt.count - 1
     resumed = quiet(noisy, start, checkpoint=file, **options)
-    assert not file.exists()
+    assert file.exists()
     assert np.array_equal(resumed.potential.parameters, whole.potential.parameters)
     assert [h[:2] for h in resumed.history] == [h[:2] for h in whole.history]
     assert (np.diff([seconds for _, _, seconds in resumed.history]) >= 0).all()
@@ -333,7 +333,23 @@ def test_kept_while_it_runs(monkeypatch, tmp_path, noisy, start):
 
     monkeypatch.setattr(Loss, "__call__", call)
     quiet(noisy, start, checkpoint=file, max_iterations=6)
-    assert seen[0] == 1 and seen[-1] == 6 and not file.exists()
+    assert seen[0] == 1 and seen[-1] == 6
+
+
+def test_a_fit_that_cannot_be_written_is_not_lost(monkeypatch, tmp_path, noisy, start):
+    """The checkpoint goes after the potential is on disk, and gives the whole fit again without an evaluation."""
+    checkpoint = tmp_path / "fit.npz"
+    options = {"checkpoint": checkpoint, "max_iterations": 8}
+    result = quiet(noisy, start, **options)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        result.save(tmp_path / "folder")
+    assert checkpoint.exists()
+    evaluated = Interrupt(monkeypatch, -1)
+    again = quiet(noisy, start, **options)
+    assert evaluated.count == 0 and again.potential.fingerprint == result.potential.fingerprint
+    again.save(tmp_path / "pot.mtp")
+    assert not checkpoint.exists() and load(tmp_path / "pot.mtp").fingerprint == result.potential.fingerprint
 
 
 @pytest.fixture
