@@ -10,6 +10,8 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.molecules import Molecule, signed
 from electrolyte_ml.structures.naming import find_molecule, salt_ions
 
+_MOST = 1_000_000  # molecules of one kind: ten times the largest box that anybody simulates
+
 
 def parse_composition(
     parts: str | Iterable[str], own_molecules: Mapping[str, Molecule] | None = None
@@ -38,7 +40,9 @@ def parse_composition(
     for part in parts.split() if isinstance(parts, str) else parts:
         name, _, count = part.rpartition("=")
         if not count.isdecimal() or not name:
-            raise InputError(f"cannot read {part!r} as a composition; write NAME=COUNT, such as EC=16")
+            raise InputError(f"cannot read {part[:80]!r} as a composition; write NAME=COUNT, such as EC=16")
+        if len(count) > len(str(_MOST)) or int(count) > _MOST:
+            raise InputError(f"{name[:40]}={count[:20]}: at most {_MOST} molecules of a kind can be asked for")
         if name in composition:
             raise InputError(f"{name} is given twice in the composition")
         composition[name] = int(count)

@@ -16,6 +16,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write, format_suffix, read_text
 from electrolyte_ml.structures.cfg import read_cfg, write_cfg
 from electrolyte_ml.structures.charge import has_charge_under, settle_charge, with_charge
+from electrolyte_ml.structures.extxyz import check_frame
 
 
 def read_configurations(
@@ -155,6 +156,7 @@ def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
             frame = lines[line : line + 2 + int(lines[line])]
             if len(frame) < 2 + int(lines[line]):
                 raise InputError(f"the file ends after {max(len(frame) - 2, 0)} of its {int(lines[line])} atoms")
+            check_frame(frame)
             atoms = next(read_extxyz(StringIO("".join(frame)), 0))
         yield atoms
         line += len(frame)

@@ -11,6 +11,7 @@ from typing import overload
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.extxyz import check_frame
 from electrolyte_ml.trajectories.configurations import AtomsFrames
 
 
@@ -60,6 +61,7 @@ class _ConfigurationsOnDisk(Sequence[Atoms]):
         with open(self._path, "rb") as stream:
             stream.seek(start)
             text = stream.read(end - start).decode()
+        check_frame(text.splitlines())
         return next(read_extxyz(StringIO(text), 0))
 
 
