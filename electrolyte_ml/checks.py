@@ -56,6 +56,12 @@ def whole(name: str, value: Any, *, least: int = 1) -> int:
     return int(value)
 
 
+def count_in(text: str | bytes) -> int | None:
+    """Return the count that a text of digits states, or None where it is none, or too long to be one (12 digits)."""
+    digits = text.strip()
+    return int(digits) if digits.isdigit() and digits.isascii() and len(digits) <= 12 else None
+
+
 def one_of(name: str, value: str, choices: Sequence[str]) -> str:
     """Return a value that is one of the choices.
 

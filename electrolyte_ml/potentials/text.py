@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from electrolyte_ml.checks import count_in
 from electrolyte_ml.errors import InputError
 
 FORMAT = "electrolyte_ml potential"
@@ -74,23 +75,23 @@ def parse(content: str, source: str) -> tuple[list[tuple[str, int, str]], str | 
         return rest.strip()
 
     reference = value("reference") or None
-    count = value("terms")
-    if not count.isdecimal() or int(count) < 1:
-        raise InputError(f"{source}, line {number}: {count!r} is no number of terms")
+    stated = value("terms")
+    if not (count := count_in(stated)):
+        raise InputError(f"{source}, line {number}: {stated[:40]!r} is no number of terms")
     terms = []
-    for _ in range(int(count)):
+    for _ in range(count):
         kind, _, size = value("term").partition(",")
-        length = size.removesuffix("lines").strip()
-        if not length.isdecimal():
+        length = count_in(size.removesuffix("lines"))
+        if length is None:
             raise InputError(f"{source}, line {number}: expected 'term = KIND, NUMBER lines'")
-        text = lines[number : number + int(length)]
-        if len(text) < int(length):
+        text = lines[number : number + length]
+        if len(text) < length:
             raise InputError(
                 f"{source}, line {len(lines)}: the file ends in a term of kind {kind}, after {len(text)} of {length} "
                 "lines"
             )
         terms.append((kind.strip(), number + 1, "".join(text)))
-        number += int(length)
+        number += length
     if "".join(lines[number:]).strip() != "end":
         raise InputError(f"{source}, line {number + 1}: expected 'end' and nothing behind it")
     return terms, reference

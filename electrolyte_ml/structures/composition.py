@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from electrolyte_ml.checks import count_in
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.molecules import Molecule, signed
 from electrolyte_ml.structures.naming import find_molecule, salt_ions
@@ -38,14 +39,15 @@ def parse_composition(
     """
     composition: dict[str, int] = {}
     for part in parts.split() if isinstance(parts, str) else parts:
-        name, _, count = part.rpartition("=")
-        if not count.isdecimal() or not name:
+        name, _, text = part.rpartition("=")
+        if not text.isdecimal() or not name:
             raise InputError(f"cannot read {part[:80]!r} as a composition; write NAME=COUNT, such as EC=16")
-        if len(count) > len(str(_MOST)) or int(count) > _MOST:
-            raise InputError(f"{name[:40]}={count[:20]}: at most {_MOST} molecules of a kind can be asked for")
+        count = count_in(text)
+        if count is None or count > _MOST:
+            raise InputError(f"{name[:40]}={text[:20]}: at most {_MOST} molecules of a kind can be asked for")
         if name in composition:
             raise InputError(f"{name} is given twice in the composition")
-        composition[name] = int(count)
+        composition[name] = count
     molecules_of(composition, own_molecules)
     return composition
 

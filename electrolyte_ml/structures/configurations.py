@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import chemical_symbols
 
+from electrolyte_ml.checks import count_in
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write, format_suffix, read_text
 from electrolyte_ml.structures.cfg import read_cfg, write_cfg
@@ -151,11 +152,12 @@ def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
             continue
         number += 1
         with _naming(path, number):
-            if not lines[line].strip().isdecimal():
+            count = count_in(lines[line])
+            if count is None:
                 raise InputError(f"line {line + 1} should be a number of atoms, found {lines[line].strip()[:40]!r}")
-            frame = lines[line : line + 2 + int(lines[line])]
-            if len(frame) < 2 + int(lines[line]):
-                raise InputError(f"the file ends after {max(len(frame) - 2, 0)} of its {int(lines[line])} atoms")
+            frame = lines[line : line + 2 + count]
+            if len(frame) < 2 + count:
+                raise InputError(f"the file ends after {max(len(frame) - 2, 0)} of its {count} atoms")
             check_frame(frame)
             atoms = next(read_extxyz(StringIO("".join(frame)), 0))
         yield atoms

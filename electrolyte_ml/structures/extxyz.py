@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from electrolyte_ml.checks import count_in
 from electrolyte_ml.errors import InputError
 
 _PROPERTIES = re.compile(r'(?:^|\s)properties=(?:"([^"]*)"|(\S+))', re.IGNORECASE)
@@ -27,9 +28,9 @@ def check_frame(lines: Sequence[str]) -> None:
     if found is None:
         return
     parts = (found[1] or found[2]).split(":")
-    counts = parts[2::3]
-    if len(parts) % 3 or not all(count.isdecimal() and len(count) < 10 for count in counts):
+    counts = [count for part in parts[2::3] if (count := count_in(part)) is not None]
+    if 3 * len(counts) != len(parts):
         raise InputError(f"Properties={':'.join(parts)[:80]} is no list of NAME:TYPE:COUNT")
-    announced, there = sum(map(int, counts)), len(lines[2].split())
+    announced, there = sum(counts), len(lines[2].split())
     if announced > there:
         raise InputError(f"Properties announce {announced} columns, its first atom has {there}")

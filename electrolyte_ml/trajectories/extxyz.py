@@ -5,11 +5,13 @@ from __future__ import annotations
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import overload
 
 from ase import Atoms
 
+from electrolyte_ml.checks import count_in
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.extxyz import check_frame
 from electrolyte_ml.trajectories.configurations import AtomsFrames
@@ -78,10 +80,11 @@ def _find_frames(path: Path) -> tuple[list[tuple[int, int]], str]:
                 start, line = len(BOM_UTF8), line.removeprefix(BOM_UTF8)
             if not line.strip():
                 continue
-            if not line.strip().isdigit():
+            count = count_in(line)
+            if count is None:
                 raise InputError(f"{path}: frame {len(places) + 1} does not begin with a number of atoms")
-            lines = [stream.readline() for _ in range(int(line) + 1)]
-            if not lines[-1].endswith(b"\n") and not _is_whole(lines):
+            lines = list(islice(stream, count + 1))
+            if len(lines) <= count or (not lines[-1].endswith(b"\n") and not _is_whole(lines)):
                 return places, f"the file ends within frame {len(places) + 1}"
             places.append((start, stream.tell()))
 

@@ -38,3 +38,12 @@ def test_usual_frames_pass():
 def test_compositions_that_nobody_can_mean_are_refused(count):
     with pytest.raises(InputError, match="at most 1000000 molecules"):
         parse_composition(f"EC={count}")
+
+
+@pytest.mark.parametrize("count", ["10000000000", "9" * 5000, "٣"])
+def test_a_number_of_atoms_that_the_file_cannot_hold(tmp_path, count):
+    path = tmp_path / "set.xyz"
+    path.write_text(FRAME.format("").replace("1\n", f"{count}\n", 1))
+    for read in (read_configurations, open_trajectory):
+        with pytest.raises(InputError):
+            read(path)
