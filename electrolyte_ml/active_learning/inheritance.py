@@ -2,6 +2,9 @@
 
 The sets are put together. A potential is fitted to some configurations, evenly spaced over all of them, and MaxVol
 chooses with it among the others; both together are the first training set.
+
+A run that goes on from other starts (section 2.3.1) has its whole training set in place of the evenly spaced
+configurations, and its own potential in place of the one fitted to them.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ class Inherited:
     available : int
         Configurations of all sets together.
     uniform : int
-        Of the chosen, those that are evenly spaced; MaxVol took the others.
+        Of the chosen, those that are evenly spaced, or of the run that goes on; MaxVol took the others.
     potential : Potential
         Fitted to these.
     """
@@ -123,6 +126,49 @@ def inherit(
     progress
         Show a progress line.
     """
+    if settings.inheritance.run is not None:
+        name = _name(settings.inheritance.run)
+        taken = [k for k, atoms in enumerate(configurations) if atoms.info["inherited"] == name]
+        potential = continued_potential(Path(settings.inheritance.run), start)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_potential(potential, folder)
+    else:
+        taken, potential = _evenly_fitted(folder, configurations, start, settings, progress=progress)
+    few = [configurations[k] for k in taken]
+    active_set = ActiveSet.build(potential, few, settings.grades.mode, terms=settings.grades.terms)
+    places = sorted(set(range(len(configurations))) - set(taken))
+    added = active_set.select([configurations[k] for k in places], settings.grades.swap_threshold)
+    chosen = sorted({*taken, *(places[k] for k in added)})
+    return Inherited([configurations[k] for k in chosen], len(configurations), len(taken), potential)
+
+
+def continued_potential(run: Path, start: Potential) -> Potential:
+    """Return the potential of a run, which must be of the model of a start.
+
+    Raises
+    ------
+    InputError
+        It is of another kind, or has other species or another number of parameters; or the run has none.
+    """
+    potential = load_potential(run)
+    for what in ("kind", "species", "n_parameters"):
+        if getattr(potential, what) != getattr(start, what):
+            raise InputError(
+                f"{run}: the run that goes on has a potential of other {what} ({getattr(potential, what)}) than the "
+                f"model of the settings ({getattr(start, what)})"
+            )
+    return potential
+
+
+def _evenly_fitted(
+    folder: Path,
+    configurations: Sequence[Atoms],
+    start: Potential,
+    settings: ActiveLearningSettings,
+    *,
+    progress: bool,
+) -> tuple[list[int], Potential]:
+    """Return which configurations are evenly spaced, and the potential fitted to them."""
     from electrolyte_ml.training import train
 
     count = min(settings.inheritance.uniform_configurations, len(configurations))
@@ -142,9 +188,4 @@ def inherit(
         return {"size": count, "force_rmse": result.errors.force_rmse}
 
     once(folder / "fit.json", fit)
-    potential = load_potential(folder)
-    active_set = ActiveSet.build(potential, few, settings.grades.mode, terms=settings.grades.terms)
-    places = sorted(set(range(len(configurations))) - set(uniform))
-    taken = active_set.select([configurations[k] for k in places], settings.grades.swap_threshold)
-    chosen = sorted({*uniform, *(places[k] for k in taken)})
-    return Inherited([configurations[k] for k in chosen], len(configurations), count, potential)
+    return uniform, load_potential(folder)

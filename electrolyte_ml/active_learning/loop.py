@@ -21,7 +21,7 @@ from ase import Atoms
 from electrolyte_ml import reference as references
 from electrolyte_ml.active_learning.active_set import ActiveSet, part_graded
 from electrolyte_ml.active_learning.exploration import explore, larger_boxes, plan_trajectories
-from electrolyte_ml.active_learning.inheritance import inherit, read_sets
+from electrolyte_ml.active_learning.inheritance import continued_potential, inherit, read_sets
 from electrolyte_ml.active_learning.page import status_page
 from electrolyte_ml.active_learning.records import (
     ACTIVE_SET,
@@ -46,7 +46,7 @@ from electrolyte_ml.files import atomic_write
 from electrolyte_ml.locks import hold_folder
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials.geometry import System
-from electrolyte_ml.structures import read_configurations, species_of, write_configurations
+from electrolyte_ml.structures import Topology, read_configurations, species_of, write_configurations
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
@@ -108,7 +108,7 @@ def active_learn(
     first = next(rounds)
     species = species_of(start.atoms for start in first)
     _check_model(settings, species, source)
-    inherited = read_sets(settings.inheritance.sets, species, labeller)
+    inherited = read_sets(settings.inheritance.paths, species, labeller)
     if progress:
         print(labeller.limits(), file=sys.stderr, flush=True)
     with hold_folder(directory), status_page(directory):
@@ -159,7 +159,7 @@ def _reference_of(potential: Potential) -> Reference:
 
 
 def _check_model(settings: ActiveLearningSettings, species: tuple[str, ...], source: str) -> None:
-    """Refuse a potential that the model cannot correct, and terms of the grade without parameters or unknown."""
+    """Refuse a potential that the model cannot correct or go on from, and terms of the grade that cannot be graded."""
     try:
         model = settings.model.random(species, settings.seed)
     except InputError as error:
@@ -168,6 +168,8 @@ def _check_model(settings: ActiveLearningSettings, species: tuple[str, ...], sou
         part_graded(model, settings.grades.terms)
     except InputError as error:
         raise InputError(f"{source}: grades.terms: {error}") from error
+    if settings.inheritance.run is not None:
+        continued_potential(Path(settings.inheritance.run), model)
 
 
 class _Run:
@@ -435,18 +437,33 @@ class _Run:
             write_configurations(folder / LABELLED, labelled)
         return {"selected": len(chosen), "failed": failed}
 
+    def _whole(self, configurations: list[Atoms]) -> list[Atoms]:
+        """Return the configurations all of whose molecules are whole and known, and say how many are not."""
+        own_molecules = self.settings.own_molecules()
+        whole = [atoms for atoms in configurations if None not in Topology.of(atoms).known(own_molecules)]
+        if not whole:
+            raise ElectrolyteError("fit.leave_out: every configuration has broken or unknown molecules")
+        if self.progress and len(whole) < len(configurations):
+            left_out = len(configurations) - len(whole)
+            print(f"{left_out} of {len(configurations)} configurations have broken or unknown molecules: not fitted")
+        return whole
+
     def _fit(self, folder: Path) -> dict[str, Any]:
         """Fit to everything labelled so far, from the last parameters, and build the active set anew."""
         from electrolyte_ml.training import train
 
         settings = self.settings
         training = self.training + read_configurations(folder / LABELLED, labelled=True)
+        size = len(training)
+        if settings.fit.leave_out == "broken":
+            training = self._whole(training)
         options = settings.fit.options(refit=bool(self.model or self.inherited))
         if self.model:
             start, _ = self.model
         elif self.inherited:
             start = load_potential(folder / PRELIMINARY)
-            options["max_iterations"] = settings.fit.iterations  # the set is many times larger than that of this start
+            if settings.inheritance.run is None:  # the set is many times larger than that of this start
+                options["max_iterations"] = settings.fit.iterations
         else:
             start = self._random_model()
         result = train(
@@ -462,7 +479,8 @@ class _Run:
         active_set = ActiveSet.build(potential, training, settings.grades.mode, terms=settings.grades.terms)
         active_set.save(folder / ACTIVE_SET)
         return {
-            "size": len(training),
+            "size": size,
+            "left_out": size - len(training),
             "ranks": active_set.ranks(),
             "species_ranks": active_set.species_ranks(),
             "undetermined": potential.undetermined([System.of(atoms, potential.species) for atoms in training]),

@@ -108,7 +108,7 @@ def read_run(directory: Path) -> RunState:
     number = len(rows)
     folder = iteration_folder(directory, number)
     settings = ActiveLearningSettings.from_toml(record)
-    stages = _ITERATION if number else _INHERITANCE if settings.inheritance.sets else _SEEDING
+    stages = _ITERATION if number else _INHERITANCE if settings.inheritance.paths else _SEEDING
     stage = next((name for name in stages if not (folder / f"{name}.json").exists()), "") if folder.exists() else ""
     before = _read(iteration_folder(directory, number - 1) / f"{stage}.json") if number > 1 else {}
     return RunState(

@@ -145,10 +145,20 @@ class InheritanceSettings:
         Folders of runs, or files of labelled configurations; relative to the settings' file.
     uniform_configurations : int
         Evenly spaced over all sets; a potential fitted to them chooses among the others.
+    run : str or None
+        Folder of a run that goes on here from other starts. Its whole training set is taken, and its potential, in
+        place of one fitted to evenly spaced configurations, chooses among the sets and is fitted further. The paper
+        adds aggregates to ion pairs so (section 2.3.1).
     """
 
     sets: Texts = ()
     uniform_configurations: Count = 20
+    run: Text | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The run, if one goes on, and the sets."""
+        return (*([] if self.run is None else [self.run]), *self.sets)
 
 
 @section
@@ -246,6 +256,9 @@ class FitSettings:
         Charge (e) of species to which their mean charges are pulled weakly, such as {Li = 1.0}; none by default.
     charge_restraint_weight : float or None, eV^2/e^2
         Of that pull, 0.01 by default.
+    leave_out : {"broken"} or None
+        Configurations of the training set that neither the fit nor the extrapolation grade knows: "broken" are those
+        with broken or unknown molecules. They stay in the set, and how many they are is recorded and printed.
     """
 
     method: Literal["default", "paper"] = "default"
@@ -258,6 +271,7 @@ class FitSettings:
     starts: Count = 1
     charge_restraint: dict[str, float] = field(default_factory=dict)
     charge_restraint_weight: Positive | None = None
+    leave_out: Literal["broken"] | None = None
 
     @model_validator(mode="after")
     def _check_fit(self) -> FitSettings:

@@ -116,7 +116,7 @@ def seeding_starts(settings: ActiveLearningSettings, reference: Reference, sourc
     """
     cells = _cells(settings)
     given = None if settings.start is None else read_configurations(settings.start)
-    if settings.inheritance.sets:
+    if settings.inheritance.paths:
         most = size = len(cells if given is None else given)
     else:
         most = settings.seeding.most_trajectories
@@ -141,7 +141,7 @@ def _cells(settings: ActiveLearningSettings) -> list[tuple[str, str | None]]:
     """Return the compositions of the settings, and rich cells with the composition that each is made for."""
     own = settings.own_molecules()
     cells: list[tuple[str, str | None]] = [(name, None) for name in settings.composition]
-    if not (settings.seeding.trajectories or settings.charge or settings.inheritance.sets):
+    if not (settings.seeding.trajectories or settings.charge or settings.inheritance.paths):
         known = set(settings.composition)
         for name in settings.composition:
             new = [cell for cell in rich_cells(name, own) if cell not in known]

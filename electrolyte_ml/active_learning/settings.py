@@ -124,15 +124,15 @@ class ActiveLearningSettings(LearningProtocol):
 
     def located(self, folder: Path) -> ActiveLearningSettings:
         """Return the settings with the paths that they hold taken relative to a folder."""
-        paths = self.start, self.labels, self.model.on_top_of
-        start, labels, base = (path and str((folder / path).resolve()) for path in paths)
+        paths = self.start, self.labels, self.model.on_top_of, self.inheritance.run
+        start, labels, base, run = (path and str((folder / path).resolve()) for path in paths)
         sets = tuple(str((folder / path).resolve()) for path in self.inheritance.sets)
         return replace(
             self,
             start=start,
             labels=labels,
             model=replace(self.model, on_top_of=base),
-            inheritance=replace(self.inheritance, sets=sets),
+            inheritance=replace(self.inheritance, sets=sets, run=run),
         )
 
     def to_toml(self) -> str:

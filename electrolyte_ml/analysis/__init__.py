@@ -64,6 +64,8 @@ _HOME = {  # name -> module, imported on first use
     "einstein_helfand": "transport",
     "green_kubo": "transport",
     "nernst_einstein": "independent_ions",
+    "SetSolvation": "training_sets",
+    "analyse_set": "training_sets",
     "viscosity": "transport",
 }
 

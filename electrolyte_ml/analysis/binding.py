@@ -12,10 +12,9 @@ from itertools import combinations
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import Calculator, all_changes
 from ase.data import covalent_radii
 
-from electrolyte_ml.reference import LabelError, LabelStore, Reference
+from electrolyte_ml.reference import LabelError, LabelStore, Reference, StoredCalculator
 from electrolyte_ml.structures import Molecule, Topology, changes
 from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.graphs import neighbours
@@ -284,7 +283,7 @@ def _relaxed(parts: Sequence[Molecule], start: Atoms, reference: Reference, stor
     from ase.optimize import BFGS
 
     atoms = bare_configuration(start)
-    atoms.calc = _StoredLabels(reference, store)
+    atoms.calc = StoredCalculator(reference, store)
     if len(atoms) == 1:
         return atoms
     # Symmetric starts would end on saddle points.
@@ -301,24 +300,3 @@ def _relaxed(parts: Sequence[Molecule], start: Atoms, reference: Reference, stor
             return None
         first += len(part.symbols)
     return atoms
-
-
-class _StoredLabels(Calculator):
-    """ASE calculator whose every result is a label in a store."""
-
-    implemented_properties = ["energy", "forces"]  # noqa: RUF012 - ASE's own declaration
-
-    def __init__(self, reference: Reference, store: LabelStore) -> None:
-        super().__init__()
-        self.reference, self.store = reference, store
-
-    def calculate(
-        self,
-        atoms: Atoms | None = None,
-        properties: list[str] | None = None,
-        system_changes: list[str] = all_changes,
-    ) -> None:
-        super().calculate(atoms, properties, system_changes)
-        assert self.atoms is not None  # set by ASE
-        labelled = self.store.label(self.atoms, self.reference)
-        self.results = {"energy": labelled.get_potential_energy(), "forces": labelled.get_forces()}

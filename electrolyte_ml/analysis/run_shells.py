@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from electrolyte_ml.analysis.contacts import BAND, Contacts, Cutoff, find_contac
 from electrolyte_ml.analysis.rdf import RadialDistribution
 from electrolyte_ml.analysis.runs import as_runs
 from electrolyte_ml.analysis.shells import SSIP, Pairs, Shells
-from electrolyte_ml.trajectories.species import Species
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.trajectories.trajectory import Trajectory
 
 
@@ -46,12 +46,13 @@ def find_shells(
     cutoffs: Mapping[str, float] | None = None,
     seed: int = 0,
     progress: bool = False,
+    mixed: bool = False,
 ) -> ShellsOfRuns:
     """Read the trajectories once and return the shells that solvation and networks are counted from.
 
     Parameters
     ----------
-    trajectories, cation, cutoffs, seed, progress
+    trajectories, cation, cutoffs, seed, progress, mixed
         As of :func:`electrolyte_ml.analysis.analyse_solvation`.
 
     Raises
@@ -59,23 +60,38 @@ def find_shells(
     InputError
         As :func:`electrolyte_ml.analysis.analyse_solvation`.
     """
-    runs = as_runs(trajectories)
+    runs = as_runs(trajectories, mixed=mixed)
+    if mixed and cutoffs is None:
+        raise InputError("runs of several systems have no common distributions: give the cutoffs")
     distributions: dict[str, RadialDistribution] = {}
     if cutoffs is None:
         found, distributions = find_cutoffs(runs, cation=cation)
     else:
         found = {name: Cutoff(float(value), float("nan"), "given") for name, value in cutoffs.items()}
-    contacts = [find_contacts(run, found, cation=cation, progress=progress) for run in runs]
-    roles = runs[0].roles
-    anions = _anions(contacts[0], roles)
-    further = [
-        [find_contacts(run, limits, cation=name, progress=progress) for run in runs]
-        for name, limits in _further_cutoffs(runs, contacts[0].cation.name, cutoffs).items()
+
+    def of_run(run: Trajectory, limits: Mapping[str, Cutoff]) -> Mapping[str, Cutoff]:
+        return {name: limit for name, limit in limits.items() if name in run.roles} if mixed else limits
+
+    contacts = [find_contacts(run, of_run(run, found), cation=cation, progress=progress) for run in runs]
+    further = _further_cations(runs, contacts[0].cation.name, None if cutoffs is None else found)
+    tables = [
+        [
+            find_contacts(run, of_run(run, limits), cation=name, progress=progress)
+            for name, limits in further.items()
+            if name in run.roles
+        ]
+        for run in runs
     ]
+    if mixed:
+        contacts = _of_one_naming(contacts)
+    kinds = {name: role.kind for run in runs for name, role in run.roles.items()}
+    anions = _anions(contacts[0], kinds)
 
     def shells(shift: float) -> list[Shells]:
-        pairs = [[Pairs.of(table, _anions(table, roles), shift) for table in tables] for tables in further]
-        return [Shells.of(table, anions, shift, [one[k] for one in pairs]) for k, table in enumerate(contacts)]
+        return [
+            Shells.of(table, anions, shift, [Pairs.of(other, _anions(other, kinds), shift) for other in others])
+            for table, others in zip(contacts, tables)
+        ]
 
     same, shorter, longer = shells(0.0), shells(-BAND), shells(BAND)
     series = []
@@ -86,20 +102,33 @@ def find_shells(
     return ShellsOfRuns(found, distributions, contacts, (same, shorter, longer), blocks)
 
 
-def _anions(contacts: Contacts, species: Mapping[str, Species]) -> np.ndarray:
+def _anions(contacts: Contacts, kinds: Mapping[str, str]) -> np.ndarray:
     """Return (n_species,) which of the donors' species are anions."""
-    return np.array([species[name].kind == "anion" for name in contacts.donors.names])
+    return np.array([kinds[name] == "anion" for name in contacts.donors.names])
 
 
-def _further_cutoffs(
-    runs: Sequence[Trajectory], cation: str, cutoffs: Mapping[str, float] | None
-) -> dict[str, Mapping[str, Cutoff | float]]:
+def _further_cations(
+    runs: Sequence[Trajectory], cation: str, given: Mapping[str, Cutoff] | None
+) -> dict[str, Mapping[str, Cutoff]]:
     """Return the cutoffs of each further kind of cation: those given, or those of its own RDFs.
 
     There are none where no anion could bind it.
     """
-    species = runs[0].roles
-    if not any(one.kind == "anion" and one.donors for one in species.values()):
+    species = {name: role for run in runs for name, role in run.roles.items()}
+    if not any(role.kind == "anion" and role.donors for role in species.values()):
         return {}
-    names = [name for name, one in species.items() if one.kind == "cation" and name != cation]
-    return {name: find_cutoffs(runs, cation=name)[0] if cutoffs is None else cutoffs for name in names}
+    names = [name for name, role in species.items() if role.kind == "cation" and name != cation]
+    return {name: find_cutoffs(runs, cation=name)[0] if given is None else given for name in names}
+
+
+def _of_one_naming(contacts: list[Contacts]) -> list[Contacts]:
+    """Return the contacts of several systems with the species and kinds of donors of all of them, numbered alike."""
+    names = tuple(dict.fromkeys(name for table in contacts for name in table.donors.names))
+    kinds = tuple(sorted({kind for table in contacts for kind in table.donors.kinds}))
+    renamed = []
+    for table in contacts:
+        donors = table.donors
+        species = np.array([names.index(name) for name in donors.names])[donors.species]
+        kind = np.array([kinds.index(name) for name in donors.kinds])[donors.kind]
+        renamed.append(replace(table, donors=replace(donors, species=species, kind=kind, names=names, kinds=kinds)))
+    return renamed

@@ -10,8 +10,8 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.trajectories.trajectory import Trajectory
 
 
-def as_runs(trajectories: Trajectory | Sequence[Trajectory]) -> list[Trajectory]:
-    """Return one or several trajectories as a list, after checking that they are of one system.
+def as_runs(trajectories: Trajectory | Sequence[Trajectory], *, mixed: bool = False) -> list[Trajectory]:
+    """Return one or several trajectories as a list, after checking that they are of one system unless `mixed`.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def as_runs(trajectories: Trajectory | Sequence[Trajectory]) -> list[Trajectory]
     runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
     if not runs:
         raise InputError("there is no trajectory to analyse")
-    for run in runs[1:]:
+    for run in [] if mixed else runs[1:]:
         for what, of in (("molecules", _composition), ("donors", _donors)):
             if of(run) != of(runs[0]):
                 raise InputError(f"{run.name} does not hold the {what} of {runs[0].name}")

@@ -32,7 +32,7 @@ class Solvation:
     Attributes
     ----------
     cation, n_ions
-        Its name and how many there are.
+        Its name and how many there are, in the first run if they differ.
     n_frames, n_trajectories, n_blocks
         Of all trajectories together.
     converged
@@ -161,6 +161,7 @@ def analyse_solvation(
     seed: int = 0,
     progress: bool = False,
     shells: ShellsOfRuns | None = None,
+    mixed: bool = False,
 ) -> Solvation:
     """Analyse the solvation of a cation.
 
@@ -179,6 +180,8 @@ def analyse_solvation(
         Show a bar.
     shells
         Result of :func:`electrolyte_ml.analysis.find_shells`; the trajectories are then not read again.
+    mixed
+        The runs are of several systems with the same cation; cutoffs are then needed, of the species of all.
 
     Returns
     -------
@@ -189,12 +192,12 @@ def analyse_solvation(
     InputError
         No cation, no donors, cutoffs that cannot be found or are not those of the species, runs of different systems.
     """
-    runs = as_runs(trajectories)
-    found = shells or find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress)
+    runs = as_runs(trajectories, mixed=mixed)
+    found = shells or find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress, mixed=mixed)
     blocks, first = found.blocks, found.shells[0][0]
     n_ions = first.n_ions
-    sizes = [len(runs[0].roles[name]) for name in first.names]
-    counts = [merge(_tally_run(blocks, run, s, sizes) for run, s in enumerate(of_runs)) for of_runs in found.shells]
+    sizes = [[len(run.roles.get(name, ())) for name in first.names] for run in runs]
+    counts = [merge(_tally_run(blocks, k, s, sizes[k]) for k, s in enumerate(of_runs)) for of_runs in found.shells]
     names = {k: name for k, name in enumerate(first.names) if name in found.cutoffs}
 
     def ratio(what: str, key: tuple, base: str, base_key: tuple = (), *, fraction: bool = True) -> Estimate:
@@ -224,7 +227,7 @@ def analyse_solvation(
     timestep = common_timestep(runs)
     if timestep is not None:
         for k, name in names.items():
-            bonds = [[_bonds(shells, k, sizes[k]) for shells in of_runs] for of_runs in found.shells]
+            bonds = [[_bonds(shells, k, sizes[0][k]) for shells in of_runs] for of_runs in found.shells]
             stay[name] = residence_times(bonds[0], timestep, blocks, band=(bonds[1], bonds[2]))
     return Solvation(
         cation=found.contacts[0].cation.name,

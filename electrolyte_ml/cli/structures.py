@@ -1,24 +1,38 @@
-"""The commands that make structures: ``box`` and ``molecule``."""
+"""The commands that make structures: ``box``, ``motif`` and ``molecule``."""
 
 from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from electrolyte_ml.cli.options import add_output, add_own_molecules, add_seed, count, own_molecules, positive
+from electrolyte_ml.cli.options import (
+    add_output,
+    add_own_molecules,
+    add_reference_settings,
+    add_seed,
+    add_store,
+    count,
+    own_molecules,
+    positive,
+    reference_settings,
+)
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from electrolyte_ml.structures import Molecule
 
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add ``box`` and ``molecule``."""
+    """Add ``box``, ``motif`` and ``molecule``."""
     parser = add_command(
         subparsers,
         "box",
@@ -26,17 +40,38 @@ def add_parser(subparsers: Subparsers) -> None:
         "pack molecules into a periodic box",
         "box EC=16 --density 1.3 -o box.xyz\n  electrolyte-ml box 'C1COC(=O)O1=8' LiTFSI=1 --density 1.4 -o box.xyz",
     )
-    parser.add_argument(
-        "composition",
-        nargs="+",
-        metavar="NAME=COUNT",
-        help="names of molecules and salts (electrolyte-ml molecule --list), SMILES, or files (.xyz, .mol, .sdf)",
-    )
-    parser.add_argument("--density", type=positive, required=True, help="g/cm³")
+    _add_composition(parser)
     parser.add_argument("--charge", type=int, default=0, metavar="Q", help="total charge of the box, e (default 0)")
     add_own_molecules(parser)
     add_seed(parser, "of the packing")
     add_output(parser, "configuration to write")
+
+    parser = add_command(
+        subparsers,
+        "motif",
+        run_motif,
+        "pack cells in which all cations are in one kind of solvated ion pair",
+        "motif EC=3 EMC=7 LiPF6=1 --kind cip --count 4 --density 1.15 -o cip.xyz\n"
+        "  electrolyte-ml motif PC=8 NaPF6=1 --kind ssip --density 1.2 --relax --reference gfn1-xtb -o ssip.xyz",
+    )
+    _add_composition(parser)
+    parser.add_argument(
+        "--kind",
+        choices=("ssip", "cip", "agg"),
+        required=True,
+        help="solvent-separated pair, contact pair, or aggregate of two cations and two anions in a doubled cell",
+    )
+    parser.add_argument("--count", type=count, default=1, metavar="N", help="cells, no two alike (default 1)")
+    parser.add_argument("--donors", type=count, default=4, metavar="N", help="in the shell of each cation (default 4)")
+    parser.add_argument("--relax", action="store_true", help="minimise the energy over positions and cell")
+    parser.add_argument("--reference", default="gfn1-xtb", help="that relaxes (default gfn1-xtb)")
+    add_reference_settings(parser)
+    parser.add_argument("--fmax", type=positive, default=0.05, help="largest force of a minimum, eV/Å (default 0.05)")
+    parser.add_argument("--steps", type=count, default=200, metavar="N", help="of a relaxation at most (default 200)")
+    add_store(parser)
+    add_own_molecules(parser)
+    add_seed(parser, "of the packing")
+    add_output(parser, "configurations to write")
 
     parser = add_command(
         subparsers,
@@ -57,6 +92,17 @@ def add_parser(subparsers: Subparsers) -> None:
     add_output(parser, "file of the molecule to write, NAME.xyz", required=False)
 
 
+def _add_composition(parser: argparse.ArgumentParser) -> None:
+    """Add the composition and its density."""
+    parser.add_argument(
+        "composition",
+        nargs="+",
+        metavar="NAME=COUNT",
+        help="names of molecules and salts (electrolyte-ml molecule --list), SMILES, or files (.xyz, .mol, .sdf)",
+    )
+    parser.add_argument("--density", type=positive, required=True, help="g/cm³")
+
+
 def run_box(args: argparse.Namespace) -> None:
     """Pack a box and write it."""
     from electrolyte_ml.structures import density, pack, parse_composition, write_configurations
@@ -70,6 +116,50 @@ def run_box(args: argparse.Namespace) -> None:
     counts = Counter(molecule.name for molecule in molecules_of(composition, own))
     print(", ".join(f"{number} {name}" for name, number in counts.items()))
     print(f"{len(box)} atoms in a cube of {box.cell.lengths()[0]:.3f} Å, {density(box):.4f} g/cm³: {args.output}")
+
+
+def run_motif(args: argparse.Namespace) -> int:
+    """Pack cells of a motif, relax them where asked to, and write those that keep it; 1 if some do not."""
+    from electrolyte_ml.structures import density, pack_motifs, parse_composition, write_configurations
+
+    check_output_file(args.output, (".xyz", ".extxyz", ".cfg"))
+    own = own_molecules(args.molecule)
+    composition = parse_composition(" ".join(args.composition), own)
+    kind = args.kind.upper()
+    cells = pack_motifs(kind, composition, args.density, args.count, args.seed, donors=args.donors, own_molecules=own)
+    if args.relax:
+        cells = _relaxed_motifs(cells, args, own)
+    if cells:
+        write_configurations(args.output, cells)
+        print(f"{len(cells)} {kind} of {len(cells[0])} atoms, {density(cells[0]):.4f} g/cm³: {args.output}")
+    if lost := args.count - len(cells):
+        print(f"{lost} of {args.count} did not stay {kind} and are left out", file=sys.stderr)
+    return 1 if lost else 0
+
+
+def _relaxed_motifs(cells: list[Atoms], args: argparse.Namespace, own: dict[str, Molecule]) -> list[Atoms]:
+    """Relax each cell and say what came of it; return those that keep their motif."""
+    from electrolyte_ml import reference
+    from electrolyte_ml.parallel import map_progress
+
+    level = reference.get(args.reference, **reference_settings(args))
+    level.require()
+    relaxations = map_progress(
+        partial(
+            reference.relax,
+            reference=level,
+            store=reference.LabelStore(args.store),
+            fmax=args.fmax,
+            steps=args.steps,
+            own_molecules=own,
+        ),
+        cells,
+        args.jobs,
+        "relaxations",
+    )
+    for number, relaxation in enumerate(relaxations, start=1):
+        print(f"{number}: {relaxation}")
+    return [relaxation.atoms for relaxation in relaxations if relaxation.kept]
 
 
 def run_molecule(args: argparse.Namespace) -> None:

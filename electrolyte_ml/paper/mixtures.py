@@ -25,7 +25,7 @@ from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.analysis import mean_density
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.places import checkout
-from electrolyte_ml.paper.protocols import density_run, digest, label_store, solvent_run, solvents
+from electrolyte_ml.paper.protocols import density_run, digest, label_store, placeless, solvent_run, solvents
 from electrolyte_ml.paper.scales import MixtureDensity, MixtureTraining, Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import ModelSpec, Potential
@@ -94,12 +94,12 @@ def learn_mixtures(
     progress
         Print the status table as it grows.
     """
-    settings = mixture_training(scale)
-    # The folder's name does not depend on where labels and sets are.
-    names = tuple(Path(path).name for path in settings.inheritance.sets)
-    placeless = replace(settings, labels=None, inheritance=replace(settings.inheritance, sets=names))
-    directory = scale.directory / "mixtures" / f"learning_{digest(placeless)}"
-    return active_learn(directory, settings, on_iteration=on_iteration, progress=progress)
+    return active_learn(mixtures_run(scale), mixture_training(scale), on_iteration=on_iteration, progress=progress)
+
+
+def mixtures_run(scale: Scale) -> Path:
+    """Return the folder in which `learn_mixtures` learns. Other settings are another run, in another folder."""
+    return scale.directory / "mixtures" / f"learning_{digest(placeless(mixture_training(scale)))}"
 
 
 def fit_kinds(

@@ -188,6 +188,14 @@ def solvent_run(scale: Scale, solvent: str, seed: int) -> Path:
     return scale.directory / "pure_solvents" / f"{solvent}_seed{seed}_{digest(pure_solvent(scale, solvent, seed=seed))}"
 
 
+def placeless(settings: ActiveLearningSettings) -> ActiveLearningSettings:
+    """Return settings that do not depend on where labels, starts and sets are, for the name of a run's folder."""
+    given = settings.inheritance
+    start, run = (path and Path(path).name for path in (settings.start, given.run))
+    names = tuple(Path(path).name for path in given.sets)
+    return replace(settings, labels=None, start=start, inheritance=replace(given, sets=names, run=run))
+
+
 def digest(settings: ActiveLearningSettings) -> str:
     """Return a short hash of the settings of a run."""
     return hashlib.blake2b(settings.to_toml().encode(), digest_size=4).hexdigest()

@@ -12,6 +12,7 @@ ps for lengths of runs, Å, eV, g/cm³. Cells are compositions as
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from electrolyte_ml.active_learning.sections import (
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.places import results_root, shipped_results
 from electrolyte_ml.potentials.spec import ModelSpec
+from electrolyte_ml.structures.motifs import Pairing
 
 
 @dataclass(frozen=True)
@@ -219,20 +221,52 @@ class IntermolecularErrors:
 
 @dataclass(frozen=True)
 class IonPairTraining:
-    """Section 2.3.1: the training set of LiPF6 in EC and EMC, and its validation (2.3.2)."""
+    """Section 2.3.1: the training set of LiPF6 in EC and EMC, and its validation (2.3.2).
 
-    model: ModelSpec
-    reference: ReferenceSettings
+    Attributes
+    ----------
+    contact_pairs, separated_pairs, aggregates : int
+        Cells that are packed, relaxed by the reference and followed by its dynamics.
+    cells : tuple of str
+        Of pairs, taken in turn; aggregates are in cells of twice as many molecules.
+    densities : tuple of float
+        At which these are packed, g/cm³.
+    relaxation_force, relaxation_steps : float, int
+        Largest force (eV/Å) of a minimum, and steps at most.
+    learning : LearningProtocol
+        Its seeding is the reference's dynamics from each cell; exploration has a trajectory for each cell.
+    uniform_configurations : int
+        Of the preliminary fit.
+    sets : tuple of str
+        Files of ``data`` that are inherited beside those dynamics.
+    mixtures : bool
+        Whether the set of the scale's mixtures is inherited, too.
+    validation_configurations, validation
+        Of the validation set.
+    rdf_cell, rdf
+        Of g(r) of Li and O.
+    """
+
     contact_pairs: int
     separated_pairs: int
     aggregates: int
-    pair_cell: str
-    aggregate_cell: str
-    seeding: MDRun
+    cells: tuple[str, ...]
+    densities: tuple[float, ...]
+    relaxation_force: float
+    relaxation_steps: int
+    learning: LearningProtocol
+    uniform_configurations: int
     validation_configurations: int
     validation: MDRun
     rdf_cell: str
     rdf: MDRun
+    sets: tuple[str, ...] = ()
+    mixtures: bool = False
+
+    @property
+    def count(self) -> Mapping[Pairing, int]:
+        """Number of cells of each motif."""
+        return {"SSIP": self.separated_pairs, "CIP": self.contact_pairs, "AGG": self.aggregates}
 
 
 @dataclass(frozen=True)
@@ -329,7 +363,8 @@ class Scale:
             self,
             pure_solvents=replace(pure, learning=replace(pure.learning, reference=reference)),
             mixture_training=mixtures and replace(mixtures, learning=replace(mixtures.learning, reference=reference)),
-            ion_pair_training=ion_pairs and replace(ion_pairs, reference=reference),
+            ion_pair_training=ion_pairs
+            and replace(ion_pairs, learning=replace(ion_pairs.learning, reference=reference)),
         )
 
 
@@ -405,14 +440,20 @@ PAPER = Scale(
         sampling=_LIQUID,
     ),
     ion_pair_training=IonPairTraining(
-        model=ModelSpec(level=20),
-        reference=replace(_PBE_D3, settings={**_PBE_D3.settings, "encut": 750}),
         contact_pairs=4,
         separated_pairs=4,
         aggregates=3,
-        pair_cell="EC=3 EMC=7 Li=1 PF6=1",
-        aggregate_cell="EC=6 EMC=14 Li=2 PF6=2",
-        seeding=MDRun("nve", temperature=300.0, time_ps=0.5),
+        cells=("EC=3 EMC=7 LiPF6=1",),
+        densities=(1.15,),
+        relaxation_force=0.05,
+        relaxation_steps=200,
+        learning=replace(
+            _PAPER_LEARNING,
+            model=ModelSpec(level=20),
+            reference=replace(_PBE_D3, settings={**_PBE_D3.settings, "encut": 750}),
+            seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.5),
+        ),
+        uniform_configurations=20,
         validation_configurations=300,
         validation=_LIQUID,
         rdf_cell="EC=80 Li=8 PF6=8",
@@ -484,6 +525,26 @@ STANDARD = Scale(
         configurations=100,
         sampling=replace(_HEAVY_LIQUID, time_ps=100.0),
     ),
+    # A label takes 6 s of a core in a cell of a pair, 11 s in one of an aggregate: what precedes learning takes hours.
+    ion_pair_training=IonPairTraining(
+        contact_pairs=6,
+        separated_pairs=6,
+        aggregates=3,
+        cells=("EC=3 EMC=7 LiPF6=1", "EC=5 EMC=5 LiPF6=1", "EC=10 LiPF6=1"),
+        densities=(1.15, 1.2, 1.3),
+        relaxation_force=0.1,
+        relaxation_steps=40,
+        learning=replace(
+            _STANDARD_LEARNING,
+            seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.1, timestep_fs=2.0, hydrogen_mass=3.0),
+        ),
+        uniform_configurations=40,
+        mixtures=True,
+        validation_configurations=60,
+        validation=replace(_HEAVY_LIQUID, time_ps=100.0),
+        rdf_cell="EC=80 LiPF6=8",
+        rdf=MDRun("nvt", temperature=300.0, time_ps=100.0, timestep_fs=2.0, hydrogen_mass=3.0),
+    ),
     charges=_MANY_FITS,
 )
 
@@ -527,6 +588,30 @@ QUICK = Scale(
             heating=MDRun("nvt", temperature=400.0, time_ps=1.0, timestep_fs=2.0, hydrogen_mass=3.0),
         ),
         packing_densities=(1.25, 1.17, 1.07, 1.0),
+    ),
+    ion_pair_training=IonPairTraining(
+        contact_pairs=2,
+        separated_pairs=2,
+        aggregates=1,
+        cells=("EC=2 EMC=2 LiPF6=1",),
+        densities=(1.2,),
+        relaxation_force=0.1,
+        relaxation_steps=8,
+        learning=LearningProtocol(
+            model=ModelSpec(level=8),
+            seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.01, timestep_fs=2.0, hydrogen_mass=3.0),
+            exploration=ExplorationSettings(
+                "nvt", temperature=300.0, time_ps=1.0, timestep_fs=2.0, hydrogen_mass=3.0, most_saved=4
+            ),
+            fit=FitSettings(iterations=150, refit_iterations=60),
+            stopping=StoppingSettings(max_iterations=2),
+        ),
+        uniform_configurations=20,
+        sets=("lipf6_ratios.extxyz",),
+        validation_configurations=8,
+        validation=MDRun("nvt", temperature=300.0, time_ps=0.5, timestep_fs=2.0, hydrogen_mass=3.0),
+        rdf_cell="EC=8 LiPF6=1",
+        rdf=MDRun("nvt", temperature=300.0, time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),
     ),
 )
 

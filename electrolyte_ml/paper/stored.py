@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis.production import Production
     from electrolyte_ml.analysis.rdf import RadialDistribution
     from electrolyte_ml.analysis.solvation import Solvation
+    from electrolyte_ml.analysis.training_sets import SetSolvation
     from electrolyte_ml.paper.scales import Scale
     from electrolyte_ml.paper.validation import ValidationErrors
     from electrolyte_ml.potentials.charges import Share
@@ -102,20 +103,33 @@ def store_solvation(
 
 
 def store_ion_pair_set(
-    solvation: Solvation, *, reference: str, scale: Scale, li_o: RadialDistribution | None = None
+    found: SetSolvation,
+    *,
+    origins: Mapping[str, Mapping[str, int]],
+    reference: str,
+    scale: Scale,
+    li_o: RadialDistribution | None = None,
 ) -> None:
     """Store ion pairs and shells of a training set, and g(r) of Li and O, as ``ion_pair_set`` (claims 17 and 19).
 
     Parameters
     ----------
-    solvation
-        Shells and ion pairs of the configurations of the set.
+    found
+        Shells and ion pairs of the configurations of the set, by :func:`~electrolyte_ml.analysis.analyse_set`.
+    origins
+        Where the configurations come from and what is in them, by
+        :func:`~electrolyte_ml.active_learning.mixing.count_origins`.
     reference, scale
         As of :func:`store_conductivity`.
     li_o
         g(r) of LiPF6 in EC by a potential that was trained on the set.
     """
-    values = {"reference": reference, "solvation": solvation.to_dict()}
+    values = {
+        "reference": reference,
+        "solvation": found.solvation.to_dict(),
+        "set": found.to_dict(),
+        "origins": origins,
+    }
     if li_o is not None:
         values["li_o"] = {"r": li_o.r, "g": li_o.g, "shell": vars(li_o.shell) if li_o.shell else None}
     save_result("ion_pair_set", values, scale)

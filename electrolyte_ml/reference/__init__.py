@@ -12,6 +12,8 @@ from electrolyte_ml.reference.base import Reference
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.labels import Failure, LabelResult, LabelStore, label_file
 from electrolyte_ml.reference.presets import DEFAULT, PRESETS, get, preset_named
+from electrolyte_ml.reference.relaxation import Relaxation, relax
+from electrolyte_ml.reference.stored_calculator import StoredCalculator
 
 __all__ = [
     "DEFAULT",
@@ -22,7 +24,10 @@ __all__ = [
     "LabelResult",
     "LabelStore",
     "Reference",
+    "Relaxation",
+    "StoredCalculator",
     "get",
     "label_file",
     "preset_named",
+    "relax",
 ]

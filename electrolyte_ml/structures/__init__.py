@@ -8,6 +8,7 @@ from electrolyte_ml.structures.description import describe
 from electrolyte_ml.structures.library import MOLECULES
 from electrolyte_ml.structures.molecule_files import read_molecule, write_molecule
 from electrolyte_ml.structures.molecules import Molecule
+from electrolyte_ml.structures.motifs import ion_shells, pack_motif, pack_motifs
 from electrolyte_ml.structures.naming import find_molecule, molecule, molecules_of_tables, name_molecule
 from electrolyte_ml.structures.topology import Topology, changes
 
@@ -21,10 +22,13 @@ __all__ = [
     "describe",
     "elements_of",
     "find_molecule",
+    "ion_shells",
     "molecule",
     "molecules_of_tables",
     "name_molecule",
     "pack",
+    "pack_motif",
+    "pack_motifs",
     "parse_composition",
     "read_configurations",
     "read_molecule",

@@ -1,6 +1,6 @@
 """Periodic boxes packed from a composition."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from ase import Atoms
@@ -9,7 +9,7 @@ from ase.data import vdw_radii
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.composition import molecules_of, require_charge, written
 from electrolyte_ml.structures.molecules import Molecule
-from electrolyte_ml.structures.packing import RigidBodies
+from electrolyte_ml.structures.packing import FirstShells, RigidBodies
 from electrolyte_ml.units import DENSITY_UNIT
 
 CONTACT = 0.9  # closest allowed contact in units of the van der Waals distance
@@ -78,22 +78,13 @@ def pack(
     """
     molecules = molecules_of(composition, own_molecules)
     require_charge(composition, charge, own_molecules)
-    if not 0 < density <= MAX_DENSITY:
-        raise InputError(f"the density must lie between 0 and {MAX_DENSITY} g/cm³, got {density}")
-    symbols = [symbol for body in molecules for symbol in body.symbols]
-    sizes = [len(body.symbols) for body in molecules]
-    bodies = RigidBodies(
-        shape=np.concatenate([body.positions for body in molecules]),
-        radii=TARGET * np.concatenate([_radii(body) for body in molecules]),
-        first=np.cumsum([0, *sizes[:-1]]),
-    )
-    edge = (sum(body.mass for body in molecules) * DENSITY_UNIT / density) ** (1 / 3)
+    edge = edge_of(molecules, density)
     closest = 0.0
     for attempt in range(max(2, min(MAX_ATTEMPTS, 100 // len(molecules)))):  # large boxes are all alike
-        positions = bodies.pack(edge, np.random.default_rng([seed, attempt]))
-        contact = TARGET * bodies.closest_contact(positions, edge)
+        box, contact = pack_once(molecules, edge, np.random.default_rng([seed, attempt]))
         if contact >= CONTACT:
-            return Atoms(symbols, positions, cell=[edge] * 3, pbc=True, info={"charge": charge})
+            box.info["charge"] = charge
+            return box
         closest = max(closest, contact)
     raise InputError(
         f"cannot pack {written(composition)} at {density:g} g/cm³ in a cubic box of {edge:.2f} Å: molecules come as "
@@ -102,8 +93,55 @@ def pack(
     )
 
 
+def edge_of(molecules: Sequence[Molecule], density: float) -> float:
+    """Return the edge (Å) of the cube in which molecules have a density (g/cm³).
+
+    Raises
+    ------
+    InputError
+        The density makes no sense.
+    """
+    if not 0 < density <= MAX_DENSITY:
+        raise InputError(f"the density must lie between 0 and {MAX_DENSITY} g/cm³, got {density}")
+    return float((sum(body.mass for body in molecules) * DENSITY_UNIT / density) ** (1 / 3))
+
+
+def pack_once(
+    molecules: Sequence[Molecule], edge: float, rng: np.random.Generator, shells: FirstShells | None = None
+) -> tuple[Atoms, float]:
+    """Pack molecules from one random start.
+
+    Parameters
+    ----------
+    molecules
+    edge
+        Of the cubic box, Å.
+    rng
+    shells
+        First shells that are to be made.
+
+    Returns
+    -------
+    Atoms
+        Without a charge in its info.
+    float
+        The closest contact in units of the van der Waals distance: overlaps may remain.
+    """
+    sizes = [len(body.symbols) for body in molecules]
+    bodies = RigidBodies(
+        shape=np.concatenate([body.positions for body in molecules]),
+        radii=TARGET * np.concatenate([_radii(body) for body in molecules]),
+        first=np.cumsum([0, *sizes[:-1]]),
+        shells=shells,
+    )
+    positions = bodies.pack(edge, rng)
+    symbols = [symbol for body in molecules for symbol in body.symbols]
+    box = Atoms(symbols, positions, cell=[edge] * 3, pbc=True)
+    return box, TARGET * bodies.closest_contact(positions, edge)
+
+
 def _radii(body: Molecule) -> np.ndarray:
-    """(N,) Å, of the atoms of a molecule or ion."""
+    """(N,) Å, of the atoms of a molecule or ion: van der Waals radii, of a cation of one atom the ionic radius."""
     if body.charge > 0 and body.formula in CATION_RADII:
         return np.array([CATION_RADII[body.formula]])
     return np.asarray(vdw_radii[body.numbers])

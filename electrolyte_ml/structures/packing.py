@@ -1,4 +1,7 @@
-"""Rigid molecules without overlap in a cubic periodic box: compression from a dilute start under a soft repulsion."""
+"""Rigid molecules without overlap in a cubic periodic box: compression from a dilute start under a soft repulsion.
+
+Where first shells are given, donors are drawn to their centres on the way, and other donors are kept away from these.
+"""
 
 from dataclasses import dataclass
 from itertools import count
@@ -20,6 +23,26 @@ JAM_ITERATIONS = 100
 JAM = 0.008
 SKIN = 1.0  # Å
 ARM = 1.5  # Å, about the radius of gyration of EC: times an angle it is a length, comparable to a shift
+TOUCH = 1.03  # in units of the sum of the radii: within it a donor of a shell touches its centre
+
+
+@dataclass(frozen=True)
+class FirstShells:
+    """First shells of some atoms, which packing is to make.
+
+    Attributes
+    ----------
+    contacts
+        (M, 2) centre and donor, of different molecules, that are to touch.
+    donors
+        (D,) all atoms that could be in a shell.
+    clearance
+        In units of the sum of the radii: no donor comes nearer to a centre that it is not to touch.
+    """
+
+    contacts: np.ndarray
+    donors: np.ndarray
+    clearance: float
 
 
 @dataclass(frozen=True)
@@ -34,11 +57,14 @@ class RigidBodies:
         (N,) Å; atoms of different molecules repel below the sum of their radii.
     first
         (n_bodies,) index of the first atom of each molecule.
+    shells
+        To be made, if any.
     """
 
     shape: np.ndarray
     radii: np.ndarray
     first: np.ndarray
+    shells: FirstShells | None = None
 
     @property
     def body(self) -> np.ndarray:
@@ -56,10 +82,24 @@ class RigidBodies:
         centres = rng.random((len(self.first), 3)) * edges[0]  # (n_bodies, 3) Å
         turns = Rotation.random(len(self.first), rng=rng).as_matrix()  # (n_bodies, 3, 3)
         arms = np.einsum("nij,nj->ni", turns[self.body], self.shape)  # (N, 3) Å
+        if self.shells is not None:
+            self._gather(centres, arms, self.shells.contacts, rng)
         for previous, current in zip(edges[:1].tolist() + edges[:-1].tolist(), edges, strict=True):
             centres *= current / previous
             centres, arms = self._relax(centres, arms, current, ITERATIONS if current > edge else FINAL_ITERATIONS)
         return centres[self.body] + arms
+
+    def _gather(self, centres: np.ndarray, arms: np.ndarray, contacts: np.ndarray, rng: np.random.Generator) -> None:
+        """Move the centres of molecules that are to touch so that they start beside each other."""
+        body = self.body
+        placed: set[int] = set()
+        for pair in contacts.tolist():
+            fixed, moved = pair if body[pair[0]] in placed or body[pair[1]] not in placed else reversed(pair)
+            if body[moved] not in placed:
+                away = rng.normal(size=3)
+                apart = self.radii[fixed] + self.radii[moved] + np.linalg.norm(arms[moved])
+                centres[body[moved]] = centres[body[fixed]] + arms[fixed] + apart * away / np.linalg.norm(away)
+            placed |= {body[fixed], body[moved]}
 
     def closest_contact(self, positions: np.ndarray, edge: float) -> float:
         """Smallest distance between molecules, own images included, in units of the sum of the radii."""
@@ -115,13 +155,15 @@ class RigidBodies:
 
 
 class _Repulsion:
-    """Σ (1 - r/d)² over all contacts with r < d, the sum of the radii.
+    """Σ (1 - r/d)² over all contacts with r < d, the sum of the radii, and what draws donors to their centres.
 
-    The list of pairs reaches a skin further and is renewed when an atom has moved by half of that.
+    Between a centre and a donor that it is not to touch, d is the clearance of the shells times that sum. The list of
+    pairs reaches a skin further and is renewed when an atom has moved by half of that.
     """
 
     def __init__(self, bodies: RigidBodies, edge: float) -> None:
-        self._bodies, self._edge = bodies, edge
+        self._bodies, self._edge, self._shells = bodies, edge, bodies.shells
+        self._widest = 1.0 if bodies.shells is None else bodies.shells.clearance
         self._listed_at: np.ndarray | None = None
 
     def __call__(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
@@ -136,16 +178,43 @@ class _Repulsion:
         overlap = 1 - distances / reach
         pull = (2 * overlap / (reach * distances))[:, None] * vectors  # (M, 3) gradient at i, minus that at j
         n = len(positions)
-        gradient = [np.bincount(i, pull[:, k], n) - np.bincount(j, pull[:, k], n) for k in range(3)]
-        return float(overlap @ overlap), np.stack(gradient, axis=1)
+        gradient = np.stack([np.bincount(i, pull[:, k], n) - np.bincount(j, pull[:, k], n) for k in range(3)], axis=1)
+        return float(overlap @ overlap) + self._draw_together(positions, gradient), gradient
+
+    def _draw_together(self, positions: np.ndarray, gradient: np.ndarray) -> float:
+        """Return Σ (r/d - TOUCH)² over the contacts of shells with r > TOUCH d, and add its gradient."""
+        if self._shells is None:
+            return 0.0
+        centre, donor = self._shells.contacts.T
+        vectors = positions[donor] - positions[centre]
+        vectors -= self._edge * np.rint(vectors / self._edge)
+        distances, reach = np.linalg.norm(vectors, axis=1), self._bodies.radii[centre] + self._bodies.radii[donor]
+        excess = np.maximum(distances / reach - TOUCH, 0.0)
+        pull = (2 * excess / (reach * distances))[:, None] * vectors
+        np.add.at(gradient, donor, pull)
+        np.add.at(gradient, centre, -pull)
+        return float(excess @ excess)
 
     def _list(self, positions: np.ndarray) -> None:
-        i, j, offset = self._bodies._contacts(positions, self._edge, SKIN)
-        reach = self._bodies.radii[i] + self._bodies.radii[j]
+        radii = self._bodies.radii
+        i, j, offset = self._bodies._contacts(positions, self._edge, SKIN + 2 * radii.max() * (self._widest - 1.0))
+        reach = radii[i] + radii[j]
+        if self._shells is not None:
+            reach[self._kept_apart(i, j)] *= self._shells.clearance
         # The list was cut at the largest pair of radii; most pairs are of smaller atoms.
         near = np.linalg.norm(positions[j] + offset - positions[i], axis=1) < reach + SKIN
         self._i, self._j, self._offset, self._reach = i[near], j[near], offset[near], reach[near]
         self._listed_at = positions
+
+    def _kept_apart(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Whether each pair is one of a centre and a donor that are not to touch."""
+        assert self._shells is not None
+        count, (centre, donor) = len(self._bodies.shape), self._shells.contacts.T
+        is_centre, is_donor = np.zeros((2, count), dtype=bool)
+        is_centre[centre], is_donor[self._shells.donors] = True, True
+        touching = np.concatenate([centre * count + donor, donor * count + centre])
+        mixed = (is_centre[i] & is_donor[j]) | (is_centre[j] & is_donor[i])
+        return np.asarray(mixed & ~np.isin(i * count + j, touching))
 
 
 def _left_jacobian(turns: np.ndarray) -> np.ndarray:

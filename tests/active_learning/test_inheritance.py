@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase.calculators.lj import LennardJones
 from ase.io import read
 
-from electrolyte_ml.active_learning import ActiveLearningSettings, active_learn
+from electrolyte_ml.active_learning import ActiveLearningSettings, ActiveSet, active_learn
 from electrolyte_ml.active_learning.inheritance import inherit, read_sets
 from electrolyte_ml.active_learning.sections import InheritanceSettings
 from electrolyte_ml.active_learning.seeding import seeding_starts
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.potentials import load
 from electrolyte_ml.reference import get
 from electrolyte_ml.structures import density, write_configurations
 from tests.active_learning.test_loop import ARGON, argon, change
@@ -94,11 +96,12 @@ def test_a_run_begins_again_with_the_same_bits(finished, tmp_path):
 
 def test_paths_are_relative_to_the_file_of_settings(tmp_path):
     (tmp_path / "settings.toml").write_text(
-        'composition = ["EC=2", "EMC=2"]\ndensity = 1.0\n[inheritance]\nsets = ["ec", "../emc"]\n'
+        'composition = ["EC=2", "EMC=2"]\ndensity = 1.0\n[inheritance]\nsets = ["ec", "../emc"]\nrun = "pairs"\n'
     )
     settings = ActiveLearningSettings.from_toml(tmp_path / "settings.toml")
     assert settings.inheritance.sets == (str(tmp_path / "ec"), str(tmp_path.parent / "emc"))
     assert settings.inheritance.uniform_configurations == 20
+    assert settings.inheritance.run == str(tmp_path / "pairs")
 
 
 def labelled(path, symbols="Ar2", reference="Lennard-Jones", **info):
@@ -127,3 +130,69 @@ def test_bad_sets_are_refused_before_anything_is_computed(tmp_path):
     with pytest.raises(InputError, match="missing does not exist"):
         active_learn(tmp_path / "run", settings, progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_from_other_starts(sets, tmp_path):
+    """Its whole set is taken, MaxVol chooses with its potential among another set, and exploration starts anew."""
+    cold, hot = sets
+    settings = replace(argon(tmp_path), inheritance=InheritanceSettings((hot,), run=cold))
+    result = active_learn(tmp_path / "run", settings, progress=False)
+    whole, others = (read(f"{path}/training_set.xyz", ":") for path in (cold, hot))
+    first = [atoms for atoms in result.training_set if atoms.info["iteration"] == 0]
+    parents = [atoms.info["parent"] for atoms in first if atoms.info["inherited"] == "cold"]
+    assert parents == [f"cold/{atoms.info['parent']}" for atoms in whole]
+    assert 0 < len(first) - len(whole) < len(others)
+    taken = load(f"{cold}/potential.mtp")
+    assert load(result.directory / "iteration_000" / "preliminary" / "potential.mtp").fingerprint == taken.fingerprint
+    kept = ActiveSet.build(taken, whole, "neighbourhood")
+    labelled = read_sets(settings.inheritance.paths, ("Ar",), get("lj", **ARGON))
+    assert [atoms.info["parent"] for atoms in first[len(whole) :]] == [
+        labelled[len(whole) + k].info["parent"] for k in kept.select(others, settings.grades.swap_threshold)
+    ]
+
+
+def test_a_run_may_go_on_without_any_other_set(sets, tmp_path):
+    settings = replace(argon(tmp_path), inheritance=InheritanceSettings(run=sets[0]))
+    result = active_learn(tmp_path / "run", change(settings, stopping={"max_iterations": 1}), progress=False)
+    assert result.status[0].saved == result.status[0].size == len(read(f"{sets[0]}/training_set.xyz", ":"))
+
+
+def test_a_run_of_another_model_does_not_go_on(sets, tmp_path):
+    settings = change(replace(argon(tmp_path), inheritance=InheritanceSettings(run=sets[0])), model={"level": 2})
+    with pytest.raises(InputError, match=r"cold: the run that goes on has a potential of other n_parameters"):
+        active_learn(tmp_path / "run", settings, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_broken_molecules_are_left_out_of_fit_and_grade_on_request(sets, tmp_path, capsys):
+    """Two of 27 argon atoms are a pair of 2.3 Å, which counts as a bond."""
+    pytest.importorskip("rdkit")
+    bad = read(f"{sets[0]}/training_set.xyz", "0")
+    bad.positions[1] = bad.positions[0] + [2.3, 0.0, 0.0]
+    bad.calc = LennardJones(**ARGON)
+    bad.get_forces(), bad.get_stress()
+    write_configurations(tmp_path / "bad.xyz", [bad])
+    settings = replace(
+        argon(tmp_path),
+        inheritance=InheritanceSettings((str(tmp_path / "bad.xyz"),), run=sets[0]),
+        molecules={"argon": {"smiles": "[Ar]"}},
+    )
+    settings = change(settings, stopping={"max_iterations": 1}, fit={"leave_out": "broken"})
+    result = active_learn(tmp_path / "run", settings, reference=get("lj", **ARGON))
+    fit = json.loads((result.directory / "iteration_000" / "fit.json").read_text())
+    assert fit["left_out"] == 1 and fit["size"] == result.status[0].size
+    assert f"1 of {fit['size']} configurations have broken or unknown molecules: not fitted" in capsys.readouterr().out
+    folder = result.directory / "iteration_000"
+    first = read(folder / "labelled.xyz", ":")
+    potential = load(folder / "potential.mtp")
+    again = ActiveSet.build(potential, [atoms for atoms in first if atoms.info["inherited"] == "cold"], "neighbourhood")
+    kept = ActiveSet.load(folder / "active_set.npz", potential)
+    assert kept.grade(bad) == pytest.approx(again.grade(bad)) and kept.grade(bad) > 10
+
+
+def test_a_set_of_nothing_but_unknown_molecules_is_refused(tmp_path):
+    settings = change(
+        argon(tmp_path), fit={"leave_out": "broken"}, seeding={"time_ps": 0.05, "trajectories": 1, "configurations": 2}
+    )
+    with pytest.raises(ElectrolyteError, match=r"fit\.leave_out: every configuration"):
+        active_learn(tmp_path / "run", settings, progress=False)

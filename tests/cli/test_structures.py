@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.cli import main
-from electrolyte_ml.structures import MOLECULES, read_configurations, read_molecule
+from electrolyte_ml.structures import MOLECULES, ion_shells, read_configurations, read_molecule
 from electrolyte_ml.trajectories import open_trajectory
 
 
@@ -138,6 +138,10 @@ def test_the_command_in_each_file_makes_that_molecule(name, run, tmp_path, monke
         (["molecule", "EC", "-o", "EC.mol"], "EC.mol"),
         (["box", "C1CC=8", "--density", "1", "-o", "b.xyz"], "cannot read 'C1CC'"),
         (["box", "MgPF6=1", "--density", "1", "-o", "b.xyz"], r"charges of MgPF6 do not cancel .*: write Mg\(PF6\)2"),
+        (
+            ["motif", "EC=3", "LiPF6=1", "--kind", "ssip", "--density", "1", "-o", "b.xyz"],
+            "4 solvent molecules have to",
+        ),
         (["box", "X=1", "--density", "1", "-o", "b.xyz", "--molecule", "X"], "--molecule X: write NAME=VALUE"),
         (["box", "X=1", "--density", "1", "-o", "b.xyz", "--molecule", "EC=CO"], "EC is in the library already"),
     ],
@@ -147,3 +151,38 @@ def test_what_is_wrong_is_said_in_one_line(refused, words, message, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     assert re.search(message, refused(*words))
     assert not list(tmp_path.iterdir())
+
+
+def test_motifs_are_packed_and_written(run, tmp_path):
+    path = tmp_path / "cip.xyz"
+    out = run("motif", "EC=2 LiPF6=1", "--kind", "cip", "--count", 2, "--donors", 3, "--density", 0.8, "-o", path)
+    assert out.startswith("2 CIP of 28 atoms, 0.8000 g/cm³")
+    cells = read_configurations(path)
+    assert [cell.info["motif"] for cell in cells] == ["CIP"] * 2
+    assert [shell.pairing for cell in cells for shell in ion_shells(cell)] == ["CIP"] * 2
+    run("motif", "EC=2", "LiPF6=1", "--kind", "agg", "--donors", 3, "--density", 0.8, "-o", path)
+    assert {shell.cluster for shell in ion_shells(read_configurations(path)[0])} == {(2, 2)}
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_motifs_that_do_not_stay_are_left_out(stays, monkeypatch, tmp_path, capsys):
+    """The relaxation is stood in for: it moves the cation away or leaves it."""
+    from electrolyte_ml import reference
+    from electrolyte_ml.reference import Relaxation
+
+    def moved(atoms, **options):
+        assert options["fmax"] == 0.2 and options["steps"] == 7
+        after = atoms.copy()
+        if not stays:
+            after.set_cell(after.cell * 5)
+            after.positions[after.numbers == 3] += 0.5 * after.cell.diagonal()
+        return Relaxation(after, 0.0, 0.0, 1, True, None, ion_shells(atoms), ion_shells(after))
+
+    monkeypatch.setattr(reference, "relax", moved)
+    path = tmp_path / "cip.xyz"
+    words = ["motif", "EC=2", "LiPF6=1", "--kind", "cip", "--donors", "3", "--density", "0.8", "-o", str(path)]
+    code = main([*words, "--relax", "--reference", "gfn1-xtb", "--fmax", "0.2", "--steps", "7"])
+    out, error = capsys.readouterr()
+    assert code == (0 if stays else 1) and path.exists() == stays
+    assert ("the motif is kept" in out) == stays
+    assert ("1 of 1 did not stay CIP" in error) != stays

@@ -45,7 +45,7 @@ def test_loss_and_its_minimisation():  # 4.3
 
 
 def test_reference_calculations():  # 4.5
-    solvents, ion_pairs = reference_of(PAPER), PAPER.ion_pair_training.reference.make()
+    solvents, ion_pairs = reference_of(PAPER), PAPER.ion_pair_training.learning.reference.make()
     assert solvents.name == ion_pairs.name == "PBE-D3(0), VASP"
     assert (solvents.settings["encut"], ion_pairs.settings["encut"]) == (550.0, 750.0)
     assert solvents.settings["ediff"] == ion_pairs.settings["ediff"] == 1e-6
@@ -78,8 +78,11 @@ def test_intermolecular_errors():  # Fig. 3
 def test_ion_pairs():  # 2.3.1, 2.3.2
     training = PAPER.ion_pair_training
     assert (training.contact_pairs, training.separated_pairs, training.aggregates) == (4, 4, 3)
-    assert (atoms_in(training.pair_cell), atoms_in(training.aggregate_cell)) == (143, 286)
-    assert (training.seeding.ensemble, training.seeding.temperature, training.seeding.time_ps) == ("nve", 300.0, 0.5)
+    assert training.cells == ("EC=3 EMC=7 LiPF6=1",)
+    assert atoms_in("EC=3 EMC=7 Li=1 PF6=1") == 143
+    assert training.learning.model.level == 20
+    seeding = training.learning.seeding
+    assert (seeding.ensemble, seeding.temperature, seeding.time_ps) == ("nve", 300.0, 0.5)
     assert (training.validation_configurations, training.validation.time_ps) == (300, 100.0)
     assert parse_composition(training.rdf_cell) == {"EC": 80, "Li": 8, "PF6": 8}
     assert (training.rdf.ensemble, training.rdf.time_ps) == ("nvt", 100.0)

@@ -41,7 +41,8 @@ def test_every_cell_is_a_composition(name):
         cells += scale.mixture_density.density.cells
     if scale.ion_pair_training:
         training = scale.ion_pair_training
-        cells += [training.pair_cell, training.aggregate_cell, training.rdf_cell]
+        cells += [*training.cells, training.rdf_cell]
+        assert len(training.cells) == len(training.densities)
     for cell in cells:
         assert sum(parse_composition(cell).values()) > 0
 
@@ -49,7 +50,7 @@ def test_every_cell_is_a_composition(name):
 def test_another_reference_is_taken_for_everything_that_is_labelled(monkeypatch):
     monkeypatch.setenv("ELECTROLYTE_ML_REFERENCE", "gfn2-xtb")
     scale = scales.scale("paper")
-    named = [scale.reference, scale.mixture_training.learning.reference, scale.ion_pair_training.reference]
+    named = [scale.reference, scale.mixture_training.learning.reference, scale.ion_pair_training.learning.reference]
     assert [(one.name, one.settings) for one in named] == [("gfn2-xtb", {})] * 3
     assert reference_of(scale).name == "GFN2-xTB"
     assert scale.charges.reference.make().name == "GFN1-xTB"  # of droplets and dipoles

@@ -70,7 +70,11 @@ def ion_pair_set(stored: dict[str, Any]) -> Finding:
     by = found["coordination_distribution"]
     higher = agg > 0 and _mean_number(by["AGG"]) > number
     holds = ssip > cip > agg > 0 and 3.5 <= ligands < 4.0 and abs(number - 4.0) <= 0.5 and higher
-    ours = f"SSIP {ssip:.0%}, CIP {cip:.0%}, AGG {agg:.0%}; {ligands:.2f} ligands per Li; CN {number:.2f}"
+    broken = stored["set"]["broken"] / stored["set"]["configurations"]
+    ours = (
+        f"SSIP {ssip:.0%}, CIP {cip:.0%}, AGG {agg:.0%}; {ligands:.2f} ligands per Li; CN {number:.2f}; "
+        f"{broken:.0%} with broken molecules, left out"
+    )
     return Finding(holds, ours)
 
 

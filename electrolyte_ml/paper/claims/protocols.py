@@ -14,11 +14,13 @@ from electrolyte_ml.dynamics.monitors import GradeMonitor
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.claims.evidence import Evidence
 from electrolyte_ml.paper.claims.exact import SPECIES
+from electrolyte_ml.paper.ion_pairs import STAGES, ion_pair_training
 from electrolyte_ml.paper.mixtures import mixtures_of
 from electrolyte_ml.paper.protocols import pure_solvent
 from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.structures import MOLECULES, parse_composition
+from electrolyte_ml.structures.composition import molecules_of
 
 SOLVENTS = {"EC": 160, "EMC": 120}  # atoms in the paper's cells
 
@@ -88,6 +90,42 @@ def mixture_densities(scale: Scale) -> Iterator[Evidence]:
     )
 
 
+def ion_pairs(scale: Scale) -> Iterator[Evidence]:
+    """Cells of ion pairs and aggregates, dynamics from them, and the order of both (section 2.3.1)."""
+    training = scale.ion_pair_training
+    if training is None:
+        raise InputError("the scale does not learn ion pairs")
+    stages = [ion_pair_training(scale, stage) for stage in STAGES]
+    sizes = {sum(len(body.symbols) for body in molecules_of(parse_composition(cell))) for cell in training.cells}
+    yield Evidence(
+        "handed to structures.pack_motif",
+        {
+            "CIP": training.contact_pairs,
+            "SSIP": training.separated_pairs,
+            "AGG": training.aggregates,
+            "atoms, doubled for AGG": sizes,
+        },
+        {"CIP": 4, "SSIP": 4, "AGG": 3, "atoms, doubled for AGG": {143}},
+    )
+    for settings in stages:
+        yield Evidence(
+            "handed to active_learning.seeding.run_walkers",
+            settings.seeding.options(),
+            {"ensemble": "nve", "temperature": 300.0, "time_ps": 0.5},
+        )
+    first, second = stages
+    yield Evidence(
+        "handed to active_learning.loop.active_learn",
+        {"first": STAGES["pairs"], "then": STAGES["aggregates"], "goes on": second.inheritance.run is not None},
+        {"first": ("SSIP", "CIP"), "then": ("AGG",), "goes on": first.inheritance.run is None},
+    )
+
+
+def ion_pair_reference(scale: Scale) -> Iterator[Evidence]:
+    """Reference of the ion pairs (section 4.5)."""
+    yield reference_input(ion_pair_training(scale), "EC", encut=750.0)
+
+
 def method(scale: Scale) -> Iterator[Evidence]:
     """Loss, minimisation, grades, dynamics and reference of the pure solvents (sections 4.3 to 4.5)."""
     for solvent in SOLVENTS:
@@ -112,15 +150,15 @@ def exploration(settings: ActiveLearningSettings) -> Evidence:
     return Evidence("handed to dynamics.run_md", settings.exploration.options(), paper)
 
 
-def reference_input(settings: ActiveLearningSettings, solvent: str) -> Evidence:
-    """Input that the reference writes for a molecule of a solvent: PBE-D3(0) at the Γ point.
+def reference_input(settings: ActiveLearningSettings, solvent: str, encut: float = 550.0) -> Evidence:
+    """Input that the reference writes for a molecule of a solvent: PBE-D3(0) at the Γ point, cutoff in eV.
 
     Raises
     ------
     InputError
         The reference is missing on this machine, or refuses the molecule.
     """
-    paper = {"program": "PBE-D3(0), VASP", "GGA": "PE", "IVDW": "11", "ENCUT": 550.0, "EDIFF": 1e-6, "k-points": _GAMMA}
+    paper = {"program": "PBE-D3(0), VASP", "GGA": "PE", "IVDW": "11", "ENCUT": encut, "EDIFF": 1e-6, "k-points": _GAMMA}
     reference = settings.reference.make()
     values: dict[str, Any] = {"program": reference.name}
     write_inputs = getattr(reference, "write_inputs", None)

@@ -166,25 +166,7 @@ CLAIMS: tuple[Claim, ...] = (
         "2.3.1",
         "4 CIP + 4 SSIP (143 atoms) + 3 AGG (286 atoms); 500 fs NVE AIMD at 300 K; CIP and SSIP first, then AGG",
         "protocol",
-        configured(
-            "ion_pair_training",
-            lambda pairs: {
-                "CIP": pairs.contact_pairs,
-                "SSIP": pairs.separated_pairs,
-                "AGG": pairs.aggregates,
-                "cells": (pairs.pair_cell, pairs.aggregate_cell),
-                **pairs.seeding.options(),
-            },
-            {
-                "CIP": 4,
-                "SSIP": 4,
-                "AGG": 3,
-                "cells": ("EC=3 EMC=7 Li=1 PF6=1", "EC=6 EMC=14 Li=2 PF6=2"),
-                "ensemble": "nve",
-                "temperature": 300.0,
-                "time_ps": 0.5,
-            },
-        ),
+        from_handed(protocols.ion_pairs),
     ),
     Claim(16, "", "2.3.1", "Level 20 converged after 86 iterations, 6296 configurations", "value"),
     Claim(
@@ -374,11 +356,7 @@ CLAIMS: tuple[Claim, ...] = (
         "4.5",
         "LiPF6 solutions: PBE-D3(0), 750 eV, 1e-6 eV",
         "protocol",
-        configured(
-            "ion_pair_training",
-            lambda pairs: {"reference": pairs.reference.name, **pairs.reference.settings},
-            {"reference": "vasp-pbe-d3", "encut": 750, "ediff": 1e-6},
-        ),
+        from_handed(protocols.ion_pair_reference),
     ),
 )
 

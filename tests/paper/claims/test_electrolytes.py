@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from electrolyte_ml.active_learning.mixing import count_origins
 from electrolyte_ml.analysis import (
     ConductivityResult,
     Production,
     RadialDistribution,
     TransportEstimate,
     analyse_networks,
+    analyse_set,
     analyse_solvation,
 )
 from electrolyte_ml.analysis.correlation import Plateau
@@ -179,26 +181,31 @@ def test_networks_of_four_are_not_the_pairs_of_the_charged_model():
 def test_ion_pairs_of_the_training_set():
     pure = [shell(["EC", "EC", "EMC", "EMC"]).atoms] * 4
     pairs = [shell(["PF6", "EC", "EC", "EMC"]).atoms] * 3
-    solvation, _ = measured([*pure, *pairs, aggregate(2).atoms])
-    store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD)
+    broken = shell(["PF6"]).atoms
+    broken.positions[-1] += 5.0
+    configurations = [*pure, *pairs, aggregate(2).atoms, broken]
+    found, origins = analyse_set(configurations), count_origins(configurations)
+    store_ion_pair_set(found, origins=origins, reference="PBE-D3(0)", scale=STANDARD)
     outcome = judged("17")
     # 4 and 3 of 9 Li, and two in an aggregate with one ligand each: not those of the paper, whose aggregates bind more.
-    assert outcome.ours == "SSIP 44%, CIP 33%, AGG 22%; 3.33 ligands per Li; CN 3.33"
+    assert (
+        outcome.ours == "SSIP 44%, CIP 33%, AGG 22%; 3.33 ligands per Li; CN 3.33; 11% with broken molecules, left out"
+    )
     assert outcome.verdict == NOT_REPRODUCED
     assert judged("19").verdict == NOT_RUN_AT_SCALE
 
 
 def test_first_peak_of_li_and_o():
-    solvation, _ = measured([shell(["EC", "EC"]).atoms])
+    found = analyse_set([shell(["EC", "EC"]).atoms])
     r = np.arange(0.01, 8.0, 0.02)
     g = 20 * np.exp(-(((r - 1.96) / 0.1) ** 2)) + 2 * np.exp(-(((r - 4.4) / 0.4) ** 2))
     rdf = RadialDistribution("Li-O", r, g, 0 * r, 0 * r, 0 * r, FirstShell(1.96, 2.7, 0.05, 4.1, 0.1))
-    store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD, li_o=rdf)
+    store_ion_pair_set(found, origins={}, reference="PBE-D3(0)", scale=STANDARD, li_o=rdf)
     outcome = judged("19")
     assert outcome.verdict == REPRODUCED
     assert outcome.ours == "maxima at 1.96 and 4.41 Å, 4.1 O in the first shell"
     far = replace(rdf, shell=replace(rdf.shell, peak=2.3))
-    store_ion_pair_set(solvation, reference="PBE-D3(0)", scale=STANDARD, li_o=far)
+    store_ion_pair_set(found, origins={}, reference="PBE-D3(0)", scale=STANDARD, li_o=far)
     assert judged("19").verdict == NOT_REPRODUCED
 
 

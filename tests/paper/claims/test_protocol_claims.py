@@ -12,7 +12,6 @@ from electrolyte_ml.paper.claims import CLAIMS, CONFIGURED, NOT_REPRODUCED, NOT_
 from electrolyte_ml.paper.scales import PAPER, QUICK
 
 CONFIGURED_SECTIONS = {
-    "ion_pair_training": {"15", "28b"},
     "conductivity": {"21", "23c", "24a"},
 }
 
@@ -101,9 +100,28 @@ def test_settings_that_nothing_reads_are_configured_and_never_reproduced(section
 
 
 def test_other_settings_that_nothing_reads_are_not_configured():
-    pairs = replace(PAPER.ion_pair_training, contact_pairs=3)
-    outcome = judged("15", replace(PAPER, ion_pair_training=pairs))
-    assert outcome.verdict == NOT_RUN and "=3 (4 in the paper)" in outcome.ours
+    conductivity = replace(PAPER.conductivity, temperatures=(300.0,))
+    outcome = judged("21", replace(PAPER, conductivity=conductivity))
+    assert outcome.verdict == NOT_RUN and "in the paper" in outcome.ours
+
+
+def test_ion_pairs_are_judged_from_what_is_handed_over():
+    assert judged("15").verdict == REPRODUCED
+    pairs = PAPER.ion_pair_training
+    seeding = replace(pairs.learning.seeding, time_ps=0.4)
+    for other, difference in (
+        (replace(pairs, contact_pairs=3), "CIP=3 (4 in the paper)"),
+        (replace(pairs, cells=("EC=4 EMC=6 LiPF6=1",)), "atoms, doubled for AGG={138}"),
+        (replace(pairs, learning=replace(pairs.learning, seeding=seeding)), "time_ps=0.4"),
+    ):
+        outcome = judged("15", replace(PAPER, ion_pair_training=other))
+        assert outcome.verdict == NOT_REPRODUCED and difference in outcome.ours
+    assert judged("28b").verdict == REPRODUCED
+    reference = replace(pairs.learning.reference, settings={"encut": 550, "ediff": 1e-6})
+    other = replace(pairs, learning=replace(pairs.learning, reference=reference))
+    assert "ENCUT=550.0 (750.0 in the paper)" in judged("28b", replace(PAPER, ion_pair_training=other)).ours
+    without = replace(PAPER, ion_pair_training=None)
+    assert judged("15", without).verdict == judged("28b", without).verdict == NOT_RUN
 
 
 def test_mixtures_are_judged_from_what_is_handed_over():

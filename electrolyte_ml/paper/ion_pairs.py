@@ -1,0 +1,244 @@
+"""The training set of LiPF6 in EC and EMC (section 2.3.1): ion pairs until nothing is new, then aggregates.
+
+Cells of solvent-separated and contact pairs are packed and relaxed by the reference, whose short dynamics from each of
+them give labelled configurations. A first run of active learning inherits these beside other sets and explores from the
+cells. When it has ended, the same is done for aggregates: MaxVol chooses among their dynamics with the potential of the
+first run, and a second run goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from ase import Atoms
+
+from electrolyte_ml.active_learning.loop import active_learn
+from electrolyte_ml.active_learning.result import ActiveLearningResult
+from electrolyte_ml.active_learning.sections import InheritanceSettings
+from electrolyte_ml.active_learning.seeding import run_walkers
+from electrolyte_ml.active_learning.settings import ActiveLearningSettings
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.paper.mixtures import mixtures_run
+from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.protocols import digest, label_store, placeless
+from electrolyte_ml.paper.scales import IonPairTraining, Scale
+from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.reference import relax
+from electrolyte_ml.structures import pack_motif, parse_composition, read_configurations, write_configurations
+from electrolyte_ml.structures.motifs import Pairing
+
+Stage = Literal["pairs", "aggregates"]
+STAGES: dict[Stage, tuple[Pairing, ...]] = {"pairs": ("SSIP", "CIP"), "aggregates": ("AGG",)}
+_TRIES = 3  # packed cells of which one must keep its motif when it is relaxed
+
+
+class IonPairs(NamedTuple):
+    """The runs of both stages; the second has the whole training set."""
+
+    pairs: ActiveLearningResult
+    aggregates: ActiveLearningResult
+
+
+def motif_cells(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
+    """Pack and relax the cells of a stage; what has been relaxed is not relaxed again.
+
+    Returns
+    -------
+    Path
+        File of the cells, with `motif` in their info.
+
+    Raises
+    ------
+    InputError
+        The scale does not learn ion pairs, or a cell cannot be packed.
+    ElectrolyteError
+        None of three cells of a motif keeps it when it is relaxed.
+    """
+    path = _starts(scale) / f"{stage}_motifs.extxyz"
+    if not path.exists():
+        training = _training(scale)
+        jobs = [(kind, number) for kind in STAGES[stage] for number in range(training.count[kind])]
+        cells = map_progress(
+            partial(_relaxed_motif, scale=scale), jobs, None, f"{stage}, relaxations", progress=progress
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_configurations(path, cells)
+    return path
+
+
+def _relaxed_motif(job: tuple[Pairing, int], scale: Scale) -> Atoms:
+    """Return a relaxed cell of a motif, by its kind and number."""
+    kind, number = job
+    training, reference = _training(scale), _training(scale).learning.reference.make()
+    place = number % len(training.cells)
+    composition = parse_composition(training.cells[place])
+    for attempt in range(_TRIES):
+        packed = pack_motif(kind, composition, training.densities[place], 1000 * attempt + number)
+        relaxation = relax(
+            packed,
+            reference,
+            label_store(scale),
+            fmax=training.relaxation_force,
+            steps=training.relaxation_steps,
+        )
+        if relaxation.kept:
+            return relaxation.atoms
+    raise ElectrolyteError(
+        f"none of {_TRIES} cells of {training.cells[place]} stays {kind} when {reference.name} relaxes it: {relaxation}"
+    )
+
+
+def motif_dynamics(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
+    """Run the reference's dynamics from the cells of a stage; what has run is not run again.
+
+    Returns
+    -------
+    Path
+        File of the labelled configurations of all steps, trajectory after trajectory.
+
+    Raises
+    ------
+    ElectrolyteError
+        A label failed: the set is that of the protocol, or none. Otherwise as `motif_cells`.
+    """
+    path = _starts(scale) / f"{stage}_dynamics.extxyz"
+    if not path.exists():
+        starts = read_configurations(motif_cells(scale, stage, progress=progress))
+        learning = _training(scale).learning
+        reference = learning.reference.make()
+        walkers = run_walkers(starts, reference, label_store(scale), learning.seeding, jobs=None, progress=progress)
+        if failures := [walker.failure for walker in walkers if walker.failure]:
+            raise ElectrolyteError(f"a trajectory of {stage} was not labelled: {failures[0]}")
+        for number, walker in enumerate(walkers):
+            for step, atoms in enumerate(walker.samples):
+                atoms.info["parent"] = f"{number}/{step}"
+        write_configurations(path, [atoms for walker in walkers for atoms in walker.samples])
+    return path
+
+
+def ion_pair_training(
+    scale: Scale, stage: Stage = "pairs", *, charges: str | None = None, seed: int = 0
+) -> ActiveLearningSettings:
+    """Return the settings of a stage, whose cells and dynamics `learn_ion_pairs` makes before.
+
+    Parameters
+    ----------
+    scale
+    stage
+        "pairs", or "aggregates", which goes on from the run of the pairs.
+    charges
+        Model of the charges to add, such as "qrd"; grades are then those of all parameters, the charges' included.
+    seed
+        Of the potential's parameters and the trajectories' velocities.
+
+    Raises
+    ------
+    InputError
+        The scale does not learn ion pairs.
+    """
+    training = _training(scale)
+    dynamics = str(_starts(scale) / f"{stage}_dynamics.extxyz")
+    if stage == "pairs":
+        sets = (*map(str, _inherited(scale)), dynamics)
+        inheritance = InheritanceSettings(sets, training.uniform_configurations)
+    else:
+        inheritance = InheritanceSettings(
+            (dynamics,), run=str(ion_pair_run(scale, "pairs", charges=charges, seed=seed))
+        )
+    learning = training.learning
+    count = sum(training.count[kind] for kind in STAGES[stage])
+    return ActiveLearningSettings.following(
+        replace(
+            learning,
+            model=replace(learning.model, charges=charges),
+            exploration=replace(learning.exploration, trajectories=count),
+            inheritance=inheritance,
+        ),
+        start=str(_starts(scale) / f"{stage}_motifs.extxyz"),
+        seed=seed,
+        labels=str(label_store(scale).directory),
+    )
+
+
+def ion_pair_run(scale: Scale, stage: Stage, *, charges: str | None = None, seed: int = 0) -> Path:
+    """Return the folder in which a stage learns. Other settings are another run, in another folder."""
+    settings = ion_pair_training(scale, stage, charges=charges, seed=seed)
+    return scale.directory / "ion_pairs" / f"{stage}_{digest(placeless(settings))}"
+
+
+def learn_ion_pairs(
+    scale: Scale,
+    *,
+    charges: str | None = None,
+    seed: int = 0,
+    on_iteration: Callable[[ActiveLearningResult], None] | None = None,
+    progress: bool = True,
+) -> IonPairs:
+    """Learn ion pairs until nothing is new, then aggregates, or go on where an earlier call was stopped.
+
+    A stage that has used up its iterations is followed by the next all the same: `converged` of its result tells.
+
+    Parameters
+    ----------
+    scale, charges, seed
+        As for `ion_pair_training`. Where the scale inherits its mixtures, they must have been learnt.
+    on_iteration
+        Called after each iteration with the state so far.
+    progress
+        Print the status table as it grows.
+
+    Raises
+    ------
+    InputError, ElectrolyteError
+        As `motif_cells`, `motif_dynamics` and `active_learn`.
+    """
+    results = []
+    for stage in STAGES:
+        motif_dynamics(scale, stage, progress=progress)
+        directory = ion_pair_run(scale, stage, charges=charges, seed=seed)
+        settings = ion_pair_training(scale, stage, charges=charges, seed=seed)
+        results.append(active_learn(directory, settings, on_iteration=on_iteration, progress=progress))
+    return IonPairs(*results)
+
+
+def _inherited(scale: Scale) -> list[Path]:
+    """Return the files or folders of the sets that the pairs inherit beside their own dynamics."""
+    training = _training(scale)
+    paths = [mixtures_run(scale)] if training.mixtures else []
+    if training.sets:
+        root = checkout()
+        if root is None:
+            raise InputError(f"{', '.join(training.sets)} come with the source tree: run this in a clone of it")
+        paths += [root / "data" / name for name in training.sets]
+    return paths
+
+
+def _starts(scale: Scale) -> Path:
+    """Return the folder of the cells and their dynamics, which models and seeds share."""
+    training = _training(scale)
+    learning = training.learning
+    content = json.dumps(
+        [
+            dict(training.count),
+            training.cells,
+            training.densities,
+            training.relaxation_force,
+            training.relaxation_steps,
+            asdict(learning.reference),
+            asdict(learning.seeding),
+        ]
+    )
+    name = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
+    return scale.directory / "ion_pairs" / f"starts_{name}"
+
+
+def _training(scale: Scale) -> IonPairTraining:
+    if scale.ion_pair_training is None:
+        raise InputError(f"the {scale.name} scale does not learn ion pairs")
+    return scale.ion_pair_training

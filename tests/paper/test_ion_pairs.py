@@ -1,0 +1,136 @@
+"""The ion pairs' protocol: motifs, dynamics, a run of pairs, and a run of aggregates that goes on from it.
+
+The reference is next to nothing, so that cells stay as they are packed and labels cost milliseconds.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from electrolyte_ml.active_learning.sections import (
+    ExplorationSettings,
+    FitSettings,
+    LearningProtocol,
+    ReferenceSettings,
+    SeedingSettings,
+    StoppingSettings,
+)
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper import ion_pairs
+from electrolyte_ml.paper.ion_pairs import (
+    ion_pair_run,
+    ion_pair_training,
+    learn_ion_pairs,
+    motif_cells,
+    motif_dynamics,
+)
+from electrolyte_ml.paper.mixtures import mixtures_run
+from electrolyte_ml.paper.scales import QUICK, STANDARD
+from electrolyte_ml.potentials.spec import ModelSpec
+from electrolyte_ml.structures import ion_shells, read_configurations
+
+PAIRS = ("pairs", "aggregates")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    training = replace(
+        QUICK.ion_pair_training,
+        contact_pairs=1,
+        separated_pairs=1,
+        cells=("EC=4 LiPF6=1",),
+        densities=(1.0,),
+        relaxation_steps=2,
+        uniform_configurations=3,
+        sets=(),
+        learning=LearningProtocol(
+            model=ModelSpec(level=2, radial_basis_size=2),
+            reference=ReferenceSettings("lj", {"sigma": 1.0, "epsilon": 1e-5, "rc": 3.0}),
+            seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.002, timestep_fs=0.5),
+            exploration=ExplorationSettings("nvt", temperature=300.0, time_ps=0.004, timestep_fs=0.5, most_saved=1),
+            fit=FitSettings(iterations=3, refit_iterations=2),
+            stopping=StoppingSettings(max_iterations=1),
+        ),
+    )
+    return replace(QUICK, results=tmp_path_factory.mktemp("ion_pairs"), ion_pair_training=training)
+
+
+@pytest.fixture(scope="module")
+def learnt(tiny):
+    return learn_ion_pairs(tiny, progress=False)
+
+
+@pytest.mark.slow
+def test_cells_are_the_motifs_of_each_stage(tiny, learnt):
+    for stage, kinds, atoms in zip(PAIRS, (["SSIP", "CIP"], ["AGG"]), (48, 96)):
+        cells = read_configurations(motif_cells(tiny, stage, progress=False))
+        assert [cell.info["motif"] for cell in cells] == kinds
+        assert [ion_shells(cell)[0].pairing for cell in cells] == kinds
+        assert {len(cell) for cell in cells} == {atoms}
+        steps = read_configurations(motif_dynamics(tiny, stage, progress=False), labelled=True)
+        assert [step.info["parent"] for step in steps] == [f"{k}/{n}" for k in range(len(kinds)) for n in range(4)]
+        assert {len(step) for step in steps} == {atoms}
+
+
+@pytest.mark.slow
+def test_aggregates_are_added_to_the_whole_set_of_the_pairs(learnt):
+    pairs, aggregates = learnt
+    assert {len(atoms) for atoms in pairs.training_set} == {48}
+    first = [atoms for atoms in aggregates.training_set if atoms.info["iteration"] == 0]
+    before = [atoms for atoms in first if atoms.info["inherited"] == pairs.directory.name]
+    assert len(before) == len(pairs.training_set)
+    assert {atoms.info["inherited"] for atoms in first} == {pairs.directory.name, "aggregates_dynamics"}
+    assert {len(atoms) for atoms in aggregates.training_set[len(before) :]} == {96}
+    assert aggregates.potential.species == ("H", "Li", "C", "O", "F", "P")
+
+
+@pytest.mark.slow
+def test_what_has_been_learnt_is_not_learnt_again(tiny, learnt, monkeypatch):
+    for name in ("relax", "run_walkers"):
+        monkeypatch.setattr(ion_pairs, name, None)
+    again = learn_ion_pairs(tiny, progress=False)
+    assert [run.potential.fingerprint for run in again] == [run.potential.fingerprint for run in learnt]
+
+
+@pytest.mark.slow
+def test_charges_enter_the_criterion_and_sum_to_zero(tiny, learnt):
+    pairs, aggregates = learn_ion_pairs(tiny, charges="qrd", progress=False)
+    assert pairs.directory != learnt.pairs.directory
+    starts = {ion_pair_training(tiny, stage, charges=charges).start for stage in PAIRS for charges in (None, "qrd")}
+    assert len(starts) == 2  # one file for each stage
+    cells = read_configurations(motif_cells(tiny, "aggregates", progress=False))
+    assert abs(aggregates.potential.evaluate(cells[0]).charges.sum()) < 1e-12
+    assert set(aggregates.status[-1].ranks) == {"mtp", "qrd"}
+    assert aggregates.active_set.result.matrix.shape == 2 * (aggregates.potential.n_parameters,)
+    assert aggregates.potential.n_parameters > learnt.aggregates.potential.n_parameters
+
+
+def test_standard_inherits_its_mixtures_and_quick_what_ships(tmp_path):
+    scale = replace(STANDARD, results=tmp_path)
+    sets = ion_pair_training(scale).inheritance.sets
+    assert sets[0] == str(mixtures_run(scale)) and sets[1].endswith("pairs_dynamics.extxyz")
+    assert [path.rpartition("/")[2] for path in ion_pair_training(QUICK).inheritance.sets] == [
+        "lipf6_ratios.extxyz",
+        "pairs_dynamics.extxyz",
+    ]
+    second = ion_pair_training(scale, "aggregates")
+    assert second.inheritance.run == str(ion_pair_run(scale, "pairs"))
+    assert second.exploration.trajectories == scale.ion_pair_training.aggregates
+    with pytest.raises(InputError, match="does not learn ion pairs"):
+        ion_pair_training(replace(QUICK, ion_pair_training=None))
+
+
+def test_folders_tell_runs_apart_and_not_where_they_are(tmp_path):
+    here, there = (replace(STANDARD, results=tmp_path / name) for name in ("here", "there"))
+    for stage in PAIRS:
+        assert ion_pair_run(here, stage).name == ion_pair_run(there, stage).name
+        names = {
+            ion_pair_run(here, stage, charges=charges, seed=seed).name for charges in (None, "qrd") for seed in (0, 1)
+        }
+        assert len(names) == 4
+    fewer = replace(STANDARD.ion_pair_training, contact_pairs=1)
+    assert motif_name(replace(here, ion_pair_training=fewer)) != motif_name(here) == motif_name(there)
+
+
+def motif_name(scale):
+    return ion_pair_training(scale).start.split("/")[-2]
