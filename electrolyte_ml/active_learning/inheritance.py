@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ase import Atoms
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
-from electrolyte_ml.active_learning.records import load_potential, once, save_fit
+from electrolyte_ml.active_learning.records import load_potential, once, save_fit, save_potential
 from electrolyte_ml.active_learning.seeding import even_steps
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
