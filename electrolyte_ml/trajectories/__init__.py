@@ -5,6 +5,8 @@ from electrolyte_ml.lazy import attach
 _HOME = {  # name -> module, imported on first use
     "IonTrajectory": "ions",
     "read_ions": "ions",
+    "has_ion_record": "ion_record",
+    "read_ion_record": "ion_record",
     "Role": "species",
     "Species": "species",
     "Chunk": "trajectory",
