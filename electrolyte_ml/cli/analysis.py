@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive
 from electrolyte_ml.cli.parser import Subparsers, add_command
-from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories
+from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories, read_ions_of
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from electrolyte_ml.trajectories import Trajectory
+    from electrolyte_ml.trajectories import IonTrajectory, Trajectory
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -32,7 +32,8 @@ def add_parser(subparsers: Subparsers) -> None:
         run_conductivity,
         "ionic conductivity of independent trajectories, by several methods",
         "conductivity run1.trr run2.trr --topology box.gro --temperature 300 --method all --figure sigma.png\n"
-        "  electrolyte-ml conductivity nvt_run/ --temperature 300 --window 200 500 --json",
+        "  electrolyte-ml conductivity nvt_run/ --temperature 300 --window 200 500 --json\n"
+        "  electrolyte-ml conductivity runs/lipf6 --temperature 300  (of electrolyte-ml produce)",
     )
     add_trajectories(parser)
     parser.add_argument("--temperature", type=positive, required=True, help="K")
@@ -97,20 +98,14 @@ def run_conductivity(args: argparse.Namespace) -> None:
     """Print the conductivity by every method, and draw its plateau."""
     from electrolyte_ml.analysis import measure_conductivity
     from electrolyte_ml.analysis.conductivity import METHODS
-    from electrolyte_ml.trajectories import read_ions
 
     if args.figure:
         check_output_file(args.figure, FIGURES)
     methods = METHODS if args.method == ["all"] else tuple(args.method)
     if args.window and args.window[0] >= args.window[1]:
         raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
-    progress = sys.stderr.isatty()
-    opened = open_trajectories(args)
-    runs = [
-        read_ions(run, already_unwrapped=args.unwrapped, heavy_hydrogen=args.heavy_hydrogen, progress=progress)
-        for run in opened
-    ]
-    _warn_of_heavy_hydrogen(opened, "diffusion and conductivity")
+    runs = read_ions_of(args, progress=sys.stderr.isatty())
+    _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
     result = measure_conductivity(
         runs,
         args.temperature,
@@ -190,7 +185,7 @@ def _cutoffs(items: Sequence[str]) -> dict[str, float]:
     return cutoffs
 
 
-def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory], what: str) -> None:
+def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory], what: str) -> None:
     """Print one line on standard error if hydrogens of a run have another mass than their own."""
     masses = {run.hydrogen_mass for run in runs if run.hydrogen_mass is not None}
     if masses:

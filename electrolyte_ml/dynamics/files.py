@@ -1,4 +1,4 @@
-"""The files of one run: log.csv, trajectory.trr, saved.xyz and records, which only grow; restart.npz, which is replaced.
+"""The files of one run: log.csv, trajectory.trr, saved.xyz, records, which only grow; restart.npz, which is replaced.
 
 The restart file holds the length that each growing file had when it was written. Whatever a killed run wrote after
 that is cut off when the run resumes, and written again: no row or frame is lost or there twice. A run without a

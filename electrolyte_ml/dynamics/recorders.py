@@ -1,8 +1,8 @@
 """Writers of further files of a run: each adds a frame to a file of its own every so many steps.
 
 Anything with `file` (its name), `every` (steps), `constant_volume`, ``header(atoms, settings)`` and
-``frame(step, time_ps, atoms, results)`` is a recorder. The header, a mapping, stands in a .json beside the file. `atoms`
-have the masses of the dynamics, `results` is what monitors see of a step. Files of recorders grow and resume as the
+``frame(step, time_ps, atoms, results)`` is a recorder. The header stands in a .json beside the file. The atoms have
+the masses of the dynamics, `results` is what monitors see of a step. Files of recorders grow and resume as the
 trajectory does. Recorders keep nothing that a resumed run would miss.
 """
 
@@ -54,6 +54,11 @@ class IonRecorder:
     own_molecules
         Molecules by name that come before those of the library.
 
+    Attributes
+    ----------
+    charges : list of int
+        e, of each ion.
+
     Raises
     ------
     InputError
@@ -71,7 +76,7 @@ class IonRecorder:
         if not charged:
             raise InputError(f"there are no ions among {', '.join(species)}, whose motion could be recorded")
         self._species = [name for name, kind in charged.items() for _ in kind.molecules]
-        self._charges = [kind.charge for kind in charged.values() for _ in kind.molecules]
+        self.charges = [kind.charge for kind in charged.values() for _ in kind.molecules]
         self._ions = [atoms_of for kind in charged.values() for atoms_of in kind.atoms]
         # Positions are never wrapped in a run: molecules that are whole once stay so.
         self._shift = topology.unwrapped - atoms.positions  # (N, 3) Å
@@ -84,7 +89,7 @@ class IonRecorder:
         of_ions = [float(masses[ion].sum()) for ion in self._ions]
         return {
             "species": self._species,
-            "charges": self._charges,
+            "charges": self.charges,
             "masses": of_ions,
             "solvent_mass": float(masses.sum()) - sum(of_ions),
             "volume": float(atoms.cell.volume),

@@ -61,7 +61,7 @@ class Run:
             for name in ("log", "frame", "restart")
         )
         self.events = {self.log_every, self.frame_every, self.restart_every, _STRIDE}
-        self.events |= {watcher.every for watcher in (*monitors, *recorders)}
+        self.events |= {monitor.every for monitor in monitors} | {recorder.every for recorder in recorders}
         self.grade = math.nan  # the highest since the last row of the log
         self.saved = 0  # configurations that monitors asked to keep
         self.stop: tuple[str, str] | None = None

@@ -55,6 +55,7 @@ def read_ion_record(folder: str | os.PathLike[str], *, heavy_hydrogen: bool = Fa
             masses=np.array(header["masses"], dtype=float),
             volume=header["volume"],
             solvent_mass=header["solvent_mass"] or None,
+            hydrogen_mass=mass,
             name=str(path),
         )
     except FileNotFoundError as error:

@@ -35,6 +35,8 @@ class IonTrajectory:
         NPT).
     solvent_mass
         Mass of all molecules that are no ions, amu; None where it is not known: the solvent's frame is then undefined.
+    hydrogen_mass
+        Of the hydrogens in the dynamics, amu, where the run states that it is not their own.
     name
         For messages.
 
@@ -53,6 +55,7 @@ class IonTrajectory:
     masses: np.ndarray
     volume: float
     solvent_mass: float | None = None
+    hydrogen_mass: float | None = None
     name: str = "trajectory"
 
     def __post_init__(self) -> None:
@@ -224,6 +227,7 @@ def read_ions(
         masses=molecule_masses[ions],
         volume=float(abs(np.linalg.det(cell))),
         solvent_mass=solvent or None,
+        hydrogen_mass=trajectory.hydrogen_mass,
         name=trajectory.name,
     )
 
