@@ -13,8 +13,9 @@ from ase import Atoms
 from electrolyte_ml.analysis.production import expected_error
 from electrolyte_ml.parallel import resolve_jobs
 from electrolyte_ml.production.places import box_folder, run_record, trajectory_folder
+from electrolyte_ml.production.ramps import ramps
 from electrolyte_ml.production.settings import ProductionSettings
-from electrolyte_ml.production.stages import COMPLETED, ramps
+from electrolyte_ml.production.stages import COMPLETED
 from electrolyte_ml.trajectories.trr import frame_size
 
 if TYPE_CHECKING:

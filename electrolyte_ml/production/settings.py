@@ -15,6 +15,7 @@ from electrolyte_ml.active_learning.active_set import Mode
 from electrolyte_ml.active_learning.sections import HydrogenMass
 from electrolyte_ml.active_learning.settings import checked_elements, locate_molecules
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.production.ramps import ramps
 from electrolyte_ml.settings import (
     Count,
     NotNegative,
@@ -34,7 +35,15 @@ if TYPE_CHECKING:
     from electrolyte_ml.structures import Molecule
 
 # Settings that a production may be continued with: more temperatures, longer runs, other processes, another analysis.
-FREE_TO_CHANGE = ("jobs", "temperatures", "trajectories.time_ps", "analysis.correlation_ps", "analysis.window_ps")
+FREE_TO_CHANGE = (
+    "potential",  # the path: its content is compared by its fingerprint
+    "jobs",
+    "temperatures",
+    "trajectories.time_ps",
+    "grades.trusted",
+    "analysis.correlation_ps",
+    "analysis.window_ps",
+)
 
 
 def _stages(value: Any) -> Any:
@@ -251,9 +260,19 @@ class ProductionSettings:
             raise fault("density", self.density, "goes with composition, in g/cm³, and only with it")
         if not self.temperatures or len({f"{value:g}" for value in self.temperatures}) < len(self.temperatures):
             raise fault("temperatures", list(self.temperatures), "must be one or several different ones, in K")
+        if stages := self.equilibration.annealing:
+            steps = int(ramps(stages)[-1].time_ps * 1000 / self.equilibration.timestep_fs + 1e-6)
+            if steps < self.starts_per_box:
+                text = f"the last stage has {steps} steps, too few for {self.starts_per_box} configurations"
+                raise fault("equilibration.annealing", [list(stage) for stage in stages], text)
         if self.composition is not None:
             checked_elements("composition", (self.composition,), 0, self.own_molecules())
         return self
+
+    @property
+    def starts_per_box(self) -> int:
+        """Configurations of the annealing of a box from which trajectories start."""
+        return -(-self.trajectories.count // self.equilibration.boxes)
 
     def own_molecules(self) -> dict[str, Molecule]:
         """Return the molecules of `molecules` by name.

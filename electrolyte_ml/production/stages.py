@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +13,7 @@ from electrolyte_ml.active_learning.seeding import bare_copy
 from electrolyte_ml.dynamics.recorders import IonRecorder
 from electrolyte_ml.dynamics.simulation import run_md
 from electrolyte_ml.production.places import box_folder, trajectory_folder
+from electrolyte_ml.production.ramps import Ramp, ramps
 from electrolyte_ml.production.settings import ProductionSettings
 from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.units import DENSITY_UNIT
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 COMPLETED = "completed"
 _RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
-_RAMP = 10.0  # K, the largest step of a heating or cooling
 _LOG_FS = 100.0  # between rows of the log, at most
 _DENSITY_CHANGE = 0.5  # either way, beyond which a liquid has boiled or collapsed
 _WATCH_FS = 100.0  # between two looks at molecules and temperature
@@ -80,41 +79,13 @@ class Ending(NamedTuple):
         return self.reason == COMPLETED
 
 
-class Ramp(NamedTuple):
-    """One run of the annealing: K, ps."""
-
-    temperature: float
-    time_ps: float
-
-
-def ramps(stages: Sequence[tuple[float, float, float]]) -> list[Ramp]:
-    """Return the runs of an annealing: changes of temperature go in equal steps of at most 10 K.
-
-    Parameters
-    ----------
-    stages
-        (from K, to K, ps).
-
-    Examples
-    --------
-    >>> ramps([(300.0, 300.0, 5.0), (300.0, 320.0, 6.0)])
-    [Ramp(temperature=300.0, time_ps=5.0), Ramp(temperature=305.0, time_ps=3.0), Ramp(temperature=315.0, time_ps=3.0)]
-    """
-    found = []
-    for first, last, time_ps in stages:
-        steps = max(1, ceil(abs(last - first) / _RAMP - 1e-9))
-        middles = first + (last - first) * (np.arange(steps) + 0.5) / steps
-        found += [Ramp(float(temperature), time_ps / steps) for temperature in middles]
-    return found
-
-
 def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
     """Anneal a packed box, and return the configurations that its trajectories start from.
 
     They are evenly spaced over the last stage. Without any stage they are copies of the box.
     """
     equilibration = setup.settings.equilibration
-    wanted = ceil(setup.settings.trajectories.count / equilibration.boxes)
+    wanted = setup.settings.starts_per_box
     runs, atoms, spaced = ramps(equilibration.annealing), start, [bare_copy(start)] * wanted
     for number, ramp in enumerate(runs):
         n_steps = round(ramp.time_ps * 1000 / equilibration.timestep_fs)
