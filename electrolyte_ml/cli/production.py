@@ -101,8 +101,6 @@ def _settings(args: argparse.Namespace) -> ProductionSettings | None:
         return _replaced(ProductionSettings.from_toml(path), given)
     if "potential" not in given:
         raise InputError(f"--potential must be given, since there is no {path}")
-    if "equilibration.time_ps" in given:
-        given["equilibration.average_last_ps"] = 0.75 * given["equilibration.time_ps"]
     with in_options(**names):
         outer = {name: value for name, value in given.items() if "." not in name}
         return _replaced(ProductionSettings(**_values(outer)), {k: v for k, v in given.items() if "." in k})

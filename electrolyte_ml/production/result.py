@@ -82,11 +82,15 @@ class ConditionResult:
 
     def __str__(self) -> str:
         error = f" ± {self.density_error:.2g}" if np.isfinite(self.density_error) else ""
-        lines = [f"{self.temperature:g} K: {self.production}; {self.trust}; density {self.density:.4f}{error} g/cm³"]
+        density = f"density {self.density:.4f}{error} g/cm³" if np.isfinite(self.density) else "no density"
+        lines = [f"{self.temperature:g} K: {self.production}; {self.trust}; {density}"]
+        early: dict[str, list[str]] = {}
+        for number, (reason, detail) in enumerate(self.endings):
+            if reason != COMPLETED:
+                early.setdefault(f"{reason}: {detail}" if detail else reason, []).append(str(number))
         lines += [
-            f"  trajectory {number}: {reason}: {detail}" if detail else f"  trajectory {number}: {reason}"
-            for number, (reason, detail) in enumerate(self.endings)
-            if reason != COMPLETED
+            f"  {'trajectory' if len(numbers) == 1 else 'trajectories'} {', '.join(numbers)}: {why}"
+            for why, numbers in early.items()
         ]
         if self.production.failures and self.production.completed:
             lines.append(self.production.bias)

@@ -68,9 +68,9 @@ class EquilibrationSettings:
         Boxes that are packed and annealed independently; trajectories take them in turn.
     time_ps : float
         Of each trajectory at its own temperature, with velocities of its own.
-    average_last_ps : float
-        End of it, over which the volume is averaged. The mean over all trajectories of a temperature is the volume of
-        their production.
+    average_last_ps : float or None
+        End of it, over which the volume is averaged; three quarters by default. The mean over all trajectories of a
+        temperature is the volume of their production.
     timestep_fs, pressure_bar : float
     hydrogen_mass : float or None, amu
         Mass of hydrogens, taken from the heavy atoms that they are bonded to. No average over configurations depends
@@ -86,21 +86,26 @@ class EquilibrationSettings:
     )
     boxes: Count = 1
     time_ps: Positive = 200.0
-    average_last_ps: Positive = 150.0
+    average_last_ps: Positive | None = None
     timestep_fs: Annotated[float, Field(gt=0, le=10)] = 2.0
     hydrogen_mass: HydrogenMass | None = 3.0
     pressure_bar: float = ATMOSPHERE_BAR
 
     @model_validator(mode="after")
     def _check(self) -> EquilibrationSettings:
-        if self.average_last_ps > self.time_ps:
+        if self.averaged_ps > self.time_ps:
             raise fault("average_last_ps", self.average_last_ps, f"longer than time_ps = {self.time_ps:g}")
-        if self.average_last_ps * 1000 < 20 * self.timestep_fs:
-            raise fault("average_last_ps", self.average_last_ps, "shorter than 20 time steps")
+        if self.averaged_ps * 1000 < 20 * self.timestep_fs:
+            raise fault("time_ps", self.time_ps, "shorter than 20 time steps after the part that is not averaged")
         for stage in self.annealing:
             if stage[2] * 1000 < self.timestep_fs:
                 raise fault("annealing", list(stage), "shorter than one step")
         return self
+
+    @property
+    def averaged_ps(self) -> float:
+        """End of a trajectory's equilibration over which its volume is averaged."""
+        return 0.75 * self.time_ps if self.average_last_ps is None else self.average_last_ps
 
 
 @section

@@ -135,7 +135,7 @@ def equilibrate(setup: Setup, temperature: float, number: int, start: Atoms, mol
     )
     if not run.completed:
         return Ending(run.reason, f"{run.detail} (equilibration)")
-    last = run.times_ps > run.times_ps[-1] - equilibration.average_last_ps * (1 + 1e-9)
+    last = run.times_ps > run.times_ps[-1] - equilibration.averaged_ps * (1 + 1e-9)
     volume = float(np.mean(run.masses.sum() * DENSITY_UNIT / run.densities[last]))
     return Ending(COMPLETED, configurations=[bare_copy(run.atoms)], volume=volume)
 
@@ -251,7 +251,7 @@ def _constant_pressure(
         ],
         relax=relax,
         seed=seed,
-        log_interval_fs=max(step, min(_LOG_FS, 1000 * equilibration.average_last_ps / 20)),
+        log_interval_fs=max(step, min(_LOG_FS, 1000 * equilibration.averaged_ps / 20)),
         frame_interval_fs=max(step, frame_interval_fs),
         progress=False,
     )
