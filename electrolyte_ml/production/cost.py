@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
 _TIMED_SECONDS = 2.0
+_RELAX = 30  # steps of minimisation
 _LOG_ROW = 110  # bytes
 _LAST_ROW = 400  # bytes that hold the last row of a log
 
@@ -175,25 +176,30 @@ def estimate_cost(
 
 
 def seconds_per_step(settings: ProductionSettings, start: Atoms, potential: Potential) -> float:
-    """Time some steps of a box on one thread, after a minimisation that also compiles what is not compiled yet."""
+    """Time steps of a box on one thread, after a minimisation that also compiles what is not compiled yet.
+
+    A potential that is unstable is timed by the steps that it takes: how it ends is the production's to record.
+    """
     from electrolyte_ml.dynamics import run_md
 
     step = settings.trajectories.timestep_fs
-    options: dict[str, Any] = {
-        "ensemble": "nvt",
-        "temperature": settings.temperatures[0],
-        "timestep_fs": step,
-        "progress": False,
-    }
-    calculator = potential.calculator(threads=1)
-
-    def timed(atoms: Atoms, steps: int) -> tuple[Atoms, float]:
+    options: dict[str, Any] = {"ensemble": "nvt", "temperature": settings.temperatures[0], "timestep_fs": step}
+    calculator, atoms = potential.calculator(threads=1), start
+    steps, relax, seconds = 10, _RELAX, 0.0
+    for _ in range(3):
         began = time.perf_counter()
-        run = run_md(atoms, calculator, **options, time_ps=steps * step / 1000, frame_interval_fs=1e6, relax=relax)
-        return run.atoms, (time.perf_counter() - began) / max(1, run.steps)
-
-    relax = 30
-    atoms, _ = timed(start, 10)
-    relax = 0
-    atoms, first = timed(atoms, 20)
-    return timed(atoms, max(20, min(2000, int(_TIMED_SECONDS / first))))[1]
+        run = run_md(
+            atoms,
+            calculator,
+            **options,
+            time_ps=steps * step / 1000,
+            frame_interval_fs=1e6,
+            relax=relax,
+            progress=False,
+        )
+        seconds = (time.perf_counter() - began) / max(1, run.steps)
+        if not run.completed:
+            break
+        atoms, relax = run.atoms, 0
+        steps = 20 if steps == 10 else max(20, min(2000, int(_TIMED_SECONDS / seconds)))
+    return seconds

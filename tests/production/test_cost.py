@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from electrolyte_ml.analysis import expected_error
+from electrolyte_ml.potentials import ModelSpec, load
 from electrolyte_ml.production import ProductionSettings, cost
 from electrolyte_ml.production.places import trajectory_folder
 from electrolyte_ml.production.progress import Progress
@@ -58,6 +59,13 @@ def test_timed_run_of_a_box(settings, monkeypatch, tmp_path):
     found = cost_of(prepare(tmp_path, settings))
     assert 1e-6 < found.seconds_per_step < 1.0
     assert not list(tmp_path.iterdir())
+
+
+def test_unstable_potential_is_timed_by_the_steps_that_it_takes(settings, tmp_path):
+    wild = ModelSpec(level=4).random(load(settings.potential).species, seed=1)
+    wild = wild.with_parameters(1e3 * wild.parameters)
+    found = cost_of(prepare(tmp_path, settings, wild))
+    assert 1e-6 < found.seconds_per_step < 1.0
 
 
 def test_progress_follows_the_logs(settings, tmp_path):
