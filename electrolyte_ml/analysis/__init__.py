@@ -64,6 +64,7 @@ _HOME = {  # name -> module, imported on first use
     "einstein_helfand": "transport",
     "green_kubo": "transport",
     "nernst_einstein": "independent_ions",
+    "run_viscosity": "viscosity_runs",
     "viscosity": "transport",
 }
 

@@ -10,7 +10,7 @@ from electrolyte_ml.dynamics.monitors import (
     TemperatureMonitor,
     Verdict,
 )
-from electrolyte_ml.dynamics.recorders import IonRecorder, Recorder
+from electrolyte_ml.dynamics.recorders import IonRecorder, Recorder, StressRecorder
 from electrolyte_ml.dynamics.results import RunResult
 from electrolyte_ml.dynamics.simulation import run_md
 from electrolyte_ml.dynamics.trajectory import read_trajectory
@@ -25,6 +25,7 @@ __all__ = [
     "Monitor",
     "Recorder",
     "RunResult",
+    "StressRecorder",
     "TemperatureMonitor",
     "Verdict",
     "read_trajectory",

@@ -17,10 +17,12 @@ from ase import Atoms, units
 from electrolyte_ml.checks import whole
 from electrolyte_ml.dynamics.trajectory import standard_rotation
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.interface import VOIGT
 from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.trajectories.ion_record import ION_FILE
 from electrolyte_ml.trajectories.species import find_species
+from electrolyte_ml.trajectories.stress_record import COMPONENTS, STRESS_FILE, encode_pressures
 from electrolyte_ml.trajectories.trr import encode
 
 
@@ -112,3 +114,44 @@ class IonRecorder:
             row[ion] = masses[ion] / masses[ion].sum()
         shares[-1] = masses / masses.sum()
         return shares
+
+
+class StressRecorder:
+    """Writes the pressure tensor, kinetic part included, from which the viscosity is computed.
+
+    Bonds with hydrogen vibrate once in 11 fs: frames should be 5 fs apart at most.
+    :func:`electrolyte_ml.trajectories.read_stress_record` reads the file, ``pressure.f4``.
+
+    Parameters
+    ----------
+    every
+        Steps between two frames.
+    """
+
+    file = STRESS_FILE
+    constant_volume = True
+
+    def __init__(self, every: int) -> None:
+        self.every = whole("the interval of the pressure (steps)", every)
+
+    def header(self, atoms: Atoms, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return volume, interval and components."""
+        return {
+            "volume": float(atoms.cell.volume),
+            "interval_ps": self.every * settings["timestep_fs"] / 1000.0,
+            "components": list(COMPONENTS),
+        }
+
+    def frame(self, step: int, time_ps: float, atoms: Atoms, results: Mapping[str, Any]) -> bytes:
+        """Return the six components, bar.
+
+        Raises
+        ------
+        InputError
+            The calculator gives no stress.
+        """
+        if results["stress"] is None:
+            raise InputError("the viscosity needs a stress, and the calculator gives none")
+        momenta = atoms.arrays["momenta"]
+        kinetic = momenta.T @ (momenta / atoms.get_masses()[:, None]) / atoms.cell.volume  # (3, 3) eV/Å³
+        return encode_pressures((kinetic[VOIGT] - results["stress"]) / units.bar)

@@ -157,6 +157,7 @@ def estimate_cost(
     count = trajectories.count * len(settings.temperatures)
     of_trajectory = (
         trajectories.time_ps * 1000 / trajectories.ion_interval_fs * frame_size(ions + 1)
+        + (trajectories.pressure_interval_fs and trajectories.time_ps * 1000 / trajectories.pressure_interval_fs * 24)
         + trajectories.time_ps / trajectories.frame_interval_ps * frame_size(len(starts[0]))
         + (trajectories.time_ps + equilibration.time_ps) * 10 * _LOG_ROW
         + 15 * frame_size(len(starts[0]))

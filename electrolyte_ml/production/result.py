@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from electrolyte_ml.analysis.conductivity import ConductivityResult, measure_conductivity
+from electrolyte_ml.analysis.estimates import TransportEstimate
 from electrolyte_ml.analysis.production import Production
+from electrolyte_ml.analysis.viscosity_runs import run_viscosity
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.production.places import (
     BEGUN,
@@ -26,6 +28,7 @@ from electrolyte_ml.production.places import (
 from electrolyte_ml.production.settings import ProductionSettings
 from electrolyte_ml.production.stages import COMPLETED
 from electrolyte_ml.trajectories.ion_record import read_ion_record
+from electrolyte_ml.trajectories.stress_record import has_stress_record, read_stress_record
 
 UNFINISHED = "unfinished"
 
@@ -48,6 +51,10 @@ class ConditionResult:
         Over the completed trajectories.
     refused : str
         Why there is no conductivity.
+    viscosity : TransportEstimate or None
+        By Green-Kubo, mPa s. Diffusion coefficients are corrected by it for the size of the cell.
+    no_viscosity : str
+        Why there is none.
     trusted : float or None
         Share of frames whose grade is below that which is trusted, over the completed trajectories; None where nothing
         was graded.
@@ -60,6 +67,8 @@ class ConditionResult:
     endings: tuple[tuple[str, str], ...]
     conductivity: ConductivityResult | None
     refused: str
+    viscosity: TransportEstimate | None
+    no_viscosity: str
     trusted: float | None
 
     @property
@@ -78,6 +87,8 @@ class ConditionResult:
             "trusted": self.trusted,
             "result": None if self.conductivity is None else self.conductivity.to_dict(),
             "refused": self.refused,
+            "viscosity": None if self.viscosity is None else self.viscosity.to_dict(),
+            "no_viscosity": self.no_viscosity,
         }
 
     def __str__(self) -> str:
@@ -95,6 +106,14 @@ class ConditionResult:
         if self.production.failures and self.production.completed:
             lines.append(self.production.bias)
         lines.append(self.refused if self.conductivity is None else self.conductivity.report())
+        if self.viscosity is not None:
+            lines.append(str(self.viscosity))
+            if self.conductivity is not None and self.conductivity.nernst_einstein is not None:
+                correction = self.conductivity.nernst_einstein.correction
+                uncertain = correction * self.viscosity.error / self.viscosity.value
+                lines.append(f"D is corrected for the size of the cell by {correction:.3g} ± {uncertain:.1g} cm²/s")
+        elif self.conductivity is not None:
+            lines.append(f"no viscosity: {self.no_viscosity}")
         return "\n".join(lines)
 
 
@@ -157,11 +176,16 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
     record = condition_folder(directory, temperature) / VOLUME
     volume = json.loads(record.read_text()) if record.exists() else {}
     folders = [trajectory_folder(directory, temperature, k) for k in numbers if endings[k][1] == COMPLETED]
-    conductivity, refused = None, "no trajectory is complete: there is no conductivity"
+    refused = no_viscosity = "no trajectory is complete: there is no conductivity"
+    conductivity, viscosity = None, None
     if folders:
+        viscosity, no_viscosity = measured_viscosity(folders, temperature)
         try:
             conductivity = measure_conductivity(
-                [read_ion_record(folder) for folder in folders], temperature, window_ps=settings.analysis.window
+                [read_ion_record(folder) for folder in folders],
+                temperature,
+                window_ps=settings.analysis.window,
+                viscosity_mpa_s=None if viscosity is None else viscosity.value,
             )
         except InputError as error:
             refused = str(error)
@@ -175,8 +199,20 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
         endings=tuple((reason, detail) for _, reason, detail in endings),
         conductivity=conductivity,
         refused=refused,
+        viscosity=viscosity,
+        no_viscosity=no_viscosity,
         trusted=_trusted_share(folders, settings.grades.trusted),
     )
+
+
+def measured_viscosity(folders: Sequence[Path], temperature: float) -> tuple[TransportEstimate | None, str]:
+    """Return the viscosity (mPa s) of runs, or None and why there is none."""
+    if not all(has_stress_record(folder) for folder in folders):
+        return None, "the pressure was not recorded"
+    try:
+        return run_viscosity([read_stress_record(folder) for folder in folders], temperature), ""
+    except InputError as error:
+        return None, str(error)
 
 
 def _ending(directory: Path, settings: ProductionSettings, temperature: float, number: int) -> tuple[float, str, str]:

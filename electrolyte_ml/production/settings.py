@@ -121,6 +121,8 @@ class TrajectorySettings:
         Run at the production's volume before anything is recorded.
     ion_interval_fs, frame_interval_ps : float
         Between frames of the ions alone, from which currents are computed, and whole frames, from which shells are.
+    pressure_interval_fs : float
+        Between frames of the pressure tensor, from which the viscosity is computed; 0 for none.
     highest_temperature : float
         In units of the temperature; a trajectory that is hotter ends.
     """
@@ -131,11 +133,14 @@ class TrajectorySettings:
     settling_ps: NotNegative = 5.0
     ion_interval_fs: Positive = 10.0
     frame_interval_ps: Positive = 1.0
+    pressure_interval_fs: NotNegative = 5.0
     highest_temperature: Annotated[float, Field(gt=1)] = 3.0
 
     @model_validator(mode="after")
     def _check(self) -> TrajectorySettings:
         intervals = {"ion_interval_fs": self.ion_interval_fs, "frame_interval_ps": self.frame_interval_fs}
+        if self.pressure_interval_fs:
+            intervals["pressure_interval_fs"] = self.pressure_interval_fs
         for name, interval in intervals.items():
             steps = interval / self.timestep_fs
             if steps < 1 - 1e-9 or abs(steps - round(steps)) > 1e-6:

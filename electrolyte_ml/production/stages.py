@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.active_learning.seeding import bare_copy
-from electrolyte_ml.dynamics.recorders import IonRecorder
+from electrolyte_ml.dynamics.recorders import IonRecorder, Recorder, StressRecorder
 from electrolyte_ml.dynamics.simulation import run_md
 from electrolyte_ml.production.places import box_folder, trajectory_folder
 from electrolyte_ml.production.ramps import Ramp, ramps
@@ -186,7 +186,11 @@ def run_production(
         every = round(trajectories.frame_interval_fs / step)
         # Every whole frame is kept anyway: only the configuration that ends a run is saved.
         monitors.append(GradeMonitor(setup.active_set, watch.break_threshold, watch.break_threshold, every=every))
-    recorder = IonRecorder(atoms, round(trajectories.ion_interval_fs / step), settings.own_molecules())
+    recorders: list[Recorder] = [
+        IonRecorder(atoms, round(trajectories.ion_interval_fs / step), settings.own_molecules())
+    ]
+    if trajectories.pressure_interval_fs:
+        recorders.append(StressRecorder(round(trajectories.pressure_interval_fs / step)))
     run = run_md(
         atoms,
         calculator,
@@ -194,7 +198,7 @@ def run_production(
         time_ps=trajectories.time_ps,
         directory=folder,
         monitors=monitors,
-        recorders=[recorder],
+        recorders=recorders,
         seed=_seed(settings, _PRODUCTION, *place),
         tdamp_fs=_GENTLE_FS,
         log_interval_fs=max(step, min(_LOG_FS, trajectories.frame_interval_fs)),  # a row has one grade at most

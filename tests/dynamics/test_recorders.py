@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.lj import LennardJones
 
-from electrolyte_ml.dynamics import IonRecorder, run_md
+from electrolyte_ml.dynamics import IonRecorder, StressRecorder, run_md
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import pack
-from electrolyte_ml.trajectories import open_trajectory, read_ion_record, read_ions
+from electrolyte_ml.trajectories import open_trajectory, read_ion_record, read_ions, read_stress_record
 from electrolyte_ml.trajectories.trr import decode, frame_size
 
 
@@ -124,3 +124,37 @@ def test_some_of_the_frames(box, tmp_path):
             ions[wrong]
     with pytest.raises(TypeError):
         ions[3]
+
+
+def test_pressure_tensor_is_that_of_stress_and_momenta(tmp_path, spheres):
+    atoms, potential = spheres
+    result = run_md(
+        atoms,
+        potential,
+        ensemble="nve",
+        temperature=100,
+        time_ps=0.02,
+        timestep_fs=2,
+        log_interval_fs=4,
+        directory=tmp_path,
+        recorders=[StressRecorder(2)],
+        progress=False,
+    )
+    record = read_stress_record(tmp_path)
+    assert record.interval_ps == pytest.approx(0.004) and record.volume == pytest.approx(atoms.cell.volume)
+    assert record.pressures.shape == (6, 6)
+    last = result.atoms
+    last.calc = potential.calculator(threads=1)
+    exact = -last.get_stress(include_ideal_gas=True) / units.bar  # at the last step, which is recorded
+    np.testing.assert_allclose(record.pressures[-1], exact, rtol=1e-5, atol=1e-3)
+    # The log takes the temperature of 3 N - 3 degrees of freedom for N atoms.
+    kinetic = 2 * result.kinetic_energies / (3 * atoms.cell.volume) / units.bar
+    logged = result.pressures - kinetic / (len(atoms) - 1)
+    np.testing.assert_allclose(record.pressures[:, :3].mean(axis=1), logged, rtol=1e-4, atol=0.1)
+
+
+def test_calculator_without_a_stress_has_no_pressure(box, tmp_path):
+    springs = Springs(box)
+    springs.implemented_properties = ("energy", "forces")
+    with pytest.raises(InputError, match="needs a stress"):
+        run_md(box, springs, ensemble="nve", time_ps=0.01, recorders=[StressRecorder(2)], progress=False)
