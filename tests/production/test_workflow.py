@@ -113,18 +113,18 @@ def test_a_second_call_computes_nothing(whole, monkeypatch):
 @pytest.mark.slow
 def test_kill_9_at_many_moments_changes_no_bit(whole, settings, tmp_path):
     """The process is killed after so many rows and frames, again and again; each time the production goes on."""
-    wanted, directory = contents(whole[0]), tmp_path / "killed"
-    chosen = replace(settings, temperatures=(300.0, 340.0))
-    moments = [1, 2, 9, 23, 47, 80, 60, 110, 75, 130, 95, 100_000]
+    directory = tmp_path / "killed"
+    wanted = {name: content for name, content in contents(whole[0]).items() if not name.startswith("340K")}
+    moments = [1, 5, 20, 40, 50, 45, 60, 40, 55, 50, 100_000]
     codes = []
     for moment in moments:
         child = os.fork()
         if not child:
             _die_after(moment)
-            produce(directory, chosen, progress=False)
+            produce(directory, settings, progress=False)
             os._exit(0)
         codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    assert codes == [-signal.SIGKILL] * (len(moments) - 1) + [0]
+    assert codes == [-signal.SIGKILL] * 10 + [0]
     assert contents(directory) == wanted
 
 
