@@ -287,6 +287,20 @@ def test_another_production_in_the_directory_is_refused(whole, settings, tmp_pat
         produce(directory, replace(settings, temperatures=(300.0, 340.0)), potential=other, progress=False)
 
 
+@pytest.mark.slow
+def test_two_at_once_give_what_one_after_the_other_gives(settings, tmp_path):
+    brief = replace(
+        settings,
+        equilibration=replace(settings.equilibration, annealing=(), time_ps=0.06, average_last_ps=0.04),
+        trajectories=replace(settings.trajectories, count=2, time_ps=0.1, settling_ps=0.0),
+    )
+    results = [produce(tmp_path / str(jobs), replace(brief, jobs=jobs), progress=False) for jobs in (2, 1)]
+    assert all(result.completed for result in results)
+    for number in range(2):
+        name = f"300K/trajectory_{number:02d}/ions.trr"
+        assert (tmp_path / "2" / name).read_bytes() == (tmp_path / "1" / name).read_bytes()
+
+
 def test_folder_without_a_production_is_refused(tmp_path):
     with pytest.raises(InputError, match="holds no production"):
         read_production(tmp_path)
