@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from electrolyte_ml.analysis import expected_error
@@ -57,7 +58,7 @@ def test_bytes_are_those_of_the_files(whole, settings, monkeypatch):
 def test_timed_run_of_a_box(settings, monkeypatch, tmp_path):
     monkeypatch.setattr(cost, "_TIMED_SECONDS", 0.05)
     found = cost_of(prepare(tmp_path, settings))
-    assert 1e-6 < found.seconds_per_step < 1.0
+    assert 0.0 < found.seconds_per_step < np.inf and found.hours > 0.0
     assert not list(tmp_path.iterdir())
 
 
@@ -65,7 +66,7 @@ def test_unstable_potential_is_timed_by_the_steps_that_it_takes(settings, tmp_pa
     wild = ModelSpec(level=4).random(load(settings.potential).species, seed=1)
     wild = wild.with_parameters(1e3 * wild.parameters)
     found = cost_of(prepare(tmp_path, settings, wild))
-    assert 1e-6 < found.seconds_per_step < 1.0
+    assert 0.0 < found.seconds_per_step < np.inf and found.hours > 0.0
 
 
 def test_progress_follows_the_logs(settings, tmp_path):
