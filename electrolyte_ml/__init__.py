@@ -27,6 +27,8 @@ _HOME = {
     "ActiveSet": "active_learning",
     "active_learn": "active_learning",
     "run_md": "dynamics",
+    "produce": "production",
+    "ProductionSettings": "production",
     "pack": "structures",
     "molecule": "structures",
     "read_configurations": "structures",

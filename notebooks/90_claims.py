@@ -52,7 +52,6 @@ print("pure_solvents:", "stored" if load_result("pure_solvents", scale) else "no
 # The verdicts are
 #
 # - **reproduced** and **not reproduced**: judged, and the last column names the stored result, object or function;
-# - **configured**: the paper scale holds the numbers, and no function runs them yet;
 # - **not run at this scale**: no result that can be judged is stored at this scale;
 # - **not run**: no code computes it yet.
 #

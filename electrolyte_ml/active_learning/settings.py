@@ -90,8 +90,8 @@ class ActiveLearningSettings(LearningProtocol):
         if bool(self.density) != bool(self.composition):
             raise fault("density", _shown(self.density), "goes with composition, in g/cm3, and only with it")
         own_molecules = self.own_molecules()
-        elements = _elements("composition", self.composition, self.charge, own_molecules)
-        new = _elements("exploration.larger_boxes", self.exploration.larger_boxes, 0, own_molecules) - elements
+        elements = checked_elements("composition", self.composition, self.charge, own_molecules)
+        new = checked_elements("exploration.larger_boxes", self.exploration.larger_boxes, 0, own_molecules) - elements
         if new:
             raise fault(
                 "exploration.larger_boxes",
@@ -152,7 +152,7 @@ class ActiveLearningSettings(LearningProtocol):
             The file is missing or cannot be read.
         """
         folder = Path(path).parent
-        return read_toml(cls, path, _FORMER_KEYS, lambda table: _locate_molecules(table, folder)).located(folder)
+        return read_toml(cls, path, _FORMER_KEYS, lambda table: locate_molecules(table, folder)).located(folder)
 
 
 def _shown(values: tuple) -> Any:
@@ -160,7 +160,7 @@ def _shown(values: tuple) -> Any:
     return None if not values else values[0] if len(values) == 1 else list(values)
 
 
-def _locate_molecules(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+def locate_molecules(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     """Return a settings file's content with the files of its molecules taken relative to a folder."""
     molecules = table.get("molecules")
     if not isinstance(molecules, Mapping):
@@ -174,7 +174,9 @@ def _locate_molecules(table: Mapping[str, Any], folder: Path) -> Mapping[str, An
     return {**table, "molecules": located}
 
 
-def _elements(name: str, compositions: tuple[str, ...], charge: int, own_molecules: Mapping[str, Molecule]) -> set[str]:
+def checked_elements(
+    name: str, compositions: tuple[str, ...], charge: int, own_molecules: Mapping[str, Molecule]
+) -> set[str]:
     """Return the chemical symbols of compositions, which are checked by the way."""
     from electrolyte_ml.structures import elements_of, parse_composition
     from electrolyte_ml.structures.composition import require_charge

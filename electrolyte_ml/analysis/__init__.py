@@ -66,6 +66,7 @@ _HOME = {  # name -> module, imported on first use
     "nernst_einstein": "independent_ions",
     "SetSolvation": "training_sets",
     "analyse_set": "training_sets",
+    "run_viscosity": "viscosity_runs",
     "viscosity": "transport",
 }
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive
 from electrolyte_ml.cli.parser import Subparsers, add_command
-from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories
+from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories, read_ions_of, run_paths
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from electrolyte_ml.trajectories import Trajectory
+    from electrolyte_ml.trajectories import IonTrajectory, Trajectory
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -32,7 +32,8 @@ def add_parser(subparsers: Subparsers) -> None:
         run_conductivity,
         "ionic conductivity of independent trajectories, by several methods",
         "conductivity run1.trr run2.trr --topology box.gro --temperature 300 --method all --figure sigma.png\n"
-        "  electrolyte-ml conductivity nvt_run/ --temperature 300 --window 200 500 --json",
+        "  electrolyte-ml conductivity nvt_run/ --temperature 300 --window 200 500 --json\n"
+        "  electrolyte-ml conductivity runs/lipf6 --temperature 300  (of electrolyte-ml produce)",
     )
     add_trajectories(parser)
     parser.add_argument("--temperature", type=positive, required=True, help="K")
@@ -46,7 +47,12 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--window", nargs=2, type=positive, metavar=("A", "B"), help="plateau, ps (default: found); the paper: 200 500"
     )
-    parser.add_argument("--viscosity", type=positive, metavar="MPA_S", help="for the correction of Nernst-Einstein")
+    parser.add_argument(
+        "--viscosity",
+        type=positive,
+        metavar="MPA_S",
+        help="for the correction of Nernst-Einstein (default: of the runs' pressure, where they have recorded it)",
+    )
     parser.add_argument("--unwrapped", action="store_true", help="positions cross the cell's faces freely")
     parser.add_argument(
         "--heavy-hydrogen",
@@ -97,32 +103,30 @@ def run_conductivity(args: argparse.Namespace) -> None:
     """Print the conductivity by every method, and draw its plateau."""
     from electrolyte_ml.analysis import measure_conductivity
     from electrolyte_ml.analysis.conductivity import METHODS
-    from electrolyte_ml.trajectories import read_ions
+    from electrolyte_ml.production.result import measured_viscosity
 
     if args.figure:
         check_output_file(args.figure, FIGURES)
     methods = METHODS if args.method == ["all"] else tuple(args.method)
     if args.window and args.window[0] >= args.window[1]:
         raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
-    progress = sys.stderr.isatty()
-    opened = open_trajectories(args)
-    runs = [
-        read_ions(run, already_unwrapped=args.unwrapped, heavy_hydrogen=args.heavy_hydrogen, progress=progress)
-        for run in opened
-    ]
-    _warn_of_heavy_hydrogen(opened, "diffusion and conductivity")
+    runs = read_ions_of(args, progress=sys.stderr.isatty())
+    _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
+    viscosity = None if args.viscosity else measured_viscosity(run_paths(args), args.temperature)[0]
     result = measure_conductivity(
         runs,
         args.temperature,
         methods=methods,
         window_ps=(args.window[0], args.window[1]) if args.window else None,
-        viscosity_mpa_s=args.viscosity,
+        viscosity_mpa_s=viscosity.value if viscosity else args.viscosity,
     )
     if args.json:
         print(json.dumps(result.to_dict(), indent=1))
     else:
         print(f"{len(runs)} x {runs[0].time_ps:g} ps of {_counted(runs[0].species)} at {args.temperature:g} K")
         print(result.report())
+        if viscosity:
+            print(viscosity)
     if args.figure:
         from electrolyte_ml.figures import running_conductivity
 
@@ -190,7 +194,7 @@ def _cutoffs(items: Sequence[str]) -> dict[str, float]:
     return cutoffs
 
 
-def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory], what: str) -> None:
+def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory], what: str) -> None:
     """Print one line on standard error if hydrogens of a run have another mass than their own."""
     masses = {run.hydrogen_mass for run in runs if run.hydrogen_mass is not None}
     if masses:

@@ -20,6 +20,7 @@ from electrolyte_ml.cli import (
     machine,
     models,
     paper,
+    production,
     structures,
     training,
 )
@@ -35,6 +36,7 @@ FAMILIES = (
     advice,
     grades,
     dynamics,
+    production,
     active_learning,
     labels,
     audit,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from electrolyte_ml.cli.options import add_own_molecules, count, own_molecules, 
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
-    from electrolyte_ml.trajectories import Role, Trajectory
+    from electrolyte_ml.structures import Molecule
+    from electrolyte_ml.trajectories import IonTrajectory, Role, Trajectory
 
 
 def add_trajectories(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +25,8 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Path,
         metavar="TRAJ",
-        help="runs of one system, each a file or the folder of a run",
+        help="runs of one system, each a file or the folder of a run; or the folder of a production, or of one of its "
+        "temperatures, for all its completed trajectories",
     )
     parser.add_argument("--topology", type=Path, metavar="T", help="file that says what the atoms are")
     parser.add_argument(
@@ -61,28 +64,56 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
 
 def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
     """Open every run, of each the frames that were asked for; a truncated file is a warning on standard error."""
+    roles, own = _roles(args), own_molecules(args.molecule)
+    return [_open(path, args, roles, own) for path in run_paths(args)]
+
+
+def read_ions_of(args: argparse.Namespace, *, progress: bool) -> list[IonTrajectory]:
+    """Read the ions of every run: from their compact record where there is one, else from the frames."""
+    from electrolyte_ml.trajectories import has_ion_record, read_ion_record, read_ions
+
+    roles, own, heavy = _roles(args), own_molecules(args.molecule), args.heavy_hydrogen
+    runs = []
+    for path in run_paths(args):
+        if has_ion_record(path) and not roles and args.topology is None:
+            runs.append(read_ion_record(path, heavy_hydrogen=heavy)[args.begin : args.end : args.stride])
+            continue
+        run = _open(path, args, roles, own)
+        runs.append(read_ions(run, already_unwrapped=args.unwrapped, heavy_hydrogen=heavy, progress=progress))
+    return runs
+
+
+def run_paths(args: argparse.Namespace) -> list[Path]:
+    """Return the runs: those that are named, and of a production all completed trajectories."""
+    from electrolyte_ml.production import run_folders
+
+    paths: list[Path] = []
+    for path in args.trajectories:
+        folders = run_folders(path, getattr(args, "temperature", None))
+        paths += [path] if folders is None else folders
+    return paths
+
+
+def _open(path: Path, args: argparse.Namespace, roles: dict[str, Role], own: Mapping[str, Molecule]) -> Trajectory:
+    """Open one run."""
     from electrolyte_ml.trajectories import open_trajectory
 
-    roles, own = _roles(args), own_molecules(args.molecule)
-    runs = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        for path in args.trajectories:
-            run = open_trajectory(
-                path,
-                topology=args.topology,
-                roles=roles,
-                own_molecules=own,
-                timestep_ps=args.timestep,
-                cell=args.cell[0] if args.cell and len(args.cell) == 1 else args.cell,
-                elements=pairs(args.elements, "--elements") or None,
-                lammps_units=args.lammps_units,
-            )
-            runs.append(run[args.begin : args.end : args.stride])
+        run = open_trajectory(
+            path,
+            topology=args.topology,
+            roles=roles,
+            own_molecules=own,
+            timestep_ps=args.timestep,
+            cell=args.cell[0] if args.cell and len(args.cell) == 1 else args.cell,
+            elements=pairs(args.elements, "--elements") or None,
+            lammps_units=args.lammps_units,
+        )
     for warning in caught:
         if "whole frames" in str(warning.message):
             print(f"warning: {one_line(warning.message)}", file=sys.stderr)
-    return runs
+    return run[args.begin : args.end : args.stride]
 
 
 def chosen_cation(args: argparse.Namespace) -> str | None:

@@ -10,6 +10,7 @@ from electrolyte_ml.dynamics.monitors import (
     TemperatureMonitor,
     Verdict,
 )
+from electrolyte_ml.dynamics.recorders import IonRecorder, Recorder, StressRecorder
 from electrolyte_ml.dynamics.results import RunResult
 from electrolyte_ml.dynamics.simulation import run_md
 from electrolyte_ml.dynamics.trajectory import read_trajectory
@@ -19,9 +20,12 @@ __all__ = [
     "ContactMonitor",
     "DensityMonitor",
     "GradeMonitor",
+    "IonRecorder",
     "MoleculeMonitor",
     "Monitor",
+    "Recorder",
     "RunResult",
+    "StressRecorder",
     "TemperatureMonitor",
     "Verdict",
     "read_trajectory",

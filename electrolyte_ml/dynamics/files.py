@@ -1,4 +1,4 @@
-"""The files of one run: log.csv, trajectory.trr and saved.xyz, which only grow, and restart.npz, which is replaced.
+"""The files of one run: log.csv, trajectory.trr, saved.xyz, records, which only grow; restart.npz, which is replaced.
 
 The restart file holds the length that each growing file had when it was written. Whatever a killed run wrote after
 that is cut off when the run resumes, and written again: no row or frame is lost or there twice. A run without a
@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -35,6 +36,8 @@ class RunFiles:
     ----------
     directory
         Made when missing; None keeps everything in memory.
+    records
+        Names of further growing files.
 
     Raises
     ------
@@ -42,8 +45,8 @@ class RunFiles:
         If another process is running in the directory.
     """
 
-    def __init__(self, directory: Path | None) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path | None, records: Sequence[str] = ()) -> None:
+        self.directory, self.growing = directory, (*GROWING, *records)
         self.streams: dict[str, BinaryIO] = {}
         self._lock = ExitStack()
         self._flusher = ThreadPoolExecutor(1, thread_name_prefix="electrolyte_ml files")
@@ -72,7 +75,7 @@ class RunFiles:
         InputError
             If a file is shorter than it was when the restart file was written.
         """
-        for name in GROWING:
+        for name in self.growing:
             length = lengths[name] if lengths else 0
             if self.directory is None:
                 self.streams[name] = io.BytesIO()

@@ -16,6 +16,7 @@ from ase import Atoms, units
 from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.dynamics.masses import exchange_masses, heavy_hydrogen_masses
 from electrolyte_ml.dynamics.monitors import Monitor, Verdict
+from electrolyte_ml.dynamics.recorders import Recorder
 from electrolyte_ml.dynamics.results import COLUMNS, RunResult, read_result
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology, standard_rotation
 from electrolyte_ml.errors import ElectrolyteError, InputError
@@ -31,11 +32,17 @@ class Run:
     """One run: the atoms, their integrator, and the state that a restart file holds."""
 
     def __init__(
-        self, atoms: Atoms, calculator: Any, settings: dict[str, Any], monitors: list[Monitor], files: RunFiles
+        self,
+        atoms: Atoms,
+        calculator: Any,
+        settings: dict[str, Any],
+        monitors: list[Monitor],
+        recorders: list[Recorder],
+        files: RunFiles,
     ) -> None:
         from electrolyte_ml.dynamics.integrators import build  # numba and the kernels take a second to load
 
-        self.settings, self.monitors, self.files = settings, monitors, files
+        self.settings, self.monitors, self.recorders, self.files = settings, monitors, recorders, files
         self.atoms = bare_configuration(atoms, masses=True)
         self.atoms.set_momenta(atoms.get_momenta())
         if settings["hydrogen_mass"] is not None:
@@ -54,7 +61,7 @@ class Run:
             for name in ("log", "frame", "restart")
         )
         self.events = {self.log_every, self.frame_every, self.restart_every, _STRIDE}
-        self.events |= {monitor.every for monitor in monitors}
+        self.events |= {monitor.every for monitor in monitors} | {recorder.every for recorder in recorders}
         self.grade = math.nan  # the highest since the last row of the log
         self.saved = 0  # configurations that monitors asked to keep
         self.stop: tuple[str, str] | None = None
@@ -88,6 +95,9 @@ class Run:
         if self.files.directory is not None:
             topology = encode_topology(atoms, self.rotation, settings["hydrogen_mass"])
             atomic_write(self.files.directory / "topology.pdb", topology)
+            for recorder in self.recorders:
+                header = json.dumps(recorder.header(atoms, settings)) + "\n"
+                atomic_write((self.files.directory / recorder.file).with_suffix(".json"), header)
         self.files.append("log.csv", (",".join(COLUMNS) + "\n").encode())
         self._observe()
         self._write_restart()
@@ -172,8 +182,9 @@ class Run:
             what = f"the force on atom {bad[0] + 1} ({self.atoms.symbols[bad[0]]})" if bad.size else "energy or stress"
             self.stop = "nan", f"{what} is not a number after {self.time_ps:g} ps"
         due = [monitor for monitor in self.monitors if step % monitor.every == 0]
+        recorders = [recorder for recorder in self.recorders if step % recorder.every == 0]
         log_due = step % self.log_every == 0
-        if due or log_due or self.stop:
+        if due or log_due or recorders or self.stop:
             results = self._results()
             for monitor in due:
                 if self.stop is not None:
@@ -181,6 +192,8 @@ class Run:
                 self._judge(monitor, results)
         if log_due or self.stop:
             self._write_row(results)
+        for recorder in recorders:
+            self.files.append(recorder.file, recorder.frame(step, self.time_ps, self.atoms, results))
         if step % self.frame_every == 0:
             self.files.append("trajectory.trr", encode_frame(self.atoms, step, self.time_ps, self.rotation))
 

@@ -13,9 +13,11 @@ from ase import Atoms
 from electrolyte_ml.checks import number, one_of, whole
 from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.dynamics.monitors import Monitor
+from electrolyte_ml.dynamics.recorders import Recorder
 from electrolyte_ml.dynamics.results import RunResult, read_result
 from electrolyte_ml.dynamics.run import Run
 from electrolyte_ml.dynamics.start import check_same_run, check_start
+from electrolyte_ml.errors import InputError
 
 
 def run_md(
@@ -30,6 +32,7 @@ def run_md(
     hydrogen_mass: float | None = None,
     directory: str | os.PathLike[str] | None = None,
     monitors: Iterable[Monitor] = (),
+    recorders: Iterable[Recorder] = (),
     relax: int = 0,
     seed: int = 0,
     thermostat: str = "bussi",
@@ -70,6 +73,8 @@ def run_md(
     monitors
         Watchers that may stop the run, see :mod:`electrolyte_ml.dynamics.monitors`. Energies and forces that are not
         finite always stop it.
+    recorders
+        Writers of further files, see :mod:`electrolyte_ml.dynamics.recorders`.
     relax
         Up to so many steps of minimisation (FIRE, fixed cell) before the run, for a freshly packed start.
     seed
@@ -108,6 +113,7 @@ def run_md(
     Bussi et al., J. Chem. Phys. 126, 014101 (2007); Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020).
     """
     timestep_fs = number("timestep_fs", timestep_fs, "fs")
+    recorders = list(recorders)
     settings = {
         "ensemble": one_of("ensemble", ensemble, ("nve", "nvt", "npt")),
         "temperature": number("temperature", temperature, "K"),
@@ -123,18 +129,21 @@ def run_md(
         "restart_interval_fs": number("restart_interval_fs", restart_interval_fs, "fs", least=timestep_fs),
         "relax": whole("relax", relax, least=0),
         "seed": whole("seed", seed, least=0),
+        "records": {recorder.file: recorder.every for recorder in recorders} or None,
     }
     n_steps = round(number("time_ps", time_ps, "ps", least=0) * 1000.0 / timestep_fs)
     check_start(atoms, ensemble)
+    if ensemble == "npt" and (moved := [recorder.file for recorder in recorders if recorder.constant_volume]):
+        raise InputError(f"{moved[0]} is recorded at constant volume only: a barostat moves the molecules, too")
     folder = Path(directory) if directory is not None else None
-    with RunFiles(folder) as files:
+    with RunFiles(folder, [recorder.file for recorder in recorders]) as files:
         stored = files.read_restart()
         if stored is not None and folder is not None:
             arrays, meta = stored
             check_same_run(folder, arrays, meta, atoms, settings)
             if meta["reason"] and (meta["reason"] != "completed" or meta["step"] >= n_steps):
                 return read_result(files, arrays, meta, settings)
-        run = Run(atoms, calculator, settings, list(monitors), files)
+        run = Run(atoms, calculator, settings, list(monitors), recorders, files)
         if stored is None:
             run.start()
         else:

@@ -12,7 +12,6 @@ A .trr box is read as three lengths and three angles. Cells are therefore writte
 from __future__ import annotations
 
 import os
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +22,9 @@ from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.library import MOLECULES
 from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.trajectories.remarks import hydrogen_mass_remark
+from electrolyte_ml.trajectories.trr import decode, encode, is_trr
 
-_HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
-_MAGIC = (1993, 13, 12, b"GMX_trn_file")
-_NM_PER_PS = 0.1 * 1000.0 * units.fs  # of one Å per ASE time unit
+_PER_PS = 1000.0 * units.fs  # Å/ps of one Å per ASE time unit
 
 
 def standard_rotation(atoms: Atoms) -> np.ndarray:
@@ -47,36 +45,25 @@ def standard_rotation(atoms: Atoms) -> np.ndarray:
 
 
 def encode_frame(atoms: Atoms, step: int, time_ps: float, rotation: np.ndarray) -> bytes:
-    """Return one frame: box, positions and velocities in single precision (1e-6 Å in a box of 20 Å)."""
-    n = len(atoms)
-    box = atoms.cell.array @ rotation / 10.0  # nm
-    positions = atoms.positions @ rotation / 10.0
-    velocities = atoms.get_velocities() @ rotation * _NM_PER_PS
-    header = _HEADER.pack(*_MAGIC, 0, 0, 36, 0, 0, 0, 0, 12 * n, 12 * n, 0, n, step, 0, time_ps, 0.0)
-    return b"".join([header, *(np.asarray(values, ">f4").tobytes() for values in (box, positions, velocities))])
+    """Return one frame, turned by `rotation`."""
+    velocities = atoms.get_velocities() @ rotation * _PER_PS
+    return encode(atoms.positions @ rotation, velocities, atoms.cell.array @ rotation, step, time_ps)
 
 
 def decode_frames(content: bytes, template: Atoms) -> list[Atoms]:
     """Return the whole frames in `content`; a frame that was cut by a killed run is left out."""
-    n = len(template)
-    values = 9 + 6 * n
-    size = _HEADER.size + 4 * values
     charge = bare_configuration(template).info
     frames = []
-    for start in range(0, len(content) - size + 1, size):
-        *_, count, step, _, time_ps, _ = _HEADER.unpack_from(content, start)
-        if count != n:
-            raise InputError(f"a frame of {count} atoms where {n} were expected")
-        data = np.frombuffer(content, ">f4", values, start + _HEADER.size).astype(float).reshape(-1, 3)
+    for step, time_ps, cell, positions, velocities in zip(*decode(content, len(template))):
         frame = Atoms(
             template.numbers,
-            positions=data[3 : 3 + n] * 10.0,
-            cell=data[:3] * 10.0,
+            positions=positions,
+            cell=cell,
             pbc=template.pbc,
             masses=template.get_masses(),
-            info=charge | {"step": step, "time_ps": round(float(time_ps), 6)},
+            info=charge | {"step": int(step), "time_ps": round(float(time_ps), 6)},
         )
-        frame.set_velocities(data[3 + n :] / _NM_PER_PS)
+        frame.set_velocities(velocities / _PER_PS)
         frames.append(frame)
     return frames
 
@@ -102,7 +89,7 @@ def read_trajectory(path: str | os.PathLike[str], template: Atoms) -> list[Atoms
         If the file is another kind of file or holds another number of atoms.
     """
     content = Path(path).read_bytes()
-    if content and not content.startswith(struct.pack(">3i12s", *_MAGIC)[: len(content)]):
+    if not is_trr(content):
         raise InputError(f"{path} is not a .trr trajectory")
     try:
         return decode_frames(content, template)

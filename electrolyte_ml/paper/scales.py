@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 from electrolyte_ml.active_learning.sections import (
@@ -271,24 +272,60 @@ class IonPairTraining:
 
 @dataclass(frozen=True)
 class ConductivityRuns:
-    """Production runs of one kind of potential, and the window of the Green-Kubo integral."""
+    """Production runs of one kind of potential, and the window of the Green-Kubo integral.
+
+    Attributes
+    ----------
+    trajectories : int
+        At each temperature.
+    time_ps, equilibration_ps : float
+        Of each trajectory: at constant volume, and at constant pressure before it.
+    correlation_ps, window_ps : float
+        Upper end of the integral, and the last part of it over which it is averaged; where there is no window, it is
+        found from the data.
+    """
 
     trajectories: int
     time_ps: float
     equilibration_ps: float
     correlation_ps: float
-    window_ps: float
+    window_ps: float | None = None
 
 
 @dataclass(frozen=True)
 class Conductivity:
-    """Section 4.6: ionic conductivity by Green-Kubo."""
+    """Section 4.6: ionic conductivity by Green-Kubo.
+
+    Attributes
+    ----------
+    cells : tuple of str
+        Several of one ratio differ in size: the first one counts for the claims, the others show the effect of it.
+    temperatures : tuple of float, K
+        Of the first cell, and of the others unless they have their own.
+    annealing : tuple of (K, K, ps)
+        Stages at constant pressure, each from a temperature to another.
+    mtp, qrd : ConductivityRuns
+        Of potentials without charges and with them.
+    packing_density : float, g/cm³
+    other_temperatures : tuple of float, K
+        Of the other cells.
+    equilibration_timestep_fs, hydrogen_mass : float, amu
+        At constant pressure; hydrogens have their own mass by default, as they have at constant volume.
+    """
 
     cells: tuple[str, ...]
     temperatures: tuple[float, ...]
-    annealing: tuple[tuple[float, float, float], ...]  # (from K, to K, ps), NPT
+    annealing: tuple[tuple[float, float, float], ...]
     mtp: ConductivityRuns
     qrd: ConductivityRuns
+    packing_density: float = 1.1
+    other_temperatures: tuple[float, ...] = ()
+    equilibration_timestep_fs: float = 1.0
+    hydrogen_mass: float | None = None
+
+    def temperatures_of(self, cell: str) -> tuple[float, ...]:
+        """Return the temperatures (K) of a cell."""
+        return self.temperatures if cell == self.cells[0] else self.other_temperatures or self.temperatures
 
 
 TOUR = Tour(
@@ -368,6 +405,13 @@ class Scale:
         )
 
 
+def _cycle(time_ps: float) -> tuple[tuple[float, float, float], ...]:
+    """Return the annealing of section 4.6 with stages of so many ps."""
+    kelvin = (300.0, 300.0, 380.0, 380.0, 300.0, 300.0)
+    return tuple((first, last, time_ps) for first, last in pairwise(kelvin))
+
+
+_FEW_PICOSECONDS = ConductivityRuns(4, time_ps=4.0, equilibration_ps=1.0, correlation_ps=1.0)
 _LIQUID = MDRun("npt", temperature=300.0, time_ps=100.0)
 _HEATING = MDRun("nvt", temperature=400.0, time_ps=5.0)
 
@@ -462,13 +506,7 @@ PAPER = Scale(
     conductivity=Conductivity(
         cells=("EC=24 EMC=56 Li=8 PF6=8", "EC=32 EMC=48 Li=8 PF6=8", "EC=40 EMC=40 Li=8 PF6=8"),
         temperatures=(280.0, 300.0, 320.0),
-        annealing=(
-            (300.0, 300.0, 1000.0),
-            (300.0, 380.0, 1000.0),
-            (380.0, 380.0, 1000.0),
-            (380.0, 300.0, 1000.0),
-            (300.0, 300.0, 1000.0),
-        ),
+        annealing=_cycle(1000.0),
         mtp=ConductivityRuns(10, time_ps=2500.0, equilibration_ps=500.0, correlation_ps=500.0, window_ps=300.0),
         qrd=ConductivityRuns(50, time_ps=200.0, equilibration_ps=100.0, correlation_ps=100.0, window_ps=20.0),
     ),
@@ -545,6 +583,23 @@ STANDARD = Scale(
         rdf_cell="EC=80 LiPF6=8",
         rdf=MDRun("nvt", temperature=300.0, time_ps=100.0, timestep_fs=2.0, hydrogen_mass=3.0),
     ),
+    # The error of a conductivity does not depend on the number of ions: small cells run longer, a larger one shows what
+    # their size changes.
+    conductivity=Conductivity(
+        cells=(
+            "EC=6 EMC=14 Li=2 PF6=2",
+            "EC=8 EMC=12 Li=2 PF6=2",
+            "EC=10 EMC=10 Li=2 PF6=2",
+            "EC=12 EMC=28 Li=4 PF6=4",
+        ),
+        temperatures=(280.0, 300.0, 320.0),
+        other_temperatures=(300.0,),
+        annealing=_cycle(200.0),
+        mtp=ConductivityRuns(8, time_ps=1250.0, equilibration_ps=200.0, correlation_ps=500.0, window_ps=300.0),
+        qrd=ConductivityRuns(8, time_ps=500.0, equilibration_ps=200.0, correlation_ps=100.0, window_ps=20.0),
+        equilibration_timestep_fs=2.0,
+        hydrogen_mass=3.0,
+    ),
     charges=_MANY_FITS,
 )
 
@@ -612,6 +667,15 @@ QUICK = Scale(
         validation=MDRun("nvt", temperature=300.0, time_ps=0.5, timestep_fs=2.0, hydrogen_mass=3.0),
         rdf_cell="EC=8 LiPF6=1",
         rdf=MDRun("nvt", temperature=300.0, time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),
+    ),
+    conductivity=Conductivity(
+        cells=("EC=3 EMC=7 Li=1 PF6=1",),
+        temperatures=(300.0,),
+        annealing=_cycle(0.5),
+        mtp=_FEW_PICOSECONDS,
+        qrd=_FEW_PICOSECONDS,
+        equilibration_timestep_fs=2.0,
+        hydrogen_mass=3.0,
     ),
 )
 

@@ -5,6 +5,11 @@ from electrolyte_ml.lazy import attach
 _HOME = {  # name -> module, imported on first use
     "IonTrajectory": "ions",
     "read_ions": "ions",
+    "has_ion_record": "ion_record",
+    "read_ion_record": "ion_record",
+    "StressRecord": "stress_record",
+    "has_stress_record": "stress_record",
+    "read_stress_record": "stress_record",
     "Role": "species",
     "Species": "species",
     "Chunk": "trajectory",

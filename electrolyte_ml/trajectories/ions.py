@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class IonTrajectory:
         NPT).
     solvent_mass
         Mass of all molecules that are no ions, amu; None where it is not known: the solvent's frame is then undefined.
+    hydrogen_mass
+        Of the hydrogens in the dynamics, amu, where the run states that it is not their own.
     name
         For messages.
 
@@ -52,6 +55,7 @@ class IonTrajectory:
     masses: np.ndarray
     volume: float
     solvent_mass: float | None = None
+    hydrogen_mass: float | None = None
     name: str = "trajectory"
 
     def __post_init__(self) -> None:
@@ -91,6 +95,26 @@ class IonTrajectory:
     def names(self) -> tuple[str, ...]:
         """Species in the order in which they first occur."""
         return tuple(dict.fromkeys(str(name) for name in self.species))
+
+    def __getitem__(self, frames: slice) -> IonTrajectory:
+        """Return a trajectory of some of the frames, such as ``ions[100:]`` or ``ions[::10]``.
+
+        Raises
+        ------
+        InputError
+            Fewer than two frames are left.
+        """
+        if not isinstance(frames, slice):
+            raise TypeError("frames of a trajectory are chosen by a slice")
+        stride = 1 if frames.step is None else int(frames.step)
+        if stride < 1:
+            raise InputError(f"{self.name}: frames are taken in their order, with a stride of 1 or more")
+        return replace(
+            self,
+            timestep_ps=stride * self.timestep_ps,
+            positions=None if self.positions is None else self.positions[frames],
+            velocities=None if self.velocities is None else self.velocities[frames],
+        )
 
     def current(self) -> np.ndarray:
         """(F, 3) charge current J = sum q v, e Å/ps (eq. 14).
@@ -168,11 +192,7 @@ def read_ions(
     from tqdm import tqdm
 
     if trajectory.hydrogen_mass is not None and not heavy_hydrogen:
-        raise InputError(
-            f"{trajectory.name}: its hydrogens have {trajectory.hydrogen_mass:g} amu, which changes diffusion and "
-            "conductivity: measure them in runs with the masses of the elements, or, once paired runs have agreed, "
-            "allow it (heavy_hydrogen=True, --heavy-hydrogen)"
-        )
+        refuse_heavy_hydrogen(trajectory.name, trajectory.hydrogen_mass)
     step = trajectory.require_times()
     cell = trajectory.require_constant_cell()
     trajectory.require_neutral()
@@ -207,5 +227,20 @@ def read_ions(
         masses=molecule_masses[ions],
         volume=float(abs(np.linalg.det(cell))),
         solvent_mass=solvent or None,
+        hydrogen_mass=trajectory.hydrogen_mass,
         name=trajectory.name,
+    )
+
+
+def refuse_heavy_hydrogen(name: str, mass: float) -> NoReturn:
+    """Refuse a run whose hydrogens have another mass (amu) than their own.
+
+    Raises
+    ------
+    InputError
+        Always.
+    """
+    raise InputError(
+        f"{name}: its hydrogens have {mass:g} amu, which changes diffusion and conductivity: measure them in runs with "
+        "the masses of the elements, or, once paired runs have agreed, allow it (heavy_hydrogen=True, --heavy-hydrogen)"
     )

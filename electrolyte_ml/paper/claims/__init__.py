@@ -2,7 +2,7 @@
 
 - *Exact* claims are counted by the object itself and hold at every scale.
 - *Protocols* are judged from what the paper scale of :mod:`electrolyte_ml.paper.scales` hands to the code that fits,
-  runs and labels. Settings that no function runs yet are "configured", never "reproduced".
+  runs and labels.
 - *Values* and *trends* are judged from stored results at the standard scale and above. At the quick scale the numbers
   are shown, and not judged.
 
@@ -12,7 +12,6 @@ Reading order: verdicts, evidence, exact, protocols, solvents, electrolytes, cha
 from electrolyte_ml.paper.claims.formats import claims_html, format_claims
 from electrolyte_ml.paper.claims.table import CLAIMS, judge_claims, judge_shipped_claims
 from electrolyte_ml.paper.claims.verdicts import (
-    CONFIGURED,
     NOT_REPRODUCED,
     NOT_RUN,
     NOT_RUN_AT_SCALE,
@@ -24,7 +23,6 @@ from electrolyte_ml.paper.claims.verdicts import (
 
 __all__ = [
     "CLAIMS",
-    "CONFIGURED",
     "NOT_REPRODUCED",
     "NOT_RUN",
     "NOT_RUN_AT_SCALE",

@@ -15,12 +15,15 @@ def conductivities(stored: dict[str, Any], limit: float) -> Finding:
     points = _points(stored)
     known = {ratio: experiment.conductivities(ratio) for ratio in points}
     off = [by[t]["value"] / known[ratio][t].value - 1 for ratio, by in points.items() for t in by if t in known[ratio]]
+    if not off:
+        return Finding(False, "no conductivity: no trajectory reached its end")
     values = {ratio: [point["value"] for point in by.values()] for ratio, by in points.items()}
-    rises = all(len(row) > 1 and min(np.diff(row)) > 0 for row in values.values())
+    several = [row for row in values.values() if len(row) > 1]
+    rises = bool(several) and all(min(np.diff(row)) > 0 for row in several)
     deviation = float(np.mean(np.abs(off)))
     holds = deviation <= limit and rises
     ours = f"{deviation:.0%} off in {len(off)} points, {'rises' if rises else 'does not rise'} with T"
-    if list(values) == ["3:7", "2:3", "1:1"]:
+    if list(values) == ["3:7", "2:3", "1:1"] and len(several) == 3:
         steeper = bool(min(np.diff([row[-1] - row[0] for row in values.values()])) > 0)
         holds = holds and steeper
         ours += f", {'more' if steeper else 'not more'} steeply with more EC"
@@ -35,7 +38,7 @@ def plateaus(stored: dict[str, Any], correlation_ps: float, window_ps: float) ->
     flat = sum(abs(point.get("change_in_window", np.inf)) <= 2.0 * point["error"] for point in points)
     windows = "the same windows" if same else "other windows"
     return Finding(
-        same and flat == len(points), f"averaged over {windows}, flat within 2 errors in {flat} of {len(points)}"
+        same and 0 < flat == len(points), f"averaged over {windows}, flat within 2 errors in {flat} of {len(points)}"
     )
 
 

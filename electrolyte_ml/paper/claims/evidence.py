@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper import scales
-from electrolyte_ml.paper.claims.verdicts import CONFIGURED, NOT_RUN, NOT_RUN_AT_SCALE, Judge, Outcome, verdict
+from electrolyte_ml.paper.claims.verdicts import NOT_RUN, NOT_RUN_AT_SCALE, Judge, Outcome, verdict
 from electrolyte_ml.paper.places import shown_path
 from electrolyte_ml.paper.results import load_result, result_path
 from electrolyte_ml.paper.scales import Scale
@@ -69,31 +69,6 @@ def from_handed(evidence: Callable[[Scale], Iterable[Evidence]]) -> Judge:
         wrong = list(dict.fromkeys(difference for item in found for difference in item.differences))
         judged_from = tuple(dict.fromkeys(str(item) for item in found))
         return Outcome(verdict(not wrong), "; ".join(wrong) or "the paper's numbers", judged_from=judged_from)
-
-    return judge
-
-
-def configured(section: str, values: Callable[[Any], Mapping[str, Any]], paper: Mapping[str, Any]) -> Judge:
-    """Judge a protocol that no function runs yet: never "reproduced", whatever its settings.
-
-    Parameters
-    ----------
-    section
-        Name of the protocol in `Scale`.
-    values
-        Protocol -> its numbers by name.
-    paper
-        The paper's numbers by the same names.
-    """
-
-    def judge(scale: Scale) -> Outcome:
-        settings = getattr(paper_scale(scale), section)
-        if settings is None:
-            return Outcome(NOT_RUN, "the paper scale has no settings of it")
-        found = Evidence(f"object: paper.scales.PAPER.{section}", values(settings), paper)
-        if found.differences:
-            return Outcome(NOT_RUN, f"the settings differ: {'; '.join(found.differences)}")
-        return Outcome(CONFIGURED, "the settings hold the numbers; no function runs them yet")
 
     return judge
 

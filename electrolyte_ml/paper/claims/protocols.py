@@ -14,11 +14,13 @@ from electrolyte_ml.dynamics.monitors import GradeMonitor
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.claims.evidence import Evidence
 from electrolyte_ml.paper.claims.exact import SPECIES
+from electrolyte_ml.paper.conductivity import production_settings
 from electrolyte_ml.paper.ion_pairs import STAGES, ion_pair_training
 from electrolyte_ml.paper.mixtures import mixtures_of
 from electrolyte_ml.paper.protocols import pure_solvent
 from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.production.settings import ProductionSettings
 from electrolyte_ml.structures import MOLECULES, parse_composition
 from electrolyte_ml.structures.composition import molecules_of
 
@@ -124,6 +126,61 @@ def ion_pairs(scale: Scale) -> Iterator[Evidence]:
 def ion_pair_reference(scale: Scale) -> Iterator[Evidence]:
     """Reference of the ion pairs (section 4.5)."""
     yield reference_input(ion_pair_training(scale), "EC", encut=750.0)
+
+
+def productions(scale: Scale) -> Iterator[Evidence]:
+    """Equilibration and production of the conductivity, without charges (section 4.6)."""
+    settings = _productions(scale, "mtp")
+    yield Evidence(
+        "handed to production.produce",
+        {"cells": tuple(one.composition for one in settings)},
+        {"cells": ("EC=24 EMC=56 Li=8 PF6=8", "EC=32 EMC=48 Li=8 PF6=8", "EC=40 EMC=40 Li=8 PF6=8")},
+    )
+    paper = {
+        "annealing": ((300.0, 300.0, 1000.0), (300.0, 380.0, 1000.0), (380.0, 380.0, 1000.0), (380.0, 300.0, 1000.0),
+                      (300.0, 300.0, 1000.0)),
+        "temperatures": (280.0, 300.0, 320.0),
+        "equilibration_ps": 500.0,
+        "trajectories": 10,
+        "time_ps": 2500.0,
+    }  # fmt: skip
+    for one in settings:
+        handed = {
+            "annealing": one.equilibration.annealing,
+            "temperatures": one.temperatures,
+            "equilibration_ps": one.equilibration.time_ps,
+            "trajectories": one.trajectories.count,
+            "time_ps": one.trajectories.time_ps,
+        }
+        yield Evidence("handed to production.produce", handed, paper)
+
+
+def productions_with_charges(scale: Scale) -> Iterator[Evidence]:
+    """Number and length of the runs with charges (Table 1)."""
+    for one in _productions(scale, "qrd"):
+        handed = {"trajectories": one.trajectories.count, "time_ps": one.trajectories.time_ps}
+        yield Evidence("handed to production.produce", handed, {"trajectories": 50, "time_ps": 200.0})
+
+
+def plateau_windows(scale: Scale) -> Iterator[Evidence]:
+    """Correlation times and windows of the Green-Kubo integrals (Figs. S7 and S8)."""
+    for model, paper in (("mtp", (500.0, 300.0)), ("qrd", (100.0, 20.0))):
+        for one in _productions(scale, model):
+            handed = {"correlation_ps": one.analysis.correlation_ps, "window_ps": one.analysis.window_ps}
+            yield Evidence("handed to production.produce", handed, {"correlation_ps": paper[0], "window_ps": paper[1]})
+
+
+def _productions(scale: Scale, model: str) -> list[ProductionSettings]:
+    """Return the settings of each cell's production.
+
+    Raises
+    ------
+    InputError
+        The scale has no conductivities.
+    """
+    if scale.conductivity is None:
+        raise InputError("the scale has no conductivities")
+    return [production_settings(scale, cell, "potential.mtp", model=model) for cell in scale.conductivity.cells]
 
 
 def method(scale: Scale) -> Iterator[Evidence]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from electrolyte_ml.paper import experiment
 from electrolyte_ml.paper.claims import charges, electrolytes, exact, intermolecular, mixtures, protocols, solvents
-from electrolyte_ml.paper.claims.evidence import configured, from_handed, from_stored, shown
+from electrolyte_ml.paper.claims.evidence import from_handed, from_stored, shown
 from electrolyte_ml.paper.claims.verdicts import Claim, JudgedClaim
 from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import Scale, shipped
@@ -202,31 +202,7 @@ CLAIMS: tuple[Claim, ...] = (
         "4.6",
         "8 LiPF6 + 24/56, 32/48, 40/40; NPT 300 → 380 → 300 K, 1 ns each; 500 ps; 10 × 2.5 ns at 280, 300, 320 K",
         "protocol",
-        configured(
-            "conductivity",
-            lambda runs: {
-                "cells": runs.cells,
-                "annealing": runs.annealing,
-                "temperatures": runs.temperatures,
-                "trajectories": runs.mtp.trajectories,
-                "time_ps": runs.mtp.time_ps,
-                "equilibration_ps": runs.mtp.equilibration_ps,
-            },
-            {
-                "cells": ("EC=24 EMC=56 Li=8 PF6=8", "EC=32 EMC=48 Li=8 PF6=8", "EC=40 EMC=40 Li=8 PF6=8"),
-                "annealing": (
-                    (300.0, 300.0, 1000.0),
-                    (300.0, 380.0, 1000.0),
-                    (380.0, 380.0, 1000.0),
-                    (380.0, 300.0, 1000.0),
-                    (300.0, 300.0, 1000.0),
-                ),
-                "temperatures": (280.0, 300.0, 320.0),
-                "trajectories": 10,
-                "time_ps": 2500.0,
-                "equilibration_ps": 500.0,
-            },
-        ),
+        from_handed(protocols.productions),
     ),
     Claim(
         22,
@@ -272,14 +248,7 @@ CLAIMS: tuple[Claim, ...] = (
         "S7, S8",
         "Plateau windows: 500/300 ps and 100/20 ps",
         "protocol",
-        configured(
-            "conductivity",
-            lambda runs: {
-                "MTP": (runs.mtp.correlation_ps, runs.mtp.window_ps),
-                "QRd": (runs.qrd.correlation_ps, runs.qrd.window_ps),
-            },
-            {"MTP": (500.0, 300.0), "QRd": (100.0, 20.0)},
-        ),
+        from_handed(protocols.plateau_windows),
     ),
     Claim(
         24,
@@ -287,11 +256,7 @@ CLAIMS: tuple[Claim, ...] = (
         "4.6",
         "QRd: 50 runs of 200 ps",
         "protocol",
-        configured(
-            "conductivity",
-            lambda runs: {"trajectories": runs.qrd.trajectories, "time_ps": runs.qrd.time_ps},
-            {"trajectories": 50, "time_ps": 200.0},
-        ),
+        from_handed(protocols.productions_with_charges),
     ),
     Claim(
         24,

@@ -7,7 +7,6 @@ from electrolyte_ml.paper.scales import Scale
 
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
-CONFIGURED = "configured"  # the paper scale holds the numbers, and no function runs them yet
 NOT_RUN_AT_SCALE = "not run at this scale"
 NOT_RUN = "not run"  # no code computes it yet
 

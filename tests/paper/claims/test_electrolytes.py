@@ -65,6 +65,19 @@ def test_nothing_is_judged_before_it_is_run():
         assert judged(label).verdict == NOT_RUN_AT_SCALE
 
 
+def test_rise_is_judged_where_there_are_several_temperatures():
+    points = table(1.05)
+    store_mtp({"3:7": points["3:7"]} | {ratio: {300.0: points[ratio][300.0]} for ratio in ("2:3", "1:1")})
+    outcome = judged("22a")
+    assert outcome.verdict == REPRODUCED and outcome.ours == "5% off in 5 points, rises with T"
+
+
+def test_productions_without_a_survivor_reproduce_nothing():
+    store_mtp({"3:7": {}})
+    assert judged("22a").verdict == judged("23a").verdict == NOT_REPRODUCED
+    assert judged("22a").ours == "no conductivity: no trajectory reached its end"
+
+
 def test_conductivities_near_experiment_reproduce_the_claim():
     store_mtp(table(1.1))
     outcome = judged("22a")

@@ -1,19 +1,12 @@
 """Protocols are judged from what the paper scale hands over; another number there is another verdict."""
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-import electrolyte_ml
 from electrolyte_ml.paper import scales
-from electrolyte_ml.paper.claims import CLAIMS, CONFIGURED, NOT_REPRODUCED, NOT_RUN, REPRODUCED
+from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN, REPRODUCED
 from electrolyte_ml.paper.scales import PAPER, QUICK
-
-CONFIGURED_SECTIONS = {
-    "conductivity": {"21", "23c", "24a"},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -87,24 +80,6 @@ def test_a_reference_that_is_missing_here_leaves_the_protocol_unjudged(monkeypat
     assert outcome.verdict == NOT_RUN and "PBE-D3(0), VASP" in outcome.ours
 
 
-@pytest.mark.parametrize(("section", "labels"), CONFIGURED_SECTIONS.items())
-def test_settings_that_nothing_reads_are_configured_and_never_reproduced(section, labels):
-    for label in labels:
-        for scale in (QUICK, PAPER):
-            assert judged(label, scale).verdict == CONFIGURED
-        # Without the settings there is nothing, neither there nor in what the pure solvents are judged from.
-        without = replace(PAPER, **{section: None})
-        changed = [claim.label for claim in CLAIMS if claim.judge(without) != claim.judge(PAPER)]
-        assert set(changed) == labels
-        assert judged(label, without).verdict == NOT_RUN
-
-
-def test_other_settings_that_nothing_reads_are_not_configured():
-    conductivity = replace(PAPER.conductivity, temperatures=(300.0,))
-    outcome = judged("21", replace(PAPER, conductivity=conductivity))
-    assert outcome.verdict == NOT_RUN and "in the paper" in outcome.ours
-
-
 def test_ion_pairs_are_judged_from_what_is_handed_over():
     assert judged("15").verdict == REPRODUCED
     pairs = PAPER.ion_pair_training
@@ -137,14 +112,25 @@ def test_mixtures_are_judged_from_what_is_handed_over():
         assert judged(label, replace(PAPER, **{section: None})).verdict == NOT_RUN
 
 
-@pytest.mark.parametrize("section", CONFIGURED_SECTIONS)
-def test_nothing_reads_what_is_only_configured(section):
-    """A protocol that a function begins to run is to be judged from what that function is given."""
-    package = Path(electrolyte_ml.__file__).parent
-    own = {package / "paper" / "scales.py", package / "paper" / "claims" / "table.py"}
-    readers = [
-        path.relative_to(package)
-        for path in package.rglob("*.py")
-        if path not in own and re.search(rf"\b(scale|PAPER)\.{section}\b", path.read_text())
-    ]
-    assert not readers, "judge this protocol from what is handed over, by from_handed in claims/table.py"
+@pytest.mark.parametrize(
+    ("label", "runs", "changes", "message"),
+    [
+        ("21", None, {"temperatures": (300.0,)}, "temperatures=(300.0,)"),
+        ("21", None, {"cells": ("EC=24 EMC=56 Li=8 PF6=8",)}, "cells="),
+        ("21", "mtp", {"trajectories": 9}, "trajectories=9 (10 in the paper)"),
+        ("21", "mtp", {"equilibration_ps": 100.0}, "equilibration_ps=100.0"),
+        ("23c", "qrd", {"window_ps": 30.0}, "window_ps=30.0 (20.0 in the paper)"),
+        ("24a", "qrd", {"time_ps": 100.0}, "time_ps=100.0 (200.0 in the paper)"),
+    ],
+)
+def test_productions_are_judged_from_what_is_handed_over(label, runs, changes, message):
+    assert judged(label).verdict == REPRODUCED
+    protocol = PAPER.conductivity
+    changed = (
+        replace(protocol, **changes)
+        if runs is None
+        else replace(protocol, **{runs: replace(getattr(protocol, runs), **changes)})
+    )
+    outcome = judged(label, replace(PAPER, conductivity=changed))
+    assert outcome.verdict == NOT_REPRODUCED and message in outcome.ours
+    assert judged(label, replace(PAPER, conductivity=None)).verdict == NOT_RUN

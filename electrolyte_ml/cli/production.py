@@ -1,0 +1,121 @@
+"""The command of production runs: ``produce``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from electrolyte_ml.cli.messages import in_options
+from electrolyte_ml.cli.options import add_json, count, positive, timestep, whole
+from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import check_output_folder
+
+if TYPE_CHECKING:
+    from electrolyte_ml.production import ProductionSettings
+
+# Options that replace a setting, by its dotted name.
+_SETTINGS = {
+    "potential": "potential",
+    "composition": "composition",
+    "density": "density",
+    "start": "start",
+    "temperature": "temperatures",
+    "trajectories": "trajectories.count",
+    "time": "trajectories.time_ps",
+    "timestep": "trajectories.timestep_fs",
+    "equilibration": "equilibration.time_ps",
+    "boxes": "equilibration.boxes",
+    "active_set": "grades.active_set",
+    "seed": "seed",
+    "jobs": "jobs",
+}
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``produce``."""
+    parser = add_command(
+        subparsers,
+        "produce",
+        run_produce,
+        "anneal, fix the volume, run independent trajectories and measure the conductivity, resuming where it was",
+        "produce runs/lipf6 --potential pot.mtp --composition 'EC=24 EMC=56 LiPF6=8' --density 1.1 --temperature 300\n"
+        "  electrolyte-ml produce runs/lipf6  (goes on; or begins with the settings.toml in the folder)",
+    )
+    parser.add_argument(
+        "directory", type=Path, metavar="DIR", help="folder of the production, whose settings.toml the options replace"
+    )
+    parser.add_argument("--potential", metavar="POT", help="potential (file, or the name of one that is shipped)")
+    parser.add_argument("--composition", metavar="BOX", help="molecules of the box, such as 'EC=24 EMC=56 LiPF6=8'")
+    parser.add_argument("--density", type=positive, metavar="RHO", help="of the packed box, g/cm³")
+    parser.add_argument("--start", metavar="FILE", help="configurations to anneal in place of packed boxes")
+    parser.add_argument("--temperature", nargs="+", type=positive, metavar="T", help="one or several, K (default 300)")
+    parser.add_argument("--trajectories", type=count, metavar="N", help="at each temperature (default 10)")
+    parser.add_argument("--time", type=positive, metavar="PS", help="length of each (default 1000)")
+    parser.add_argument("--timestep", type=timestep, metavar="FS", help="of the production (default 1)")
+    parser.add_argument(
+        "--equilibration", type=positive, metavar="PS", help="at constant pressure before each (default 200)"
+    )
+    parser.add_argument("--boxes", type=count, metavar="N", help="packed and annealed independently (default 1)")
+    parser.add_argument(
+        "--active-set", metavar="FILE", help="active_set.npz, or training set, of the grades (default: no grades)"
+    )
+    parser.add_argument("--seed", type=whole, help="of packing, velocities and thermostats (default 0)")
+    parser.add_argument("-j", "--jobs", type=count, help="trajectories at once (default: one per core)")
+    parser.add_argument("--plan", action="store_true", help="only print what the production takes")
+    add_json(parser, "print the results as JSON")
+
+
+def run_produce(args: argparse.Namespace) -> int:
+    """Run or resume a production and print its results; 1 if a trajectory ended early."""
+    from electrolyte_ml.production import produce
+    from electrolyte_ml.production.workflow import cost_of, prepare
+
+    check_output_folder(args.directory)
+    settings = _settings(args)
+    if args.plan:
+        print(cost_of(prepare(args.directory, settings)))
+        return 0
+    result = produce(args.directory, settings)
+    print(json.dumps(result.to_dict(), indent=1) if args.json else result)
+    print(f"Production: {args.directory}", file=sys.stderr)
+    return 0 if result.completed else 1
+
+
+def _settings(args: argparse.Namespace) -> ProductionSettings | None:
+    """Return the settings of the folder with those that options give; None if the folder alone decides."""
+    from electrolyte_ml.production.places import SETTINGS
+    from electrolyte_ml.production.settings import ProductionSettings
+
+    given = {name: getattr(args, option) for option, name in _SETTINGS.items() if getattr(args, option) is not None}
+    path = args.directory / SETTINGS
+    if not given:
+        return None
+    names = {name.rpartition(".")[2]: f"--{option.replace('_', '-')}" for option, name in _SETTINGS.items()}
+    names["time_ps"] = "--time or --equilibration"
+    if path.exists():
+        return _replaced(ProductionSettings.from_toml(path), given)
+    if "potential" not in given:
+        raise InputError(f"--potential must be given, since there is no {path}")
+    with in_options(**names):
+        outer = {name: value for name, value in given.items() if "." not in name}
+        return _replaced(ProductionSettings(**_values(outer)), {k: v for k, v in given.items() if "." in k})
+
+
+def _replaced(settings: ProductionSettings, given: dict[str, Any]) -> ProductionSettings:
+    """Replace settings by their dotted names."""
+    sections: dict[str, dict[str, Any]] = {}
+    for name, value in given.items():
+        section, _, key = name.rpartition(".")
+        sections.setdefault(section, {})[key] = value
+    changed = _values(sections.pop("", {}))
+    changed |= {name: replace(getattr(settings, name), **values) for name, values in sections.items()}
+    return replace(settings, **changed)
+
+
+def _values(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}

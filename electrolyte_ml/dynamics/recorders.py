@@ -1,0 +1,157 @@
+"""Writers of further files of a run: each adds a frame to a file of its own every so many steps.
+
+Anything with `file` (its name), `every` (steps), `constant_volume`, ``header(atoms, settings)`` and
+``frame(step, time_ps, atoms, results)`` is a recorder. The header stands in a .json beside the file. The atoms have
+the masses of the dynamics, `results` is what monitors see of a step. Files of recorders grow and resume as the
+trajectory does. Recorders keep nothing that a resumed run would miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from ase import Atoms, units
+
+from electrolyte_ml.checks import whole
+from electrolyte_ml.dynamics.trajectory import standard_rotation
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.interface import VOIGT
+from electrolyte_ml.structures.molecules import Molecule
+from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.trajectories.ion_record import ION_FILE
+from electrolyte_ml.trajectories.species import find_species
+from electrolyte_ml.trajectories.stress_record import COMPONENTS, STRESS_FILE, encode_pressures
+from electrolyte_ml.trajectories.trr import encode
+
+
+class Recorder(Protocol):
+    """What :func:`electrolyte_ml.dynamics.run_md` asks of a recorder."""
+
+    file: str
+    every: int
+    constant_volume: bool  # whether the record means nothing where the cell changes
+
+    def header(self, atoms: Atoms, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a reader of the file must know, as plain numbers and strings."""
+
+    def frame(self, step: int, time_ps: float, atoms: Atoms, results: Mapping[str, Any]) -> bytes:
+        """Return what is added to the file at a step; always of the same length."""
+
+
+class IonRecorder:
+    """Writes positions and velocities of the ions' centres of mass, and of that of the whole system.
+
+    The file, ``ions.trr``, holds one particle for each charged molecule, and last the centre of mass of all atoms,
+    relative to which currents and displacements are measured: 300 bytes a frame for four ion pairs, whatever the number
+    of solvent molecules. :func:`electrolyte_ml.trajectories.read_ion_record` reads it.
+
+    Parameters
+    ----------
+    atoms
+        The start of the run.
+    every
+        Steps between two frames.
+    own_molecules
+        Molecules by name that come before those of the library.
+
+    Attributes
+    ----------
+    charges : list of int
+        e, of each ion.
+
+    Raises
+    ------
+    InputError
+        A molecule that is not known, or no ions.
+    """
+
+    file = ION_FILE
+    constant_volume = True
+
+    def __init__(self, atoms: Atoms, every: int, own_molecules: Mapping[str, Molecule] | None = None) -> None:
+        self.every = whole("the interval of the ions (steps)", every)
+        topology = Topology.of(atoms)
+        species = find_species(atoms.numbers, topology.bonds, topology.labels, own_molecules=own_molecules)
+        charged = {name: kind for name, kind in species.items() if kind.charge}
+        if not charged:
+            raise InputError(f"there are no ions among {', '.join(species)}, whose motion could be recorded")
+        self._species = [name for name, kind in charged.items() for _ in kind.molecules]
+        self.charges = [kind.charge for kind in charged.values() for _ in kind.molecules]
+        self._ions = [atoms_of for kind in charged.values() for atoms_of in kind.atoms]
+        # Positions are never wrapped in a run: molecules that are whole once stay so.
+        self._shift = topology.unwrapped - atoms.positions  # (N, 3) Å
+        self._rotation = standard_rotation(atoms)
+        self._shares: np.ndarray | None = None
+
+    def header(self, atoms: Atoms, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return species, charges (e) and masses (amu) of the ions, the mass of all else, volume and interval."""
+        masses = atoms.get_masses()
+        of_ions = [float(masses[ion].sum()) for ion in self._ions]
+        return {
+            "species": self._species,
+            "charges": self.charges,
+            "masses": of_ions,
+            "solvent_mass": float(masses.sum()) - sum(of_ions),
+            "volume": float(atoms.cell.volume),
+            "interval_ps": self.every * settings["timestep_fs"] / 1000.0,
+        }
+
+    def frame(self, step: int, time_ps: float, atoms: Atoms, results: Mapping[str, Any]) -> bytes:
+        """Return a .trr frame of the ions and the centre of mass."""
+        if self._shares is None:
+            self._shares = self._mass_shares(atoms.get_masses())
+        positions = self._shares @ (atoms.positions + self._shift)
+        velocities = self._shares @ atoms.get_velocities() * (1000.0 * units.fs)
+        turn = self._rotation
+        return encode(positions @ turn, velocities @ turn, atoms.cell.array @ turn, step, time_ps)
+
+    def _mass_shares(self, masses: np.ndarray) -> np.ndarray:
+        """Return the share of each atom in the mass of each ion and, last, in that of all, (n + 1, N)."""
+        shares = np.zeros((len(self._ions) + 1, len(masses)))
+        for row, ion in zip(shares, self._ions):
+            row[ion] = masses[ion] / masses[ion].sum()
+        shares[-1] = masses / masses.sum()
+        return shares
+
+
+class StressRecorder:
+    """Writes the pressure tensor, kinetic part included, from which the viscosity is computed.
+
+    Bonds with hydrogen vibrate once in 11 fs: frames should be 5 fs apart at most.
+    :func:`electrolyte_ml.trajectories.read_stress_record` reads the file, ``pressure.f4``.
+
+    Parameters
+    ----------
+    every
+        Steps between two frames.
+    """
+
+    file = STRESS_FILE
+    constant_volume = True
+
+    def __init__(self, every: int) -> None:
+        self.every = whole("the interval of the pressure (steps)", every)
+
+    def header(self, atoms: Atoms, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Return volume, interval and components."""
+        return {
+            "volume": float(atoms.cell.volume),
+            "interval_ps": self.every * settings["timestep_fs"] / 1000.0,
+            "components": list(COMPONENTS),
+        }
+
+    def frame(self, step: int, time_ps: float, atoms: Atoms, results: Mapping[str, Any]) -> bytes:
+        """Return the six components, bar.
+
+        Raises
+        ------
+        InputError
+            The calculator gives no stress.
+        """
+        if results["stress"] is None:
+            raise InputError("the viscosity needs a stress, and the calculator gives none")
+        momenta = atoms.arrays["momenta"]
+        kinetic = momenta.T @ (momenta / atoms.get_masses()[:, None]) / atoms.cell.volume  # (3, 3) eV/Å³
+        return encode_pressures((kinetic[VOIGT] - results["stress"]) / units.bar)

@@ -1,0 +1,206 @@
+"""What a production takes: lengths, hours by a short timed run, and disk space."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ase import Atoms
+
+from electrolyte_ml.analysis.production import expected_error
+from electrolyte_ml.parallel import resolve_jobs
+from electrolyte_ml.production.places import box_folder, run_record, trajectory_folder
+from electrolyte_ml.production.ramps import ramps
+from electrolyte_ml.production.settings import ProductionSettings
+from electrolyte_ml.production.stages import COMPLETED
+from electrolyte_ml.trajectories.trr import frame_size
+
+if TYPE_CHECKING:
+    from electrolyte_ml.potentials import Potential
+
+_TIMED_SECONDS = 2.0
+_RELAX = 30  # steps of minimisation
+_LOG_ROW = 110  # bytes
+_LAST_ROW = 400  # bytes that hold the last row of a log
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A run that is to be done.
+
+    Attributes
+    ----------
+    folder : Path
+    steps : int
+    temperature : float or None
+        Of a trajectory that is recorded; None of what is only equilibration.
+    """
+
+    folder: Path
+    steps: int
+    temperature: float | None = None
+
+    def done(self) -> int:
+        """Return the steps done; all of them where the run has ended early, since no more will come."""
+        record = run_record(self.folder)
+        if record and record["reason"] != COMPLETED:
+            return self.steps
+        return min(self.steps, max(self.logged(), record.get("steps", 0)))
+
+    def logged(self) -> int:
+        """Return the step of the last row of the log; 0 without one."""
+        try:
+            with open(self.folder / "log.csv", "rb") as stream:
+                stream.seek(max(0, stream.seek(0, 2) - _LAST_ROW))
+                rows = stream.read().decode(errors="replace").split("\n")[:-1]  # the last one may be cut
+            return int(rows[-1].partition(",")[0])
+        except (OSError, ValueError, IndexError):
+            return 0
+
+
+def legs_of(directory: Path, settings: ProductionSettings) -> list[list[Leg]]:
+    """Return the runs of annealing, equilibration and production; those of a list may go on at once."""
+    equilibration, trajectories = settings.equilibration, settings.trajectories
+    slow, fast = (section.timestep_fs / 1000.0 for section in (equilibration, trajectories))  # ps
+    annealing = [
+        Leg(box_folder(directory, box) / f"stage_{number:02d}", round(ramp.time_ps / slow))
+        for box in range(equilibration.boxes)
+        for number, ramp in enumerate(ramps(equilibration.annealing))
+    ]
+    folders = [
+        (temperature, trajectory_folder(directory, temperature, number))
+        for temperature in settings.temperatures
+        for number in range(trajectories.count)
+    ]
+    steps = round(equilibration.time_ps / slow)
+    equilibrations = [Leg(folder / "equilibration", steps) for _, folder in folders]
+    settling = [Leg(folder / "settling", round(trajectories.settling_ps / fast)) for _, folder in folders]
+    steps = round(trajectories.time_ps / fast)
+    return [annealing, equilibrations, settling + [Leg(folder, steps, temperature) for temperature, folder in folders]]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What is left of a production.
+
+    Attributes
+    ----------
+    annealing_ns, equilibration_ns, production_ns : float
+        Length of all runs.
+    done : float
+        Share of the steps that have been done.
+    seconds_per_step : float
+        Measured with one thread.
+    hours : float
+        Left; trajectories at once take as long as one as far as there are cores.
+    jobs : int
+    bytes : int
+        Of all files in the end.
+    expected_error : float
+        Relative error to expect of the conductivity at each temperature, if no trajectory ends early.
+    """
+
+    annealing_ns: float
+    equilibration_ns: float
+    production_ns: float
+    done: float
+    seconds_per_step: float
+    hours: float
+    jobs: int
+    bytes: int
+    expected_error: float
+
+    def __str__(self) -> str:
+        done = f", {self.done:.0%} of it done" if self.done else ""
+        hours = f"{self.hours:.3g} h" if self.hours >= 1 else f"{60 * self.hours:.2g} min"
+        return (
+            f"{self.annealing_ns:.3g} ns of annealing, {self.equilibration_ns:.3g} ns of equilibration and "
+            f"{self.production_ns:.3g} ns of production{done}; about {hours} left with {self.jobs} at once "
+            f"({1000 * self.seconds_per_step:.3g} ms a step); {self.bytes / 1e6:.3g} MB of files in the end; expected "
+            f"error of the conductivity {self.expected_error:.0%}"
+        )
+
+
+def estimate_cost(
+    directory: Path, settings: ProductionSettings, starts: Sequence[Atoms], potential: Potential, ions: int
+) -> Cost:
+    """Estimate what a production takes, by a short run of its potential in its box.
+
+    Parameters
+    ----------
+    directory, settings
+        Of the production.
+    starts
+        Its boxes.
+    potential
+        In the precision of the settings.
+    ions
+        Number of ions.
+
+    Raises
+    ------
+    ElectrolyteError
+        The potential fails on the box.
+    """
+    jobs, phases = resolve_jobs(settings.jobs), legs_of(directory, settings)
+    seconds = seconds_per_step(settings, starts[0], potential)
+    total = sum(leg.steps for phase in phases for leg in phase)
+    left, hours = 0, 0.0
+    for phase, most in zip(phases, (settings.equilibration.boxes, len(phases[1]), len(phases[1]))):
+        of_phase = sum(leg.steps - leg.done() for leg in phase)
+        left += of_phase
+        hours += of_phase * seconds / min(jobs, most) / 3600.0
+    equilibration, trajectories = settings.equilibration, settings.trajectories
+    count = trajectories.count * len(settings.temperatures)
+    of_trajectory = (
+        trajectories.time_ps * 1000 / trajectories.ion_interval_fs * frame_size(ions + 1)
+        + (trajectories.pressure_interval_fs and trajectories.time_ps * 1000 / trajectories.pressure_interval_fs * 24)
+        + trajectories.time_ps / trajectories.frame_interval_ps * frame_size(len(starts[0]))
+        + (trajectories.time_ps + equilibration.time_ps) * 10 * _LOG_ROW
+        + 15 * frame_size(len(starts[0]))
+    )
+    annealing_ps = sum(stage[2] for stage in equilibration.annealing) * equilibration.boxes
+    return Cost(
+        annealing_ns=annealing_ps / 1000,
+        equilibration_ns=count * (equilibration.time_ps + trajectories.settling_ps) / 1000,
+        production_ns=count * trajectories.time_ps / 1000,
+        done=1.0 - left / total,
+        seconds_per_step=seconds,
+        hours=hours,
+        jobs=jobs,
+        bytes=round(count * of_trajectory + annealing_ps * 10 * _LOG_ROW),
+        expected_error=expected_error(settings.analysis.effective_ps, trajectories.count * trajectories.time_ps),
+    )
+
+
+def seconds_per_step(settings: ProductionSettings, start: Atoms, potential: Potential) -> float:
+    """Time steps of a box on one thread, after a minimisation that also compiles what is not compiled yet.
+
+    A potential that is unstable is timed by the steps that it takes: how it ends is the production's to record.
+    """
+    from electrolyte_ml.dynamics import run_md
+
+    step = settings.trajectories.timestep_fs
+    options: dict[str, Any] = {"ensemble": "nvt", "temperature": settings.temperatures[0], "timestep_fs": step}
+    calculator, atoms = potential.calculator(threads=1), start
+    steps, relax, seconds = 10, _RELAX, 0.0
+    for _ in range(3):
+        began = time.perf_counter()
+        run = run_md(
+            atoms,
+            calculator,
+            **options,
+            time_ps=steps * step / 1000,
+            frame_interval_fs=1e6,
+            relax=relax,
+            progress=False,
+        )
+        seconds = (time.perf_counter() - began) / max(1, run.steps)
+        if not run.completed:
+            break
+        atoms, relax = run.atoms, 0
+        steps = 20 if steps == 10 else max(20, min(2000, int(_TIMED_SECONDS / seconds)))
+    return seconds

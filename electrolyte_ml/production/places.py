@@ -1,0 +1,83 @@
+"""The folder of a production.
+
+::
+
+    settings.toml  begun.json                 the settings, and those that the production was begun with
+    box_00/stage_00/ ...                      annealing of each packed box
+    300K/trajectory_00/equilibration/         constant pressure
+    300K/volume.json                          the volume of the production, its mean over the equilibrations
+    300K/trajectory_00/settling/              constant volume, before anything is recorded
+    300K/trajectory_00/                       ions.trr, trajectory.trr, log.csv: the production
+    result.json                               the results
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from electrolyte_ml.errors import InputError
+
+SETTINGS, BEGUN, RESULT, VOLUME = "settings.toml", "begun.json", "result.json", "volume.json"
+
+
+def box_folder(directory: Path, box: int) -> Path:
+    """Return the folder of a packed box and its annealing."""
+    return directory / f"box_{box:02d}"
+
+
+def condition_folder(directory: Path, temperature: float) -> Path:
+    """Return the folder of a temperature (K)."""
+    return directory / f"{temperature:g}K"
+
+
+def trajectory_folder(directory: Path, temperature: float, number: int) -> Path:
+    """Return the folder of a trajectory."""
+    return condition_folder(directory, temperature) / f"trajectory_{number:02d}"
+
+
+def run_folders(path: Path, temperature: float | None = None) -> list[Path] | None:
+    """Return the folders of the completed trajectories of a production.
+
+    Parameters
+    ----------
+    path
+        Of the whole production, or of one temperature in it.
+    temperature
+        K; needed for a production of several.
+
+    Returns
+    -------
+    list of Path or None
+        None where `path` is not the folder of a production.
+
+    Raises
+    ------
+    InputError
+        Several temperatures and none is chosen, one that is not there, or no trajectory is complete.
+    """
+    if (path / BEGUN).is_file():
+        there = [file.parent for file in path.glob(f"*K/{VOLUME}")]
+        chosen = [folder for folder in there if temperature is None or folder.name == f"{temperature:g}K"]
+        if len(chosen) != 1:
+            names = ", ".join(sorted(folder.name for folder in there)) or "none yet"
+            what = "name the folder of one" if temperature is None else f"none is at {temperature:g} K"
+            raise InputError(f"{path} is a production with the temperatures {names}: {what}")
+        path = chosen[0]
+    elif not (path / VOLUME).is_file():
+        return None
+    folders = sorted(path.glob("trajectory_*"))
+    complete = [folder for folder in folders if run_record(folder).get("reason") == "completed"]
+    if not complete:
+        raise InputError(f"{path}: none of its {len(folders)} trajectories is complete")
+    return complete
+
+
+def run_record(folder: Path) -> dict[str, Any]:
+    """Return how a run has ended, as its ``result.json`` says; nothing where it has not."""
+    try:
+        found: dict[str, Any] = json.loads((folder / RESULT).read_text())
+    except FileNotFoundError:
+        return {}
+    return found

@@ -1,0 +1,246 @@
+"""Results of a production, read from its files at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.analysis.conductivity import ConductivityResult, measure_conductivity
+from electrolyte_ml.analysis.estimates import TransportEstimate
+from electrolyte_ml.analysis.production import Production
+from electrolyte_ml.analysis.viscosity_runs import run_viscosity
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.production.places import (
+    BEGUN,
+    SETTINGS,
+    VOLUME,
+    box_folder,
+    condition_folder,
+    run_record,
+    trajectory_folder,
+)
+from electrolyte_ml.production.settings import ProductionSettings
+from electrolyte_ml.production.stages import COMPLETED
+from electrolyte_ml.trajectories.ion_record import read_ion_record
+from electrolyte_ml.trajectories.stress_record import has_stress_record, read_stress_record
+
+UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class ConditionResult:
+    """The trajectories of one temperature.
+
+    Attributes
+    ----------
+    temperature : float, K
+    density, density_error : float, g/cm³
+        Of the production, the mean over the equilibrations, and its standard error by their scatter; NaN where there is
+        none.
+    production : Production
+        Numbers of runs, and why some have ended early (Table 1).
+    endings : list of (str, str)
+        Reason and detail of each trajectory.
+    conductivity : ConductivityResult or None
+        Over the completed trajectories.
+    refused : str
+        Why there is no conductivity.
+    viscosity : TransportEstimate or None
+        By Green-Kubo, mPa s. Diffusion coefficients are corrected by it for the size of the cell.
+    no_viscosity : str
+        Why there is none.
+    trusted : float or None
+        Share of frames whose grade is below that which is trusted, over the completed trajectories; None where nothing
+        was graded.
+    """
+
+    temperature: float
+    density: float
+    density_error: float
+    production: Production
+    endings: tuple[tuple[str, str], ...]
+    conductivity: ConductivityResult | None
+    refused: str
+    viscosity: TransportEstimate | None
+    no_viscosity: str
+    trusted: float | None
+
+    @property
+    def trust(self) -> str:
+        """The trusted share in words."""
+        return "no grades" if self.trusted is None else f"{self.trusted:.1%} of frames trusted"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curves as plain numbers and strings, for JSON."""
+        return {
+            "temperature_K": self.temperature,
+            "density_g_cm3": self.density if np.isfinite(self.density) else None,
+            "density_error_g_cm3": self.density_error if np.isfinite(self.density_error) else None,
+            "production": vars(self.production),
+            "endings": [{"reason": reason, "detail": detail} for reason, detail in self.endings],
+            "trusted": self.trusted,
+            "result": None if self.conductivity is None else self.conductivity.to_dict(),
+            "refused": self.refused,
+            "viscosity": None if self.viscosity is None else self.viscosity.to_dict(),
+            "no_viscosity": self.no_viscosity,
+        }
+
+    def __str__(self) -> str:
+        error = f" ± {self.density_error:.2g}" if np.isfinite(self.density_error) else ""
+        density = f"density {self.density:.4f}{error} g/cm³" if np.isfinite(self.density) else "no density"
+        lines = [f"{self.temperature:g} K: {self.production}; {self.trust}; {density}"]
+        early: dict[str, list[str]] = {}
+        for number, (reason, detail) in enumerate(self.endings):
+            if reason != COMPLETED:
+                early.setdefault(f"{reason}: {detail}" if detail else reason, []).append(str(number))
+        lines += [
+            f"  {'trajectory' if len(numbers) == 1 else 'trajectories'} {', '.join(numbers)}: {why}"
+            for why, numbers in early.items()
+        ]
+        if self.production.failures and self.production.completed:
+            lines.append(self.production.bias)
+        lines.append(self.refused if self.conductivity is None else self.conductivity.report())
+        if self.viscosity is not None:
+            lines.append(str(self.viscosity))
+            if self.conductivity is not None and self.conductivity.nernst_einstein is not None:
+                correction = self.conductivity.nernst_einstein.correction
+                uncertain = correction * self.viscosity.error / self.viscosity.value
+                lines.append(f"D is corrected for the size of the cell by {correction:.3g} ± {uncertain:.1g} cm²/s")
+        elif self.conductivity is not None:
+            lines.append(f"no viscosity: {self.no_viscosity}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class ProductionResult:
+    """All temperatures of a production.
+
+    Attributes
+    ----------
+    directory : Path
+    conditions : dict
+        Temperature (K) -> result.
+    """
+
+    directory: Path
+    conditions: Mapping[float, ConditionResult]
+
+    @property
+    def completed(self) -> bool:
+        """Whether every trajectory has reached its whole length."""
+        return all(set(dict(each.endings)) == {COMPLETED} for each in self.conditions.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the curves as plain numbers and strings, for JSON."""
+        return {"directory": str(self.directory), "conditions": [each.to_dict() for each in self.conditions.values()]}
+
+    def __str__(self) -> str:
+        return "\n\n".join(str(each) for each in self.conditions.values())
+
+
+def read_production(directory: str | os.PathLike[str], settings: ProductionSettings | None = None) -> ProductionResult:
+    """Read how far a production has come and what its completed trajectories give.
+
+    Parameters
+    ----------
+    directory
+        Of :func:`electrolyte_ml.production.produce`.
+    settings
+        Those of the directory by default.
+
+    Raises
+    ------
+    InputError
+        The folder holds no production.
+    """
+    directory = Path(directory)
+    if not (directory / BEGUN).is_file():
+        raise InputError(f"{directory} holds no production that has begun")
+    settings = settings or ProductionSettings.from_toml(directory / SETTINGS)
+    return ProductionResult(
+        directory,
+        {temperature: _condition(directory, settings, temperature) for temperature in settings.temperatures},
+    )
+
+
+def _condition(directory: Path, settings: ProductionSettings, temperature: float) -> ConditionResult:
+    trajectories = settings.trajectories
+    numbers = range(trajectories.count)
+    endings = [_ending(directory, settings, temperature, number) for number in numbers]
+    record = condition_folder(directory, temperature) / VOLUME
+    volume = json.loads(record.read_text()) if record.exists() else {}
+    folders = [trajectory_folder(directory, temperature, k) for k in numbers if endings[k][1] == COMPLETED]
+    refused = no_viscosity = "no trajectory is complete: there is no conductivity"
+    conductivity, viscosity = None, None
+    if folders:
+        viscosity, no_viscosity = measured_viscosity(folders, temperature)
+        try:
+            conductivity = measure_conductivity(
+                [read_ion_record(folder) for folder in folders],
+                temperature,
+                window_ps=settings.analysis.window,
+                viscosity_mpa_s=None if viscosity is None else viscosity.value,
+            )
+        except InputError as error:
+            refused = str(error)
+        else:
+            refused = ""
+    return ConditionResult(
+        temperature=temperature,
+        density=volume.get("density", np.nan),
+        density_error=volume.get("density_error") or np.nan,
+        production=Production.of([(length, reason) for length, reason, _ in endings]),
+        endings=tuple((reason, detail) for _, reason, detail in endings),
+        conductivity=conductivity,
+        refused=refused,
+        viscosity=viscosity,
+        no_viscosity=no_viscosity,
+        trusted=_trusted_share(folders, settings.grades.trusted),
+    )
+
+
+def measured_viscosity(folders: Sequence[Path], temperature: float) -> tuple[TransportEstimate | None, str]:
+    """Return the viscosity (mPa s) of runs, or None and why there is none."""
+    if not all(has_stress_record(folder) for folder in folders):
+        return None, "the pressure was not recorded"
+    try:
+        return run_viscosity([read_stress_record(folder) for folder in folders], temperature), ""
+    except InputError as error:
+        return None, str(error)
+
+
+def _ending(directory: Path, settings: ProductionSettings, temperature: float, number: int) -> tuple[float, str, str]:
+    """Return length (ps), reason and detail of a trajectory; the reason of an earlier stage names that stage."""
+    folder = trajectory_folder(directory, temperature, number)
+    record = run_record(folder)
+    if record:
+        reason, time_ps = record["reason"], record["time_ps"]
+        if reason == COMPLETED and time_ps < settings.trajectories.time_ps - 1e-6:
+            reason = UNFINISHED
+        return time_ps, reason, record["detail"]
+    box = number % settings.equilibration.boxes
+    stages = {stage: "annealing" for stage in sorted(box_folder(directory, box).glob("stage_*"))}
+    stages |= {folder / name: name for name in ("equilibration", "settling")}
+    for stage, name in stages.items():
+        record = run_record(stage)
+        if record and record["reason"] != COMPLETED:
+            return 0.0, f"{record['reason']} ({name})", record["detail"]
+    return 0.0, UNFINISHED, ""
+
+
+def _trusted_share(folders: list[Path], trusted: float) -> float | None:
+    grades = [grade for folder in folders for grade in _grades(folder)]
+    return float(np.mean(np.array(grades) < trusted)) if grades else None
+
+
+def _grades(folder: Path) -> list[float]:
+    """Return the grades in a log, one for each frame that was graded."""
+    rows = (folder / "log.csv").read_text().splitlines()[1:]
+    values = np.array([row.rpartition(",")[2] for row in rows], dtype=float)
+    return values[np.isfinite(values)].tolist()

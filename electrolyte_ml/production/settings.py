@@ -1,0 +1,338 @@
+"""Settings of a production: what runs, how it is equilibrated, and what is recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from electrolyte_ml.active_learning.active_set import Mode
+from electrolyte_ml.active_learning.sections import HydrogenMass
+from electrolyte_ml.active_learning.settings import checked_elements, locate_molecules
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.production.ramps import ramps
+from electrolyte_ml.settings import (
+    Count,
+    NotNegative,
+    Positive,
+    PositiveNumbers,
+    Text,
+    Whole,
+    fault,
+    flatten,
+    read_toml,
+    section,
+    to_toml,
+)
+from electrolyte_ml.units import ATMOSPHERE_BAR
+
+if TYPE_CHECKING:
+    from electrolyte_ml.structures import Molecule
+
+# Settings that a production may be continued with: more temperatures, longer runs, other processes, another analysis.
+FREE_TO_CHANGE = (
+    "potential",  # the path: its content is compared by its fingerprint
+    "jobs",
+    "temperatures",
+    "trajectories.time_ps",
+    "grades.trusted",
+    "analysis.correlation_ps",
+    "analysis.window_ps",
+)
+
+
+def _stages(value: Any) -> Any:
+    """Return lists of lists, as TOML has them, as tuples."""
+    if isinstance(value, list | tuple):
+        return tuple(tuple(stage) if isinstance(stage, list) else stage for stage in value)
+    return value
+
+
+Stages = Annotated[tuple[tuple[Positive, Positive, Positive], ...], BeforeValidator(_stages)]
+
+
+@section
+class EquilibrationSettings:
+    """Constant pressure before the production: an annealing of each packed box, then a run of each trajectory.
+
+    Attributes
+    ----------
+    annealing : tuple of (K, K, ps)
+        Stages, each from a temperature to another: ``[300, 380, 1000]`` heats for 1 ns, in steps of at most 10 K.
+    boxes : int
+        Boxes that are packed and annealed independently; trajectories take them in turn.
+    time_ps : float
+        Of each trajectory at its own temperature, with velocities of its own.
+    average_last_ps : float or None
+        End of it, over which the volume is averaged; three quarters by default. The mean over all trajectories of a
+        temperature is the volume of their production.
+    timestep_fs, pressure_bar : float
+    hydrogen_mass : float or None, amu
+        Mass of hydrogens, taken from the heavy atoms that they are bonded to. No average over configurations depends
+        on it, and the volume does not; it is their own again in the production.
+    """
+
+    annealing: Stages = (
+        (300.0, 300.0, 200.0),
+        (300.0, 380.0, 200.0),
+        (380.0, 380.0, 200.0),
+        (380.0, 300.0, 200.0),
+        (300.0, 300.0, 200.0),
+    )
+    boxes: Count = 1
+    time_ps: Positive = 200.0
+    average_last_ps: Positive | None = None
+    timestep_fs: Annotated[float, Field(gt=0, le=10)] = 2.0
+    hydrogen_mass: HydrogenMass | None = 3.0
+    pressure_bar: float = ATMOSPHERE_BAR
+
+    @model_validator(mode="after")
+    def _check(self) -> EquilibrationSettings:
+        if self.averaged_ps > self.time_ps:
+            raise fault("average_last_ps", self.average_last_ps, f"longer than time_ps = {self.time_ps:g}")
+        if self.averaged_ps * 1000 < 20 * self.timestep_fs:
+            raise fault("time_ps", self.time_ps, "shorter than 20 time steps after the part that is not averaged")
+        for stage in self.annealing:
+            if stage[2] * 1000 < self.timestep_fs:
+                raise fault("annealing", list(stage), "shorter than one step")
+        return self
+
+    @property
+    def averaged_ps(self) -> float:
+        """End of a trajectory's equilibration over which its volume is averaged."""
+        return 0.75 * self.time_ps if self.average_last_ps is None else self.average_last_ps
+
+
+@section
+class TrajectorySettings:
+    """Trajectories of the production: at constant volume, with the masses of the elements.
+
+    Attributes
+    ----------
+    count : int
+        At each temperature.
+    time_ps, timestep_fs : float
+    settling_ps : float
+        Run at the production's volume before anything is recorded.
+    ion_interval_fs, frame_interval_ps : float
+        Between frames of the ions alone, from which currents are computed, and whole frames, from which shells are.
+    pressure_interval_fs : float
+        Between frames of the pressure tensor, from which the viscosity is computed; 0 for none.
+    highest_temperature : float
+        In units of the temperature; a trajectory that is hotter ends.
+    """
+
+    count: Count = 10
+    time_ps: Positive = 1000.0
+    timestep_fs: Annotated[float, Field(gt=0, le=10)] = 1.0
+    settling_ps: NotNegative = 5.0
+    ion_interval_fs: Positive = 10.0
+    frame_interval_ps: Positive = 1.0
+    pressure_interval_fs: NotNegative = 5.0
+    highest_temperature: Annotated[float, Field(gt=1)] = 3.0
+
+    @model_validator(mode="after")
+    def _check(self) -> TrajectorySettings:
+        intervals = {"ion_interval_fs": self.ion_interval_fs, "frame_interval_ps": self.frame_interval_fs}
+        if self.pressure_interval_fs:
+            intervals["pressure_interval_fs"] = self.pressure_interval_fs
+        for name, interval in intervals.items():
+            steps = interval / self.timestep_fs
+            if steps < 1 - 1e-9 or abs(steps - round(steps)) > 1e-6:
+                raise fault(name, getattr(self, name), f"not a multiple of timestep_fs = {self.timestep_fs:g}")
+        if self.time_ps * 1000 < 2 * max(self.ion_interval_fs, self.frame_interval_fs):
+            raise fault("time_ps", self.time_ps, "too short for two frames")
+        return self
+
+    @property
+    def frame_interval_fs(self) -> float:
+        """Between whole frames."""
+        return 1000.0 * self.frame_interval_ps
+
+
+@section
+class GradeWatch:
+    """Extrapolation grades of the production, once for each whole frame.
+
+    Attributes
+    ----------
+    active_set : str or None
+        File of an active set (``active_set.npz`` of a run of active learning), or the labelled training set of which
+        one is built; relative to the settings' file. Nothing is graded without it.
+    mode : {"configuration", "neighbourhood"}
+        Of an active set that is built.
+    trusted : float
+        Frames of a lower grade count as trusted.
+    break_threshold : float
+        A trajectory of a higher grade ends.
+    """
+
+    active_set: Text | None = None
+    mode: Mode = "neighbourhood"
+    trusted: Positive = 2.0
+    break_threshold: Positive = 10.0
+
+    @model_validator(mode="after")
+    def _check(self) -> GradeWatch:
+        if self.break_threshold < self.trusted:
+            raise fault("break_threshold", self.break_threshold, f"must not be below trusted = {self.trusted:g}")
+        return self
+
+
+@section
+class AnalysisSettings:
+    """Green-Kubo integral of the conductivity.
+
+    Attributes
+    ----------
+    correlation_ps : float
+        Upper end of the integral, from which the expected error is estimated before and during the runs.
+    window_ps : float or None
+        Last part of it over which the running integral is averaged; by default the window is found from the data.
+    """
+
+    correlation_ps: Positive = 100.0
+    window_ps: Positive | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> AnalysisSettings:
+        if self.window_ps is not None and self.window_ps >= self.correlation_ps:
+            raise fault("window_ps", self.window_ps, f"must be below correlation_ps = {self.correlation_ps:g}")
+        return self
+
+    @property
+    def window(self) -> tuple[float, float] | None:
+        """Beginning and end of the window, ps; None if it is found from the data."""
+        return None if self.window_ps is None else (self.correlation_ps - self.window_ps, self.correlation_ps)
+
+    @property
+    def effective_ps(self) -> float:
+        """Where an integral would be cut off that had the same error."""
+        return self.correlation_ps - (2.0 / 3.0) * (self.window_ps or 0.0)
+
+
+@section
+class ProductionSettings:
+    """Settings of :func:`~electrolyte_ml.production.produce`.
+
+    Attributes
+    ----------
+    potential : str
+        File, relative to the settings' file, or the name of a potential that comes with the package.
+    composition : str or None
+        Molecules of the box, such as ``"EC=24 EMC=56 LiPF6=8"``; or give `start`.
+    density : float or None, g/cm³
+        Of the packed boxes; goes with `composition`.
+    start : str or None
+        File of configurations, relative to the settings' file; the last `equilibration.boxes` of them are annealed.
+    temperatures : tuple of float, K
+    molecules : dict
+        Molecules that the library lacks, as of :class:`electrolyte_ml.active_learning.ActiveLearningSettings`.
+    precision : {"double", "mixed"}
+        With "mixed" pairs are computed in single precision.
+    seed : int
+        Of the packing, the velocities and the thermostats.
+    jobs : int or None
+        Trajectories at once; one per core by default.
+    equilibration, trajectories, grades, analysis
+        The sections.
+
+    Raises
+    ------
+    InputError
+        An impossible value, naming the setting.
+    """
+
+    potential: Text
+    composition: Text | None = None
+    density: Positive | None = None
+    start: Text | None = None
+    temperatures: PositiveNumbers = (300.0,)
+    molecules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    precision: Literal["double", "mixed"] = "double"
+    seed: Whole = 0
+    jobs: Count | None = None
+    equilibration: EquilibrationSettings = EquilibrationSettings()
+    trajectories: TrajectorySettings = TrajectorySettings()
+    grades: GradeWatch = GradeWatch()
+    analysis: AnalysisSettings = AnalysisSettings()
+
+    @model_validator(mode="after")
+    def _check(self) -> ProductionSettings:
+        if (self.composition is None) == (self.start is None):
+            raise fault("composition", self.composition, "give either composition and density, or start")
+        if (self.density is None) != (self.composition is None):
+            raise fault("density", self.density, "goes with composition, in g/cm³, and only with it")
+        if not self.temperatures or len({f"{value:g}" for value in self.temperatures}) < len(self.temperatures):
+            raise fault("temperatures", list(self.temperatures), "must be one or several different ones, in K")
+        if stages := self.equilibration.annealing:
+            steps = int(ramps(stages)[-1].time_ps * 1000 / self.equilibration.timestep_fs + 1e-6)
+            if steps < self.starts_per_box:
+                text = f"the last stage has {steps} steps, too few for {self.starts_per_box} configurations"
+                raise fault("equilibration.annealing", [list(stage) for stage in stages], text)
+        if self.composition is not None:
+            checked_elements("composition", (self.composition,), 0, self.own_molecules())
+        return self
+
+    @property
+    def starts_per_box(self) -> int:
+        """Configurations of the annealing of a box from which trajectories start."""
+        return -(-self.trajectories.count // self.equilibration.boxes)
+
+    def own_molecules(self) -> dict[str, Molecule]:
+        """Return the molecules of `molecules` by name.
+
+        Raises
+        ------
+        InputError
+            A table that is none of a molecule, or a molecule that cannot be made.
+        """
+        from electrolyte_ml.structures import molecules_of_tables
+
+        return molecules_of_tables(self.molecules)
+
+    def changes(self, other: Mapping[str, Any]) -> list[str]:
+        """Name the settings in which `other`, as of :meth:`plain`, differs and which change what is computed."""
+        here = self.plain()
+        names = [name for name in here if name not in FREE_TO_CHANGE and here[name] != other.get(name)]
+        shorter = self.trajectories.time_ps < other["trajectories.time_ps"]
+        return names + ["trajectories.time_ps (shorter)"] * shorter
+
+    def plain(self) -> dict[str, Any]:
+        """Return all values by their dotted names, as JSON has them."""
+        plain: dict[str, Any] = json.loads(json.dumps(flatten(self)))
+        return plain
+
+    def located(self, folder: Path) -> ProductionSettings:
+        """Return the settings with the paths that they hold taken relative to a folder."""
+        start, active_set = (path and str((folder / path).resolve()) for path in (self.start, self.grades.active_set))
+        here = folder / self.potential
+        potential = str(here.resolve()) if here.exists() else self.potential
+        return replace(self, start=start, potential=potential, grades=replace(self.grades, active_set=active_set))
+
+    def to_toml(self) -> str:
+        """Write the settings as TOML; those that are not set are left out."""
+        return to_toml(self)
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> ProductionSettings:
+        """Read and check a TOML file; paths in it are taken relative to its folder.
+
+        Raises
+        ------
+        InputError
+            Not TOML, an unknown key (with the nearest known one), a wrong type or an impossible value: file and key
+            are named.
+        OSError
+            The file is missing or cannot be read.
+        """
+        folder = Path(path).parent
+        settings = read_toml(cls, path, change=lambda table: locate_molecules(table, folder)).located(folder)
+        if settings.start is not None and not Path(settings.start).is_file():
+            raise InputError(f"{path}: start = {settings.start!r}: no such file")
+        return settings

@@ -1,0 +1,266 @@
+"""What runs in a production: annealing of a box, equilibration of a trajectory, its production."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.active_learning.seeding import bare_copy
+from electrolyte_ml.dynamics.recorders import IonRecorder, Recorder, StressRecorder
+from electrolyte_ml.dynamics.simulation import run_md
+from electrolyte_ml.production.places import box_folder, trajectory_folder
+from electrolyte_ml.production.ramps import Ramp, ramps
+from electrolyte_ml.production.settings import ProductionSettings
+from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.units import DENSITY_UNIT
+
+if TYPE_CHECKING:
+    from electrolyte_ml.active_learning.active_set import ActiveSet
+    from electrolyte_ml.dynamics.monitors import Monitor
+    from electrolyte_ml.dynamics.results import RunResult
+    from electrolyte_ml.potentials import Potential
+
+COMPLETED = "completed"
+_RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
+_LOG_FS = 100.0  # between rows of the log, at most
+_DENSITY_CHANGE = 0.5  # either way, beyond which a liquid has boiled or collapsed
+_WATCH_FS = 100.0  # between two looks at molecules and temperature
+_GENTLE_FS = 1000.0  # relaxation time of the production's thermostat, which acts on the kinetic energy as a whole
+_ANNEALING, _EQUILIBRATION, _SETTLING, _PRODUCTION = range(4)  # of seeds
+
+
+class Setup(NamedTuple):
+    """What all runs of a production share.
+
+    Attributes
+    ----------
+    directory : Path
+    settings : ProductionSettings
+    potential : Potential
+        In the precision of the settings.
+    active_set : ActiveSet or None
+        Of the grades.
+    threads : int
+        Of the annealing; trajectories have one each.
+    """
+
+    directory: Path
+    settings: ProductionSettings
+    potential: Potential
+    active_set: ActiveSet | None
+    threads: int
+
+
+class Ending(NamedTuple):
+    """How a run, or a series of runs, has ended.
+
+    Attributes
+    ----------
+    reason, detail : str
+        As of :class:`electrolyte_ml.dynamics.RunResult`.
+    configurations : list of Atoms
+        Those that what follows starts from; empty unless it is completed.
+    volume : float
+        Mean at the end of a run at constant pressure, Å³.
+    """
+
+    reason: str
+    detail: str = ""
+    configurations: Sequence[Atoms] = ()
+    volume: float = np.nan
+
+    @property
+    def completed(self) -> bool:
+        """Whether it has reached its whole length."""
+        return self.reason == COMPLETED
+
+
+def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
+    """Anneal a packed box, and return the configurations that its trajectories start from.
+
+    They are evenly spaced over the last stage. Without any stage they are copies of the box.
+    """
+    equilibration = setup.settings.equilibration
+    wanted = setup.settings.starts_per_box
+    runs, atoms, spaced = ramps(equilibration.annealing), start, [bare_copy(start)] * wanted
+    for number, ramp in enumerate(runs):
+        n_steps = round(ramp.time_ps * 1000 / equilibration.timestep_fs)
+        run = _constant_pressure(
+            setup,
+            atoms,
+            start,
+            ramp,
+            box_folder(setup.directory, box) / f"stage_{number:02d}",
+            seed=_seed(setup.settings, _ANNEALING, box, number),
+            frame_interval_fs=max(1, n_steps // wanted) * equilibration.timestep_fs,
+            threads=setup.threads,
+            relax=_RELAX * (number == 0),
+        )
+        if not run.completed:
+            return Ending(run.reason, f"{run.detail} (annealing of box {box}, {ramp.temperature:g} K)")
+        atoms = run.atoms
+        if number == len(runs) - 1:
+            spaced = [bare_copy(frame) for frame in run.frames()[-wanted:]]
+    return Ending(COMPLETED, configurations=spaced)
+
+
+def equilibrate(setup: Setup, temperature: float, number: int, start: Atoms, molecules: Atoms) -> Ending:
+    """Run a trajectory at constant pressure with velocities of its own, and average its volume.
+
+    Parameters
+    ----------
+    setup
+    temperature, number
+        K; of the trajectory.
+    start
+        Without velocities.
+    molecules
+        A configuration whose molecules are the right ones.
+    """
+    equilibration = setup.settings.equilibration
+    run = _constant_pressure(
+        setup,
+        start,
+        molecules,
+        Ramp(temperature, equilibration.time_ps),
+        trajectory_folder(setup.directory, temperature, number) / "equilibration",
+        seed=_seed(setup.settings, _EQUILIBRATION, round(1000 * temperature), number),
+        frame_interval_fs=1000 * equilibration.time_ps / 10,
+        threads=1,
+        relax=0 if equilibration.annealing else _RELAX,
+    )
+    if not run.completed:
+        return Ending(run.reason, f"{run.detail} (equilibration)")
+    last = run.times_ps > run.times_ps[-1] - equilibration.averaged_ps * (1 + 1e-9)
+    volume = float(np.mean(run.masses.sum() * DENSITY_UNIT / run.densities[last]))
+    return Ending(COMPLETED, configurations=[bare_copy(run.atoms)], volume=volume)
+
+
+def run_production(
+    setup: Setup, temperature: float, number: int, start: Atoms, molecules: Atoms, volume: float
+) -> Ending:
+    """Run a trajectory at constant volume with new velocities: settling, then what is recorded.
+
+    Parameters
+    ----------
+    setup, temperature, number, molecules
+        As of :func:`equilibrate`.
+    start
+        The last configuration of the equilibration.
+    volume
+        Å³.
+    """
+    from electrolyte_ml.dynamics.monitors import GradeMonitor, MoleculeMonitor, TemperatureMonitor
+
+    settings, trajectories, watch = setup.settings, setup.settings.trajectories, setup.settings.grades
+    step = trajectories.timestep_fs
+    looks = max(1, round(_WATCH_FS / step))
+    monitors: list[Monitor] = [
+        MoleculeMonitor(molecules, every=looks),
+        TemperatureMonitor(maximum=trajectories.highest_temperature * temperature, every=looks),
+    ]
+    options: dict[str, Any] = {"ensemble": "nvt", "temperature": temperature, "timestep_fs": step, "progress": False}
+    calculator = setup.potential.calculator(threads=1)
+    folder, atoms = trajectory_folder(setup.directory, temperature, number), at_volume(start, volume)
+    place = round(1000 * temperature), number
+    if trajectories.settling_ps:
+        run = run_md(
+            atoms,
+            calculator,
+            **options,
+            time_ps=trajectories.settling_ps,
+            directory=folder / "settling",
+            monitors=monitors,
+            seed=_seed(settings, _SETTLING, *place),
+            log_interval_fs=max(step, _LOG_FS),
+            frame_interval_fs=max(step, 1000 * trajectories.settling_ps),
+        )
+        if not run.completed:
+            return Ending(run.reason, f"{run.detail} (settling)")
+        atoms = run.atoms
+    if setup.active_set is not None:
+        every = round(trajectories.frame_interval_fs / step)
+        # Every whole frame is kept anyway: only the configuration that ends a run is saved.
+        monitors.append(GradeMonitor(setup.active_set, watch.break_threshold, watch.break_threshold, every=every))
+    recorders: list[Recorder] = [
+        IonRecorder(atoms, round(trajectories.ion_interval_fs / step), settings.own_molecules())
+    ]
+    if trajectories.pressure_interval_fs:
+        recorders.append(StressRecorder(round(trajectories.pressure_interval_fs / step)))
+    run = run_md(
+        atoms,
+        calculator,
+        **options,
+        time_ps=trajectories.time_ps,
+        directory=folder,
+        monitors=monitors,
+        recorders=recorders,
+        seed=_seed(settings, _PRODUCTION, *place),
+        tdamp_fs=_GENTLE_FS,
+        log_interval_fs=max(step, min(_LOG_FS, trajectories.frame_interval_fs)),  # a row has one grade at most
+        frame_interval_fs=trajectories.frame_interval_fs,
+    )
+    return Ending(run.reason, run.detail)
+
+
+def at_volume(atoms: Atoms, volume: float) -> Atoms:
+    """Return a configuration at another volume (Å³): cell and centres of mass are scaled, molecules are not."""
+    factor = (volume / atoms.cell.volume) ** (1 / 3)
+    topology, masses = Topology.of(atoms), atoms.get_masses()
+    total = np.bincount(topology.labels, masses)
+    centres = np.stack([np.bincount(topology.labels, masses * x) / total for x in topology.unwrapped.T], axis=1)
+    scaled = bare_copy(atoms)
+    scaled.set_cell(factor * atoms.cell.array)
+    scaled.positions = topology.unwrapped + (factor - 1.0) * centres[topology.labels]
+    return scaled
+
+
+def _constant_pressure(
+    setup: Setup,
+    atoms: Atoms,
+    molecules: Atoms,
+    ramp: Ramp,
+    directory: Path,
+    *,
+    seed: int,
+    frame_interval_fs: float,
+    threads: int,
+    relax: int,
+) -> RunResult:
+    """Run a part of the equilibration."""
+    from electrolyte_ml.dynamics.monitors import DensityMonitor, MoleculeMonitor, TemperatureMonitor
+
+    equilibration = setup.settings.equilibration
+    step = equilibration.timestep_fs
+    looks = max(1, round(_WATCH_FS / step))
+    hottest = setup.settings.trajectories.highest_temperature * ramp.temperature
+    return run_md(
+        atoms,
+        setup.potential.calculator(threads=threads),
+        ensemble="npt",
+        temperature=ramp.temperature,
+        pressure_bar=equilibration.pressure_bar,
+        time_ps=ramp.time_ps,
+        timestep_fs=step,
+        hydrogen_mass=equilibration.hydrogen_mass,
+        directory=directory,
+        monitors=[
+            MoleculeMonitor(molecules, every=looks),
+            TemperatureMonitor(maximum=hottest, every=looks),
+            DensityMonitor.around(molecules, _DENSITY_CHANGE, every=looks),
+        ],
+        relax=relax,
+        seed=seed,
+        log_interval_fs=max(step, min(_LOG_FS, 1000 * equilibration.averaged_ps / 20)),
+        frame_interval_fs=max(step, frame_interval_fs),
+        progress=False,
+    )
+
+
+def _seed(settings: ProductionSettings, *place: int) -> int:
+    """Return the seed of a run, which depends on its place alone and not on what else runs."""
+    return int(np.random.SeedSequence([settings.seed, *place]).generate_state(1)[0])

@@ -1,0 +1,301 @@
+"""The production: anneal boxes, equilibrate trajectories, fix the volume at its mean, run, and measure."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.active_learning.active_set import ActiveSet
+from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts
+from electrolyte_ml.dynamics.recorders import IonRecorder
+from electrolyte_ml.dynamics.run import one_line
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.files import atomic_write
+from electrolyte_ml.locks import hold_folder
+from electrolyte_ml.parallel import map_progress, resolve_jobs
+from electrolyte_ml.potentials.geometry import System
+from electrolyte_ml.potentials.store import load
+from electrolyte_ml.production.cost import Cost, estimate_cost, legs_of
+from electrolyte_ml.production.places import BEGUN, RESULT, SETTINGS, VOLUME, box_folder, condition_folder
+from electrolyte_ml.production.progress import Progress
+from electrolyte_ml.production.result import ProductionResult, read_production
+from electrolyte_ml.production.settings import ProductionSettings
+from electrolyte_ml.production.stages import Ending, Setup, anneal, equilibrate, run_production
+from electrolyte_ml.structures import read_configurations, write_configurations
+from electrolyte_ml.threads import default_threads
+from electrolyte_ml.units import DENSITY_UNIT
+
+if TYPE_CHECKING:
+    from electrolyte_ml.potentials import Potential
+
+_PATIENCE = 10.0  # s; workers of a killed program live on for a moment
+_ERROR = "error"  # reason of a run that did not end but failed: it is tried again the next time
+
+
+def produce(
+    directory: str | os.PathLike[str],
+    settings: ProductionSettings | None = None,
+    *,
+    potential: Potential | None = None,
+    progress: bool = True,
+) -> ProductionResult:
+    """Run independent trajectories of an electrolyte at constant volume, and measure its conductivity.
+
+    Packed boxes are annealed at constant pressure. From evenly spaced configurations of the annealing each trajectory
+    starts with velocities of its own, first at constant pressure at its own temperature; the mean volume of all of them
+    is then that of the production. A trajectory that becomes unstable ends with its reason, and the others go on.
+
+    The same call on the same directory resumes a production that was killed at any moment and continues it as if it had
+    not been; with more temperatures or a longer `trajectories.time_ps` it extends a complete one.
+
+    Parameters
+    ----------
+    directory
+        Keeps everything, see :mod:`electrolyte_ml.production.places`; made if it is missing.
+    settings
+        By default ``settings.toml`` in the directory.
+    potential
+        In place of the file that the settings name.
+    progress
+        Print what the production takes, and a progress line, on standard error.
+
+    Returns
+    -------
+    ProductionResult
+
+    Raises
+    ------
+    InputError
+        Before anything is computed: settings that make no sense, a potential that does not know an element, no ions, a
+        directory begun with other settings or in use by another process.
+    ElectrolyteError
+        The potential fails on the box, or a run failed for a reason that is not its dynamics (a full disk). The other
+        runs have gone on; the same call continues.
+    """
+    directory = Path(directory)
+    prepared = prepare(directory, settings, potential)
+    with hold_folder(directory, _PATIENCE):
+        setup, starts = begin(prepared)
+        phases = legs_of(directory, setup.settings)
+        if progress and any(leg.done() < leg.steps for phase in phases for leg in phase):
+            print(f"{directory}: {cost_of(prepared)}", file=sys.stderr, flush=True)
+        with Progress(phases, setup.settings, shown=progress):
+            _run(setup, starts)
+        result = read_production(directory, setup.settings)
+        atomic_write(directory / RESULT, json.dumps(result.to_dict(), indent=1) + "\n")
+    return result
+
+
+class Prepared(NamedTuple):
+    """A production that is checked, of which nothing has been written.
+
+    Attributes
+    ----------
+    directory : Path
+    settings : ProductionSettings
+    potential : Potential
+        In double precision.
+    starts : list of Atoms
+        The packed boxes.
+    active_set : ActiveSet or None
+    ions : int
+        Number of ions.
+    """
+
+    directory: Path
+    settings: ProductionSettings
+    potential: Potential
+    starts: list[Atoms]
+    active_set: ActiveSet | None
+    ions: int
+
+
+def prepare(
+    directory: Path, settings: ProductionSettings | None = None, potential: Potential | None = None
+) -> Prepared:
+    """Check the settings, the potential and the boxes of a production.
+
+    Raises
+    ------
+    InputError
+        As :func:`produce`.
+    """
+    source = "settings"
+    if settings is None:
+        path = directory / SETTINGS
+        if not path.exists():
+            raise InputError(f"{path} does not exist: write the settings there")
+        settings, source = ProductionSettings.from_toml(path), str(path)
+    else:
+        settings = settings.located(Path.cwd())
+    potential = potential or load(settings.potential)
+    try:
+        potential.with_precision(settings.precision)
+        starts = _starts(directory, settings)
+        for atoms in starts:
+            System.of(atoms, potential.species)  # refuses an unknown element or an impossible charge
+        ions = len(IonRecorder(starts[0], 1, settings.own_molecules()).charges)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    return Prepared(directory, settings, potential, starts, _active_set(settings, potential), ions)
+
+
+def cost_of(prepared: Prepared) -> Cost:
+    """Estimate what is left of a production, by a short timed run."""
+    directory, settings, potential, starts, _, ions = prepared
+    return estimate_cost(directory, settings, starts, potential.with_precision(settings.precision), ions)
+
+
+def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
+    """Record a new production, or compare it with the one that its directory was begun with.
+
+    Returns
+    -------
+    setup, starts
+        What all runs share; the boxes, as they are in the directory.
+
+    Raises
+    ------
+    InputError
+        The directory was begun with other settings or another potential.
+    """
+    directory, settings, potential, starts, active_set, _ = prepared
+    record, boxes = directory / BEGUN, settings.equilibration.boxes
+    threads = 1 if boxes > 1 else min(default_threads(len(starts[0])), resolve_jobs(settings.jobs))
+    begun: dict[str, Any] = {"settings": settings.plain(), "potential": potential.fingerprint, "threads": threads}
+    if record.exists():
+        before = json.loads(record.read_text())
+        changed = settings.changes(before["settings"])
+        if before["potential"] != begun["potential"]:
+            changed.append("potential")
+        if changed:
+            raise InputError(
+                f"{directory} was begun with other settings ({', '.join(changed)}): choose another directory or delete "
+                "it"
+            )
+        begun["threads"] = before["threads"]  # which decide the last bits
+    for box, atoms in enumerate(starts):
+        path = _start_file(directory, box)
+        if not path.exists():
+            write_configurations(path, bare_copy(atoms))
+    visible = directory / SETTINGS
+    if not visible.exists() or ProductionSettings.from_toml(visible) != settings:
+        atomic_write(visible, settings.to_toml())
+    atomic_write(record, json.dumps(begun, indent=1) + "\n")
+    setup = Setup(directory, settings, potential.with_precision(settings.precision), active_set, begun["threads"])
+    return setup, [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
+
+
+def _start_file(directory: Path, box: int) -> Path:
+    return box_folder(directory, box) / "start.xyz"
+
+
+def _starts(directory: Path, settings: ProductionSettings) -> list[Atoms]:
+    """Return the boxes: those of the directory if it has them, else packed or read ones."""
+    boxes, own = settings.equilibration.boxes, settings.own_molecules()
+    if all(_start_file(directory, box).exists() for box in range(boxes)):
+        return [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
+    if settings.start is None:
+        assert settings.composition is not None and settings.density is not None  # checked by the settings
+        return packed_starts([settings.composition], [settings.density], boxes, settings.seed, own_molecules=own)
+    found = read_configurations(settings.start)
+    if len(found) < boxes:
+        raise InputError(f"start = {settings.start!r} has {len(found)} configurations, equilibration.boxes = {boxes}")
+    starts = found[-boxes:]
+    if not all(atoms.pbc.all() and atoms.cell.rank == 3 for atoms in starts):
+        raise InputError(f"start = {settings.start!r}: a liquid needs a cell that is periodic in three directions")
+    return starts
+
+
+def _active_set(settings: ProductionSettings, potential: Potential) -> ActiveSet | None:
+    """Return what grades the production: read, or built from a training set."""
+    name = settings.grades.active_set
+    if name is None:
+        return None
+    if not Path(name).is_file():
+        raise InputError(f"grades.active_set = {name!r}: no such file")
+    if Path(name).suffix == ".npz":
+        return ActiveSet.load(name, potential)
+    training = read_configurations(name, species=potential.species)
+    try:
+        return ActiveSet.build(potential, training, mode=settings.grades.mode)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _run(setup: Setup, starts: Sequence[Atoms]) -> None:
+    """Do everything that is left."""
+    settings = setup.settings
+    boxes, numbers = settings.equilibration.boxes, range(settings.trajectories.count)
+    annealed = _together(setup, anneal, [(box, start) for box, start in enumerate(starts)])
+    _raise_errors(annealed)
+    places = [
+        (temperature, number)
+        for temperature in settings.temperatures
+        for number in numbers
+        if annealed[number % boxes].completed
+    ]
+    equilibrated = _together(
+        setup,
+        equilibrate,
+        [
+            (temperature, number, annealed[number % boxes].configurations[number // boxes], starts[number % boxes])
+            for temperature, number in places
+        ],
+    )
+    _raise_errors(equilibrated)
+    of_temperature: dict[float, list[Ending]] = {temperature: [] for temperature in settings.temperatures}
+    for (temperature, _), end in zip(places, equilibrated):
+        of_temperature[temperature].append(end)
+    volumes = {temperature: _fix_volume(setup, temperature, ends) for temperature, ends in of_temperature.items()}
+    ready = [
+        (temperature, number, end.configurations[0], starts[number % boxes], volumes[temperature])
+        for (temperature, number), end in zip(places, equilibrated)
+        if end.completed
+    ]
+    _raise_errors(_together(setup, run_production, ready))
+
+
+def _fix_volume(setup: Setup, temperature: float, endings: Sequence[Ending]) -> float:
+    """Return the mean volume (Å³) of the equilibrations of a temperature, and record it with the density."""
+    volumes = np.array([end.volume for end in endings if end.completed])
+    if not len(volumes):
+        return np.nan
+    start = read_configurations(_start_file(setup.directory, 0))[0]
+    densities = start.get_masses().sum() * DENSITY_UNIT / volumes
+    volume, count = float(volumes.mean()), len(volumes)
+    record = {
+        "volume": volume,
+        "density": float(start.get_masses().sum() * DENSITY_UNIT / volume),
+        "density_error": float(densities.std(ddof=1) / np.sqrt(count)) if count > 1 else None,
+        "equilibrations": count,
+    }
+    atomic_write(condition_folder(setup.directory, temperature) / VOLUME, json.dumps(record) + "\n")
+    return volume
+
+
+def _together(setup: Setup, function: Callable[..., Ending], tasks: Sequence[tuple[Any, ...]]) -> list[Ending]:
+    """Run tasks, several at once; one that fails does not stop the others."""
+
+    def attempt(task: tuple[Any, ...]) -> Ending:
+        try:
+            return function(setup, *task)
+        except Exception as error:  # of any kind: the other runs go on, and this one is reported after them
+            return Ending(_ERROR, one_line(error))
+
+    return map_progress(attempt, tasks, setup.settings.jobs, progress=False) if tasks else []
+
+
+def _raise_errors(endings: Sequence[Ending]) -> None:
+    """Raise the first error of runs that did not end by their dynamics."""
+    if failed := [end.detail for end in endings if end.reason == _ERROR]:
+        raise ElectrolyteError(
+            f"{len(failed)} of {len(endings)} runs failed ({failed[0]}), the others are done; the same call continues"
+        )

@@ -1,0 +1,71 @@
+"""The record of the pressure tensor of a run at constant volume, from which the viscosity is computed."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+
+STRESS_FILE = "pressure.f4"
+COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
+
+
+@dataclass(frozen=True)
+class StressRecord:
+    """The pressure tensor of one run.
+
+    Attributes
+    ----------
+    interval_ps : float
+        Between frames.
+    volume : float, Å³
+    pressures : (F, 6), bar
+        In the order xx, yy, zz, yz, xz, xy.
+    name : str
+        For messages.
+    """
+
+    interval_ps: float
+    volume: float
+    pressures: np.ndarray
+    name: str
+
+
+def has_stress_record(folder: str | os.PathLike[str]) -> bool:
+    """Whether the folder is that of a run that has recorded its pressure tensor."""
+    return (Path(folder) / STRESS_FILE).is_file()
+
+
+def encode_pressures(pressures: np.ndarray) -> bytes:
+    """Return a frame of the file: six numbers in single precision, bar."""
+    return np.asarray(pressures, "<f4").tobytes()
+
+
+def read_stress_record(folder: str | os.PathLike[str]) -> StressRecord:
+    """Read the pressure tensor of a run; a frame that was cut short is left out.
+
+    Parameters
+    ----------
+    folder
+        Of a run with an :class:`electrolyte_ml.dynamics.StressRecorder`.
+
+    Raises
+    ------
+    InputError
+        No record, or one that cannot be read.
+    """
+    path = Path(folder) / STRESS_FILE
+    try:
+        header = json.loads(path.with_suffix(".json").read_text())
+        content = path.read_bytes()
+        values = np.frombuffer(content, "<f4", len(content) // 24 * 6).astype(float).reshape(-1, 6)
+        return StressRecord(float(header["interval_ps"]), float(header["volume"]), values, str(path))
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename}: no such file") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not a record of the pressure ({error})") from error

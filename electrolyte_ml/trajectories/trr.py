@@ -1,0 +1,94 @@
+"""Frames of GROMACS .trr files, each of which stands by itself: big-endian, single precision, nm and ps in the file.
+
+All frames of a run have the same length: a file that was cut short loses its last frame alone, and all others are read
+in one step. MDAnalysis, GROMACS, VMD, OVITO and MDTraj read the same files.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+
+from electrolyte_ml.errors import InputError
+
+_HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
+_MAGIC = (1993, 13, 12, b"GMX_trn_file")
+_BEGINNING = struct.pack(">3i12s", *_MAGIC)
+_COUNT, _STEP = 10, 11  # places among the thirteen
+
+
+class TrrFrames(NamedTuple):
+    """Frames of n particles.
+
+    Attributes
+    ----------
+    steps, times_ps
+        (F,)
+    cells
+        (F, 3, 3) Å, vectors as rows.
+    positions, velocities
+        (F, n, 3) Å; Å/ps.
+    """
+
+    steps: np.ndarray
+    times_ps: np.ndarray
+    cells: np.ndarray
+    positions: np.ndarray
+    velocities: np.ndarray
+
+
+def is_trr(content: bytes) -> bool:
+    """Whether a file's content, or the beginning that there is of it, is that of a .trr file."""
+    return content.startswith(_BEGINNING[: len(content)])
+
+
+def frame_size(n: int) -> int:
+    """Return the bytes of a frame of n particles."""
+    return _HEADER.size + 4 * (9 + 6 * n)
+
+
+def encode(positions: np.ndarray, velocities: np.ndarray, cell: np.ndarray, step: int, time_ps: float) -> bytes:
+    """Return one frame: box, positions and velocities in single precision (1e-6 Å in a box of 20 Å).
+
+    Parameters
+    ----------
+    positions, velocities
+        (n, 3) Å and Å/ps.
+    cell
+        (3, 3) Å, lower triangular: readers take three lengths and three angles from it.
+    step, time_ps
+        Of the frame.
+    """
+    n = len(positions)
+    header = _HEADER.pack(*_MAGIC, 0, 0, 36, 0, 0, 0, 0, 12 * n, 12 * n, 0, n, step, 0, time_ps, 0.0)
+    return b"".join([header, *(np.asarray(values / 10.0, ">f4").tobytes() for values in (cell, positions, velocities))])
+
+
+def decode(content: bytes, n: int) -> TrrFrames:
+    """Return the whole frames of n particles in the content of a file; one that was cut short is left out.
+
+    Raises
+    ------
+    InputError
+        A frame has another number of particles.
+    """
+    layout = np.dtype(
+        [
+            ("start", "V24"),
+            ("counts", ">i4", (13,)),
+            ("time", ">f4"),
+            ("lambda", ">f4"),
+            ("cell", ">f4", (3, 3)),
+            ("positions", ">f4", (n, 3)),
+            ("velocities", ">f4", (n, 3)),
+        ]
+    )
+    frames = np.frombuffer(content, layout, len(content) // layout.itemsize)
+    other = frames["counts"][:, _COUNT] != n
+    if other.any():
+        found = frames["counts"][other.argmax(), _COUNT]
+        raise InputError(f"a frame of {found} atoms where {n} were expected")
+    values = (10.0 * frames[name].astype(float) for name in ("cell", "positions", "velocities"))
+    return TrrFrames(frames["counts"][:, _STEP].astype(int), frames["time"].astype(float), *values)

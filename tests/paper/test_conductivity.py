@@ -1,0 +1,114 @@
+"""The protocol of the conductivity: settings at each scale, and what is stored of the productions."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, Production, measure_conductivity
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper import conductivity
+from electrolyte_ml.paper.conductivity import conductivity_runs, production_settings, ratio_of
+from electrolyte_ml.paper.results import load_result
+from electrolyte_ml.paper.scales import PAPER, QUICK, SCALES, STANDARD
+from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.production.ramps import ramps
+
+
+@pytest.fixture(scope="module")
+def potential():
+    return MomentTensorPotential.random(2, ("H", "Li", "C", "O", "F", "P")).with_reference("a reference")
+
+
+def test_paper_is_handed_on_number_by_number():  # 4.6
+    settings = production_settings(PAPER, PAPER.conductivity.cells[1], "pot.mtp")
+    assert settings.composition == "EC=32 EMC=48 Li=8 PF6=8" and settings.temperatures == (280.0, 300.0, 320.0)
+    trajectories, equilibration = settings.trajectories, settings.equilibration
+    assert (trajectories.count, trajectories.time_ps, equilibration.time_ps) == (10, 2500.0, 500.0)
+    assert (trajectories.timestep_fs, equilibration.timestep_fs, equilibration.hydrogen_mass) == (1.0, 1.0, None)
+    assert sum(run.time_ps for run in ramps(equilibration.annealing)) == pytest.approx(5000.0)
+    assert settings.analysis.window == (200.0, 500.0)
+    charged = production_settings(PAPER, PAPER.conductivity.cells[0], "pot.mtp", model="qrd")
+    assert (charged.trajectories.count, charged.trajectories.time_ps, charged.equilibration.time_ps) == (50, 200.0, 100)
+    assert charged.analysis.window == (80.0, 100.0)
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_every_cell_of_every_scale_makes_settings(name):
+    protocol = SCALES[name].conductivity
+    for cell in protocol.cells:
+        for model in ("mtp", "qrd"):
+            settings = production_settings(SCALES[name], cell, "pot.mtp", model=model)
+            assert settings.trajectories.timestep_fs == 1.0  # and the masses of the elements
+            assert settings.analysis.correlation_ps <= 0.9 * settings.trajectories.time_ps
+
+
+def test_standard_has_three_temperatures_of_one_ratio_and_a_second_size():
+    protocol = STANDARD.conductivity
+    temperatures = [protocol.temperatures_of(cell) for cell in protocol.cells]
+    assert temperatures == [(280.0, 300.0, 320.0), (300.0,), (300.0,), (300.0,)]
+    assert [ratio_of(cell) for cell in protocol.cells] == ["3:7", "2:3", "1:1", "3:7"]
+    assert (protocol.hydrogen_mass, protocol.equilibration_timestep_fs) == (3.0, 2.0)
+
+
+def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch, tmp_path):
+    ions = OrnsteinUhlenbeckIons(counts=(2, 2), diffusion=(0.2, 0.3), side=15.0, names=("Li", "PF6"))
+    measured = measure_conductivity([ions.sample(40.0, 0.05, seed=k) for k in range(3)], 300.0)
+    called = []
+
+    def produce(directory, settings, *, potential, progress):
+        called.append((directory, settings.composition))
+        assert (directory / "potential.mtp").is_file() and settings.potential == str(directory / "potential.mtp")
+        conditions = {}
+        for temperature in settings.temperatures:
+            runs = Production.of([(4.0, "completed"), (1.0, "grade")])
+            dead = Production.of([(1.0, "grade")] * 2)
+            alive = temperature != 320.0
+            conditions[temperature] = SimpleNamespace(
+                production=runs if alive else dead, conductivity=measured if alive else None
+            )
+        return SimpleNamespace(conditions=conditions)
+
+    monkeypatch.setattr("electrolyte_ml.production.produce", produce)
+    scale = replace(STANDARD, results=tmp_path)
+    results = conductivity_runs(scale, potential, progress=False)
+    assert list(results) == list(STANDARD.conductivity.cells)
+    assert len({directory for directory, _ in called}) == 4
+    stored = load_result("conductivity_mtp", scale)
+    assert stored["reference"] == "a reference"
+    assert {ratio: sorted(points) for ratio, points in stored["points"].items()} == {
+        "3:7": ["280", "300"],
+        "2:3": ["300"],
+        "1:1": ["300"],
+    }
+    assert stored["points"]["3:7"]["300"]["value"] == pytest.approx(10 * measured.best.value)
+    assert stored["production"]["3:7"]["320"]["failures"] == {"grade": 2}
+    assert stored["production"]["3:7"]["300"]["completed"] == 1
+
+
+def test_another_seed_is_another_production(potential, tmp_path):
+    scale = replace(QUICK, results=tmp_path)
+    cell = QUICK.conductivity.cells[0]
+    folders = {conductivity.production_folder(scale, cell, potential, seed) for seed in (0, 1)}
+    assert len(folders) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": replace(QUICK, conductivity=None)}, "no conductivities"),
+        ({"model": "reax"}, "mtp, qrd"),
+        ({"potential": MomentTensorPotential.random(2, ("H", "Li", "C", "O", "F", "P"))}, "give the reference"),
+    ],
+)
+def test_what_cannot_run_is_refused(potential, tmp_path, change, message):
+    options = {"scale": QUICK, "potential": potential, "model": "mtp"} | change
+    options["scale"] = replace(options["scale"], results=tmp_path)
+    with pytest.raises(InputError, match=message):
+        conductivity_runs(options.pop("scale"), options.pop("potential"), **options, progress=False)
+
+
+def test_ratio_of_a_cell():
+    assert ratio_of("EC=24 EMC=56 LiPF6=8") == "3:7" and ratio_of("EC=80 Li=8 PF6=8") == "1:0"
+    with pytest.raises(InputError, match="neither EC nor EMC"):
+        ratio_of("PC=8 NaPF6=1")

@@ -1,0 +1,308 @@
+"""A production from the box to the result: the volume, independent starts, kills, deaths, extensions."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.io import read
+
+from electrolyte_ml.active_learning import ActiveSet
+from electrolyte_ml.dynamics import Verdict
+from electrolyte_ml.dynamics.files import RunFiles
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.potentials import MomentTensorPotential, load
+from electrolyte_ml.production import produce, read_production, stages
+from electrolyte_ml.structures import read_configurations, write_configurations
+from electrolyte_ml.trajectories import open_trajectory, read_ion_record, read_ions
+from electrolyte_ml.units import DENSITY_UNIT
+
+RECORDS = ("settings.toml", "begun.json", "result.json")  # of the whole; the last one names the directory
+
+
+def contents(directory):
+    """Bytes of every file of the runs."""
+    files = (path for path in directory.rglob("*") if path.is_file() and path.name[0] != ".")  # no locks or caches
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in files
+        if path.parent != directory or path.name not in RECORDS
+    }
+
+
+def open_frames(folder):
+    run = open_trajectory(folder)
+    return [run.frame(k) for k in range(len(run))]
+
+
+def test_volume_is_the_mean_of_the_equilibrations(whole):
+    directory, result = whole
+    for temperature in (300.0, 340.0):
+        folder = directory / f"{temperature:g}K"
+        means = []
+        for run in sorted(folder.glob("trajectory_*/equilibration")):
+            _, time, _, density, *_ = np.loadtxt(run / "log.csv", delimiter=",", skiprows=1).T
+            mass = read(run / "last.xyz").get_masses().sum()
+            means.append((mass * DENSITY_UNIT / density)[time > 0.1 - 0.06 - 1e-9].mean())
+        assert len(means) == 3 and np.ptp(means) > 1.0  # Å³: they do fluctuate
+        for run in folder.glob("trajectory_*"):
+            found = [frame.cell.volume for frame in open_frames(run)]
+            assert len(found) == 7
+            np.testing.assert_allclose(found, np.mean(means), rtol=1e-6)
+        density = result.conditions[temperature].density
+        assert density == pytest.approx(mass * DENSITY_UNIT / np.mean(means))
+
+
+def test_trajectories_start_from_distinct_configurations_with_velocities_of_their_own(whole):
+    directory, _ = whole
+    runs = sorted(directory.glob("*K/trajectory_*"))
+    firsts = [read_ion_record(run) for run in runs]
+    assert len(firsts) == 6
+    for k, ions in enumerate(firsts):
+        for other in firsts[:k]:
+            assert np.abs(ions.velocities[0] - other.velocities[0]).max() > 0.1  # Å/ps
+            assert np.abs(ions.positions[0] - other.positions[0]).max() > 1e-3  # Å
+    starts = [open_frames(run / "equilibration")[0].positions for run in runs[:3]]
+    assert all(np.abs(a - b).max() > 1e-2 for a in starts for b in starts if a is not b)
+
+
+def test_production_has_the_masses_of_the_elements_and_equilibration_heavy_hydrogen(whole):
+    directory, _ = whole
+    run = directory / "300K" / "trajectory_00"
+    assert open_trajectory(run).hydrogen_mass is None
+    assert open_trajectory(run / "equilibration").hydrogen_mass == 3.0
+
+
+def test_currents_of_the_compact_record_are_those_of_whole_frames(whole):
+    directory, _ = whole
+    run = directory / "340K" / "trajectory_01"
+    compact, frames = read_ion_record(run), read_ions(open_trajectory(run))
+    assert compact.timestep_ps == pytest.approx(0.01) and compact.frames == 31
+    some = compact[::5]
+    assert some.timestep_ps == pytest.approx(frames.timestep_ps) and some.frames == frames.frames
+    assert some.species.tolist() == frames.species.tolist() and some.charges.tolist() == frames.charges.tolist()
+    np.testing.assert_allclose(some.current(), frames.current(), atol=2e-5)
+    np.testing.assert_allclose(some.displacements(), frames.displacements(), atol=2e-5)
+    np.testing.assert_allclose(some.masses, frames.masses, rtol=1e-6)
+    assert some.solvent_mass == pytest.approx(frames.solvent_mass, rel=1e-6)
+
+
+def test_result_is_measured_on_all_completed_trajectories(whole):
+    directory, result = whole
+    assert result.completed
+    for temperature, condition in result.conditions.items():
+        assert (condition.production.completed, condition.production.planned) == (3, 3)
+        assert condition.production.completed_ps == pytest.approx(0.9)
+        assert condition.conductivity.temperature == temperature
+        assert condition.conductivity.estimates["einstein-helfand"].trajectories == 3
+    again = read_production(directory)
+    assert again.to_dict() == result.to_dict() == json.loads((directory / "result.json").read_text())
+
+
+def test_a_second_call_computes_nothing(whole, monkeypatch):
+    directory, result = whole
+    before = contents(directory)
+    monkeypatch.setattr("electrolyte_ml.dynamics.run.Run.start", None)
+    monkeypatch.setattr("electrolyte_ml.dynamics.run.Run.resume", None)
+    assert produce(directory, progress=False).to_dict() == result.to_dict()
+    assert contents(directory) == before
+
+
+@pytest.mark.slow
+def test_kill_9_at_many_moments_changes_no_bit(whole, settings, tmp_path):
+    """The process is killed after so many rows and frames, again and again; each time the production goes on."""
+    directory = tmp_path / "killed"
+    wanted = {name: content for name, content in contents(whole[0]).items() if not name.startswith("340K")}
+    moments = [1, 5, 20, 40, 50, 45, 60, 40, 55, 50, 100_000]
+    codes = []
+    for moment in moments:
+        child = os.fork()
+        if not child:
+            _die_after(moment)
+            produce(directory, settings, progress=False)
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    assert codes == [-signal.SIGKILL] * 10 + [0]
+    assert contents(directory) == wanted
+
+
+def _die_after(count):
+    append, left = RunFiles.append, iter(range(count))
+
+    def counted(self, name, content):
+        if next(left, None) is None:
+            os.write(self.streams[name].fileno(), content[: len(content) // 2])  # half of a row or frame
+            os.kill(os.getpid(), signal.SIGKILL)
+        append(self, name, content)
+
+    RunFiles.append = counted
+
+
+class Doom:
+    """Ends a run after 0.1 ps."""
+
+    reason, every = "broken molecule", 100
+
+    def check(self, step, atoms, results):
+        return Verdict("broken bond C1-C2 of PC (molecule 1)") if step else None
+
+
+def test_a_trajectory_that_dies_is_recorded_and_the_others_go_on(settings, whole, tmp_path, monkeypatch):
+    run_md = stages.run_md
+
+    def doomed(*arguments, **options):
+        if options["directory"].name == "trajectory_01":
+            options["monitors"] = [*options["monitors"], Doom()]
+        return run_md(*arguments, **options)
+
+    monkeypatch.setattr(stages, "run_md", doomed)
+    result = produce(tmp_path / "run", settings, progress=False)
+    condition = result.conditions[300.0]
+    assert not result.completed
+    assert dict(condition.production.failures) == {"broken molecule": 1}
+    assert (condition.production.planned, condition.production.completed) == (3, 2)
+    assert condition.production.lost_ps == pytest.approx(0.1)
+    assert condition.endings[1] == ("broken molecule", "broken bond C1-C2 of PC (molecule 1)")
+    assert condition.conductivity.estimates["einstein-helfand"].trajectories == 2
+    text = str(result)
+    assert "2 of 3 runs completed" in text and "survivorship" in text and "broken bond C1-C2" in text
+    for number in (0, 2):  # the others are what they are without it
+        name = f"300K/trajectory_{number:02d}/ions.trr"
+        assert (tmp_path / "run" / name).read_bytes() == (whole[0] / name).read_bytes()
+
+
+def test_death_in_the_equilibration_names_it(settings, often, tmp_path, monkeypatch):
+    run_md = stages.run_md
+
+    def doomed(*arguments, **options):
+        if options["directory"].name == "equilibration" and "trajectory_02" in str(options["directory"]):
+            options["monitors"] = [Doom()]
+        return run_md(*arguments, **options)
+
+    monkeypatch.setattr(Doom, "every", 20)
+    monkeypatch.setattr(stages, "run_md", doomed)
+    condition = produce(tmp_path, settings, progress=False).conditions[300.0]
+    assert condition.endings[2][0] == "broken molecule (equilibration)"
+    assert condition.production.completed == 2
+    assert json.loads((tmp_path / "300K" / "volume.json").read_text())["equilibrations"] == 2
+
+
+def test_an_error_of_one_run_is_raised_after_the_others_and_mended_by_the_next_call(
+    settings, whole, tmp_path, monkeypatch
+):
+    run_md = stages.run_md
+
+    def full(*arguments, **options):
+        if options["directory"].name == "trajectory_00":
+            raise OSError(28, "No space left on device")
+        return run_md(*arguments, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(ElectrolyteError, match="1 of 3 runs failed.*No space left"):
+        patch.setattr(stages, "run_md", full)
+        produce(tmp_path, settings, progress=False)
+    assert read_production(tmp_path).conditions[300.0].production.completed == 2
+    produce(tmp_path, settings, progress=False)
+    name = "300K/trajectory_00/ions.trr"
+    assert (tmp_path / name).read_bytes() == (whole[0] / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_longer_trajectories_and_more_temperatures_extend_a_production(settings, whole, tmp_path):
+    produce(tmp_path, settings, progress=False)
+    short = (tmp_path / "300K/trajectory_00/ions.trr").read_bytes()
+    longer = replace(settings.trajectories, time_ps=0.4)
+    result = produce(tmp_path, replace(settings, temperatures=(300.0, 340.0), trajectories=longer), progress=False)
+    assert result.conditions[300.0].production.completed_ps == pytest.approx(1.2)
+    assert (tmp_path / "300K/trajectory_00/ions.trr").read_bytes().startswith(short)
+    new = (tmp_path / "340K/trajectory_02/ions.trr").read_bytes()
+    assert new.startswith((whole[0] / "340K/trajectory_02/ions.trr").read_bytes())
+    with pytest.raises(InputError, match=r"trajectories.time_ps \(shorter\)"):
+        produce(tmp_path, settings, progress=False)
+
+
+@pytest.mark.slow
+def test_boxes_of_their_own_and_a_start_file(settings, whole, tmp_path):
+    two = replace(settings, equilibration=replace(settings.equilibration, boxes=2))
+    assert produce(tmp_path / "two", two, progress=False).completed
+    boxes = [read_configurations(tmp_path / "two" / f"box_0{k}" / "start.xyz")[0] for k in (0, 1)]
+    assert np.abs(boxes[0].positions - boxes[1].positions).max() > 1.0
+    start = replace(settings, composition=None, density=None, start=str(whole[0] / "box_00" / "start.xyz"))
+    assert produce(tmp_path / "start", start, progress=False).completed
+    name = "300K/trajectory_02/ions.trr"
+    assert (tmp_path / "start" / name).read_bytes() == (whole[0] / name).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def training(root, tmp_path_factory):
+    """A few configurations of the set that the potential was trained on."""
+    path = tmp_path_factory.mktemp("training") / "set.xyz"
+    write_configurations(path, read_configurations(root / "data" / "pc_napf6.extxyz.xz")[::40])
+    return path
+
+
+def test_grades_give_the_share_that_is_trusted(settings, often, training, tmp_path):
+    watch = replace(settings.grades, active_set=str(training), break_threshold=1e12)
+    produce(tmp_path, replace(settings, grades=watch), progress=False)
+    active_set = ActiveSet.build(load(settings.potential), read_configurations(training), mode="neighbourhood")
+    runs = sorted(tmp_path.glob("300K/trajectory_*"))
+    grades = np.array([active_set.grade(frame) for run in runs for frame in open_frames(run)])
+    assert len(grades) == 21
+    middle = replace(watch, trusted=float(np.sort(grades)[[6, 7]].mean()))
+    condition = read_production(tmp_path, replace(settings, grades=middle)).conditions[300.0]
+    assert condition.trusted == pytest.approx(7 / 21)
+    assert "33.3% of frames trusted" in str(condition)
+
+
+def test_grade_ends_a_trajectory(settings, often, training, tmp_path):
+    watch = replace(settings.grades, active_set=str(training), trusted=0.1, break_threshold=0.2)
+    condition = produce(tmp_path, replace(settings, grades=watch), progress=False).conditions[300.0]
+    assert dict(condition.production.failures) == {"grade": 3}
+    assert condition.conductivity is None and "no trajectory is complete" in str(condition)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"composition": "PC=2"}, "no ions among PC"),
+        ({"composition": "EC=1 LiPF6=1"}, "Li, but the potential knows only"),
+        ({"density": 2.9}, "cannot pack"),
+        ({"potential": "no-such"}, "no-such"),
+        ({"composition": None, "density": None, "start": "nothing.xyz"}, "nothing.xyz"),
+    ],
+)
+def test_what_cannot_run_is_refused_before_anything_is_written(settings, tmp_path, change, message):
+    with pytest.raises((InputError, OSError), match=message):
+        produce(tmp_path / "run", replace(settings, **change), progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_production_in_the_directory_is_refused(whole, settings, tmp_path):
+    directory, _ = whole
+    with pytest.raises(InputError, match=r"other settings \(temperatures|other settings \(seed\)"):
+        produce(directory, replace(settings, seed=1), progress=False)
+    other = MomentTensorPotential.random(4, load(settings.potential).species)
+    with pytest.raises(InputError, match=r"other settings \(potential\)"):
+        produce(directory, replace(settings, temperatures=(300.0, 340.0)), potential=other, progress=False)
+
+
+@pytest.mark.slow
+def test_two_at_once_give_what_one_after_the_other_gives(settings, tmp_path):
+    brief = replace(
+        settings,
+        equilibration=replace(settings.equilibration, annealing=(), time_ps=0.06, average_last_ps=0.04),
+        trajectories=replace(settings.trajectories, count=2, time_ps=0.1, settling_ps=0.0),
+    )
+    results = [produce(tmp_path / str(jobs), replace(brief, jobs=jobs), progress=False) for jobs in (2, 1)]
+    assert all(result.completed for result in results)
+    for number in range(2):
+        name = f"300K/trajectory_{number:02d}/ions.trr"
+        assert (tmp_path / "2" / name).read_bytes() == (tmp_path / "1" / name).read_bytes()
+
+
+def test_folder_without_a_production_is_refused(tmp_path):
+    with pytest.raises(InputError, match="holds no production"):
+        read_production(tmp_path)
+    with pytest.raises(InputError, match="settings.toml does not exist"):
+        produce(tmp_path)
