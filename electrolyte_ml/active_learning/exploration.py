@@ -118,12 +118,17 @@ def explore(
 ) -> Explored:
     """Run one trajectory, in its own folder and resumable there, and gather what is worth a label."""
     start, folder, seed = trajectory
-    interval = settings.grades.interval(settings.exploration.timestep_fs)
-    run = _run(trajectory, potential, active_set, settings, interval)
-    if run.reason in NO_FORCES and interval > 1:
+    timestep, limit = settings.exploration.timestep_fs, settings.grades.break_threshold
+    interval, longest = settings.grades.interval(timestep), settings.grades.longest_interval(timestep)
+    run = _run(trajectory, potential, active_set, settings, interval, longest)
+    again = Trajectory(start, folder / "retraced", seed)
+    if run.reason in NO_FORCES and longest > 1:
         # Atoms collapsed between two gradings: rerun the trajectory and grade every step.
-        run = _run(Trajectory(start, folder / "retraced", seed), potential, active_set, settings, 1)
-    within = [(step, grade, atoms) for step, grade, atoms in run.saved if grade <= settings.grades.break_threshold]
+        run = _run(again, potential, active_set, settings, 1, 1)
+    elif run.reason == "grade" and longest > interval and all(grade > limit for _, grade, _ in run.saved):
+        # The grade rose past both thresholds between two gradings: look for what lies between them.
+        run = _run(again, potential, active_set, settings, interval, interval)
+    within = [(step, grade, atoms) for step, grade, atoms in run.saved if grade <= limit]
     # The configuration that broke a trajectory is too far away to be a good label, unless it is all there is.
     saved = [_candidate(atoms, start, folder, step, grade) for step, grade, atoms in within or run.saved]
     if run.reason not in ("completed", "grade", *NO_FORCES):
@@ -139,8 +144,9 @@ def _run(
     active_set: ActiveSet,
     settings: ActiveLearningSettings,
     interval: int,
+    longest: int,
 ) -> RunResult:
-    """Run the dynamics of a trajectory and grade it every `interval` steps."""
+    """Run the dynamics of a trajectory and grade it every `interval` to `longest` steps."""
     from electrolyte_ml.dynamics import GradeMonitor, MoleculeMonitor, TemperatureMonitor, run_md
 
     start, folder, seed = trajectory
@@ -151,6 +157,7 @@ def _run(
             grades.save_threshold,
             grades.break_threshold,
             every=interval,
+            longest=longest,
             most=exploration.most_saved,
         ),
         TemperatureMonitor(maximum=4 * exploration.temperature),

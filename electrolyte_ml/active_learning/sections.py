@@ -205,6 +205,10 @@ class GradeSettings:
         Time between two gradings of a trajectory. Of 48 trajectories of 4 EC with the potential of a seeding, 6 ended
         with a broken molecule when they were graded every 20 fs, and none when every 5 fs: the grade ended all of them
         before, none of them above 16.
+    longest_fs : float
+        The longest such time, while the grade is far below `save_threshold` (see
+        :class:`electrolyte_ml.dynamics.GradeMonitor`): most of an exploration's time goes into grades of what is known
+        well. With `interval_fs` or less the time is the same throughout.
     save_threshold, break_threshold : float
         Configurations of a higher grade than the first are saved; the second ends the trajectory.
     swap_threshold : float
@@ -216,6 +220,7 @@ class GradeSettings:
     mode: Mode = "neighbourhood"
     terms: Texts = ()
     interval_fs: Positive = 5.0
+    longest_fs: Positive = 40.0
     save_threshold: float = 2.0
     break_threshold: float = 10.0
     swap_threshold: float = 1.05
@@ -235,6 +240,10 @@ class GradeSettings:
     def interval(self, timestep_fs: float) -> int:
         """Return the time steps between two gradings."""
         return max(1, round(self.interval_fs / timestep_fs))
+
+    def longest_interval(self, timestep_fs: float) -> int:
+        """Return the most time steps between two gradings."""
+        return max(self.interval(timestep_fs), round(self.longest_fs / timestep_fs))
 
 
 @section

@@ -64,6 +64,7 @@ class Run:
         self.events |= {monitor.every for monitor in monitors} | {recorder.every for recorder in recorders}
         self.grade = math.nan  # the highest since the last row of the log
         self.saved = 0  # configurations that monitors asked to keep
+        self.resting = [0] * len(monitors)  # step before which each need not look
         self.stop: tuple[str, str] | None = None
 
     @property
@@ -138,6 +139,8 @@ class Run:
             )
         integrator.reset()
         integrator.step, self.grade, self.saved = meta["step"], meta["grade"], meta["saved"]
+        if len(meta.get("resting", ())) == len(self.monitors):  # others may watch now
+            self.resting = list(meta["resting"])
         self.files.open(meta["lengths"])
 
     def until(self, n_steps: int, progress: bool) -> RunResult:
@@ -181,15 +184,15 @@ class Run:
             bad = np.flatnonzero(~np.isfinite(integrator.forces).all(axis=1))
             what = f"the force on atom {bad[0] + 1} ({self.atoms.symbols[bad[0]]})" if bad.size else "energy or stress"
             self.stop = "nan", f"{what} is not a number after {self.time_ps:g} ps"
-        due = [monitor for monitor in self.monitors if step % monitor.every == 0]
+        due = [k for k, monitor in enumerate(self.monitors) if step % monitor.every == 0 and step >= self.resting[k]]
         recorders = [recorder for recorder in self.recorders if step % recorder.every == 0]
         log_due = step % self.log_every == 0
         if due or log_due or recorders or self.stop:
             results = self._results()
-            for monitor in due:
+            for k in due:
                 if self.stop is not None:
                     break
-                self._judge(monitor, results)
+                self._judge(k, results)
         if log_due or self.stop:
             self._write_row(results)
         for recorder in recorders:
@@ -197,13 +200,15 @@ class Run:
         if step % self.frame_every == 0:
             self.files.append("trajectory.trr", encode_frame(self.atoms, step, self.time_ps, self.rotation))
 
-    def _judge(self, monitor: Monitor, results: dict[str, Any]) -> None:
-        """Ask one monitor, and do what its verdict demands."""
+    def _judge(self, k: int, results: dict[str, Any]) -> None:
+        """Ask the k-th monitor, and do what its verdict demands."""
+        monitor = self.monitors[k]
         verdict = monitor.check(self.step, self.atoms, results)
         if verdict is None:
             return
         if not isinstance(verdict, Verdict):
             raise InputError(f"{type(monitor).__name__}.check returned {verdict!r}, neither a Verdict nor None")
+        self.resting[k] = self.step + verdict.pause
         if verdict.grade is not None:
             self.grade = float(np.fmax(self.grade, verdict.grade))
         if verdict.save:
@@ -281,6 +286,7 @@ class Run:
             "step": self.step,
             "grade": self.grade,
             "saved": self.saved,
+            "resting": self.resting,
             "reason": reason,
             "detail": detail,
             "settings": self.settings,

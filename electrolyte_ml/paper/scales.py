@@ -425,7 +425,12 @@ _PAPER_LEARNING = LearningProtocol(
     seeding=SeedingSettings("nvt", temperature=400.0, time_ps=2.0, trajectories=1, configurations=200),
     exploration=ExplorationSettings("npt", temperature=300.0, time_ps=100.0, trajectories=10, most_saved=0),
     grades=GradeSettings(
-        mode="configuration", interval_fs=1.0, save_threshold=2.0, break_threshold=10.0, swap_threshold=1.001
+        mode="configuration",
+        interval_fs=1.0,
+        longest_fs=1.0,
+        save_threshold=2.0,
+        break_threshold=10.0,
+        swap_threshold=1.001,
     ),
     fit=FitSettings(
         method="paper",
@@ -521,6 +526,7 @@ _STANDARD_LEARNING = LearningProtocol(
     model=ModelSpec(level=16),
     reference=ReferenceSettings("sevennet-l3i5-d3zero"),
     exploration=ExplorationSettings(time_ps=20.0, timestep_fs=2.0, hydrogen_mass=3.0),
+    grades=GradeSettings(longest_fs=5.0),
     fit=FitSettings(iterations=600, refit_iterations=250),
 )
 
@@ -575,6 +581,7 @@ STANDARD = Scale(
         learning=replace(
             _STANDARD_LEARNING,
             seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.1, timestep_fs=2.0, hydrogen_mass=3.0),
+            grades=GradeSettings(),
         ),
         uniform_configurations=40,
         mixtures=True,

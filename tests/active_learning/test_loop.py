@@ -320,6 +320,26 @@ def test_atoms_that_fell_into_each_other_between_two_looks_are_learnt_from(setti
     get("lj", **ARGON).check(met.saved[-1])
 
 
+def test_what_lies_between_the_thresholds_is_found_where_the_grade_rose_past_both(settings, tmp_path, monkeypatch):
+    """A grade that is low for long and then rises within the longest interval: the trajectory is looked at again."""
+    start = read_configurations(settings.start)[0]
+    potential = MomentTensorPotential.random(2, ("Ar",), cutoff=6.0, min_distance=0.5, radial_basis_size=3, seed=3)
+
+    class Moved:
+        """Grades by the way that the atoms have gone: 0.5 at first, then steeply up."""
+
+        potential = None
+
+        def grade(self, atoms):
+            way = np.abs(atoms.positions - start.positions).max()
+            return 0.5 if way < 0.3 else 0.5 + 100 * (way - 0.3)
+
+    often = change(settings, grades={"interval_fs": 5.0, "longest_fs": 1000.0})
+    met = explore(Trajectory(start, tmp_path / "iteration_001" / "trajectory_00", 1), potential, Moved(), often)
+    assert (tmp_path / "iteration_001" / "trajectory_00" / "retraced").is_dir()
+    assert met.reason == "grade" and met.saved and all(2 < atoms.info["grade"] <= 10 for atoms in met.saved)
+
+
 def test_one_trajectory_in_five_explores_a_larger_box(tmp_path):
     settings = ActiveLearningSettings(
         composition="EC=1",

@@ -101,6 +101,45 @@ def test_monitors_look_only_when_they_should(diatomic):
     assert active_set.calls == 6
 
 
+class Scripted:
+    """The grades of a script, one after the other, and the positions at which they were asked for."""
+
+    def __init__(self, grades, interrupt=None):
+        self.grades, self.interrupt, self.seen = list(grades), interrupt, []
+
+    def grade(self, atoms):
+        if len(self.seen) == self.interrupt:
+            raise KeyboardInterrupt
+        self.seen.append(atoms.positions.copy())
+        return self.grades[len(self.seen) - 1]
+
+
+def test_the_grade_is_looked_at_seldom_while_it_is_low(diatomic):
+    """Steps of 1 fs, at least every 5th: 40 after a grade of 0.8, 20 after 1.0, 10 after 1.2, 5 after more."""
+    grades = Scripted([0.8, 1.0, 1.2, 1.5, 2.5, 0.1, 0.1, 0.1, 0.1])
+    result = run(diatomic, monitors=[GradeMonitor(grades, every=5, longest=40)], log_interval_fs=5)
+    looked = [0, 40, 60, 70, 75, 80, 120, 160, 200]
+    assert len(grades.seen) == len(looked)
+    assert np.flatnonzero(np.isfinite(result.grades)).tolist() == [step // 5 for step in looked]
+    assert [step for step, _, _ in result.saved] == [75]
+
+
+def test_pauses_go_on_after_a_kill(diatomic, tmp_path):
+    """The looks of a resumed run are those of an undisturbed one."""
+    script = [0.8, 1.0, 1.2, 1.5, 0.9, 0.1, 0.1, 0.1, 0.1]
+    whole = Scripted(script)
+    run(diatomic, monitors=[GradeMonitor(whole, every=5, longest=40)])
+    options = {"directory": tmp_path, "restart_interval_fs": 7}
+    for place in range(1, len(whole.seen)):
+        folder = tmp_path / str(place)
+        first = Scripted(script, interrupt=place)
+        with pytest.raises(KeyboardInterrupt):
+            run(diatomic, monitors=[GradeMonitor(first, every=5, longest=40)], **(options | {"directory": folder}))
+        rest = Scripted(script[place:])
+        run(diatomic, monitors=[GradeMonitor(rest, every=5, longest=40)], **(options | {"directory": folder}))
+        assert np.allclose([*first.seen, *rest.seen], whole.seen, atol=1e-9)
+
+
 def test_heating_is_stopped(diatomic):
     result = run(diatomic, temperature=600, monitors=[TemperatureMonitor(maximum=300, every=1)])
     assert result.reason == "temperature" and result.steps == 0
@@ -174,6 +213,7 @@ def test_narrow_cell_is_found_by_the_distance_of_its_faces():
         lambda: GradeMonitor(Rising(), save=0),
         lambda: GradeMonitor(Rising(), every=0),
         lambda: GradeMonitor(Rising(), most=-1),
+        lambda: GradeMonitor(Rising(), longest=0),
         lambda: TemperatureMonitor(maximum=300, every=1.5),
     ],
 )
