@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.cli import main
+from electrolyte_ml.dynamics import read_trajectory
+from electrolyte_ml.structures import read_configurations
 
 
 def test_md_writes_a_run_and_returns_to_it(run, tmp_path, potential, box):
@@ -60,3 +62,30 @@ def test_md_with_heavy_hydrogen(run, capsys, tmp_path, potential, box):
     assert "--hydrogen-mass = 3.0, not None" in capsys.readouterr().err
     assert main([str(word) for word in (*words, "--hydrogen-mass", 1, "-o", tmp_path / "light")]) == 1
     assert "a hydrogen mass of 1 amu is below" in capsys.readouterr().err
+
+
+def test_a_finished_run_is_a_start(run, tmp_path, potential, box):
+    words = ("--temperature", 50, "--time", 0.02, "--timestep", 0.5)
+    run("md", potential, box, "--ensemble", "npt", *words, "-o", tmp_path / "first")
+    run("md", potential, tmp_path / "first", "--ensemble", "nve", *words, "-o", tmp_path / "second")
+    (last,) = read_configurations(tmp_path / "first" / "last.xyz")
+    first = read_trajectory(tmp_path / "second" / "trajectory.trr", last)[0]
+    assert np.allclose(first.cell.array, last.cell.array, atol=1e-5)
+    assert np.allclose(first.get_velocities(), last.get_velocities(), atol=1e-4)
+
+
+def test_a_folder_without_a_run_is_no_start(run_fails, tmp_path, potential):
+    assert "holds no last.xyz" in run_fails("md", potential, tmp_path, "--time", 1)
+
+
+def test_frames_are_as_near_as_asked_for(run, tmp_path, potential, box):
+    words = ("md", potential, box, "--ensemble", "nve", "--temperature", 50, "--time", 0.02, "--timestep", 0.5)
+    run(*words, "--frame-interval", 5, "--threads", 1, "-o", tmp_path / "run")
+    assert len(read_trajectory(tmp_path / "run" / "trajectory.trr", read_configurations(box)[0])) == 5
+
+
+def test_a_liquid_that_boils_is_no_completed_run(capsys, tmp_path, potential, box):
+    """At a pressure that tears any liquid apart; the potential hardly matters."""
+    words = ("md", potential, box, "--temperature", 300, "--pressure", -1_000_000, "--time", 2, "--timestep", 0.5)
+    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 1
+    assert "completed" not in capsys.readouterr().out
