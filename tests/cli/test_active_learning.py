@@ -2,7 +2,9 @@
 
 import pytest
 
+from electrolyte_ml.active_learning import ActiveLearningSettings
 from electrolyte_ml.cli import main
+from electrolyte_ml.errors import InputError
 
 SETTINGS = """
 composition = "{name}=2"
@@ -58,3 +60,53 @@ def test_mix_says_what_is_missing(tmp_path, capsys):
     words[words.index("EC=16")] = "ECC=16"
     assert main(words) == 1
     assert "ECC" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lines", "wish"),
+    [
+        ('[reference]\nname = "command:/bin/true {input} {output}"\n', "run the program '/bin/true {input} {output}'"),
+        ('labels = "../elsewhere"\n', "write labels to "),
+    ],
+)
+def test_a_strangers_settings_neither_run_a_program_nor_write_elsewhere_unasked(
+    lines, wish, tmp_path, run_fails, capsys, monkeypatch
+):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    settings = SETTINGS.format(name="H2O")
+    (folder / "settings.toml").write_text(lines + settings if lines.startswith("labels") else settings + lines)
+    error = run_fails("active-learn", folder)
+    assert wish in error and "--trust" in error
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    assert "nothing was done" in run_fails("active-learn", folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+    assert [path.name for path in folder.iterdir()] == ["settings.toml"]
+
+
+def test_a_trusted_run_goes_on(tmp_path, monkeypatch, capsys):
+    called = []
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "settings.toml").write_text('labels = "../elsewhere"\n' + SETTINGS.format(name="H2O"))
+
+    def learn(directory):
+        called.append(directory)
+        raise InputError("stand-in")
+
+    monkeypatch.setattr("electrolyte_ml.active_learning.active_learn", learn)
+    assert main(["active-learn", str(folder), "--trust"]) == 1
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    assert main(["active-learn", str(folder)]) == 1
+    assert called == [folder, folder]
+
+
+def test_the_defaults_are_settings_that_can_be_read(run, tmp_path, run_fails):
+    text = run("active-learn", "--defaults")
+    (tmp_path / "settings.toml").write_text(text)
+    settings = ActiveLearningSettings.from_toml(tmp_path / "settings.toml")
+    assert settings == ActiveLearningSettings(composition="EC=8", density=(1.15, 1.25, 1.35))
+    assert "[exploration]" in text and "longest_fs = 40.0" in text
+    assert "--defaults" in run_fails("active-learn")
