@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from electrolyte_ml.active_learning.sections import ROUND, FitSettings, LearningProtocol, MDRun
-from electrolyte_ml.paper.scales import DensityRun, Scale
+from electrolyte_ml.paper.scales import (
+    Conductivity,
+    DensityRun,
+    IntermolecularErrors,
+    IonPairTraining,
+    MixtureDensity,
+    MixtureTraining,
+    Scale,
+)
 from electrolyte_ml.paper.validation import validation_cells, validation_kinds
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.reference.base import duration
 from electrolyte_ml.structures import Molecule, parse_composition
-from electrolyte_ml.structures.composition import molecules_of
+from electrolyte_ml.structures.composition import molecules_of, written
 
 # What a loop asks for is not known before it has run. Pure EC at the standard scale (383 parameters) ended after 9
 # iterations with 101 labels beside those of its seeding; these numbers stand for every loop here.
@@ -173,34 +181,74 @@ def _stages(scale: Scale, speed: Speed) -> Iterator[Stage]:
             sizes.append(counter.learn(pure.learning, (cell, *pure.larger_cells[place : place + 1])))
             counter.density(pure.learning.model, pure.density, pure.density.cells[place])
     yield counter.stage("pure solvents")
-    if training is None:
-        return
-    counter = _Counter(scale, speed)
-    size = counter.learn(training.learning, training.ends, inherited=sizes[0])
-    yield counter.stage("mixtures, learning")
-    atoms = size * sum(map(atoms_in, training.ends)) / len(training.ends)
-    if density is not None:
+    if training is not None:
         counter = _Counter(scale, speed)
-        _fits(counter, density.kinds, density.seeds, density.fit, atoms)
-        for kind, _, cell in product(density.kinds, density.seeds, density.density.cells):
-            counter.density(kind, density.density, cell)
-        yield counter.stage("mixtures, densities")
-    errors = scale.intermolecular_errors
-    if errors is not None and density is not None:
-        counter = _Counter(scale, speed)
-        _fits(
-            counter,
-            [kind for kind in validation_kinds(scale) if kind not in density.kinds],
-            errors.seeds,
-            density.fit,
-            atoms,
-        )
-        for cell in validation_cells(errors):
-            counter.run(training.learning.model, errors.sampling, atoms_in(cell))
-            counter.label(errors.configurations, atoms_in(cell))
-            for molecule in _molecules(cell):  # each is labelled alone, too
-                counter.label(errors.configurations, len(molecule.symbols))
-        yield counter.stage("mixtures, errors")
+        size = counter.learn(training.learning, training.ends, inherited=sizes[0])
+        yield counter.stage("mixtures, learning")
+        atoms = size * sum(map(atoms_in, training.ends)) / len(training.ends)
+        if density is not None:
+            yield _densities(_Counter(scale, speed), density, atoms)
+            if scale.intermolecular_errors is not None:
+                yield _errors(_Counter(scale, speed), training, density, scale.intermolecular_errors, atoms)
+    if scale.ion_pair_training is not None:
+        yield _ion_pairs(_Counter(scale, speed), scale.ion_pair_training)
+        if scale.conductivity is not None:
+            yield _conductivity(_Counter(scale, speed), scale.ion_pair_training.learning.model, scale.conductivity)
+
+
+def _densities(counter: _Counter, density: MixtureDensity, atoms: float) -> Stage:
+    """Count fits to a set of so many atoms, and the density runs of each."""
+    _fits(counter, density.kinds, density.seeds, density.fit, atoms)
+    for kind, _, cell in product(density.kinds, density.seeds, density.density.cells):
+        counter.density(kind, density.density, cell)
+    return counter.stage("mixtures, densities")
+
+
+def _errors(
+    counter: _Counter, training: MixtureTraining, density: MixtureDensity, errors: IntermolecularErrors, atoms: float
+) -> Stage:
+    """Count the validation sets, each molecule of which is labelled alone, too, and fits that the densities lack."""
+    further = [kind for kind in validation_kinds(counter.scale) if kind not in density.kinds]
+    _fits(counter, further, errors.seeds, density.fit, atoms)
+    for cell in validation_cells(errors):
+        counter.run(training.learning.model, errors.sampling, atoms_in(cell))
+        counter.label(errors.configurations, atoms_in(cell))
+        for molecule in _molecules(cell):
+            counter.label(errors.configurations, len(molecule.symbols))
+    return counter.stage("mixtures, errors")
+
+
+def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
+    """Count relaxations of at most so many steps, dynamics with the reference, two loops and the validation."""
+    pairs = training.cells
+    larger = tuple(written({name: 2 * n for name, n in parse_composition(cell).items()}) for cell in pairs)
+    size = 0
+    for cells, motifs in ((pairs, training.separated_pairs + training.contact_pairs), (larger, training.aggregates)):
+        atoms = sum(map(atoms_in, cells)) / len(cells)
+        counter.label(motifs * (training.relaxation_steps + training.learning.seeding.steps), atoms)
+        size = counter.learn(training.learning, cells, inherited=size + motifs * training.learning.seeding.steps)
+    counter.run(training.learning.model, training.rdf, atoms_in(training.rdf_cell))
+    for cell in pairs:
+        counter.run(training.learning.model, training.validation, atoms_in(cell))
+    counter.label(training.validation_configurations, sum(map(atoms_in, pairs)) / len(pairs))
+    return counter.stage("ion pairs")
+
+
+def _conductivity(counter: _Counter, model: ModelSpec, protocol: Conductivity) -> Stage:
+    """Count equilibration and production of every cell and temperature, without charges and with them."""
+    for charges, runs in ((None, protocol.mtp), ("qrd", protocol.qrd)):
+        kind = replace(model, charges=charges)
+        for cell in protocol.cells:
+            atoms, conditions = atoms_in(cell), len(protocol.temperatures_of(cell))
+            slow, fast = protocol.equilibration_timestep_fs, 1.0
+            for time_ps, timestep_fs, count in (
+                *((stage[2], slow, 1) for stage in protocol.annealing),
+                (runs.equilibration_ps, slow, runs.trajectories * conditions),
+                (runs.time_ps, fast, runs.trajectories * conditions),
+            ):
+                run = MDRun("npt", temperature=300.0, time_ps=time_ps, timestep_fs=timestep_fs)
+                counter.run(kind, run, atoms, count)
+    return counter.stage("conductivity")
 
 
 def _fits(

@@ -69,4 +69,21 @@ def test_the_table_says_what_it_rests_on():
 def test_every_long_protocol_of_the_standard_scale_has_a_stage():
     assert STANDARD.mixture_training and STANDARD.mixture_density and STANDARD.intermolecular_errors
     names = list(stages(STANDARD.with_reference(QUICK.reference)))
-    assert names == ["pure solvents", "mixtures, learning", "mixtures, densities", "mixtures, errors"]
+    mixtures = ["mixtures, learning", "mixtures, densities", "mixtures, errors"]
+    assert names == ["pure solvents", *mixtures, "ion pairs", "conductivity"]
+
+
+def test_productions_of_the_paper_are_counted():
+    found = stages(PAPER)["conductivity"]
+    cells = {"3:7": 1144, "2:3": 1104, "1:1": 1064}
+    each = 5 * 1.0 + 3 * 10 * (0.5 + 2.5), 5 * 1.0 + 3 * 50 * (0.1 + 0.2)  # ns of a cell, without charges and with
+    assert found.time_ns == pytest.approx(len(cells) * sum(each))
+    assert found.dynamics_hours == pytest.approx(sum(cells.values()) * sum(each) * 1e6 * STEP / 3600)
+
+
+def test_ion_pairs_of_the_paper_are_counted():
+    found = stages(PAPER)["ion pairs"]
+    pairs = PAPER.ion_pair_training
+    steps = pairs.relaxation_steps + pairs.learning.seeding.steps
+    assert found.labels > (4 + 4 + 3) * steps + pairs.validation_configurations
+    assert found.fits == 2 * (1 + EXPECTED_ITERATIONS) and found.expected
