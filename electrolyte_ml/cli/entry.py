@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         args, unknown = build_parser().parse_known_args(arguments)
         if unknown:  # reported by the command, whose --help is the one to see
-            args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+            args.parser.refuse(unknown)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:

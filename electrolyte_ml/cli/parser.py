@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import difflib
+import re
+from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # what the families add their commands to
+
+
+# What other programs call our commands.
+_ELSEWHERE = {
+    "al": "active-learn", "build": "box", "calc-grade": "grade", "diffusion": "conductivity", "fit": "train",
+    "learn": "active-learn", "msd": "conductivity", "pack": "box", "plan": "plan-conductivity", "predict": "evaluate",
+    "rdf": "solvation", "run": "md", "select-add": "select", "simulate": "md", "test": "evaluate",
+    "validate": "evaluate",
+}  # fmt: skip
+_CHOICE = re.compile(r"invalid choice: '(?P<word>.*)' \(choose from (?P<choices>.*)\)", re.DOTALL)
+_LONGEST = 40  # characters of a user's word in a message
 
 
 class Parser(argparse.ArgumentParser):
@@ -14,7 +27,31 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error with the command whose ``--help`` explains it, and exit with code 2."""
+        if found := _CHOICE.search(message):
+            choices = re.findall(r"'([^']*)'", found["choices"])
+            word = found["word"]
+            message = (
+                f"{message[: found.start()]}there is no {_short(word)}, but {', '.join(choices)}{guess(word, choices)}"
+            )
         self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """Report arguments that nobody has asked for, the first one with a guess of what was meant."""
+        known = [option for action in self._actions for option in action.option_strings]
+        word = unknown[0].partition("=")[0]
+        hint = guess(word, known) if word.startswith("-") else ""
+        self.error(f"unrecognized arguments: {' '.join(map(_short, unknown))}{hint}")
+
+
+def guess(word: str, choices: Sequence[str]) -> str:
+    """Return ": did you mean ...?", or nothing where no choice is near."""
+    meant = _ELSEWHERE.get(word)
+    near = [meant] if meant in choices else difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    return f": did you mean {near[0]}?" if near else ""
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= _LONGEST else f"{word[:_LONGEST]}…"
 
 
 def add_command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -73,6 +74,17 @@ def preset_named(level: str) -> str | None:
     return None
 
 
+def _meant(name: str, calculators: Sequence[str]) -> list[str]:
+    """Return the presets that a name is a part of, else what is spelt nearly so among these and ASE's calculators."""
+
+    def plain(text: str) -> str:
+        return "".join(character for character in text.lower() if character.isalnum())
+
+    parts = [preset for preset in PRESETS if plain(name) and plain(name) in plain(preset)]
+    near = difflib.get_close_matches(name, list(PRESETS), n=2, cutoff=0.6)
+    return parts or near or difflib.get_close_matches(name, calculators, n=1, cutoff=0.75)
+
+
 def _by_name(name: str, given: str, settings: dict[str, Any]) -> Reference:
     if name in PRESETS:
         module, class_name, arguments = PRESETS[name]
@@ -86,9 +98,9 @@ def _by_name(name: str, given: str, settings: dict[str, Any]) -> Reference:
         from electrolyte_ml.reference.ase_calculator import ASEReference
 
         return ASEReference.by_name(name, **settings)
-    close = difflib.get_close_matches(name, [*PRESETS, *names], n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    meant = _meant(name, names)
+    hint = f"did you mean {' or '.join(map(repr, meant))}? " if meant else ""
     raise InputError(
-        f"no reference {given!r}; {hint}presets are {', '.join(PRESETS)}; a command is written "
+        f"no reference {given[:80]!r}; {hint}presets are {', '.join(PRESETS)}; a command is written "
         f"'command:my_dft {{input}}.extxyz {{output}}.extxyz', and any ASE calculator goes by its name"
     )

@@ -256,6 +256,7 @@ CASES = [
     # scales and notebooks
     ("reproduce --scale enormous", "enormous.*quick, standard, paper"),
     ("reproduce --only 77", "77"),
+    ("label x.xyz --reference pbe -o y.xyz", "did you mean 'pyscf-pbe-d3' or 'cp2k-pbe-d3' or 'vasp-pbe-d3'"),
     # places to write to
     ("train good.xyz --level 4 -o folder", "folder"),
     ("train good.xyz --level 4 -o good.xyz/out.mtp", "good.xyz"),

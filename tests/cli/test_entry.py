@@ -75,3 +75,25 @@ def test_the_readme_names_every_command_and_notebook(root):
     text = (root / "README.md").read_text()
     assert all(f"electrolyte-ml {command} " in text or f"`{command}`" in text for command in COMMANDS[:-2])
     assert {path.stem for path in (root / "notebooks").glob("[0-9]*.ipynb")} <= set(re.findall(r"\[(\d\d_\w+)\]", text))
+
+
+@pytest.mark.parametrize(
+    ("words", "guess"),
+    [
+        (["trian"], "did you mean train?"),
+        (["simulate"], "did you mean md?"),
+        (["md", "a", "b", "--time", "1", "--temprature", "300"], "did you mean --temperature?"),
+        (
+            ["md", "a", "b", "--time", "1", "--ensemble", "nppt"],
+            "there is no nppt, but nve, nvt, npt: did you mean npt?",
+        ),
+    ],
+)
+def test_a_wrong_word_gets_a_guess(words, guess, capsys):
+    assert main(words) == 2
+    assert guess in capsys.readouterr().err
+
+
+def test_a_long_word_is_not_repeated_whole(capsys):
+    assert main(["x" * 200_000]) == 2
+    assert len(capsys.readouterr().err) < 500
