@@ -3,13 +3,18 @@
 import gzip
 import lzma
 import os
+import shutil
 import uuid
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from electrolyte_ml.errors import InputError
 
 _DECOMPRESS = {".gz": gzip.decompress, ".xz": lzma.decompress}
+_OPEN: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+COMPRESSED = tuple(_OPEN)
 
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -88,6 +93,28 @@ def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
         raise InputError(f"{path}: not a text file") from None
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         kind = Path(path).suffix[1:]
+        raise InputError(f"{path}: the {kind} archive is broken or cut short ({str(error).rstrip('.')})") from None
+
+
+def decompress_to(path: Path, target: Path) -> None:
+    """Write the content of a file whose name ends in ``.gz`` or ``.xz`` to another one.
+
+    Raises
+    ------
+    InputError
+        The archive is broken or cut short, or cannot be decompressed for want of space.
+    OSError
+        The file cannot be opened.
+    """
+    with open(path, "rb"):
+        pass
+    try:
+        with _OPEN[path.suffix](path, "rb") as source, open(target, "wb") as stream:
+            shutil.copyfileobj(source, stream, 1 << 20)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise InputError(f"{path} cannot be decompressed to {target.parent} ({error.strerror})") from error
+        kind = path.suffix[1:]
         raise InputError(f"{path}: the {kind} archive is broken or cut short ({str(error).rstrip('.')})") from None
 
 

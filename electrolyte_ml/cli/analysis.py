@@ -146,6 +146,11 @@ def run_plan_conductivity(args: argparse.Namespace) -> None:
 
     time_ps = args.time or needed_time(args.tau, args.error)
     error = expected_error(args.tau, time_ps)
+    if error > 1.0:
+        raise InputError(
+            f"--time {time_ps:g} ps is too short for tau = {args.tau:g} ps: sqrt(4 tau / 3 T) holds for runs much "
+            f"longer than tau, and below {4 * args.tau / 3:g} ps, where it exceeds 100 %, no error can be expected"
+        )
     if args.json:
         print(json.dumps({"tau_ps": args.tau, "total_ps": time_ps, "relative_error": error}, indent=1))
         return

@@ -58,6 +58,11 @@ def close_pairs(atoms: Atoms, limit: float) -> tuple[np.ndarray, np.ndarray, np.
     return i[near], j[near], shift[near], stretch[near]
 
 
+def broken_lengths(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the length, Å, beyond which a bond between atoms of these numbers is broken."""
+    return BROKEN * (covalent_radii[first] + covalent_radii[second])
+
+
 def share_a_neighbour(i: np.ndarray, j: np.ndarray, bonds: np.ndarray) -> np.ndarray:
     """Whether the atoms of each pair (i, j) are bonded to one third atom, given (n_bonds, 2) bonded pairs."""
     if not len(i):

@@ -56,6 +56,7 @@ def read_ion_record(folder: str | os.PathLike[str], *, heavy_hydrogen: bool = Fa
             volume=header["volume"],
             solvent_mass=header["solvent_mass"] or None,
             hydrogen_mass=mass,
+            cell=frames.cells[0],
             name=str(path),
         )
     except FileNotFoundError as error:
