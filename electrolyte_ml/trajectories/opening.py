@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 
-from electrolyte_ml.errors import InputError, TrajectoryWarning, first_line
+from electrolyte_ml.errors import InputError, TrajectoryWarning
 from electrolyte_ml.files import COMPRESSED, decompress_to
 from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.trajectories.configurations import AtomsFrames
@@ -25,6 +25,7 @@ from electrolyte_ml.trajectories.frames import Frames, Identity
 from electrolyte_ml.trajectories.identity import identify
 from electrolyte_ml.trajectories.joined import JoinedFrames
 from electrolyte_ml.trajectories.lammps import atom_columns
+from electrolyte_ml.trajectories.reader_errors import reason
 from electrolyte_ml.trajectories.remarks import stated_hydrogen_mass
 from electrolyte_ml.trajectories.species import Role
 from electrolyte_ml.trajectories.trajectory import Trajectory
@@ -227,7 +228,7 @@ def _frames_of_velocities(
         frames.velocity_series = Velocities(universe.trajectory, range(count), alone=True)
     except Exception as error:  # MDAnalysis has errors of its own
         _discard_readers(error)
-        raise InputError(f"{path} with {topology} cannot be read ({first_line(error)})") from error
+        raise InputError(f"{path} with {topology} cannot be read ({reason(error, path)})") from error
     return frames
 
 
@@ -242,7 +243,7 @@ def _structure_of(topology: str | os.PathLike | Atoms | None) -> Atoms | None:
     try:
         atoms = read(os.fspath(topology), index=0, do_not_split_by_at_sign=True)
     except Exception as error:  # each format has its own errors
-        raise InputError(f"{topology} cannot be read ({first_line(error)})") from error
+        raise InputError(f"{topology} cannot be read ({reason(error, topology)})") from error
     return atoms[0] if isinstance(atoms, list) else atoms
 
 
@@ -258,7 +259,7 @@ def _identity_of(
         universe = _make_universe(str(topology), **_topology_options(topology))
     except Exception as error:  # each format has its own errors
         _discard_readers(error)
-        raise InputError(f"{topology} cannot be read ({first_line(error)})") from error
+        raise InputError(f"{topology} cannot be read ({reason(error, topology)})") from error
     return identify(universe, str(topology), elements)
 
 
@@ -266,6 +267,8 @@ def _universe_of(path: Path, topology: str | os.PathLike | None, structure: Atom
     """Return the universe of a trajectory and its topology."""
     options = {"format": "NCDF"} if _is_netcdf(path) else {}
     topology_options = {} if topology is None else _topology_options(topology)
+    if topology is not None and structure is None:
+        _check_topology(topology, topology_options)
     try:
         if structure is not None:
             universe = import_mdanalysis().Universe.empty(len(structure))
@@ -285,7 +288,7 @@ def _universe_of(path: Path, topology: str | os.PathLike | None, structure: Atom
         beside = f" with {topology}" if topology is not None else ""
         of_a_rest = isinstance(error, (IndexError, EOFError)) or (options and isinstance(error, ValueError))
         hint = "; was it cut short?" if of_a_rest else ""
-        raise InputError(f"{path}{beside} cannot be read ({first_line(error)}){hint}") from error
+        raise InputError(f"{path}{beside} cannot be read ({reason(error, path)}){hint}") from error
     if not hasattr(universe, "trajectory"):
         raise InputError(f"{path} has no positions")
     return universe
@@ -295,6 +298,21 @@ def _make_universe(*files: str, **options: Any) -> Universe:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return import_mdanalysis().Universe(*files, to_guess=(), **options)
+
+
+def _check_topology(topology: str | os.PathLike, options: Mapping[str, str]) -> None:
+    """Raise InputError if the topology cannot be read by itself: else the trajectory would be blamed."""
+    from MDAnalysis.core._get_readers import get_parser_for
+
+    kind = options.get("topology_format")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parser = get_parser_for(str(topology), format=kind)
+            with parser(str(topology)) as opened:
+                opened.parse(**{key: value for key, value in options.items() if key != "topology_format"})
+    except Exception as error:  # each format has its own errors
+        raise InputError(f"{topology} cannot be read ({reason(error, topology)})") from error
 
 
 def _topology_options(topology: str | os.PathLike) -> dict[str, str]:
