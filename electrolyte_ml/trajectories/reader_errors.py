@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ _NO_REASON = (StopIteration, IndexError, KeyError, AttributeError, TypeError, Un
 _INNER_NAME = re.compile(r" with parser <class '[\w.]+'>\.?")
 
 
-def reason(error: BaseException, path: str | Path) -> str:
+def reason(error: BaseException, path: str | os.PathLike[str]) -> str:
     """Return in a few words why a reader failed, without names of its classes.
 
     Parameters
@@ -49,5 +50,5 @@ def _where_not_text(path: Path) -> str:
     return "it is not UTF-8 text"
 
 
-def _format(path: str | Path) -> str:
+def _format(path: str | os.PathLike[str]) -> str:
     return Path(path).suffix or "trajectory"
