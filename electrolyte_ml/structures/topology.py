@@ -12,11 +12,12 @@ from ase import Atoms
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.bonding import (
-    BROKEN,
-    IN_RING_OF_THREE,
+    LONGEST,
     MADE,
     bonded_pairs,
+    broken_limits,
     close_pairs,
+    ring_limits,
     share_a_neighbour,
 )
 from electrolyte_ml.structures.graphs import members
@@ -190,13 +191,16 @@ def changed_bonds(reference: Topology, atoms: Atoms) -> tuple[np.ndarray, np.nda
     """Return the broken and the made bonds, (n, 2) atoms each; the arguments and errors are those of `changes`."""
     if not np.array_equal(atoms.numbers, reference.numbers):
         raise InputError("molecules can only be compared between configurations of the same atoms in the same order")
-    i, j, _, stretch = close_pairs(atoms, BROKEN)
+    i, j, _, stretch = close_pairs(atoms, LONGEST)
     count = len(atoms)
     known = np.unique(reference.bonds @ [count, 1])
+    near = stretch < broken_limits(atoms.numbers[i], atoms.numbers[j])
+    i, j, stretch = i[near], j[near], stretch[near]
     pairs = i * count + j
     broken = np.setdiff1d(known, pairs)
     new = np.flatnonzero((stretch < MADE) & ~np.isin(pairs, known))
-    bent = (stretch[new] > IN_RING_OF_THREE) & share_a_neighbour(i[new], j[new], reference.bonds)
+    loose = stretch[new] > ring_limits(atoms.numbers[i[new]], atoms.numbers[j[new]])
+    bent = loose & share_a_neighbour(i[new], j[new], reference.bonds)
     made = np.unique(pairs[new[~bent]])
     return np.stack(np.divmod(broken, count), axis=1), np.stack(np.divmod(made, count), axis=1)
 

@@ -73,7 +73,7 @@ def explain_first_frame(
         except InputError:
             continue
         found = molecules_of_frame(frames, index)
-        what = overlap or changes(found, atoms) or _more_bonds(found, atoms) or "its bonds are other ones"
+        what = overlap or _more_bonds(found, atoms) or changes(found, atoms) or "its bonds are other ones"
         return InputError(
             f"{frames.name}: frame {chosen[0] + 1}, from which the molecules are found, is not like the others: "
             f"{what}; in frame {index + 1} every molecule is known: begin there (--begin {index})"

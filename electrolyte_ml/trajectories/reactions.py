@@ -10,10 +10,9 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.structures.bonding import broken_lengths
+from electrolyte_ml.structures.bonding import broken_lengths, overfull
 from electrolyte_ml.structures.topology import Topology, changed_bonds, describe_bonds
 
-_MOST_BONDS = {1: 1, 6: 4, 7: 4, 8: 3, 9: 1, 17: 4, 35: 1, 53: 1}  # of an atom, by its number; Cl of ClO4 has four
 _COMPARED = 100  # frames of a run, evenly spaced
 
 
@@ -95,10 +94,9 @@ def check_bonds(topology: Topology, positions: np.ndarray, cells: np.ndarray) ->
 
 def _overfull(topology: Topology, broken: np.ndarray, made: np.ndarray) -> np.ndarray:
     """(n,) whether a new bond would be one too many for one of its atoms: they only overlap."""
-    bonds = np.bincount(np.r_[topology.bonds.ravel(), made.ravel()], minlength=len(topology.numbers))
-    bonds -= np.bincount(broken.ravel().astype(int), minlength=len(topology.numbers))
-    most = np.array([_MOST_BONDS.get(int(z), 8) for z in topology.numbers[made.ravel()]]).reshape(-1, 2)
-    return (bonds[made] > most).any(axis=1)
+    n = len(topology.numbers)
+    kept = topology.bonds[~np.isin(topology.bonds @ [n, 1], broken @ [n, 1])]
+    return overfull(topology.numbers, np.concatenate([kept, made]))[made].any(axis=1)
 
 
 def _renamed(before: Topology, atoms: Atoms) -> str:

@@ -136,10 +136,10 @@ def test_a_spurious_bond_of_the_first_frame_is_named():
     frames = run(10, lose_fluoride, 10)
     solvent, fluorine = frames[0][8:], frames[0].positions[3]
     outwards = fluorine - frames[0].positions[1]
-    solvent.rotate(solvent.positions[-1] - solvent.get_center_of_mass(), -outwards)
-    solvent.positions += fluorine + 1.1 * outwards / np.linalg.norm(outwards) - solvent.positions[-1]
+    solvent.rotate(solvent.positions[1] - solvent.get_center_of_mass(), -outwards)  # its carbonyl O
+    solvent.positions += fluorine + 1.4 * outwards / np.linalg.norm(outwards) - solvent.positions[1]
     frames[0].positions[8:] = solvent.positions
-    with pytest.raises(InputError, match=r"frame 1, from which .*F4 .*H18 .*, as if they were bonded"):
+    with pytest.raises(InputError, match=r"frame 1, from which .*F4 .*O10 .* 1.40 Å apart, as if they were bonded"):
         open_trajectory(frames)
 
 
