@@ -9,6 +9,10 @@ class InputError(ElectrolyteError, ValueError):
     """The input is at fault: the message names the file, line, atom or setting."""
 
 
+class TrajectoryWarning(UserWarning):
+    """A trajectory is not what was asked for: it ends early, its molecules change, or two of its facts disagree."""
+
+
 class CompositionWarning(UserWarning):
     """A model is used at a composition for which its training set does not fix all that it needs."""
 

@@ -1,15 +1,28 @@
 """Files: atomic replacement, so that a reader finds the old content or the new one, and text that may be compressed."""
 
+from __future__ import annotations
+
 import gzip
+import io
+import json
 import lzma
+import math
 import os
+import shutil
 import uuid
 import zlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, first_line
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _DECOMPRESS = {".gz": gzip.decompress, ".xz": lzma.decompress}
+_OPEN: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+COMPRESSED = tuple(_OPEN)
 
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -89,6 +102,114 @@ def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         kind = Path(path).suffix[1:]
         raise InputError(f"{path}: the {kind} archive is broken or cut short ({str(error).rstrip('.')})") from None
+
+
+def decompress_to(path: Path, target: Path) -> None:
+    """Write the content of a file whose name ends in ``.gz`` or ``.xz`` to another one.
+
+    Raises
+    ------
+    InputError
+        The archive is broken or cut short, or cannot be decompressed for want of space.
+    OSError
+        The file cannot be opened.
+    """
+    with open(path, "rb"):
+        pass
+    try:
+        with _OPEN[path.suffix](path, "rb") as source, open(target, "wb") as stream:
+            shutil.copyfileobj(source, stream, 1 << 20)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise InputError(f"{path} cannot be decompressed to {target.parent} ({error.strerror})") from error
+        kind = path.suffix[1:]
+        raise InputError(f"{path}: the {kind} archive is broken or cut short ({str(error).rstrip('.')})") from None
+
+
+class Record(dict[str, Any]):
+    """An object of a JSON file; a key that it lacks is an InputError that names the file."""
+
+    def __init__(self, content: Mapping[str, Any], path: Path) -> None:
+        super().__init__(content)
+        self.path = path
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise InputError(f"{self.path} is damaged: it has no {key!r}")
+
+
+def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
+    """Return the object of a JSON file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Names that the object must have.
+
+    Raises
+    ------
+    InputError
+        Naming the file: not UTF-8, not JSON, no object, or a key is missing.
+    FileNotFoundError
+        There is no such file.
+    """
+    try:
+        content = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is damaged: not JSON ({first_line(error)})") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged: no JSON object")
+    record = Record(content, Path(path))
+    for key in keys:
+        record[key]
+    return record
+
+
+def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Return the arrays of an ``.npz`` file, without any object that could run code.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Names that it must have.
+
+    Raises
+    ------
+    InputError
+        Naming the file: no such archive, a damaged one, or an array is missing.
+    OSError
+        The file is missing or cannot be opened.
+    """
+    import numpy as np
+
+    content = Path(path).read_bytes()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except Exception as error:  # zip archives and arrays have many errors, of the operating system as well
+        raise InputError(f"{path} is damaged: no archive of arrays ({first_line(error)})") from None
+    missing = [key for key in keys if key not in arrays]
+    if missing:
+        raise InputError(f"{path} is damaged: it has no {missing[0]!r}")
+    return arrays
+
+
+def as_json_text(value: Any) -> str:
+    """Return a value as JSON that every reader takes: NaN and infinite numbers, which JSON has not, become null."""
+    return json.dumps(_finite(value), indent=1, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
 
 
 def format_suffix(path: str | os.PathLike[str]) -> str:

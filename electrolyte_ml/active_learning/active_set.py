@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol, cast
@@ -14,8 +13,8 @@ from ase import Atoms
 
 from electrolyte_ml.active_learning.maxvol import MaxVolResult, maxvol
 from electrolyte_ml.active_learning.ranks import SpeciesBlocks
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.files import atomic_write, read_arrays
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.potentials.mlip3 import has_selection, read_selection
 from electrolyte_ml.potentials.potential import Potential
@@ -25,6 +24,7 @@ from electrolyte_ml.potentials.sum import named_terms, places, sum_of
 Mode = Literal["configuration", "neighbourhood"]
 MODES: tuple[Mode, ...] = ("configuration", "neighbourhood")
 _FORMAT = "electrolyte_ml active set 2"
+_LARGEST = 1e100  # of dE/dtheta: the squares of larger ones are not finite
 _FORMER = "electrolyte_ml active set 1"  # without terms: those rows were of all of them
 
 
@@ -245,23 +245,28 @@ class ActiveSet:
         """
         if has_selection(Path(path)):
             return cls._of_mlip(Path(path), potential)
+        stored = read_arrays(path, ["format", "fingerprint", "matrix", "index", "swaps", "mode", "active", "threshold"])
+        form = str(stored["format"])
+        if form not in (_FORMAT, _FORMER):
+            raise InputError(f"{path}: written in the format {form[:80]!r}, not {_FORMAT!r}")
+        if str(stored["fingerprint"]) != potential.fingerprint:
+            raise InputError(f"{path}: this active set belongs to another potential (other parameters or species)")
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                if str(archive["format"]) not in (_FORMAT, _FORMER):
-                    raise InputError(f"{path}: written in the format {str(archive['format'])!r}, not {_FORMAT!r}")
-                stored = {key: archive[key] for key in archive.files}
-            if str(stored["fingerprint"]) != potential.fingerprint:
-                raise InputError(f"{path}: this active set belongs to another potential (other parameters or species)")
-            result = MaxVolResult(
-                stored["matrix"], np.linalg.inv(stored["matrix"]), stored["index"], int(stored["swaps"])
-            )
+            matrix, index, active = stored["matrix"], stored["index"], stored["active"]
+            size = len(matrix)
+            if matrix.shape != (size, size) or not np.isfinite(matrix).all() or index.shape != (size,):
+                raise ValueError("its matrix is not square, finite and with one row for each index")
+            if index.dtype.kind not in "iu" or active.dtype.kind not in "iu" or active.min(initial=0) < 0:
+                raise ValueError("its rows and configurations must be whole numbers")
+            result = MaxVolResult(matrix, np.linalg.inv(matrix), index, int(stored["swaps"]))
             mode = next(mode for mode in MODES if mode == str(stored["mode"]))
-            terms = () if str(stored["format"]) == _FORMER else [str(term) for term in stored["terms"]]
-            return cls(potential, mode, result, stored["active"], threshold=float(stored["threshold"]), terms=terms)
-        except (ValueError, KeyError, EOFError, StopIteration, zipfile.BadZipFile, np.linalg.LinAlgError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path}: not an active set ({error})") from error
+            terms = () if form == _FORMER else [str(term) for term in stored["terms"]]
+            threshold = float(stored["threshold"])
+            if not 0 < threshold < np.inf:
+                raise ValueError("its threshold must be positive")
+            return cls(potential, mode, result, active, threshold=threshold, terms=terms)
+        except (ValueError, TypeError, KeyError, IndexError, StopIteration, np.linalg.LinAlgError) as error:
+            raise InputError(f"{path} is damaged: not an active set ({first_line(error)})") from error
 
     @classmethod
     def _of_mlip(cls, path: Path, potential: Differentiable) -> ActiveSet:
@@ -293,7 +298,10 @@ def configuration_rows(
             part = potential.energy_gradient(atoms)[None] if whole else potential.site_energy_gradients(atoms)
         except InputError as error:
             raise InputError(f"configuration {number}: {error}") from None
-        if not np.isfinite(part).all():
-            raise InputError(f"configuration {number} has no finite dE/dtheta: are atoms on top of each other?")
+        if not (np.abs(part) < _LARGEST).all():
+            raise InputError(
+                f"configuration {number} has no finite dE/dtheta: are atoms on top of each other, or are coefficients "
+                "of the potential too large?"
+            )
         parts.append(part)
     return np.concatenate(parts), np.repeat(np.arange(len(parts)), [len(part) for part in parts])

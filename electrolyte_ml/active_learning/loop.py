@@ -262,8 +262,7 @@ class _Run:
     def _enter(self, number: int) -> None:
         """Take over an iteration that is complete."""
         folder = self._folder(number)
-        record = json.loads((folder / STATUS).read_text())
-        self.rows.append(IterationStatus(**record))
+        self.rows.append(IterationStatus.read(folder / STATUS))
         last = self.rows[-self.settings.stopping.quiet_iterations :]
         # The seeding is not quiet: so many rows are so many iterations of exploration.
         self.converged = all(row.saved == 0 and set(row.stops) == {"completed"} for row in last)

@@ -6,7 +6,6 @@ Everything on it is read back from the files of the run, so that the page of a r
 from __future__ import annotations
 
 import html
-import json
 import math
 import threading
 import time
@@ -21,7 +20,7 @@ from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 from electrolyte_ml.active_learning.timeline import timeline_svg
 from electrolyte_ml.errors import InputError, first_line
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.files import atomic_write, read_json
 
 PAGE = "status.html"
 REFRESH_SECONDS = 10
@@ -104,7 +103,7 @@ def read_run(directory: Path) -> RunState:
         raise InputError(f"{directory} holds no run of active learning")
     rows: list[IterationStatus] = []
     while (path := iteration_folder(directory, len(rows)) / STATUS).exists():
-        rows.append(IterationStatus(**json.loads(path.read_text())))
+        rows.append(IterationStatus.read(path))
     number = len(rows)
     folder = iteration_folder(directory, number)
     settings = ActiveLearningSettings.from_toml(record)
@@ -114,7 +113,7 @@ def read_run(directory: Path) -> RunState:
     return RunState(
         directory,
         settings,
-        str(json.loads(identity.read_text()).get("reference", "")),
+        str(read_json(identity).get("reference", "")),
         tuple(rows),
         stage,
         (stages[stage] + _detail(folder, stage)) if stage else "Between two steps",
@@ -123,8 +122,7 @@ def read_run(directory: Path) -> RunState:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+    return read_json(path) if path.exists() else {}
 
 
 def _detail(folder: Path, stage: str) -> str:

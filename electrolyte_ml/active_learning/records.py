@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.files import atomic_write, read_json
 from electrolyte_ml.potentials import Potential, load
 from electrolyte_ml.reference import Reference
 
@@ -87,7 +87,7 @@ def once(record: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         outcome = work()
         outcome["seconds"] = time.perf_counter() - started
         atomic_write(record, json.dumps(outcome) + "\n")
-    return json.loads(record.read_text())
+    return read_json(record)
 
 
 def record_start(directory: Path, settings: ActiveLearningSettings, reference: Reference) -> None:
@@ -112,7 +112,7 @@ def record_start(directory: Path, settings: ActiveLearningSettings, reference: R
             raise InputError(
                 f"{directory} was begun with an older layout of the settings ({error}): {elsewhere}"
             ) from None
-        if json.loads(identity.read_text()) != key and not any(name.startswith("reference") for name in changed):
+        if read_json(identity) != key and not any(name.startswith("reference") for name in changed):
             changed.append("reference")
         if changed:
             raise InputError(f"{directory} was begun with other settings ({', '.join(changed)}): {elsewhere}")

@@ -8,7 +8,11 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import overload
+
+from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.files import read_json
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,35 @@ class IterationStatus:
     undetermined: Sequence[str] = ()
     species_ranks: dict[str, Sequence[int]] = field(default_factory=dict)
     shortage: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> IterationStatus:
+        """Read the status of an iteration that is complete.
+
+        Raises
+        ------
+        InputError
+            Naming the file: damaged, or not the status of an iteration.
+        """
+        record = read_json(path)
+        try:
+            status = cls(**record)
+            counts = (status.iteration, status.saved, status.selected, status.failed, status.size)
+            numbers = (status.energy_rmse, status.force_rmse, status.seconds, status.max_grade or 0.0)
+            if any(type(count) is not int or count < 0 for count in counts):
+                raise ValueError("its counts must be whole numbers, 0 or more")
+            if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in numbers):
+                raise ValueError("its errors, times and grades must be numbers")
+            if sum(int(count) for count in dict(status.stops).values()) < 0:
+                raise ValueError("its stops must be counts")
+            ranks = [*dict(status.ranks).values(), *dict(status.species_ranks).values()]
+            if any(len(rank) != 2 or any(type(count) is not int for count in rank) for rank in ranks):
+                raise ValueError("its ranks must be pairs of whole numbers")
+            if not all(isinstance(text, str) for text in (status.shortage, *status.undetermined)):
+                raise ValueError("its remarks must be texts")
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{path} is damaged: not the status of an iteration ({first_line(error)})") from None
+        return status
 
     @property
     def ranks_text(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from electrolyte_ml.analysis.crosschecks import kinisi_conductivity, stacie_conductivity
 from electrolyte_ml.analysis.estimates import GIVEN, TransportEstimate
 from electrolyte_ml.analysis.independent_ions import NernstEinsteinResult, nernst_einstein
+from electrolyte_ml.analysis.motion_checks import doubtful_velocities
 from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
 from electrolyte_ml.analysis.production import needed_time
 from electrolyte_ml.analysis.transport import einstein_helfand, green_kubo
@@ -158,6 +160,9 @@ def measure_conductivity(
     common = (first.timestep_ps, first.volume, temperature)
     ions = (first.species, first.charges, *common)
 
+    velocity_step = first.velocity_step_ps or first.timestep_ps
+    of_velocities = (velocity_step, first.volume, temperature)
+
     def currents() -> list[np.ndarray]:
         return [run.current() for run in trajectories]
 
@@ -168,15 +173,15 @@ def measure_conductivity(
         return [run.displacements() for run in trajectories]
 
     measure: dict[str, Callable[[], TransportEstimate | NernstEinsteinResult | OnsagerResult]] = {
-        "green-kubo": lambda: green_kubo(currents(), *common, window_ps=window_ps),
+        "green-kubo": lambda: green_kubo(currents(), *of_velocities, window_ps=window_ps),
         "einstein-helfand": lambda: einstein_helfand(dipoles(), *common, window_ps=window_ps),
         "nernst-einstein": lambda: nernst_einstein(
-            moved(), *ions, viscosity_mpa_s=viscosity_mpa_s, window_ps=window_ps
+            moved(), *ions, viscosity_mpa_s=viscosity_mpa_s, cell=first.cell, window_ps=window_ps
         ),
         "onsager": lambda: onsager_coefficients(
             moved(), *ions, masses=first.masses, solvent_mass=first.solvent_mass, window_ps=window_ps
         ),
-        "stacie": lambda: stacie_conductivity(currents(), *common),
+        "stacie": lambda: stacie_conductivity(currents(), *of_velocities),
         "kinisi": lambda: kinisi_conductivity(dipoles(), *common, window_ps=window_ps),
     }
     estimates: dict[str, TransportEstimate] = {}
@@ -194,6 +199,15 @@ def measure_conductivity(
         elif isinstance(found, OnsagerResult):
             collective = found
         estimates[method] = found if isinstance(found, TransportEstimate) else found.conductivity
+    if "green-kubo" in estimates:
+        moves = estimates.get("einstein-helfand")
+        if moves is None and first.positions is not None:
+            with suppress(ElectrolyteError):
+                moves = einstein_helfand(dipoles(), *common, window_ps=window_ps)
+        if why := doubtful_velocities(trajectories, temperature, estimates["green-kubo"], moves):
+            for method in {"green-kubo", "stacie"} & set(estimates):
+                del estimates[method]
+                refused[method] = why
     return ConductivityResult(temperature, first.volume, estimates, refused, independent, collective)
 
 
@@ -202,12 +216,16 @@ def _check_alike(trajectories: Sequence[IonTrajectory]) -> None:
     for other in trajectories[1:]:
         if not np.array_equal(other.species, first.species) or not np.array_equal(other.charges, first.charges):
             raise InputError(f"{other.name} does not hold the ions of {first.name}")
-        if abs(other.timestep_ps - first.timestep_ps) > 1e-3 * first.timestep_ps:
-            raise InputError(
-                f"{other.name} has a frame every {other.timestep_ps:g} ps, {first.name} every {first.timestep_ps:g} ps"
-            )
+        for kind in ("timestep_ps", "velocity_step_ps"):
+            step, expected = getattr(other, kind) or 0.0, getattr(first, kind) or 0.0
+            if abs(step - expected) > 1e-3 * expected:
+                raise InputError(f"{other.name} has a frame every {step:g} ps, {first.name} every {expected:g} ps")
         if abs(other.volume - first.volume) > 1e-3 * first.volume:
             raise InputError(f"{other.name} has {other.volume:.6g} Å³, {first.name} {first.volume:.6g} Å³")
+        if other.cell is not None and first.cell is not None:
+            metrics = [cell @ cell.T for cell in (other.cell, first.cell)]
+            if np.abs(metrics[0] - metrics[1]).max() > 1e-3 * np.abs(metrics[1]).max():
+                raise InputError(f"{other.name} and {first.name} have cells of one volume but different shapes")
         if other.frames != first.frames:
             raise InputError(
                 f"{first.name} and {other.name} have {first.frames} and {other.frames} frames: trajectories of "

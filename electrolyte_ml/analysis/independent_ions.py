@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, judge, length_of, slopes_of
+from electrolyte_ml.analysis.finite_size import lattice_constant
 from electrolyte_ml.analysis.species_motion import (
     check_ions,
     common_plateau,
@@ -22,8 +23,6 @@ from electrolyte_ml.analysis.species_motion import (
 )
 from electrolyte_ml.checks import number
 from electrolyte_ml.units import BOLTZMANN, DIFFUSION_UNIT, conductivity_scale
-
-YEH_HUMMER = 2.837297  # of a cubic cell
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class NernstEinsteinResult:
     diffusion
         Species -> self-diffusion coefficient, cm²/s, with the correction added.
     correction
-        Yeh and Hummer's correction for the size of the cell, added to each coefficient, cm²/s; 0 without a viscosity.
+        Correction for the size and shape of the cell, added to each coefficient, cm²/s; 0 without a viscosity, negative
+        in long cells.
     """
 
     conductivity: TransportEstimate
@@ -54,6 +54,7 @@ def nernst_einstein(
     temperature: float,
     *,
     viscosity_mpa_s: float | None = None,
+    cell: np.ndarray | None = None,
     window_ps: tuple[float, float] | None = None,
 ) -> NernstEinsteinResult:
     """Conductivity of the ions if they moved independently of each other, from their self-diffusion.
@@ -67,8 +68,10 @@ def nernst_einstein(
     timestep_ps, volume, temperature, window_ps
         As of :func:`electrolyte_ml.analysis.green_kubo`; without a window, one found from all species together.
     viscosity_mpa_s
-        Of the liquid, to correct for the finite size of the cell: D = D(L) + 2.837297 k_B T / (6 pi eta L)
-        (Yeh and Hummer), L the edge of a cube of this volume.
+        Of the liquid, to correct for the finite size of the cell: D = D(cell) + xi k_B T / (6 pi eta)
+        (:func:`electrolyte_ml.analysis.finite_size.lattice_constant`).
+    cell
+        (3, 3) Å; without it a cube of this volume is assumed, for which xi is 2.837297 / L (Yeh and Hummer).
 
     Raises
     ------
@@ -90,8 +93,9 @@ def nernst_einstein(
     correction = 0.0
     if viscosity_mpa_s is not None:
         number("the viscosity", viscosity_mpa_s, "mPa s")
-        # k_B T / (6 pi eta L) in Å²/ps: 1e20 / 1e12 per m²/s
-        correction = YEH_HUMMER * BOLTZMANN * temperature / (6 * np.pi * 1e-3 * viscosity_mpa_s * volume ** (1 / 3))
+        box = volume ** (1 / 3) * np.eye(3) if cell is None else np.asarray(cell, float)
+        # xi k_B T / (6 pi eta) in Å²/ps: 1e20 / 1e12 per m²/s, and 1e10 for xi in 1/m
+        correction = lattice_constant(box) * BOLTZMANN * temperature / (6 * np.pi * 1e-3 * viscosity_mpa_s)
         correction *= 1e10 * 1e8
     diffusion = {}
     for a, name in enumerate(names):
@@ -107,6 +111,8 @@ def nernst_einstein(
     notes = ["ions are assumed to move independently of each other"]
     if viscosity_mpa_s is None:
         notes.append("not corrected for the size of the cell: no viscosity was given")
+    elif cell is None:
+        notes.append("corrected for the size of a cube: of the cell only the volume is known")
     conductivity = replace(estimate, notes=(*estimate.notes, *notes))
     return NernstEinsteinResult(
         conductivity.scaled(conductivity_scale(volume, temperature), "S/m"), diffusion, correction * DIFFUSION_UNIT

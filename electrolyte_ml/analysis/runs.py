@@ -47,6 +47,18 @@ def common_timestep(runs: Sequence[Trajectory]) -> float | None:
     return times[0]
 
 
+def without_times(runs: Sequence[Trajectory]) -> str:
+    """Return why the runs have no common time between frames, by the first run that has none; empty if all have one."""
+    for run in runs:
+        if run.uneven:
+            return f"{run.name}: its frames are not evenly spaced in time ({run.uneven})"
+        if run.n_frames < 2:
+            return f"{run.name} has one frame"
+        if run.timestep_ps is None:
+            return f"{run.name} does not say when its frames were written (timestep_ps=, --timestep)"
+    return ""
+
+
 def _composition(run: Trajectory) -> dict[str, int]:
     return {name: len(species) for name, species in run.roles.items()}
 

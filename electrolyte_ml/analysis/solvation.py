@@ -19,7 +19,7 @@ from electrolyte_ml.analysis.counts import ALL, Counts, merge, ratio_of, tally
 from electrolyte_ml.analysis.rdf import RadialDistribution
 from electrolyte_ml.analysis.residence import Bonds, Residence, residence_times
 from electrolyte_ml.analysis.run_shells import ShellsOfRuns, find_shells
-from electrolyte_ml.analysis.runs import as_runs, common_timestep
+from electrolyte_ml.analysis.runs import as_runs, common_timestep, without_times
 from electrolyte_ml.analysis.shells import PAIRING, Shells
 from electrolyte_ml.analysis.tables import rows
 from electrolyte_ml.trajectories.trajectory import Trajectory
@@ -65,6 +65,8 @@ class Solvation:
         Composition of a shell, such as "3 EC + 1 EMC" -> fraction of the cations; the commonest first.
     residence
         Species -> residence times of its molecules; empty where times are unknown.
+    without_residence
+        Reason why there are no residence times; empty where there are.
     """
 
     cation: str
@@ -87,6 +89,7 @@ class Solvation:
     shells: Mapping[str, Estimate]
     residence: Mapping[str, Residence]
     distributions: Mapping[str, RadialDistribution] = field(default_factory=dict)
+    without_residence: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as values that JSON can hold; NaN and infinity become None."""
@@ -113,6 +116,7 @@ class Solvation:
             "free": as_json(self.free),
             "shells": as_json(self.shells),
             "residence_ps": {name: stay.to_dict() for name, stay in self.residence.items()},
+            "without_residence": self.without_residence,
         }
 
     def __str__(self) -> str:
@@ -151,6 +155,8 @@ class Solvation:
             later = " (extrapolated)" if stay.extrapolated else ""
             times = {"continuous": stay.continuous, f"intermittent{later}": stay.intermittent}
             yield from rows(f"residence of {name} (ps)", times)
+        if self.without_residence:
+            yield f"  no residence times: {self.without_residence}"
 
 
 def analyse_solvation(
@@ -257,6 +263,7 @@ def analyse_solvation(
             )
         ),
         residence=stay,
+        without_residence="" if stay else without_times(runs),
     )
 
 

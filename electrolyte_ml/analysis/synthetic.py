@@ -191,6 +191,7 @@ class OrnsteinUhlenbeckIons:
             masses=np.repeat(np.asarray(self.masses, float), self.counts),
             volume=self.volume,
             solvent_mass=self.solvent_mass,
+            cell=self.side * np.eye(3),
         )
 
 

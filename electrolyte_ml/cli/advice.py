@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from electrolyte_ml.cli.drawing import reference_of, save, scale_of
 from electrolyte_ml.cli.messages import about, in_options
 from electrolyte_ml.cli.options import add_configurations, add_json, count, positive, read, whole
 from electrolyte_ml.cli.parser import Subparsers, add_command
-from electrolyte_ml.files import check_output_file, check_output_folder
+from electrolyte_ml.files import as_json_text, check_output_file, check_output_folder
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -68,7 +67,7 @@ def run_suggest(args: argparse.Namespace) -> None:
             directory=directory,
             jobs=args.jobs,
         )
-    print(json.dumps(suggestion.to_dict(), indent=1) if args.json else suggestion)
+    print(as_json_text(suggestion.to_dict()) if args.json else suggestion)
     chosen = suggestion.chosen
     if chosen is not None and not args.json:
         w = suggestion.weights

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, posi
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories, read_ions_of, run_paths
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import check_output_file
+from electrolyte_ml.files import as_json_text, check_output_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,7 +120,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
         viscosity_mpa_s=viscosity.value if viscosity else args.viscosity,
     )
     if args.json:
-        print(json.dumps(result.to_dict(), indent=1))
+        print(as_json_text(result.to_dict()))
     else:
         print(f"{len(runs)} x {runs[0].time_ps:g} ps of {_counted(runs[0].species)} at {args.temperature:g} K")
         print(result.report())
@@ -146,8 +145,13 @@ def run_plan_conductivity(args: argparse.Namespace) -> None:
 
     time_ps = args.time or needed_time(args.tau, args.error)
     error = expected_error(args.tau, time_ps)
+    if error > 1.0:
+        raise InputError(
+            f"--time {time_ps:g} ps is too short for tau = {args.tau:g} ps: sqrt(4 tau / 3 T) holds for runs much "
+            f"longer than tau, and below {4 * args.tau / 3:g} ps, where it exceeds 100 %, no error can be expected"
+        )
     if args.json:
-        print(json.dumps({"tau_ps": args.tau, "total_ps": time_ps, "relative_error": error}, indent=1))
+        print(as_json_text({"tau_ps": args.tau, "total_ps": time_ps, "relative_error": error}))
         return
     print(f"{time_ps / 1000:.4g} ns in all give an error of {error:.1%} (one standard error) for tau = {args.tau:g} ps")
     print("Runs of at least ten tau each, from independent starts, show by their scatter whether that holds.")
@@ -174,7 +178,7 @@ def run_solvation(args: argparse.Namespace) -> None:
         frames = f"{result.n_frames} frames, {result.n_ions} {result.cation}"
         _save(solvation_overview(result, networks, reference=names, scale=frames), args.figure)
     if args.json:
-        print(json.dumps({"solvation": result.to_dict(), "networks": networks.to_dict()}, indent=1))
+        print(as_json_text({"solvation": result.to_dict(), "networks": networks.to_dict()}))
         return
     print(result)
     print()

@@ -43,12 +43,11 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_audit(args: argparse.Namespace) -> None:
     """Compare two references and print, or draw, the differences."""
-    import json
     from dataclasses import asdict
 
     from electrolyte_ml import reference
     from electrolyte_ml.analysis import audit_reference
-    from electrolyte_ml.files import check_output_file
+    from electrolyte_ml.files import as_json_text, check_output_file
     from electrolyte_ml.reference import LabelStore
     from electrolyte_ml.structures import read_configurations
 
@@ -65,7 +64,7 @@ def run_audit(args: argparse.Namespace) -> None:
         bind=not args.no_binding,
         own_molecules=own_molecules(args.molecule),
     )
-    print(json.dumps(asdict(found), indent=1) if args.json else found)
+    print(as_json_text(asdict(found)) if args.json else found)
     if args.figure:
         from electrolyte_ml.figures import reference_audit
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +27,7 @@ from electrolyte_ml.cli.options import (
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import check_output_file, check_output_folder
+from electrolyte_ml.files import as_json_text, check_output_file, check_output_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,7 +111,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
         if args.split:
             printed |= report.split()
     if args.json:
-        print(json.dumps(printed, indent=1))
+        print(as_json_text(printed))
 
 
 def _compare_references(

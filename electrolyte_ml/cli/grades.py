@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from electrolyte_ml.cli.options import (
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import check_output_file
+from electrolyte_ml.files import as_json_text, check_output_file
 
 if TYPE_CHECKING:
     from electrolyte_ml.active_learning import ActiveSet
@@ -125,6 +124,8 @@ def _check_terms(args: argparse.Namespace, potential: Potential) -> None:
 
 def run_grade(args: argparse.Namespace) -> None:
     """Print the grade of every configuration."""
+    import numpy as np
+
     from electrolyte_ml.potentials import load
     from electrolyte_ml.potentials.sum import named_terms
 
@@ -137,11 +138,13 @@ def run_grade(args: argparse.Namespace) -> None:
     for index, atoms in enumerate(configurations, start=1):
         with about(f"{args.data}, configuration {index}"):
             grades.append(active_set.grade(atoms))
+            if not np.isfinite(grades[-1]):
+                raise InputError("its grade is not finite: are atoms on top of each other?")
     terms = list(active_set.terms or named_terms(potential))
     ranks = active_set.ranks()
     if args.json:
         values = {"mode": active_set.mode, "terms": terms, "ranks": ranks, "grades": grades, "max": max(grades)}
-        print(json.dumps(values, indent=1))
+        print(as_json_text(values))
         return
     print(f"grades of mode {active_set.mode}, rows of {', '.join(terms)}")
     for term, (rank, most) in ranks.items():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 from electrolyte_ml.cli.options import add_json, add_output, count, whole
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import check_output_file
+from electrolyte_ml.files import as_json_text, check_output_file
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -74,7 +73,7 @@ def run_benchmark(args: argparse.Namespace) -> None:
         threads = args.threads[0] if args.threads else 1
         result = compare(args.against, args.levels, args.atoms, threads=threads, **choices)
         table = format_comparison(result)
-    text = json.dumps(result, indent=1)
+    text = as_json_text(result)
     if args.output:
         atomic_write(args.output, text + "\n")
     print(text if args.json else table)

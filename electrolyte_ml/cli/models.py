@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from electrolyte_ml.cli.options import (
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import check_output_file
+from electrolyte_ml.files import as_json_text, check_output_file
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -69,7 +68,7 @@ def run_info(args: argparse.Namespace) -> None:
     else:
         raise InputError("--level needs --species, for example --species H C O")
     if args.json:
-        print(json.dumps(facts, indent=1))
+        print(as_json_text(facts))
         return
     _print(facts)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from electrolyte_ml.cli.messages import in_options
 from electrolyte_ml.cli.options import add_json, count, positive, timestep, whole
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import check_output_folder
+from electrolyte_ml.files import as_json_text, check_output_folder
 
 if TYPE_CHECKING:
     from electrolyte_ml.production import ProductionSettings
@@ -81,7 +80,7 @@ def run_produce(args: argparse.Namespace) -> int:
         print(cost_of(prepare(args.directory, settings)))
         return 0
     result = produce(args.directory, settings)
-    print(json.dumps(result.to_dict(), indent=1) if args.json else result)
+    print(as_json_text(result.to_dict()) if args.json else result)
     print(f"Production: {args.directory}", file=sys.stderr)
     return 0 if result.completed else 1
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from electrolyte_ml.cli.messages import one_line
 from electrolyte_ml.cli.options import add_own_molecules, count, own_molecules, pairs, positive, whole
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, TrajectoryWarning
 
 if TYPE_CHECKING:
     from electrolyte_ml.structures import Molecule
@@ -51,12 +51,22 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
         metavar="NAME:KIND=SELECTION",
         help="donors of these (default: by their bonds)",
     )
-    parser.add_argument("--timestep", type=positive, metavar="PS", help="between frames, if the file does not say it")
+    parser.add_argument(
+        "--timestep",
+        nargs="+",
+        type=positive,
+        metavar="PS",
+        help="between frames, if the file does not say it: one for all runs, or one for each",
+    )
     parser.add_argument(
         "--cell", nargs="+", type=positive, metavar="Å", help="lengths (and angles), if not in the file"
     )
     parser.add_argument("--elements", nargs="+", default=[], metavar="TYPE=X", help="element of each type of atom")
-    parser.add_argument("--lammps-units", choices=("metal", "real"), help="of the velocities of a LAMMPS dump")
+    parser.add_argument(
+        "--lammps-units",
+        choices=("metal", "real"),
+        help="of the velocities of a LAMMPS dump, and of the times of a DCD file of LAMMPS",
+    )
     parser.add_argument("--begin", type=whole, default=0, metavar="N", help="leave out the first N frames (default 0)")
     parser.add_argument("--end", type=count, metavar="N", help="leave out what comes after the first N frames")
     parser.add_argument("--stride", type=count, default=1, metavar="N", help="take every N-th frame (default 1)")
@@ -65,7 +75,11 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
 def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
     """Open every run, of each the frames that were asked for; a truncated file is a warning on standard error."""
     roles, own = _roles(args), own_molecules(args.molecule)
-    return [_open(path, args, roles, own) for path in run_paths(args)]
+    paths = run_paths(args)
+    runs = [_open(path, args, roles, own, step) for path, step in zip(paths, _timesteps(args, len(paths)))]
+    if len(args.timestep or ()) == 1:
+        check_counts([(run.name, run.ps_per_count) for run in runs])
+    return runs
 
 
 def read_ions_of(args: argparse.Namespace, *, progress: bool) -> list[IonTrajectory]:
@@ -74,13 +88,50 @@ def read_ions_of(args: argparse.Namespace, *, progress: bool) -> list[IonTraject
 
     roles, own, heavy = _roles(args), own_molecules(args.molecule), args.heavy_hydrogen
     runs = []
-    for path in run_paths(args):
+    paths = run_paths(args)
+    for path, step in zip(paths, _timesteps(args, len(paths))):
         if has_ion_record(path) and not roles and args.topology is None:
             runs.append(read_ion_record(path, heavy_hydrogen=heavy)[args.begin : args.end : args.stride])
             continue
-        run = _open(path, args, roles, own)
+        run = _open(path, args, roles, own, step)
         runs.append(read_ions(run, already_unwrapped=args.unwrapped, heavy_hydrogen=heavy, progress=progress))
+    if len(args.timestep or ()) == 1:
+        check_counts([(run.name, run.count_ps) for run in runs])
     return runs
+
+
+def check_counts(counts: Sequence[tuple[str, float | None]]) -> None:
+    """Refuse one time between frames for files that count different numbers of steps between them.
+
+    Parameters
+    ----------
+    counts
+        Name and length of one step, ps, of each run; None where the file does not count.
+
+    Raises
+    ------
+    InputError
+        Naming two of them.
+    """
+    known = [(name, value) for name, value in counts if value is not None]
+    for name, value in known[1:]:
+        first, expected = known[0]
+        if abs(value - expected) > 1e-3 * expected:
+            ratio = expected / value
+            raise InputError(
+                f"--timestep: {name} counts {ratio:.4g} times as many steps between its frames as {first}; give one "
+                "time for each file, in their order"
+            )
+
+
+def _timesteps(args: argparse.Namespace, n: int) -> Sequence[float | None]:
+    """Return the time between frames of each run, None where it is not given."""
+    given = args.timestep or [None]
+    if len(given) == 1:
+        return given * n
+    if len(given) != n:
+        raise InputError(f"--timestep: {len(given)} times are given for {n} runs")
+    return list(given)
 
 
 def run_paths(args: argparse.Namespace) -> list[Path]:
@@ -94,26 +145,29 @@ def run_paths(args: argparse.Namespace) -> list[Path]:
     return paths
 
 
-def _open(path: Path, args: argparse.Namespace, roles: dict[str, Role], own: Mapping[str, Molecule]) -> Trajectory:
-    """Open one run."""
+def _open(
+    path: Path, args: argparse.Namespace, roles: dict[str, Role], own: Mapping[str, Molecule], timestep: float | None
+) -> Trajectory:
+    """Open one run, of it the frames that were asked for."""
     from electrolyte_ml.trajectories import open_trajectory
 
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("always", TrajectoryWarning)
         run = open_trajectory(
             path,
             topology=args.topology,
             roles=roles,
             own_molecules=own,
-            timestep_ps=args.timestep,
+            timestep_ps=timestep,
             cell=args.cell[0] if args.cell and len(args.cell) == 1 else args.cell,
             elements=pairs(args.elements, "--elements") or None,
             lammps_units=args.lammps_units,
+            chosen=slice(args.begin, args.end, args.stride),
         )
     for warning in caught:
-        if "whole frames" in str(warning.message):
+        if issubclass(warning.category, TrajectoryWarning):
             print(f"warning: {one_line(warning.message)}", file=sys.stderr)
-    return run[args.begin : args.end : args.stride]
+    return run
 
 
 def chosen_cation(args: argparse.Namespace) -> str | None:

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.files import atomic_write, read_arrays
 from electrolyte_ml.locks import hold_folder
 
 GROWING = ("log.csv", "trajectory.trr", "saved.xyz")
@@ -144,11 +144,12 @@ class RunFiles:
             return None
         path = self.directory / "restart.npz"
         try:
-            with np.load(path) as content:
-                arrays = {name: content[name] for name in content.files}
+            arrays = read_arrays(path, ["meta"])
             meta = json.loads(str(arrays.pop("meta")))
         except FileNotFoundError:
             return None
-        except Exception as error:
-            raise InputError(f"{path} is not a restart file ({type(error).__name__}: {error})") from error
+        except ValueError as error:
+            raise InputError(f"{path} is not a restart file ({first_line(error)})") from None
+        if not isinstance(meta, dict):
+            raise InputError(f"{path} is not a restart file (its meta is no object)")
         return arrays, meta

@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.structures.bonding import BROKEN, close_pairs
+from electrolyte_ml.structures.bonding import LONGEST, close_pairs
 
 _SAME = 1e-6  # amu
 
@@ -82,7 +82,7 @@ def exchange_masses(atoms: Atoms, masses: np.ndarray) -> None:
 
 def _bonded_heavy_atoms(atoms: Atoms, hydrogens: np.ndarray) -> np.ndarray:
     """Return the heavy atom of each hydrogen, (n,)."""
-    i, j, _, stretch = close_pairs(atoms, BROKEN)
+    i, j, _, stretch = close_pairs(atoms, LONGEST)
     first, second = np.r_[i, j], np.r_[j, i]
     stretch = np.r_[stretch, stretch]
     useful = (atoms.numbers[first] == 1) & (atoms.numbers[second] != 1)

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.files import atomic_write, read_json
 from electrolyte_ml.paper.scales import Scale, shipped
 
 
@@ -42,12 +41,9 @@ def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
     """
     path = result_path(name, scale)
     try:
-        values: dict[str, Any] = json.loads(path.read_text())
+        return read_json(path)
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise InputError(f"{path} is not a stored result: {error}") from None
-    return values
 
 
 def shipped_result(name: str, scale: str) -> dict[str, Any] | None:

@@ -13,11 +13,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import read_json
 
 SETTINGS, BEGUN, RESULT, VOLUME = "settings.toml", "begun.json", "result.json", "volume.json"
 
@@ -77,7 +77,6 @@ def run_folders(path: Path, temperature: float | None = None) -> list[Path] | No
 def run_record(folder: Path) -> dict[str, Any]:
     """Return how a run has ended, as its ``result.json`` says; nothing where it has not."""
     try:
-        found: dict[str, Any] = json.loads((folder / RESULT).read_text())
+        return read_json(folder / RESULT)
     except FileNotFoundError:
         return {}
-    return found

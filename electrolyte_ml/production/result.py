@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from electrolyte_ml.analysis.estimates import TransportEstimate
 from electrolyte_ml.analysis.production import Production
 from electrolyte_ml.analysis.viscosity_runs import run_viscosity
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import read_json
 from electrolyte_ml.production.places import (
     BEGUN,
     SETTINGS,
@@ -174,7 +174,7 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
     numbers = range(trajectories.count)
     endings = [_ending(directory, settings, temperature, number) for number in numbers]
     record = condition_folder(directory, temperature) / VOLUME
-    volume = json.loads(record.read_text()) if record.exists() else {}
+    volume = read_json(record) if record.exists() else {}
     folders = [trajectory_folder(directory, temperature, k) for k in numbers if endings[k][1] == COMPLETED]
     refused = no_viscosity = "no trajectory is complete: there is no conductivity"
     conductivity, viscosity = None, None

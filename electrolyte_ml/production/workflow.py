@@ -17,7 +17,7 @@ from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts
 from electrolyte_ml.dynamics.recorders import IonRecorder
 from electrolyte_ml.dynamics.run import one_line
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.files import atomic_write, read_json
 from electrolyte_ml.locks import hold_folder
 from electrolyte_ml.parallel import map_progress, resolve_jobs
 from electrolyte_ml.potentials.geometry import System
@@ -171,7 +171,7 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     threads = 1 if boxes > 1 else min(default_threads(len(starts[0])), resolve_jobs(settings.jobs))
     begun: dict[str, Any] = {"settings": settings.plain(), "potential": potential.fingerprint, "threads": threads}
     if record.exists():
-        before = json.loads(record.read_text())
+        before = read_json(record, ["settings", "potential", "threads"])
         changed = settings.changes(before["settings"])
         if before["potential"] != begun["potential"]:
             changed.append("potential")

@@ -24,7 +24,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.locks import hold_byte
 from electrolyte_ml.parallel import map_progress, resolve_jobs
@@ -312,11 +312,15 @@ class LabelStore:
         if rest.strip() != hashlib.sha256(payload).hexdigest().encode():
             warnings.warn(f"{path} is damaged; its label will be computed again", stacklevel=3)
             return None
-        record = json.loads(payload)
-        if record["reason"] is not None:
-            return _Entry(None, record["reason"])
-        stress = None if record["stress"] is None else np.array(record["stress"])
-        return _Entry(Label(record["energy"], np.array(record["forces"]), stress, record["attempts"]))
+        try:
+            record = json.loads(payload)
+            if record["reason"] is not None:
+                return _Entry(None, str(record["reason"]))
+            stress = None if record["stress"] is None else np.array(record["stress"], dtype=float)
+            forces = np.array(record["forces"], dtype=float)
+            return _Entry(Label(float(record["energy"]), forces, stress, int(record["attempts"])))
+        except (ValueError, KeyError, TypeError) as error:  # its checksum is right: another program wrote it
+            raise InputError(f"{path} is no label ({first_line(error)}): delete it to compute it again") from None
 
     def _write(self, name: str, atoms: Atoms, reference: Reference, entry: _Entry) -> None:
         label = entry.label

@@ -1,18 +1,22 @@
 """Bonds under any periodic boundary, from positions alone.
 
 The stretch of a pair of atoms is their distance over the sum of their covalent radii (Cordero 2008). The metals of
-salts (Li, Na, K, Mg, ...) coordinate but never bond. There are four limits:
+salts (Li, Na, K, Mg, ...) coordinate but never bond. There are four limits, each by the pair of elements:
 
 - Below 1.4 (with H) or 1.3 (without) atoms are bonded if only the positions are known: C-H 1.50, C-C 1.98, C-O 1.85,
   P-F 2.13 Å. In liquids at up to 1200 K bonds reach 1.35 and 1.3, and other atoms come as near as 1.45 (H) and 1.3 to
   1.4.
-- Beyond 1.6 a known bond is broken: C-H 1.71, C-C 2.43, C-O 2.27, P-F 2.62 Å.
+- Beyond 1.6 (with H) or 1.45 (without) a known bond is broken: C-H 1.71, C-C 2.20, C-O 2.06, P-F 2.38 Å.
 - Below 1.2 a new bond is made: C-H 1.28, C-C 1.82, C-O 1.70, O-H 1.16 Å.
 - Two atoms other than H that are bonded to the same third one are bonded to each other, in a ring of three, only below
-  1.1: the S of TFSI and FSI, 2.8 Å apart on one N, come as near as 2.5 Å (1.2) in dynamics at 800 K.
+  1.2 (C, N, O), 1.15 (one of them with a heavier atom) or 1.1 (two heavier atoms): the S of TFSI and FSI, 2.8 Å apart
+  on one N, come as near as 2.5 Å (1.2) in dynamics at 800 K, while a C-C bond of a cyclopropane reaches 1.75 Å (1.15).
+
+An atom forms no more bonds than its valence allows: of more, the longest beyond 1.2 are contacts. The H of O-H that
+points to an iodide, 2.35 Å away, is bonded to the O alone.
 
 The gap between broken and made is wider than vibrations: thermal amplitudes at 400 K are 0.08 Å for C-H (quantum, less
-in classical dynamics) and 0.05 Å for C-O, and a break needs 0.6 and 0.9 Å.
+in classical dynamics) and 0.05 Å for C-O, and a break needs 0.6 Å.
 """
 
 import numpy as np
@@ -21,12 +25,16 @@ from ase.data import atomic_numbers, covalent_radii
 
 from electrolyte_ml.structures.neighbours import periodic_pairs
 
-BOND = 1.3
-BOND_WITH_H = 1.4
-BROKEN = 1.6
 MADE = 1.2
-IN_RING_OF_THREE = 1.1
+LONGEST = 1.6  # the largest of all limits
 NEVER_BONDED = np.array([atomic_numbers[s] for s in ("Li", "Na", "K", "Rb", "Cs", "Mg", "Ca", "Sr", "Ba", "Zn")])
+_BOND, _BOND_WITH_H = 1.3, 1.4
+_BROKEN, _BROKEN_WITH_H = 1.45, 1.6
+_RING_OF_THREE = (1.2, 1.15, 1.1)  # by how many of the two atoms are heavier than F
+_VALENCES = {"H": 1, "B": 4, "C": 4, "N": 4, "O": 3, "F": 1, "Si": 6, "P": 6, "S": 6, "Cl": 4, "Br": 4}
+_MOST_BONDS = np.full(len(covalent_radii), 12)
+for _symbol, _most in _VALENCES.items():
+    _MOST_BONDS[atomic_numbers[_symbol]] = _most
 
 
 def bonds(atoms: Atoms) -> np.ndarray:
@@ -37,13 +45,41 @@ def bonds(atoms: Atoms) -> np.ndarray:
 
 def bonded_pairs(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bonds from positions alone: i <= j and shift."""
-    i, j, shift, stretch = close_pairs(atoms, max(BOND, BOND_WITH_H))
-    with_h = (atoms.numbers[i] == 1) | (atoms.numbers[j] == 1)
-    bonded = stretch < np.where(with_h, BOND_WITH_H, BOND)
-    doubtful = bonded & ~with_h & (stretch > IN_RING_OF_THREE)
+    i, j, shift, stretch = close_pairs(atoms, _BOND_WITH_H)
+    first, second = atoms.numbers[i], atoms.numbers[j]
+    with_h = (first == 1) | (second == 1)
+    bonded = stretch < np.where(with_h, _BOND_WITH_H, _BOND)
+    doubtful = bonded & ~with_h & (stretch > ring_limits(first, second))
     certain = np.stack([i, j], axis=1)[bonded & ~doubtful]
     bonded[doubtful] = ~share_a_neighbour(i[doubtful], j[doubtful], certain)
-    return i[bonded], j[bonded], shift[bonded]
+    i, j, shift, stretch = i[bonded], j[bonded], shift[bonded], stretch[bonded]
+    kept = ~((stretch > MADE) & _beyond_valence(i, j, stretch, atoms.numbers))
+    return i[kept], j[kept], shift[kept]
+
+
+def ring_limits(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the stretch below which atoms of these numbers are bonded although both are bonded to a third one."""
+    return np.array(_RING_OF_THREE)[(first > 9).astype(int) + (second > 9)]
+
+
+def broken_limits(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the stretch beyond which a bond between atoms of these numbers is broken."""
+    return np.where((first == 1) | (second == 1), _BROKEN_WITH_H, _BROKEN)
+
+
+def overfull(numbers: np.ndarray, bonds: np.ndarray) -> np.ndarray:
+    """(N,) whether an atom has more of the bonds, (n_bonds, 2), than its valence allows."""
+    return np.bincount(bonds.ravel(), minlength=len(numbers)) > _MOST_BONDS[numbers]
+
+
+def _beyond_valence(i: np.ndarray, j: np.ndarray, stretch: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """(n_bonds,) whether one of the two atoms has as many shorter bonds as its valence allows."""
+    atom, length = np.r_[i, j], np.r_[stretch, stretch]
+    order = np.lexsort((length, atom))
+    starts = np.searchsorted(atom[order], atom[order])
+    rank = np.empty(len(atom), dtype=int)
+    rank[order] = np.arange(len(atom)) - starts
+    return (rank >= _MOST_BONDS[numbers[atom]]).reshape(2, -1).any(axis=0)
 
 
 def close_pairs(atoms: Atoms, limit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -56,6 +92,11 @@ def close_pairs(atoms: Atoms, limit: float) -> tuple[np.ndarray, np.ndarray, np.
     stretch = distance / covalent
     near = stretch < limit
     return i[near], j[near], shift[near], stretch[near]
+
+
+def broken_lengths(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the length, Å, beyond which a bond between atoms of these numbers is broken."""
+    return broken_limits(first, second) * (covalent_radii[first] + covalent_radii[second])
 
 
 def share_a_neighbour(i: np.ndarray, j: np.ndarray, bonds: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Molecules of a configuration under any periodic boundary, and the bonds that break or form."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,11 +12,12 @@ from ase import Atoms
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.bonding import (
-    BROKEN,
-    IN_RING_OF_THREE,
+    LONGEST,
     MADE,
     bonded_pairs,
+    broken_limits,
     close_pairs,
+    ring_limits,
     share_a_neighbour,
 )
 from electrolyte_ml.structures.graphs import members
@@ -50,7 +53,7 @@ class Topology:
     numbers: np.ndarray
 
     @classmethod
-    def of(cls, atoms: Atoms) -> "Topology":
+    def of(cls, atoms: Atoms) -> Topology:
         """Find bonds and molecules; the time is linear in the number of atoms.
 
         Parameters
@@ -82,7 +85,7 @@ class Topology:
         )
 
     @classmethod
-    def of_bonds(cls, atoms: Atoms, bonds: np.ndarray) -> "Topology":
+    def of_bonds(cls, atoms: Atoms, bonds: np.ndarray) -> Topology:
         """Find the molecules of a periodic configuration from given bonds, (n_bonds, 2)."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
@@ -167,27 +170,39 @@ def changes(reference: Topology, atoms: Atoms) -> str | None:
     InputError
         There are more or fewer atoms than in the reference, or positions that are not finite.
     """
+    broken, made = changed_bonds(reference, atoms)
+    return describe_bonds(reference, broken, made)
+
+
+def describe_bonds(reference: Topology, broken: np.ndarray, made: np.ndarray) -> str | None:
+    """Describe broken and made bonds, (n, 2) atoms each, in one line; None if there are none."""
+    parts = []
+    for what, found in (("broken", broken), ("made", made)):
+        if len(found):
+            atom, other = found[0].tolist()
+            owners = sorted({int(reference.labels[atom]), int(reference.labels[other])})
+            named = " and ".join(f"{reference.names[k]} (molecule {k + 1})" for k in owners)
+            more = f", {len(found) - 1} more" if len(found) > 1 else ""
+            parts.append(f"{what} bond {reference.name(atom)}-{reference.name(other)} of {named}{more}")
+    return "; ".join(parts) or None
+
+
+def changed_bonds(reference: Topology, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+    """Return the broken and the made bonds, (n, 2) atoms each; the arguments and errors are those of `changes`."""
     if not np.array_equal(atoms.numbers, reference.numbers):
         raise InputError("molecules can only be compared between configurations of the same atoms in the same order")
-    i, j, _, stretch = close_pairs(atoms, BROKEN)
+    i, j, _, stretch = close_pairs(atoms, LONGEST)
     count = len(atoms)
     known = np.unique(reference.bonds @ [count, 1])
+    near = stretch < broken_limits(atoms.numbers[i], atoms.numbers[j])
+    i, j, stretch = i[near], j[near], stretch[near]
     pairs = i * count + j
     broken = np.setdiff1d(known, pairs)
     new = np.flatnonzero((stretch < MADE) & ~np.isin(pairs, known))
-    bent = (stretch[new] > IN_RING_OF_THREE) & share_a_neighbour(i[new], j[new], reference.bonds)
+    loose = stretch[new] > ring_limits(atoms.numbers[i[new]], atoms.numbers[j[new]])
+    bent = loose & share_a_neighbour(i[new], j[new], reference.bonds)
     made = np.unique(pairs[new[~bent]])
-    if not broken.size and not made.size:
-        return None
-    parts = []
-    for what, found in (("broken", broken), ("made", made)):
-        if found.size:
-            atom, other = divmod(int(found[0]), count)
-            owners = sorted({int(reference.labels[atom]), int(reference.labels[other])})
-            named = " and ".join(f"{reference.names[k]} (molecule {k + 1})" for k in owners)
-            more = f", {found.size - 1} more" if found.size > 1 else ""
-            parts.append(f"{what} bond {reference.name(atom)}-{reference.name(other)} of {named}{more}")
-    return "; ".join(parts)
+    return np.stack(np.divmod(broken, count), axis=1), np.stack(np.divmod(made, count), axis=1)
 
 
 def _images(i: np.ndarray, j: np.ndarray, shift: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -199,6 +199,12 @@ class Loss:
         """RMSE and MAE of energies per atom, force components and stress components; RMSE and bias of the pressure."""
         return self.errors_of(self.residuals(parameters))
 
+    def squares(self, residuals: Residuals) -> np.ndarray:
+        """(K,) sum of all squared residuals of each configuration, without weights."""
+        data = self.data
+        forces = np.add.reduceat((residuals.forces**2).sum(axis=1), data.first[:-1])
+        return residuals.energy**2 + forces + (residuals.virial**2).sum(axis=(1, 2))
+
     def errors_of(self, residuals: Residuals) -> Errors:
         """The same of given residuals."""
         data = self.data
@@ -253,13 +259,21 @@ def evaluate_errors(potential: Potential, configurations: Sequence[Atoms]) -> Er
     Raises
     ------
     InputError
-        Naming the configuration that has no labels or does not fit the potential, or whose energy is not finite.
+        Naming the configuration that has no labels or does not fit the potential, or for which the potential gives
+        values that are not finite, or whose squares are not.
     """
     loss = Loss(potential, TrainingSet(configurations, potential), Weights())
-    residuals = loss.residuals(potential.parameters)
-    if not (np.isfinite(residuals.energy).all() and np.isfinite(residuals.forces).all()):
-        evaluate_each(potential, configurations)
-    return loss.errors_of(residuals)
+    with np.errstate(over="ignore", invalid="ignore"):
+        residuals = loss.residuals(potential.parameters)
+        squares = loss.squares(residuals)
+        if not np.isfinite(squares).all():
+            evaluate_each(potential, configurations)
+            first = int(np.argmin(np.isfinite(squares))) + 1
+            raise InputError(
+                f"configuration {first}: the potential gives no finite energy, forces and stress: are its coefficients "
+                "right?"
+            )
+        return loss.errors_of(residuals)
 
 
 def evaluate_each(potential: Potential, configurations: Sequence[Atoms]) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.files import atomic_write, read_arrays
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -149,17 +148,20 @@ class Progress:
         """Read the checkpoint, if there is one."""
         if self.checkpoint is None or not self.checkpoint.exists():
             return
+        names = ["identity", "history", "steps", "ends", "losses", "gradients"]
         try:
-            with np.load(self.checkpoint) as saved:
-                identity, history, steps, ends = (saved[name] for name in ("identity", "history", "steps", "ends"))
-                losses, gradients = saved["losses"], saved["gradients"]
-        except (OSError, KeyError, ValueError, EOFError, TypeError, zipfile.BadZipFile):
-            raise InputError(f"{self.checkpoint}: not a checkpoint of a fit; remove it to start anew") from None
+            saved = read_arrays(self.checkpoint, names)
+        except (InputError, OSError) as error:
+            raise InputError(f"{first_line(error)}: not a checkpoint of a fit; remove it to start anew") from None
+        identity, history, steps, ends, losses, gradients = (saved[name] for name in names)
         if str(identity) != self.identity:
             raise InputError(
                 f"{self.checkpoint}: belongs to another potential, other data or other settings; "
                 "remove it to start anew"
             )
-        self._recorded = [(float(loss), float(seconds)) for loss, seconds in history]
-        self._steps = [_Step(values, int(k), int(n)) for values, (k, n) in zip(steps, ends, strict=True)]
-        self._run = [(float(loss), gradient) for loss, gradient in zip(losses, gradients, strict=True)]
+        try:
+            self._recorded = [(float(loss), float(seconds)) for loss, seconds in history]
+            self._steps = [_Step(values, int(k), int(n)) for values, (k, n) in zip(steps, ends, strict=True)]
+            self._run = [(float(loss), gradient) for loss, gradient in zip(losses, gradients, strict=True)]
+        except (ValueError, TypeError, OverflowError):
+            raise InputError(f"{self.checkpoint}: not a checkpoint of a fit; remove it to start anew") from None

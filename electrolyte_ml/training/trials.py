@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.files import atomic_write, read_json
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.training.fit import train
 from electrolyte_ml.training.loss import Errors, Weights, evaluate_errors
@@ -96,11 +96,13 @@ def read_trial(path: Path) -> TrialResult | None:
     if not path.exists():
         return None
     try:
-        content: dict[str, Any] = json.loads(path.read_text())["result"]
+        content: dict[str, Any] = read_json(path, ["result"])["result"]
         numbers: dict[str, Any] = {
             name: float("nan") if value is None else value for name, value in content.pop("errors").items()
         }
         return TrialResult(errors=Errors(**numbers), **content)
+    except InputError as error:
+        raise InputError(f"{error}; remove it to fit again") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not the result of a trial ({error}); remove it to fit again") from None
 

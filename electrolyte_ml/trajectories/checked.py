@@ -47,20 +47,16 @@ class CheckedFrames:
         The reader.
     name, n_frames
         As of the reader.
-    has_velocities
-        Whether the first frame has velocities; then every frame must.
 
     Raises
     ------
     InputError
-        If the first frame cannot be read, or `cell` is no cell.
+        If `cell` is no cell.
     """
 
     def __init__(self, frames: Frames, cell: Any = None) -> None:
         self.reader, self.name, self.n_frames = frames, frames.name, frames.n_frames
         self._cell = _as_cell(cell)
-        self.has_velocities = False
-        self.has_velocities = self.read(0).velocities is not None
 
     def read(self, k: int) -> PeriodicFrame:
         """Return frame k, counted from 0.
@@ -68,8 +64,7 @@ class CheckedFrames:
         Raises
         ------
         InputError
-            If it cannot be read, has no cell, lacks the velocities that the first frame has, or holds positions that
-            are not finite.
+            If it cannot be read, has no cell, or holds positions that are not finite.
         """
         frame = self._read(k)
         cell = frame.cell if self._cell is None else self._cell
@@ -79,8 +74,6 @@ class CheckedFrames:
         if not finite.all():
             wrong = int(np.argmin(finite))
             raise InputError(f"{self.name}, frame {k + 1}: the position of atom {wrong + 1} is not finite")
-        if self.has_velocities and frame.velocities is None:
-            raise InputError(f"{self.name}: frame {k + 1} has no velocities, frame 1 has")
         return PeriodicFrame(frame.positions, cell, frame.velocities, frame.time)
 
     def _read(self, k: int) -> Frame:

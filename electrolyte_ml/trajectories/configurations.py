@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms, units
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories.frames import Frame
+from electrolyte_ml.trajectories.frames import Frame, VelocitySeries
 from electrolyte_ml.trajectories.universes import plain_universe
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class AtomsFrames:
     """
 
     unwrapped = False
+    velocity_series: VelocitySeries | None = None
+    hints: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, configurations: Sequence[Atoms], name: str = "the configurations", cut_short: str = "") -> None:
         first = configurations[0]

@@ -14,7 +14,7 @@ import numpy as np
 from ase.data import atomic_masses
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories.frames import Frame, Identity
+from electrolyte_ml.trajectories.frames import Frame, Identity, VelocitySeries
 from electrolyte_ml.trajectories.identity import GIVE_ELEMENTS, numbers_of
 from electrolyte_ml.trajectories.lammps import unit_factors
 from electrolyte_ml.trajectories.universes import plain_universe
@@ -54,6 +54,8 @@ class DumpFrames:
         A file without a whole frame, atoms without ids or of unknown elements, or units that are not supported.
     """
 
+    velocity_series: VelocitySeries | None = None
+
     def __init__(
         self,
         path: Path,
@@ -88,6 +90,9 @@ class DumpFrames:
             raise InputError(f"{path} holds {len(self._ids)} atoms, its topology {len(identity.numbers)}")
         self._universe = identity.universe
         self.numbers, self.masses, self.bonds = identity.numbers, identity.masses, identity.bonds
+        self.hints: Mapping[str, str] = {}
+        if self._velocity is None and first.has("vx", "vy", "vz"):
+            self.hints = {"velocities": "name their units: lammps_units, --lammps-units"}
         self.times_known = self._time is not None and self._item_time(0) is not None
 
     def read(self, k: int) -> Frame:

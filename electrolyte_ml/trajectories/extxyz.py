@@ -12,7 +12,7 @@ from typing import overload
 from ase import Atoms
 
 from electrolyte_ml.checks import count_in
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, first_line
 from electrolyte_ml.structures.extxyz import check_frame
 from electrolyte_ml.trajectories.configurations import AtomsFrames
 
@@ -28,7 +28,10 @@ def open_extxyz(path: Path) -> AtomsFrames:
     places, cut_short = _find_frames(path)
     if not places:
         raise InputError(f"{path}: the file ends before its first frame does")
-    return AtomsFrames(_ConfigurationsOnDisk(path, places), str(path), cut_short)
+    try:
+        return AtomsFrames(_ConfigurationsOnDisk(path, places), str(path), cut_short)
+    except InputError as error:
+        raise InputError(f"{path}, frame 1: {error}") from error
 
 
 class _ConfigurationsOnDisk(Sequence[Atoms]):
@@ -64,7 +67,12 @@ class _ConfigurationsOnDisk(Sequence[Atoms]):
             stream.seek(start)
             text = stream.read(end - start).decode()
         check_frame(text.splitlines())
-        return next(read_extxyz(StringIO(text), 0))
+        try:
+            return next(read_extxyz(StringIO(text), 0))
+        except KeyError as error:
+            raise InputError(f"{error.args[0]!r} is no element or column that is known") from error
+        except (ValueError, TypeError, IndexError, AttributeError) as error:
+            raise InputError(first_line(error)) from error
 
 
 def _find_frames(path: Path) -> tuple[list[tuple[int, int]], str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
@@ -31,6 +32,24 @@ class Frame(NamedTuple):
     time: float
 
 
+class VelocitySeries(Protocol):
+    """Velocities at times of their own.
+
+    Attributes
+    ----------
+    times_ps
+        (F,) ps.
+    alone
+        Whether no frame has positions: those of the reader are the ones of its topology.
+    """
+
+    times_ps: np.ndarray
+    alone: bool
+
+    def read(self, k: int) -> np.ndarray:
+        """Return velocities k, counted from 0, (N, 3) Å/ps."""
+
+
 class Frames(Protocol):
     """A reader of frames.
 
@@ -50,6 +69,10 @@ class Frames(Protocol):
         Whether the times of the frames are in ps.
     unwrapped
         Whether the positions cross the faces of the cell without being wrapped back.
+    velocity_series
+        Velocities of other frames than those with positions; None when every frame has both, or none has velocities.
+    hints
+        "times" or "velocities" -> why they are not known, or what would make them known, where the reader can tell.
     """
 
     name: str
@@ -60,6 +83,9 @@ class Frames(Protocol):
     bonds: np.ndarray | None
     times_known: bool
     unwrapped: bool
+
+    velocity_series: VelocitySeries | None
+    hints: Mapping[str, str]
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import read_json
 from electrolyte_ml.trajectories.ions import IonTrajectory, refuse_heavy_hydrogen
 from electrolyte_ml.trajectories.remarks import stated_hydrogen_mass
 from electrolyte_ml.trajectories.trr import decode
@@ -41,7 +41,7 @@ def read_ion_record(folder: str | os.PathLike[str], *, heavy_hydrogen: bool = Fa
     if mass is not None and not heavy_hydrogen:
         refuse_heavy_hydrogen(str(path), mass)
     try:
-        header = json.loads(path.with_suffix(".json").read_text())
+        header = read_json(path.with_suffix(".json"))
         frames = decode(path.read_bytes(), len(header["charges"]) + 1)
         steps = np.diff(frames.steps)
         if len(steps) and (steps != steps[0]).any():
@@ -56,6 +56,7 @@ def read_ion_record(folder: str | os.PathLike[str], *, heavy_hydrogen: bool = Fa
             volume=header["volume"],
             solvent_mass=header["solvent_mass"] or None,
             hydrogen_mass=mass,
+            cell=frames.cells[0],
             name=str(path),
         )
     except FileNotFoundError as error:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NoReturn
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 import numpy as np
+from ase.data.vdw import vdw_radii
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.trajectories.frames import VelocitySeries
 from electrolyte_ml.trajectories.trajectory import Trajectory
+
+_OVERLAP_OF_BOND = 5.92  # Å³ by which two bonded atoms overlap (Zhao, Abraham, Zissimos, J. Org. Chem. 68, 7368, 2003)
+_FILLED = 0.5  # of the cell, by ions alone: liquids fill about 0.6 of it
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,19 @@ class IonTrajectory:
     volume
         Å³, the same in every frame: displacements are not defined where the cell changes (:func:`read_ions` refuses
         NPT).
+    cell
+        (3, 3) Å, vectors as rows; None where only the volume is known.
     solvent_mass
         Mass of all molecules that are no ions, amu; None where it is not known: the solvent's frame is then undefined.
     hydrogen_mass
         Of the hydrogens in the dynamics, amu, where the run states that it is not their own.
+    velocity_step_ps
+        Time between the frames of velocities, where it is not that of the positions.
+    count_ps
+        Length of one step that the file counts, ps, as far as it follows from a given time between frames.
+    missing
+        "positions", "velocities" or "centre of mass" -> the reason why they are not known. Without the centre of mass
+        of the whole system the motion of single ions is not known, only that of the charges.
     name
         For messages.
 
@@ -56,6 +71,10 @@ class IonTrajectory:
     volume: float
     solvent_mass: float | None = None
     hydrogen_mass: float | None = None
+    cell: np.ndarray | None = None
+    velocity_step_ps: float | None = None
+    count_ps: float | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
     name: str = "trajectory"
 
     def __post_init__(self) -> None:
@@ -64,7 +83,7 @@ class IonTrajectory:
             raise InputError(f"{self.name} has neither positions nor velocities")
         if len(self.species) != n or len(self.masses) != n:
             raise InputError(f"{self.name}: {n} charges, {len(self.species)} species and {len(self.masses)} masses")
-        if not self.timestep_ps > 0 or not self.volume > 0:
+        if not self.timestep_ps > 0 or not self.volume > 0 or not (self.velocity_step_ps or 1.0) > 0:
             raise InputError(f"{self.name}: the time between frames and the volume must be positive")
         for what, values in (("positions", self.positions), ("velocities", self.velocities)):
             if values is None:
@@ -81,7 +100,7 @@ class IonTrajectory:
 
     @property
     def frames(self) -> int:
-        """Number of frames."""
+        """Number of frames, of the positions where there are any."""
         series = self.velocities if self.positions is None else self.positions
         assert series is not None  # checked in __post_init__
         return len(series)
@@ -109,6 +128,10 @@ class IonTrajectory:
         stride = 1 if frames.step is None else int(frames.step)
         if stride < 1:
             raise InputError(f"{self.name}: frames are taken in their order, with a stride of 1 or more")
+        if self.velocity_step_ps is not None:
+            raise InputError(
+                f"{self.name}: positions and velocities have different frames: choose them when it is read"
+            )
         return replace(
             self,
             timestep_ps=stride * self.timestep_ps,
@@ -125,10 +148,8 @@ class IonTrajectory:
             Without velocities.
         """
         if self.velocities is None:
-            raise InputError(
-                f"{self.name} has no velocities, which the current of Green-Kubo needs (for a LAMMPS dump, "
-                "lammps_units, --lammps-units, says what they are in)"
-            )
+            why = f" ({self.missing['velocities']})" if "velocities" in self.missing else ""
+            raise InputError(f"{self.name} has no velocities, which the current of Green-Kubo needs{why}")
         return np.einsum("fic,i->fc", self.velocities, self.charges)
 
     def dipole(self) -> np.ndarray:
@@ -139,7 +160,7 @@ class IonTrajectory:
         InputError
             Without positions.
         """
-        return np.einsum("fic,i->fc", self.displacements(), self.charges)
+        return np.einsum("fic,i->fc", self._moved(), self.charges)
 
     def displacements(self) -> np.ndarray:
         """(F, n, 3) displacement of each ion since the first frame, Å.
@@ -147,10 +168,16 @@ class IonTrajectory:
         Raises
         ------
         InputError
-            Without positions.
+            Without positions, or if the centre of mass of the whole system is not known.
         """
+        if "centre of mass" in self.missing:
+            raise InputError(f"{self.name}: {self.missing['centre of mass']}")
+        return self._moved()
+
+    def _moved(self) -> np.ndarray:
         if self.positions is None:
-            raise InputError(f"{self.name} has no positions: displacements need them")
+            why = f" ({self.missing['positions']})" if "positions" in self.missing else ""
+            raise InputError(f"{self.name} has no positions: displacements need them{why}")
         return self.positions - self.positions[0]
 
 
@@ -193,7 +220,8 @@ def read_ions(
 
     if trajectory.hydrogen_mass is not None and not heavy_hydrogen:
         refuse_heavy_hydrogen(trajectory.name, trajectory.hydrogen_mass)
-    step = trajectory.require_times()
+    series = trajectory.velocity_series
+    step = None if series is not None and series.alone else trajectory.require_times()
     cell = trajectory.require_constant_cell()
     trajectory.require_neutral()
     ions = np.flatnonzero(trajectory.charges)
@@ -201,25 +229,45 @@ def read_ions(
         raise InputError(f"{trajectory.name} has no ions among {', '.join(trajectory.roles)}")
     weights = trajectory.molecule_weights()[ions]
     share = trajectory.masses / trajectory.masses.sum()
-    positions = np.empty((trajectory.n_frames, len(ions), 3))
-    velocities = np.empty_like(positions) if trajectory.has_velocities else None
+    positions: np.ndarray | None = None
+    velocities: np.ndarray | None = None
+    velocity_step: float | None = None
+    if step is not None:
+        positions = np.empty((trajectory.n_frames, len(ions), 3))
+        velocities = np.empty_like(positions) if trajectory.has_velocities and series is None else None
     names = np.empty(trajectory.n_molecules, dtype=object)
     for name, species in trajectory.roles.items():
         names[species.molecules] = name
-    with tqdm(total=trajectory.n_frames, desc=trajectory.name, unit="frame", disable=not progress, leave=False) as bar:
-        done = 0
+    if positions is not None:
         streams = zip(trajectory.unwrapped(already=already_unwrapped), trajectory.chunks(), strict=True)
-        for unwrapped, chunk in streams:
-            for k, frame in enumerate(unwrapped):
-                positions[done + k] = weights @ frame - share @ frame
-                if velocities is not None and chunk.velocities is not None:
-                    velocities[done + k] = weights @ chunk.velocities[k] - share @ chunk.velocities[k]
-            done += len(unwrapped)
-            bar.update(len(unwrapped))
+        done = 0
+        with tqdm(
+            total=trajectory.n_frames, desc=trajectory.name, unit="frame", disable=not progress, leave=False
+        ) as bar:
+            for unwrapped, chunk in streams:
+                for k, frame in enumerate(unwrapped):
+                    positions[done + k] = weights @ frame - share @ frame
+                    if velocities is not None and chunk.velocities is not None:
+                        velocities[done + k] = weights @ chunk.velocities[k] - share @ chunk.velocities[k]
+                done += len(unwrapped)
+                bar.update(len(unwrapped))
+        step = trajectory.require_times()  # all times have now been seen
+    missing = {}
+    if series is not None and velocities is None:
+        velocity_step, velocities = _velocities_of(trajectory, series, weights, share)
+    if velocities is None and "velocities" in trajectory.hints:
+        missing["velocities"] = trajectory.hints["velocities"]
+    if positions is None:
+        missing["positions"] = "the file holds velocities only"
+    if (why := _without_rest(trajectory, cell, len(ions))) and positions is not None:
+        missing["centre of mass"] = why
     molecule_masses = np.bincount(trajectory.molecule, weights=trajectory.masses, minlength=trajectory.n_molecules)
     solvent = float(molecule_masses.sum() - molecule_masses[ions].sum())
+    time_step = velocity_step if step is None else step
+    if time_step is None:
+        raise InputError(f"{trajectory.name} has neither positions nor velocities at known times")
     return IonTrajectory(
-        timestep_ps=step,
+        timestep_ps=time_step,
         positions=positions,
         velocities=velocities,
         species=names[ions].astype(str),
@@ -228,7 +276,59 @@ def read_ions(
         volume=float(abs(np.linalg.det(cell))),
         solvent_mass=solvent or None,
         hydrogen_mass=trajectory.hydrogen_mass,
+        cell=cell,
+        velocity_step_ps=velocity_step,
+        count_ps=trajectory.ps_per_count,
+        missing=missing,
         name=trajectory.name,
+    )
+
+
+def _velocities_of(
+    trajectory: Trajectory, series: VelocitySeries, weights: Any, share: np.ndarray
+) -> tuple[float | None, np.ndarray | None]:
+    """Return the time between velocities, ps, and (F, n, 3) those of the ions, Å/ps, during the frames of the run.
+
+    Both are None where fewer than two are left.
+
+    Raises
+    ------
+    InputError
+        They are not evenly spaced in time.
+    """
+    times = series.times_ps
+    chosen = np.arange(len(times))
+    if not series.alone:
+        span = trajectory.times_ps[[0, -1]]
+        chosen = np.flatnonzero((times >= span[0] - 1e-6) & (times <= span[1] + 1e-6))
+    if len(chosen) < 2:
+        return None, None
+    steps = np.diff(times[chosen])
+    step = float(steps.mean())
+    if not step > 0 or np.abs(steps - step).max() > 2e-3 * step + 1e-6 * abs(times[-1]):
+        raise InputError(f"{trajectory.name}: its velocities are not evenly spaced in time")
+    values = [series.read(int(k)) for k in chosen]
+    return step, np.stack([weights @ frame - share @ frame for frame in values])
+
+
+def _without_rest(trajectory: Trajectory, cell: np.ndarray, n_ions: int) -> str:
+    """Return why the centre of mass of the whole system cannot be known; empty where it can.
+
+    Ions alone that fill less than half of the cell, by the van der Waals volumes of their atoms, are those of a file
+    without the solvent. Ionic liquids and molten salts fill more.
+    """
+    if n_ions < trajectory.n_molecules:
+        return ""
+    radii = vdw_radii[trajectory.numbers]
+    filled = float((4.0 / 3.0 * np.pi * np.where(np.isfinite(radii), radii, 2.0) ** 3).sum())
+    filled = (filled - _OVERLAP_OF_BOND * len(trajectory.bonds)) / float(abs(np.linalg.det(cell)))
+    if filled > _FILLED:
+        return ""
+    return (
+        f"the file holds ions only, which fill {filled:.0%} of the cell: the solvent is missing, and with it the "
+        "centre of mass of the whole system. In the ions' own, their momenta sum to zero: diffusion coefficients are "
+        "too small there and transference numbers are ratios of masses. Write all atoms, or only use the conductivity "
+        "of Green-Kubo and Einstein-Helfand, which does not depend on it"
     )
 
 

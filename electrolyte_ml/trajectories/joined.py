@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories.frames import Frame, Frames
+from electrolyte_ml.trajectories.frames import Frame, Frames, VelocitySeries
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe
@@ -47,7 +47,10 @@ class JoinedFrames:
             self._frames.extend((part, k) for k in range(int(start == last), part.n_frames))
             last = end
         self.n_frames = len(self._frames)
-        self._first = first
+        self._first, self.hints = first, first.hints
+        self.velocity_series: VelocitySeries | None = None
+        if any(part.velocity_series is not None for part in parts):
+            self.velocity_series = _JoinedVelocities(parts)
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""
@@ -57,3 +60,24 @@ class JoinedFrames:
     def universe(self, molecule: np.ndarray) -> Universe:
         """Return the universe of the first part, to select from."""
         return self._first.universe(molecule)
+
+
+class _JoinedVelocities:
+    """Velocities of the parts of one run, each time once."""
+
+    def __init__(self, parts: Sequence[Frames]) -> None:
+        series = [part.velocity_series for part in parts]
+        self.alone = all(one is not None and one.alone for one in series)
+        self._places: list[tuple[VelocitySeries, int]] = []
+        times: list[float] = []
+        for one in series:
+            for k, time in enumerate(() if one is None else one.times_ps.tolist()):
+                if one is not None and (not times or time > times[-1]):
+                    self._places.append((one, k))
+                    times.append(time)
+        self.times_ps = np.array(times)
+
+    def read(self, k: int) -> np.ndarray:
+        """Return velocities k, counted from 0, (N, 3) Å/ps."""
+        series, index = self._places[k]
+        return series.read(index)

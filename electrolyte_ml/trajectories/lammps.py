@@ -41,7 +41,7 @@ def atom_columns(path: Path) -> str:
     InputError
         For an unknown style, or a file without atoms.
     """
-    with open(path) as stream:
+    with open(path, errors="replace") as stream:  # what is not UTF-8 is named by the reader of the atoms
         for line in stream:
             if line.startswith("Atoms"):
                 style = line.partition("#")[2].strip() or "full"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import read_json
 
 STRESS_FILE = "pressure.f4"
 COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
@@ -61,11 +61,13 @@ def read_stress_record(folder: str | os.PathLike[str]) -> StressRecord:
     """
     path = Path(folder) / STRESS_FILE
     try:
-        header = json.loads(path.with_suffix(".json").read_text())
+        header = read_json(path.with_suffix(".json"))
         content = path.read_bytes()
         values = np.frombuffer(content, "<f4", len(content) // 24 * 6).astype(float).reshape(-1, 6)
         return StressRecord(float(header["interval_ps"]), float(header["volume"]), values, str(path))
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: no such file") from None
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a record of the pressure ({error})") from error

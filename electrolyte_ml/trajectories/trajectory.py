@@ -14,16 +14,19 @@ from ase.data import chemical_symbols
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.molecules import Molecule
-from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.structures.topology import changes
 from electrolyte_ml.trajectories.checked import CheckedFrames, PeriodicFrame
 from electrolyte_ml.trajectories.clusters import gather
+from electrolyte_ml.trajectories.first_frames import explain_first_frame, molecules_of_frame
 from electrolyte_ml.trajectories.frames import Frames
+from electrolyte_ml.trajectories.reactions import Change, check_bonds, first_change
 from electrolyte_ml.trajectories.species import Role
 from electrolyte_ml.trajectories.system import System
 from electrolyte_ml.trajectories.times import FrameTimes
 from electrolyte_ml.trajectories.unwrapping import FARTHEST, Unwrapper
 
 _CHUNK_BYTES = 16_000_000
+_ALL = slice(None)
 _SAME_CELL = 1e-4  # relative change of a cell that counts as none
 
 
@@ -49,18 +52,21 @@ class Trajectory(System):
     """Frames of one run and the species of its atoms; made by :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     ``trajectory[100:]``, ``trajectory[::10]`` are trajectories of some of the frames, ``len(trajectory)`` is their
-    number.
+    number. Molecules are those of the first of the frames.
 
     Parameters
     ----------
     frames
         Reader of the file.
-    roles, own_molecules, timestep_ps, cell
+    roles, own_molecules, timestep_ps, cell, chosen
         As of :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     Attributes
     ----------
     has_velocities : bool
+        Whether every frame has velocities.
+    velocity_series
+        Velocities at times of their own, as of :class:`electrolyte_ml.trajectories.frames.Frames`.
     cut_short : str
         Description of the frame in which the file ends; empty for a complete file.
     hydrogen_mass : float or None, amu
@@ -83,14 +89,13 @@ class Trajectory(System):
         own_molecules: Mapping[str, Molecule] | None = None,
         timestep_ps: float | None = None,
         cell: Any = None,
+        chosen: slice = _ALL,
     ) -> None:
         self._frames = CheckedFrames(frames, cell)
-        self._range = range(frames.n_frames)
-        self.cut_short, self.has_velocities = frames.cut_short, self._frames.has_velocities
-        masses = np.asarray(frames.masses, float)
-        topology = _find_molecules(self._frames)
-        super().__init__(frames.name, frames.numbers, masses, topology, frames.universe, roles, own_molecules)
-        self._times = FrameTimes.of(self._frames, timestep_ps)
+        self._given_step, self._roles, self._own = timestep_ps, roles, own_molecules
+        self.cut_short, self.velocity_series = frames.cut_short, frames.velocity_series
+        self._choose(_some_of(range(frames.n_frames), chosen, frames.name))
+        self._name_molecules()
 
     @property
     def n_frames(self) -> int:
@@ -103,8 +108,22 @@ class Trajectory(System):
     @property
     def timestep_ps(self) -> float | None:
         """Time between frames, ps; None when unknown."""
-        step = self._times.step_ps
-        return None if step is None else step * self._range.step
+        return self._times.step_ps
+
+    @property
+    def ps_per_count(self) -> float | None:
+        """Length of one count of the file, ps, where the file counts steps and the time between frames was given."""
+        return None if self._given_step is None or not self._times.in_file else self._times.unit_ps
+
+    @property
+    def hints(self) -> Mapping[str, str]:
+        """Why "times" or "velocities" are not known, where the reader of the file can tell."""
+        return self._frames.reader.hints
+
+    @property
+    def uneven(self) -> str:
+        """Description of a frame that does not stand at its time; empty for evenly spaced frames as far as read."""
+        return self._times.uneven
 
     @property
     def times_ps(self) -> np.ndarray:
@@ -117,18 +136,33 @@ class Trajectory(System):
         """
         if self.n_frames > 1:
             self.require_times()
-        return self._times.of_frames(self._range)
+        return self._times.of_frames(self.n_frames)
 
     def __getitem__(self, frames: slice) -> Trajectory:
         if not isinstance(frames, slice):
             raise TypeError("frames of a trajectory are chosen by a slice")
-        chosen = self._range[frames]
-        if not len(chosen) or chosen.step < 0:
-            raise InputError(f"{self.name}: no frames are left of {self.n_frames}")
+        chosen = _some_of(self._range, frames, self.name)
         part = object.__new__(Trajectory)
         part.__dict__.update(self.__dict__)
-        part._range = chosen
+        part._choose(chosen)
+        if chosen[0] != self._range[0] and self._frames.reader.bonds is None:
+            first = part._read(0)
+            atoms = Atoms(self.numbers, first.positions, cell=first.cell, pbc=True)
+            if changes(self.topology, atoms) is not None:
+                part._name_molecules()
         return part
+
+    def number_of(self, k: int) -> int:
+        """Return the number of frame k within the file, counted from 1."""
+        return self._range[k] + 1
+
+    def first_change(self) -> Change | None:
+        """Return the first frame in which the molecules are no longer those of the first one, as far as can be seen.
+
+        Some 100 frames are compared, and between two of them the place is found by bisection: a change that lasts is
+        found, one that is undone in between may not be. A frame with a broken bond is refused when it is read.
+        """
+        return first_change(self.topology, self._atoms, self.n_frames, self._frames.reader.bonds is None)
 
     def __str__(self) -> str:
         names = ", ".join(f"{len(species)} {name}" for name, species in self.roles.items())
@@ -139,8 +173,9 @@ class Trajectory(System):
 
     def frame(self, k: int) -> Atoms:
         """Return frame k, counted from 0, as ASE atoms."""
-        frame = self._read(k)
-        return Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True, masses=self.masses)
+        atoms = self._atoms(k)
+        atoms.set_masses(self.masses)
+        return atoms
 
     def cluster(self, k: int, molecules: Sequence[int]) -> Atoms:
         """Return some molecules of a frame in one piece, for drawing.
@@ -174,17 +209,26 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            A frame that cannot be read or has no cell, positions that are not finite, unequal time steps.
+            A frame that cannot be read or has no cell, lacks the velocities that others have, holds positions that are
+            not finite or a broken bond; a file of velocities only.
         """
+        if self.velocity_series is not None and self.velocity_series.alone:
+            raise InputError(f"{self.name} holds velocities only: positions stand in none of its frames")
         size = size or max(1, _CHUNK_BYTES // (24 * self.n_atoms))
         for begin in range(0, self.n_frames, size):
             frames = [self._read(k) for k in range(begin, min(begin + size, self.n_frames))]
             for k, frame in enumerate(frames, begin):
-                self._check_time(self._range[k], frame)
+                self._times.check(k, self._range[k], frame.time)
+                if self.has_velocities and frame.velocities is None:
+                    raise InputError(
+                        f"{self.name}: frame {self._range[k] + 1} has no velocities, the first frames have"
+                    )
             velocities = None
             if self.has_velocities:
                 velocities = np.stack([frame.velocities for frame in frames if frame.velocities is not None])
-            yield Chunk(np.stack([f.positions for f in frames]), np.stack([f.cell for f in frames]), velocities)
+            chunk = Chunk(np.stack([f.positions for f in frames]), np.stack([f.cell for f in frames]), velocities)
+            self._check_bonds(begin, chunk)
+            yield chunk
 
     def unwrapped(self, size: int | None = None, *, already: bool = False) -> Iterator[np.ndarray]:
         """Stream positions that no periodic boundary cuts: molecules whole, each atom followed from the first frame.
@@ -243,12 +287,18 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            If it is unknown or there is only one frame.
+            If it is unknown, not the same between all frames that have been read, or there is only one frame.
         """
         self.require_frames(2)
-        if self.timestep_ps is None:
+        if self.uneven:
             raise InputError(
-                f"{self.name} does not say when its frames were written: give the time step between them "
+                f"{self.name}: its frames are not evenly spaced in time ({self.uneven}), which diffusion, conductivity "
+                "and residence times need; what does not depend on times can be read"
+            )
+        if self.timestep_ps is None:
+            why = f" ({self.hints['times']})" if "times" in self.hints else ""
+            raise InputError(
+                f"{self.name} does not say when its frames were written{why}: give the time step between them "
                 "(timestep_ps=, --timestep)"
             )
         return self.timestep_ps
@@ -269,11 +319,41 @@ class Trajectory(System):
     def _read(self, k: int) -> PeriodicFrame:
         return self._frames.read(self._range[k])
 
-    def _check_time(self, index: int, frame: PeriodicFrame) -> None:
-        if self.n_frames > 1 and not self._times.is_even(index, frame.time, self._range.step):
+    def _atoms(self, k: int) -> Atoms:
+        frame = self._read(k)
+        return Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True)
+
+    def _choose(self, chosen: range) -> None:
+        """Take these frames of the file: their times, and whether they have velocities."""
+        self._range = chosen
+        ends = {chosen[0], chosen[min(1, len(chosen) - 1)], chosen[-1]}
+        self.has_velocities = all(self._frames.read(k).velocities is not None for k in ends)
+        self._times = FrameTimes.of(self._frames, chosen, self._given_step)
+
+    def _name_molecules(self) -> None:
+        """Find the molecules of the first frame and name them."""
+        reader = self._frames.reader
+
+        def assign(index: int) -> None:
+            topology = molecules_of_frame(self._frames, index)
+            masses = np.asarray(reader.masses, float)
+            super(Trajectory, self).__init__(
+                reader.name, reader.numbers, masses, topology, reader.universe, self._roles, self._own
+            )
+
+        try:
+            assign(self._range[0])
+        except InputError as error:
+            raise explain_first_frame(error, self._frames, self._range, assign) from error
+
+    def _check_bonds(self, begin: int, chunk: Chunk) -> None:
+        broken = check_bonds(self.topology, chunk.positions, chunk.cells)
+        if broken is not None:
+            k, what = broken
+            index = self._range[begin + k]
             raise InputError(
-                f"{self.name}: its frames are not evenly spaced in time: frame {index + 1} is at {frame.time:g}, not "
-                f"{self._times.expected(index):g}"
+                f"{self.name}: in frame {index + 1} the molecules are not those of frame {self._range[0] + 1}: {what}; "
+                f"end before it (--end {index}) or begin after it (--begin {index + 1})"
             )
 
     def _check_cell(self, k: int, cell: np.ndarray, first: np.ndarray) -> None:
@@ -293,16 +373,8 @@ class Trajectory(System):
         )
 
 
-def _find_molecules(frames: CheckedFrames) -> Topology:
-    """Return the molecules by the bonds of the file, or of the first frame where the file has none."""
-    first, reader = frames.read(0), frames.reader
-    atoms = Atoms(reader.numbers, first.positions, cell=first.cell, pbc=True)
-    if reader.bonds is not None:
-        return Topology.of_bonds(atoms, reader.bonds)
-    topology = Topology.of(atoms)
-    if topology.endless.any():
-        index = int(topology.endless.argmax())
-        raise InputError(
-            f"{frames.name}: molecule {index + 1} ({topology.formulas[index]}) of frame 1 is bonded to its own image"
-        )
-    return topology
+def _some_of(frames: range, chosen: slice, name: str) -> range:
+    some = frames[chosen]
+    if not len(some) or some.step < 0:
+        raise InputError(f"{name}: no frames are left of {len(frames)}")
+    return some

@@ -6,6 +6,7 @@ in one step. MDAnalysis, GROMACS, VMD, OVITO and MDTraj read the same files.
 
 from __future__ import annotations
 
+import mmap
 import struct
 from typing import NamedTuple
 
@@ -92,3 +93,15 @@ def decode(content: bytes, n: int) -> TrrFrames:
         raise InputError(f"a frame of {found} atoms where {n} were expected")
     values = (10.0 * frames[name].astype(float) for name in ("cell", "positions", "velocities"))
     return TrrFrames(frames["counts"][:, _STEP].astype(int), frames["time"].astype(float), *values)
+
+
+def contents(content: bytes | mmap.mmap) -> np.ndarray:
+    """Return for each frame that has begun whether it holds positions and velocities, (F, 2) bool."""
+    found, start = [], 0
+    while start + _HEADER.size <= len(content) and content[start : start + len(_BEGINNING)] == _BEGINNING:
+        sizes = struct.unpack_from(">10i", content, start + len(_BEGINNING))
+        (n,) = struct.unpack_from(">i", content, start + len(_BEGINNING) + 4 * _COUNT)
+        double = sizes[2] == 72 or 24 * n in sizes[7:10]
+        found.append((sizes[7] > 0, sizes[8] > 0))
+        start += _HEADER.size + (8 if double else 0) + sum(sizes)
+    return np.array(found, dtype=bool).reshape(-1, 2)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +14,17 @@ from ase.data import atomic_masses, chemical_symbols
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.trajectories.file_ends import ends_with_a_frame, last_line_is_whole
-from electrolyte_ml.trajectories.frames import Frame, Identity
+from electrolyte_ml.trajectories.frames import Frame, Identity, VelocitySeries
 from electrolyte_ml.trajectories.identity import identify
 from electrolyte_ml.trajectories.lammps import unit_factors
+from electrolyte_ml.trajectories.trr import contents
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe
+
+
+_AKMA_PS = 4.888821e-2  # CHARMM's unit of time in ps, as MDAnalysis has it
+_OWN_TIMES = ("LAMMPS", "CP2K")  # programs that write DCD files with times in units of their own
 
 
 def import_mdanalysis() -> Any:
@@ -50,7 +56,7 @@ def plain_universe(numbers: np.ndarray, molecule: np.ndarray) -> Universe:
 
 
 class UniverseFrames:
-    """Frames of an MDAnalysis universe.
+    """Frames of an MDAnalysis universe, of which only those with positions count.
 
     Parameters
     ----------
@@ -63,7 +69,8 @@ class UniverseFrames:
     structure
         Atoms that give the elements in place of the universe.
     lammps_units
-        Of the velocities, if the trajectory is a LAMMPS dump; without them its velocities are left out.
+        Of the velocities, if the trajectory is a LAMMPS dump; without them its velocities are left out. Of the times,
+        if it is a DCD file of LAMMPS, whose header states them in LAMMPS's unit where readers expect that of CHARMM.
 
     Raises
     ------
@@ -82,6 +89,7 @@ class UniverseFrames:
         lammps_units: str | None = None,
     ) -> None:
         self._universe, self.name = universe, name
+        self.hints: Mapping[str, str] = {}
         self._reader = universe.trajectory
         known = (
             identify(universe, name, elements)
@@ -89,15 +97,32 @@ class UniverseFrames:
             else Identity(structure.numbers.copy(), structure.get_masses(), None, None)
         )
         self.numbers, self.masses, self.bonds = known.numbers, known.masses, known.bonds
-        self.n_frames, self.cut_short = _whole_frames(self._reader, name)
+        count, self.cut_short = _whole_frames(self._reader, name)
+        self._places: Sequence[int] = range(count)
+        self.velocity_series: VelocitySeries | None = None
+        if self._reader.format == "TRR":
+            self._separate(count)
+        self.n_frames = len(self._places)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            timestep = self._reader[0]
+            timestep = self._reader[self._places[0]]
         self._box = _only_box(self._reader)
         self._velocity: float | None = 1.0
-        if self._reader.format == "LAMMPSDUMP":  # MDAnalysis does not convert its velocities
+        self._counts = self._reader.format == "LAMMPSDUMP"  # its times are numbers of steps
+        if self._counts:  # MDAnalysis does not convert its velocities
             self._velocity = unit_factors(lammps_units, name)[0]
-        self.times_known = "time" in timestep.data or "dt" in timestep.data
+            if self._velocity is None:
+                self.hints = {"velocities": "name their units: lammps_units, --lammps-units"}
+        self._time = 1.0
+        self.times_known = not self._counts and ("time" in timestep.data or "dt" in timestep.data)
+        if self._reader.format == "DCD" and (program := _own_times(self._reader)):
+            unit = unit_factors(lammps_units, name)[1]
+            self.times_known = unit is not None and program == "LAMMPS"
+            self._time = (unit or 1.0) / _AKMA_PS
+            why = f"{program} writes times in a unit of its own, not in that of DCD files"
+            if program == "LAMMPS":
+                why += "; lammps_units=, --lammps-units, says which"
+            self.hints = {"times": why}
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""
@@ -105,14 +130,31 @@ class UniverseFrames:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            timestep = self._reader[k]
+            timestep = self._reader[self._places[k]]
         box = self._box if timestep.dimensions is None else timestep.dimensions
         cell = None if box is None or not np.all(box[:3] > 0) else np.asarray(triclinic_vectors(box), float)
         velocities = None
         if timestep.has_velocities and self._velocity is not None:
             velocities = self._velocity * timestep.velocities.astype(float)
-        time = float(timestep.time) if self.times_known else np.nan
+        time = self._time * float(timestep.time) if self.times_known or self._counts else np.nan
         return Frame(timestep.positions.astype(float), cell, velocities, time)
+
+    def _separate(self, count: int) -> None:
+        """Find which frames of a .trr hold positions; keep the velocities of other frames apart."""
+        with (
+            open(self._reader.filename, "rb") as stream,
+            mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as file,
+        ):
+            has = contents(file)[:count]
+        if has.all() or (not has[:, 1].any() and has[:, 0].all()):
+            return
+        if not has[:, 0].any():
+            raise InputError(f"{self.name} has no positions")
+        self._places = np.flatnonzero(has[:, 0]).tolist()
+        moving = np.flatnonzero(has[:, 1])
+        if (len(moving) and not has[has[:, 0], 1].all()) or len(moving) > len(self._places):
+            self.velocity_series = Velocities(self._reader, moving.tolist())
+            self.hints = {"velocities": f"they stand in {len(moving)} of {count} frames"}
 
     def universe(self, molecule: np.ndarray) -> Universe:
         """Return the universe that reads the file, or a plain one where its atoms have neither types nor names."""
@@ -162,3 +204,36 @@ def _only_box(reader: Any) -> np.ndarray | None:
     with open(reader.filename) as stream:
         cells = {line[6:54] for line in stream if line.startswith("CRYST1")}
     return np.array(cells.pop().split(), dtype=np.float32) if len(cells) == 1 else None
+
+
+class Velocities:
+    """Velocities of some frames of a GROMACS trajectory.
+
+    Parameters
+    ----------
+    reader
+        Of MDAnalysis.
+    places
+        The frames that hold velocities, counted from 0.
+    alone
+        Whether no frame holds positions.
+    """
+
+    def __init__(self, reader: Any, places: Sequence[int], *, alone: bool = False) -> None:
+        self._reader, self._places, self.alone = reader, places, alone
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.times_ps = np.array([float(reader[k].time) for k in places])
+
+    def read(self, k: int) -> np.ndarray:
+        """Return velocities k, counted from 0, (N, 3) Å/ps."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(self._reader[self._places[k]].velocities, dtype=float)
+
+
+def _own_times(reader: Any) -> str:
+    """Return the program that wrote a DCD file, if its times are in a unit of its own; empty for any other."""
+    with open(reader.filename, "rb") as stream:
+        header = stream.read(512)
+    return next((name for name in _OWN_TIMES if name.encode() in header), "")

@@ -22,8 +22,10 @@ def test_unsorted_ids_are_sorted_and_none_are_refused(tmp_path, frames, write_du
         open_trajectory(path, elements={"6": "C"})
     uneven = tmp_path / "uneven.dump"
     write_dump(uneven, frames, steps=[0, 100, 200, 350, 400])
+    trajectory = open_trajectory(uneven, timestep_ps=0.5)
+    assert len(np.concatenate([chunk.positions for chunk in trajectory.chunks()])) == len(frames)
     with pytest.raises(InputError, match="not evenly spaced"):
-        list(open_trajectory(uneven, timestep_ps=0.5).chunks())
+        trajectory.require_times()
 
 
 @pytest.mark.parametrize("columns", ["xs ys zs ix iy iz", "xu yu zu", "xs ys zs xu yu zu"])
@@ -44,7 +46,7 @@ def test_image_flags_and_unwrapped_positions_are_followed_however_far_they_go(tm
 def test_velocities_of_a_dump_need_units(tmp_path, frames, write_dump):
     path = tmp_path / "run.dump"
     write_dump(path, frames)
-    with pytest.raises(InputError, match="--lammps-units, says what they are in"):
+    with pytest.raises(InputError, match="name their units: lammps_units, --lammps-units"):
         read_ions(open_trajectory(path, timestep_ps=0.5)).current()
     write_dump(path, frames, units="real")
     real = open_trajectory(path)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories import open_trajectory
+from electrolyte_ml.trajectories import open_trajectory, read_ions
 
 
 def test_unwrapped_molecules_are_whole_and_move_as_they_did(frames):
@@ -42,14 +42,19 @@ def test_a_cell_that_changes_is_refused_for_displacements(frames):
         list(open_trajectory([a for a in changed], timestep_ps=1.0).unwrapped())
 
 
-def test_uneven_times_are_refused(frames):
+def test_frames_at_uneven_times_are_read_without_their_times(frames):
     uneven = [frame.copy() for frame in frames]
     uneven[-1].info["time_ps"] = 9.0
+    trajectory = open_trajectory(uneven)
+    assert len(list(trajectory.chunks(2))) == 3 and trajectory.timestep_ps is None
+    with pytest.raises(InputError, match="not evenly spaced in time .* diffusion"):
+        trajectory.require_times()
     with pytest.raises(InputError, match="not evenly spaced in time"):
-        open_trajectory(uneven)
+        read_ions(trajectory)
+    assert open_trajectory(uneven)[:4].timestep_ps == 0.5  # those before the gap are even
     uneven[-1].info["time_ps"], uneven[2].info["time_ps"] = 2.0, 1.3
     with pytest.raises(InputError, match="frame 3 is at 1.3, not 1"):
-        list(open_trajectory(uneven).chunks())
+        read_ions(open_trajectory(uneven))
 
 
 def test_unknown_times(frames):

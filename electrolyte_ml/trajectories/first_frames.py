@@ -1,0 +1,118 @@
+"""Molecules of the first frame, and why they cannot be named where they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.bonding import close_pairs
+from electrolyte_ml.structures.topology import Topology, changes
+from electrolyte_ml.trajectories.checked import CheckedFrames
+from electrolyte_ml.trajectories.reactions import check_bonds
+
+_TRIED = 20  # further frames whose molecules may be found where those of the first cannot
+_MANY = 50  # atoms of a liquid that span its cell
+_SPANNED = 0.93
+_OVERLAP = 0.65  # of the sum of the covalent radii: no bond is shorter
+
+
+def molecules_of_frame(frames: CheckedFrames, index: int) -> Topology:
+    """Return the molecules by the bonds of the file, or of one frame where the file has none.
+
+    Raises
+    ------
+    InputError
+        A molecule that is bonded to its own image, or bonds of the file that do not fit the positions.
+    """
+    frame, reader = frames.read(index), frames.reader
+    atoms = Atoms(reader.numbers, frame.positions, cell=frame.cell, pbc=True)
+    if reader.bonds is not None:
+        topology = Topology.of_bonds(atoms, reader.bonds)
+        broken = check_bonds(topology, atoms.positions[None], atoms.cell.array[None])
+        if broken is not None:
+            raise InputError(
+                f"{frames.name}: frame {index + 1} does not fit the bonds of its topology: {broken[1]}; are the atoms "
+                "in the same order, and is the cell right?"
+            )
+        return topology
+    topology = Topology.of(atoms)
+    if topology.endless.any():
+        molecule = int(topology.endless.argmax())
+        raise InputError(
+            f"{frames.name}: molecule {molecule + 1} ({topology.formulas[molecule]}) of frame {index + 1} is bonded to "
+            "its own image"
+        )
+    return topology
+
+
+def explain_first_frame(
+    error: InputError, frames: CheckedFrames, chosen: range, assign: Callable[[int], None]
+) -> InputError:
+    """Return the error with what is wrong with the first frame: an overlap, the cell, or a frame that would do.
+
+    Parameters
+    ----------
+    error
+        Why its molecules could not be named.
+    frames
+        All frames of the file.
+    chosen
+        Indices of the frames that were asked for.
+    assign
+        Finds and names the molecules of the frame at an index, or raises InputError.
+    """
+    first = frames.read(chosen[0])
+    atoms = Atoms(frames.reader.numbers, first.positions, cell=first.cell, pbc=True)
+    overlap = _overlap(atoms)
+    for index in chosen[1:][:_TRIED] if frames.reader.bonds is None else ():
+        try:
+            assign(index)
+        except InputError:
+            continue
+        found = molecules_of_frame(frames, index)
+        what = overlap or _more_bonds(found, atoms) or changes(found, atoms) or "its bonds are other ones"
+        return InputError(
+            f"{frames.name}: frame {chosen[0] + 1}, from which the molecules are found, is not like the others: "
+            f"{what}; in frame {index + 1} every molecule is known: begin there (--begin {index})"
+        )
+    doubt = _cell_in_doubt(atoms) or overlap
+    return InputError(f"{error}; in frame {chosen[0] + 1} {doubt}") if doubt else error
+
+
+def _overlap(atoms: Atoms) -> str:
+    """Describe the two atoms that are nearer to each other than any bond is long; empty if there are none."""
+    i, j, shift, stretch = close_pairs(atoms, _OVERLAP)
+    if not len(i):
+        return ""
+    k = int(stretch.argmin())
+    distance = float(np.linalg.norm(atoms.positions[j[k]] + shift[k] @ atoms.cell.array - atoms.positions[i[k]]))
+    symbols = atoms.get_chemical_symbols()
+    more = f", and {len(i) - 1} more such pairs" if len(i) > 1 else ""
+    return f"atoms {symbols[i[k]]}{i[k] + 1} and {symbols[j[k]]}{j[k] + 1} overlap ({distance:.2f} Å apart{more})"
+
+
+def _cell_in_doubt(atoms: Atoms) -> str:
+    """Describe why the cell cannot be that of the positions; empty where it may be."""
+    i, j, shift, _ = close_pairs(atoms, _OVERLAP)
+    apart = atoms.positions[j] - atoms.positions[i]
+    if len(i) > 2 and (np.linalg.norm(apart, axis=1) > np.linalg.norm(apart + shift @ atoms.cell.array, axis=1)).all():
+        return f"{len(i)} pairs of atoms overlap, all of them across the faces of the cell: is the cell right?"
+    span = np.ptp(atoms.cell.scaled_positions(atoms.positions), axis=0)
+    axis = int(span.argmin())
+    if len(atoms) >= _MANY and span[axis] < _SPANNED:
+        return f"the atoms span only {span[axis]:.0%} of the cell along its vector {'abc'[axis]}: is the cell right?"
+    return ""
+
+
+def _more_bonds(found: Topology, atoms: Atoms) -> str:
+    """Describe a bond of the atoms that the molecules found elsewhere do not have; empty if there is none."""
+    own, n = Topology.of(atoms), len(atoms)
+    extra = np.setdiff1d(own.bonds @ [n, 1], found.bonds @ [n, 1])
+    if not len(extra):
+        return ""
+    i, j = divmod(int(extra[0]), n)
+    distance = atoms.get_distance(i, j, mic=True)
+    return f"{own.name(i)} and {own.name(j)} of two molecules are {distance:.2f} Å apart, as if they were bonded"

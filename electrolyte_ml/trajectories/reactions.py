@@ -1,0 +1,108 @@
+"""Molecules that change during a run: bonds that break in any frame, and bonds that break or form for good."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from ase import Atoms
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.bonding import broken_lengths, overfull
+from electrolyte_ml.structures.topology import Topology, changed_bonds, describe_bonds
+
+_COMPARED = 100  # frames of a run, evenly spaced
+
+
+class Change(NamedTuple):
+    """The first frame with other molecules, counted from 0, and what has changed."""
+
+    frame: int
+    what: str
+
+
+def first_change(topology: Topology, frame: Callable[[int], Atoms], n_frames: int, bonds_found: bool) -> Change | None:
+    """Return the first frame whose molecules are not those of the first one.
+
+    Parameters
+    ----------
+    topology
+        Of the first frame.
+    frame
+        Returns the atoms of a frame, counted from 0.
+    n_frames
+        Of the run.
+    bonds_found
+        Whether the bonds were found from positions: new bonds count only then. Bonds that a file gives may be fewer.
+    """
+
+    def change(k: int) -> str | None:
+        try:
+            atoms = frame(k)
+        except InputError:
+            return None  # the pass over all frames names it
+        if not bonds_found:
+            broken = check_bonds(topology, atoms.positions[None], atoms.cell.array[None])
+            return None if broken is None else broken[1]
+        broken_bonds, made = changed_bonds(topology, atoms)
+        if len(made):
+            made = made[~_overfull(topology, broken_bonds, made)]
+        what = describe_bonds(topology, broken_bonds, made)
+        return None if what is None else what + _renamed(topology, atoms)
+
+    good = 0
+    for k in np.unique(np.linspace(0, n_frames - 1, _COMPARED).astype(int)[1:]).tolist():
+        if change(k) is None or change(min(k + 1, n_frames - 1)) is None:  # two molecules may touch in one frame
+            good = k
+            continue
+        while k - good > 1:
+            middle = (good + k) // 2
+            good, k = (middle, k) if change(middle) is None else (good, middle)
+        return Change(k, str(change(k)))
+    return None
+
+
+def check_bonds(topology: Topology, positions: np.ndarray, cells: np.ndarray) -> tuple[int, str] | None:
+    """Return the first frame of a chunk in which a bond is broken, counted from 0, and the bond; None if none is.
+
+    Parameters
+    ----------
+    topology
+        Bonds between two hydrogens do not count: rigid models of water have them.
+    positions, cells
+        (F, N, 3) and (F, 3, 3) Å.
+    """
+    i, j = topology.bonds[(topology.numbers[topology.bonds] != 1).any(axis=1)].T
+    if not len(i):
+        return None
+    apart = positions[:, j] - positions[:, i]
+    apart -= np.rint(apart @ np.linalg.inv(cells)) @ cells
+    length = np.sqrt(np.einsum("fbc,fbc->fb", apart, apart))
+    broken = length > broken_lengths(topology.numbers[i], topology.numbers[j])
+    if not broken.any():
+        return None
+    frame = int(broken.any(axis=1).argmax())
+    bond = int(broken[frame].argmax())
+    molecule = int(topology.labels[i[bond]])
+    return frame, (
+        f"the bond {topology.name(int(i[bond]))}-{topology.name(int(j[bond]))} of molecule {molecule + 1} "
+        f"({topology.names[molecule]}) is {length[frame, bond]:.2f} Å long"
+    )
+
+
+def _overfull(topology: Topology, broken: np.ndarray, made: np.ndarray) -> np.ndarray:
+    """(n,) whether a new bond would be one too many for one of its atoms: they only overlap."""
+    n = len(topology.numbers)
+    kept = topology.bonds[~np.isin(topology.bonds @ [n, 1], broken @ [n, 1])]
+    return overfull(topology.numbers, np.concatenate([kept, made]))[made].any(axis=1)
+
+
+def _renamed(before: Topology, atoms: Atoms) -> str:
+    """Return which molecules have become which, such as " (PF6 becomes F, F5P)"."""
+    old, new = Counter(before.names), Counter(Topology.of(atoms).names)
+    gone, come = (
+        ", ".join(f"{n} {name}" if n > 1 else name for name, n in left.items()) for left in (old - new, new - old)
+    )
+    return f" ({gone} becomes {come})" if gone and come else ""
