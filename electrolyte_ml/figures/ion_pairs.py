@@ -112,6 +112,65 @@ def ion_pair_set(
     return figure
 
 
+@styled
+def models_compared(found: Mapping[str, Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
+    """Draw ion pairs, networks and their shells by several kinds of potential side by side (Figs. 7, S9).
+
+    Parameters
+    ----------
+    found
+        Name of a kind -> stored result of its solvation: "solvation", "networks".
+    reference, scale
+        The level of theory of the training labels, and the scale.
+
+    Raises
+    ------
+    InputError
+        There is nothing to draw.
+    """
+    if not found:
+        raise InputError("there is no solvation to draw")
+    figure, panels = subplots(2, 2, size=(11.0, 7.0))
+    width = 0.8 / len(found)
+    largest = max(int(size) for stored in found.values() for size in stored["networks"]["sizes"])
+    ticks: dict[int, list[str]] = {
+        0: list(_PAIRING),
+        1: [str(size) for size in range(1, largest + 1)],
+        2: sorted({name for stored in found.values() for name in stored["networks"]["ligands"]["isolated"]}),
+        3: sorted({n for s in found.values() for n in s["networks"]["coordination_distribution"]["isolated"]}, key=int),
+    }
+    for k, (colour, (name, stored)) in enumerate(zip(CYCLE * len(found), found.items())):
+        solvation, networks = stored["solvation"], stored["networks"]
+        shift = (k - (len(found) - 1) / 2) * width
+        for panel, values in ((0, solvation["ion_pairs"]), (1, networks["sizes"])):
+            for place, key in enumerate(ticks[panel]):
+                if key in values:
+                    label = name if panel == place == 0 else None
+                    _bar(panels.flat[panel], place + shift, values[key], width, colour, percent=True, label=label)
+        for panel, what in ((2, "ligands"), (3, "coordination_distribution")):
+            for side, alpha in (("isolated", 0.4), ("network", 1.0)):
+                for place, key in enumerate(ticks[panel]):
+                    if key in networks[what][side]:
+                        offset = shift + (-0.25 if side == "isolated" else 0.25) * width
+                        _bar(panels.flat[panel], place + offset, networks[what][side][key], 0.5 * width, colour,
+                             percent=panel == 3, alpha=alpha)  # fmt: skip
+    titles = ("Ion pairs", "Networks", "Ligands", "Coordination numbers")
+    labels = ("cations (%)", "solvent-separated cations (%)", "molecules per cation", "cations of each kind (%)")
+    for panel, axes in enumerate(panels.flat):
+        axes.set_xticks(range(len(ticks[panel])), ticks[panel])
+        axes.set_title(titles[panel], loc="left")
+        axes.set_ylabel(labels[panel])
+        axes.grid(axis="x", visible=False)
+    panels[0, 1].set_xlabel("size of the network (1: isolated)")
+    panels[1, 1].set_xlabel("donor atoms in the shell")
+    panels[0, 0].legend(loc="upper right")
+    caption(
+        figure, "Ion pairs and networks (Figs. 7, S9)", scale=scale, reference=reference,
+        note="Below: pale are isolated cations, full are those in networks. Bars: 95 % intervals.",
+    )  # fmt: skip
+    return figure
+
+
 def _bar(
     axes: Axes,
     place: float,
@@ -121,12 +180,13 @@ def _bar(
     *,
     percent: bool = False,
     label: str | None = None,
+    alpha: float = 0.85,
 ) -> None:
     """Draw a bar with its interval; nothing where the value is not known."""
     factor = 100.0 if percent else 1.0
     if estimate["value"] is None:
         return
-    axes.bar(place, factor * estimate["value"], 0.92 * width, color=colour, alpha=0.85, label=label)
+    axes.bar(place, factor * estimate["value"], 0.92 * width, color=colour, alpha=alpha, label=label)
     interval = estimate["interval_95"]
     if None not in interval:
         axes.vlines(place, *(factor * value for value in interval), color=BLACK, lw=1.2)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.active_learning.mixing import count_origins
+from electrolyte_ml.analysis.estimates import TransportEstimate
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.ion_pairs import IonPairs, ion_pair_training
 from electrolyte_ml.paper.results import save_result
@@ -74,6 +75,27 @@ def store_conductivity(
         for ratio, by_temperature in (production or {}).items()
     }
     save_result(_name("conductivity", model), {"reference": reference, "points": points, "production": ended}, scale)
+
+
+def conductivities_of(stored: Mapping[str, Any]) -> dict[str, dict[float, TransportEstimate]]:
+    """Return the conductivities (S/m) that `store_conductivity` stored, by ratio and temperature (K)."""
+    return {
+        ratio: {
+            float(temperature): TransportEstimate(
+                quantity="conductivity",
+                unit="S/m",
+                method=point["method"],
+                **{name: 0.1 * point[name] for name in ("value", "error", "low", "high")},
+                expected_error=float("nan"),
+                basis="stored",
+                trajectories=point["trajectories"],
+                total_ps=point["total_ps"],
+            )
+            for temperature, point in sorted(by_temperature.items(), key=lambda item: float(item[0]))
+        }
+        for ratio, by_temperature in stored["points"].items()
+        if by_temperature
+    }
 
 
 def store_solvation(

@@ -5,12 +5,20 @@ import re
 
 import numpy as np
 import pytest
+from ase import Atoms
 from matplotlib.text import Text
 
 from electrolyte_ml import figures
-from electrolyte_ml.analysis import analyse_set, group_coordinated, group_errors
+from electrolyte_ml.analysis import (
+    analyse_networks,
+    analyse_set,
+    analyse_solvation,
+    group_coordinated,
+    group_errors,
+)
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories.static_frames import aggregate, shell
+from electrolyte_ml.trajectories import open_trajectory
+from electrolyte_ml.trajectories.static_frames import aggregate, network, shell
 
 SAID = {"reference": "PBE-D3(0)", "scale": "quick"}
 
@@ -31,6 +39,22 @@ def stored(configurations):
 
 
 @pytest.fixture(scope="module")
+def solvation():
+    """An isolated SSIP, a contact pair and a network of two side by side, as they are stored."""
+    parts = [shell(["EC", "EC", "EMC"]).atoms, shell(["PF6", "EC", "EMC"]).atoms, network(2).atoms]
+    atoms = parts[0].copy()
+    for k, part in enumerate(parts[1:], 1):
+        atoms += Atoms(part.numbers, part.positions + [0.0, 0.0, 25.0 * k])
+    atoms.set_cell([60.0, 60.0, 80.0])
+    trajectory, cutoffs = open_trajectory(atoms), {"EC": 2.6, "EMC": 2.6, "PF6": 2.6}
+    found = {
+        "solvation": analyse_solvation(trajectory, cutoffs=cutoffs).to_dict(),
+        "networks": analyse_networks(trajectory, cutoffs=cutoffs).to_dict(),
+    }
+    return json.loads(json.dumps(found))
+
+
+@pytest.fixture(scope="module")
 def errors(configurations):
     groups = group_coordinated(configurations)
     rng = np.random.default_rng(0)
@@ -44,14 +68,24 @@ CHARGES = {
 }
 
 
-def test_every_figure_says_scale_and_reference(check_figures, stored, errors):
+def test_every_figure_says_scale_and_reference(check_figures, stored, errors, solvation):
     check_figures(
         {
             "ion_pair_set": figures.ion_pair_set(stored, **SAID),
             "coordinated_errors": figures.coordinated_errors({"MTP8": errors, "MTP8-QRd": errors}, **SAID),
+            "models_compared": figures.models_compared({"MTP": solvation, "MTP-QRd": solvation}, **SAID),
             "element_charges": figures.element_charges(CHARGES, **SAID),
         }
     )
+
+
+def test_models_are_drawn_side_by_side(solvation):
+    figure = figures.models_compared({"MTP": solvation, "MTP-QRd": solvation}, **SAID)
+    pairs, sizes = figure.axes[:2]
+    assert [bar.get_height() for bar in pairs.patches] == pytest.approx([75.0, 25.0, 0.0] * 2)  # 4 Li: 3 SSIP, 1 CIP
+    heights = [bar.get_height() for bar in sizes.patches]
+    assert heights[:2] == pytest.approx([100 / 3, 200 / 3])  # of the SSIP: one alone, two in a network
+    assert {"MTP", "MTP-QRd", "EC"} <= set(words(figure).split())
 
 
 def test_set_is_drawn_with_its_numbers(stored):
@@ -78,6 +112,6 @@ def test_coordinated_sites_are_told_from_free_ones(errors):
 
 
 def test_nothing_to_draw_is_refused():
-    for draw in (figures.coordinated_errors, figures.element_charges):
+    for draw in (figures.coordinated_errors, figures.element_charges, figures.models_compared):
         with pytest.raises(InputError, match="to draw"):
             draw({}, **SAID)

@@ -17,6 +17,7 @@ from electrolyte_ml.paper.conductivity import (
 )
 from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import PAPER, QUICK, SCALES, STANDARD
+from electrolyte_ml.paper.stored import conductivities_of
 from electrolyte_ml.potentials import MomentTensorPotential
 from electrolyte_ml.production.ramps import ramps
 from electrolyte_ml.trajectories import open_trajectory
@@ -90,6 +91,15 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
         "1:1": ["300"],
     }
     assert stored["points"]["3:7"]["300"]["value"] == pytest.approx(10 * measured.best.value)
+    points = conductivities_of(stored)
+    assert {ratio: list(by_temperature) for ratio, by_temperature in points.items()} == {
+        "3:7": [280.0, 300.0],
+        "2:3": [300.0],
+        "1:1": [300.0],
+    }
+    best, again = measured.best, points["3:7"][300.0]
+    for name in ("value", "error", "low", "high"):
+        assert getattr(again, name) == pytest.approx(getattr(best, name))
     assert stored["production"]["3:7"]["320"]["failures"] == {"grade": 2}
     assert stored["production"]["3:7"]["300"]["completed"] == 1
 
