@@ -79,10 +79,11 @@ def ion_pair_set(
     shown = [kind for kind in kinds if any(e["value"] for e in by_kind[kind].values())]
     width = 0.8 / max(len(shown), 1)
     for k, kind in enumerate(shown):
-        for number, estimate in by_kind[kind].items():
+        met = {int(number): estimate for number, estimate in by_kind[kind].items() if estimate["value"]}
+        for number, estimate in met.items():
             shift = (k - (len(shown) - 1) / 2) * width
-            label = kind if number == next(iter(by_kind[kind])) else None
-            _bar(numbers, int(number) + shift, estimate, width, _PAIRING[kind], percent=True, label=label)
+            label = kind if number == min(met) else None
+            _bar(numbers, number + shift, estimate, width, _PAIRING[kind], percent=True, label=label)
     numbers.set_xlabel(f"coordination number of {cation} (donor atoms)")
     numbers.set_ylabel(f"of the {cation} of this kind (%)")
     numbers.set_title("Coordination numbers", loc="left")
