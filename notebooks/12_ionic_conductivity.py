@@ -20,8 +20,8 @@
 # **You will learn** how a conductivity is read off a trajectory, in four ways that must agree and one that need not; how
 # long a run must be before its error bar can be believed; and what a barostat does to a displacement.
 #
-# **It rebuilds** sections 2.3.3 and 4.6 of the paper, Fig. 6, Fig. S7 and S8, and Table 1: their machinery, on ions whose
-# conductivity is known exactly, and what their error bars are worth.
+# **It rebuilds** sections 2.3.3 and 4.6 of the paper, Fig. 6, Fig. S7 and S8, and Table 1: first on ions whose conductivity is
+# known exactly, and what the error bars are worth, then on trajectories of a potential.
 
 # %%
 import numpy as np
@@ -33,6 +33,10 @@ from electrolyte_ml.analysis import (
 )  # fmt: skip
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper import experiment, scales
+from electrolyte_ml.paper.conductivity import conductivity_runs, electrolyte_production
+from electrolyte_ml.paper.ion_pairs import learn_ion_pairs
+from electrolyte_ml.paper.results import load_result, shipped_result
+from electrolyte_ml.paper.stored import conductivities_of
 from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
 
 scale = scales.scale()
@@ -319,10 +323,66 @@ for method, reason in measure_conductivity([lithium], 298.0).refused.items():
 
 # %% [markdown]
 # It does not: ten frames are a set of structures (notebook 13 reads them), not a motion. The same three lines, or
-# `electrolyte-ml conductivity run1.trr run2.trr --temperature 300 --method all`, take any trajectory that is long enough. Results of
-# your own potential are set beside the paper's claims 22 to 24 (notebook 90) by
-# `electrolyte_ml.paper.stored.store_conductivity({"3:7": {300.0: result}}, model="mtp", reference=..., scale=scale)`.
+# `electrolyte-ml conductivity run1.trr run2.trr --temperature 300 --method all`, take any trajectory that is long enough.
 #
+# ## Trajectories of our own
+#
+# Section 4.6 in full, in small: boxes are annealed from 300 to 380 K and back at constant pressure, each trajectory is equilibrated,
+# the volume is fixed at the mean, and independent trajectories run at constant volume with their ions written every 10 fs. One
+# call does it (`electrolyte-ml produce` on the command line), and goes on where it was stopped. A potential of LiPF6 that lives long
+# enough takes days of learning, so the liquid is here the one of notebook 20: NaPF6 in PC, by the shipped potential, whose learning
+# had not converged. It runs for a few picoseconds.
+
+# %%
+production = electrolyte_production(scale, progress=False)
+(condition,) = production.conditions.values()
+own = {"reference": scale.electrolyte.reference.make().name, "scale": f"{scale.name}, {scale.electrolyte.cell}"}
+print(condition)
+
+# %% [markdown]
+# Read the first lines before the numbers. How many trajectories were planned, how many lived, and what ended the others? A potential
+# that was not learnt to the end breaks now and then, and the average is over the survivors: the paper's Table 1 in small. And one
+# ion pair for a few picoseconds is no measurement: the intervals say so.
+
+# %%
+figure = None
+if condition.conductivity is None or not condition.conductivity.estimates:
+    print(f"there is nothing to draw: {condition.refused or condition.conductivity.refused}")
+else:
+    figure = figures.conductivity_methods(condition.conductivity, **own)
+figure
+
+# %% [markdown]
+# ## LiPF6 in EC and EMC
+#
+# At the standard and the paper's scale the cell below runs the potentials of notebook 10, MTP and MTP-QRd, and stores the results
+# (claims 22 to 24), which takes days; what has run is read. At the quick scale it shows the standard scale's result.
+
+# %%
+shown = scale if scale.name != "quick" else scales.STANDARD
+if scale.name != "quick":
+    for model, charges in (("mtp", None), ("qrd", "qrd")):
+        if load_result(f"conductivity_{model}", scale) is None:
+            learnt = learn_ion_pairs(scale, charges=charges).aggregates
+            conductivity_runs(scale, learnt.potential, model=model, active_set=learnt.directory / "active_set.npz")
+drawn = []
+for model, deviation in (("mtp", experiment.PAPER_CONDUCTIVITY_DEVIATION), ("qrd", experiment.PAPER_CONDUCTIVITY_DEVIATION_QRD)):
+    kept = load_result(f"conductivity_{model}", shown) or shipped_result(f"conductivity_{model}", shown.name)
+    if kept is None:
+        print(f"There is no result of the {shown.name} scale for {model} yet: its part of Fig. 6 and Table 1 is not drawn.")
+        continue
+    for ratio, by_temperature in kept["production"].items():
+        for temperature, ended in by_temperature.items():
+            print(f"{model}, {ratio}, {temperature} K: {Production(**ended)}")
+    if points := conductivities_of(kept):
+        drawn.append(figures.conductivity_temperature(
+            points, reference=kept["reference"], scale=shown.name, measured=experiment.CONDUCTIVITY,
+            source=experiment.DING_BRIEFLY, paper_deviation=deviation,
+        ))  # fmt: skip
+for figure in drawn:
+    display(figure)
+
+# %% [markdown]
 # ## Exercises
 #
 # 1. Set `distinct` to zero. Which methods change, and what is the ionicity now? Predict the transference number first.

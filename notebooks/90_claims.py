@@ -53,7 +53,7 @@ print("pure_solvents:", "stored" if load_result("pure_solvents", scale) else "no
 #
 # - **reproduced** and **not reproduced**: judged, and the last column names the stored result, object or function;
 # - **not run at this scale**: no result that can be judged is stored at this scale;
-# - **not run**: no code computes it yet.
+# - **not run**: a part of the protocol, or the reference, is missing on this machine.
 #
 # The last two columns give the verdicts of the standard scale, judged from the results that come with the package.
 #

@@ -23,6 +23,7 @@ _HOME = {  # name -> module, imported on first use
     "Cutoff": "contacts",
     "find_contacts": "contacts",
     "find_cutoffs": "contacts",
+    "group_coordinated": "coordinated_sites",
     "Plateau": "correlation",
     "find_plateau": "correlation",
     "kinisi_conductivity": "crosschecks",

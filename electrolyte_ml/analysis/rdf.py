@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from electrolyte_ml.analysis.bootstrap import Blocks
+from electrolyte_ml.analysis.bootstrap import Blocks, plain
 from electrolyte_ml.analysis.runs import as_runs
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.trajectories.trajectory import Trajectory
@@ -20,6 +21,7 @@ from electrolyte_ml.trajectories.trajectory import Trajectory
 _SMOOTHING = 0.06  # Å, the standard deviation of the Gaussian: a tenth of the narrowest shell, that of Li
 _SEGMENTS = 200  # of a trajectory, in which pairs are counted
 _SIGNIFICANT = 3.0  # standard errors
+_CURVES = ("r", "g", "g_error", "coordination", "coordination_error")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,25 @@ class RadialDistribution:
     coordination: np.ndarray
     coordination_error: np.ndarray
     shell: FirstShell | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return numbers and texts that JSON can hold, curves to six digits; errors that are not known are None."""
+        values: dict[str, Any] = {"name": self.name, "shell": None}
+        for name in _CURVES:
+            curve = getattr(self, name)
+            values[name] = [float(f"{value:.6g}") if np.isfinite(value) else None for value in curve]
+        if self.shell is not None:
+            values["shell"] = {name: plain(value) for name, value in vars(self.shell).items()}
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RadialDistribution:
+        """Return the distribution that `to_dict` wrote."""
+        curves = {name: np.array(values[name], dtype=float) for name in _CURVES}
+        shell = values["shell"]
+        if shell is not None:
+            shell = FirstShell(**{name: np.nan if value is None else value for name, value in shell.items()})
+        return cls(name=values["name"], shell=shell, **curves)
 
 
 def radial_distributions(

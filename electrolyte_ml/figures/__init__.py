@@ -20,6 +20,7 @@ from electrolyte_ml.figures.conductivity import (
 from electrolyte_ml.figures.errors import grade_errors, parity_by_element, site_errors
 from electrolyte_ml.figures.fig1 import density_comparison, density_trace, energy_density
 from electrolyte_ml.figures.grades import grade_trace, maxvol_plane
+from electrolyte_ml.figures.ion_pairs import coordinated_errors, element_charges, ion_pair_set, models_compared
 from electrolyte_ml.figures.learning import learning_progress, training_history
 from electrolyte_ml.figures.learning_curve import learning_curve
 from electrolyte_ml.figures.mixtures import mixture_densities, mixture_set, mixture_traces
@@ -44,11 +45,13 @@ __all__ = [
     "charges_by_composition",
     "conductivity_methods",
     "conductivity_temperature",
+    "coordinated_errors",
     "coordination_numbers",
     "density_comparison",
     "density_trace",
     "denticity",
     "dipoles",
+    "element_charges",
     "energy_density",
     "errors_by_level",
     "ewald_convergence",
@@ -59,6 +62,7 @@ __all__ = [
     "grade_trace",
     "identified_directions",
     "interval_coverage",
+    "ion_pair_set",
     "ion_pairs",
     "learning_curve",
     "learning_progress",
@@ -66,6 +70,7 @@ __all__ = [
     "mixture_densities",
     "mixture_set",
     "mixture_traces",
+    "models_compared",
     "network_shells",
     "network_sizes",
     "parity",

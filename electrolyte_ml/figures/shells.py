@@ -34,7 +34,12 @@ _SIDES = {"isolated": ORANGE, "network": BLUE}
 
 @styled
 def radial_distribution(
-    distributions: Mapping[str, RadialDistribution], *, reference: str, scale: str, r_max: float = 6.0
+    distributions: Mapping[str, RadialDistribution],
+    *,
+    reference: str,
+    scale: str,
+    r_max: float = 6.0,
+    measured: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw radial distribution functions, running coordination numbers, and the ends of the first shells.
 
@@ -46,6 +51,8 @@ def radial_distribution(
         The level of theory behind the trajectory, and the scale.
     r_max
         End of the axis, Å.
+    measured
+        Lowest and highest first maximum by experiment, Å.
 
     Raises
     ------
@@ -65,6 +72,8 @@ def radial_distribution(
             for axes in (above, below):
                 axes.axvline(d.shell.minimum, color=colour, lw=1, ls=":")
             below.plot(d.shell.minimum, d.shell.coordination, "o", color=colour, ms=5)
+    if measured is not None:
+        above.axvspan(*measured, color=GREY, alpha=0.3, lw=0, label="first maximum, experiment")
     above.set_ylabel("g(r)")
     above.set_ylim(bottom=0)
     below.set_ylabel("coordination number n(r)")

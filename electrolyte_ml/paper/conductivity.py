@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.paper.scales import Conductivity, Scale
-from electrolyte_ml.paper.stored import MODELS, store_conductivity
+from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.scales import Conductivity, ConductivityRuns, Scale
+from electrolyte_ml.paper.stored import MODELS, store_conductivity, store_solvation
 from electrolyte_ml.production.settings import (
     AnalysisSettings,
     EquilibrationSettings,
@@ -20,6 +21,7 @@ from electrolyte_ml.production.settings import (
 from electrolyte_ml.structures import parse_composition
 
 if TYPE_CHECKING:
+    from electrolyte_ml.analysis import Networks, Solvation
     from electrolyte_ml.analysis.conductivity import ConductivityResult
     from electrolyte_ml.analysis.production import Production
     from electrolyte_ml.potentials import Potential
@@ -137,15 +139,97 @@ def production_settings(
             timestep_fs=protocol.equilibration_timestep_fs,
             hydrogen_mass=protocol.hydrogen_mass,
         ),
-        trajectories=TrajectorySettings(
+        **_sections(runs, active_set),
+    )
+
+
+def electrolyte_production(scale: Scale, *, progress: bool = True) -> ProductionResult:
+    """Run the shipped potential of NaPF6 in PC for a few picoseconds; what has run is not run again.
+
+    Its ions have the protocol of section 4.6 at every scale, with the numbers of `scale.electrolyte`.
+
+    Raises
+    ------
+    InputError
+        Without a source tree, with which the potential comes.
+    """
+    from electrolyte_ml.production import produce
+
+    root = checkout()
+    if root is None:
+        raise InputError("the potential of NaPF6 in PC comes with the source tree: run this in a clone of it")
+    electrolyte = scale.electrolyte
+    run = electrolyte.density.run
+    settings = ProductionSettings(
+        potential=str(root / "data" / f"{electrolyte.files}.pot"),
+        composition=electrolyte.cell,
+        density=electrolyte.packing_density,
+        equilibration=EquilibrationSettings(
+            annealing=electrolyte.annealing,
+            time_ps=electrolyte.production.equilibration_ps,
+            timestep_fs=run.timestep_fs,
+            hydrogen_mass=run.hydrogen_mass,
+        ),
+        **_sections(electrolyte.production, None),
+    )
+    return produce(scale.directory / "conductivity" / electrolyte.files, settings, progress=progress)
+
+
+def solvation_of_runs(
+    scale: Scale, cell: str, potential: Potential, *, model: str = "mtp", temperature: float = 300.0, seed: int = 0
+) -> tuple[Solvation, Networks]:
+    """Analyse shells, ion pairs and networks in the runs of `conductivity_runs`, and store the results.
+
+    Parameters
+    ----------
+    scale, potential, model, seed
+        As of `conductivity_runs`.
+    cell
+        One of the protocol's.
+    temperature
+        K.
+
+    Raises
+    ------
+    InputError
+        There are no such runs, none is complete, or the potential does not name its reference.
+    """
+    from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
+    from electrolyte_ml.production import run_folders
+    from electrolyte_ml.trajectories import open_trajectory
+
+    if potential.reference is None:
+        raise InputError("the potential does not name what labelled its training set")
+    directory = production_folder(scale, cell, potential, seed)
+    folders = run_folders(directory, temperature)
+    if folders is None:
+        raise InputError(f"{directory} holds no production")
+    trajectories = [open_trajectory(folder) for folder in folders]
+    shells = find_shells(trajectories)
+    solvation, networks = analyse_solvation(trajectories, shells=shells), analyse_networks(trajectories, shells=shells)
+    store_solvation(
+        solvation,
+        networks,
+        model=model,
+        reference=potential.reference,
+        scale=scale,
+        system=f"{ratio_of(cell)}, {temperature:g} K",
+    )
+    return solvation, networks
+
+
+def _sections(runs: ConductivityRuns, active_set: str | os.PathLike[str] | None) -> dict[str, Any]:
+    """Return the sections of the settings of a production that its runs determine."""
+    return {
+        "trajectories": TrajectorySettings(
             count=runs.trajectories,
             time_ps=runs.time_ps,
             settling_ps=0.05 * runs.equilibration_ps,
             frame_interval_ps=min(1.0, runs.time_ps / 20),
         ),
-        grades=GradeWatch(active_set=None if active_set is None else os.fspath(active_set)),
-        analysis=AnalysisSettings(correlation_ps=runs.correlation_ps, window_ps=runs.window_ps),
-    )
+        "grades": GradeWatch(active_set=None if active_set is None else os.fspath(active_set)),
+        "analysis": AnalysisSettings(correlation_ps=runs.correlation_ps, window_ps=runs.window_ps),
+    }
 
 
 def production_folder(scale: Scale, cell: str, potential: Potential, seed: int = 0) -> Path:

@@ -70,6 +70,9 @@ CONDUCTIVITY: dict[str, dict[float, Measurement]] = {
     for ratio, values in {"3:7": (5.97, 8.82, 11.70), "2:3": (6.17, 9.46, 12.93), "1:1": (6.13, 9.74, 13.62)}.items()
 }
 
+# First maximum of g(r) of Li and O in carbonate solutions, Å, by X-ray and neutron scattering; about 4 O are behind it.
+LI_O_PEAK = (1.90, 2.04)
+
 # Section 2.3.3: the mean absolute deviations that the paper states, MTP at all compositions and MTP-QRd at 3:7.
 PAPER_CONDUCTIVITY_DEVIATION = 0.11
 PAPER_CONDUCTIVITY_DEVIATION_QRD = 0.06

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.spec import ChargeForm
     from electrolyte_ml.training import FitResult
 
+RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
+
 
 def pure_solvent(
     scale: Scale, solvent: str, *, seed: int = 0, labels: str | os.PathLike[str] | None = None
@@ -272,13 +274,13 @@ def density_run(
     packed = pack(parse_composition(cell), packing_density)
     directory = scale.directory / folder / _folder(cell, potential)
     if protocol.heating is None:
-        return _watched_run(packed, potential, protocol.run, packed, directory, relax=_RELAX)
-    heated = _watched_run(packed, potential, protocol.heating, packed, directory / "heating", relax=_RELAX)
+        return watched_run(packed, potential, protocol.run, packed, directory, relax=RELAX)
+    heated = watched_run(packed, potential, protocol.heating, packed, directory / "heating", relax=RELAX)
     if not heated.completed:
         return heated
     start = heated.atoms
     start.set_momenta(np.zeros_like(start.positions))  # to be drawn anew, at the temperature of the run
-    return _watched_run(start, potential, protocol.run, packed, directory, relax=0)
+    return watched_run(start, potential, protocol.run, packed, directory, relax=0)
 
 
 def electrolyte_density(scale: Scale, start: Atoms, potential: Potential) -> RunResult:
@@ -293,7 +295,7 @@ def electrolyte_density(scale: Scale, start: Atoms, potential: Potential) -> Run
     """
     protocol = scale.electrolyte
     directory = scale.directory / "density" / _folder(protocol.cell, potential)
-    return _watched_run(start, potential, protocol.density.run, start, directory, relax=0)
+    return watched_run(start, potential, protocol.density.run, start, directory, relax=0)
 
 
 def _folder(cell: str, potential: Potential) -> str:
@@ -301,10 +303,21 @@ def _folder(cell: str, potential: Potential) -> str:
     return f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
 
 
-def _watched_run(
+def watched_run(
     start: Atoms, potential: Potential, run: MDRun, molecules: Atoms, directory: Path, relax: int
 ) -> RunResult:
-    """Run dynamics that end when a molecule of `molecules` breaks or the temperature runs away."""
+    """Run dynamics that end when a molecule breaks or the temperature runs away; what has run is not run again.
+
+    Parameters
+    ----------
+    start, potential, run
+    molecules
+        Configuration whose molecules are to stay whole.
+    directory
+        Keeps the run.
+    relax
+        Steps of minimisation before it, at most.
+    """
     from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
 
     return run_md(
@@ -325,6 +338,3 @@ def _place(scale: Scale, solvent: str) -> int:
     if solvent not in known:
         raise InputError(f"the {scale.name} scale learns {' and '.join(known)}, not {solvent!r}")
     return known.index(solvent)
-
-
-_RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance

@@ -117,6 +117,28 @@ class ChargeStudy:
 
 
 @dataclass(frozen=True)
+class ConductivityRuns:
+    """Production runs of one kind of potential, and the window of the Green-Kubo integral.
+
+    Attributes
+    ----------
+    trajectories : int
+        At each temperature.
+    time_ps, equilibration_ps : float
+        Of each trajectory: at constant volume, and at constant pressure before it.
+    correlation_ps, window_ps : float
+        Upper end of the integral, and the last part of it over which it is averaged; where there is no window, it is
+        found from the data.
+    """
+
+    trajectories: int
+    time_ps: float
+    equilibration_ps: float
+    correlation_ps: float
+    window_ps: float | None = None
+
+
+@dataclass(frozen=True)
 class OwnElectrolyte:
     """Notebook 20: a liquid that the paper does not have, from a training set and a potential that are shipped.
 
@@ -135,6 +157,8 @@ class OwnElectrolyte:
         Most configurations that are labelled after it.
     density : DensityRun
         Of the one cell in which everything runs.
+    annealing, production
+        Short trajectories of the ions, with the numbers of `Conductivity` (notebooks 12 and 13).
     """
 
     files: str
@@ -144,6 +168,8 @@ class OwnElectrolyte:
     grades: GradeSettings
     labels: int
     density: DensityRun
+    annealing: tuple[tuple[float, float, float], ...]
+    production: ConductivityRuns
 
     @property
     def cell(self) -> str:
@@ -271,28 +297,6 @@ class IonPairTraining:
 
 
 @dataclass(frozen=True)
-class ConductivityRuns:
-    """Production runs of one kind of potential, and the window of the Green-Kubo integral.
-
-    Attributes
-    ----------
-    trajectories : int
-        At each temperature.
-    time_ps, equilibration_ps : float
-        Of each trajectory: at constant volume, and at constant pressure before it.
-    correlation_ps, window_ps : float
-        Upper end of the integral, and the last part of it over which it is averaged; where there is no window, it is
-        found from the data.
-    """
-
-    trajectories: int
-    time_ps: float
-    equilibration_ps: float
-    correlation_ps: float
-    window_ps: float | None = None
-
-
-@dataclass(frozen=True)
 class Conductivity:
     """Section 4.6: ionic conductivity by Green-Kubo.
 
@@ -352,6 +356,13 @@ CHARGES = ChargeStudy(
 )
 
 
+def _cycle(time_ps: float) -> tuple[tuple[float, float, float], ...]:
+    """Return the annealing of section 4.6 with stages of so many ps."""
+    kelvin = (300.0, 300.0, 380.0, 380.0, 300.0, 300.0)
+    return tuple((first, last, time_ps) for first, last in pairwise(kelvin))
+
+
+_FEW_PICOSECONDS = ConductivityRuns(4, time_ps=4.0, equilibration_ps=1.0, correlation_ps=1.0)
 _HEAVY_NPT = MDRun("npt", temperature=300.0, time_ps=20.0, timestep_fs=2.0, hydrogen_mass=3.0)
 PC_NAPF6 = OwnElectrolyte(
     files="pc_napf6",
@@ -361,6 +372,8 @@ PC_NAPF6 = OwnElectrolyte(
     grades=GradeSettings(mode="neighbourhood", interval_fs=20.0, swap_threshold=1.5),
     labels=2,
     density=DensityRun(("PC=8 NaPF6=1",), _HEAVY_NPT, average_last_ps=15.0),
+    annealing=_cycle(0.5),
+    production=_FEW_PICOSECONDS,
 )
 
 
@@ -405,13 +418,6 @@ class Scale:
         )
 
 
-def _cycle(time_ps: float) -> tuple[tuple[float, float, float], ...]:
-    """Return the annealing of section 4.6 with stages of so many ps."""
-    kelvin = (300.0, 300.0, 380.0, 380.0, 300.0, 300.0)
-    return tuple((first, last, time_ps) for first, last in pairwise(kelvin))
-
-
-_FEW_PICOSECONDS = ConductivityRuns(4, time_ps=4.0, equilibration_ps=1.0, correlation_ps=1.0)
 _LIQUID = MDRun("npt", temperature=300.0, time_ps=100.0)
 _HEATING = MDRun("nvt", temperature=400.0, time_ps=5.0)
 
@@ -651,26 +657,27 @@ QUICK = Scale(
         ),
         packing_densities=(1.25, 1.17, 1.07, 1.0),
     ),
+    # A label of 48 atoms takes 1 s of a core, one of the aggregate 4 s: most of the set is inherited.
     ion_pair_training=IonPairTraining(
-        contact_pairs=2,
-        separated_pairs=2,
+        contact_pairs=1,
+        separated_pairs=1,
         aggregates=1,
-        cells=("EC=2 EMC=2 LiPF6=1",),
+        cells=("EC=4 LiPF6=1",),
         densities=(1.2,),
         relaxation_force=0.1,
-        relaxation_steps=8,
+        relaxation_steps=1,
         learning=LearningProtocol(
-            model=ModelSpec(level=8),
-            seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.01, timestep_fs=2.0, hydrogen_mass=3.0),
+            model=ModelSpec(level=4, radial_basis_size=6),
+            seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.002, timestep_fs=2.0, hydrogen_mass=3.0),
             exploration=ExplorationSettings(
-                "nvt", temperature=300.0, time_ps=1.0, timestep_fs=2.0, hydrogen_mass=3.0, most_saved=4
+                "nvt", temperature=300.0, time_ps=0.5, timestep_fs=2.0, hydrogen_mass=3.0, most_saved=2
             ),
-            fit=FitSettings(iterations=150, refit_iterations=60),
-            stopping=StoppingSettings(max_iterations=2),
+            fit=FitSettings(iterations=40, refit_iterations=20),
+            stopping=StoppingSettings(max_iterations=1),
         ),
-        uniform_configurations=20,
-        sets=("lipf6_ratios.extxyz",),
-        validation_configurations=8,
+        uniform_configurations=10,
+        sets=("sets/lipf6_pairs.extxyz.xz",),
+        validation_configurations=4,
         validation=MDRun("nvt", temperature=300.0, time_ps=0.5, timestep_fs=2.0, hydrogen_mass=3.0),
         rdf_cell="EC=8 LiPF6=1",
         rdf=MDRun("nvt", temperature=300.0, time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from electrolyte_ml.active_learning.mixing import count_origins
+from electrolyte_ml.analysis.estimates import TransportEstimate
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.ion_pairs import IonPairs, ion_pair_training
 from electrolyte_ml.paper.results import save_result
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis.rdf import RadialDistribution
     from electrolyte_ml.analysis.solvation import Solvation
     from electrolyte_ml.analysis.training_sets import SetSolvation
+    from electrolyte_ml.paper.ion_pair_validation import IonPairErrors
     from electrolyte_ml.paper.scales import Scale
     from electrolyte_ml.paper.validation import ValidationErrors
     from electrolyte_ml.potentials.charges import Share
@@ -73,6 +77,27 @@ def store_conductivity(
     save_result(_name("conductivity", model), {"reference": reference, "points": points, "production": ended}, scale)
 
 
+def conductivities_of(stored: Mapping[str, Any]) -> dict[str, dict[float, TransportEstimate]]:
+    """Return the conductivities (S/m) that `store_conductivity` stored, by ratio and temperature (K)."""
+    return {
+        ratio: {
+            float(temperature): TransportEstimate(
+                quantity="conductivity",
+                unit="S/m",
+                method=point["method"],
+                **{name: 0.1 * point[name] for name in ("value", "error", "low", "high")},
+                expected_error=float("nan"),
+                basis="stored",
+                trajectories=point["trajectories"],
+                total_ps=point["total_ps"],
+            )
+            for temperature, point in sorted(by_temperature.items(), key=lambda item: float(item[0]))
+        }
+        for ratio, by_temperature in stored["points"].items()
+        if by_temperature
+    }
+
+
 def store_solvation(
     solvation: Solvation, networks: Networks, *, model: str, reference: str, scale: Scale, system: str = "3:7, 300 K"
 ) -> None:
@@ -102,15 +127,46 @@ def store_solvation(
     save_result(_name("solvation", model), values, scale)
 
 
+def store_ion_pairs(found: SetSolvation, learnt: IonPairs, *, reference: str, scale: Scale) -> None:
+    """Store how ion pairs were learnt, and what is in the set (claims 16 and 17).
+
+    ``ion_pair_training`` has the stages, ``ion_pair_set`` ion pairs, shells and origins of the configurations.
+
+    Parameters
+    ----------
+    found
+        Shells and ion pairs of the configurations of the set, by :func:`~electrolyte_ml.analysis.analyse_set`.
+    learnt
+        Result of :func:`~electrolyte_ml.paper.ion_pairs.learn_ion_pairs`.
+    reference, scale
+        As of :func:`store_conductivity`.
+    """
+    stages = {
+        name: {
+            "iterations": len(run.status) - 1,
+            "converged": run.converged,
+            "sizes": [row.size for row in run.status],
+        }
+        for name, run in learnt._asdict().items()
+    }
+    training_set = learnt.aggregates.training_set
+    save_result(
+        "ion_pair_training",
+        {
+            "reference": reference,
+            "model": ion_pair_training(scale).model.name,
+            "stages": stages,
+            "configurations": len(training_set),
+        },
+        scale,
+    )
+    store_ion_pair_set(found, origins=count_origins(training_set), reference=reference, scale=scale)
+
+
 def store_ion_pair_set(
-    found: SetSolvation,
-    *,
-    origins: Mapping[str, Mapping[str, int]],
-    reference: str,
-    scale: Scale,
-    li_o: RadialDistribution | None = None,
+    found: SetSolvation, *, origins: Mapping[str, Mapping[str, int]], reference: str, scale: Scale
 ) -> None:
-    """Store ion pairs and shells of a training set, and g(r) of Li and O, as ``ion_pair_set`` (claims 17 and 19).
+    """Store ion pairs and shells of a training set as ``ion_pair_set`` (claim 17).
 
     Parameters
     ----------
@@ -121,8 +177,6 @@ def store_ion_pair_set(
         :func:`~electrolyte_ml.active_learning.mixing.count_origins`.
     reference, scale
         As of :func:`store_conductivity`.
-    li_o
-        g(r) of LiPF6 in EC by a potential that was trained on the set.
     """
     values = {
         "reference": reference,
@@ -130,9 +184,26 @@ def store_ion_pair_set(
         "set": found.to_dict(),
         "origins": origins,
     }
-    if li_o is not None:
-        values["li_o"] = {"r": li_o.r, "g": li_o.g, "shell": vars(li_o.shell) if li_o.shell else None}
     save_result("ion_pair_set", values, scale)
+
+
+def store_ion_pair_errors(errors: IonPairErrors, scale: Scale) -> None:
+    """Store force errors and charges of potentials of ion pairs as ``ion_pair_errors`` (claims 18 and 20)."""
+    save_result("ion_pair_errors", errors.to_dict(), scale)
+
+
+def store_li_o(rdf: RadialDistribution, *, system: str, reference: str, scale: Scale) -> None:
+    """Store g(r) of Li and O as ``li_o`` (claim 19).
+
+    Parameters
+    ----------
+    rdf
+    system
+        What was run, or otherwise averaged over.
+    reference, scale
+        As of :func:`store_conductivity`.
+    """
+    save_result("li_o", {"reference": reference, "system": system, "rdf": rdf.to_dict()}, scale)
 
 
 def store_charges(

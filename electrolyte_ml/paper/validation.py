@@ -99,7 +99,7 @@ def validation_sets(scale: Scale, potential: Potential, *, progress: bool = True
         run = _sampling_run(scale, protocol, cell, potential)
         if not run.completed:
             raise ElectrolyteError(f"the run of {cell} for its validation set ended early: {run.reason}, {run.detail}")
-        chosen = _evenly_spaced(run.frames(), protocol.configurations, protocol.sampling.time_ps)
+        chosen = evenly_spaced(run.frames(), protocol.configurations, protocol.sampling.time_ps)
         sets[cell] = store.label_all(chosen, reference, None, progress).complete(f"{cell}, by {reference.name}")
     return sets
 
@@ -119,8 +119,23 @@ def _packing_density(scale: Scale, cell: str) -> float:
     return sum(masses.values()) / sum(mass / densities[name] for name, mass in masses.items())
 
 
-def _evenly_spaced(frames: Sequence[Atoms], count: int, time_ps: float) -> list[Atoms]:
-    """Return frames at the ends of equal parts of a run, bare: elements, positions and cell."""
+def evenly_spaced(frames: Sequence[Atoms], count: int, time_ps: float) -> list[Atoms]:
+    """Return frames at the ends of equal parts of a run, bare: elements, positions and cell.
+
+    Parameters
+    ----------
+    frames
+        With `time_ps` in their info.
+    count
+        Number of parts.
+    time_ps
+        Length of the run.
+
+    Raises
+    ------
+    InputError
+        The run has too few frames.
+    """
     times = np.array([frame.info["time_ps"] for frame in frames])
     wanted = time_ps * np.arange(1, count + 1) / count
     chosen = np.abs(times[:, None] - wanted).argmin(axis=0)

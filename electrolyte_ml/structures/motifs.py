@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -77,6 +77,24 @@ def shell_radius(cation: str, donor: str) -> float:
     return float(SHELL * (CATION_RADII[cation] + vdw_radii[Atoms(donor).numbers[0]]))
 
 
+def cation_contacts(atoms: Atoms, own_molecules: Mapping[str, Molecule] | None = None) -> np.ndarray:
+    """Return the donors in the shells of all cations of one atom whose radius is known.
+
+    Parameters
+    ----------
+    atoms
+        Periodic or not, wrapped or not.
+    own_molecules
+        Molecules by name that come before those of the library.
+
+    Returns
+    -------
+    ndarray, (n_contacts, 2)
+        Atoms: the cation and its donor, each pair once.
+    """
+    return _Shells.of(atoms, own_molecules).contacts
+
+
 def ion_shells(atoms: Atoms, own_molecules: Mapping[str, Molecule] | None = None) -> list[IonShell]:
     """Return the shell of each cation of one atom whose radius is known, in the order of the atoms.
 
@@ -90,24 +108,8 @@ def ion_shells(atoms: Atoms, own_molecules: Mapping[str, Molecule] | None = None
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    topology = Topology.of(atoms)
-    known = {**MOLECULES, **(own_molecules or {})}
-    names = topology.known(own_molecules)
-    charges = np.array([known[name].charge if name else 0 for name in names])
-    kinds = donor_kinds(atoms.numbers, topology.bonds)
-    symbols, molecule = np.array(atoms.get_chemical_symbols()), topology.labels
-    size = np.bincount(molecule)[molecule]
-    cations = np.flatnonzero((charges[molecule] > 0) & (size == 1) & np.isin(symbols, list(CATION_RADII)))
-    radius = vdw_radii[atoms.numbers]
-    radius[cations] = [CATION_RADII[symbol] for symbol in symbols[cations]]
-    i, j, shift = periodic_pairs(
-        atoms.positions, atoms.cell.array, atoms.pbc, 2 * SHELL * float(radius.max(initial=1.0))
-    )
-    i, j, shift = np.concatenate([i, j]), np.concatenate([j, i]), np.concatenate([shift, -shift])
-    distance = np.linalg.norm(atoms.positions[j] + shift @ atoms.cell.array - atoms.positions[i], axis=1)
-    is_cation = np.isin(np.arange(len(atoms)), cations)
-    near = is_cation[i] & (kinds[j] != "") & ~is_cation[j] & (distance < SHELL * (radius[i] + radius[j]))
-    contacts = np.unique(np.stack([i[near], j[near]], axis=1), axis=0)  # each donor once, whatever its images
+    topology, names, charges, cations, contacts = _Shells.of(atoms, own_molecules)
+    molecule = topology.labels
     bound = contacts[charges[molecule[contacts[:, 1]]] < 0]
     count = len(charges)
     graph = coo_array((np.ones(len(bound), bool), (molecule[bound[:, 0]], molecule[bound[:, 1]])), shape=(count, count))
@@ -128,6 +130,38 @@ def ion_shells(atoms: Atoms, own_molecules: Mapping[str, Molecule] | None = None
             )
         )
     return found
+
+
+class _Shells(NamedTuple):
+    """Molecules of a configuration, its cations, and (n_contacts, 2) the pairs of a cation and a donor in its shell."""
+
+    topology: Topology
+    names: list[str | None]
+    charges: np.ndarray
+    cations: np.ndarray
+    contacts: np.ndarray
+
+    @classmethod
+    def of(cls, atoms: Atoms, own_molecules: Mapping[str, Molecule] | None) -> _Shells:
+        topology = Topology.of(atoms)
+        known = {**MOLECULES, **(own_molecules or {})}
+        names = topology.known(own_molecules)
+        charges = np.array([known[name].charge if name else 0 for name in names])
+        kinds = donor_kinds(atoms.numbers, topology.bonds)
+        symbols, molecule = np.array(atoms.get_chemical_symbols()), topology.labels
+        size = np.bincount(molecule)[molecule]
+        cations = np.flatnonzero((charges[molecule] > 0) & (size == 1) & np.isin(symbols, list(CATION_RADII)))
+        radius = vdw_radii[atoms.numbers]
+        radius[cations] = [CATION_RADII[symbol] for symbol in symbols[cations]]
+        i, j, shift = periodic_pairs(
+            atoms.positions, atoms.cell.array, atoms.pbc, 2 * SHELL * float(radius.max(initial=1.0))
+        )
+        i, j, shift = np.concatenate([i, j]), np.concatenate([j, i]), np.concatenate([shift, -shift])
+        distance = np.linalg.norm(atoms.positions[j] + shift @ atoms.cell.array - atoms.positions[i], axis=1)
+        is_cation = np.isin(np.arange(len(atoms)), cations)
+        near = is_cation[i] & (kinds[j] != "") & ~is_cation[j] & (distance < SHELL * (radius[i] + radius[j]))
+        contacts = np.unique(np.stack([i[near], j[near]], axis=1), axis=0)  # each donor once, whatever its images
+        return cls(topology, names, charges, cations, contacts)
 
 
 def pack_motif(

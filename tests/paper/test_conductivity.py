@@ -5,14 +5,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, Production, measure_conductivity
+from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, Production, find_shells, measure_conductivity
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper import conductivity
-from electrolyte_ml.paper.conductivity import conductivity_runs, production_settings, ratio_of
+from electrolyte_ml.paper.conductivity import (
+    conductivity_runs,
+    electrolyte_production,
+    production_settings,
+    ratio_of,
+    solvation_of_runs,
+)
 from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import PAPER, QUICK, SCALES, STANDARD
+from electrolyte_ml.paper.stored import conductivities_of
 from electrolyte_ml.potentials import MomentTensorPotential
 from electrolyte_ml.production.ramps import ramps
+from electrolyte_ml.trajectories import open_trajectory
+from electrolyte_ml.trajectories.static_frames import known_frames
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +91,15 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
         "1:1": ["300"],
     }
     assert stored["points"]["3:7"]["300"]["value"] == pytest.approx(10 * measured.best.value)
+    points = conductivities_of(stored)
+    assert {ratio: list(by_temperature) for ratio, by_temperature in points.items()} == {
+        "3:7": [280.0, 300.0],
+        "2:3": [300.0],
+        "1:1": [300.0],
+    }
+    best, again = measured.best, points["3:7"][300.0]
+    for name in ("value", "error", "low", "high"):
+        assert getattr(again, name) == pytest.approx(getattr(best, name))
     assert stored["production"]["3:7"]["320"]["failures"] == {"grade": 2}
     assert stored["production"]["3:7"]["300"]["completed"] == 1
 
@@ -112,3 +130,38 @@ def test_ratio_of_a_cell():
     assert ratio_of("EC=24 EMC=56 LiPF6=8") == "3:7" and ratio_of("EC=80 Li=8 PF6=8") == "1:0"
     with pytest.raises(InputError, match="neither EC nor EMC"):
         ratio_of("PC=8 NaPF6=1")
+
+
+def test_example_runs_the_shipped_potential_with_the_numbers_of_the_scale(monkeypatch, tmp_path):
+    called = {}
+
+    def produce(directory, settings, *, progress):
+        called.update(directory=directory, settings=settings)
+
+    monkeypatch.setattr("electrolyte_ml.production.produce", produce)
+    scale = replace(QUICK, results=tmp_path)
+    electrolyte_production(scale, progress=False)
+    settings, example = called["settings"], QUICK.electrolyte
+    assert called["directory"].parent == tmp_path / "conductivity"
+    assert settings.composition == example.cell == "PC=8 NaPF6=1" and settings.potential.endswith("pc_napf6.pot")
+    assert (settings.trajectories.count, settings.trajectories.time_ps) == (4, example.production.time_ps)
+    assert settings.equilibration.annealing == example.annealing
+    assert settings.equilibration.hydrogen_mass == 3.0 and settings.trajectories.timestep_fs == 1.0
+
+
+def test_shells_are_read_from_the_frames_of_complete_runs(potential, monkeypatch, tmp_path):
+    frames = [known_frames()["CIP"].atoms.copy() for _ in range(3)]
+    for k, atoms in enumerate(frames):
+        atoms.info["time_ps"] = 0.1 * k
+    monkeypatch.setattr("electrolyte_ml.production.run_folders", lambda directory, temperature: [directory])
+    monkeypatch.setattr("electrolyte_ml.trajectories.open_trajectory", lambda folder: open_trajectory(frames))
+    cutoffs = {"EC": 2.6, "EMC": 2.6, "PF6": 2.6}
+    monkeypatch.setattr("electrolyte_ml.analysis.find_shells", lambda runs: find_shells(runs, cutoffs=cutoffs))
+    scale = replace(STANDARD, results=tmp_path)
+    solvation, _ = solvation_of_runs(scale, STANDARD.conductivity.cells[0], potential)
+    assert solvation.ion_pairs["CIP"].value == 1.0
+    stored = load_result("solvation_mtp", scale)
+    assert stored["system"] == "3:7, 300 K" and stored["reference"] == "a reference"
+    monkeypatch.setattr("electrolyte_ml.production.run_folders", lambda directory, temperature: None)
+    with pytest.raises(InputError, match="no production"):
+        solvation_of_runs(scale, STANDARD.conductivity.cells[0], potential)

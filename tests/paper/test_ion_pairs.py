@@ -110,7 +110,7 @@ def test_standard_inherits_its_mixtures_and_quick_what_ships(tmp_path):
     sets = ion_pair_training(scale).inheritance.sets
     assert sets[0] == str(mixtures_run(scale)) and sets[1].endswith("pairs_dynamics.extxyz")
     assert [path.rpartition("/")[2] for path in ion_pair_training(QUICK).inheritance.sets] == [
-        "lipf6_ratios.extxyz",
+        "lipf6_pairs.extxyz.xz",
         "pairs_dynamics.extxyz",
     ]
     second = ion_pair_training(scale, "aggregates")

@@ -51,7 +51,7 @@ def runs(monkeypatch):
             frames.append(frame)
         return SimpleNamespace(completed=True, atoms=start.copy(), frames=lambda: frames, reason="completed", detail="")
 
-    monkeypatch.setattr(protocols, "_watched_run", run)
+    monkeypatch.setattr(protocols, "watched_run", run)
     return received
 
 
@@ -70,14 +70,14 @@ def test_boxes_are_packed_at_additive_volumes():
     assert validation._packing_density(QUICK, "EC=3 EMC=7") == pytest.approx((3 * masses[0] + 7 * masses[1]) / volume)
 
 
-def test_configurations_are_evenly_spaced_and_bare():
+def test_configurations_areevenly_spaced_and_bare():
     frames = [Atoms("H", [[k, 0, 0]], cell=[9.0] * 3, pbc=True, info={"time_ps": 0.1 * k}) for k in range(101)]
-    chosen = validation._evenly_spaced(frames, 4, 10.0)
+    chosen = validation.evenly_spaced(frames, 4, 10.0)
     assert [atoms.positions[0, 0] for atoms in chosen] == [25, 50, 75, 100]
     assert all(not atoms.info for atoms in chosen)
-    assert [a.positions[0, 0] for a in validation._evenly_spaced(frames, 2, 5.0)] == [25, 50]  # of a longer run
+    assert [a.positions[0, 0] for a in validation.evenly_spaced(frames, 2, 5.0)] == [25, 50]  # of a longer run
     with pytest.raises(InputError, match="101 frames holds no 300 configurations"):
-        validation._evenly_spaced(frames, 300, 10.0)
+        validation.evenly_spaced(frames, 300, 10.0)
 
 
 def test_sets_are_run_labelled_and_not_labelled_twice(runs, monkeypatch):
@@ -101,7 +101,7 @@ def test_sets_are_run_labelled_and_not_labelled_twice(runs, monkeypatch):
 
 def test_a_set_whose_run_breaks_is_none(monkeypatch):
     ended = SimpleNamespace(completed=False, reason="broken molecule", detail="C1-O3 of EC")
-    monkeypatch.setattr(protocols, "_watched_run", lambda *arguments, **options: ended)
+    monkeypatch.setattr(protocols, "watched_run", lambda *arguments, **options: ended)
     with pytest.raises(ElectrolyteError, match="EC=2 for its validation set ended early: broken molecule, C1-O3 of EC"):
         validation_sets(SMALL, ModelSpec(level=2).random(SPECIES), progress=False)
     with pytest.raises(InputError, match="the quick scale has no validation sets"):

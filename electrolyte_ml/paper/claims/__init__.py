@@ -6,7 +6,8 @@
 - *Values* and *trends* are judged from stored results at the standard scale and above. At the quick scale the numbers
   are shown, and not judged.
 
-Reading order: verdicts, evidence, exact, protocols, solvents, electrolytes, charges, table, formats.
+Reading order: verdicts, evidence, exact, protocols, solvents, electrolytes, ion_pairs, charges, table,
+formats.
 """
 
 from electrolyte_ml.paper.claims.formats import claims_html, format_claims

@@ -1,4 +1,4 @@
-"""Claims 17, 19 and 22 to 27 on the electrolytes, from what :mod:`electrolyte_ml.paper.stored` keeps."""
+"""Claims 22 to 27 on the electrolytes, from what :mod:`electrolyte_ml.paper.stored` keeps."""
 
 from typing import Any
 
@@ -65,37 +65,6 @@ def _points(stored: dict[str, Any]) -> dict[str, dict[float, dict[str, Any]]]:
 # -- solvation --------------------------------------------------------------------------------------------------------
 
 
-def ion_pair_set(stored: dict[str, Any]) -> Finding:
-    """Judge the training set: shares of ion pairs, ligands and coordination numbers."""
-    found = stored["solvation"]
-    ssip, cip, agg = (_value(found["ion_pairs"], kind) for kind in ("SSIP", "CIP", "AGG"))
-    ligands, number = _value(found["ligands"], "all"), _value(found["coordination"], "all")
-    by = found["coordination_distribution"]
-    higher = agg > 0 and _mean_number(by["AGG"]) > number
-    holds = ssip > cip > agg > 0 and 3.5 <= ligands < 4.0 and abs(number - 4.0) <= 0.5 and higher
-    broken = stored["set"]["broken"] / stored["set"]["configurations"]
-    ours = (
-        f"SSIP {ssip:.0%}, CIP {cip:.0%}, AGG {agg:.0%}; {ligands:.2f} ligands per Li; CN {number:.2f}; "
-        f"{broken:.0%} with broken molecules, left out"
-    )
-    return Finding(holds, ours)
-
-
-def li_o(stored: dict[str, Any]) -> Finding | None:
-    """Judge g(r) of Li and O by its first maximum."""
-    rdf = stored.get("li_o")
-    if rdf is None:
-        return None
-    shell = rdf["shell"]
-    if shell is None:
-        return Finding(False, "no first shell stands out from the noise")
-    r, g = np.asarray(rdf["r"]), np.asarray(rdf["g"])
-    behind = r > shell["minimum"]
-    second = float(r[behind][np.argmax(g[behind])])
-    ours = f"maxima at {shell['peak']:.2f} and {second:.2f} Å, {shell['coordination']:.1f} O in the first shell"
-    return Finding(1.90 <= shell["peak"] <= 2.04, ours, "first at 1.90–2.04 Å, about 4 O")
-
-
 def pairs_of_mtp(stored: dict[str, Any]) -> Finding:
     """Judge the ion pairs of MTP: solvent-separated ones alone."""
     ssip, _, _, ours = _pairs(stored)
@@ -110,7 +79,7 @@ def pairs_of_qrd(stored: dict[str, Any]) -> Finding:
 
 def _pairs(stored: dict[str, Any]) -> tuple[float, float, float, str]:
     pairs = stored["solvation"]["ion_pairs"]
-    ssip, cip, agg = (_value(pairs, kind) for kind in ("SSIP", "CIP", "AGG"))
+    ssip, cip, agg = (value_of(pairs, kind) for kind in ("SSIP", "CIP", "AGG"))
     return ssip, cip, agg, f"SSIP {ssip:.1%}, CIP {cip:.1%}, AGG {agg:.1%}"
 
 
@@ -132,9 +101,9 @@ def networks_of_qrd(stored: dict[str, Any]) -> Finding:
 def network_shells(stored: dict[str, Any]) -> Finding:
     """Judge shells in networks against those of isolated Li: more EC, more of five ligands, fewer of three."""
     found = stored["networks"]
-    ec_alone, ec_joined = (_value(found["ligands"][side], "EC") for side in ("isolated", "network"))
+    ec_alone, ec_joined = (value_of(found["ligands"][side], "EC") for side in ("isolated", "network"))
     alone, joined = (
-        {n: _value(found["coordination_distribution"][side], str(n)) for n in (3, 5)}
+        {n: value_of(found["coordination_distribution"][side], str(n)) for n in (3, 5)}
         for side in ("isolated", "network")
     )
     holds = ec_joined > ec_alone and joined[5] > alone[5] and joined[3] < alone[3]
@@ -145,12 +114,21 @@ def network_shells(stored: dict[str, Any]) -> Finding:
     return Finding(holds, ours)
 
 
+def network_panels(stored: dict[str, Any]) -> Finding:
+    """Judge whether the panels of networked and isolated Li are drawn for MTP-QRd: both kinds of Li were met."""
+    finding = network_shells(stored)
+    joined = value_of(stored["networks"], "networked")
+    if not 0.0 < joined < 1.0:
+        return Finding(False, f"{joined:.0%} of the Li in networks: one of the two groups is empty")
+    return Finding(True, finding.ours)
+
+
 def _networks(stored: dict[str, Any]) -> tuple[float, int, float, str]:
     """Share of Li in networks, largest network, share of bridges that are EC by both O, and the three in words."""
     found = stored["networks"]
-    joined = _value(found, "networked")
-    largest = max([0] + [int(size) for size in found["sizes"] if _value(found["sizes"], size) > 0])
-    bridges = _value(found["bridges"], "EC") * _value(found["bridge_donors"].get("EC", {}), "carbonyl+ether")
+    joined = value_of(found, "networked")
+    largest = max([0] + [int(size) for size in found["sizes"] if value_of(found["sizes"], size) > 0])
+    bridges = value_of(found["bridges"], "EC") * value_of(found["bridge_donors"].get("EC", {}), "carbonyl+ether")
     return (
         joined,
         largest,
@@ -159,11 +137,7 @@ def _networks(stored: dict[str, Any]) -> tuple[float, int, float, str]:
     )
 
 
-def _value(estimates: dict[str, Any], key: str) -> float:
+def value_of(estimates: dict[str, Any], key: str) -> float:
     """Value of a stored estimate; 0 for a category that was never seen, NaN for one of which there was nothing."""
     value = estimates[key]["value"] if key in estimates else 0.0
     return float("nan") if value is None else float(value)
-
-
-def _mean_number(distribution: dict[str, Any]) -> float:
-    return sum(int(number) * _value(distribution, number) for number in distribution)

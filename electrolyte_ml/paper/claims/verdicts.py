@@ -8,7 +8,7 @@ from electrolyte_ml.paper.scales import Scale
 REPRODUCED = "reproduced"
 NOT_REPRODUCED = "not reproduced"
 NOT_RUN_AT_SCALE = "not run at this scale"
-NOT_RUN = "not run"  # no code computes it yet
+NOT_RUN = "not run"  # a protocol or the reference is missing
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,6 @@ class Outcome:
 Judge = Callable[[Scale], Outcome]
 
 
-def not_run(scale: Scale) -> Outcome:
-    """Judge a claim that no code computes yet."""
-    return Outcome(NOT_RUN)
-
-
 @dataclass(frozen=True)
 class Claim:
     """One claim of the paper.
@@ -75,7 +70,7 @@ class Claim:
     where: str
     paper: str
     kind: str
-    judge: Judge = not_run
+    judge: Judge
 
     @property
     def label(self) -> str:

@@ -33,10 +33,10 @@ def judged(label, scale):
 
 @pytest.mark.parametrize("scale", [QUICK, STANDARD], ids=lambda scale: scale.name)
 def test_counts_are_shown_and_not_judged(scale):
-    for label in ("10b", "20"):
+    for label in ("10b", "20b"):
         assert judged(label, scale).verdict == NOT_RUN_AT_SCALE and not judged(label, scale).ours
     store(scale)
-    for label in ("10b", "20"):
+    for label in ("10b", "20b"):
         outcome = judged(label, scale)
         assert outcome.verdict == NOT_RUN_AT_SCALE
         assert outcome.ours.endswith("(shown, not judged)")
@@ -50,6 +50,6 @@ def test_fits_are_counted_by_composition_and_start():
 
 def test_charges_have_mean_and_spread():
     store(QUICK)
-    ours = judged("20", QUICK).ours
+    ours = judged("20b", QUICK).ours
     assert "raw, 2 fits: Li +1.5 ± 0.7, O -1.5 ± 0.7 e" in ours
     assert "median force error 0.25 eV/Å at the trained composition, 0.50 at another" in ours

@@ -1,30 +1,24 @@
-"""Claims 17, 19 and 22 to 27 are judged from results that the analysis stores, each way."""
-
-from dataclasses import replace
+"""Claims 22 to 27 are judged from results that the analysis stores, each way."""
 
 import numpy as np
 import pytest
 
-from electrolyte_ml.active_learning.mixing import count_origins
 from electrolyte_ml.analysis import (
     ConductivityResult,
     Production,
-    RadialDistribution,
     TransportEstimate,
     analyse_networks,
-    analyse_set,
     analyse_solvation,
 )
 from electrolyte_ml.analysis.correlation import Plateau
 from electrolyte_ml.analysis.estimates import Curve
-from electrolyte_ml.analysis.rdf import FirstShell
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN_AT_SCALE, REPRODUCED
 from electrolyte_ml.paper.experiment import CONDUCTIVITY
 from electrolyte_ml.paper.scales import QUICK, STANDARD
-from electrolyte_ml.paper.stored import store_conductivity, store_ion_pair_set, store_solvation
+from electrolyte_ml.paper.stored import store_conductivity, store_solvation
 from electrolyte_ml.trajectories import open_trajectory
-from electrolyte_ml.trajectories.static_frames import aggregate, network, shell
+from electrolyte_ml.trajectories.static_frames import network, shell
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +55,7 @@ def store_mtp(points, scale=STANDARD):
 
 
 def test_nothing_is_judged_before_it_is_run():
-    for label in ("17", "19", "22a", "22b", "23a", "23b", "24b", "25a", "25b", "26a", "26b", "27a"):
+    for label in ("22a", "22b", "23a", "23b", "24b", "25a", "25b", "26a", "26b", "27a"):
         assert judged(label).verdict == NOT_RUN_AT_SCALE
 
 
@@ -191,35 +185,13 @@ def test_networks_of_four_are_not_the_pairs_of_the_charged_model():
     assert judged("26b").verdict == NOT_REPRODUCED and "in networks of up to 4" in judged("26b").ours
 
 
-def test_ion_pairs_of_the_training_set():
-    pure = [shell(["EC", "EC", "EMC", "EMC"]).atoms] * 4
-    pairs = [shell(["PF6", "EC", "EC", "EMC"]).atoms] * 3
-    broken = shell(["PF6"]).atoms
-    broken.positions[-1] += 5.0
-    configurations = [*pure, *pairs, aggregate(2).atoms, broken]
-    found, origins = analyse_set(configurations), count_origins(configurations)
-    store_ion_pair_set(found, origins=origins, reference="PBE-D3(0)", scale=STANDARD)
-    outcome = judged("17")
-    # 4 and 3 of 9 Li, and two in an aggregate with one ligand each: not those of the paper, whose aggregates bind more.
-    assert (
-        outcome.ours == "SSIP 44%, CIP 33%, AGG 22%; 3.33 ligands per Li; CN 3.33; 11% with broken molecules, left out"
-    )
-    assert outcome.verdict == NOT_REPRODUCED
-    assert judged("19").verdict == NOT_RUN_AT_SCALE
-
-
-def test_first_peak_of_li_and_o():
-    found = analyse_set([shell(["EC", "EC"]).atoms])
-    r = np.arange(0.01, 8.0, 0.02)
-    g = 20 * np.exp(-(((r - 1.96) / 0.1) ** 2)) + 2 * np.exp(-(((r - 4.4) / 0.4) ** 2))
-    rdf = RadialDistribution("Li-O", r, g, 0 * r, 0 * r, 0 * r, FirstShell(1.96, 2.7, 0.05, 4.1, 0.1))
-    store_ion_pair_set(found, origins={}, reference="PBE-D3(0)", scale=STANDARD, li_o=rdf)
-    outcome = judged("19")
-    assert outcome.verdict == REPRODUCED
-    assert outcome.ours == "maxima at 1.96 and 4.41 Å, 4.1 O in the first shell"
-    far = replace(rdf, shell=replace(rdf.shell, peak=2.3))
-    store_ion_pair_set(found, origins={}, reference="PBE-D3(0)", scale=STANDARD, li_o=far)
-    assert judged("19").verdict == NOT_REPRODUCED
+def test_panels_with_charges_need_networked_and_isolated_lithium():
+    assert judged("27b").verdict == NOT_RUN_AT_SCALE
+    alone, joined = shell(["EMC", "EMC", "EMC"]).atoms, network(2).atoms
+    for parts, verdict in (([joined, alone], REPRODUCED), ([joined], NOT_REPRODUCED), ([alone], NOT_REPRODUCED)):
+        store_solvation(*measured(parts), model="qrd", reference="PBE-D3(0)", scale=STANDARD)
+        assert judged("27b").verdict == verdict
+    assert judged("27b").ours == "0% of the Li in networks: one of the two groups is empty"
 
 
 def test_another_model_is_refused():

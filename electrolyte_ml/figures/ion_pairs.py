@@ -1,0 +1,301 @@
+"""Figures of ion pairs: what is in the training set of an electrolyte, and where its forces are wrong (Figs. 5, S5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase.data import chemical_symbols
+
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.figures.style import (
+    BLACK,
+    BLUE,
+    CYCLE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    caption,
+    styled,
+    subplots,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from electrolyte_ml.analysis import GroupedErrors
+
+_PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
+_ELEMENTS = {"H": GREY, "C": BLACK, "O": VERMILION, "F": GREEN, "P": ORANGE, "Li": PURPLE}
+_NAMED = 5  # sites of the largest relative errors, which are named
+
+
+@styled
+def ion_pair_set(
+    found: Mapping[str, Any], *, reference: str, scale: str, paper: Mapping[str, float] | None = None
+) -> Figure:
+    """Draw what is in the training set of an electrolyte: ion pairs, ligands, coordination numbers, denticity (Fig. 5).
+
+    Parameters
+    ----------
+    found
+        Stored result ``ion_pair_set``: "solvation", "set".
+    reference, scale
+        The level of theory of the labels, and the scale.
+    paper
+        Share of SSIP, CIP and AGG in the paper's set, drawn beside ours where it is given.
+    """
+    solvation, counts = found["solvation"], found["set"]
+    cation = solvation["cation"]
+    figure, panels = subplots(2, 2, size=(10.4, 7.0))
+    pairs, ligands, numbers, denticity = panels.ravel()
+
+    kinds = list(_PAIRING)
+    width = 0.4 if paper else 0.7
+    for place, (kind, colour) in enumerate(_PAIRING.items()):
+        shift = -0.5 * width if paper else 0.0
+        _bar(pairs, place + shift, solvation["ion_pairs"][kind], width, colour, percent=True)
+        if paper:
+            pairs.bar(place + 0.5 * width, 100 * paper[kind], 0.92 * width, color="none", edgecolor=GREY, hatch="///",
+                      label="paper" if place == 0 else None)  # fmt: skip
+    if paper:
+        pairs.legend(loc="upper right")
+    pairs.set_xticks(range(3), kinds)
+    pairs.set_ylabel(f"{cation} (%)")
+    pairs.set_title("Ion pairs", loc="left")
+
+    names = [name for name in solvation["ligands"] if name != "all"]
+    for place, name in enumerate([*names, "all"]):
+        _bar(ligands, place, solvation["ligands"][name], 0.7, BLACK if name == "all" else CYCLE[place % len(CYCLE)])
+    ligands.set_xticks(range(len(names) + 1), [*names, "all"])
+    ligands.set_ylabel(f"molecules in the shell of {cation}")
+    ligands.set_title("Ligands", loc="left")
+
+    by_kind = solvation["coordination_distribution"]
+    shown = [kind for kind in kinds if any(e["value"] for e in by_kind[kind].values())]
+    width = 0.8 / max(len(shown), 1)
+    for k, kind in enumerate(shown):
+        met = {int(number): estimate for number, estimate in by_kind[kind].items() if estimate["value"]}
+        for number, estimate in met.items():
+            shift = (k - (len(shown) - 1) / 2) * width
+            label = kind if number == min(met) else None
+            _bar(numbers, number + shift, estimate, width, _PAIRING[kind], percent=True, label=label)
+    numbers.set_xlabel(f"coordination number of {cation} (donor atoms)")
+    numbers.set_ylabel(f"of the {cation} of this kind (%)")
+    numbers.set_title("Coordination numbers", loc="left")
+    numbers.xaxis.get_major_locator().set_params(integer=True)
+    numbers.legend(loc="upper right")
+
+    several = {
+        name: sum(entry["value"] or 0.0 for number, entry in solvation["denticity"][name].items() if int(number) > 1)
+        for name in names
+    }
+    denticity.bar(range(len(names)), [100 * value for value in several.values()], 0.7,
+                  color=[CYCLE[k % len(CYCLE)] for k in range(len(names))])  # fmt: skip
+    for place, value in enumerate(several.values()):
+        denticity.text(place, 100 * value, f"{100 * value:.1f} %", ha="center", va="bottom", fontsize=9)
+    denticity.set_xticks(range(len(names)), names)
+    denticity.set_ylabel("ligands with two or more donors (%)")
+    denticity.set_title("Bidentate ligands", loc="left")
+    denticity.margins(y=0.12)
+    for axes in panels.ravel():
+        axes.grid(axis="x", visible=False)
+    whole = counts["configurations"] - counts["broken"] - counts["without_cation"]
+    caption(
+        figure, "Training set of the electrolyte (Fig. 5)", scale=scale, reference=reference,
+        note=f"{counts['configurations']} configurations: {whole} with {cation}, {counts['without_cation']} without, "
+             f"{counts['broken']} with broken molecules, left out here. Bars: 95 % intervals.",
+    )  # fmt: skip
+    return figure
+
+
+@styled
+def models_compared(found: Mapping[str, Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
+    """Draw ion pairs, networks and their shells by several kinds of potential side by side (Figs. 7, S9).
+
+    Parameters
+    ----------
+    found
+        Name of a kind -> stored result of its solvation: "solvation", "networks".
+    reference, scale
+        The level of theory of the training labels, and the scale.
+
+    Raises
+    ------
+    InputError
+        There is nothing to draw.
+    """
+    if not found:
+        raise InputError("there is no solvation to draw")
+    figure, panels = subplots(2, 2, size=(11.0, 7.0))
+    width = 0.8 / len(found)
+    largest = max(int(size) for stored in found.values() for size in stored["networks"]["sizes"])
+    ticks: dict[int, list[str]] = {
+        0: list(_PAIRING),
+        1: [str(size) for size in range(1, largest + 1)],
+        2: sorted({name for stored in found.values() for name in stored["networks"]["ligands"]["isolated"]}),
+        3: sorted({n for s in found.values() for n in s["networks"]["coordination_distribution"]["isolated"]}, key=int),
+    }
+    for k, (colour, (name, stored)) in enumerate(zip(CYCLE * len(found), found.items())):
+        solvation, networks = stored["solvation"], stored["networks"]
+        shift = (k - (len(found) - 1) / 2) * width
+        for panel, values in ((0, solvation["ion_pairs"]), (1, networks["sizes"])):
+            for place, key in enumerate(ticks[panel]):
+                if key in values:
+                    label = name if panel == place == 0 else None
+                    _bar(panels.flat[panel], place + shift, values[key], width, colour, percent=True, label=label)
+        for panel, what in ((2, "ligands"), (3, "coordination_distribution")):
+            for side, alpha in (("isolated", 0.4), ("network", 1.0)):
+                for place, key in enumerate(ticks[panel]):
+                    if key in networks[what][side]:
+                        offset = shift + (-0.25 if side == "isolated" else 0.25) * width
+                        _bar(panels.flat[panel], place + offset, networks[what][side][key], 0.5 * width, colour,
+                             percent=panel == 3, alpha=alpha)  # fmt: skip
+    titles = ("Ion pairs", "Networks", "Ligands", "Coordination numbers")
+    labels = ("cations (%)", "solvent-separated cations (%)", "molecules per cation", "cations of each kind (%)")
+    for panel, axes in enumerate(panels.flat):
+        axes.set_xticks(range(len(ticks[panel])), ticks[panel])
+        axes.set_title(titles[panel], loc="left")
+        axes.set_ylabel(labels[panel])
+        axes.grid(axis="x", visible=False)
+    panels[0, 1].set_xlabel("size of the network (1: isolated)")
+    panels[1, 1].set_xlabel("donor atoms in the shell")
+    panels[0, 0].legend(loc="upper right")
+    caption(
+        figure, "Ion pairs and networks (Figs. 7, S9)", scale=scale, reference=reference,
+        note="Below: pale are isolated cations, full are those in networks. Bars: 95 % intervals.",
+    )  # fmt: skip
+    return figure
+
+
+def _bar(
+    axes: Axes,
+    place: float,
+    estimate: Mapping[str, Any],
+    width: float,
+    colour: str,
+    *,
+    percent: bool = False,
+    label: str | None = None,
+    alpha: float = 0.85,
+) -> None:
+    """Draw a bar with its interval; nothing where the value is not known."""
+    factor = 100.0 if percent else 1.0
+    if estimate["value"] is None:
+        return
+    axes.bar(place, factor * estimate["value"], 0.92 * width, color=colour, alpha=alpha, label=label)
+    interval = estimate["interval_95"]
+    if None not in interval:
+        axes.vlines(place, *(factor * value for value in interval), color=BLACK, lw=1.2)
+
+
+@styled
+def coordinated_errors(kinds: Mapping[str, GroupedErrors], *, reference: str, scale: str) -> Figure:
+    """Draw the force error of each site against the size of its force: coordinated donors and all others (Fig. 5, S5).
+
+    Parameters
+    ----------
+    kinds
+        Name of a kind of potential -> its errors, with the sites of
+        :func:`electrolyte_ml.analysis.group_coordinated`.
+    reference, scale
+        The level of theory of the labels, and the scale.
+
+    Raises
+    ------
+    InputError
+        There is nothing to draw.
+    """
+    if not kinds:
+        raise InputError("there are no errors to draw")
+    from electrolyte_ml.analysis.coordinated_sites import is_coordinated
+
+    figure, grid = subplots(1, len(kinds), size=(1.2 + 5.0 * len(kinds), 5.0), sharex=True, sharey=True, squeeze=False)
+    rows = [row for errors in kinds.values() for row in errors.sites]
+    largest = 1.12 * max(row.size for row in rows)
+    highest = 1.12 * max(row.rmse for row in rows)
+    for axes, (name, errors) in zip(grid[0], kinds.items()):
+        for share in (0.1, 0.2, 0.4, 0.8):
+            axes.plot([0, largest], [0, share * largest], color="#D0D0D0", lw=1, zorder=1)
+            x = min(largest, highest / share)
+            axes.annotate(f"{share:.0%}", (x, share * x), color=GREY, fontsize=8, ha="right", va="top")
+        named = sorted(errors.sites, key=lambda row: -row.rmse)[:_NAMED]
+        named += [row for row in errors.sites if row.species == "Li" and row not in named]
+        for row in errors.sites:
+            symbol = _element(row.name)
+            bound = is_coordinated(row.name) or row.species == "Li"
+            colour = _ELEMENTS.get(symbol, BLUE)
+            axes.plot(row.size, row.rmse, "o" if bound else "s", color=colour, mfc=colour if bound else "white",
+                      ms=8 if bound else 6, mew=1.5, zorder=3)  # fmt: skip
+            if row in named or is_coordinated(row.name):
+                text = row.name if row.species == row.name else f"{row.name} ({row.species})"
+                axes.annotate(text, (row.size, row.rmse), xytext=(6, 3), textcoords="offset points", fontsize=7.5)
+        axes.set_title(name)
+        axes.set_xlim(0, largest)
+        axes.set_ylim(0, highest)
+        axes.set_xlabel("rms force of the reference (eV/Å)")
+    grid[0, 0].set_ylabel("RMSE of force components (eV/Å)")
+    for symbol in dict.fromkeys(_element(row.name) for row in rows):
+        grid[0, 0].plot([], [], "o", color=_ELEMENTS.get(symbol, BLUE), label=symbol)
+    grid[0, 0].legend(loc="upper left", ncols=2)
+    atoms = next(iter(kinds.values()))
+    caption(
+        figure, "Force errors by site, at Li and free (Figs. 5, S5)", scale=scale, reference=reference,
+        note=f"Filled: Li and the donors in its shell; open: all other sites. Lines: error relative to the force. "
+             f"{atoms.configurations} configurations.",
+    )  # fmt: skip
+    return figure
+
+
+def _element(site: str) -> str:
+    """Return the chemical symbol of a site such as "carbonyl O at Li", "CH2" or "H of CH3 by ether O"."""
+    first, *others = site.split()
+    if first in chemical_symbols:
+        return first
+    return "C" if first.startswith("CH") else others[0]
+
+
+@styled
+def element_charges(charges: Mapping[str, Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
+    """Draw the charges of elements by several kinds of potential, each composition a panel (Fig. S5).
+
+    Parameters
+    ----------
+    charges
+        Name of a kind -> composition -> element -> charge (e) by each of its potentials.
+    reference, scale
+        The level of theory of the labels, and the scale.
+
+    Raises
+    ------
+    InputError
+        There is nothing to draw.
+    """
+    cells = list(dict.fromkeys(cell for by_cell in charges.values() for cell in by_cell))
+    if not cells:
+        raise InputError("there are no charges to draw")
+    figure, grid = subplots(1, len(cells), size=(1.4 + 2.9 * len(cells), 3.8), sharey=True, squeeze=False)
+    width = 0.8 / len(charges)
+    for axes, cell in zip(grid[0], cells):
+        symbols = list(dict.fromkeys(s for by_cell in charges.values() for s in by_cell.get(cell, ())))
+        for k, (colour, (name, by_cell)) in enumerate(zip(CYCLE * len(charges), charges.items())):
+            places = np.arange(len(symbols)) + (k - (len(charges) - 1) / 2) * width
+            values = [np.asarray(by_cell.get(cell, {}).get(symbol, [np.nan])) for symbol in symbols]
+            axes.bar(places, [row.mean() for row in values], 0.92 * width, color=colour, alpha=0.7, label=name)
+            for place, row in zip(places, values):
+                axes.plot(np.full(len(row), place), row, ".", color=BLACK, ms=4)
+        axes.axhline(0.0, color=BLACK, lw=1)
+        axes.set_xticks(range(len(symbols)), symbols)
+        axes.grid(axis="x", visible=False)
+        axes.set_title(cell, fontsize=9)
+    grid[0, 0].set_ylabel("charge (e)")
+    grid[0, -1].legend(loc="lower left", bbox_to_anchor=(0.0, 1.08), ncols=2)
+    caption(
+        figure, "Charges of the elements (Fig. S5)", scale=scale, reference=reference,
+        note="Bars: mean over the potentials of a kind; dots: each of them.",
+    )  # fmt: skip
+    return figure
