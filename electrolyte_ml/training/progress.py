@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write, read_arrays
 
 CHECKPOINT_SECONDS = 20.0
@@ -151,8 +151,8 @@ class Progress:
         names = ["identity", "history", "steps", "ends", "losses", "gradients"]
         try:
             saved = read_arrays(self.checkpoint, names)
-        except (InputError, OSError) as error:
-            raise InputError(f"{first_line(error)}: not a checkpoint of a fit; remove it to start anew") from None
+        except (InputError, OSError):
+            raise InputError(f"{self.checkpoint}: not a checkpoint of a fit; remove it to start anew") from None
         identity, history, steps, ends, losses, gradients = (saved[name] for name in names)
         if str(identity) != self.identity:
             raise InputError(

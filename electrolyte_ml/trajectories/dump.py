@@ -80,7 +80,10 @@ class DumpFrames:
             self.n_frames -= 1
             if not self.n_frames:
                 raise InputError(f"{path}: {error}") from error
-        first = self._table(0)
+        try:
+            first = self._table(0)
+        except InputError as error:
+            raise InputError(f"{path}, frame 1: {error}") from error
         if "id" not in first.columns:
             raise InputError(f"{path}: its atoms have no id, and LAMMPS changes their order from frame to frame")
         self.unwrapped = any(first.has(*names) for names in (*_UNWRAPPED, _IMAGES))

@@ -65,7 +65,12 @@ class _ConfigurationsOnDisk(Sequence[Atoms]):
         start, end = self._places[k]
         with open(self._path, "rb") as stream:
             stream.seek(start)
-            text = stream.read(end - start).decode()
+            data = stream.read(end - start)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            raise InputError(f"line {line} of the frame is not UTF-8 text") from error
         check_frame(text.splitlines())
         try:
             return next(read_extxyz(StringIO(text), 0))

@@ -38,7 +38,10 @@ def molecules_of_frame(frames: CheckedFrames, index: int) -> Topology:
                 "in the same order, and is the cell right?"
             )
         return topology
-    topology = Topology.of(atoms)
+    try:
+        topology = Topology.of(atoms)
+    except InputError as error:
+        raise InputError(f"{frames.name}, frame {index + 1}: {error}") from error
     if topology.endless.any():
         molecule = int(topology.endless.argmax())
         raise InputError(
@@ -66,7 +69,10 @@ def explain_first_frame(
     """
     first = frames.read(chosen[0])
     atoms = Atoms(frames.reader.numbers, first.positions, cell=first.cell, pbc=True)
-    overlap = _overlap(atoms)
+    try:
+        overlap = _overlap(atoms)
+    except InputError:  # positions that cannot be searched: the error says so
+        return error
     for index in chosen[1:][:_TRIED] if frames.reader.bonds is None else ():
         try:
             assign(index)

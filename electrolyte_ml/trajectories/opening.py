@@ -21,6 +21,7 @@ from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.trajectories.configurations import AtomsFrames
 from electrolyte_ml.trajectories.dump import DumpFrames, is_dump
 from electrolyte_ml.trajectories.extxyz import open_extxyz
+from electrolyte_ml.trajectories.file_ends import damaged_xtc_frame
 from electrolyte_ml.trajectories.frames import Frames, Identity
 from electrolyte_ml.trajectories.identity import identify
 from electrolyte_ml.trajectories.joined import JoinedFrames
@@ -180,6 +181,8 @@ def open_frames(
     given = None if isinstance(topology, Atoms) else topology
     if is_dump(path):
         return DumpFrames(path, _identity_of(given, structure, elements), elements, lammps_units)
+    if path.suffix == ".xtc" and (number := damaged_xtc_frame(path)):
+        raise InputError(f"{path} is damaged: the header of frame {number} is not that of an XTC frame of its atoms")
     if path.suffix == ".trr" and (found := _only_velocities(path)):
         return _frames_of_velocities(path, topology, found, elements)
     return UniverseFrames(_universe_of(path, given, structure), str(path), elements, structure, lammps_units)
@@ -208,7 +211,10 @@ def _open_compressed(
 def _only_velocities(path: Path) -> int:
     """Return how many frames a .trr has, if all of them hold velocities and none positions; else 0."""
     with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        has = contents(content)
+        try:
+            has = contents(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     return len(has) if len(has) and has[:, 1].all() and not has[:, 0].any() else 0
 
 

@@ -41,8 +41,11 @@ def first_change(topology: Topology, frame: Callable[[int], Atoms], n_frames: in
     def change(k: int) -> str | None:
         try:
             atoms = frame(k)
+            return difference(atoms)
         except InputError:
             return None  # the pass over all frames names it
+
+    def difference(atoms: Atoms) -> str | None:
         if not bonds_found:
             broken = check_bonds(topology, atoms.positions[None], atoms.cell.array[None])
             return None if broken is None else broken[1]

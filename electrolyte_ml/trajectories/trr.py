@@ -96,12 +96,24 @@ def decode(content: bytes, n: int) -> TrrFrames:
 
 
 def contents(content: bytes | mmap.mmap) -> np.ndarray:
-    """Return for each frame that has begun whether it holds positions and velocities, (F, 2) bool."""
-    found, start = [], 0
-    while start + _HEADER.size <= len(content) and content[start : start + len(_BEGINNING)] == _BEGINNING:
-        sizes = struct.unpack_from(">10i", content, start + len(_BEGINNING))
-        (n,) = struct.unpack_from(">i", content, start + len(_BEGINNING) + 4 * _COUNT)
+    """Return for each frame that has begun whether it holds positions and velocities, (F, 2) bool.
+
+    Raises
+    ------
+    InputError
+        A header that makes no sense; the library that reads these files would follow it.
+    """
+    found: list[tuple[bool, bool]] = []
+    start = atoms = 0
+    while start + _HEADER.size <= len(content):
+        sizes = struct.unpack_from(">13i", content, start + len(_BEGINNING))
+        n = sizes[_COUNT]
+        atoms = atoms or n
         double = sizes[2] == 72 or 24 * n in sizes[7:10]
+        vector = (24 if double else 12) * n
+        sound = content[start : start + len(_BEGINNING)] == _BEGINNING and n == atoms > 0
+        if not sound or any(size not in (0, vector) for size in sizes[7:10]) or not min(sizes[:7]) >= 0:
+            raise InputError(f"it is damaged: the header of frame {len(found) + 1} is not that of a .trr of its atoms")
         found.append((sizes[7] > 0, sizes[8] > 0))
-        start += _HEADER.size + (8 if double else 0) + sum(sizes)
+        start += _HEADER.size + (8 if double else 0) + sum(sizes[:10])
     return np.array(found, dtype=bool).reshape(-1, 2)

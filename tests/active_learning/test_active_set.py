@@ -133,7 +133,7 @@ def test_a_missing_file_stays_an_os_error(tmp_path):
 
 def test_another_archive_is_refused(tmp_path):
     np.savez(tmp_path / "set.npz", a=np.ones(3))
-    with pytest.raises(InputError, match="not an active set"):
+    with pytest.raises(InputError, match=r"set\.npz is damaged: it has no 'format'"):
         ActiveSet.load(tmp_path / "set.npz", PairModel())
 
 
@@ -153,3 +153,56 @@ def test_overlapping_atoms_are_named_by_configuration(training):
     bad.info["bad"] = True
     with pytest.raises(InputError, match="configuration 3"):
         ActiveSet.build(Overlapping(), [*training[:2], bad])
+
+
+@pytest.fixture
+def damageable(tmp_path, training):
+    path, model = tmp_path / "active_set.npz", PairModel()
+    ActiveSet.build(model, training).save(path)
+    return path, model
+
+
+def rewrite(path, **changes):
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    np.savez(path, **arrays | changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"matrix": np.full((3, 3), np.nan)},
+        {"matrix": np.ones((3, 2))},
+        {"matrix": np.array(1.0)},
+        {"index": np.array(["a"])},
+        {"active": np.array([-3])},
+        {"threshold": np.array(np.inf)},
+        {"threshold": np.array(-1.0)},
+        {"threshold": np.array("high")},
+        {"mode": np.array("nonsense")},
+        {"swaps": np.array([1, 2])},
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_refused(damageable, changes):
+    path, potential = damageable
+    assert ActiveSet.load(path, potential).threshold > 1
+    rewrite(path, **changes)
+    with pytest.raises(InputError, match=r"active_set\.npz is damaged"):
+        ActiveSet.load(path, potential)
+
+
+def test_damaged_bytes_are_refused_or_harmless(damageable):
+    path, potential = damageable
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
+    for k in range(100):
+        damaged = bytearray(whole)
+        for at in rng.integers(len(whole), size=2):
+            damaged[at] = int(rng.integers(256))
+        path.write_bytes(damaged[: len(whole) if k % 2 else int(rng.integers(len(whole)))])
+        try:
+            found = ActiveSet.load(path, potential)
+        except InputError as error:
+            assert "active_set.npz" in str(error)
+        else:
+            assert np.isfinite(found.result.matrix).all()
