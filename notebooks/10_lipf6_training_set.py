@@ -98,7 +98,7 @@ figures.picture(cluster, "An aggregate: 2 Li, 2 PF6 and their solvent", **built)
 
 # %%
 print(f"cells of {', '.join(training.cells)}: {training.separated_pairs} SSIP, {training.contact_pairs} CIP, {training.aggregates} AGG")
-print(f"relaxation: at most {training.relaxation_steps} steps; dynamics: {training.learning.seeding.time_ps:g} ps, {training.learning.seeding.ensemble}")
+print(f"steps of relaxation: {training.relaxation_steps} at most; dynamics: {training.learning.seeding.time_ps:g} ps, {training.learning.seeding.ensemble}")
 learnt = learn_ion_pairs(scale, progress=False)
 for stage in ("pairs", "aggregates"):
     for atoms in read_configurations(motif_cells(scale, stage, progress=False)):
@@ -151,8 +151,8 @@ figures.ion_pair_set(own, paper=SHARES, **said)
 
 # %% [markdown]
 # The shares are those of a *set*. They say what the potential was shown, and nothing about the liquid: whoever adds ten contact
-# pairs has more contact pairs. The quick scale's aggregates are many because they are in the inherited set on purpose; the paper's
-# 3 % are what active learning asked for.
+# pairs has more contact pairs. The quick scale's aggregates are many because they are in the inherited set on purpose; the paper
+# has 3 %.
 #
 # ## The standard scale
 #

@@ -109,8 +109,8 @@ for row in live.kinds["MTP4"].sites:
 figures.coordinated_errors(live.kinds, **said)
 
 # %% [markdown]
-# Forces on Li are small, since it sits at the bottom of a well that its ligands make, and so the relative error on Li is the largest
-# of all ions' although its absolute error is not. In the paper it is about 40 %, and 15 % for an O at Li.
+# Forces on Li are small, since it sits at the bottom of a well that its ligands make, and so its relative error is large although
+# the absolute one is not. In the paper it is about 40 %, and 15 % for an O at Li.
 #
 # ## Charges
 #

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
 _ELEMENTS = {"H": GREY, "C": BLACK, "O": VERMILION, "F": GREEN, "P": ORANGE, "Li": PURPLE}
-_NAMED = 5  # sites of the largest relative errors, which are named
+_NAMED = 3  # sites of the largest errors, which are named beside Li and what it coordinates
 
 
 @styled
@@ -63,7 +63,7 @@ def ion_pair_set(
             pairs.bar(place + 0.5 * width, 100 * paper[kind], 0.92 * width, color="none", edgecolor=GREY, hatch="///",
                       label="paper" if place == 0 else None)  # fmt: skip
     if paper:
-        pairs.legend(loc="upper right")
+        _legend_above(pairs)
     pairs.set_xticks(range(3), kinds)
     pairs.set_ylabel(f"{cation} (%)")
     pairs.set_title("Ion pairs", loc="left")
@@ -88,7 +88,7 @@ def ion_pair_set(
     numbers.set_ylabel(f"of the {cation} of this kind (%)")
     numbers.set_title("Coordination numbers", loc="left")
     numbers.xaxis.get_major_locator().set_params(integer=True)
-    numbers.legend(loc="upper right")
+    _legend_above(numbers)
 
     several = {
         name: sum(entry["value"] or 0.0 for number, entry in solvation["denticity"][name].items() if int(number) > 1)
@@ -249,6 +249,11 @@ def coordinated_errors(kinds: Mapping[str, GroupedErrors], *, reference: str, sc
              f"{atoms.configurations} configurations.",
     )  # fmt: skip
     return figure
+
+
+def _legend_above(axes: Axes) -> None:
+    """Put the legend above the right end of the axes, where it covers no data."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, columnspacing=1.2, handlelength=1.2)
 
 
 def _element(site: str) -> str:
