@@ -61,5 +61,5 @@ def test_other_runs_and_missing_records_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_stress_record(tmp_path)
     (tmp_path / "a" / STRESS_FILE).with_suffix(".json").write_text("{}")
-    with pytest.raises(InputError, match="not a record of the pressure"):
+    with pytest.raises(InputError, match="pressure.json is damaged"):
         read_stress_record(tmp_path / "a")
