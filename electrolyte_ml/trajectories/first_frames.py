@@ -16,6 +16,7 @@ from electrolyte_ml.trajectories.reactions import check_bonds
 _TRIED = 20  # further frames whose molecules may be found where those of the first cannot
 _MANY = 50  # atoms of a liquid that span its cell
 _SPANNED = 0.93
+INEXACT = 0.01  # of the bonds of a file that may not fit the first frame, where its cell is not exactly known
 _OVERLAP = 0.65  # of the sum of the covalent radii: no bond is shorter
 
 
@@ -31,7 +32,7 @@ def molecules_of_frame(frames: CheckedFrames, index: int) -> Topology:
     atoms = Atoms(reader.numbers, frame.positions, cell=frame.cell, pbc=True)
     if reader.bonds is not None:
         topology = Topology.of_bonds(atoms, reader.bonds)
-        broken = check_bonds(topology, atoms.positions[None], atoms.cell.array[None])
+        broken = check_bonds(topology, atoms.positions[None], atoms.cell.array[None], INEXACT)
         if broken is not None:
             raise InputError(
                 f"{frames.name}: frame {index + 1} does not fit the bonds of its topology: {broken[1]}; are the atoms "

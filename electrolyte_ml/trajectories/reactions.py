@@ -23,7 +23,9 @@ class Change(NamedTuple):
     what: str
 
 
-def first_change(topology: Topology, frame: Callable[[int], Atoms], n_frames: int, bonds_found: bool) -> Change | None:
+def first_change(
+    topology: Topology, frame: Callable[[int], Atoms], n_frames: int, bonds_found: bool, allowed: float = 0.0
+) -> Change | None:
     """Return the first frame whose molecules are not those of the first one.
 
     Parameters
@@ -36,6 +38,8 @@ def first_change(topology: Topology, frame: Callable[[int], Atoms], n_frames: in
         Of the run.
     bonds_found
         Whether the bonds were found from positions: new bonds count only then. Bonds that a file gives may be fewer.
+    allowed
+        As of `check_bonds`.
     """
 
     def change(k: int) -> str | None:
@@ -47,7 +51,7 @@ def first_change(topology: Topology, frame: Callable[[int], Atoms], n_frames: in
 
     def difference(atoms: Atoms) -> str | None:
         if not bonds_found:
-            broken = check_bonds(topology, atoms.positions[None], atoms.cell.array[None])
+            broken = check_bonds(topology, atoms.positions[None], atoms.cell.array[None], allowed)
             return None if broken is None else broken[1]
         broken_bonds, made = changed_bonds(topology, atoms)
         if len(made):
@@ -67,7 +71,9 @@ def first_change(topology: Topology, frame: Callable[[int], Atoms], n_frames: in
     return None
 
 
-def check_bonds(topology: Topology, positions: np.ndarray, cells: np.ndarray) -> tuple[int, str] | None:
+def check_bonds(
+    topology: Topology, positions: np.ndarray, cells: np.ndarray, allowed: float = 0.0
+) -> tuple[int, str] | None:
     """Return the first frame of a chunk in which a bond is broken, counted from 0, and the bond; None if none is.
 
     Parameters
@@ -76,6 +82,8 @@ def check_bonds(topology: Topology, positions: np.ndarray, cells: np.ndarray) ->
         Bonds between two hydrogens do not count: rigid models of water have them.
     positions, cells
         (F, N, 3) and (F, 3, 3) Å.
+    allowed
+        Share of the bonds of a frame that may be too long: those across the faces of a cell that is not exactly known.
     """
     i, j = topology.bonds[(topology.numbers[topology.bonds] != 1).any(axis=1)].T
     if not len(i):
@@ -84,9 +92,10 @@ def check_bonds(topology: Topology, positions: np.ndarray, cells: np.ndarray) ->
     apart -= np.rint(apart @ np.linalg.inv(cells)) @ cells
     length = np.sqrt(np.einsum("fbc,fbc->fb", apart, apart))
     broken = length > broken_lengths(topology.numbers[i], topology.numbers[j])
-    if not broken.any():
+    wrong = broken.mean(axis=1) > allowed
+    if not wrong.any():
         return None
-    frame = int(broken.any(axis=1).argmax())
+    frame = int(wrong.argmax())
     bond = int(broken[frame].argmax())
     molecule = int(topology.labels[i[bond]])
     return frame, (

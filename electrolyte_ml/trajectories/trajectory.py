@@ -5,6 +5,7 @@ Memory holds one chunk of frames and does not grow with the length of a run.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,12 +13,12 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, TrajectoryWarning
 from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.structures.topology import changes
 from electrolyte_ml.trajectories.checked import CheckedFrames, PeriodicFrame
 from electrolyte_ml.trajectories.clusters import gather
-from electrolyte_ml.trajectories.first_frames import explain_first_frame, molecules_of_frame
+from electrolyte_ml.trajectories.first_frames import INEXACT, explain_first_frame, molecules_of_frame
 from electrolyte_ml.trajectories.frames import Frames
 from electrolyte_ml.trajectories.reactions import Change, check_bonds, first_change
 from electrolyte_ml.trajectories.species import Role
@@ -162,7 +163,7 @@ class Trajectory(System):
         Some 100 frames are compared, and between two of them the place is found by bisection: a change that lasts is
         found, one that is undone in between may not be. A frame with a broken bond is refused when it is read.
         """
-        return first_change(self.topology, self._atoms, self.n_frames, self._frames.reader.bonds is None)
+        return first_change(self.topology, self._atoms, self.n_frames, self._frames.reader.bonds is None, self._allowed)
 
     def __str__(self) -> str:
         names = ", ".join(f"{len(species)} {name}" for name, species in self.roles.items())
@@ -345,9 +346,20 @@ class Trajectory(System):
             assign(self._range[0])
         except InputError as error:
             raise explain_first_frame(error, self._frames, self._range, assign) from error
+        first = self._frames.read(self._range[0])
+        inexact = check_bonds(self.topology, first.positions[None], first.cell[None])
+        # Of a file's bonds a few may be too long: then as many, with a margin, are in every frame.
+        self._allowed = 0.0 if inexact is None else 2 * INEXACT
+        if inexact is not None:
+            warnings.warn(
+                f"{self.name}: some bonds of the topology are too long in frame {self._range[0] + 1} ({inexact[1]}): "
+                "is the cell right? Broken molecules cannot be told from these and are not looked for",
+                TrajectoryWarning,
+                stacklevel=4,
+            )
 
     def _check_bonds(self, begin: int, chunk: Chunk) -> None:
-        broken = check_bonds(self.topology, chunk.positions, chunk.cells)
+        broken = check_bonds(self.topology, chunk.positions, chunk.cells, self._allowed)
         if broken is not None:
             k, what = broken
             index = self._range[begin + k]
