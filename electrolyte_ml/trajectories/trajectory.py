@@ -353,7 +353,7 @@ class Trajectory(System):
         if inexact is not None:
             warnings.warn(
                 f"{self.name}: some bonds of the topology are too long in frame {self._range[0] + 1} ({inexact[1]}): "
-                "is the cell right? Broken molecules cannot be told from these and are not looked for",
+                f"is the cell right? Molecules count as broken only where more than {2 * INEXACT:.0%} of all bonds are",
                 TrajectoryWarning,
                 stacklevel=4,
             )

@@ -298,9 +298,9 @@ def test_two_at_once_give_what_one_after_the_other_gives(settings, tmp_path):
     assert all(result.completed for result in results)
     for number in range(2):
         name = f"300K/trajectory_{number:02d}/ions.trr"
-        # Numbers in four bytes: kernels that are compiled anew may differ in the last bit from those on disk.
+        # Single precision, to its last digit: in one run of the whole suite the last bits differed, nobody knows why.
         one, other = (np.frombuffer((tmp_path / jobs / name).read_bytes(), ">f4") for jobs in ("2", "1"))
-        assert np.allclose(one, other, rtol=1e-3, atol=1e-3, equal_nan=True)
+        assert np.allclose(one, other, rtol=1e-6, atol=1e-6, equal_nan=True)
 
 
 def test_folder_without_a_production_is_refused(tmp_path):
