@@ -38,7 +38,9 @@ from electrolyte_ml.paper import scales
 from electrolyte_ml.paper.claims import CLAIMS
 from electrolyte_ml.paper.conductivity import electrolyte_production, solvation_of_runs
 from electrolyte_ml.paper.ion_pairs import learn_ion_pairs
+from electrolyte_ml.paper.model_comparison import compare_models
 from electrolyte_ml.paper.results import load_result, shipped_result
+from electrolyte_ml.paper.stored import conductivity_name
 from electrolyte_ml.production import run_folders
 from electrolyte_ml.trajectories import Role, open_trajectory
 from electrolyte_ml.trajectories.static_frames import known_frames
@@ -269,6 +271,17 @@ if kept:
 else:
     print(f"There is no result of the {shown.name} scale yet: Figs. 7 and S9 are not drawn.")
 figure
+
+# %% [markdown]
+# Is the conductivity insensitive to the structure, as the paper concludes? That needs two things at once: structures that differ, and
+# conductivities that do not, each beyond what their errors allow.
+
+# %%
+sigma = {name: load_result(conductivity_name(model), shown) or shipped_result(conductivity_name(model), shown.name) for name, model in (("MTP", "mtp"), ("MTP-QRd", "qrd"))}
+if None in sigma.values() or len(kept) < 2:
+    print(f"There are no conductivities and structures of both potentials at the {shown.name} scale yet.")
+else:
+    print(compare_models(sigma, kept))
 
 # %%
 for claim in CLAIMS:

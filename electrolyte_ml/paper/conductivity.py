@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from math import gcd
+from math import gcd, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.ion_pairs import ion_pair_training, learn_ion_pairs
+from electrolyte_ml.paper.mixtures import fit_kinds
 from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import Conductivity, ConductivityRuns, Scale
-from electrolyte_ml.paper.stored import MODELS, store_conductivity, store_solvation
+from electrolyte_ml.paper.stored import MODELS, conductivity_name, store_conductivity, store_solvation
 from electrolyte_ml.production.settings import (
     AnalysisSettings,
     EquilibrationSettings,
@@ -19,11 +22,11 @@ from electrolyte_ml.production.settings import (
     TrajectorySettings,
 )
 from electrolyte_ml.structures import parse_composition
+from electrolyte_ml.structures.composition import atoms_in
 
 if TYPE_CHECKING:
     from electrolyte_ml.analysis import Networks, Solvation
     from electrolyte_ml.analysis.conductivity import ConductivityResult
-    from electrolyte_ml.analysis.production import Production
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.production import ProductionResult
 
@@ -36,6 +39,7 @@ def conductivity_runs(
     reference: str | None = None,
     active_set: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    member: int = 0,
     progress: bool = True,
 ) -> dict[str, ProductionResult]:
     """Run the protocol of the conductivity with a potential, and store the results; what has run is not run again.
@@ -54,6 +58,9 @@ def conductivity_runs(
         File of an active set or of the training set, by which the trajectories are graded.
     seed
         Another one makes another, independent set of runs.
+    member
+        Number of the potential among those of other seeds, under which the results are stored. Those from 1 on run in
+        the first cell alone (:class:`~electrolyte_ml.paper.scales.Conductivity`).
     progress
         Print what the production takes, and a progress line.
 
@@ -75,27 +82,74 @@ def conductivity_runs(
     if reference is None:
         raise InputError("the potential does not name what labelled its training set: give the reference")
     results = {}
-    for cell in protocol.cells:
+    for cell in protocol.cells_of(member):
         directory = production_folder(scale, cell, potential, seed)
         file = directory / f"potential{potential.suffix}"
         if not file.exists():
             directory.mkdir(parents=True, exist_ok=True)
             potential.save(file)
-        settings = production_settings(scale, cell, file, model=model, active_set=active_set, seed=seed)
+        settings = production_settings(scale, cell, file, model=model, active_set=active_set, seed=seed, member=member)
         results[cell] = produce(directory, settings, potential=potential, progress=progress)
-    measured: dict[str, dict[float, ConductivityResult]] = {}
-    ended: dict[str, dict[float, Production]] = {}
+    sizes: dict[str, dict[int, dict[float, ConductivityResult]]] = {}
+    first: dict[str, ProductionResult] = {}  # of a ratio; other cells of it show what their size changes
     for cell, result in results.items():
-        if (ratio := ratio_of(cell)) in ended:
-            continue  # another size
-        ended[ratio] = {temperature: each.production for temperature, each in result.conditions.items()}
-        measured[ratio] = {
-            temperature: each.conductivity
-            for temperature, each in result.conditions.items()
-            if each.conductivity is not None and has_best(each.conductivity)
-        }
-    store_conductivity(measured, model=model, reference=reference, scale=scale, production=ended)
+        first.setdefault(ratio_of(cell), result)
+        sizes.setdefault(ratio_of(cell), {})[atoms_in(cell)] = _measured(result)
+    store_conductivity(
+        {ratio: _measured(result) for ratio, result in first.items()},
+        model=model,
+        reference=reference,
+        scale=scale,
+        production={ratio: {t: each.production for t, each in one.conditions.items()} for ratio, one in first.items()},
+        sizes=sizes,
+        states={
+            ratio: {
+                t: {"density": each.density if isfinite(each.density) else None, "trusted": each.trusted}
+                for t, each in one.conditions.items()
+            }
+            for ratio, one in first.items()
+        },
+        member=member,
+    )
     return results
+
+
+def learnt_conductivities(scale: Scale, *, progress: bool = True) -> None:
+    """Run `conductivity_runs` with all potentials of LiPF6 of a scale, MTP and MTP-QRd; what has run is not run again.
+
+    Those beyond the learnt ones are fits to the same sets from other random parameters
+    (:func:`~electrolyte_ml.paper.mixtures.fit_kinds`).
+
+    Raises
+    ------
+    InputError, ElectrolyteError
+        As of :func:`~electrolyte_ml.paper.ion_pairs.learn_ion_pairs` and `conductivity_runs`.
+    """
+    protocol = _protocol(scale)
+    for model, charges in (("mtp", None), ("qrd", "qrd")):
+        members = range(protocol.members)
+        if all(load_result(conductivity_name(model, member), scale) for member in members):
+            continue
+        learnt = learn_ion_pairs(scale, charges=charges, progress=progress).aggregates
+        potentials = [learnt.potential]
+        if protocol.members > 1:
+            kind = ion_pair_training(scale, charges=charges).model
+            fits = fit_kinds(scale, learnt.training_set, [kind], progress=progress)[kind.name]
+            potentials += [fits[seed].with_reference(learnt.potential.reference) for seed in sorted(fits)[1:]]
+        for member in members:
+            active_set = None if member else learnt.directory / "active_set.npz"
+            conductivity_runs(
+                scale, potentials[member], model=model, active_set=active_set, member=member, progress=progress
+            )
+
+
+def _measured(result: ProductionResult) -> dict[float, ConductivityResult]:
+    """Return the conductivities of a production that has some, by temperature."""
+    return {
+        temperature: each.conductivity
+        for temperature, each in result.conditions.items()
+        if each.conductivity is not None and has_best(each.conductivity)
+    }
 
 
 def production_settings(
@@ -106,12 +160,13 @@ def production_settings(
     model: str = "mtp",
     active_set: str | os.PathLike[str] | None = None,
     seed: int = 0,
+    member: int = 0,
 ) -> ProductionSettings:
     """Return the settings of the production of a cell at a scale.
 
     Parameters
     ----------
-    scale, model, active_set, seed
+    scale, model, active_set, seed, member
         As of :func:`conductivity_runs`.
     cell
         One of the protocol's.
@@ -131,7 +186,7 @@ def production_settings(
         potential=os.fspath(potential),
         composition=cell,
         density=protocol.packing_density,
-        temperatures=protocol.temperatures_of(cell),
+        temperatures=protocol.temperatures_of(cell, member),
         seed=seed,
         equilibration=EquilibrationSettings(
             annealing=protocol.annealing,

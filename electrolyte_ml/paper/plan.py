@@ -20,7 +20,7 @@ from electrolyte_ml.paper.validation import validation_cells, validation_kinds
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.reference.base import duration
 from electrolyte_ml.structures import Molecule, parse_composition
-from electrolyte_ml.structures.composition import molecules_of, written
+from electrolyte_ml.structures.composition import atoms_in, molecules_of, written
 
 # What a loop asks for is not known before it has run. Pure EC at the standard scale (383 parameters) ended after 9
 # iterations with 101 labels beside those of its seeding; these numbers stand for every loop here.
@@ -149,11 +149,6 @@ class _Counter:
         )
 
 
-def atoms_in(cell: str) -> int:
-    """Return the number of atoms of a composition such as "EC=35 EMC=15"."""
-    return sum(len(molecule.symbols) for molecule in _molecules(cell))
-
-
 def _molecules(cell: str) -> list[Molecule]:
     return molecules_of(parse_composition(cell))
 
@@ -238,8 +233,9 @@ def _conductivity(counter: _Counter, model: ModelSpec, protocol: Conductivity) -
     """Count equilibration and production of every cell and temperature, without charges and with them."""
     for charges, runs in ((None, protocol.mtp), ("qrd", protocol.qrd)):
         kind = replace(model, charges=charges)
-        for cell in protocol.cells:
-            atoms, conditions = atoms_in(cell), len(protocol.temperatures_of(cell))
+        jobs = [(member, cell) for member in range(protocol.members) for cell in protocol.cells_of(member)]
+        for member, cell in jobs:
+            atoms, conditions = atoms_in(cell), len(protocol.temperatures_of(cell, member))
             slow, fast = protocol.equilibration_timestep_fs, 1.0
             for time_ps, timestep_fs, count in (
                 *((stage[2], slow, 1) for stage in protocol.annealing),

@@ -315,6 +315,9 @@ class Conductivity:
         Of the other cells.
     equilibration_timestep_fs, hydrogen_mass : float, amu
         At constant pressure; hydrogens have their own mass by default, as they have at constant volume.
+    members : int
+        Potentials of each kind, with and without charges: those beyond the learnt one are fits to the same set from
+        other random parameters, and run in the first cell at the temperatures of the others.
     """
 
     cells: tuple[str, ...]
@@ -326,10 +329,16 @@ class Conductivity:
     other_temperatures: tuple[float, ...] = ()
     equilibration_timestep_fs: float = 1.0
     hydrogen_mass: float | None = None
+    members: int = 1
 
-    def temperatures_of(self, cell: str) -> tuple[float, ...]:
-        """Return the temperatures (K) of a cell."""
-        return self.temperatures if cell == self.cells[0] else self.other_temperatures or self.temperatures
+    def temperatures_of(self, cell: str, member: int = 0) -> tuple[float, ...]:
+        """Return the temperatures (K) of a cell, and of a potential beyond the first."""
+        whole = cell == self.cells[0] and not member
+        return self.temperatures if whole else self.other_temperatures or self.temperatures
+
+    def cells_of(self, member: int) -> tuple[str, ...]:
+        """Return the cells in which a potential runs."""
+        return self.cells[:1] if member else self.cells
 
 
 TOUR = Tour(
@@ -612,6 +621,7 @@ STANDARD = Scale(
         qrd=ConductivityRuns(8, time_ps=500.0, equilibration_ps=200.0, correlation_ps=100.0, window_ps=20.0),
         equilibration_timestep_fs=2.0,
         hydrogen_mass=3.0,
+        members=2,
     ),
     charges=_MANY_FITS,
 )

@@ -38,6 +38,9 @@ def store_conductivity(
     reference: str,
     scale: Scale,
     production: Mapping[str, Mapping[float, Production]] | None = None,
+    sizes: Mapping[str, Mapping[int, Mapping[float, ConductivityResult]]] | None = None,
+    states: Mapping[str, Mapping[float, Mapping[str, float | None]]] | None = None,
+    member: int = 0,
 ) -> None:
     """Store conductivities as ``conductivity_<model>`` (claims 22 to 24).
 
@@ -51,30 +54,63 @@ def store_conductivity(
         Level of theory of the training labels, and the scale at which the potential ran.
     production
         Ratio -> temperature -> numbers of planned and completed runs (Table 1).
+    sizes
+        Ratio -> atoms of a cell -> temperature -> result, for all cells of the ratio.
+    states
+        Ratio -> temperature -> "density" (g/cm³) and "trusted" (share of frames), None where it is not known.
+    member
+        Number of the potential among those of other seeds; those from 1 on are stored as ``conductivity_<model>_1``.
 
     Raises
     ------
     InputError
         For another model, or a result without a conductivity.
     """
-    points: dict[str, dict[str, dict[str, Any]]] = {}
-    for ratio, by_temperature in results.items():
-        points[ratio] = {}
-        for temperature, result in by_temperature.items():
-            best = result.best
-            entry = {name: 10.0 * getattr(best, name) for name in ("value", "error", "low", "high")}  # mS/cm
-            entry |= {"method": best.method, "trajectories": best.trajectories, "total_ps": best.total_ps}
-            if best.plateau is not None:
-                entry["window_ps"] = [best.plateau.start_ps, best.plateau.end_ps]
-            if best.curve is not None and best.plateau is not None:
-                inside = best.curve.times_ps >= best.plateau.start_ps
-                entry["change_in_window"] = 10.0 * float(best.curve.mean[inside][-1] - best.curve.mean[inside][0])
-            points[ratio][f"{temperature:g}"] = entry
     ended = {
         ratio: {f"{temperature:g}": vars(ended_runs) for temperature, ended_runs in by_temperature.items()}
         for ratio, by_temperature in (production or {}).items()
     }
-    save_result(_name("conductivity", model), {"reference": reference, "points": points, "production": ended}, scale)
+    values = {
+        "reference": reference,
+        "points": {ratio: _points(by_temperature) for ratio, by_temperature in results.items()},
+        "production": ended,
+        "sizes": {
+            ratio: {str(atoms): _points(by_temperature) for atoms, by_temperature in by_size.items()}
+            for ratio, by_size in (sizes or {}).items()
+        },
+        "states": {
+            ratio: {f"{temperature:g}": dict(state) for temperature, state in by_temperature.items()}
+            for ratio, by_temperature in (states or {}).items()
+        },
+    }
+    save_result(conductivity_name(model, member), values, scale)
+
+
+def conductivity_name(model: str, member: int = 0) -> str:
+    """Return the name under which `store_conductivity` stores a potential's results.
+
+    Raises
+    ------
+    InputError
+        For another model.
+    """
+    return _name("conductivity", model) + (f"_{member}" if member else "")
+
+
+def _points(by_temperature: Mapping[float, ConductivityResult]) -> dict[str, dict[str, Any]]:
+    """Return the best estimates of conductivities, mS/cm, by temperature."""
+    points: dict[str, dict[str, Any]] = {}
+    for temperature, result in by_temperature.items():
+        best = result.best
+        entry = {name: 10.0 * getattr(best, name) for name in ("value", "error", "low", "high")}
+        entry |= {"method": best.method, "trajectories": best.trajectories, "total_ps": best.total_ps}
+        if best.plateau is not None:
+            entry["window_ps"] = [best.plateau.start_ps, best.plateau.end_ps]
+        if best.curve is not None and best.plateau is not None:
+            inside = best.curve.times_ps >= best.plateau.start_ps
+            entry["change_in_window"] = 10.0 * float(best.curve.mean[inside][-1] - best.curve.mean[inside][0])
+        points[f"{temperature:g}"] = entry
+    return points
 
 
 def conductivities_of(stored: Mapping[str, Any]) -> dict[str, dict[float, TransportEstimate]]:

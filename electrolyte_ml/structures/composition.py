@@ -71,6 +71,17 @@ def molecules_of(composition: Mapping[str, int], own_molecules: Mapping[str, Mol
     return found
 
 
+def atoms_in(cell: str) -> int:
+    """Return the number of atoms of a composition such as "EC=35 EMC=15".
+
+    Raises
+    ------
+    InputError
+        As of `parse_composition`.
+    """
+    return sum(len(molecule.symbols) for molecule in molecules_of(parse_composition(cell)))
+
+
 def require_charge(
     composition: Mapping[str, int], charge: int = 0, own_molecules: Mapping[str, Molecule] | None = None
 ) -> None:

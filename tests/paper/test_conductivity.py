@@ -74,7 +74,10 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
             dead = Production.of([(1.0, "grade")] * 2)
             alive = temperature != 320.0
             conditions[temperature] = SimpleNamespace(
-                production=runs if alive else dead, conductivity=measured if alive else None
+                production=runs if alive else dead,
+                conductivity=measured if alive else None,
+                density=1.2 if alive else float("nan"),
+                trusted=0.9 if alive else None,
             )
         return SimpleNamespace(conditions=conditions)
 
@@ -102,6 +105,17 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
         assert getattr(again, name) == pytest.approx(getattr(best, name))
     assert stored["production"]["3:7"]["320"]["failures"] == {"grade": 2}
     assert stored["production"]["3:7"]["300"]["completed"] == 1
+    assert stored["states"]["3:7"]["300"] == {"density": 1.2, "trusted": 0.9}
+    assert stored["states"]["3:7"]["320"] == {"density": None, "trusted": None}
+    assert {ratio: list(sizes) for ratio, sizes in stored["sizes"].items()} == {
+        "3:7": ["286", "572"],
+        "2:3": ["276"],
+        "1:1": ["266"],
+    }
+    conductivity_runs(scale, potential, member=1, progress=False)
+    assert [composition for _, composition in called[4:]] == [STANDARD.conductivity.cells[0]]
+    of_member = load_result("conductivity_mtp_1", scale)["points"]
+    assert of_member == {"3:7": {"300": stored["points"]["3:7"]["300"]}}
 
 
 def test_another_seed_is_another_production(potential, tmp_path):

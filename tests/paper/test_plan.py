@@ -2,9 +2,10 @@
 
 import pytest
 
-from electrolyte_ml.paper.plan import EXPECTED_ITERATIONS, Speed, atoms_in, format_plan, plan
+from electrolyte_ml.paper.plan import EXPECTED_ITERATIONS, Speed, format_plan, plan
 from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
 from electrolyte_ml.reference import get
+from electrolyte_ml.structures.composition import atoms_in
 
 STEP, GRADIENT = 1e-6, 1e-5  # s for each atom
 SPEED = Speed(lambda _: STEP, lambda _: GRADIENT)

@@ -1,0 +1,196 @@
+"""What limits a conductivity: too few data, the potential, the size of the cell, or the reference.
+
+The deviation from experiment is split into what was measured for each of them. The effect of the reference cannot be
+measured apart: it is what the others leave, together with all that the ensemble of potentials has in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from electrolyte_ml.analysis import GroupedErrors
+from electrolyte_ml.analysis.coordinated_sites import is_coordinated
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import read_json
+from electrolyte_ml.paper import experiment
+from electrolyte_ml.paper.places import checkout
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One source of error of a conductivity.
+
+    Attributes
+    ----------
+    source : str
+    shift : float or None
+        Relative change of the conductivity; None for a source that only scatters, or was not measured.
+    error : float or None
+        One standard error, relative to the conductivity; None where it was not measured.
+    evidence : str
+        The numbers behind it, or what is missing.
+    """
+
+    source: str
+    shift: float | None
+    error: float | None
+    evidence: str
+
+    def __str__(self) -> str:
+        shift = f"{self.shift:+.0%}" if self.shift is not None else ""
+        error = f"± {self.error:.0%}" if self.error is not None else ""
+        size = f"{shift} {error}".strip() or "not measured"
+        return f"  {self.source:<24}{size:<16}{self.evidence}"
+
+
+@dataclass(frozen=True)
+class ConductivityLimits:
+    """The deviation of a conductivity from experiment, by source. Prints as a table.
+
+    Attributes
+    ----------
+    condition : str
+        Ratio and temperature.
+    value, measured : float
+        mS/cm.
+    deviation : float
+        value / measured - 1.
+    rows : tuple of Limit
+        Statistics, potential, size of the cell, and the rest.
+    """
+
+    condition: str
+    value: float
+    measured: float
+    deviation: float
+    rows: tuple[Limit, ...]
+
+    def __str__(self) -> str:
+        head = (
+            f"{self.condition}: {self.value:.2f} mS/cm, {self.deviation:+.0%} from the measured {self.measured:.2f} "
+            f"({experiment.DING_BRIEFLY})"
+        )
+        return "\n".join([head, *map(str, self.rows)])
+
+
+def conductivity_limits(
+    members: Sequence[Mapping[str, Any]],
+    *,
+    ratio: str = "3:7",
+    temperature: float = 300.0,
+    errors: GroupedErrors | None = None,
+    audit: Mapping[str, Any] | None = None,
+) -> ConductivityLimits:
+    """Split the deviation of a conductivity from experiment by its sources.
+
+    Parameters
+    ----------
+    members
+        What :func:`~electrolyte_ml.paper.stored.store_conductivity` has stored of each potential of an ensemble; the
+        first one is judged.
+    ratio, temperature
+        Condition; K.
+    errors
+        Force errors of the potential, with donors in the shell of Li as sites of their own.
+    audit
+        The audit of the reference, as JSON (`electrolyte-ml audit-reference --json`).
+
+    Raises
+    ------
+    InputError
+        There is no conductivity at this condition, or no experiment.
+    """
+    found = [point for one in members if (point := one["points"].get(ratio, {}).get(f"{temperature:g}"))]
+    if not members or f"{temperature:g}" not in members[0]["points"].get(ratio, {}):
+        raise InputError(f"there is no conductivity of {ratio} at {temperature:g} K")
+    known = experiment.conductivities(ratio)
+    if temperature not in known:
+        raise InputError(f"no measured conductivity of {ratio} at {temperature:g} K is known")
+    first, measured = found[0], known[temperature].value
+    deviation = first["value"] / measured - 1.0
+    statistics = Limit(
+        "length of the runs",
+        None,
+        first["error"] / first["value"],
+        f"{first['trajectories']} trajectories, {first['total_ps'] / 1000:.3g} ns, {first['method']}",
+    )
+    potential = _potential(found, members[0]["states"].get(ratio, {}).get(f"{temperature:g}", {}), errors)
+    size = _size(members[0]["sizes"].get(ratio, {}), f"{temperature:g}")
+    shift = (1.0 + deviation) / (1.0 + (size.shift or 0.0)) - 1.0
+    scatter = [row.error * first["value"] / measured for row in (statistics, potential, size) if row.error is not None]
+    missing = [row.source for row in (potential, size) if row.error is None]
+    evidence = _reference(members[0]["reference"], audit)
+    if missing:
+        evidence = f"holds {' and '.join(missing)}, too; {evidence}"
+    rest = Limit("reference, and the rest", shift, float(np.hypot.reduce(scatter)), evidence)
+    return ConductivityLimits(
+        f"{ratio}, {temperature:g} K", first["value"], measured, deviation, (statistics, potential, size, rest)
+    )
+
+
+def shipped_audit(reference: str) -> dict[str, Any] | None:
+    """Return the audit of a reference on cells with LiPF6 that comes with the source tree, or None if there is none."""
+    root = checkout()
+    path = None if root is None else root / "data" / "reference_audit.json"
+    if path is None or not path.is_file():
+        return None
+    audits = (audit for audit in read_json(path).values() if audit["reference"] == reference)
+    return next((audit for audit in audits if any(row["name"] == "Li" for row in audit["forces"]["elements"])), None)
+
+
+def _potential(points: Sequence[Mapping[str, Any]], state: Mapping[str, Any], errors: GroupedErrors | None) -> Limit:
+    """Spread of the ensemble beyond its statistics, the share of frames trusted, and force errors at Li."""
+    said = []
+    spread = None
+    if len(points) > 1:
+        values = np.array([point["value"] for point in points])
+        chance = float(np.mean([point["error"] ** 2 for point in points]))
+        spread = float(np.sqrt(max(values.var(ddof=1) - chance, 0.0)) / values.mean())
+        said.append(f"{', '.join(f'{value:.2f}' for value in values)} mS/cm by {len(points)} potentials")
+    else:
+        said.append("one potential, so that no spread is known")
+    if (trusted := state.get("trusted")) is not None:
+        said.append(f"{trusted:.1%} of frames trusted")
+    if errors is not None:
+        near = [row for row in errors.sites if is_coordinated(row.name)]
+        rows = [(row.name, row) for row in errors.elements if row.name == "Li"]
+        rows += [(f"{row.species} {row.name}", row) for row in near]
+        said.append(
+            "force errors " + ", ".join(f"{name} {row.rmse:.2f} eV/Å ({row.rmse / row.size:.0%})" for name, row in rows)
+        )
+    return Limit("potential", None, spread, "; ".join(said))
+
+
+def _size(sizes: Mapping[str, Mapping[str, Any]], temperature: str) -> Limit:
+    """Difference of the cell that is judged, the first one, from the largest; their errors are independent."""
+    known = [(int(atoms), points[temperature]) for atoms, points in sizes.items() if temperature in points]
+    if len(known) < 2:
+        return Limit("size of the cell", None, None, "one cell, so that its effect is not known")
+    atoms, one = known[0]
+    largest, other = max(known[1:], key=lambda item: item[0])
+    ratio = one["value"] / other["value"]
+    error = ratio * float(np.hypot(one["error"] / one["value"], other["error"] / other["value"]))
+    evidence = f"{one['value']:.2f} mS/cm with {atoms} atoms, {other['value']:.2f} with {largest}"
+    return Limit("size of the cell", ratio - 1.0, error, evidence)
+
+
+def _reference(name: str, audit: Mapping[str, Any] | None) -> str:
+    """Return in words how far the reference is from a better one."""
+    if audit is None:
+        return f"labels by {name}, not audited"
+    said = []
+    if bias := audit["molecular_pressure_bias"]:
+        said.append(f"pressure {bias['value']:+.2f} ± {bias['error']:.2f} GPa")
+    if bias := audit["density_bias"]:
+        said.append(f"density {bias['value']:+.0%} or more")
+    bindings: dict[str, dict[str, float]] = {}
+    for one in audit["bindings"]:
+        bindings.setdefault(one["complex"], {})[one["reference"]] = one["energy"]
+    for complex, by in bindings.items():
+        if {audit["reference"], audit["against"]} <= by.keys():
+            said.append(f"{complex} bound by {by[audit['reference']] - by[audit['against']]:+.2f} eV")
+    return f"{audit['reference']} against {audit['against']}: {', '.join(said) or 'forces only'}"
