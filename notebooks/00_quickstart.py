@@ -18,8 +18,8 @@
 # # 00  Quickstart
 #
 # **You will learn** the whole of the method in one minute: label a few configurations of liquid ethylene carbonate (EC)
-# with a quantum-mechanical code, train a small moment tensor potential on them, run it, and watch it say by itself where
-# it no longer knows what it is doing.
+# with a quantum-mechanical code, train a small moment tensor potential on them, run it, and see from its extrapolation grade
+# where it leaves its training set.
 #
 # **It rebuilds** one turn of the loop of section 4.4 of the paper, in the smallest box that makes sense. Notebook 04
 # lets the loop run to its end and gets Fig. 1 from it.
@@ -115,8 +115,8 @@ figures.grade_trace(
 )  # fmt: skip
 
 # %% [markdown]
-# The first run left what it had been taught, and said so; after a few labels from there the same run stays on known
-# ground, or nearly so. That is the loop. `eml.active_learn` repeats it, with many runs at once, until none of them saves
+# The first run left the range of its training set, and its grade showed it. With a few labels from that run in the set, the
+# grades of the same run stay low, or nearly so. That is the loop. `eml.active_learn` repeats it, with many runs at once, until none of them saves
 # anything. The density in so small and short a run means nothing yet.
 #
 # ## 5  Use it anywhere

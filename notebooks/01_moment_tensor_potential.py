@@ -18,7 +18,8 @@
 # # 01  The moment tensor potential
 #
 # **You will learn** how the energy of a liquid becomes a sum over atoms, each a polynomial of *moments* of its
-# surroundings; why that sum knows nothing of rotations and of names; and where the 383 and 651 parameters come from.
+# surroundings; why that sum does not change when atoms are rotated or renumbered; and where the 383 and 651 parameters come
+# from.
 #
 # **It rebuilds** section 4.1 of the paper, equations 1 to 6, and its counts of parameters. It has no figure of its own.
 
@@ -96,11 +97,11 @@ M02 = np.einsum("j,ja,jb->ab", f[0], u, u)
 print("M_00 =", M00.round(4), "\nM_01 =", M01.round(4), "\nM_02 =\n", M02.round(4))
 
 # %% [markdown]
-# ## Contractions: what does not change when the liquid turns
+# ## Contractions do not change when the liquid turns
 #
 # A tensor turns with the molecule; an energy must not. The basis functions $B_\alpha$ are the products of moments in
 # which *every* index is contracted, for instance $M_{0,1}\cdot M_{0,1}$ or $M_{0,2} : M_{0,2}$. Each is a little graph:
-# moments are vertices, contracted indices are edges. Which are taken is said by the level,
+# moments are vertices, contracted indices are edges. The level decides which of them are taken,
 #
 # $$\mathrm{lev}\,M_{\mu,\nu} = 2 + 4\mu + \nu, \qquad \mathrm{lev} \prod_p M_{\mu_p,\nu_p} = \sum_p \mathrm{lev}\,M_{\mu_p,\nu_p}
 #   \le \mathrm{lev}_\mathrm{max}. \tag{3, 6}$$
@@ -128,7 +129,7 @@ for contraction, value in zip(potential.basis.contractions, site.functions):
 #
 # $$V(\mathbf{n}_i) = \sum_\alpha \xi_\alpha B_\alpha(\mathbf{n}_i). \tag{2}$$
 #
-# The kernels that dynamics and training use never build these tensors. They give the same numbers all the same:
+# The compiled kernels of dynamics and training never build these tensors. They give the same numbers:
 
 # %%
 kernel, slow = potential.evaluate(ec), twin.evaluate(potential, ec)
@@ -137,7 +138,7 @@ print(f"E of the molecule: kernel {kernel.energy:+.12f} eV   twin {slow.energy:+
 print(f"largest difference of a force: {np.abs(kernel.forces - slow.forces).max():.1e} eV/Å")
 
 # %% [markdown]
-# ## What it cannot see, and what it can
+# ## What changes the energy, and what does not
 #
 # A turned, shifted or renumbered molecule has the same energy, to the last digits; a stretched bond has not. Forces are
 # derivatives, which a small step confirms.

@@ -17,8 +17,8 @@
 # %% [markdown]
 # # 02  Fitting
 #
-# **You will learn** what the loss weighs against what, why half of the problem is linear, what second derivatives save,
-# and how to see whether a fit has learnt the liquid or only its own data.
+# **You will learn** how the loss weighs energies against forces, why half of the problem is linear, what second derivatives
+# save, and how to see whether a fit describes the liquid or only its own data.
 #
 # **It rebuilds** section 4.3 of the paper, equation 10, with the paper's weights. It has no figure of its own.
 
@@ -68,9 +68,9 @@ fit = scale.pure_solvents.learning.fit
 def loss(potential, configurations):
     total = 0.0
     for atoms in configurations:
-        said = potential.evaluate(atoms)
-        total += fit.energy_weight / len(atoms) * (said.energy - atoms.get_potential_energy()) ** 2
-        total += fit.force_weight * ((said.forces - atoms.get_forces()) ** 2).sum()
+        predicted = potential.evaluate(atoms)
+        total += fit.energy_weight / len(atoms) * (predicted.energy - atoms.get_potential_energy()) ** 2
+        total += fit.force_weight * ((predicted.forces - atoms.get_forces()) ** 2).sum()
     return total / len(configurations)
 
 
@@ -102,8 +102,8 @@ print(f"along a random direction: gradient {gradient @ direction:.9e}, by differ
 # %% [markdown]
 # ## Half of it is linear
 #
-# Energies and forces are linear in the coefficients $\xi_\alpha$ and in the shifts; only the radial coefficients bend
-# the problem. For given radial functions the best $\xi$ and shifts solve a system of linear equations. Before any
+# Energies and forces are linear in the coefficients $\xi_\alpha$ and in the shifts; they are nonlinear in the radial
+# coefficients alone. For given radial functions the best $\xi$ and shifts solve a system of linear equations. Before any
 # optimiser has made a step:
 
 # %%
@@ -117,9 +117,9 @@ for name, parameters in (("random parameters", start.parameters), ("linear solut
 # The paper minimises by BFGS from random parameters. The same here as `method="paper"`, beside our default, which differs in
 # three ways. It begins at the linear solution. It gives BFGS the curvature $J^\top J$ of a sample of the data to begin with:
 # a least-squares problem knows its curvature; the parameters differ in scale by orders of magnitude, and in $R(R+1)/2$
-# directions the loss does not change at all. And as long as it is far from a fit it looks at a sample only, a dozen labels
-# for each parameter, which doubles when it has been learnt by heart. The loss below is that of the sample while there is
-# one, so the curve may step up where the sample grows.
+# directions the loss does not change at all. And far from a fit it uses a sample of the data only, a dozen labels
+# for each parameter; the sample doubles each time that it has been fitted. While there is a sample the loss below is that of
+# the sample, so that the curve may step up where it grows.
 
 # %%
 iterations = tour.fit.iterations
@@ -134,8 +134,8 @@ figures.training_history({n: r.history for n, r in fits.items()}, reference=refe
 # %% [markdown]
 # ## Seen and unseen
 #
-# The errors above are of the training set. What counts is the rest: configurations of the same dynamics that the fit
-# never saw, and, harder, a density that it never saw.
+# The errors above are those of the training set. What counts are other configurations: those of the same dynamics that were
+# not fitted, and, harder, those of a density that was not fitted.
 
 # %%
 potential = fits["default"].potential
@@ -173,8 +173,8 @@ for seed, result in zip(tour.seeds, ensemble.results):
 print(f"unseen configurations: spread over the seeds {1000 * spread:.2f} meV/atom, error {1000 * actual:.2f} meV/atom")
 
 # %% [markdown]
-# The spread says how much is left to chance, not how wrong the mean is: three potentials of one form, fitted to the same
-# data, share what the form cannot say and what the data do not show.
+# The spread tells how much depends on the random start, not how wrong the mean is: three potentials of one form, fitted to
+# the same data, share the errors of this form and the gaps in these data.
 #
 # ## Exercises
 #

@@ -17,8 +17,8 @@
 # %% [markdown]
 # # 03  Active learning
 #
-# **You will learn** how a potential can know what it does not know: MaxVol by hand on a small matrix, the extrapolation
-# grade it gives, the grade live in dynamics, and which configurations are worth a label.
+# **You will learn** how to find out where a potential extrapolates: MaxVol by hand on a small matrix, the extrapolation grade
+# that follows from it, the grade live in dynamics, and which configurations are worth a label.
 #
 # **It rebuilds** section 4.4 of the paper, equations 11 and 12. It has no figure of its own.
 
@@ -97,7 +97,7 @@ for mode in ("configuration", "neighbourhood"):
     )
 
 # %% [markdown]
-# Taking each *atom* as a row, $\partial E_i/\partial\theta$, one label of twenty atoms teaches twenty rows, and the grade of
+# With each *atom* as a row, $\partial E_i/\partial\theta$, one label of twenty atoms gives twenty rows, and the grade of
 # a configuration is that of its worst atom. That is what the small scales do; the paper's own sets, of some thousand
 # configurations, can afford one row for each. The rows of A that stay empty belong to directions that no data can fill, the
 # scalings of notebook 01 among them: MaxVol begins with a tiny multiple of the unit matrix there, $\epsilon I$, and
@@ -134,7 +134,7 @@ print(f"{before.steps} steps, {len(before.saved)} configurations above γ = {gra
 # %% [markdown]
 # ## Which of them are worth a label?
 #
-# Saved configurations follow one another by a few femtoseconds and say nearly the same. MaxVol goes on from A with all of
+# Saved configurations follow one another by a few femtoseconds and are nearly the same. MaxVol goes on from A with all of
 # them as its pool and takes those that enlarge the volume; a threshold above 1 takes fewer, up to the grade at which
 # they were saved.
 
@@ -164,7 +164,7 @@ figures.grade_trace(
 # %% [markdown]
 # ## Does a high grade mean a large error?
 #
-# The labels are there to answer it: the first potential was asked about the very configurations that it graded high.
+# The labels answer it: here are the errors of the first potential on the configurations that it graded high.
 
 # %%
 print(f"first potential, its own set        {evaluate_errors(potential, training_set)}")

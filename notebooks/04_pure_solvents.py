@@ -18,8 +18,8 @@
 # # 04  Pure solvents from nothing
 #
 # **You will learn** what active learning does when it is let run: potentials of liquid ethylene carbonate (EC) and ethyl
-# methyl carbonate (EMC) are learnt from random parameters and no data at all, until nothing that they meet is new to them.
-# Then they say what the liquids weigh.
+# methyl carbonate (EMC) are learnt from random parameters and no data at all, until their runs meet no configuration with a high
+# grade. They then give the densities of both liquids.
 #
 # **It rebuilds** section 2.1 of the paper, Fig. 1a (densities beside experiment) and Fig. 1b (the energy–density diagram).
 
@@ -39,7 +39,7 @@ from electrolyte_ml.settings import flatten
 scale = scales.scale()
 protocol, reference = scale.pure_solvents, reference_of(scale).name
 grades = protocol.learning.grades
-said = {"reference": reference, "scale": scale.name}  # what every figure must say
+provenance = {"reference": reference, "scale": scale.name}  # what every figure must say
 print(f"{scale.name} scale, labels by {reference}, everything kept in results/{scale.name}/")
 
 # %% [markdown]
@@ -62,9 +62,10 @@ for name, ours in here.items():
 
 # %% [markdown]
 # The reference differs, too: GFN1-xTB (quick scale) is a fast tight-binding method, SevenNet-l3i5 + D3(0) (standard scale) a
-# machine-learned potential that stands for PBE-D3(0); liquids of neither need weigh what those of PBE-D3(0) do. Where stresses are fitted, which the paper does not, it is because so few and so small configurations leave
-# the pressure of a potential to chance. Where seeds and exploration are hotter, it is because molecules packed at rest keep
-# only half of the heat, and because a few picoseconds of a few molecules must show what many meet in a long run. In a small
+# machine-learned potential that stands for PBE-D3(0); neither has to give the densities of PBE-D3(0). Stresses are fitted, unlike in
+# the paper: without them so few and so small configurations do not determine the pressure of a potential. Seeds and exploration
+# are hotter for two reasons: molecules packed at rest keep only half of the kinetic energy that they are given, and a few
+# picoseconds of a few molecules must cover what many molecules meet in a long run. In a small
 # box an atom sees its own periodic images: two of the ten trajectories therefore explore a larger one
 # (`larger_boxes`), and what they meet is labelled there. At the quick scale this shows that
 # the loop closes; it does not show the paper's accuracy.
@@ -82,7 +83,7 @@ def learn(solvent):
     def draw(result):
         nonlocal shown
         figure = figures.energy_density(
-            result.energy_density(), **said, liquid=solvent, paper_range=experiment.PAPER_SET_DENSITIES.get(solvent)
+            result.energy_density(), **provenance, liquid=solvent, paper_range=experiment.PAPER_SET_DENSITIES.get(solvent)
         )
         if shown is None:
             shown = display(figure, display_id=True)
@@ -106,7 +107,7 @@ learned = {"EC": learn("EC")}
 
 # %%
 figures.learning_progress(
-    learned["EC"].status, **said, grade_save=grades.save_threshold, grade_break=grades.break_threshold
+    learned["EC"].status, **provenance, grade_save=grades.save_threshold, grade_break=grades.break_threshold
 )
 
 # %% [markdown]
@@ -120,7 +121,7 @@ figures.learning_progress(
 # %%
 learned["EMC"] = learn("EMC")
 figures.learning_progress(
-    learned["EMC"].status, **said, grade_save=grades.save_threshold, grade_break=grades.break_threshold
+    learned["EMC"].status, **provenance, grade_save=grades.save_threshold, grade_break=grades.break_threshold
 )
 
 # %%
@@ -142,13 +143,13 @@ potentials = {
 }
 
 # %% [markdown]
-# ## Do they hold a liquid?
+# ## Is the liquid stable?
 #
-# Larger boxes, longer runs, and nobody there to label: a run ends early if a molecule breaks or the temperature runs away,
-# and the figure then says so. Molecules packed at random first turn towards each other at constant volume and 400 K; from
-# a cold start the box blows up, and takes tens of picoseconds to come back. The paper's first claim is that the density
-# then does not drift. The quick scale's settings were chosen on such runs, of this seed among others: that it holds says
-# little of seeds not tried.
+# Now larger boxes run for longer, without any label. A run ends early if a molecule breaks or the temperature diverges; the
+# figure then says so. Boxes of randomly packed molecules are first equilibrated at constant volume and 400 K: from a cold
+# start a box expands, and takes tens of picoseconds to shrink again. The paper's first claim is that the density then does not
+# drift. The quick scale's settings were chosen on such runs, of this seed among others: its success says little about other
+# seeds.
 
 # %%
 runs = {solvent: density_runs(scale, solvent, members) for solvent, members in potentials.items()}
@@ -165,14 +166,14 @@ display(
     *(
         figures.density_trace(
             {f"seed {seed}": run for seed, run in zip(protocol.seeds, runs[solvent])},
-            **said, liquid=solvent, measured=experiment.density(solvent), means=means[solvent],
+            **provenance, liquid=solvent, measured=experiment.density(solvent), means=means[solvent],
         )
         for solvent in runs
     )
 )  # fmt: skip
 
 # %% [markdown]
-# ## Whose density is it?
+# ## Does the density come from the potential or from the reference?
 #
 # Three things stand between these numbers and experiment: the reference, the potential, and the run, which may be too short
 # and too small for the last per cent. The second can be measured: label what the potential met in its own run, in a box

@@ -42,7 +42,7 @@ from electrolyte_ml.structures import read_configurations
 scale = scales.scale()
 settings = mixture_training(scale)
 reference = settings.reference.make()
-said = {"reference": reference.name, "scale": scale.name}
+provenance = {"reference": reference.name, "scale": scale.name}
 print(f"{scale.name} scale, labels by {reference.name}, level {settings.model.level}; everything is kept in results/{scale.name}/")
 
 # %% [markdown]
@@ -81,7 +81,7 @@ result.status
 own = describe_training(result, reference.name)
 for origin, kinds in own["origins"].items():
     print(f"{origin:10} " + ", ".join(f"{number} {name}" for name, number in kinds.items()))
-figures.mixture_set(own["growth"], available=own["available"], paper=SHARES, **said)
+figures.mixture_set(own["growth"], available=own["available"], paper=SHARES, **provenance)
 
 # %% [markdown]
 # Only a part of the inherited configurations is taken: MaxVol leaves out those whose neighbourhoods the others span. *Broken or

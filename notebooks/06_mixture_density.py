@@ -37,7 +37,7 @@ from electrolyte_ml.training import evaluate_errors
 scale = scales.scale()
 protocol = scale.mixture_density
 reference = mixture_training(scale).reference.make().name
-said = {"reference": reference, "scale": scale.name}
+provenance = {"reference": reference, "scale": scale.name}
 print(f"{scale.name} scale, labels by {reference}, everything is kept in results/{scale.name}/")
 
 # %% [markdown]
@@ -79,7 +79,7 @@ for liquid, kinds in own["runs"].items():
 # %%
 def draw(stored, scale_name):
     """Figs. S2 and 2 of a stored result."""
-    said = {"reference": stored["reference"], "scale": scale_name}
+    provenance = {"reference": stored["reference"], "scale": scale_name}
     traces = {
         liquid: {kind: list(members.values()) for kind, members in kinds.items()} for liquid, kinds in stored["traces"].items()
     }
@@ -92,9 +92,9 @@ def draw(stored, scale_name):
         for liquid, kinds in stored["runs"].items()
     }
     return (
-        figures.mixture_traces(traces, measured=experiment.DENSITY, **said),
+        figures.mixture_traces(traces, measured=experiment.DENSITY, **provenance),
         figures.mixture_densities(
-            densities, fractions, measured=experiment.DENSITY, functional=experiment.DENSITY_PBE_D3_BJ, failed=failed, **said
+            densities, fractions, measured=experiment.DENSITY, functional=experiment.DENSITY_PBE_D3_BJ, failed=failed, **provenance
         ),
     )
 
@@ -115,7 +115,7 @@ densities
 
 # %% [markdown]
 # At the quick scale potentials of level 8 learnt from a few dozen small boxes: the spread over two random starts is as large as
-# the differences between the kinds, and nothing can be said of charges. What it shows is the work.
+# the differences between the kinds, and nothing can be said about charges. It shows the steps only.
 #
 # ## The standard scale
 

@@ -52,12 +52,12 @@ print(f"{scale.name} scale; {study.draws} random starts, fits of level {study.mo
 # %% [markdown]
 # ## Charges that add up
 #
-# A moment tensor potential sees 5 Å far. Charge redistribution (QRd) adds point charges, which interact at any distance,
+# A moment tensor potential has a cutoff of 5 Å. Charge redistribution (QRd) adds point charges, which interact at any distance,
 #
 # $$E^\mathrm{QRd} = k_e \sum_{i<j} \frac{q_i q_j}{r_{ij}}, \tag{7}$$
 #
-# with $k_e = 14.4$ eV Å/e². Each element $z$ has two parameters: a charge $b_z$ that it proposes, and a weight $s_z$. The
-# proposals rarely add up to the total charge $Q$. What they lack is shared out in proportion to the weights:
+# with $k_e = 14.4$ eV Å/e². Each element $z$ has two parameters: a preliminary charge $b_z$ and a weight $s_z$.
+# The preliminary charges rarely add up to the total charge $Q$. The difference is shared out in proportion to the weights:
 #
 # $$q_i = b_{z_i} + \frac{s_{z_i}}{\sum_j s_{z_j}} \Big(Q - \sum_j b_{z_j}\Big). \tag{8}$$
 #
@@ -542,7 +542,7 @@ for z, mean, std in zip(("Li", "P", "F", "O", "C", "H"), by_seed.mean(axis=0), b
 
 # %% [markdown]
 # In neutral solvents charges make no difference that three seeds can show, neither at compositions that were trained nor at
-# others: the potential sees 5 Å far, and without ions what lies beyond is weak. With LiPF6 the fits find physical charges,
+# others: without ions the interactions beyond the cutoff of 5 Å are weak. With LiPF6 the fits find physical charges,
 # Li positive and F and O negative, though none was given to them. Yet charges do not lower the errors. In
 # `EC=1 EMC=1 LiPF6=1`, whose salt concentration is beyond that of the training set, the potentials with charges extrapolate
 # worse. One fit of eighteen, a potential without charges at level 12, ended in a poor minimum: it makes the longest bars.

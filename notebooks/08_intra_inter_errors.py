@@ -18,7 +18,7 @@
 # # 08  Errors within and between molecules
 #
 # **You will learn** how energies and forces are split into parts within and between molecules, why a potential can be right in
-# total and wrong in both parts, and how to tell what charges buy from the luck of a random start.
+# total and wrong in both parts, and how to separate the effect of charges from that of the random start.
 #
 # **It rebuilds** section 2.2 of the paper and Fig. 3: errors of MTP and MTP-QRd by composition, in total, within and between
 # molecules.
@@ -76,7 +76,7 @@ print(f"the parts add up to the total within {abs(both - split.forces['total']).
 # %% [markdown]
 # ## How far does it reach?
 #
-# Pull two EC apart. A moment tensor potential sees 5 Å far: beyond, nothing acts between molecules, exactly. With charges
+# Pull two EC apart. A moment tensor potential has a cutoff of 5 Å: beyond, the force between molecules is exactly zero. With charges
 # (and random parameters, as before a fit) there is a force at any distance; it falls off as that of dipoles does, since each
 # molecule's charges add up to zero. The reference has such a tail too.
 
@@ -110,7 +110,7 @@ for name, found in splits.items():
 #
 # The shipped set has cells of four molecules at five ratios. Half of its training part trains two kinds of potential, MTP and
 # MTP-QRd of level 6, from two random starts each; every third of the other configurations tests them. The labels of the
-# molecules alone are computed here and kept. Level 6 is small: this shows the work, and judges nothing.
+# molecules alone are computed here and kept. Level 6 is small: this shows the steps, and no conclusion follows from it.
 
 # %%
 training = [atoms for atoms in data if atoms.info["part"] == "train"][::2]

@@ -17,8 +17,8 @@
 # %% [markdown]
 # # 09  Where on the molecules the forces are wrong
 #
-# **You will learn** how atoms are sorted into sites, how to draw force errors on the molecules, what in them belongs to the
-# atom and what to the moment, and where charges change the forces.
+# **You will learn** how atoms are sorted into sites, how to draw force errors on the molecules, which of these errors belong to a
+# site and which to a single configuration, and where charges change the forces.
 #
 # **It rebuilds** section 2.2 of the paper and Figs. 4, S3 and S4: force errors of MTP and MTP-QRd on EC and EMC, and their
 # difference.
@@ -169,10 +169,10 @@ figures.site_maps(
 )
 
 # %% [markdown]
-# ## One moment
+# ## A single configuration
 #
-# An average over configurations is not what an atom feels. In single configurations the error sits now on this atom, now on
-# another (Fig. S4): the worst site is not wrong everywhere.
+# The errors of a single configuration are not the average errors. The largest one is on this atom in one configuration, on another
+# atom in the next (Fig. S4): the site that is worst on average is not wrong everywhere.
 
 # %%
 def moment(configuration=0):
@@ -202,17 +202,17 @@ drawn = []
 if full is None:
     print(f"There is no result of the {shown.name} scale yet: the maps of Figs. 4, S3 and S4 are not drawn.")
 else:
-    said = {"reference": full.reference, "scale": shown.name}
+    provenance = {"reference": full.reference, "scale": shown.name}
     sites = {name: kind.compositions[full.mixture].sites["total"] for name, kind in full.kinds.items()}
     highest = [name for name in (full.plain[-1], full.plain[-1] + CHARGED) if name in sites]
-    drawn.append(figures.site_maps({name: sites[name].lengths for name in highest}, title=f"Force errors in {full.mixture} (Fig. 4a, b)", quantity=LENGTH, **said))
+    drawn.append(figures.site_maps({name: sites[name].lengths for name in highest}, title=f"Force errors in {full.mixture} (Fig. 4a, b)", quantity=LENGTH, **provenance))
     if full.differences:
         lengths = {f"{name} against {name}{CHARGED}": parts["total"].lengths for name, parts in full.differences.items()}
-        drawn.append(figures.site_maps(lengths, title="Difference of forces (Fig. 4c)", quantity="mean length of the difference (eV/Å)", **said))
+        drawn.append(figures.site_maps(lengths, title="Difference of forces (Fig. 4c)", quantity="mean length of the difference (eV/Å)", **provenance))
         gains = {f"{name} − {name}{CHARGED}": {site: value - sites[name + CHARGED].lengths[site] for site, value in sites[name].lengths.items()} for name in full.differences}
-        drawn.append(figures.site_maps(gains, title="Force error without charges less that with them (Fig. S3)", quantity="difference of mean lengths (eV/Å)", signed=True, note="Positive: smaller errors with charges.", **said))
+        drawn.append(figures.site_maps(gains, title="Force error without charges less that with them (Fig. S3)", quantity="difference of mean lengths (eV/Å)", signed=True, note="Positive: smaller errors with charges.", **provenance))
     for k, snapshot in enumerate(full.snapshots):
-        drawn.append(figures.snapshot_map(group_atoms([snapshot.atoms]), np.array(snapshot.lengths), note=f"{snapshot.kind}, configuration {k + 1} of {snapshot.composition}.", **said))
+        drawn.append(figures.snapshot_map(group_atoms([snapshot.atoms]), np.array(snapshot.lengths), note=f"{snapshot.kind}, configuration {k + 1} of {snapshot.composition}.", **provenance))
 for figure in drawn:
     display(figure)
 

@@ -44,7 +44,7 @@ scale = scales.scale()
 training = scale.ion_pair_training
 reference = training.learning.reference.make()
 built = {"reference": "none (packed)", "scale": scale.name}
-said = {"reference": reference.name, "scale": scale.name}
+provenance = {"reference": reference.name, "scale": scale.name}
 print(f"{scale.name} scale, labels by {reference.name}, level {training.learning.model.level}; everything is kept in results/{scale.name}/")
 
 # %% [markdown]
@@ -125,8 +125,7 @@ print("aggregates:", learnt.aggregates.message)
 learnt.aggregates.status
 
 # %% [markdown]
-# Compare the highest grades. What is new in an aggregate is not its atoms, and not its distances one by one: it is that they come
-# together. The quick scale's potential is far too small for this liquid; its trajectories end after a few dozen femtoseconds, by
+# Compare the highest grades. Neither the atoms of an aggregate nor its single distances are new; their combination is. The quick scale's potential is far too small for this liquid; its trajectories end after a few dozen femtoseconds, by
 # their grade and not by a broken molecule, which is what the grade is for. Where its set comes from:
 
 # %%
@@ -147,11 +146,11 @@ print("\n".join(str(found).splitlines()[:24]))
 
 # %%
 own = load_result("ion_pair_set", scale)
-figures.ion_pair_set(own, paper=SHARES, **said)
+figures.ion_pair_set(own, paper=SHARES, **provenance)
 
 # %% [markdown]
-# The shares are those of a *set*. They say what the potential was shown, and nothing about the liquid: whoever adds ten contact
-# pairs has more contact pairs. The quick scale's aggregates are many because they are in the inherited set on purpose; the paper
+# The shares are those of a *set*. They describe the training set, and say nothing about the liquid: ten contact pairs that
+# are added to the set raise the share of contact pairs. The quick scale's aggregates are many because they are in the inherited set on purpose; the paper
 # has 3 %.
 #
 # ## The standard scale

@@ -17,8 +17,8 @@
 # %% [markdown]
 # # 11  How good are the forces on Li and around it?
 #
-# **You will learn** to read force errors of an electrolyte site by site, to set them against the forces themselves, and what a
-# small error does not promise: that a trajectory survives, and that charges mean anything.
+# **You will learn** to read force errors of an electrolyte site by site, to compare them with the forces themselves, and why a
+# small error guarantees neither a stable trajectory nor physical charges.
 #
 # **It rebuilds** section 2.3.2 of the paper: Fig. 5 (force errors by site, g(r) of Li and O) and Fig. S5 (the same for MTP-QRd, with
 # its charges).
@@ -46,7 +46,7 @@ from electrolyte_ml.trajectories import open_trajectory
 scale = scales.scale()
 quick, standard = scales.QUICK, scales.STANDARD
 reference = quick.ion_pair_training.learning.reference.make().name
-said = {"reference": reference, "scale": "quick"}
+provenance = {"reference": reference, "scale": "quick"}
 print(f"{scale.name} scale; the live part below is of the quick scale, labels by {reference}")
 
 # %% [markdown]
@@ -54,7 +54,8 @@ print(f"{scale.name} scale; the live part below is of the quick scale, labels by
 #
 # `data/lipf6_ratios.extxyz` holds LiPF6 in EC and EMC at several ratios, `data/sets/lipf6_pairs.extxyz.xz` ion pairs with whole shells
 # (notebook 10). An MTP and an MTP-QRd are trained on a part of both. Trajectories that were held out and ratios that neither has
-# seen test them. Level 4 is made in seconds and is not a potential to run: this shows the work, and judges nothing.
+# seen test them. Level 4 is fitted in seconds and is too small for dynamics: this shows the steps, and no conclusion follows
+# from it.
 
 # %%
 data = read_configurations(checkout() / "data" / "lipf6_ratios.extxyz")
@@ -106,7 +107,7 @@ for row in live.kinds["MTP4"].sites:
     print(f"{row.species:4} {row.name:24} error {row.rmse:.2f}, force {row.size:.2f} eV/Å: {row.rmse / row.size:5.0%}  ({row.atoms} atoms)")
 
 # %%
-figures.coordinated_errors(live.kinds, **said)
+figures.coordinated_errors(live.kinds, **provenance)
 
 # %% [markdown]
 # Forces on Li are small, since it sits at the bottom of a well that its ligands make, and so its relative error is large although
@@ -114,15 +115,15 @@ figures.coordinated_errors(live.kinds, **said)
 #
 # ## Charges
 #
-# MTP-QRd gives every element one charge in each composition. Their sum is exact: nothing else is. Look whether Li is near +1 and P
-# in between F and nothing at all before calling them physical (notebook 07 says what a training set can fix).
+# MTP-QRd gives every element one charge in each composition. Only their sum is exact. Before you call them physical, check that Li is
+# near +1, F negative and P positive (notebook 07 explains what a training set determines).
 
 # %%
 charged = {name: by_cell for name, by_cell in live.charges.items()}
 for name, by_cell in charged.items():
     for cell, charges in by_cell.items():
         print(f"{name}, {cell:28} " + ", ".join(f"{symbol} {np.mean(values):+.2f}" for symbol, values in charges.items()))
-figures.element_charges(charged, **said)
+figures.element_charges(charged, **provenance)
 
 # %%
 figures.site_maps(
@@ -132,9 +133,9 @@ figures.site_maps(
 )
 
 # %% [markdown]
-# ## A small error is no long life
+# ## A small error does not make a stable trajectory
 #
-# How long does the quick potential last? A contact pair in four EC, with a watch on its molecules:
+# How long does a run of this potential last? A contact pair in four EC; the run ends when a molecule breaks:
 
 # %%
 start = pack_motif("CIP", {"EC": 4, "LiPF6": 1}, 1.2, seed=5)
@@ -143,8 +144,8 @@ for name, members in potentials.items():
     print(f"{name:9} ended after {1000 * run.times_ps[-1]:.0f} fs: {run.reason} {run.detail}")
 
 # %% [markdown]
-# It was shown configurations near a minimum, and knows nothing of what lies beyond: so a validation run needs a potential that
-# active learning has made (notebook 10), and the errors on its run are those of the places where it goes.
+# Its training set has only configurations near a minimum. A validation run therefore needs a potential from active learning
+# (notebook 10); the errors are then those of the configurations that this potential visits.
 #
 # ## g(r) of Li and O
 #
@@ -161,7 +162,7 @@ if li_o.shell is None:
     print(f"{len(alike)} configurations are too few: no first shell stands out from the noise")
 else:
     print(f"first maximum at {li_o.shell.peak:.2f} Å, minimum at {li_o.shell.minimum:.2f} Å, {li_o.shell.coordination:.1f} O within it")
-figures.radial_distribution({"Li-O, 2 EC + 2 EMC + LiPF6": li_o}, measured=experiment.LI_O_PEAK, **said)
+figures.radial_distribution({"Li-O, 2 EC + 2 EMC + LiPF6": li_o}, measured=experiment.LI_O_PEAK, **provenance)
 
 # %% [markdown]
 # ## The paper's validation
@@ -169,7 +170,7 @@ figures.radial_distribution({"Li-O, 2 EC + 2 EMC + LiPF6": li_o}, measured=exper
 # At the standard and the paper's scale the cell below runs everything, which takes hours: the potential of notebook 10 runs in
 # each composition, evenly spaced configurations are labelled, and three kinds are compared on them: MTP, MTP-QRd that has learnt
 # with its charges in the criterion, and MTP-QRd as in the paper, trained on the MTP's set from raw random charges. Then 8 LiPF6 in
-# 80 EC, a composition that nobody trained. At the quick scale it shows the standard scale's result.
+# 80 EC, a composition that is in no training set. At the quick scale it shows the standard scale's result.
 
 # %%
 shown = scale if scale.name != "quick" else standard

@@ -41,14 +41,14 @@ from electrolyte_ml.paper.stored import MODELS, conductivities_of, conductivity_
 from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
 
 scale = scales.scale()
-said = {"reference": "Ornstein-Uhlenbeck ions, exact", "scale": scale.name}  # what every figure must say
+provenance = {"reference": "Ornstein-Uhlenbeck ions, exact", "scale": scale.name}  # what every figure must say
 print(f"{scale.name} scale; these ions need no labels")
 
 # %% [markdown]
-# ## The current and its memory
+# ## The current and its correlation
 #
-# Charges that move are a current, and a current remembers itself for a while. Green and Kubo's formula (eqs. 13 and 14)
-# says that how long it does is the conductivity:
+# Moving charges are a current, and the current stays correlated with itself for a while. By Green and Kubo's formula (eqs. 13
+# and 14) the integral of this correlation is the conductivity:
 #
 # $$\sigma = \frac{1}{3 V k_B T} \int_0^\infty \langle \mathbf{J}(t) \cdot \mathbf{J}(0) \rangle \, dt, \qquad
 # \mathbf{J}(t) = \sum_i q_i \mathbf{v}_i(t).$$
@@ -92,7 +92,7 @@ print(f"twin {10 * twin[40:81].mean():.4f} mS/cm, green_kubo {10 * one.value:.4f
 result = measure_conductivity(runs, ions.temperature)
 print(result.report())
 figures.running_conductivity(
-    {method: result.estimates[method] for method in ("green-kubo", "einstein-helfand")}, exact=ions.conductivity, **said
+    {method: result.estimates[method] for method in ("green-kubo", "einstein-helfand")}, exact=ions.conductivity, **provenance
 )
 
 # %% [markdown]
@@ -108,11 +108,11 @@ figures.running_conductivity(
 #
 # ## Why Nernst and Einstein fail
 #
-# They add up what each ion would do alone, and so miss that a cation and an anion that walk together carry nothing. It is the
-# most precise of all the answers, to another question.
+# They add up what each ion would do alone, and so miss that a cation and an anion that move together carry no current. Their
+# number is the most precise one, but it leaves out the correlations between ions.
 
 # %%
-figures.conductivity_methods(result, exact=ions.conductivity, **said)
+figures.conductivity_methods(result, exact=ions.conductivity, **provenance)
 
 # %% [markdown]
 # What they miss stands in the Onsager matrix: the diagonal with its self and distinct parts, and how far one species drags the
@@ -131,7 +131,7 @@ for a, first in enumerate(whole.species):
 # %% [markdown]
 # ## How long is long enough?
 #
-# An error bar makes a promise: of 100 runs, 95 intervals hold the exact value. We can count. Single runs of 10, 30 and 100
+# Of 100 intervals of 95 %, 95 should hold the exact value. We can count. Single runs of 10, 30 and 100
 # correlation times, many of each:
 
 
@@ -166,14 +166,16 @@ def coverage(trajectories, lengths=(10, 30, 100), repeats=60):
     return counted
 
 
-figures.interval_coverage(coverage(trajectories=1), **said)
+figures.interval_coverage(coverage(trajectories=1), **provenance)
 
 # %% [markdown]
-# The intervals hold even at ten correlation times, where they are wide: a factor of four or so. The third series is what one
-# gets from the wiggles of $\sigma(t)$ on its plateau. They are all one fluctuation, and their scatter says nothing of it.
+# The intervals hold even at ten correlation times, where they are wide: a factor of four or so. The third series takes
+# the scatter of $\sigma(t)$ within its plateau as the error. All points of a plateau share one fluctuation, so that their
+# scatter does not measure it.
 #
-# Two warnings. A *slow* process that is weak beside a fast one sinks in the noise of short runs. These ions forget half of
-# their motion in 0.1 ps and half in 5 ps. A plateau behind the fast process looks flat, and is half of the truth. The window is
+# Two warnings. A *slow* process that is weak beside a fast one is lost in the noise of short runs. These ions lose half of
+# their correlation in 0.1 ps and half in 5 ps. The integral looks flat after the fast process, but is only half of its final
+# value. The window is
 # therefore stretched while the integral changes by more than its noise explains; and the reason says by how much a still longer
 # window would change the value, and how well that is known.
 
@@ -196,7 +198,7 @@ for length in (25, 100):
 print(f"\nthe last one: {found.plateau.reason}")
 
 # %% [markdown]
-# Five slow times are too few, whatever one does with them: what a run does not show, no estimator finds.
+# Runs of five slow correlation times are too short for any estimator.
 #
 # And an interval knows only the time that was sampled. Runs that all start from one structure, or that only lived because
 # nothing happened in them, agree with each other and not with the liquid.
@@ -253,7 +255,7 @@ figures.running_conductivity(
 # %% [markdown]
 # ## Runs that failed (Table 1)
 #
-# Of the fifty runs that the paper starts with MTP-QRd at each temperature, few live.
+# Of the fifty runs that the paper starts with MTP-QRd at each temperature, few reach their end.
 
 # %%
 for temperature, lived in {280: 17, 300: 14, 320: 6}.items():
@@ -265,8 +267,8 @@ print(table.bias)
 # ## What a barostat does to a displacement
 #
 # A barostat stretches the box and moves every molecule with it. An ion that has wandered through ten boxes is then moved by ten
-# times what the box has grown, though it goes nowhere; and whoever unwraps its path by adding box lengths adds that to its
-# diffusion. One walker in a box that breathes by half a per cent:
+# times what the box has grown, although it does not diffuse. An unwrapping scheme that adds box lengths counts this as
+# diffusion. One ion in a box whose length fluctuates by half a per cent:
 
 # %%
 rng = np.random.default_rng(0)
@@ -341,9 +343,9 @@ own = {"reference": scale.electrolyte.reference.make().name, "scale": f"{scale.n
 print(condition)
 
 # %% [markdown]
-# Read the first lines before the numbers. How many trajectories were planned, how many lived, and what ended the others? A potential
-# that was not learnt to the end breaks now and then, and the average is over the survivors: the paper's Table 1 in small. And one
-# ion pair for a few picoseconds is no measurement: the intervals say so.
+# Read the first lines before the numbers. How many trajectories were planned, how many reached their end, and what ended the
+# others? Runs of a potential whose learning has not converged sometimes end early, and the average is over the others: the paper's
+# Table 1 in small. And one ion pair for a few picoseconds is no measurement, as the intervals show.
 
 # %%
 figure = None
@@ -414,4 +416,4 @@ for model in MODELS:
 # 1. Set `distinct` to zero. Which methods change, and what is the ionicity now? Predict the transference number first.
 # 2. Compute $\sigma(t)$ with the mean of the current subtracted from it. By how much does the plateau of 10 ps long runs fall,
 #    and why by $2\tau/T$ or so?
-# 3. How many ns would it take to tell two potentials apart whose conductivities differ by 5 %? Is it worth the electricity?
+# 3. How many ns would it take to tell two potentials apart whose conductivities differ by 5 %?

@@ -161,14 +161,14 @@ liquid = open_trajectory(
 )
 for name, species in liquid.roles.items():
     print(f"{len(species):4d} {name:<4} {species.charge:+d}", {kind: len(atoms) for kind, atoms in species.donors.items()})
-said = {"reference": "OPLS force field, trajectory of solvation-analysis", "scale": scale.name}
+provenance = {"reference": "OPLS force field, trajectory of solvation-analysis", "scale": scale.name}
 
 # %% [markdown]
 # A shell ends at the first minimum of the radial distribution function. It is found, not typed in, and it has an error.
 
 # %%
 shells = find_shells(liquid)
-figures.radial_distribution(shells.distributions, **said)
+figures.radial_distribution(shells.distributions, **provenance)
 
 # %%
 solvation = analyse_solvation(liquid, shells=shells)
@@ -179,13 +179,13 @@ print("\n".join(str(solvation).splitlines()[:30]))
 # and longer give. Where grey is longer than black, more frames will not help: the question is what a shell is.
 
 # %%
-figures.solvation_overview(solvation, analyse_networks(liquid, shells=shells), **said)
+figures.solvation_overview(solvation, analyse_networks(liquid, shells=shells), **provenance)
 
 # %%
-figures.denticity(solvation, **said)
+figures.denticity(solvation, **provenance)
 
 # %%
-figures.residence(solvation, **said)
+figures.residence(solvation, **provenance)
 
 # %% [markdown]
 # Ten frames are few: the residence times of BN are continued far beyond what was seen, and the line above says so.
@@ -200,14 +200,14 @@ found = analyse_networks(liquid, shells=shells)
 print(f"Li in networks: {100 * found.networked.value:.1f} ± {100 * found.networked.error:.1f} % of the solvent-separated")
 biggest = liquid.cluster(found.largest.frame, found.largest.ions + found.largest.solvents)
 display(figures.view(biggest))
-figures.picture(biggest, f"The largest network: {len(found.largest.ions)} Li", **said)
+figures.picture(biggest, f"The largest network: {len(found.largest.ions)} Li", **provenance)
 
 # %% [markdown]
 # Shells of networked Li beside those of isolated ones are what Fig. S9 compares. With one network in ten frames its
 # intervals on the left span everything, as they should; on the right it has none, since one block of frames cannot scatter.
 
 # %%
-figures.network_shells(found, **said)
+figures.network_shells(found, **provenance)
 
 # %% [markdown]
 # ## Trajectories of our own
@@ -247,8 +247,8 @@ else:
     print("F of PF6 in the shell, when it is there:", {n: round(share.value, 3) for n, share in again.denticity["PF6"].items()})
 
 # %% [markdown]
-# Wherever a share of contact pairs is stated, ask for the cutoff, and look at the curve. And ask for the potential: O stand too far
-# from Na here, since no configuration of its training set has them nearer than 2.6 Å.
+# A share of contact pairs means little without its cutoff and the curve behind it. The potential matters, too: here the O are too far
+# from Na, since no configuration of its training set has them nearer than 2.6 Å.
 #
 # ## LiPF6 in EC and EMC by MTP and MTP-QRd
 #

@@ -53,7 +53,7 @@ scale = scales.scale()
 protocol = scale.electrolyte
 gfn1 = protocol.reference.make()
 shipped = checkout() / "data"
-said = {"reference": gfn1.name, "scale": scale.name}
+provenance = {"reference": gfn1.name, "scale": scale.name}
 print(f"{scale.name} scale, labels by {gfn1.name}, {protocol.cell}")
 
 # %% [markdown]
@@ -104,20 +104,20 @@ print("labels by iteration (0 is the seeding):", ", ".join(f"{k}: {by_iteration[
 # %%
 print(evaluate_errors(potential, training_set))
 errors = errors_by_group(potential, training_set)
-figures.site_errors(errors, **said)
+figures.site_errors(errors, **provenance)
 
 # %%
 predictions = predict(potential, training_set)
 elements = np.concatenate([atoms.get_chemical_symbols() for atoms in training_set])
 formulas = [atoms.get_chemical_formula() for atoms in training_set]
-figures.parity_by_element(predictions, elements, formulas, **said)
+figures.parity_by_element(predictions, elements, formulas, **provenance)
 
 # %% [markdown]
 # ## 4  One turn of the loop, live
 #
 # The potential runs in a larger box at 400 K and grades itself. The run begins with the last configuration of such a box that
-# the loop has labelled: a freshly packed one is further from what a young potential knows. What the potential does not know
-# is saved, and the run stops where it knows too little. MaxVol chooses among the saved configurations; the reference labels at
+# the loop has labelled: a freshly packed one is further from the training set. Configurations with a high grade are saved,
+# and the run stops where the grade is too high. MaxVol chooses among the saved configurations; the reference labels at
 # most two of them now.
 
 # %%
@@ -132,7 +132,7 @@ watch = GradeMonitor(active_set, grades.save_threshold, grades.break_threshold, 
 run = eml.run_md(
     start, potential, **watched.options(), monitors=[watch], log_interval_fs=grades.interval_fs, progress=False
 )
-figures.grade_trace({protocol.cell: run}, grade_save=grades.save_threshold, grade_break=grades.break_threshold, **said)
+figures.grade_trace({protocol.cell: run}, grade_save=grades.save_threshold, grade_break=grades.break_threshold, **provenance)
 
 # %%
 candidates = [atoms for _, _, atoms in run.saved]
@@ -177,7 +177,7 @@ liquid = electrolyte_density(scale, start, potential)
 print(f"{liquid.reason} {liquid.detail}")
 mean = mean_density(liquid)  # over the end that has the most independent values
 print(mean)
-figures.density_trace({protocol.cell: liquid}, means={protocol.cell: mean}, liquid="NaPF6 in PC", **said)
+figures.density_trace({protocol.cell: liquid}, means={protocol.cell: mean}, liquid="NaPF6 in PC", **provenance)
 
 # %% [markdown]
 # One box of a hundred atoms and some picoseconds: read it as a test that the liquid holds together. A pressure bias of the
@@ -197,7 +197,7 @@ for complex in complexes(ions)[:2]:
 
 trajectory = open_trajectory(liquid.directory)
 shells = find_shells(trajectory)
-figures.radial_distribution(shells.distributions, **said)
+figures.radial_distribution(shells.distributions, **provenance)
 
 # %% [markdown]
 # An ion with several neighbours stands further from each than one in a pair does, yet a first peak that is much further out says
@@ -214,7 +214,7 @@ donors = contacts.donors
 inside = contacts.donor[(contacts.frame == last) & (contacts.distance < donors.cutoff[contacts.donor])]
 around = trajectory.cluster(last, [*trajectory.roles["Na"].molecules, *np.unique(donors.molecule[inside])])
 display(figures.view(around))
-figures.picture(around, "The shell of Na in the last frame", **said)
+figures.picture(around, "The shell of Na in the last frame", **provenance)
 
 # %% [markdown]
 # ## 8  The same as five command lines

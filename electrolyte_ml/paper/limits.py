@@ -144,25 +144,25 @@ def shipped_audit(reference: str) -> dict[str, Any] | None:
 
 def _potential(points: Sequence[Mapping[str, Any]], state: Mapping[str, Any], errors: GroupedErrors | None) -> Limit:
     """Spread of the ensemble beyond its statistics, the share of frames trusted, and force errors at Li."""
-    said = []
+    evidence = []
     spread = None
     if len(points) > 1:
         values = np.array([point["value"] for point in points])
         chance = float(np.mean([point["error"] ** 2 for point in points]))
         spread = float(np.sqrt(max(values.var(ddof=1) - chance, 0.0)) / values.mean())
-        said.append(f"{', '.join(f'{value:.2f}' for value in values)} mS/cm by {len(points)} potentials")
+        evidence.append(f"{', '.join(f'{value:.2f}' for value in values)} mS/cm by {len(points)} potentials")
     else:
-        said.append("one potential, so that no spread is known")
+        evidence.append("one potential, so that no spread is known")
     if (trusted := state.get("trusted")) is not None:
-        said.append(f"{trusted:.1%} of frames trusted")
+        evidence.append(f"{trusted:.1%} of frames trusted")
     if errors is not None:
         near = [row for row in errors.sites if is_coordinated(row.name)]
         rows = [(row.name, row) for row in errors.elements if row.name == "Li"]
         rows += [(f"{row.species} {row.name}", row) for row in near]
-        said.append(
+        evidence.append(
             "force errors " + ", ".join(f"{name} {row.rmse:.2f} eV/Å ({row.rmse / row.size:.0%})" for name, row in rows)
         )
-    return Limit("potential", None, spread, "; ".join(said))
+    return Limit("potential", None, spread, "; ".join(evidence))
 
 
 def _size(sizes: Mapping[str, Mapping[str, Any]], temperature: str) -> Limit:
@@ -182,15 +182,15 @@ def _reference(name: str, audit: Mapping[str, Any] | None) -> str:
     """Return in words how far the reference is from a better one."""
     if audit is None:
         return f"labels by {name}, not audited"
-    said = []
+    evidence = []
     if bias := audit["molecular_pressure_bias"]:
-        said.append(f"pressure {bias['value']:+.2f} ± {bias['error']:.2f} GPa")
+        evidence.append(f"pressure {bias['value']:+.2f} ± {bias['error']:.2f} GPa")
     if bias := audit["density_bias"]:
-        said.append(f"density {bias['value']:+.0%} or more")
+        evidence.append(f"density {bias['value']:+.0%} or more")
     bindings: dict[str, dict[str, float]] = {}
     for one in audit["bindings"]:
         bindings.setdefault(one["complex"], {})[one["reference"]] = one["energy"]
     for complex, by in bindings.items():
         if {audit["reference"], audit["against"]} <= by.keys():
-            said.append(f"{complex} bound by {by[audit['reference']] - by[audit['against']]:+.2f} eV")
-    return f"{audit['reference']} against {audit['against']}: {', '.join(said) or 'forces only'}"
+            evidence.append(f"{complex} bound by {by[audit['reference']] - by[audit['against']]:+.2f} eV")
+    return f"{audit['reference']} against {audit['against']}: {', '.join(evidence) or 'forces only'}"
