@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.corrections import learn_correction
 from electrolyte_ml.paper.ion_pairs import ion_pair_training, learn_ion_pairs
 from electrolyte_ml.paper.mixtures import fit_kinds
 from electrolyte_ml.paper.places import checkout
@@ -51,7 +52,8 @@ def conductivity_runs(
         fingerprint.
     potential
     model
-        "mtp" or "qrd": which of the protocol's runs they are, and the name under which they are stored.
+        "mtp", "qrd", or "corrected" (the corrected MTP, with the runs of the MTP): the name under which
+        the results are stored.
     reference
         Level of theory of the training labels; the one that the potential names by default.
     active_set
@@ -115,10 +117,10 @@ def conductivity_runs(
 
 
 def learnt_conductivities(scale: Scale, *, progress: bool = True) -> None:
-    """Run `conductivity_runs` with all potentials of LiPF6 of a scale, MTP and MTP-QRd; what has run is not run again.
+    """Run `conductivity_runs` with all potentials of LiPF6 of a scale; what has run is not run again.
 
-    Those beyond the learnt ones are fits to the same sets from other random parameters
-    (:func:`~electrolyte_ml.paper.mixtures.fit_kinds`).
+    These are MTP, MTP-QRd, the MTP with its correction to a better reference where the scale has one, and fits to the
+    same sets from other random parameters (:func:`~electrolyte_ml.paper.mixtures.fit_kinds`).
 
     Raises
     ------
@@ -141,6 +143,10 @@ def learnt_conductivities(scale: Scale, *, progress: bool = True) -> None:
             conductivity_runs(
                 scale, potentials[member], model=model, active_set=active_set, member=member, progress=progress
             )
+    if scale.correction is not None and load_result(conductivity_name("corrected"), scale) is None:
+        plain = learn_ion_pairs(scale, progress=progress).aggregates.potential
+        corrected = learn_correction(scale, plain, progress=progress).potential
+        conductivity_runs(scale, corrected, model="corrected", progress=progress)
 
 
 def _measured(result: ProductionResult) -> dict[float, ConductivityResult]:
@@ -181,7 +187,7 @@ def production_settings(
     protocol = _protocol(scale)
     if model not in MODELS:
         raise InputError(f"the model must be one of {', '.join(MODELS)}, not {model!r}")
-    runs = protocol.mtp if model == "mtp" else protocol.qrd
+    runs = protocol.qrd if model == "qrd" else protocol.mtp
     return ProductionSettings(
         potential=os.fspath(potential),
         composition=cell,

@@ -74,8 +74,7 @@ CONDUCTIVITY: dict[str, dict[float, Measurement]] = {
 LI_O_PEAK = (1.90, 2.04)
 
 # Section 2.3.3: the mean absolute deviations that the paper states, MTP at all compositions and MTP-QRd at 3:7.
-PAPER_CONDUCTIVITY_DEVIATION = 0.11
-PAPER_CONDUCTIVITY_DEVIATION_QRD = 0.06
+PAPER_CONDUCTIVITY_DEVIATIONS = {"mtp": 0.11, "qrd": 0.06}
 
 # Section 2.1 of the paper, on its ensembles of three for EC and for EMC at 300 K; Fig. 1a has no numbers.
 PAPER_DENSITY_DEVIATION = 0.06  # "about 6 % on average" from experiment

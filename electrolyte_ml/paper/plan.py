@@ -9,6 +9,7 @@ from itertools import product
 from electrolyte_ml.active_learning.sections import ROUND, FitSettings, LearningProtocol, MDRun
 from electrolyte_ml.paper.scales import (
     Conductivity,
+    CorrectionTraining,
     DensityRun,
     IntermolecularErrors,
     IonPairTraining,
@@ -187,6 +188,8 @@ def _stages(scale: Scale, speed: Speed) -> Iterator[Stage]:
                 yield _errors(_Counter(scale, speed), training, density, scale.intermolecular_errors, atoms)
     if scale.ion_pair_training is not None:
         yield _ion_pairs(_Counter(scale, speed), scale.ion_pair_training)
+        if (correction := scale.correction) is not None:
+            yield _correction(_Counter(scale.with_reference(correction.learning.reference), speed), correction)
         if scale.conductivity is not None:
             yield _conductivity(_Counter(scale, speed), scale.ion_pair_training.learning.model, scale.conductivity)
 
@@ -227,6 +230,12 @@ def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
         counter.run(training.learning.model, training.validation, atoms_in(cell))
     counter.label(training.validation_configurations, sum(map(atoms_in, pairs)) / len(pairs))
     return counter.stage("ion pairs")
+
+
+def _correction(counter: _Counter, training: CorrectionTraining) -> Stage:
+    """Count the loop; its first set, from dynamics of the corrected potential, is among the labels."""
+    counter.learn(training.learning, training.cells, inherited=1)
+    return counter.stage("correction")
 
 
 def _conductivity(counter: _Counter, model: ModelSpec, protocol: Conductivity) -> Stage:

@@ -191,11 +191,16 @@ def solvent_run(scale: Scale, solvent: str, seed: int) -> Path:
 
 
 def placeless(settings: ActiveLearningSettings) -> ActiveLearningSettings:
-    """Return settings that do not depend on where labels, starts and sets are, for the name of a run's folder."""
-    given = settings.inheritance
-    start, run = (path and Path(path).name for path in (settings.start, given.run))
-    names = tuple(Path(path).name for path in given.sets)
-    return replace(settings, labels=None, start=start, inheritance=replace(given, sets=names, run=run))
+    """Return settings that do not depend on where the files of a run are, for the name of its folder."""
+    given, model = settings.inheritance, settings.model
+    start, run, base = (path and Path(path).name for path in (settings.start, given.run, model.on_top_of))
+    return replace(
+        settings,
+        labels=None,
+        start=start,
+        model=replace(model, on_top_of=base),
+        inheritance=replace(given, sets=tuple(Path(path).name for path in given.sets), run=run),
+    )
 
 
 def digest(settings: ActiveLearningSettings) -> str:

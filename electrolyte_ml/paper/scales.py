@@ -297,6 +297,25 @@ class IonPairTraining:
 
 
 @dataclass(frozen=True)
+class CorrectionTraining:
+    """Correction of the potential of LiPF6 to a better reference, which is not of the paper.
+
+    Attributes
+    ----------
+    cells : tuple of str
+        So small that the better reference can label them.
+    densities : tuple of float
+        At which these are packed, g/cm³.
+    learning : LearningProtocol
+        Its model is the correction, its reference the better one.
+    """
+
+    cells: tuple[str, ...]
+    densities: tuple[float, ...]
+    learning: LearningProtocol
+
+
+@dataclass(frozen=True)
 class Conductivity:
     """Section 4.6: ionic conductivity by Green-Kubo.
 
@@ -403,6 +422,7 @@ class Scale:
     intermolecular_errors: IntermolecularErrors | None = None
     ion_pair_training: IonPairTraining | None = None
     conductivity: Conductivity | None = None
+    correction: CorrectionTraining | None = None
     results: Path | None = None
 
     @property
@@ -622,6 +642,18 @@ STANDARD = Scale(
         equilibration_timestep_fs=2.0,
         hydrogen_mass=3.0,
         members=2,
+    ),
+    # A label of 43 atoms takes some ten minutes of a core: the cells are as small as the cutoff allows, and a first set
+    # comes from the dynamics of the potential that is corrected.
+    correction=CorrectionTraining(
+        cells=("EC=2 EMC=1 LiPF6=1", "EC=1 EMC=2 LiPF6=1", "EC=2 EMC=2", "EC=4", "EMC=3"),
+        densities=(1.1, 1.2),
+        learning=LearningProtocol(
+            model=ModelSpec(level=6),
+            reference=ReferenceSettings("pyscf-pbe-d3"),
+            exploration=ExplorationSettings(time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),
+            stopping=StoppingSettings(max_iterations=10),
+        ),
     ),
     charges=_MANY_FITS,
 )

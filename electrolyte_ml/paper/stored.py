@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.paper.validation import ValidationErrors
     from electrolyte_ml.potentials.charges import Share
 
-MODELS = ("mtp", "qrd")
+MODELS = ("mtp", "qrd", "corrected")  # "corrected": the MTP with its correction to a better reference
 
 
 def store_conductivity(
@@ -49,7 +49,7 @@ def store_conductivity(
     results
         EC:EMC molar ratio ("3:7", "2:3", "1:1") -> temperature (K) -> result; its best estimate counts.
     model
-        "mtp" or "qrd".
+        One of `MODELS`.
     reference, scale
         Level of theory of the training labels, and the scale at which the potential ran.
     production

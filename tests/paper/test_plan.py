@@ -71,7 +71,7 @@ def test_every_long_protocol_of_the_standard_scale_has_a_stage():
     assert STANDARD.mixture_training and STANDARD.mixture_density and STANDARD.intermolecular_errors
     names = list(stages(STANDARD.with_reference(QUICK.reference)))
     mixtures = ["mixtures, learning", "mixtures, densities", "mixtures, errors"]
-    assert names == ["pure solvents", *mixtures, "ion pairs", "conductivity"]
+    assert names == ["pure solvents", *mixtures, "ion pairs", "correction", "conductivity"]
 
 
 def test_productions_of_the_paper_are_counted():

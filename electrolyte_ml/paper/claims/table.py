@@ -241,7 +241,7 @@ CLAIMS: tuple[Claim, ...] = (
         "value, trend",
         from_stored(
             "conductivity_mtp",
-            partial(electrolytes.conductivities, limit=experiment.PAPER_CONDUCTIVITY_DEVIATION),
+            partial(electrolytes.conductivities, limit=experiment.PAPER_CONDUCTIVITY_DEVIATIONS["mtp"]),
         ),
     ),
     Claim(
@@ -252,7 +252,7 @@ CLAIMS: tuple[Claim, ...] = (
         "value, trend",
         from_stored(
             "conductivity_qrd",
-            partial(electrolytes.conductivities, limit=experiment.PAPER_CONDUCTIVITY_DEVIATION_QRD),
+            partial(electrolytes.conductivities, limit=experiment.PAPER_CONDUCTIVITY_DEVIATIONS["qrd"]),
         ),
     ),
     Claim(
