@@ -233,11 +233,12 @@ for k, ratio in enumerate(experiment.CONDUCTIVITY):
         sample = [liquid.sample(paper.mtp.time_ps, 5.0, seed=seed).current() for seed in seeds]
         perfect[ratio][temperature] = green_kubo(sample, 5.0, liquid.volume, temperature, window_ps=(200.0, 500.0))
         deviations.append(10 * perfect[ratio][temperature].value / measured.value - 1)
+stated = experiment.PAPER_CONDUCTIVITY_DEVIATIONS["mtp"]
 print(f"mean absolute deviation of a perfect potential: {np.mean(np.abs(deviations)):.0%}; "
-      f"largest {max(deviations, key=abs):+.0%}; the paper's MTP: {experiment.PAPER_CONDUCTIVITY_DEVIATIONS["mtp"]:.0%}")
+      f"largest {max(deviations, key=abs):+.0%}; the paper's MTP: {stated:.0%}")
 figures.conductivity_temperature(
     perfect, reference="none: ions with the measured conductivity", scale=scale.name, measured=experiment.CONDUCTIVITY,
-    source=experiment.DING_BRIEFLY, paper_deviation=experiment.PAPER_CONDUCTIVITY_DEVIATIONS["mtp"],
+    source=experiment.DING_BRIEFLY, paper_deviation=stated,
 )  # fmt: skip
 
 # %% [markdown]
