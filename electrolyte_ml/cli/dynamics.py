@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from electrolyte_ml.cli.grades import read_active_set
 from electrolyte_ml.cli.messages import about, in_options
 from electrolyte_ml.cli.options import (
     add_charge_key,
+    add_json,
     add_potential,
     add_rows,
     add_seed,
@@ -22,9 +25,10 @@ from electrolyte_ml.cli.options import (
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import check_output_folder
+from electrolyte_ml.files import as_json_text, check_output_folder
 
 if TYPE_CHECKING:
+    from electrolyte_ml.analysis.density import DensityResult
     from electrolyte_ml.dynamics import Monitor, RunResult
 
 GRADE_EVERY = 50  # steps, unless --grade-every says otherwise
@@ -93,6 +97,7 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="DIR",
         help="folder of the run, which the same command resumes (default START_ENSEMBLE)",
     )
+    add_json(parser)
 
 
 def run_molecular_dynamics(args: argparse.Namespace) -> int:
@@ -141,6 +146,9 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
             seed=args.seed,
             frame_interval_fs=args.frame_interval,
         )
+    if args.json:
+        print(as_json_text(_summary(result)))
+        return 0 if result.completed else 1
     half = result.times_ps >= result.times_ps[-1] / 2
     print(
         f"{result.steps * args.timestep / 1000:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else "")
@@ -151,6 +159,8 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     )
     if args.train:
         print(f"{len(result.saved)} configurations saved above grade 2")
+        if worst := _least_certain(result):
+            print(f"least certain: {worst}")
     print(f"Trajectory: {result.directory}")
     return 0 if result.completed else 1
 
@@ -173,14 +183,73 @@ def _last_configuration(start: Path) -> Path:
 
 def _drift(result: RunResult) -> str:
     """Say what the density was before, and whether it still drifts in the second half of a run."""
+    from electrolyte_ml.analysis.density import FEWEST_INDEPENDENT
+
+    late = result.times_ps >= result.times_ps[-1] / 2
+    before = f" ({result.densities[~late].mean():.4f} in the first half)" if late.sum() >= _ROWS_TO_JUDGE else ""
+    found = _second_half(result)
+    if found is None:
+        return f"{before}; too short to tell whether it drifts"
+    if found.drifts:
+        return f"{before}, which drifts by {found.drift:+.2g} ± {found.drift_error:.1g} g/cm³ per ps: it is not at rest"
+    if found.n_independent >= FEWEST_INDEPENDENT:
+        return before
+    few = f"the second half holds {found.n_independent:.1f} independent values"
+    if _moves(found):
+        change = found.drift * (found.end_ps - found.begin_ps)
+        return f"{before}, which drifts by {change:+.2g} g/cm³ in the second half: it is not at rest, though {few} only"
+    return f"{before}; {few}, too few to tell whether it drifts"
+
+
+def _moves(found: DensityResult) -> bool:
+    """Whether the trend is more than half of the variance: of few independent values no test can tell more."""
+    return abs(found.drift) * (found.end_ps - found.begin_ps) > np.sqrt(6.0) * found.sigma
+
+
+def _drifts(found: DensityResult | None) -> bool | None:
+    """Whether the density drifts; None where the second half holds too few values to tell."""
+    from electrolyte_ml.analysis.density import FEWEST_INDEPENDENT
+
+    if found is None:
+        return None
+    if found.n_independent >= FEWEST_INDEPENDENT:
+        return found.drifts
+    return True if found.drifts or _moves(found) else None
+
+
+def _second_half(result: RunResult) -> DensityResult | None:
+    """Return density and drift of the second half; None where it has too few rows."""
     from electrolyte_ml.analysis import mean_density
 
     half = result.times_ps[-1] / 2
-    late = result.times_ps >= half
-    if late.sum() < _ROWS_TO_JUDGE:
-        return ""
-    before = f" ({result.densities[~late].mean():.4f} in the first half)"
-    found = mean_density((result.times_ps.tolist(), result.densities.tolist()), last_ps=half)
-    if not found.drifts:
-        return before
-    return f"{before}, which drifts by {found.drift:+.2g} ± {found.drift_error:.1g} g/cm³ per ps: it is not at rest"
+    if (result.times_ps >= half).sum() < _ROWS_TO_JUDGE or not np.isfinite(result.densities).all():
+        return None
+    return mean_density((result.times_ps.tolist(), result.densities.tolist()), last_ps=half)
+
+
+def _least_certain(result: RunResult) -> str:
+    """Return the atom of the highest grade among the saved configurations."""
+    known = [(grade, atoms.info["least_certain"]) for _, grade, atoms in result.saved if "least_certain" in atoms.info]
+    return f"{max(known)[1]}, grade {max(known)[0]:.3g}" if known else ""
+
+
+def _summary(result: RunResult) -> dict[str, Any]:
+    """Return how a run ended, and the averages of its second half, for JSON."""
+    half = result.times_ps >= result.times_ps[-1] / 2
+    summary: dict[str, Any] = {
+        "reason": result.reason,
+        "detail": result.detail,
+        "time_ps": float(result.times_ps[-1]),
+        "temperature_K": float(result.temperatures[half].mean()),
+        "density_g_cm3": float(result.densities[half].mean()),
+        "saved": len(result.saved),
+        "least_certain": _least_certain(result) or None,
+        "folder": str(result.directory),
+    }
+    if result.settings["ensemble"] == "npt":
+        found = _second_half(result)
+        summary["density_drifts"] = _drifts(found)
+        summary["density_independent_values"] = None if found is None else found.n_independent
+        summary["density_drift_g_cm3_ps"] = None if found is None else found.drift
+        summary["density_drift_error_g_cm3_ps"] = None if found is None else found.drift_error
+    return summary

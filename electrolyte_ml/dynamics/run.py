@@ -212,7 +212,7 @@ class Run:
         if verdict.grade is not None:
             self.grade = float(np.fmax(self.grade, verdict.grade))
         if verdict.save:
-            self._save(math.nan if verdict.grade is None else verdict.grade)
+            self._save(math.nan if verdict.grade is None else verdict.grade, verdict.note)
             results["saved"] = self.saved
         if verdict.stop is not None:
             self.stop = monitor.reason, verdict.stop
@@ -257,11 +257,11 @@ class Run:
         momenta = self.atoms.arrays["momenta"]
         momenta -= self.masses * (momenta.sum(axis=0) / self.total_mass)
 
-    def _save(self, grade: float) -> None:
+    def _save(self, grade: float, note: str) -> None:
         from ase.io import write
 
         frame = bare_configuration(self.atoms)
-        frame.info |= {"step": self.step, "grade": grade}
+        frame.info |= {"step": self.step, "grade": grade} | ({"least_certain": note} if note else {})
         text = io.StringIO()
         write(text, frame, format="extxyz")
         self.files.append("saved.xyz", text.getvalue().encode())
