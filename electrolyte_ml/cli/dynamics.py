@@ -55,8 +55,19 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_charge_key(parser)
     parser.add_argument("--ensemble", choices=("nve", "nvt", "npt"), default="npt")
-    parser.add_argument("--temperature", type=positive, default=300.0, help="K (default 300)")
+    parser.add_argument(
+        "--temperature",
+        type=_temperatures,
+        default=(300.0, None),
+        metavar="T",
+        help="K (default 300); 300:380 heats from 300 to 380 K during the run",
+    )
     parser.add_argument("--pressure", type=number, default=1.01325, help="bar (default 1.01325)")
+    parser.add_argument(
+        "--anisotropic",
+        action="store_true",
+        help="at constant pressure, change the three lengths of an orthorhombic cell independently",
+    )
     parser.add_argument("--time", type=positive, required=True, help="ps")
     parser.add_argument("--timestep", type=timestep, default=1.0, help="fs, up to 10 (default 1)")
     parser.add_argument(
@@ -130,16 +141,21 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         time_ps="--time",
         hydrogen_mass="--hydrogen-mass",
         frame_interval_fs="--frame-interval",
+        temperature_end="--temperature",
+        ramp_ps="--time",
+        anisotropic="--anisotropic",
     ):
         result = run_md(
             start,
             potential.with_precision(args.precision).calculator(threads=args.threads),
             ensemble=args.ensemble,
-            temperature=args.temperature,
+            temperature=args.temperature[0],
+            temperature_end=args.temperature[1],
             pressure_bar=args.pressure,
             time_ps=args.time,
             timestep_fs=args.timestep,
             hydrogen_mass=args.hydrogen_mass,
+            anisotropic=args.anisotropic,
             directory=directory,
             monitors=monitors,
             relax=args.relax,
@@ -155,7 +171,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     )
     print(
         f"second half: {result.temperatures[half].mean():.1f} K, density {result.densities[half].mean():.4f} g/cm³"
-        f"{_drift(result) if args.ensemble == 'npt' else ''}"
+        f"{_drift(result) if _is_steady(result) else ''}"
     )
     if args.train:
         print(f"{len(result.saved)} configurations saved above grade 2")
@@ -179,6 +195,20 @@ def _last_configuration(start: Path) -> Path:
     if not last.is_file():
         raise InputError(f"{start} holds no last.xyz: it is no folder of a run, or its run has not ended")
     return last
+
+
+def _temperatures(text: str) -> tuple[float, float | None]:
+    """A positive number, or two with a colon between them."""
+    first, sign, last = text.partition(":")
+    return positive(first), positive(last) if sign else None
+
+
+_temperatures.__name__ = "temperature"  # argparse names the type: "invalid temperature value: 'x'"
+
+
+def _is_steady(result: RunResult) -> bool:
+    """Whether the density of a run should come to rest: constant pressure and temperature."""
+    return result.settings["ensemble"] == "npt" and result.settings["temperature_end"] is None
 
 
 def _drift(result: RunResult) -> str:
@@ -246,7 +276,7 @@ def _summary(result: RunResult) -> dict[str, Any]:
         "least_certain": _least_certain(result) or None,
         "folder": str(result.directory),
     }
-    if result.settings["ensemble"] == "npt":
+    if _is_steady(result):
         found = _second_half(result)
         summary["density_drifts"] = _drifts(found)
         summary["density_independent_values"] = None if found is None else found.n_independent

@@ -133,3 +133,19 @@ def test_md_names_the_least_certain_atom(capsys, tmp_path, potential, labelled, 
     (place,) = json.loads(capsys.readouterr().out)["least_certain"]
     text = f"{place['element']}{place['atom']} of EC (molecule {place['number']})"
     assert f"is above 10, at {text}\n" in printed and f"least certain: {text}, grade " in printed
+
+
+def test_md_heats_and_changes_the_shape_of_the_cell(run, run_fails, tmp_path, potential, box):
+    words = ("md", potential, box, "--temperature", "50:90", "--anisotropic", "--time", 0.02, "--timestep", 0.5)
+    printed = run(*words, "-o", tmp_path / "run")
+    assert "completed" in printed and "drift" not in printed
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["temperature"], result["temperature_end"], result["anisotropic"]) == (50, 90, True)
+    (last,) = read_configurations(tmp_path / "run" / "last.xyz")
+    assert np.ptp(last.cell.lengths()) > 0
+    assert "density_drifts" not in json.loads(run(*words, "-o", tmp_path / "run", "--json"))
+    assert "--temperature" in run_fails(
+        "md", potential, box, "--time", 0.01, "--temperature", "50:90", "--ensemble", "nve"
+    )
+    assert "--anisotropic" in run_fails("md", potential, box, "--time", 0.01, "--anisotropic", "--ensemble", "nvt")
+    assert main(["md", str(potential), str(box), "--time", "1", "--temperature", "50:x"]) == 2
