@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from electrolyte_ml.cli.grades import read_active_set
 from electrolyte_ml.cli.messages import about, in_options
@@ -233,7 +232,7 @@ def _drift(result: RunResult) -> str:
 
 def _moves(found: DensityResult) -> bool:
     """Whether the trend is more than half of the variance: of few independent values no test can tell more."""
-    return abs(found.drift) * (found.end_ps - found.begin_ps) > np.sqrt(6.0) * found.sigma
+    return abs(found.drift) * (found.end_ps - found.begin_ps) > 6.0**0.5 * found.sigma
 
 
 def _drifts(found: DensityResult | None) -> bool | None:
@@ -252,7 +251,7 @@ def _second_half(result: RunResult) -> DensityResult | None:
     from electrolyte_ml.analysis import mean_density
 
     half = result.times_ps[-1] / 2
-    if (result.times_ps >= half).sum() < _ROWS_TO_JUDGE or not np.isfinite(result.densities).all():
+    if (result.times_ps >= half).sum() < _ROWS_TO_JUDGE or not all(map(math.isfinite, result.densities)):
         return None
     return mean_density((result.times_ps.tolist(), result.densities.tolist()), last_ps=half)
 

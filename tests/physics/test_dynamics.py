@@ -218,7 +218,7 @@ def test_anisotropic_ideal_gas_has_the_volumes_of_the_isothermal_isobaric_ensemb
 
 
 def test_anisotropic_pressure_relaxes_along_each_axis():
-    """A crystal of argon that was squeezed along x and stretched along y goes towards a cube; one that scales alike not."""
+    """A crystal of argon, squeezed along x and stretched along y, goes towards a cube unless its shape is held."""
     atoms = bulk("Ar", "fcc", 5.4, cubic=True).repeat(2)
     atoms.rattle(0.02, seed=0)
     atoms.set_cell(atoms.cell.array * [0.97, 1.03, 1.0], scale_atoms=True)
