@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.trajectories import IonTrajectory, Trajectory
 
 FIGURES = (".png", ".pdf", ".svg")
+_SAME_TEMPERATURE = 0.5  # K
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -134,6 +135,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
     methods = METHODS if args.method == ["all"] else tuple(args.method)
     if args.window and args.window[0] >= args.window[1]:
         raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
+    _check_temperature(args)
     runs = read_ions_of(args, progress=sys.stderr.isatty())
     _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
     viscosity = _viscosity(args, runs[0].volume)
@@ -162,6 +164,24 @@ def run_conductivity(args: argparse.Namespace) -> None:
         _save(figure, args.figure)
     if not result.estimates and (args.window or not result.bounds):
         raise InputError("no method gave a conductivity")
+
+
+def _check_temperature(args: argparse.Namespace) -> None:
+    """Refuse a temperature that is not the one at which a run was made, where the folder of the run says it."""
+    from electrolyte_ml.files import read_json
+
+    for folder in run_paths(args):
+        record = folder / "result.json"
+        if not folder.is_dir() or not record.is_file():
+            continue
+        run = read_json(record)
+        known, end = run.get("temperature"), run.get("temperature_end")
+        if run.get("ensemble") == "nve" or not isinstance(known, (int, float)):
+            continue
+        if end is not None:
+            raise InputError(f"{folder}: its temperature goes from {known:g} to {end:g} K: it has no one conductivity")
+        if abs(known - args.temperature) > _SAME_TEMPERATURE:
+            raise InputError(f"--temperature {args.temperature:g}: {folder} was run at {known:g} K")
 
 
 def _viscosity(args: argparse.Namespace, volume: float) -> TransportEstimate | None:

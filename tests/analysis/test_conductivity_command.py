@@ -215,3 +215,18 @@ def test_a_pressure_file_gives_the_viscosity_and_the_finite_size(in_argon, tmp_p
     assert main([*words, "--pressure-unit", "bar"]) == 1
     assert "--pressure-unit goes with --pressure" in capsys.readouterr().err
     assert main([*words, "--pressure", str(path), "--viscosity", "1"]) == 1
+
+
+def test_the_temperature_of_a_run_is_compared(tmp_path, capsys):
+    """What the folder of a run says, before anything is read."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for known, message in (
+        ({"temperature": 330.0, "ensemble": "nvt"}, f"--temperature 300: {folder} was run at 330 K"),
+        ({"temperature": 300.0, "temperature_end": 380.0, "ensemble": "nvt"}, "goes from 300 to 380 K"),
+        ({"temperature": 300.0, "ensemble": "nvt"}, "no such file"),
+        ({"temperature": 250.0, "ensemble": "nve"}, "no such file"),
+    ):
+        (folder / "result.json").write_text(json.dumps(known))
+        assert main(["conductivity", str(folder), "--temperature", "300"]) == 1
+        assert message in capsys.readouterr().err
