@@ -104,3 +104,14 @@ def test_select_refuses_what_has_no_effect(tmp_path, potential, labelled, capsys
     words = ("select", potential, labelled, "--count", 2, "--threshold", 2, "-o", tmp_path / "chosen.xyz")
     assert main([str(word) for word in words]) == 1
     assert "--threshold goes without --count" in capsys.readouterr().err
+
+
+def test_a_set_that_spans_few_directions_says_so(tmp_path, potential, labelled, capsys):
+    """One configuration of ten atoms gives ten rows at most."""
+    write_configurations(tmp_path / "one.xyz", read_configurations(labelled)[:1])
+    assert main(["grade", str(potential), str(labelled), "--train", str(tmp_path / "one.xyz")]) == 0
+    captured = capsys.readouterr()
+    (line,) = [line for line in captured.out.splitlines() if line.startswith("the training set spans")]
+    rank, most = int(line.split()[4]), int(line.split()[6])
+    assert rank <= 10 < most
+    assert "go in directions that the training set does not span" in captured.err
