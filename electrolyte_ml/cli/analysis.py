@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive
+from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive, refuse_given
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories, read_ions_of, run_paths
 from electrolyte_ml.errors import InputError
@@ -133,6 +133,8 @@ def run_conductivity(args: argparse.Namespace) -> None:
         if getattr(args, option) and not args.pressure:
             raise InputError(f"--{option.replace('_', '-')} goes with --pressure")
     methods = METHODS if args.method == ["all"] else tuple(args.method)
+    if not (args.solvents or "nernst-einstein" in methods):
+        refuse_given(args, ("viscosity", "pressure"), "--method nernst-einstein or --solvents, which it corrects")
     if args.window and args.window[0] >= args.window[1]:
         raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
     _check_temperature(args)
@@ -147,7 +149,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
         viscosity_mpa_s=viscosity.value if viscosity else args.viscosity,
     )
     if args.json:
-        print(as_json_text(result.to_dict() | {"viscosity": viscosity.to_dict() if viscosity else None}))
+        print(as_json_text(result.to_dict() | ({"viscosity": viscosity.to_dict()} if viscosity else {})))
     else:
         print(f"{len(runs)} x {runs[0].time_ps:g} ps of {_counted(runs[0].species)} at {args.temperature:g} K")
         print(result.report())

@@ -19,6 +19,7 @@ from electrolyte_ml.cli.options import (
     number,
     positive,
     read,
+    refuse_given,
     timestep,
     whole,
 )
@@ -119,9 +120,10 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     source = _last_configuration(args.start)
     directory = args.output or Path(f"{args.start.stem}_{args.ensemble}")
     check_output_folder(directory)
-    for option in ("grade_every", "terms"):
-        if getattr(args, option) and not args.train:
-            raise InputError(f"--{option.replace('_', '-')} goes with --train, the training set of the grade")
+    if not args.train:
+        refuse_given(args, ("grade_every", "mode", "terms"), "--train, the training set of the grade")
+    if args.ensemble != "npt":
+        refuse_given(args, ("pressure", "anisotropic"), "--ensemble npt")
     if 1000 * args.time < args.timestep:
         raise InputError(f"--time {args.time:g} ps is shorter than one step (--timestep {args.timestep:g} fs)")
     potential = load(args.potential, species=args.species)

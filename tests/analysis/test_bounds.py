@@ -72,3 +72,13 @@ def test_ions_that_diffuse_have_values_and_no_bounds():
     result = measure_conductivity([run], 300.0, methods=("einstein-helfand", "nernst-einstein"))
     assert set(result.estimates) == {"einstein-helfand", "nernst-einstein"} and not result.bounds
     assert not any("rattling" in note for estimate in result.estimates.values() for note in estimate.notes)
+
+
+def test_an_estimate_of_few_samples_says_so():
+    """The same walk, seen for a short and for a long time in a window that is given."""
+    for frames, few in ((300, True), (6000, False)):
+        moves = np.stack([walks(0.05, 4, frames, seed) for seed in range(3)], axis=2)
+        species, charges = np.array(["Li", "Li", "PF6", "PF6"]), np.array([1.0, 1, -1, -1])
+        run = IonTrajectory(STEP, moves, None, species, charges, np.ones(4), 1000.0, 100.0)
+        result = measure_conductivity([run], 300.0, methods=("einstein-helfand",), window_ps=(3.0, 12.0))
+        assert ("independent samples" in result.report()) == few

@@ -76,6 +76,7 @@ def test_command_without_velocities_still_measures(sample, tmp_path, capsys):
         (["--figure", "sigma.doc"], ".png"),
         (["--begin", "1000"], "no frames are left"),
         (["--li", "name Xx"], "finds no atom"),
+        (["--method", "einstein-helfand", "--viscosity", "1"], "--viscosity goes with --method nernst-einstein"),
     ],
 )
 def test_command_refuses_in_one_line(file, options, message, capsys):
