@@ -97,6 +97,25 @@ def test_killed_ramp_or_anisotropic_run_resumes_to_the_bit(tmp_path, argon, lenn
         run(argon, lennard_jones(), directory=tmp_path / "whole", ensemble=options["ensemble"], restart_interval_fs=24)
 
 
+def test_a_restart_file_of_an_older_version_is_resumed(tmp_path, argon, lennard_jones):
+    """Without ramps and independent lengths, of which it knew nothing."""
+    options = {"ensemble": "npt", "restart_interval_fs": 24}
+    with pytest.raises(KeyboardInterrupt):
+        run(argon, StopsAt(lennard_jones(), 40, killed), directory=tmp_path / "killed", **options)
+    path = tmp_path / "killed" / "restart.npz"
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "virial"}
+    arrays["scalars"] = arrays["scalars"][:11]
+    meta = json.loads(str(arrays["meta"]))
+    for name in ("anisotropic", "temperature_end", "ramp_ps"):
+        del meta["settings"][name]
+    np.savez(path, **(arrays | {"meta": np.array(json.dumps(meta))}))
+    run(argon, lennard_jones(), directory=tmp_path / "killed", **options)
+    run(argon, lennard_jones(), directory=tmp_path / "whole", **options)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_a_ramp_is_not_extended(tmp_path, argon, lennard_jones):
     """Its pace is that of its length."""
     run(argon, lennard_jones(), directory=tmp_path / "run", temperature_end=150)
