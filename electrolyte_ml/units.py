@@ -14,6 +14,8 @@ VISCOSITY_UNIT = 1e-29 / BOLTZMANN  # mPa s of 1 bar² Å³ ps K⁻¹
 DIFFUSION_UNIT = 1e-4  # cm²/s of 1 Å²/ps
 ATMOSPHERE_BAR = 1.01325  # bar of 1 atm
 
+PRESSURE_UNITS = {"bar": 1.0, "atm": ATMOSPHERE_BAR, "Pa": 1e-5, "MPa": 10.0, "GPa": 1e4}  # bar
+
 
 def conductivity_scale(volume: float, temperature: float) -> float:
     """Return the S/m of 1 e² Å²/ps, an integral of the current's correlation, in a volume (Å³) at a temperature (K).

@@ -167,6 +167,13 @@ class ActiveSet:
             raise InputError('grades of single atoms need an active set built with mode="neighbourhood"')
         return self.result.grades(self._graded.site_energy_gradients(atoms))
 
+    def least_certain(self, atoms: Atoms) -> tuple[int, float] | None:
+        """Atom of the highest grade, counted from 0, and that grade; None in mode "configuration"."""
+        if self.mode != "neighbourhood":
+            return None
+        grades = self.grades(atoms)
+        return int(grades.argmax()), float(grades.max())
+
     def select(self, candidates: Sequence[Atoms], threshold: float | None = None) -> np.ndarray:
         """Which of the candidates MaxVol would take into A: those worth a label (indices, ascending).
 

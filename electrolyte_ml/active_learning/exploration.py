@@ -39,8 +39,8 @@ class Explored(NamedTuple):
     Attributes
     ----------
     saved : list of Atoms
-        Candidates for a label, with `iteration`, `parent`, `grade` and `charge` in ``info``, and `stopped` for the one
-        that ended the trajectory for another reason than its grade.
+        Candidates for a label, with `iteration`, `parent`, `grade`, `least_certain` (its atom) and `charge` in
+        ``info``, and `stopped` for the one that ended the trajectory for another reason than its grade.
     reason, detail : str
         Why it ended.
     max_grade : float
@@ -130,7 +130,10 @@ def explore(
         run = _run(again, potential, active_set, settings, interval, interval)
     within = [(step, grade, atoms) for step, grade, atoms in run.saved if grade <= limit]
     # The configuration that broke a trajectory is too far away to be a good label, unless it is all there is.
-    saved = [_candidate(atoms, start, folder, step, grade) for step, grade, atoms in within or run.saved]
+    saved = [
+        _candidate(atoms, start, folder, step, grade, atoms.info.get("least_certain", ""))
+        for step, grade, atoms in within or run.saved
+    ]
     if run.reason not in ("completed", "grade", *NO_FORCES):
         last = _candidate(run.atoms, start, folder, run.steps, active_set.grade(run.atoms))
         last.info["stopped"] = run.reason
@@ -177,7 +180,7 @@ def _run(
     )
 
 
-def _candidate(atoms: Atoms, start: Atoms, folder: Path, step: int, grade: float) -> Atoms:
+def _candidate(atoms: Atoms, start: Atoms, folder: Path, step: int, grade: float, least_certain: str = "") -> Atoms:
     """Copy what makes a configuration, with the charge of its start, and note where it comes from."""
     candidate = bare_copy(start)
     candidate.set_cell(atoms.cell)
@@ -187,4 +190,6 @@ def _candidate(atoms: Atoms, start: Atoms, folder: Path, step: int, grade: float
         "grade": float(f"{grade:.6g}"),
         "parent": f"{folder.parent.name}/{folder.name}/{step}",
     }
+    if least_certain:
+        candidate.info["least_certain"] = least_certain
     return candidate

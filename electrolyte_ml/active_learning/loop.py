@@ -270,6 +270,8 @@ class _Run:
             self.training += read_configurations(folder / LABELLED, labelled=True)
         if self.progress:
             print(StatusTable.line(self.rows[-1]), flush=True)
+            if self.rows[-1].least_certain:
+                print(f"least certain: {self.rows[-1].least_certain}", flush=True)
             text = self.rows[-1].undetermined_text
             if self.rows[-1].shortage:
                 print(self.rows[-1].shortage, flush=True)
@@ -366,6 +368,7 @@ class _Run:
             "force_rmse": self.rows[-1].force_rmse,
             "seconds": runs["seconds"],
             "stops": runs["stops"],
+            "least_certain": runs.get("least_certain", ""),  # absent where an older version wrote the file
             "ranks": self.rows[-1].ranks,
             "species_ranks": self.rows[-1].species_ranks,
             "undetermined": self.rows[-1].undetermined,
@@ -404,6 +407,7 @@ class _Run:
         return {
             "saved": len(saved),
             "max_grade": max((run.max_grade for run in explored), default=None),
+            "least_certain": _least_certain(saved),
             "stops": Counter(run.reason for run in explored),
             "details": [run.detail for run in explored],
         }
@@ -488,3 +492,12 @@ class _Run:
             "loss": [float(loss) for _, loss, _ in result.history],
             "message": result.message,
         }
+
+
+def _least_certain(saved: list[Atoms]) -> str:
+    """Return the atom of the highest grade among saved configurations; empty where no single atom is known."""
+    known = [atoms for atoms in saved if "least_certain" in atoms.info]
+    if not known:
+        return ""
+    worst = max(known, key=lambda atoms: float(atoms.info["grade"]))
+    return f"{worst.info['least_certain']}, grade {worst.info['grade']:.3g}, in {worst.info['parent']}"

@@ -45,6 +45,9 @@ class IterationStatus:
         of older versions.
     shortage : str
         Of the seeding: species that it does not cover, and what to do; empty if it covers all.
+    least_certain : str
+        Atom of the highest grade among the saved configurations; empty where none is saved or single atoms have no
+        grade, and in runs of older versions.
     undetermined : sequence of str
         What the compositions of the training set leave undetermined: `Potential.undetermined`.
     """
@@ -63,6 +66,7 @@ class IterationStatus:
     undetermined: Sequence[str] = ()
     species_ranks: dict[str, Sequence[int]] = field(default_factory=dict)
     shortage: str = ""
+    least_certain: str = ""
 
     @classmethod
     def read(cls, path: Path) -> IterationStatus:
@@ -87,7 +91,7 @@ class IterationStatus:
             ranks = [*dict(status.ranks).values(), *dict(status.species_ranks).values()]
             if any(len(rank) != 2 or any(type(count) is not int for count in rank) for rank in ranks):
                 raise ValueError("its ranks must be pairs of whole numbers")
-            if not all(isinstance(text, str) for text in (status.shortage, *status.undetermined)):
+            if not all(isinstance(text, str) for text in (status.shortage, status.least_certain, *status.undetermined)):
                 raise ValueError("its remarks must be texts")
         except (TypeError, ValueError) as error:
             raise InputError(f"{path} is damaged: not the status of an iteration ({first_line(error)})") from None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from electrolyte_ml.analysis.bounds import chord, upper_bound
 from electrolyte_ml.analysis.crosschecks import kinisi_conductivity, stacie_conductivity
 from electrolyte_ml.analysis.estimates import GIVEN, TransportEstimate
-from electrolyte_ml.analysis.independent_ions import NernstEinsteinResult, nernst_einstein
+from electrolyte_ml.analysis.independent_ions import NernstEinsteinResult, diffusion_coefficients, nernst_einstein
 from electrolyte_ml.analysis.motion_checks import doubtful_velocities
 from electrolyte_ml.analysis.onsager import OnsagerResult, onsager_coefficients
 from electrolyte_ml.analysis.production import needed_time
@@ -19,7 +20,13 @@ from electrolyte_ml.analysis.transport import einstein_helfand, green_kubo
 from electrolyte_ml.checks import one_of
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.trajectories.ions import IonTrajectory
+from electrolyte_ml.units import DIFFUSION_UNIT, conductivity_scale
 
+_LEAST_SHARE = 0.5  # of the mean squared displacement over time, which a slope is at least where most of it diffuses
+_RATTLING = (
+    "displacements grow much slower than in proportion to time: most of them is rattling, not diffusion, and the slope "
+    "may be noise"
+)
 METHODS = ("green-kubo", "einstein-helfand", "nernst-einstein", "onsager", "stacie", "kinisi")
 
 
@@ -37,6 +44,11 @@ class ConductivityResult:
         Method -> the reason why it gives none.
     nernst_einstein, onsager
         The complete results of these methods; None where they are not among the estimates.
+    bounds
+        Quantity -> what it does not exceed with 95 % confidence (:func:`electrolyte_ml.analysis.upper_bound`), where it
+        could not be measured: "conductivity" in S/m, "D of Li" in cm²/s.
+    solvent_diffusion
+        Species -> self-diffusion coefficient of a solvent, cm²/s, where the solvents were read.
     """
 
     temperature: float
@@ -45,6 +57,8 @@ class ConductivityResult:
     refused: Mapping[str, str]
     nernst_einstein: NernstEinsteinResult | None
     onsager: OnsagerResult | None
+    bounds: Mapping[str, float] = field(default_factory=dict)
+    solvent_diffusion: Mapping[str, TransportEstimate] = field(default_factory=dict)
 
     @property
     def best(self) -> TransportEstimate:
@@ -69,7 +83,11 @@ class ConductivityResult:
             "volume_A3": self.volume,
             "conductivity": {method: estimate.to_dict() for method, estimate in self.estimates.items()},
             "refused": dict(self.refused),
+            "upper_bounds": dict(self.bounds),
         }
+        if self.solvent_diffusion:
+            found = self.solvent_diffusion
+            plain["solvent_diffusion"] = {name: estimate.to_dict() for name, estimate in found.items()}
         if self.nernst_einstein is not None:
             plain["diffusion"] = {name: estimate.to_dict() for name, estimate in self.nernst_einstein.diffusion.items()}
         if self.onsager is not None:
@@ -86,6 +104,7 @@ class ConductivityResult:
         """Return the table of methods, their other results, the length that better runs need, and warnings."""
         lines = [str(self)]
         more = [] if self.nernst_einstein is None else list(self.nernst_einstein.diffusion.values())
+        more += self.solvent_diffusion.values()
         if self.onsager is not None:
             more += [estimate for numbers in self.onsager.transference.values() for estimate in numbers]
             more.append(self.onsager.ionicity)
@@ -114,6 +133,9 @@ class ConductivityResult:
             )
         for method, why in self.refused.items():
             lines.append(f"{method:18} {'-':>10}  {why}")
+        for quantity, bound in self.bounds.items():
+            value = f"{10 * bound:.3g} mS/cm" if quantity == "conductivity" else f"{bound:.3g} cm²/s"
+            lines.append(f"{quantity} is below {value} (95 %, from displacements over half of each run)")
         return "\n".join(lines)
 
 
@@ -208,7 +230,64 @@ def measure_conductivity(
             for method in {"green-kubo", "stacie"} & set(estimates):
                 del estimates[method]
                 refused[method] = why
-    return ConductivityResult(temperature, first.volume, estimates, refused, independent, collective)
+    bounds: dict[str, float] = {}
+    if first.positions is not None:
+        scale = conductivity_scale(first.volume, temperature)
+        rattling = _rattles(dipoles(), first.timestep_ps, estimates.get("einstein-helfand"), scale)
+        if rattling:
+            estimates["einstein-helfand"] = _noted(estimates["einstein-helfand"], rattling)
+        if rattling or "einstein-helfand" in refused:
+            bound = upper_bound(dipoles(), first.timestep_ps)
+            bounds |= {} if bound is None else {"conductivity": scale * bound}
+    if first.positions is not None and "centre of mass" not in first.missing:
+        of_ions = {} if independent is None else independent.diffusion
+        caged = [name for name, run in _of_species(moved(), first.species).items()
+                 if _rattles(run, first.timestep_ps, of_ions.get(name), DIFFUSION_UNIT)]  # fmt: skip
+        if caged:
+            text = f"{' and '.join(caged)}: the {_RATTLING}"
+            estimates["nernst-einstein"] = _noted(estimates["nernst-einstein"], text)
+        if caged or "nernst-einstein" in refused:
+            bounds |= _diffusion_bounds(moved(), first.species, first.timestep_ps)
+    solvents: dict[str, TransportEstimate] = {}
+    if all(run.solvent_positions is not None for run in trajectories):
+        still = [run.solvent_displacements() for run in trajectories]
+        try:
+            solvents = diffusion_coefficients(
+                still, first.solvent_species, *common, viscosity_mpa_s=viscosity_mpa_s, cell=first.cell,
+                window_ps=window_ps,
+            )  # fmt: skip
+        except ElectrolyteError as error:
+            refused["solvents"] = str(error)
+            bounds |= _diffusion_bounds(still, first.solvent_species, first.timestep_ps)
+    return ConductivityResult(temperature, first.volume, estimates, refused, independent, collective, bounds, solvents)
+
+
+def _rattles(series: Sequence[np.ndarray], timestep_ps: float, estimate: TransportEstimate | None, scale: float) -> str:
+    """Return a warning if an estimate, in units of `scale`, is far below the displacement over time; else nothing."""
+    if estimate is None or estimate.plateau is None:
+        return ""
+    largest = scale * chord(series, timestep_ps, estimate.plateau.end_ps)
+    return f"the {_RATTLING}" if estimate.value < _LEAST_SHARE * largest else ""
+
+
+def _noted(estimate: TransportEstimate, note: str) -> TransportEstimate:
+    return replace(estimate, notes=(*estimate.notes, note))
+
+
+def _of_species(displacements: Sequence[np.ndarray], species: np.ndarray) -> dict[str, list[np.ndarray]]:
+    """Return the displacements (F, K) of all components of each species in each run, from (F, n, 3)."""
+    names = dict.fromkeys(str(label) for label in species)
+    return {name: [run[:, species == name].reshape(len(run), -1) for run in displacements] for name in names}
+
+
+def _diffusion_bounds(displacements: Sequence[np.ndarray], species: np.ndarray, timestep_ps: float) -> dict[str, float]:
+    """Return upper bounds of the diffusion of each species, cm²/s, from (F, n, 3) displacements of each run, Å."""
+    bounds = {}
+    for name, series in _of_species(displacements, species).items():
+        bound = upper_bound(series, timestep_ps)
+        if bound is not None:
+            bounds[f"D of {name}"] = bound * DIFFUSION_UNIT
+    return bounds
 
 
 def _check_alike(trajectories: Sequence[IonTrajectory]) -> None:

@@ -131,7 +131,7 @@ def find_cutoffs(
     if shell is None:
         raise InputError(
             f"{runs[0].name}: the RDF of {ion} with all donors has no first minimum beyond noise: "
-            "give the cutoffs, or more frames"
+            "give the cutoffs (cutoffs=, --cutoff NAME=Å of every species), or more frames"
         )
     cutoffs = {}
     for name, species in runs[0].roles.items():

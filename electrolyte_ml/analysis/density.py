@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
 
 MIN_ROWS = 20
+FEWEST_INDEPENDENT = 5.0  # values with which a run can be said not to drift
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class DensityResult:
     end_ps: float
 
     def __str__(self) -> str:
-        verdict = "drifting" if self.drifts else "no drift"
+        at_rest = "no drift" if self.n_independent >= FEWEST_INDEPENDENT else "too few to tell a drift"
+        verdict = "drifting" if self.drifts else at_rest
         return (
             f"{self.mean:.4f} ± {self.error:.4f} g/cm³ over {self.begin_ps:g}-{self.end_ps:g} ps "
             f"({self.n_independent:.0f} independent values, {verdict})"

@@ -32,6 +32,7 @@ _POINTS = 1000  # of a curve: enough to draw
 MIN_SCATTER = 5  # trajectories from which on their scatter is an error
 GIVEN = "given"  # reason of a window that was not found
 _SEARCH = 1.2  # factor by which choosing the window from the same data raises the variance, for synthetic ions
+_FEW_DEGREES = 8.0  # of freedom: below, the standard error is more than half of the value
 _FEWEST_DEGREES = 2.5  # of freedom: with less, an interval of 95 % spans more than a factor of forty
 
 
@@ -287,6 +288,11 @@ def judge(
     low, high = (degrees * value / chi2.ppf([0.975, 0.025], degrees)).tolist()
     error, basis = expected, f"chi-squared, {degrees:.0f} degrees of freedom"
     notes: tuple[str, ...] = ()
+    if degrees < _FEW_DEGREES:
+        notes = (
+            f"{describe_runs(length, count)}: only {degrees:.0f} independent samples of it, so that its standard error "
+            f"is {np.sqrt(2.0 / degrees):.0%}",
+        )
     if count >= MIN_SCATTER:
         own = float(np.std(values, ddof=1) / np.sqrt(count))
         error = own if scatter is None else scatter
@@ -294,7 +300,7 @@ def judge(
         if 2.0 * half > high - low:
             low, high, basis = value - half, value + half, f"scatter of {count} trajectories, Student's t"
         if chi2.sf((count - 1) * (own / expected) ** 2, count - 1) < 0.01:
-            notes = (
+            notes += (
                 f"the trajectories differ {own / expected:.1f} times as much as their length explains: they may not be "
                 "equilibrated, or not long compared with the slowest process",
             )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from electrolyte_ml.analysis.correlation import Plateau
 from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, judge, length_of, slopes_of
 from electrolyte_ml.analysis.finite_size import lattice_constant
 from electrolyte_ml.analysis.species_motion import (
@@ -22,6 +23,7 @@ from electrolyte_ml.analysis.species_motion import (
     summed_by_species,
 )
 from electrolyte_ml.checks import number
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.units import BOLTZMANN, DIFFUSION_UNIT, conductivity_scale
 
 
@@ -82,32 +84,13 @@ def nernst_einstein(
     charge_of = np.asarray(charges, float)  # (n,)
     data = [np.asarray(run, float) for run in check_series(displacements, None, "displacements")]
     check_ions(data, labels, charge_of)
-    plateau = common_plateau(data, labels, timestep_ps, window_ps)
-    counts = np.bincount(labels).astype(float)
     charge = np.array([charge_of[labels == a][0] for a in range(len(names))])  # (S,)
-    own, relative = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)
-    summed = [summed_by_species(run, labels) for run in data]
-    together = slopes_of(summed, timestep_ps, plateau)[0].mean(axis=0)  # (S, S)
-    pairs = _distinct(own.mean(axis=0), together, counts)
-    length = length_of(data, timestep_ps)
-    correction = 0.0
-    if viscosity_mpa_s is not None:
-        number("the viscosity", viscosity_mpa_s, "mPa s")
-        box = volume ** (1 / 3) * np.eye(3) if cell is None else np.asarray(cell, float)
-        # xi k_B T / (6 pi eta) in Å²/ps: 1e20 / 1e12 per m²/s, and 1e10 for xi in 1/m
-        correction = lattice_constant(box) * BOLTZMANN * temperature / (6 * np.pi * 1e-3 * viscosity_mpa_s)
-        correction *= 1e10 * 1e8
-    diffusion = {}
-    for a, name in enumerate(names):
-        weights = np.zeros(len(names))
-        weights[a] = 1.0 / counts[a]
-        spread = _self_variance(weights, own.mean(axis=0), pairs, counts)
-        estimate = judge(own[:, a], relative * spread, f"D of {name}", "mean squared displacement", length, plateau)
-        diffusion[name] = _shifted(estimate, correction).scaled(DIFFUSION_UNIT, "cm²/s")
-    spread = _self_variance(charge**2, own.mean(axis=0), pairs, counts)
-    total = own @ (counts * charge**2)
-    estimate = judge(total, relative * spread, "conductivity", "Nernst-Einstein", length, plateau)
-    estimate = _shifted(estimate, correction * float(counts @ charge**2))
+    motion = _Motion.of(data, labels, timestep_ps, window_ps)
+    correction = _finite_size(volume, temperature, viscosity_mpa_s, cell)
+    diffusion = motion.diffusion(names, correction)
+    total = motion.own @ (motion.counts * charge**2)
+    estimate = motion.judge(total, charge**2, "conductivity", "Nernst-Einstein")
+    estimate = _shifted(estimate, correction * float(motion.counts @ charge**2))
     notes = ["ions are assumed to move independently of each other"]
     if viscosity_mpa_s is None:
         notes.append("not corrected for the size of the cell: no viscosity was given")
@@ -117,6 +100,106 @@ def nernst_einstein(
     return NernstEinsteinResult(
         conductivity.scaled(conductivity_scale(volume, temperature), "S/m"), diffusion, correction * DIFFUSION_UNIT
     )
+
+
+def diffusion_coefficients(
+    displacements: Sequence[np.ndarray],
+    species: Sequence[str] | np.ndarray,
+    timestep_ps: float,
+    volume: float,
+    temperature: float,
+    *,
+    viscosity_mpa_s: float | None = None,
+    cell: np.ndarray | None = None,
+    window_ps: tuple[float, float] | None = None,
+) -> dict[str, TransportEstimate]:
+    """Self-diffusion coefficients of molecules, charged or not, such as those of the solvents.
+
+    The parameters are those of :func:`nernst_einstein`.
+
+    Returns
+    -------
+    dict of str to TransportEstimate
+        Species -> cm²/s, corrected for the size of the cell where a viscosity is given.
+
+    Raises
+    ------
+    InputError
+        As :func:`electrolyte_ml.analysis.einstein_helfand`.
+    """
+    names, labels = names_of(species)
+    data = [np.asarray(run, float) for run in check_series(displacements, None, "displacements")]
+    if len(labels) != data[0].shape[1]:
+        raise InputError(f"{data[0].shape[1]} molecules need as many species, not {len(labels)}")
+    motion = _Motion.of(data, labels, timestep_ps, window_ps)
+    return motion.diffusion(names, _finite_size(volume, temperature, viscosity_mpa_s, cell))
+
+
+def _finite_size(volume: float, temperature: float, viscosity_mpa_s: float | None, cell: np.ndarray | None) -> float:
+    """Return the correction for the size of the cell, Å²/ps; 0 without a viscosity."""
+    if viscosity_mpa_s is None:
+        return 0.0
+    number("the viscosity", viscosity_mpa_s, "mPa s")
+    box = volume ** (1 / 3) * np.eye(3) if cell is None else np.asarray(cell, float)
+    # xi k_B T / (6 pi eta) in Å²/ps: 1e20 / 1e12 per m²/s, and 1e10 for xi in 1/m
+    return lattice_constant(box) * BOLTZMANN * temperature / (6 * np.pi * 1e-3 * viscosity_mpa_s) * 1e10 * 1e8
+
+
+@dataclass(frozen=True)
+class _Motion:
+    """Self-diffusion of S species in M runs.
+
+    Attributes
+    ----------
+    own : (M, S) Å²/ps
+    relative : float
+        Relative variance of the coefficient of a single molecule in all runs.
+    pairs : (S, S) Å²/ps
+        Coefficients of two different molecules.
+    counts : (S,)
+    length
+        Number of runs, and the length of one, ps.
+    plateau
+    """
+
+    own: np.ndarray
+    relative: float
+    pairs: np.ndarray
+    counts: np.ndarray
+    length: tuple[int, float]
+    plateau: Plateau
+
+    @classmethod
+    def of(
+        cls,
+        data: Sequence[np.ndarray],
+        labels: np.ndarray,
+        timestep_ps: float,
+        window_ps: tuple[float, float] | None,
+    ) -> _Motion:
+        """Measure displacements (F, n, 3) of molecules whose species are labelled."""
+        plateau = common_plateau(data, labels, timestep_ps, window_ps)
+        counts = np.bincount(labels).astype(float)
+        own, relative = self_diffusion(data, labels, timestep_ps, plateau)
+        summed = [summed_by_species(run, labels) for run in data]
+        together = slopes_of(summed, timestep_ps, plateau)[0].mean(axis=0)  # (S, S)
+        pairs = _distinct(own.mean(axis=0), together, counts)
+        return cls(own, relative, pairs, counts, length_of(data, timestep_ps), plateau)
+
+    def judge(self, values: np.ndarray, weights: np.ndarray, quantity: str, method: str) -> TransportEstimate:
+        """Return the mean of one value per run, a sum of the coefficients with these weights, with its error."""
+        spread = _self_variance(weights, self.own.mean(axis=0), self.pairs, self.counts)
+        return judge(values, self.relative * spread, quantity, method, self.length, self.plateau)
+
+    def diffusion(self, names: Sequence[str], correction: float) -> dict[str, TransportEstimate]:
+        """Return the coefficient of each species, cm²/s, with a correction (Å²/ps) added."""
+        found = {}
+        for a, name in enumerate(names):
+            weights = np.zeros(len(names))
+            weights[a] = 1.0 / self.counts[a]
+            estimate = self.judge(self.own[:, a], weights, f"D of {name}", "mean squared displacement")
+            found[name] = _shifted(estimate, correction).scaled(DIFFUSION_UNIT, "cm²/s")
+        return found
 
 
 def _distinct(own: np.ndarray, together: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from electrolyte_ml.cli.options import add_seed, count, positive
 from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.cli.trust import add_trust, ask_for_trust
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
 
@@ -28,11 +28,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--defaults", action="store_true", help="print a settings.toml for liquid EC with every setting, and end"
     )
-    parser.add_argument(
-        "--trust",
-        action="store_true",
-        help="do what settings.toml asks for without a question: run a program, or write outside of DIR",
-    )
+    add_trust(parser, "settings.toml")
 
     parser = add_command(
         subparsers,
@@ -62,6 +58,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--level", type=count, help="of the moment tensor potential (default that of the first run)")
     add_seed(parser, "of the first parameters and the velocities")
+    add_trust(parser, "the first run's settings")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the new run, which keeps everything"
     )
@@ -77,46 +74,19 @@ def add_parser(subparsers: Subparsers) -> None:
 def run_active_learn(args: argparse.Namespace) -> int:
     """Learn until the settings are met; 1 if they are not."""
     from electrolyte_ml.active_learning import ActiveLearningSettings, active_learn
+    from electrolyte_ml.active_learning.records import SETTINGS
 
     if args.defaults:
         print(ActiveLearningSettings(composition=("EC=8",), density=(1.15, 1.25, 1.35)).to_toml(), end="")
         return 0
     if args.directory is None:
         raise InputError("name the folder with settings.toml; active-learn --defaults prints one to begin with")
-    _ask_for_trust(args)
+    path = args.directory / SETTINGS
+    ask_for_trust(path, ActiveLearningSettings.from_toml(path), args.directory, args.trust)
     result = active_learn(args.directory)
     print(result.message)
     print(f"Potential: {result.directory / f'potential{result.potential.suffix}'}")
     return 0 if result.converged else 1
-
-
-def _ask_for_trust(args: argparse.Namespace) -> None:
-    """Say which program the settings run and where they write, and ask unless that is trusted.
-
-    Raises
-    ------
-    InputError
-        The answer is no, or nobody is there to ask.
-    """
-    from electrolyte_ml.active_learning import ActiveLearningSettings
-    from electrolyte_ml.active_learning.records import SETTINGS
-
-    settings = ActiveLearningSettings.from_toml(args.directory / SETTINGS)
-    own, wishes = args.directory.resolve(), []
-    if settings.reference.name.startswith("command:"):
-        wishes.append(f"run the program {settings.reference.name.removeprefix('command:')!r}")
-    if settings.labels is not None and not Path(settings.labels).is_relative_to(own):
-        wishes.append(f"write labels to {settings.labels}")
-    if not wishes:
-        return
-    text = f"{args.directory / SETTINGS} wants to {' and to '.join(wishes)}"
-    print(text, flush=True)
-    if args.trust:
-        return
-    if not sys.stdin.isatty():
-        raise InputError(f"{text}: allow it with --trust")
-    if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise InputError("nothing was done")
 
 
 def run_mix(args: argparse.Namespace) -> int:
@@ -129,6 +99,7 @@ def run_mix(args: argparse.Namespace) -> int:
     settings = mixture_settings(args.runs, line, uniform_configurations=args.uniform, seed=args.seed)
     if args.level is not None:
         settings = replace(settings, model=replace(settings.model, level=args.level))
+    ask_for_trust(args.runs[0], settings, args.output, args.trust)
     result = active_learn(args.output, settings)
     print(result.message)
     for origin, kinds in count_origins(result.training_set, settings.own_molecules()).items():

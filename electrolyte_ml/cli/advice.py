@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from electrolyte_ml.cli.drawing import reference_of, save, scale_of
@@ -48,13 +49,15 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_suggest(args: argparse.Namespace) -> None:
     """Fit at several set sizes, and print what the errors suggest."""
-    from electrolyte_ml.training import suggest
+    from electrolyte_ml.training import inspect_labels, suggest
 
     if args.figure:
         check_output_file(args.figure, (".png",))
     directory = args.output or Path(f"{args.data.stem}_suggest")
     check_output_folder(directory)
     configurations = read(args, args.data, None, labelled=True)
+    for finding in inspect_labels(configurations):
+        print(f"warning: {args.data}: {finding}", file=sys.stderr)
     with about(args.data), in_options(level="--levels", cutoff="--cutoffs"):
         suggestion = suggest(
             configurations,

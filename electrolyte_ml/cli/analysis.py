@@ -9,18 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive
+from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive, refuse_given
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories, read_ions_of, run_paths
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import as_json_text, check_output_file
+from electrolyte_ml.units import PRESSURE_UNITS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from electrolyte_ml.analysis import TransportEstimate
     from electrolyte_ml.trajectories import IonTrajectory, Trajectory
 
 FIGURES = (".png", ".pdf", ".svg")
+_SAME_TEMPERATURE = 0.5  # K
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -51,6 +54,25 @@ def add_parser(subparsers: Subparsers) -> None:
         type=positive,
         metavar="MPA_S",
         help="for the correction of Nernst-Einstein (default: of the runs' pressure, where they have recorded it)",
+    )
+    parser.add_argument(
+        "--pressure",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="FILE",
+        help="tables of the pressure tensor of runs like these at constant volume, one for each run, from which the "
+        "viscosity is measured: .xvg of gmx energy, or text whose header names Pxx Pyy Pzz Pyz Pxz Pxy",
+    )
+    parser.add_argument("--pressure-unit", choices=tuple(PRESSURE_UNITS), help="of --pressure (.xvg: bar)")
+    parser.add_argument(
+        "--pressure-interval",
+        type=positive,
+        metavar="PS",
+        help="between rows of --pressure, if the file does not say it",
+    )
+    parser.add_argument(
+        "--solvents", action="store_true", help="measure the diffusion of the solvents, too, from the whole frames"
     )
     parser.add_argument("--unwrapped", action="store_true", help="positions cross the cell's faces freely")
     parser.add_argument(
@@ -102,16 +124,23 @@ def run_conductivity(args: argparse.Namespace) -> None:
     """Print the conductivity by every method, and draw its plateau."""
     from electrolyte_ml.analysis import measure_conductivity
     from electrolyte_ml.analysis.conductivity import METHODS
-    from electrolyte_ml.production.result import measured_viscosity
 
     if args.figure:
         check_output_file(args.figure, FIGURES)
+    if args.viscosity and args.pressure:
+        raise InputError("--viscosity and --pressure both give the viscosity: name one of them")
+    for option in ("pressure_unit", "pressure_interval"):
+        if getattr(args, option) and not args.pressure:
+            raise InputError(f"--{option.replace('_', '-')} goes with --pressure")
     methods = METHODS if args.method == ["all"] else tuple(args.method)
+    if not (args.solvents or "nernst-einstein" in methods):
+        refuse_given(args, ("viscosity", "pressure"), "--method nernst-einstein or --solvents, which it corrects")
     if args.window and args.window[0] >= args.window[1]:
         raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
+    _check_temperature(args)
     runs = read_ions_of(args, progress=sys.stderr.isatty())
     _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
-    viscosity = None if args.viscosity else measured_viscosity(run_paths(args), args.temperature)[0]
+    viscosity = _viscosity(args, runs[0].volume)
     result = measure_conductivity(
         runs,
         args.temperature,
@@ -120,7 +149,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
         viscosity_mpa_s=viscosity.value if viscosity else args.viscosity,
     )
     if args.json:
-        print(as_json_text(result.to_dict()))
+        print(as_json_text(result.to_dict() | ({"viscosity": viscosity.to_dict()} if viscosity else {})))
     else:
         print(f"{len(runs)} x {runs[0].time_ps:g} ps of {_counted(runs[0].species)} at {args.temperature:g} K")
         print(result.report())
@@ -135,8 +164,40 @@ def run_conductivity(args: argparse.Namespace) -> None:
             scale=f"{len(runs)} x {runs[0].time_ps:g} ps, {args.temperature:g} K",
         )
         _save(figure, args.figure)
-    if not result.estimates:
+    if not result.estimates and (args.window or not result.bounds):
         raise InputError("no method gave a conductivity")
+
+
+def _check_temperature(args: argparse.Namespace) -> None:
+    """Refuse a temperature that is not the one at which a run was made, where the folder of the run says it."""
+    from electrolyte_ml.files import read_json
+
+    for folder in run_paths(args):
+        record = folder / "result.json"
+        if not folder.is_dir() or not record.is_file():
+            continue
+        run = read_json(record)
+        known, end = run.get("temperature"), run.get("temperature_end")
+        if run.get("ensemble") == "nve" or not isinstance(known, (int, float)):
+            continue
+        if end is not None:
+            raise InputError(f"{folder}: its temperature goes from {known:g} to {end:g} K: it has no one conductivity")
+        if abs(known - args.temperature) > _SAME_TEMPERATURE:
+            raise InputError(f"--temperature {args.temperature:g}: {folder} was run at {known:g} K")
+
+
+def _viscosity(args: argparse.Namespace, volume: float) -> TransportEstimate | None:
+    """Return the viscosity of the pressures given, or of those that all runs have recorded; None if there is none."""
+    from electrolyte_ml.analysis import run_viscosity
+    from electrolyte_ml.production.result import measured_viscosity
+    from electrolyte_ml.trajectories import read_stress_table
+
+    if args.viscosity:
+        return None
+    if not args.pressure:
+        return measured_viscosity(run_paths(args), args.temperature)[0]
+    options = {"unit": args.pressure_unit, "interval_ps": args.pressure_interval}
+    return run_viscosity([read_stress_table(path, volume, **options) for path in args.pressure], args.temperature)
 
 
 def run_plan_conductivity(args: argparse.Namespace) -> None:

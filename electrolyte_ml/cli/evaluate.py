@@ -24,6 +24,7 @@ from electrolyte_ml.cli.options import (
     own_molecules,
     read,
     reference_settings,
+    refuse_given,
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
@@ -132,9 +133,7 @@ def _compare_references(
 def _check_options(args: argparse.Namespace) -> None:
     """Refuse options that go with others, or with a single potential."""
     if args.figure is None:
-        for option in ("train", "terms"):
-            if getattr(args, option):
-                raise InputError(f"--{option} is for the grades that --figure draws")
+        refuse_given(args, ("train", "mode", "terms"), "--figure, which draws the grades")
     if args.train is not None and len(args.potentials) > 1:
         raise InputError("--train goes with one potential: each of an ensemble has an active set of its own")
     if args.molecule and not (args.sites or args.split or args.figure):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.cli.messages import about
 from electrolyte_ml.cli.options import (
@@ -23,6 +23,8 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import as_json_text, check_output_file
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from electrolyte_ml.active_learning import ActiveSet
     from electrolyte_ml.active_learning.active_set import Mode
     from electrolyte_ml.potentials import Potential
@@ -134,17 +136,18 @@ def run_grade(args: argparse.Namespace) -> None:
     active_set = find_active_set(args, potential, args.potential)
     if active_set is None:
         raise InputError(f"no active set comes with {args.potential}: name its training set (--train)")
-    grades = []
+    grades, places = [], []
     for index, atoms in enumerate(configurations, start=1):
         with about(f"{args.data}, configuration {index}"):
             grades.append(active_set.grade(atoms))
             if not np.isfinite(grades[-1]):
                 raise InputError("its grade is not finite: are atoms on top of each other?")
+            places.append(_least_certain(active_set, atoms))
     terms = list(active_set.terms or named_terms(potential))
     ranks = active_set.ranks()
     if args.json:
         values = {"mode": active_set.mode, "terms": terms, "ranks": ranks, "grades": grades, "max": max(grades)}
-        print(as_json_text(values))
+        print(as_json_text(values | {"least_certain": places}))
         return
     print(f"grades of mode {active_set.mode}, rows of {', '.join(terms)}")
     for term, (rank, most) in ranks.items():
@@ -155,9 +158,24 @@ def run_grade(args: argparse.Namespace) -> None:
             "it is too small to grade by, however usual they are",
             file=sys.stderr,
         )
-    print("configuration  grade")
-    for index, grade in enumerate(grades, start=1):
-        print(f"{index:13d}  {grade:.4g}")
+    print("configuration  grade" + ("      least certain" if places[0] else ""))
+    for index, (grade, place) in enumerate(zip(grades, places), start=1):
+        where = "" if place is None else "{element}{atom} of {molecule} (molecule {number})".format(**place)
+        print(f"{index:13d}  {grade:<10.4g} {where}".rstrip())
+
+
+def _least_certain(active_set: ActiveSet, atoms: Atoms) -> dict[str, Any] | None:
+    """Return the atom of the highest grade with its molecule, both counted from 1; None where atoms have no grade."""
+    from electrolyte_ml.structures import Topology
+
+    found = active_set.least_certain(atoms)
+    if found is None:
+        return None
+    atom, grade = found
+    topology = Topology.of(atoms)
+    molecule = int(topology.labels[atom])
+    symbol, name = str(atoms.symbols[atom]), topology.names[molecule]
+    return {"atom": atom + 1, "element": symbol, "molecule": name, "number": molecule + 1, "grade": grade}
 
 
 def run_select(args: argparse.Namespace) -> None:

@@ -55,11 +55,16 @@ def run_new(args: argparse.Namespace) -> None:
 def run_info(args: argparse.Namespace) -> None:
     """Print the facts about a potential's file, or about the model that the options describe."""
     from electrolyte_ml.potentials import load
+    from electrolyte_ml.potentials.mlip3 import has_selection, read_selection
 
     if (args.potential is None) == (args.level is None):
         raise InputError("info takes either a potential's file or --level with --species")
     if args.potential is not None:
-        facts = load(args.potential, species=args.species).facts()
+        potential = load(args.potential, species=args.species)
+        facts = potential.facts()
+        if args.potential.is_file() and has_selection(args.potential):
+            active = read_selection(args.potential, potential.n_parameters).active
+            facts["active_set"] = f"{int(active.sum())} neighbourhoods, for a rank of at most {len(active)}"
     elif args.species:
         facts = model_spec(args).random(args.species).facts()
         for part in (facts, *facts.get("terms", ())):

@@ -99,6 +99,28 @@ def pairs(items: Sequence[str], option: str) -> dict[str, str]:
     return found
 
 
+def refuse_given(args: argparse.Namespace, options: Sequence[str], goes_with: str) -> None:
+    """Refuse options that were given and have no effect.
+
+    Parameters
+    ----------
+    args
+        Of a command.
+    options
+        Names of the options, such as "grade_every".
+    goes_with
+        What they go with.
+
+    Raises
+    ------
+    InputError
+        Naming the first that is not at its default.
+    """
+    for option in options:
+        if getattr(args, option) != args.parser.get_default(option):
+            raise InputError(f"--{option.replace('_', '-')} goes with {goes_with}")
+
+
 # -- options ----------------------------------------------------------------------------------------------------------
 
 

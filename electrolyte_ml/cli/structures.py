@@ -20,6 +20,7 @@ from electrolyte_ml.cli.options import (
     own_molecules,
     positive,
     reference_settings,
+    refuse_given,
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
@@ -123,6 +124,8 @@ def run_motif(args: argparse.Namespace) -> int:
     from electrolyte_ml.structures import density, pack_motifs, parse_composition, write_configurations
 
     check_output_file(args.output, (".xyz", ".extxyz", ".cfg"))
+    if not args.relax:
+        refuse_given(args, ("reference", "set", "fmax", "steps", "jobs", "store"), "--relax")
     own = own_molecules(args.molecule)
     composition = parse_composition(" ".join(args.composition), own)
     kind = args.kind.upper()
@@ -169,6 +172,8 @@ def run_molecule(args: argparse.Namespace) -> None:
         return
     if args.molecule is None:
         raise InputError("name a molecule, a SMILES or a file, or list the library by --list")
+    if not args.relax:
+        refuse_given(args, ("conformers", "seed"), "--relax")
     from electrolyte_ml.structures import MOLECULES, describe, find_molecule, write_molecule
     from electrolyte_ml.structures.naming import salt_ions
 

@@ -86,6 +86,9 @@ def run_train(args: argparse.Namespace) -> None:
         for option in ("charges", "charge_form", "charge_width", "repulsion", "on_top_of"):
             if getattr(args, option) is not None:
                 raise InputError(f"--{option.replace('_', '-')} goes with a random start, not with --start")
+        for option in ("level", "cutoff", "min_distance", "radial_basis_size"):
+            if getattr(args, option) != args.parser.get_default(option):
+                raise InputError(f"--{option.replace('_', '-')} is that of --start, {args.start}: leave it out")
         start = load(args.start, species=args.species, seed=args.seed)
     else:
         start = model_spec(args).random(args.species or species_of(configurations), args.seed)

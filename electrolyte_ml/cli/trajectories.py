@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,11 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
         help="runs of one system, each a file or the folder of a run; or the folder of a production, or of one of its "
         "temperatures, for all its completed trajectories",
     )
+    parser.add_argument(
+        "--join",
+        action="store_true",
+        help="all TRAJ are the parts of one run, in their order (with --timestep if each counts from its own start)",
+    )
     parser.add_argument("--topology", type=Path, metavar="T", help="file that says what the atoms are")
     parser.add_argument(
         "--cation",
@@ -42,7 +48,12 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="solvents not known")
     add_own_molecules(parser)
     parser.add_argument(
-        "--charge", nargs="+", default=[], metavar="NAME=Q", help="of one such ion, e (default 1 and -1), as Mg=2"
+        "--charge",
+        nargs="+",
+        default=[],
+        metavar="NAME=Q",
+        help="of one ion, e (default 1 and -1, or of the library), as Mg=2; for conductivity also scaled, as Li=0.8 "
+        "PF6=-0.8",
     )
     parser.add_argument(
         "--donor",
@@ -74,30 +85,32 @@ def add_trajectories(parser: argparse.ArgumentParser) -> None:
 
 def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
     """Open every run, of each the frames that were asked for; a truncated file is a warning on standard error."""
-    roles, own = _roles(args), own_molecules(args.molecule)
-    paths = run_paths(args)
-    runs = [_open(path, args, roles, own, step) for path, step in zip(paths, _timesteps(args, len(paths)))]
+    (roles, unused), own = _roles(args), own_molecules(args.molecule)
+    if unused:
+        name = next(iter(unused))
+        raise InputError(f"--charge {name}: name the species by --cation, --anion or --solvent as well")
+    runs = [_open(parts, args, roles, own, step) for parts, step in _runs(args)]
     if len(args.timestep or ()) == 1:
         check_counts([(run.name, run.ps_per_count) for run in runs])
     return runs
 
 
 def read_ions_of(args: argparse.Namespace, *, progress: bool) -> list[IonTrajectory]:
-    """Read the ions of every run: from their compact record where there is one, else from the frames."""
+    """Read the ions of every run: from their compact record if there is one and solvents are not asked for."""
     from electrolyte_ml.trajectories import has_ion_record, read_ion_record, read_ions
 
-    roles, own, heavy = _roles(args), own_molecules(args.molecule), args.heavy_hydrogen
+    (roles, scaled), own, heavy = _roles(args), own_molecules(args.molecule), args.heavy_hydrogen
     runs = []
-    paths = run_paths(args)
-    for path, step in zip(paths, _timesteps(args, len(paths))):
-        if has_ion_record(path) and not roles and args.topology is None:
-            runs.append(read_ion_record(path, heavy_hydrogen=heavy)[args.begin : args.end : args.stride])
+    for parts, step in _runs(args):
+        if len(parts) == 1 and has_ion_record(parts[0]) and not (roles or args.topology or args.solvents):
+            runs.append(read_ion_record(parts[0], heavy_hydrogen=heavy)[args.begin : args.end : args.stride])
             continue
-        run = _open(path, args, roles, own, step)
-        runs.append(read_ions(run, already_unwrapped=args.unwrapped, heavy_hydrogen=heavy, progress=progress))
+        run = _open(parts, args, roles, own, step)
+        options = {"already_unwrapped": args.unwrapped, "heavy_hydrogen": heavy, "solvents": args.solvents}
+        runs.append(read_ions(run, **options, progress=progress))
     if len(args.timestep or ()) == 1:
         check_counts([(run.name, run.count_ps) for run in runs])
-    return runs
+    return [run.with_charges(scaled) for run in runs] if scaled else runs
 
 
 def check_counts(counts: Sequence[tuple[str, float | None]]) -> None:
@@ -124,6 +137,19 @@ def check_counts(counts: Sequence[tuple[str, float | None]]) -> None:
             )
 
 
+def _runs(args: argparse.Namespace) -> list[tuple[list[Path], float | None]]:
+    """Return the parts of each run, one or with ``--join`` all, and its time between frames, None if not given."""
+    paths = run_paths(args)
+    steps = _timesteps(args, len(paths))
+    if not args.join:
+        return [([path], step) for path, step in zip(paths, steps)]
+    if len(set(steps)) > 1:
+        raise InputError(
+            f"--timestep: frames every {' and '.join(f'{step:g}' for step in steps if step)} ps make no one run"
+        )
+    return [(paths, steps[0])]
+
+
 def _timesteps(args: argparse.Namespace, n: int) -> Sequence[float | None]:
     """Return the time between frames of each run, None where it is not given."""
     given = args.timestep or [None]
@@ -146,15 +172,19 @@ def run_paths(args: argparse.Namespace) -> list[Path]:
 
 
 def _open(
-    path: Path, args: argparse.Namespace, roles: dict[str, Role], own: Mapping[str, Molecule], timestep: float | None
+    parts: list[Path],
+    args: argparse.Namespace,
+    roles: dict[str, Role],
+    own: Mapping[str, Molecule],
+    timestep: float | None,
 ) -> Trajectory:
-    """Open one run, of it the frames that were asked for."""
+    """Open one run from its parts, of it the frames that were asked for."""
     from electrolyte_ml.trajectories import open_trajectory
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TrajectoryWarning)
         run = open_trajectory(
-            path,
+            parts if len(parts) > 1 else parts[0],
             topology=args.topology,
             roles=roles,
             own_molecules=own,
@@ -177,8 +207,8 @@ def chosen_cation(args: argparse.Namespace) -> str | None:
     return args.cation[0].partition("=")[0] if args.cation else None
 
 
-def _roles(args: argparse.Namespace) -> dict[str, Role]:
-    """Species by name, from ``--cation --li --anion --solvent --charge --donor``."""
+def _roles(args: argparse.Namespace) -> tuple[dict[str, Role], dict[str, float]]:
+    """Species by name, from ``--cation --li --anion --solvent --charge --donor``, and charges of no such species."""
     from electrolyte_ml.trajectories import Role
 
     donors: dict[str, dict[str, str]] = {}
@@ -187,7 +217,7 @@ def _roles(args: argparse.Namespace) -> dict[str, Role]:
         if not sign:
             raise InputError(f"--donor {key}={selection}: write NAME:KIND=SELECTION")
         donors.setdefault(name, {})[kind] = selection
-    charges = {name: _integer(value, f"--charge {name}") for name, value in pairs(args.charge, "--charge").items()}
+    charges = {name: _charge(value, f"--charge {name}") for name, value in pairs(args.charge, "--charge").items()}
     cations = ([f"Li={args.li}"] if args.li else []) + [item for item in args.cation if "=" in item]
     roles: dict[str, Role] = {}
     for option, kind, items in (
@@ -199,16 +229,16 @@ def _roles(args: argparse.Namespace) -> dict[str, Role]:
             if name in roles:
                 raise InputError(f"{option} {name}={selection}: {name} is named twice")
             roles[name] = Role(selection, kind=kind, charge=charges.pop(name, None), donors=donors.pop(name, None))
-    for option, unused in (("--donor", donors), ("--charge", charges)):
-        if unused:
-            raise InputError(
-                f"{option} {next(iter(unused))}: name the species by --cation, --anion or --solvent as well"
-            )
-    return roles
+    if donors:
+        raise InputError(f"--donor {next(iter(donors))}: name the species by --cation, --anion or --solvent as well")
+    return roles, charges
 
 
-def _integer(text: str, option: str) -> int:
+def _charge(text: str, option: str) -> float:
     try:
-        return int(text)
+        value = float(text)
     except ValueError:
-        raise InputError(f"{option}={text}: not a whole number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{option}={text}: not a number")
+    return value

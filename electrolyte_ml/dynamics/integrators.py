@@ -33,18 +33,20 @@ class Noise:
 
     def __init__(self, seed: int, freedom: int) -> None:
         self.seed, self.freedom = seed, freedom
-        self._block, self._rows = -1, np.empty((0, 3))
+        self._block, self._rows = -1, np.empty((0, 5))
 
     def rows(self, first: int, last: int) -> np.ndarray:
-        """Return (n, 3) for the steps from `first` on, to `last` or as far as one block goes.
+        """Return (n, 5) for the steps from `first` on, to `last` or as far as one block goes.
 
-        A normal number and a chi-square one of freedom - 1 degrees for the thermostat, a normal one for the barostat.
+        A normal number and a chi-square one of freedom - 1 degrees for the thermostat, three normal ones for the
+        barostat, of which it uses the first where the cell keeps its shape.
         """
         block, place = divmod(first, _BLOCK)
         if block != self._block:
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(block,)))
             chi_square = 2.0 * rng.standard_gamma(0.5 * (self.freedom - 1), _BLOCK)
-            self._rows = np.stack([rng.standard_normal(_BLOCK), chi_square, rng.standard_normal(_BLOCK)], axis=1)
+            normals = rng.standard_normal((4, _BLOCK))
+            self._rows = np.stack([normals[0], chi_square, *normals[1:]], axis=1)
             self._block = block
         return self._rows[place : place + last - first]
 
@@ -59,7 +61,7 @@ class Integrator:
     step : int
         Steps done.
     forces : (N, 3), eV/Å
-    scalars : (11,)
+    scalars : (13,)
         What else a resumed run must know; see the kernels.
     """
 
@@ -74,6 +76,10 @@ class Integrator:
             atoms.get_masses(), atoms.arrays["positions"], atoms.arrays["momenta"], self.forces, atoms.cell.array,
             self.scalars, np.zeros((3, 3)),
         )  # fmt: skip
+
+    def set_temperature(self, temperature: float) -> None:
+        """Set the temperature (K) of the next steps."""
+        self.ensemble = self.ensemble._replace(kT=temperature * units.kB)
 
     @property
     def energy(self) -> float:
@@ -171,6 +177,7 @@ class CalculatorIntegrator(Integrator):
             self.properties.append("stress")
         self.changes = all_changes
         self._stress: np.ndarray | None = None
+        self._stretch = np.ones(3)  # no list holds by it
 
     @property
     def stress(self) -> np.ndarray | None:
@@ -187,13 +194,14 @@ class CalculatorIntegrator(Integrator):
         if "stress" in self.properties:
             self._stress = np.array(results["stress"], dtype=float)
             self.scalars[kernels.VIRIAL] = self._stress[:3].sum() * self.atoms.cell.volume
+            np.fill_diagonal(self.particles.virial, self._stress[:3] * self.atoms.cell.volume)
         self.changes = ["positions", "cell"]
 
     def advance(self, to: int) -> None:
         """Go on to a step, one evaluation each."""
         while self.step < to:
             for draws in self.noise.rows(self.step, to):
-                kernels.before_forces(self.ensemble, draws, self.particles)
+                kernels.before_forces(self.ensemble, draws, self.particles, self._stretch)
                 self.evaluate()
                 finite = kernels.after_forces(self.ensemble, self.particles)
                 self.step += 1
@@ -285,9 +293,12 @@ def build(
     pressure_bar: float = 1.01325,
     pdamp_fs: float = 1000.0,
     compressibility_per_bar: float = 4.5e-5,
+    anisotropic: bool | None = None,
     seed: int = 0,
 ) -> Integrator:
     """Set up the integrator of an ensemble ("nve", "nvt" or "npt") for atoms at rest as a whole.
+
+    With `anisotropic` the three lengths of an orthorhombic cell change independently in "npt".
 
     ASE counts 3 N degrees of freedom where a system at rest has 3 N - 3: a box of 40 atoms would be 2.6 % (8 K) too
     hot. Here they are 3 N - 3.
@@ -307,6 +318,7 @@ def build(
         freedom=float(freedom),
         pressure=pressure_bar * units.bar,
         rate=compressibility_per_bar / units.bar / (pdamp_fs * units.fs) if ensemble == "npt" else 0.0,
+        anisotropic=bool(anisotropic) and ensemble == "npt",
     )
     noise = Noise(seed, freedom)
     if isinstance(calculator, Potential):

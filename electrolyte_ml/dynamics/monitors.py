@@ -36,12 +36,15 @@ class Verdict(NamedTuple):
         Extrapolation grade of the configuration.
     pause : int
         Steps for which the monitor need not look again.
+    note : str
+        What a configuration that is kept is remembered by.
     """
 
     stop: str | None = None
     save: bool = False
     grade: float | None = None
     pause: int = 0
+    note: str = ""
 
 
 class Monitor(Protocol):
@@ -203,7 +206,8 @@ class GradeMonitor:
     Parameters
     ----------
     active_set
-        Anything with ``grade(atoms) -> float``.
+        Anything with ``grade(atoms) -> float``, and with ``least_certain(atoms)`` where single atoms are graded
+        (:meth:`electrolyte_ml.active_learning.ActiveSet.least_certain`).
     save, break_
         Save above the first grade, stop above the second.
     every
@@ -244,19 +248,26 @@ class GradeMonitor:
         grade = float(self.active_set.grade(results["geometry"] if known else atoms))
         save = not grade <= self.save  # a NaN is saved and stops, too
         stop = None
+        worst = _least_certain(self.active_set, atoms) if save else ""
         if not grade <= self.break_:
-            stop = f"extrapolation grade {grade:.3g} is above {self.break_:g}"
+            stop = f"extrapolation grade {grade:.3g} is above {self.break_:g}" + (f", at {worst}" if worst else "")
         elif self.most and save and results["saved"] + 1 >= self.most:
             stop = f"saved {self.most} configurations above grade {self.save:g}"
         relative = grade / self.save
         share = next((share for limit, share in _CALM if relative <= limit), 0.0)
-        return Verdict(stop, save, grade, pause=int(share * self.longest))
+        return Verdict(stop, save, grade, pause=int(share * self.longest), note=worst)
 
 
 # Grade in units of the one to save at, and share of the longest interval until the next look. Of four trajectories of
 # 6 EMC at 400 K (level 16, the potential of a seeding and one from later), no grade below 0.5 was above 1 within 20 fs,
 # none below 0.4 within 40 fs; of those below 0.6, 2 % were within 20 fs.
 _CALM = ((0.4, 1.0), (0.5, 0.5), (0.6, 0.25))
+
+
+def _least_certain(active_set: Any, atoms: Atoms) -> str:
+    """Return the name of the atom of the highest grade; empty where single atoms have none."""
+    found = active_set.least_certain(atoms) if hasattr(active_set, "least_certain") else None
+    return "" if found is None else Topology.of(atoms).place(found[0])
 
 
 def _interval(every: int) -> int:

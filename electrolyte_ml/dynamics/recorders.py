@@ -58,7 +58,7 @@ class IonRecorder:
 
     Attributes
     ----------
-    charges : list of int
+    charges : list of float
         e, of each ion.
 
     Raises

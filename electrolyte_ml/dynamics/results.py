@@ -45,7 +45,8 @@ class RunResult:
         (n_rows,) of the log: ps, K, g/cm³, eV, eV, bar, eV; the highest grade since the row before. NaN where there
         is none. The conserved energy is the total energy minus what thermostat and barostat have given.
     saved
-        (step, grade, configuration) of every configuration that a monitor asked to keep.
+        (step, grade, configuration) of every configuration that a monitor asked to keep; where single atoms are graded,
+        its ``info["least_certain"]`` names the one of the highest grade.
     settings
         What the run was asked for.
     masses

@@ -25,6 +25,7 @@ from electrolyte_ml.structures.charge import bare_configuration, total_charge
 from electrolyte_ml.structures.configurations import write_configurations
 from electrolyte_ml.units import DENSITY_UNIT
 
+_RAMP = 10  # steps at one temperature, while it rises or falls
 _STRIDE = 100  # steps at most from one look at the clock, and at the keyboard, to the next
 
 
@@ -62,6 +63,8 @@ class Run:
         )
         self.events = {self.log_every, self.frame_every, self.restart_every, _STRIDE}
         self.events |= {monitor.every for monitor in monitors} | {recorder.every for recorder in recorders}
+        if settings["temperature_end"] is not None:
+            self.events.add(_RAMP)
         self.grade = math.nan  # the highest since the last row of the log
         self.saved = 0  # configurations that monitors asked to keep
         self.resting = [0] * len(monitors)  # step before which each need not look
@@ -130,7 +133,9 @@ class Run:
         atoms.cell.array[:] = arrays["cell"]
         integrator.evaluate()
         found = integrator.energy
-        integrator.forces[:], integrator.scalars[:] = arrays["forces"], arrays["scalars"]
+        integrator.forces[:], known = arrays["forces"], arrays["scalars"]
+        integrator.scalars[: len(known)] = known  # fewer where an older version wrote the file
+        integrator.particles.virial[:] = arrays.get("virial", integrator.particles.virial)
         # A mesh for charges may have been chosen for another cell: its error is below 2e-5 eV per atom.
         if not math.isclose(found, integrator.energy, rel_tol=1e-6, abs_tol=2e-5 * len(atoms)):
             raise InputError(
@@ -152,6 +157,7 @@ class Run:
             total=n_steps,
             initial=first,
             desc=f"{self.settings['ensemble'].upper()} {self.settings['temperature']:g} K"
+            + (f" to {self.settings['temperature_end']:g} K" if self.settings["temperature_end"] is not None else "")
             + (f", {threads} threads" if threads > 1 else ""),
             unit="step",
             smoothing=0.0,  # the mean speed: the remaining time does not jump
@@ -159,6 +165,8 @@ class Run:
         ) as bar:
             while self.stop is None and self.step < n_steps:
                 event = min(self.step - self.step % every + every for every in self.events)
+                if self.settings["temperature_end"] is not None:
+                    self.integrator.set_temperature(self._ramped())
                 try:
                     self.integrator.advance(min(event, n_steps))
                 except Exception as error:
@@ -176,6 +184,12 @@ class Run:
         reason, detail = self.stop or ("completed", "")
         arrays, meta = self._write_restart(reason, detail)
         return read_result(self.files, arrays, meta, self.settings)
+
+    def _ramped(self) -> float:
+        """Return the temperature of the next steps, K: a function of the step alone, constant over ten."""
+        settings = self.settings
+        done = (self.step // _RAMP + 0.5) * _RAMP * settings["timestep_fs"] / (1000.0 * settings["ramp_ps"])
+        return float(settings["temperature"] + min(done, 1.0) * (settings["temperature_end"] - settings["temperature"]))
 
     def _observe(self) -> None:
         """Do what is due after a step: look for a reason to stop, and write."""
@@ -212,7 +226,7 @@ class Run:
         if verdict.grade is not None:
             self.grade = float(np.fmax(self.grade, verdict.grade))
         if verdict.save:
-            self._save(math.nan if verdict.grade is None else verdict.grade)
+            self._save(math.nan if verdict.grade is None else verdict.grade, verdict.note)
             results["saved"] = self.saved
         if verdict.stop is not None:
             self.stop = monitor.reason, verdict.stop
@@ -257,11 +271,11 @@ class Run:
         momenta = self.atoms.arrays["momenta"]
         momenta -= self.masses * (momenta.sum(axis=0) / self.total_mass)
 
-    def _save(self, grade: float) -> None:
+    def _save(self, grade: float, note: str) -> None:
         from ase.io import write
 
         frame = bare_configuration(self.atoms)
-        frame.info |= {"step": self.step, "grade": grade}
+        frame.info |= {"step": self.step, "grade": grade} | ({"least_certain": note} if note else {})
         text = io.StringIO()
         write(text, frame, format="extxyz")
         self.files.append("saved.xyz", text.getvalue().encode())
@@ -278,6 +292,7 @@ class Run:
             "momenta": atoms.arrays["momenta"],
             "forces": integrator.forces,
             "scalars": integrator.scalars,
+            "virial": integrator.particles.virial,
             "start_positions": self.start_positions,
             "start_cell": self.start_cell,
             "start_masses": self.start_masses,

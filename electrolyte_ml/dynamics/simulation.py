@@ -16,7 +16,7 @@ from electrolyte_ml.dynamics.monitors import Monitor
 from electrolyte_ml.dynamics.recorders import Recorder
 from electrolyte_ml.dynamics.results import RunResult, read_result
 from electrolyte_ml.dynamics.run import Run
-from electrolyte_ml.dynamics.start import check_same_run, check_start
+from electrolyte_ml.dynamics.start import check_orthorhombic, check_same_run, check_start
 from electrolyte_ml.errors import InputError
 
 
@@ -26,6 +26,7 @@ def run_md(
     *,
     ensemble: str = "npt",
     temperature: float = 300.0,
+    temperature_end: float | None = None,
     pressure_bar: float = 1.01325,
     time_ps: float,
     timestep_fs: float = 1.0,
@@ -39,6 +40,7 @@ def run_md(
     tdamp_fs: float = 100.0,
     pdamp_fs: float = 1000.0,
     compressibility_per_bar: float = 4.5e-5,
+    anisotropic: bool = False,
     log_interval_fs: float = 10.0,
     frame_interval_fs: float = 100.0,
     restart_interval_fs: float = 1000.0,
@@ -59,9 +61,13 @@ def run_md(
     calculator
         A potential or an ASE calculator.
     ensemble
-        "nve", "nvt", or "npt" with isotropic changes of the cell.
+        "nve", "nvt", or "npt", in which all lengths of the cell change by one factor, or independently with
+        `anisotropic`.
     temperature, pressure_bar
         K and bar.
+    temperature_end
+        K, to which the temperature of thermostat and barostat goes linearly during the run, in steps of ten time steps;
+        constant by default. Not with "nve" or "nose-hoover"; such a run cannot be extended.
     time_ps, timestep_fs
         Length of the run and time step.
     hydrogen_mass
@@ -85,6 +91,10 @@ def run_md(
         Relaxation times of temperature and pressure.
     compressibility_per_bar
         Sets, with `pdamp_fs`, the pace of the volume; it changes no average.
+    anisotropic
+        In "npt", change the three lengths of an orthorhombic cell along x, y and z independently: for crystals,
+        interfaces and packed boxes that are not cubes. In a liquid nothing holds the shape of the cell, which becomes
+        narrow in a long run.
     log_interval_fs, frame_interval_fs, restart_interval_fs
         Between rows of the log, frames of the trajectory, and restart files.
     progress
@@ -110,7 +120,8 @@ def run_md(
 
     References
     ----------
-    Bussi et al., J. Chem. Phys. 126, 014101 (2007); Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020).
+    Bussi et al., J. Chem. Phys. 126, 014101 (2007); Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto et
+    al., Appl. Sci. 12, 1139 (2022).
     """
     timestep_fs = number("timestep_fs", timestep_fs, "fs")
     recorders = list(recorders)
@@ -129,10 +140,18 @@ def run_md(
         "restart_interval_fs": number("restart_interval_fs", restart_interval_fs, "fs", least=timestep_fs),
         "relax": whole("relax", relax, least=0),
         "seed": whole("seed", seed, least=0),
+        "anisotropic": bool(anisotropic) or None,
+        "temperature_end": None if temperature_end is None else number("temperature_end", temperature_end, "K"),
+        "ramp_ps": None if temperature_end is None else number("time_ps", time_ps, "ps"),
         "records": {recorder.file: recorder.every for recorder in recorders} or None,
     }
     n_steps = round(number("time_ps", time_ps, "ps", least=0) * 1000.0 / timestep_fs)
     check_start(atoms, ensemble)
+    if anisotropic:
+        check_orthorhombic(atoms, ensemble)
+    if temperature_end is not None and (ensemble == "nve" or settings["thermostat"] == "nose-hoover"):
+        kind = "nve" if ensemble == "nve" else "nose-hoover"
+        raise InputError(f"temperature_end goes with the thermostat bussi of nvt and npt, not with {kind}")
     if ensemble == "npt" and (moved := [recorder.file for recorder in recorders if recorder.constant_volume]):
         raise InputError(f"{moved[0]} is recorded at constant volume only: a barostat moves the molecules, too")
     folder = Path(directory) if directory is not None else None

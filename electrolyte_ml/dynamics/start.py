@@ -46,6 +46,21 @@ def check_start(atoms: Atoms, ensemble: str) -> None:
         raise InputError("constant pressure needs a cell that is periodic in all three directions")
 
 
+def check_orthorhombic(atoms: Atoms, ensemble: str) -> None:
+    """Refuse an anisotropic run that is not at constant pressure, or whose cell vectors are not along x, y and z.
+
+    Raises
+    ------
+    InputError
+        Saying which.
+    """
+    if ensemble != "npt":
+        raise InputError(f"anisotropic changes of the cell go with constant pressure, npt, not with {ensemble}")
+    cell = atoms.cell.array
+    if np.abs(cell - np.diag(np.diag(cell))).max() > 1e-9 * np.abs(cell).max() or (np.diag(cell) <= 0).any():
+        raise InputError("anisotropic changes of the cell need an orthorhombic cell with its vectors along x, y and z")
+
+
 def check_same_run(
     directory: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any], atoms: Atoms, settings: dict[str, Any]
 ) -> None:

@@ -91,8 +91,8 @@ class VerletArrays(NamedTuple):
         From `neighbours.place`, for the present positions.
     origin : (N, 3) float64, Å
         The positions for which the list was made.
-    stretch : (1,) float64
-        Factor by which lengths have grown since then; NaN where there is no list.
+    stretch : (3,) float64
+        Factors by which lengths along x, y and z have grown since then; NaN where there is no list.
     """
 
     listed: np.ndarray

@@ -19,9 +19,11 @@ from electrolyte_ml.kernels.evaluation import collect, evaluate
 NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 
 # Places in `Particles.scalars`: potential energy, trace of the virial, the energy that thermostat and barostat have
-# given, logarithm of the last step's length factor, whether a step waits for its forces, and the chain's coordinates
-# and momenta.
-ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, N_SCALARS = 0, 1, 2, 3, 4, 5, 8, 11
+# given, logarithm of the last step's length factor, whether a step waits for its forces, the chain's coordinates and
+# momenta, and the logarithms along y and z where the three lengths change independently.
+ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, GROWTH_Y, GROWTH_Z, N_SCALARS = 0, 1, 2, 3, 4, 5, 8, 11, 12, 13
+GROWTHS = (GROWTH, GROWTH_Y, GROWTH_Z)
+LARGEST_GROWTH = 0.07  # of the logarithm of a length in one step
 
 # Why a stretch of steps ended: all done, a neighbour list that no longer holds, atoms that overlap, forces that are not
 # numbers, or an evaluation that raised an exception.
@@ -47,6 +49,8 @@ class Ensemble(NamedTuple):
     pressure : float, eV/Å^3
     rate : float
         Compressibility over the barostat's relaxation time; 0 for constant volume.
+    anisotropic : bool
+        Whether the three lengths of an orthorhombic cell change independently, or all by one factor.
     """
 
     thermostat: int
@@ -56,6 +60,7 @@ class Ensemble(NamedTuple):
     freedom: float
     pressure: float
     rate: float
+    anisotropic: bool
 
 
 class Limits(NamedTuple):
@@ -201,17 +206,54 @@ def scale_cell(ensemble, normal, particles):
     return scale
 
 
+@njit(**PIECE)
+def scale_lengths(ensemble, normals, particles, stretch):
+    """Stochastic cell rescaling of the three lengths of an orthorhombic cell over one time step.
+
+    With e = ln L of a length and P the pressure along it,
+
+        de = - rate / 3 (P0 - P) dt + sqrt(2 kT rate / (3 V)) dW.
+
+    In Ito's sense it samples the density exp(-(F + P0 V) / kT) of the three lengths, and so of the volume the same one
+    as `scale_cell`: dLx dLy dLz is dV times the differential of two ratios of lengths. The momenta along the axis are
+    scaled by the inverse.
+
+    Bernetti, Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto, Raiteri, Bernetti, Bussi, Appl. Sci. 12, 1139 (2022).
+    """
+    volume = abs(determinant(particles.cell))
+    step = ensemble.rate * ensemble.timestep / 3.0
+    noise = np.sqrt(2.0 * ensemble.kT * step / volume)
+    for axis in range(3):
+        twice = 0.0
+        for i in range(len(particles.masses)):
+            twice += particles.momenta[i, axis] * particles.momenta[i, axis] / particles.masses[i]
+        along = particles.virial[axis, axis]
+        pressure = (twice + ensemble.kT - along) / volume
+        growth = noise * normals[axis] - step * (ensemble.pressure - pressure)
+        growth = min(max(growth, -LARGEST_GROWTH), LARGEST_GROWTH)
+        scale = np.exp(growth)
+        for i in range(len(particles.masses)):
+            particles.positions[i, axis] *= scale
+            particles.momenta[i, axis] /= scale
+        particles.cell[axis, axis] *= scale
+        particles.scalars[GIVEN] += 0.5 * (1.0 / (scale * scale) - 1.0) * twice + 0.5 * growth * along
+        particles.scalars[GROWTHS[axis]] = growth
+        stretch[axis] *= scale
+
+
 @njit(cache=True, error_model="numpy")
-def before_forces(ensemble, draws, particles):
-    """A time step up to the positions at its end; returns the factor by which all lengths have grown.
+def before_forces(ensemble, draws, particles, stretch):
+    """A time step up to the positions at its end.
 
     Parameters
     ----------
     ensemble : Ensemble
-    draws : (3,) float64
-        A normal number, a chi-square one of freedom - 1 degrees, and a normal one for the barostat.
+    draws : (5,) float64
+        A normal number, a chi-square one of freedom - 1 degrees, and three normal ones for the barostat.
     particles : Particles
-        `forces`, ENERGY and VIRIAL are those of its positions.
+        `forces`, `virial`, ENERGY and VIRIAL are those of its positions.
+    stretch : (3,) float64
+        Multiplied by the factors by which the lengths along x, y and z grow.
     """
     if ensemble.thermostat == RESCALING:
         rescale_velocities(ensemble, draws[0], draws[1], particles)
@@ -224,12 +266,16 @@ def before_forces(ensemble, draws, particles):
             particles.momenta[i, axis] += kick * particles.forces[i, axis]
             particles.positions[i, axis] += velocity * particles.momenta[i, axis]
     if ensemble.rate == 0.0:
-        return 1.0
+        return
+    if ensemble.anisotropic:
+        scale_lengths(ensemble, draws[2:], particles, stretch)
+        return
     scale = scale_cell(ensemble, draws[2], particles)
     # Scaling by exp(g) raises the potential energy by the integral of tr(virial) dg: half of it is this.
     particles.scalars[GROWTH] = np.log(scale)
     particles.scalars[GIVEN] += 0.5 * particles.scalars[GROWTH] * particles.scalars[VIRIAL]
-    return scale
+    for axis in range(3):
+        stretch[axis] *= scale
 
 
 @njit(cache=True, error_model="numpy")
@@ -242,7 +288,10 @@ def after_forces(ensemble, particles):
         for axis in range(3):
             total += particles.forces[i, axis]
             particles.momenta[i, axis] += kick * particles.forces[i, axis]
-    if ensemble.rate != 0.0:
+    if ensemble.anisotropic:
+        for axis in range(3):
+            scalars[GIVEN] += 0.5 * scalars[GROWTHS[axis]] * particles.virial[axis, axis]
+    elif ensemble.rate != 0.0:
         scalars[GIVEN] += 0.5 * scalars[GROWTH] * scalars[VIRIAL]
     if ensemble.thermostat == CHAIN:
         chain_half_step(ensemble, particles)
@@ -253,25 +302,25 @@ def after_forces(ensemble, particles):
 def holds(positions, origin, stretch, cutoff, skin):
     """Whether no pair can have come within the cutoff without being in the list.
 
-    With lengths grown by a factor s since the list was made and atoms moved by at most u beyond that, a pair now at
-    `cutoff` was at most cutoff / s + 2 u apart; the list has all up to cutoff + skin.
+    With lengths grown by factors of at least s since the list was made and atoms moved by at most u beyond that, a pair
+    now at `cutoff` was at most cutoff / s + 2 u apart; the list has all up to cutoff + skin.
 
     Parameters
     ----------
     positions, origin : (N, 3) float64, Å
         Now, and when the list was made.
-    stretch : (1,) float64
-        The factor s; NaN where there is no list.
+    stretch : (3,) float64
+        The factors along x, y and z; NaN where there is no list.
     cutoff, skin : float, Å
     """
-    shrink = 1.0 / stretch[0]
-    allowed = 0.5 * (cutoff * (1.0 - shrink) + skin)
+    x, y, z = 1.0 / stretch[0], 1.0 / stretch[1], 1.0 / stretch[2]
+    allowed = 0.5 * (cutoff * (1.0 - max(x, y, z)) + skin)
     if not allowed >= 0.0:  # also for NaN
         return False
     for i in range(positions.shape[0]):
-        dx = positions[i, 0] * shrink - origin[i, 0]
-        dy = positions[i, 1] * shrink - origin[i, 1]
-        dz = positions[i, 2] * shrink - origin[i, 2]
+        dx = positions[i, 0] * x - origin[i, 0]
+        dy = positions[i, 1] * y - origin[i, 1]
+        dz = positions[i, 2] * z - origin[i, 2]
         if not dx * dx + dy * dy + dz * dz <= allowed * allowed:
             return False
     return True
@@ -281,7 +330,7 @@ def holds(positions, origin, stretch, cutoff, skin):
 def begin_step(ensemble, draws, particles, stretch):
     """A time step up to the positions whose forces are needed, unless it has got there already."""
     if particles.scalars[HALFWAY] == 0.0:
-        stretch[0] *= before_forces(ensemble, draws, particles)
+        before_forces(ensemble, draws, particles, stretch)
         particles.scalars[HALFWAY] = 1.0
 
 
@@ -312,7 +361,7 @@ def advance(ensemble, draws, particles, limits, model, work, flags):
     Parameters
     ----------
     ensemble : Ensemble
-    draws : (n_steps, 3) float64
+    draws : (n_steps, 5) float64
         As in `before_forces`, one row a step.
     particles : Particles
     limits : Limits

@@ -124,25 +124,25 @@ class Stepper(ABC):
     threads : int
     origin : (N, 3) float64, Å
         Positions for which the list was made.
-    stretch : (1,) float64
-        Factor by which lengths have grown since then; NaN where there is no list.
+    stretch : (3,) float64
+        Factors by which lengths along x, y and z have grown since then; NaN where there is no list.
     failure : Exception or None
         What ended the last call of `advance` with the status FAILED.
     """
 
     def __init__(self, potential: Potential, system: System, threads: int) -> None:
         self.potential, self.system, self.threads = potential, system, threads
-        self.origin, self.stretch = np.empty((len(system.species), 3)), np.full(1, np.nan)
+        self.origin, self.stretch = np.empty((len(system.species), 3)), np.full(3, np.nan)
         self.failure: Exception | None = None
 
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
         """Take a new neighbour list, made for these positions; derived classes add what is theirs."""
         self.origin[:] = positions
-        self.stretch[0] = 1.0
+        self.stretch[:] = 1.0
 
     def invalidate(self) -> None:
         """Forget the neighbour list: the next call of `advance` asks for a new one."""
-        self.stretch[0] = np.nan
+        self.stretch[:] = np.nan
 
     @abstractmethod
     def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:

@@ -19,6 +19,8 @@ from electrolyte_ml.structures.cfg import read_cfg, write_cfg
 from electrolyte_ml.structures.charge import has_charge_under, settle_charge, with_charge
 from electrolyte_ml.structures.extxyz import check_frame
 
+_STRESS_TOLERANCE = 1e-4  # eV/Å³, between a stress and a virial that are written with few digits
+
 
 def read_configurations(
     path: str | os.PathLike,
@@ -45,8 +47,8 @@ def read_configurations(
     energy_key, forces_key, stress_key
         Names of the labels in the file, such as "energy_xtb" and "forces_xtb". As soon as one is named, only named
         labels are read, so that labels of two references never mix. A stress whose name contains "virial" is a
-        virial: ``stress = -virial / volume``. Without names, ASE's own are read, and `virial` for the stress. A stress
-        may be missing in some configurations, under any name.
+        virial: ``stress = -virial / volume``. Without names, ASE's own are read, and `virial` for the stress; if both
+        are there, they must agree. A stress may be missing in some configurations, under any name.
     charge_key
         Name of the total charge (e) in the file: an entry of `info`, or a column of the atoms whose sum it is.
         Without it, `charge` and `total_charge` are read, otherwise the sum of ASE's `initial_charges`; any other
@@ -185,8 +187,9 @@ def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str
         results = {label: value for label, value in found.items() if value is not None}
         if "virial" in (names["stress"] or "").lower() and "stress" in results:
             results["stress"] = _stress_of_virial(atoms, results["stress"])
-    elif "stress" not in results and "virial" in atoms.info:
-        results["stress"] = _stress_of_virial(atoms, atoms.info.pop("virial"))
+    elif "virial" in atoms.info:
+        of_virial = _voigt(_stress_of_virial(atoms, atoms.info.pop("virial")))
+        _compare_stresses(results.setdefault("stress", of_virial), of_virial)
     if "stress" in results:
         results["stress"] = _voigt(results["stress"])
     if "energy" in results and len(atoms) == 1:
@@ -222,6 +225,17 @@ def _stress_of_virial(atoms: Atoms, virial: np.ndarray) -> np.ndarray:
     if not atoms.pbc.all():
         raise InputError("a virial needs a cell that is periodic in three directions")
     return -np.asarray(virial, dtype=float) / atoms.get_volume()
+
+
+def _compare_stresses(stress: np.ndarray, of_virial: np.ndarray) -> None:
+    """Refuse a stress and a virial of one configuration that contradict each other: in sign, unit or shape."""
+    stress = _voigt(stress)
+    k = int(np.abs(stress - of_virial).argmax())
+    if abs(stress[k] - of_virial[k]) > _STRESS_TOLERANCE + 0.01 * abs(of_virial[k]):
+        raise InputError(
+            f"stress and virial contradict each other: of the component {('xx', 'yy', 'zz', 'yz', 'xz', 'xy')[k]} the "
+            f"stress is {stress[k]:.4g} eV/Å³, and -virial / volume {of_virial[k]:.4g} eV/Å³; leave one of them out"
+        )
 
 
 def _voigt(stress: np.ndarray) -> np.ndarray:

@@ -135,6 +135,11 @@ class Topology:
         """Element and number of an atom, counted from 1, such as "C12"."""
         return f"{Atoms(numbers=[self.numbers[atom]]).symbols[0]}{atom + 1}"
 
+    def place(self, atom: int) -> str:
+        """Element and number of an atom with its molecule, such as "C12 of EC (molecule 2)"."""
+        molecule = self.labels[atom]
+        return f"{self.name(atom)} of {self.names[molecule]} (molecule {molecule + 1})"
+
 
 def molecules(atoms: Atoms) -> list[Atoms]:
     """Return every molecule alone in vacuum, with its geometry in the configuration.

@@ -23,6 +23,7 @@ from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.structures import species_of
 from electrolyte_ml.training.data import TrainingSet
+from electrolyte_ml.training.fit import require_one_reference
 from electrolyte_ml.training.loss import Loss, Weights
 from electrolyte_ml.training.power_law import FEWEST_SIZES, Interval, PowerLaw
 from electrolyte_ml.training.splits import Groups, find_groups, hold_out
@@ -250,8 +251,8 @@ def suggest(
     Raises
     ------
     InputError
-        Fewer than eight configurations, a target or a model that makes no sense, labels that cannot be fitted, or a
-        directory that another process is using.
+        Fewer than eight configurations, a target or a model that makes no sense, labels that cannot be fitted or are
+        of several levels of theory, or a directory that another process is using.
     """
     if not (np.isfinite(target_force_error) and target_force_error > 0):
         raise InputError(f"target_force_error must be above 0, not {target_force_error}")
@@ -265,6 +266,7 @@ def suggest(
     for one in models:
         if fault := one.fault():
             raise InputError(f"{fault[0]} = {fault[1]!r}: {fault[2]}")
+    require_one_reference(configurations)
     campaign = _Campaign(configurations, models, splits, iterations)
     if directory is None:
         campaign.run(None, minutes, resolve_jobs(jobs), progress)

@@ -10,6 +10,7 @@ _HOME = {  # name -> module, imported on first use
     "StressRecord": "stress_record",
     "has_stress_record": "stress_record",
     "read_stress_record": "stress_record",
+    "read_stress_table": "stress_table",
     "Role": "species",
     "Species": "species",
     "Chunk": "trajectory",

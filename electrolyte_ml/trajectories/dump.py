@@ -6,6 +6,7 @@ One search finds the places of the frames; a frame is read when it is wanted, it
 from __future__ import annotations
 
 import mmap
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -31,7 +32,7 @@ _STARTS = (b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME\n")  # of a dump
 def is_dump(path: Path) -> bool:
     """Whether a file begins as a LAMMPS dump does."""
     with open(path, "rb") as stream:
-        return stream.read(32).startswith(_STARTS)
+        return stream.read(32).removeprefix(BOM_UTF8).startswith(_STARTS)
 
 
 class DumpFrames:
@@ -69,7 +70,7 @@ class DumpFrames:
         self._starts = _find_all(self._content, b"ITEM: TIMESTEP")
         if not self._starts:
             raise InputError(f"{path} is not a LAMMPS dump of atoms")
-        head = self._content[: self._starts[0]].decode(errors="replace").split()
+        head = self._content[: self._starts[0]].removeprefix(BOM_UTF8).decode(errors="replace").split()
         named = head[2] if head[:2] == ["ITEM:", "UNITS"] and len(head) > 2 else units
         self._velocity, self._time = unit_factors(named, self.name)
         self.n_frames = len(self._starts)

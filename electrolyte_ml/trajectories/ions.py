@@ -22,7 +22,8 @@ class IonTrajectory:
     """The ions of one trajectory at constant volume.
 
     An ion of several atoms is represented by its centre of mass. Its charge is its integer charge (section 4.6 of the
-    paper), not the sum of the charges that a force field or a model gives to its atoms.
+    paper), not the sum of the charges that a force field or a model gives to its atoms, unless :meth:`with_charges`
+    gives it another one.
 
     Attributes
     ----------
@@ -49,6 +50,10 @@ class IonTrajectory:
         Time between the frames of velocities, where it is not that of the positions.
     count_ps
         Length of one step that the file counts, ps, as far as it follows from a given time between frames.
+    solvent_species
+        (m,) name of the species of each solvent molecule; empty unless they were read, too.
+    solvent_positions
+        (F, m, 3) *unwrapped* centres of mass of the solvent molecules, Å; None unless they were read, too.
     missing
         "positions", "velocities" or "centre of mass" -> the reason why they are not known. Without the centre of mass
         of the whole system the motion of single ions is not known, only that of the charges.
@@ -74,6 +79,8 @@ class IonTrajectory:
     cell: np.ndarray | None = None
     velocity_step_ps: float | None = None
     count_ps: float | None = None
+    solvent_species: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=str))
+    solvent_positions: np.ndarray | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     name: str = "trajectory"
 
@@ -137,7 +144,26 @@ class IonTrajectory:
             timestep_ps=stride * self.timestep_ps,
             positions=None if self.positions is None else self.positions[frames],
             velocities=None if self.velocities is None else self.velocities[frames],
+            solvent_positions=None if self.solvent_positions is None else self.solvent_positions[frames],
         )
+
+    def with_charges(self, charges: Mapping[str, float]) -> IonTrajectory:
+        """Return the same ions with other charges, such as the scaled ones of a force field.
+
+        Parameters
+        ----------
+        charges
+            Species -> charge of one ion, e. Others keep theirs.
+
+        Raises
+        ------
+        InputError
+            A species that is not among the ions, or charges that do not sum to zero.
+        """
+        if unknown := charges.keys() - set(self.names):
+            raise InputError(f"{self.name} has no ions {min(unknown)!r}; there are {', '.join(self.names)}")
+        given = [charges.get(str(name), float(charge)) for name, charge in zip(self.species, self.charges)]
+        return replace(self, charges=np.array(given))
 
     def current(self) -> np.ndarray:
         """(F, 3) charge current J = sum q v, e Å/ps (eq. 14).
@@ -174,6 +200,18 @@ class IonTrajectory:
             raise InputError(f"{self.name}: {self.missing['centre of mass']}")
         return self._moved()
 
+    def solvent_displacements(self) -> np.ndarray:
+        """(F, m, 3) displacement of each solvent molecule since the first frame, Å.
+
+        Raises
+        ------
+        InputError
+            The solvent was not read.
+        """
+        if self.solvent_positions is None:
+            raise InputError(f"{self.name}: the positions of the solvent were not read")
+        return self.solvent_positions - self.solvent_positions[0]
+
     def _moved(self) -> np.ndarray:
         if self.positions is None:
             why = f" ({self.missing['positions']})" if "positions" in self.missing else ""
@@ -186,6 +224,7 @@ def read_ions(
     *,
     already_unwrapped: bool = False,
     heavy_hydrogen: bool = False,
+    solvents: bool = False,
     progress: bool = False,
 ) -> IonTrajectory:
     """Read the ions of a trajectory in one pass over its frames.
@@ -201,6 +240,8 @@ def read_ions(
         The positions in the file are unwrapped.
     heavy_hydrogen
         Read a run with heavy hydrogen, too: diffusion and conductivity depend on the masses of the dynamics.
+    solvents
+        Read the centres of mass of the solvent molecules, too.
     progress
         Show a progress bar.
 
@@ -229,11 +270,16 @@ def read_ions(
         raise InputError(f"{trajectory.name} has no ions among {', '.join(trajectory.roles)}")
     weights = trajectory.molecule_weights()[ions]
     share = trajectory.masses / trajectory.masses.sum()
+    others = np.flatnonzero(trajectory.charges == 0) if solvents else np.empty(0, dtype=int)
+    other_weights = trajectory.molecule_weights()[others] if others.size else None
     positions: np.ndarray | None = None
+    solvent_positions: np.ndarray | None = None
     velocities: np.ndarray | None = None
     velocity_step: float | None = None
     if step is not None:
         positions = np.empty((trajectory.n_frames, len(ions), 3))
+        if others.size:
+            solvent_positions = np.empty((trajectory.n_frames, len(others), 3))
         velocities = np.empty_like(positions) if trajectory.has_velocities and series is None else None
     names = np.empty(trajectory.n_molecules, dtype=object)
     for name, species in trajectory.roles.items():
@@ -247,6 +293,8 @@ def read_ions(
             for unwrapped, chunk in streams:
                 for k, frame in enumerate(unwrapped):
                     positions[done + k] = weights @ frame - share @ frame
+                    if solvent_positions is not None:
+                        solvent_positions[done + k] = other_weights @ frame - share @ frame
                     if velocities is not None and chunk.velocities is not None:
                         velocities[done + k] = weights @ chunk.velocities[k] - share @ chunk.velocities[k]
                 done += len(unwrapped)
@@ -257,6 +305,8 @@ def read_ions(
         velocity_step, velocities = _velocities_of(trajectory, series, weights, share)
     if velocities is None and "velocities" in trajectory.hints:
         missing["velocities"] = trajectory.hints["velocities"]
+    if solvents and solvent_positions is None:
+        raise InputError(f"{trajectory.name} has no solvent whose diffusion could be measured")
     if positions is None:
         missing["positions"] = "the file holds velocities only"
     if (why := _without_rest(trajectory, cell, len(ions))) and positions is not None:
@@ -279,6 +329,8 @@ def read_ions(
         cell=cell,
         velocity_step_ps=velocity_step,
         count_ps=trajectory.ps_per_count,
+        solvent_species=names[others].astype(str),
+        solvent_positions=solvent_positions,
         missing=missing,
         name=trajectory.name,
     )

@@ -72,7 +72,7 @@ def open_trajectory(
         Molecules by name (:func:`electrolyte_ml.structures.name_molecule`) that are recognised before those of the
         library.
     timestep_ps
-        Time between frames, in place of the file's.
+        Time between frames, in place of the file's. Parts of one run may then count their times from their own starts.
     cell
         Å: one length, three, three and three angles (degrees), or (3, 3), in place of the file's.
     elements
@@ -101,7 +101,7 @@ def open_trajectory(
         A file that cannot be read or has no frame, no cell, no elements, molecules that are neither named by a role nor
         known, or that are bonded to their own images.
     """
-    frames = open_frames(files, topology, elements=elements, lammps_units=lammps_units)
+    frames = open_frames(files, topology, elements=elements, lammps_units=lammps_units, counted=timestep_ps is not None)
     trajectory = Trajectory(
         frames, roles=roles, own_molecules=own_molecules, timestep_ps=timestep_ps, cell=cell, chosen=chosen
     )
@@ -149,8 +149,12 @@ def open_frames(
     *,
     elements: Mapping[str, str] | None = None,
     lammps_units: str | None = None,
+    counted: bool = False,
 ) -> Frames:
-    """Return a reader of the frames; the parameters and errors are those of :func:`open_trajectory`."""
+    """Return a reader of the frames; the parameters and errors are those of :func:`open_trajectory`.
+
+    `counted` is that of :class:`electrolyte_ml.trajectories.joined.JoinedFrames`.
+    """
     if isinstance(files, Atoms):
         files = [files]
     if hasattr(files, "trajectory") and hasattr(files, "select_atoms"):
@@ -162,7 +166,7 @@ def open_frames(
         raise InputError("there is no trajectory to open")
     if len(paths) > 1:
         return JoinedFrames(
-            [open_frames(path, topology, elements=elements, lammps_units=lammps_units) for path in paths]
+            [open_frames(path, topology, elements=elements, lammps_units=lammps_units) for path in paths], counted
         )
     path = paths[0]
     if path.suffix in COMPRESSED and path.is_file():

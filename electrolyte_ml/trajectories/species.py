@@ -37,7 +37,8 @@ class Role:
     kind
         "cation", "anion" or "solvent"; by default that of a known molecule of this name, else "solvent".
     charge
-        Of one molecule, e; by default that of a known molecule of this name and kind, else 1, -1 or 0 after the kind.
+        Of one molecule, e, scaled or not; by default that of a known molecule of this name and kind, else 1, -1 or 0
+        after the kind.
     donors
         Kind of donor -> selection among the atoms of the species, such as {"carbonyl": "name O1"}; empty for a
         molecule that never coordinates. By default they follow from the bonds
@@ -46,7 +47,7 @@ class Role:
 
     selection: str
     kind: str | None = None
-    charge: int | None = None
+    charge: float | None = None
     donors: Mapping[str, str] | None = None
 
 
@@ -70,7 +71,7 @@ class Species:
 
     name: str
     kind: str
-    charge: int
+    charge: float
     formula: str
     molecules: np.ndarray
     atoms: np.ndarray
@@ -196,9 +197,9 @@ def _species(
         own = atoms.ravel()
         of_atom = system.donor_kinds[own]
         donors = {str(k): np.sort(own[of_atom == k]) for k in np.unique(of_atom) if k}
-    charge = known.charge if known and known.role == kind else KINDS[kind]
+    charge: float = known.charge if known and known.role == kind else KINDS[kind]
     if role.charge is not None:
-        charge = int(role.charge)
+        charge = role.charge
     return Species(name, kind, charge, formulas.pop(), molecules, atoms, centres, donors)
 
 

@@ -69,7 +69,7 @@ class System:
             self.roles = find_species(numbers, topology.bonds, self.molecule, roles, self.select, own_molecules)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
-        self.charges = np.zeros(self.n_molecules, dtype=int)
+        self.charges = np.zeros(self.n_molecules)
         for species in self.roles.values():
             self.charges[species.molecules] = species.charge
 
@@ -146,6 +146,6 @@ class System:
         InputError
             If they do not.
         """
-        if self.charges.sum():
-            counted = ", ".join(f"{len(s)} {name} of {s.charge:+d}" for name, s in self.roles.items() if s.charge)
-            raise InputError(f"{self.name}: the charges sum to {self.charges.sum():+d} e, not to 0 ({counted})")
+        if abs(self.charges.sum()) > 1e-6:
+            counted = ", ".join(f"{len(s)} {name} of {s.charge:+g}" for name, s in self.roles.items() if s.charge)
+            raise InputError(f"{self.name}: the charges sum to {self.charges.sum():+g} e, not to 0 ({counted})")

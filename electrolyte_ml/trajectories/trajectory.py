@@ -249,8 +249,8 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            The cell changes, or frames are so far apart that an atom moves by more than 0.4 of the cell between
-            two of them: the direction in which it moved cannot be known.
+            The cell changes; positions that should be unwrapped are not; or frames are so far apart that an atom moves
+            by more than 0.4 of the cell between two of them: the direction in which it moved cannot be known.
         """
         cell = self.require_constant_cell()
         first = Atoms(self.numbers, self._read(0).positions, cell=cell, pbc=True)
@@ -262,6 +262,12 @@ class Trajectory(System):
             for row, (wrapped, own_cell) in enumerate(zip(chunk.positions, chunk.cells)):
                 self._check_cell(done, own_cell, cell)
                 positions[row], moved = unwrapper.follow(wrapped)
+                if unwrapper.jumps:
+                    raise InputError(
+                        f"{self.name}: its positions are wrapped, although they are said to be unwrapped: all are "
+                        f"within one cell, and in frame {self._range[done] + 1} an atom jumps through it; leave out "
+                        "--unwrapped (already_unwrapped=False)"
+                    )
                 if moved.max() > FARTHEST:
                     raise InputError(self._too_far(int(moved.argmax()), done, float(moved.max())))
                 done += 1

@@ -108,6 +108,7 @@ def test_status_adds_up(finished):
         assert row.size == before.size + row.selected - row.failed
         assert sum(row.stops.values()) == 3
         assert row.selected <= row.saved
+        assert bool(row.least_certain) == bool(row.saved)
     assert len(result.training_set) == result.status[-1].size
     assert result.status[1].saved > 0  # otherwise nothing here was tested
 
@@ -284,7 +285,11 @@ def test_status_lines_are_printed_as_the_run_goes(finished, capsys):
     active_learn(result.directory)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["iteration", "saved", "selected"]
-    assert len(lines) == 1 + len(result.status) + 1
+    named = [row.least_certain for row in result.status if row.least_certain]
+    assert named and [line for line in lines if line.startswith("least certain: ")] == [
+        f"least certain: {text}" for text in named
+    ]
+    assert len(lines) == 1 + len(result.status) + len(named) + 1
     assert lines[-1] == result.message
 
 

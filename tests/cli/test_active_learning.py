@@ -66,6 +66,8 @@ def test_mix_says_what_is_missing(tmp_path, capsys):
     ("lines", "wish"),
     [
         ('[reference]\nname = "command:/bin/true {input} {output}"\n', "run the program '/bin/true {input} {output}'"),
+        ('[reference]\nname = "cp2k-pbe-d3"\nsettings = {program = "./mine"}\n', "run the program './mine'"),
+        ('[reference]\nname = "espresso"\nsettings = {command = "./mine"}\n', "'espresso', command = './mine'"),
         ('labels = "../elsewhere"\n', "write labels to "),
     ],
 )
@@ -83,6 +85,25 @@ def test_a_strangers_settings_neither_run_a_program_nor_write_elsewhere_unasked(
     assert "nothing was done" in run_fails("active-learn", folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
     assert [path.name for path in folder.iterdir()] == ["settings.toml"]
+
+
+def test_mix_follows_a_strangers_reference_only_if_trusted(tmp_path, run_fails, monkeypatch):
+    """The reference of the first run labels the mixtures, too."""
+    begun = tmp_path / "H2O" / "iteration_000"
+    begun.mkdir(parents=True)
+    command = '[reference]\nname = "command:/bin/true {input} {output}"\n'
+    (begun / "settings.toml").write_text(SETTINGS.format(name="H2O") + command)
+    words = ["mix", begun.parent, "--between", "H2O=4", "AN=2", "--densities", 0.9, 0.7]
+    words += ["--compositions", 3, "-o", tmp_path / "mixture"]
+    error = run_fails(*words)
+    assert "run the program '/bin/true {input} {output}'" in error and "--trust" in error
+    assert not (tmp_path / "mixture").exists()
+
+    def learn(directory, settings):
+        raise InputError(f"stand-in of {settings.reference.name}")
+
+    monkeypatch.setattr("electrolyte_ml.active_learning.active_learn", learn)
+    assert "stand-in of command:/bin/true" in run_fails(*words, "--trust")
 
 
 def test_a_trusted_run_goes_on(tmp_path, monkeypatch, capsys):

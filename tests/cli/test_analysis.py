@@ -93,7 +93,7 @@ def test_a_truncated_run_is_said(run, capsys):
         (["--figure", "out.bmp"], "must end in .png"),
         (["--li", "element Na"], "finds no atom"),
         (["--cation", "Na"], "has no cation 'Na'"),
-        (["--charge", "Li=one"], "not a whole number"),
+        (["--charge", "Li=one"], "not a number"),
         (["--charge", "Li=1"], "name the species by"),
         (["--anion", "X=element P", "--solvent", "X=element C"], "X is named twice"),
     ],
@@ -103,3 +103,14 @@ def test_one_line_for_each_mistake(run, options, said, capsys):
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
+
+
+def test_frames_at_logarithmic_times_have_shells_and_no_residence(run, tmp_path, capsys):
+    frames = read(run, ":")
+    for k, atoms in enumerate(frames):
+        atoms.info["time_ps"] = 1.5**k
+    write(tmp_path / "log.extxyz", frames, format="extxyz")
+    assert main(["solvation", str(tmp_path / "log.extxyz"), *CUTOFFS]) == 0
+    said = capsys.readouterr().out
+    assert "CIP                         1.000" in said
+    assert "no residence times: " in said and "not evenly spaced in time" in said

@@ -1,8 +1,12 @@
 """The command `md`."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from electrolyte_ml import dynamics
 from electrolyte_ml.cli import main
 from electrolyte_ml.dynamics import read_trajectory
 from electrolyte_ml.structures import read_configurations
@@ -89,3 +93,59 @@ def test_a_liquid_that_boils_is_no_completed_run(capsys, tmp_path, potential, bo
     words = ("md", potential, box, "--temperature", 300, "--pressure", -1_000_000, "--time", 2, "--timestep", 0.5)
     assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 1
     assert "completed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("densities", "drifts", "text"),
+    [
+        (lambda t, noise: 1.2 + 0.01 * noise, False, "in the first half)\n"),
+        (lambda t, noise: 1.2 - 0.01 * t + 0.01 * noise, True, "per ps: it is not at rest"),
+        (lambda t, noise: 1.2 + 0.1 * np.exp(-(t - 5) / 2), True, "g/cm³ in the second half: it is not at rest"),
+        (lambda t, noise: 1.2 + 0.02 * np.cos(2 * np.pi * t / 5), None, "too few to tell whether it drifts"),
+        (lambda t, noise: np.where(t < 9.8, np.nan, 1.2), None, "too short to tell whether it drifts"),
+    ],
+    ids=["at rest", "straight", "relaxing", "one wave", "not known"],
+)
+def test_md_says_whether_the_density_drifts(run, tmp_path, potential, box, monkeypatch, densities, drifts, text):
+    """Of runs of 10 ps whose densities are given; a smooth curve holds no independent values that could tell."""
+    times = np.linspace(0, 10, 1001)
+    noise = np.random.default_rng(0).normal(size=len(times))
+    true_run = dynamics.run_md
+
+    def with_densities(*words, **options):
+        result = true_run(*words, **options)
+        columns = {name: np.full(len(times), 300.0) for name in ("temperatures", "energies", "pressures")}
+        return replace(result, times_ps=times, densities=densities(times, noise), **columns)
+
+    monkeypatch.setattr(dynamics, "run_md", with_densities)
+    words = ("md", potential, box, "--time", 0.002, "--timestep", 0.5, "-o", tmp_path / "run")
+    assert text in run(*words)
+    assert json.loads(run(*words, "--json"))["density_drifts"] is drifts
+
+
+def test_md_names_the_least_certain_atom(capsys, tmp_path, potential, labelled, box):
+    """The atom that `grade` gives for the configuration that was saved."""
+    words = ["md", potential, box, "--time", 0.01, "--train", labelled, "-o", tmp_path / "run"]
+    assert main([str(word) for word in words]) == 1
+    printed = capsys.readouterr().out
+    words = ["grade", potential, tmp_path / "run" / "saved.xyz", "--train", labelled, "--json"]
+    assert main([str(word) for word in words]) == 0
+    (place,) = json.loads(capsys.readouterr().out)["least_certain"]
+    text = f"{place['element']}{place['atom']} of EC (molecule {place['number']})"
+    assert f"is above 10, at {text}\n" in printed and f"least certain: {text}, grade " in printed
+
+
+def test_md_heats_and_changes_the_shape_of_the_cell(run, run_fails, tmp_path, potential, box):
+    words = ("md", potential, box, "--temperature", "50:90", "--anisotropic", "--time", 0.02, "--timestep", 0.5)
+    printed = run(*words, "-o", tmp_path / "run")
+    assert "completed" in printed and "drift" not in printed
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["temperature"], result["temperature_end"], result["anisotropic"]) == (50, 90, True)
+    (last,) = read_configurations(tmp_path / "run" / "last.xyz")
+    assert np.ptp(last.cell.lengths()) > 0
+    assert "density_drifts" not in json.loads(run(*words, "-o", tmp_path / "run", "--json"))
+    assert "--temperature" in run_fails(
+        "md", potential, box, "--time", 0.01, "--temperature", "50:90", "--ensemble", "nve"
+    )
+    assert "--anisotropic" in run_fails("md", potential, box, "--time", 0.01, "--anisotropic", "--ensemble", "nvt")
+    assert main(["md", str(potential), str(box), "--time", "1", "--temperature", "50:x"]) == 2

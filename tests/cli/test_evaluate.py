@@ -142,3 +142,18 @@ def test_presets_are_found_by_the_name_in_their_labels():
     assert preset_named("SevenNet-l3i5 + D3(0), a PBE-D3(0) surrogate") == "sevennet-l3i5-d3zero"
     assert preset_named("PBE-D3(0), VASP") == "vasp-pbe-d3"
     assert preset_named("B3LYP") is None
+
+
+def test_another_reference_than_that_of_the_potential_is_named(run, tmp_path, labelled, capsys):
+    """The errors are then the differences of the two levels of theory, too."""
+    for name in ("one", "two"):
+        configurations = read_configurations(labelled)
+        for atoms in configurations:
+            atoms.info["reference"] = f"level {name}"
+        write_configurations(tmp_path / f"{name}.xyz", configurations)
+    trained = tmp_path / "trained.pot"
+    run("train", tmp_path / "one.xyz", "--level", 2, "--max-iterations", 1, "-o", trained)
+    for name, warned in (("one", False), ("two", True)):
+        assert main(["evaluate", str(trained), str(tmp_path / f"{name}.xyz")]) == 0
+        text = f"was trained on labels of level one, {tmp_path / f'{name}.xyz'} has labels of level {name}"
+        assert (text in capsys.readouterr().err) == warned

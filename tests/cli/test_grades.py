@@ -2,10 +2,11 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from electrolyte_ml.cli import main
-from electrolyte_ml.structures import pack, read_configurations, write_configurations
+from electrolyte_ml.structures import Topology, pack, read_configurations, write_configurations
 
 
 @pytest.fixture
@@ -33,6 +34,24 @@ def test_grade_is_one_inside_and_larger_outside(run, tmp_path, potential, labell
     outside = json.loads(run("grade", potential, box, "--train", labelled, "--json"))
     assert outside["max"] > 2.0
     assert f"{outside['max']:.4g}" in run("grade", potential, box, "--train", labelled)
+
+
+def test_grade_names_the_least_certain_atom(run, tmp_path, potential, labelled):
+    """One hydrogen that is pushed away from its carbon in a configuration of the training set."""
+    atoms = read_configurations(labelled)[0]
+    topology = Topology.of(atoms)
+    hydrogen = int(np.flatnonzero(atoms.numbers == 1)[-1])
+    (carbon,) = {int(a) for bond in topology.bonds for a in bond if hydrogen in bond} - {hydrogen}
+    atoms.positions[hydrogen] += 0.15 * (atoms.positions[hydrogen] - atoms.positions[carbon])
+    write_configurations(tmp_path / "pushed.xyz", [atoms])
+    words = ("grade", potential, tmp_path / "pushed.xyz", "--train", labelled)
+    values = json.loads(run(*words, "--json"))
+    (place,) = values["least_certain"]
+    assert place["atom"] - 1 in (hydrogen, carbon) and place["element"] == atoms.symbols[place["atom"] - 1]
+    assert place["molecule"] == "EC" and place["number"] == 1 and place["grade"] == values["max"] > 1.01
+    assert f"{place['element']}{place['atom']} of EC (molecule 1)\n" in run(*words)
+    whole = json.loads(run(*words, "--mode", "configuration", "--json"))
+    assert whole["least_certain"] == [None]
 
 
 @pytest.mark.parametrize("mode", ["configuration", "neighbourhood"])
@@ -85,3 +104,14 @@ def test_select_refuses_what_has_no_effect(tmp_path, potential, labelled, capsys
     words = ("select", potential, labelled, "--count", 2, "--threshold", 2, "-o", tmp_path / "chosen.xyz")
     assert main([str(word) for word in words]) == 1
     assert "--threshold goes without --count" in capsys.readouterr().err
+
+
+def test_a_set_that_spans_few_directions_says_so(tmp_path, potential, labelled, capsys):
+    """One configuration of ten atoms gives ten rows at most."""
+    write_configurations(tmp_path / "one.xyz", read_configurations(labelled)[:1])
+    assert main(["grade", str(potential), str(labelled), "--train", str(tmp_path / "one.xyz")]) == 0
+    captured = capsys.readouterr()
+    (line,) = [line for line in captured.out.splitlines() if line.startswith("the training set spans")]
+    rank, most = int(line.split()[4]), int(line.split()[6])
+    assert rank <= 10 < most
+    assert "go in directions that the training set does not span" in captured.err

@@ -129,3 +129,9 @@ def test_training_starts_from_an_untrained_template(run, tmp_path, labelled, pot
     template.write_text(untrained(potential.read_text()))
     printed = run("train", labelled, "--start", template, "--max-iterations", 5, "-o", path)
     assert "77 parameters" in printed and load(path).n_parameters == 77
+
+
+@pytest.mark.parametrize("option", [("--level", 6), ("--cutoff", 4), ("--min-distance", 1), ("--radial-basis-size", 6)])
+def test_a_start_has_a_model_of_its_own(run_fails, tmp_path, labelled, potential, option):
+    words = ("train", labelled, "--start", potential, *option, "--max-iterations", 1, "-o", tmp_path / "p.mtp")
+    assert f"{option[0]} is that of --start" in run_fails(*words)

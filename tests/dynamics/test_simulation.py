@@ -78,6 +78,51 @@ def test_killed_and_resumed_run_is_the_same_to_the_bit(tmp_path, argon, lennard_
     np.testing.assert_array_equal(resumed.atoms.cell.array, whole.atoms.cell.array)
 
 
+@pytest.mark.parametrize(
+    "more", [{"anisotropic": True}, {"temperature_end": 150}, {"temperature_end": 30, "ensemble": "nvt"}]
+)
+def test_killed_ramp_or_anisotropic_run_resumes_to_the_bit(tmp_path, argon, lennard_jones, more):
+    """Killed between two restart files, which do not fall on the steps at which the temperature changes."""
+    options = {"ensemble": "npt", "restart_interval_fs": 24, "pdamp_fs": 100} | more
+    with pytest.raises(KeyboardInterrupt):
+        run(argon, StopsAt(lennard_jones(), 40, killed), directory=tmp_path / "killed", **options)
+    resumed = run(argon, lennard_jones(), directory=tmp_path / "killed", **options)
+    whole = run(argon, lennard_jones(), directory=tmp_path / "whole", **options)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    np.testing.assert_array_equal(resumed.atoms.get_momenta(), whole.atoms.get_momenta())
+    lengths = whole.atoms.cell.lengths() / argon.cell.lengths()
+    assert (np.ptp(lengths) > 1e-4) == ("anisotropic" in more)
+    with pytest.raises(InputError, match="holds a run with"):
+        run(argon, lennard_jones(), directory=tmp_path / "whole", ensemble=options["ensemble"], restart_interval_fs=24)
+
+
+def test_a_restart_file_of_an_older_version_is_resumed(tmp_path, argon, lennard_jones):
+    """Without ramps and independent lengths, of which it knew nothing."""
+    options = {"ensemble": "npt", "restart_interval_fs": 24}
+    with pytest.raises(KeyboardInterrupt):
+        run(argon, StopsAt(lennard_jones(), 40, killed), directory=tmp_path / "killed", **options)
+    path = tmp_path / "killed" / "restart.npz"
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files if name != "virial"}
+    arrays["scalars"] = arrays["scalars"][:11]
+    meta = json.loads(str(arrays["meta"]))
+    for name in ("anisotropic", "temperature_end", "ramp_ps"):
+        del meta["settings"][name]
+    np.savez(path, **(arrays | {"meta": np.array(json.dumps(meta))}))
+    run(argon, lennard_jones(), directory=tmp_path / "killed", **options)
+    run(argon, lennard_jones(), directory=tmp_path / "whole", **options)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_ramp_is_not_extended(tmp_path, argon, lennard_jones):
+    """Its pace is that of its length."""
+    run(argon, lennard_jones(), directory=tmp_path / "run", temperature_end=150)
+    with pytest.raises(InputError, match=r"ramp_ps = 0\.1, not 0\.2"):
+        run(argon, lennard_jones(), directory=tmp_path / "run", temperature_end=150, time_ps=0.2)
+
+
 def test_kill_9_while_writing_is_survived(tmp_path):
     """A real SIGKILL, and half a frame and half a row left behind as by a crash of the machine."""
     script = textwrap.dedent("""
@@ -290,6 +335,10 @@ def test_impossible_start_is_refused_in_one_line(argon, lennard_jones, change, m
         ({"log_interval_fs": 0.5}, "log_interval_fs must be 2 or more"),
         ({"relax": -1}, "relax must be a whole number, 0 or more, not -1"),
         ({"seed": -1}, "seed must be a whole number, 0 or more, not -1"),
+        ({"temperature_end": 0}, "temperature_end must be positive"),
+        ({"temperature_end": 200, "ensemble": "nve"}, "temperature_end goes with the thermostat bussi"),
+        ({"temperature_end": 200, "ensemble": "nvt", "thermostat": "nose-hoover"}, "not with nose-hoover"),
+        ({"anisotropic": True, "ensemble": "nvt"}, "go with constant pressure, npt, not with nvt"),
     ],
 )
 def test_impossible_setting_is_refused_before_anything_is_written(tmp_path, argon, lennard_jones, options, message):
@@ -498,6 +547,25 @@ def test_compiled_steps_resume_to_the_bit(tmp_path, ensemble, thermostat, thread
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
+def test_anisotropic_compiled_steps_resume_to_the_bit(tmp_path):
+    """Through neighbour lists that end because lengths have changed by different factors."""
+    box, potential = electrolyte()
+    options = {"anisotropic": True, "temperature": 300, "temperature_end": 350, "timestep_fs": 0.5, "time_ps": 0.06}
+    options |= {"restart_interval_fs": 12, "frame_interval_fs": 5, "log_interval_fs": 2, "pdamp_fs": 20}
+
+    def calculator():
+        return potential.calculator(skin=0.1, threads=1)
+
+    for step in (28, 91):
+        with pytest.raises(KeyboardInterrupt):
+            run(box, calculator(), monitors=[Interrupts(step)], directory=tmp_path / "killed", **options)
+    resumed = run(box, calculator(), monitors=[Interrupts(-1)], directory=tmp_path / "killed", **options)
+    whole = run(box, calculator(), monitors=[Interrupts(-1)], directory=tmp_path / "whole", **options)
+    np.testing.assert_array_equal(resumed.atoms.positions, whole.atoms.positions)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_steps_in_one_call_are_those_of_the_ase_calculator(threads):
     """The same equations: trajectories that differ by rounding alone until chaos takes over."""
@@ -518,8 +586,9 @@ def test_steps_in_one_call_are_those_of_the_ase_calculator(threads):
         def results(self, values):
             self.calculator.results = values
 
-    for ensemble, thermostat in ENSEMBLES:
-        options = {"ensemble": ensemble, "thermostat": thermostat, "temperature": 300, "timestep_fs": 0.5}
+    cases = [{"ensemble": ensemble, "thermostat": thermostat} for ensemble, thermostat in ENSEMBLES]
+    for case in [*cases, {"ensemble": "npt", "anisotropic": True, "pdamp_fs": 50}]:
+        options = case | {"temperature": 300, "timestep_fs": 0.5}
         fast, slow = (
             run(box, calculator, time_ps=0.02, log_interval_fs=0.5, **options)
             for calculator in (potential.calculator(threads=threads), Wrapped())

@@ -5,6 +5,7 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.lj import LennardJones
 
 from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.dynamics.integrators import build
@@ -183,6 +184,74 @@ def test_ideal_gas_has_the_volumes_of_the_isothermal_isobaric_ensemble(molecules
     assert error < 0.05 * (molecules + 1)
     assert volumes.mean() == pytest.approx(molecules + 1, abs=3.5 * error)
     assert volumes.std() == pytest.approx(np.sqrt(molecules + 1), rel=0.15)
+
+
+@pytest.mark.slow
+def test_anisotropic_ideal_gas_has_the_volumes_of_the_isothermal_isobaric_ensemble():
+    """With dLx dLy dLz = dV times the ratios of lengths, p(V) is that of a cell that keeps its shape: M + 1 in kT/P.
+
+    No ratio is preferred: each logarithm of one walks away from its start.
+    """
+    rng = np.random.default_rng(5)
+    kT, molecules = 300 * units.kB, 5
+    pressure = kT / 100.0
+    atoms = Atoms("Ar5", rng.random((5, 3)) * 8, cell=[(100.0 * molecules) ** (1 / 3)] * 3, pbc=True)
+    draw_momenta(atoms, kT, rng)
+    integrator = build(
+        atoms, IdealGas(1), ensemble="npt", timestep_fs=1.0, temperature=300, anisotropic=True,
+        pressure_bar=pressure / units.bar, tdamp_fs=20, pdamp_fs=100, compressibility_per_bar=units.bar / pressure,
+        seed=3,
+    )  # fmt: skip
+    integrator.evaluate()
+    volumes, ratios = np.empty((2, 40_000))
+    for step in range(len(volumes)):
+        if step % 20 == 0:  # kinetic energy along an axis is its own: atoms that never meet would not share it
+            draw_momenta(atoms, kT, rng)
+        integrator.advance(step + 1)
+        volumes[step] = atoms.cell.volume / 100.0
+        ratios[step] = np.log(atoms.cell[0, 0] / atoms.cell[1, 1])
+    error = block_error(volumes)
+    assert error < 0.06 * (molecules + 1)
+    assert volumes.mean() == pytest.approx(molecules + 1, abs=3.5 * error)
+    assert volumes.std() == pytest.approx(np.sqrt(molecules + 1), rel=0.15)
+    assert np.ptp(ratios) > 0.5
+
+
+def test_anisotropic_pressure_relaxes_along_each_axis():
+    """A crystal of argon, squeezed along x and stretched along y, goes towards a cube unless its shape is held."""
+    atoms = bulk("Ar", "fcc", 5.4, cubic=True).repeat(2)
+    atoms.rattle(0.02, seed=0)
+    atoms.set_cell(atoms.cell.array * [0.97, 1.03, 1.0], scale_atoms=True)
+    options = {
+        "temperature": 20,
+        "pressure_bar": 0,
+        "timestep_fs": 10,
+        "compressibility_per_bar": 4e-5,
+        "pdamp_fs": 50,
+    }
+    ends = {}
+    for anisotropic, time_ps in ((True, 2.5), (False, 0.3)):
+        result = run_md(
+            atoms, LennardJones(sigma=3.4, epsilon=0.0104, rc=5.0, smooth=True), time_ps=time_ps,
+            anisotropic=anisotropic, progress=False, **options,
+        )  # fmt: skip
+        lengths = result.atoms.cell.lengths()
+        ends[anisotropic] = np.ptp(lengths) / lengths.mean()
+        total = result.energies + result.kinetic_energies
+        assert np.ptp(result.conserved_energies) < 0.1 * np.ptp(total)
+    assert ends[False] == pytest.approx(0.06, abs=1e-3)
+    assert ends[True] < 0.5 * ends[False]
+
+
+def test_temperature_follows_its_ramp(spheres):
+    """From 100 to 300 K in 20 ps at constant volume: straight in time, late by no more than the thermostat's time."""
+    result = run_md(
+        *spheres, ensemble="nvt", temperature=100, temperature_end=300, tdamp_fs=50, time_ps=20, timestep_fs=2,
+        frame_interval_fs=1e6, log_interval_fs=20, progress=False,
+    )  # fmt: skip
+    slope, start = np.polyfit(result.times_ps, result.temperatures, 1)
+    assert start == pytest.approx(100, abs=8) and start + 20 * slope == pytest.approx(300, abs=8)
+    assert abs(result.temperatures[-100:].mean() - 290) < 10
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
+from electrolyte_ml.cli import main
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import MomentTensorPotential, load
 from electrolyte_ml.potentials.mlip3 import has_selection, read_selection
@@ -115,3 +116,12 @@ def test_a_template_without_parameters_gives_random_ones(potential, tmp_path, un
     assert drawn[0].fingerprint == drawn[1].fingerprint != drawn[2].fingerprint
     assert drawn[0].basis == potential.basis and drawn[0].cutoff == potential.cutoff
     assert np.ptp(drawn[0].parameters) > 1.5 and abs(drawn[0].parameters).max() <= 1.0
+
+
+def test_the_active_set_is_among_the_facts(file, known, capsys):
+    path = file()
+    rows = len(known.result.index)
+    assert main(["info", str(path), "--species", "H", "O"]) == 0
+    assert f"{known.result.index[known.result.index >= 0].size} neighbourhoods, for a rank of at most {rows}" in (
+        capsys.readouterr().out
+    )

@@ -272,3 +272,17 @@ def test_a_byte_order_mark_is_skipped(tmp_path, suffix):
     write_configurations(path, Atoms("H", cell=[2, 2, 2], pbc=True))
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert len(read_configurations(path, species=("H",))) == 1
+
+
+@pytest.mark.parametrize(("factor", "agree"), [(1.0, True), (-1.0, False), (160.2, False)])
+def test_a_stress_and_a_virial_must_agree(tmp_path, factor, agree):
+    """The stress by which the virial of 8 Å³ would be another one: of the other sign, or in GPa."""
+    path = tmp_path / "set.xyz"
+    stress = " ".join(f"{factor * value:.5f}" for value in (-1, 0, 0, 0, -2, 0, 0, 0, 1))
+    head = 'Lattice="2 0 0 0 2 0 0 0 2" pbc="T T T" energy=1.0 virial="8 0 0 0 16 0 0 0 -8"'
+    path.write_text(f'1\n{head} stress="{stress}"\nH 0 0 0\n')
+    if agree:
+        np.testing.assert_allclose(read_configurations(path)[0].get_stress(), [-1, -2, 1, 0, 0, 0])
+        return
+    with pytest.raises(InputError, match=r"configuration 1: stress and virial contradict each other.*component yy"):
+        read_configurations(path)

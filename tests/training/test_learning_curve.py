@@ -237,3 +237,11 @@ def test_weights_with_the_least_worst_error_are_chosen():
     assert suggestion(curve(12, 3.0, steep), trade_offs=rows).weights == Weights(force=0.1)
     unlabelled = [replace(one, pressure=(np.nan, np.nan)) for one in rows]
     assert suggestion(curve(12, 3.0, steep), trade_offs=unlabelled).weights == Weights(force=0.1)
+
+
+def test_labels_of_two_levels_are_refused_by_their_numbers_in_the_set(data):
+    labels = data(10)
+    for k, atoms in enumerate(labels):
+        atoms.info["reference"] = "GFN1-xTB" if k < 7 else "GFN2-xTB"
+    with pytest.raises(InputError, match=r"GFN1-xTB \(7 .*number 1\), GFN2-xTB \(3 .*number 8\)"):
+        suggest(labels, levels=(2,), model=MODEL, progress=False)

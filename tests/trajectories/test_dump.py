@@ -56,3 +56,28 @@ def test_velocities_of_a_dump_need_units(tmp_path, frames, write_dump):
     write_dump(path, frames)
     with pytest.raises(InputError, match="must be one of metal, real"):
         open_trajectory(path, timestep_ps=0.5, lammps_units="lj")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path, frames, write_dump):
+    path = tmp_path / "run.dump"
+    write_dump(path, frames)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    found = open_trajectory(path, timestep_ps=0.5)
+    np.testing.assert_allclose(found.frame(0).positions, frames[0].positions, atol=1e-3)
+
+
+def test_wrapped_positions_are_not_taken_for_unwrapped_ones(tmp_path, frames, write_dump):
+    """Molecules move by a few tenths of the cell, and each atom is wrapped into it."""
+    path = tmp_path / "wrapped.dump"
+    moved = []
+    for k, frame in enumerate(frames):
+        copy = frames[0].copy()
+        copy.positions += k * np.array([0.3, 0.2, 0.1]) @ copy.cell.array
+        copy.wrap()
+        copy.info = dict(frame.info)
+        moved.append(copy)
+    write_dump(path, moved, columns="id type element xs ys zs")
+    trajectory = open_trajectory(path, timestep_ps=0.5)
+    list(trajectory.unwrapped())
+    with pytest.raises(InputError, match="an atom jumps through it; leave out --unwrapped"):
+        list(trajectory.unwrapped(already=True))
