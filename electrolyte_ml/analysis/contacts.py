@@ -5,14 +5,18 @@ Only contacts are kept, some ten numbers per ion and frame: positions are stream
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from electrolyte_ml.analysis.rdf import RadialDistribution, cation_pairs, radial_distributions
 from electrolyte_ml.analysis.runs import as_runs
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, TrajectoryWarning
+from electrolyte_ml.structures.boxes import CATION_RADII
+from electrolyte_ml.structures.motifs import shell_radius
 from electrolyte_ml.trajectories.species import Species
 from electrolyte_ml.trajectories.trajectory import Trajectory
 
@@ -98,7 +102,9 @@ def find_cutoffs(
     """Find the first minimum of the cation's RDF with the donors of each species.
 
     A species that hardly ever coordinates has no first shell: what its RDF shows first is its second. It gets the
-    first minimum of the RDF with all donors, and so does one whose minimum lies elsewhere.
+    first minimum of the RDF with all donors, and so does one whose minimum lies elsewhere. Where this RDF has none, as
+    with few frames, shells end by the radii of cation and donors
+    (:func:`electrolyte_ml.structures.motifs.shell_radius`), with a warning.
 
     Parameters
     ----------
@@ -117,7 +123,7 @@ def find_cutoffs(
     Raises
     ------
     InputError
-        If even the RDF with all donors has no first minimum.
+        If the RDF with all donors has no first minimum, and the radius of the cation is not known.
     """
     runs = as_runs(trajectories)
     stride = max(1, sum(run.n_frames for run in runs) // _FRAMES_FOR_CUTOFFS)
@@ -129,10 +135,7 @@ def find_cutoffs(
     found = radial_distributions(some, pairs)
     shell = found[everything].shell
     if shell is None:
-        raise InputError(
-            f"{runs[0].name}: the RDF of {ion} with all donors has no first minimum beyond noise: "
-            "give the cutoffs (cutoffs=, --cutoff NAME=Å of every species), or more frames"
-        )
+        return _cutoffs_by_radii(runs[0], ion), found
     cutoffs = {}
     for name, species in runs[0].roles.items():
         if not species.donors or name == ion:
@@ -143,6 +146,30 @@ def find_cutoffs(
         else:
             cutoffs[name] = Cutoff(shell.minimum, shell.error, f"first minimum of {everything}")
     return cutoffs, found
+
+
+def _cutoffs_by_radii(run: Trajectory, ion: str) -> dict[str, Cutoff]:
+    """Return shells by the radii of a cation and the donors of each species, and warn that they were not found."""
+    no_minimum = f"{run.name}: the RDF of {ion} with all donors has no first minimum beyond noise"
+    advice = "give the cutoffs (cutoffs=, --cutoff NAME=Å of every species), or more frames"
+    symbols = {chemical_symbols[number] for number in run.numbers[run.roles[ion].centres]}
+    if len(symbols) > 1 or not symbols <= CATION_RADII.keys():
+        raise InputError(f"{no_minimum}: {advice}")
+    (cation,) = symbols
+    cutoffs = {
+        name: Cutoff(
+            max(
+                shell_radius(cation, chemical_symbols[run.numbers[a]]) for kind in species.donors.values() for a in kind
+            ),
+            float("nan"),
+            "radii of cation and donor",
+        )
+        for name, species in run.roles.items()
+        if len(species.donors) and name != ion
+    }
+    shells = ", ".join(f"{name} {cutoff.value:.2f} Å" for name, cutoff in cutoffs.items())
+    warnings.warn(f"{no_minimum}; shells end by radii: {shells}. Or {advice}", TrajectoryWarning, stacklevel=4)
+    return cutoffs
 
 
 def find_contacts(

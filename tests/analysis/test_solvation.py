@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
-from electrolyte_ml.errors import InputError
-from electrolyte_ml.trajectories import open_trajectory
+from electrolyte_ml.errors import InputError, TrajectoryWarning
+from electrolyte_ml.trajectories import Role, open_trajectory
 from electrolyte_ml.trajectories.static_frames import displaced, known_frames, shell
 
 KNOWN = known_frames()
@@ -230,6 +230,25 @@ def test_trajectories_of_mixed_lengths_weigh_as_their_frames():
     assert result.ion_pairs["CIP"].value == pytest.approx(0.25)
 
 
+def test_shells_of_a_single_frame_end_by_radii_with_a_warning():
+    with pytest.warns(TrajectoryWarning, match=r"no first minimum.*shells end by radii: PF6 2.79 Å, EC 2.85 Å"):
+        result = analyse_solvation(open_trajectory(KNOWN["CIP"].atoms))
+    assert result.ion_pairs["CIP"].value == 1.0
+    assert {name: (round(c.value, 2), c.source) for name, c in result.cutoffs.items()} == {
+        "EC": (2.85, "radii of cation and donor"),
+        "EMC": (2.85, "radii of cation and donor"),
+        "PF6": (2.79, "radii of cation and donor"),
+    }
+
+
+def test_without_a_minimum_or_a_radius_the_cutoffs_must_be_given():
+    rubidium = KNOWN["CIP"].atoms.copy()
+    rubidium.numbers[rubidium.numbers == 3] = 37
+    trajectory = open_trajectory(rubidium, roles={"Rb": Role("element Rb", kind="cation", charge=1)})
+    with pytest.raises(InputError, match="no first minimum beyond noise: give the cutoffs"):
+        analyse_solvation(trajectory)
+
+
 def test_bad_input():
     trajectory = open_trajectory(KNOWN["CIP"].atoms)
     with pytest.raises(InputError, match="no cutoff is given for EMC"):
@@ -240,8 +259,6 @@ def test_bad_input():
         analyse_solvation(trajectory, cutoffs={"EC": float("nan"), "EMC": 2.6, "PF6": 2.6})
     with pytest.raises(InputError, match=r"cutoff of EMC, 16 Å, is above half of the cell, 15 Å"):
         analyse_solvation(trajectory, cutoffs={"EC": 2.6, "EMC": 16.0, "PF6": 2.6})
-    with pytest.raises(InputError, match="no first minimum"):
-        analyse_solvation(trajectory)
     no_li = KNOWN["CIP"].atoms.copy()
     del no_li[0]
     with pytest.raises(InputError, match=r"has no cations \(PF6, EC, EMC\)"):
