@@ -11,7 +11,8 @@ import os
 import shutil
 import uuid
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 _DECOMPRESS = {".gz": gzip.decompress, ".xz": lzma.decompress}
 _OPEN: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 COMPRESSED = tuple(_OPEN)
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Give an `OSError` of the block that names no file, as those of writing, flushing and reading, this name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -92,7 +104,8 @@ def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
     OSError
         The file cannot be opened.
     """
-    data = Path(path).read_bytes()
+    with naming(path):
+        data = Path(path).read_bytes()
     decompress = _DECOMPRESS.get(Path(path).suffix)
     try:
         data = decompress(data) if decompress else data
@@ -154,8 +167,10 @@ def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     FileNotFoundError
         There is no such file.
     """
+    with naming(path):
+        data = Path(path).read_bytes()
     try:
-        content = json.loads(Path(path).read_bytes())
+        content = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: not JSON ({first_line(error)})") from None
     if not isinstance(content, dict):
@@ -185,7 +200,8 @@ def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[
     """
     import numpy as np
 
-    content = Path(path).read_bytes()
+    with naming(path):
+        content = Path(path).read_bytes()
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from electrolyte_ml.cli.drawing import write_figure
 from electrolyte_ml.cli.options import add_seed, count, positive
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
@@ -161,5 +162,5 @@ def run_status(args: argparse.Namespace) -> None:
             grade_save=grades.save_threshold,
             grade_break=grades.break_threshold,
         )
-        figure.savefig(args.figure, dpi=150)
+        write_figure(figure, args.figure)
         print(f"Figure: {args.figure}")

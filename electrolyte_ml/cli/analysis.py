@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from electrolyte_ml.cli.drawing import write_figure
 from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories, read_ions_of, run_paths
@@ -16,8 +17,6 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import as_json_text, check_output_file
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from electrolyte_ml.trajectories import IonTrajectory, Trajectory
 
 FIGURES = (".png", ".pdf", ".svg")
@@ -134,7 +133,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
             reference=", ".join(path.name for path in args.trajectories),
             scale=f"{len(runs)} x {runs[0].time_ps:g} ps, {args.temperature:g} K",
         )
-        _save(figure, args.figure)
+        write_figure(figure, args.figure)
     if not result.estimates:
         raise InputError("no method gave a conductivity")
 
@@ -176,7 +175,7 @@ def run_solvation(args: argparse.Namespace) -> None:
 
         names = ", ".join(str(path) for path in args.trajectories)
         frames = f"{result.n_frames} frames, {result.n_ions} {result.cation}"
-        _save(solvation_overview(result, networks, reference=names, scale=frames), args.figure)
+        write_figure(solvation_overview(result, networks, reference=names, scale=frames), args.figure)
     if args.json:
         print(as_json_text({"solvation": result.to_dict(), "networks": networks.to_dict()}))
         return
@@ -213,8 +212,3 @@ def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory]
 def _counted(names: Sequence[str]) -> str:
     """Such as "8 Li, 8 PF6"."""
     return ", ".join(f"{count} {name}" for name, count in Counter(str(name) for name in names).items())
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
