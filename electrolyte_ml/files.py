@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import io
 import json
@@ -9,10 +10,12 @@ import lzma
 import math
 import os
 import shutil
+import stat
+import tempfile
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -35,6 +38,27 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         if error.errno is None or error.filename is not None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def private_temporary_folder() -> Path:
+    """Return a folder of this user below the system's folder of temporary files, the same in every process.
+
+    Where another user has taken its name, the folder is a new one that is removed at the end of this process.
+
+    Raises
+    ------
+    OSError
+        No folder can be made.
+    """
+    folder = Path(tempfile.gettempdir()) / f"electrolyte-ml-of-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022:
+        return folder
+    own = tempfile.mkdtemp(prefix="electrolyte-ml-")
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return Path(own)
 
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:

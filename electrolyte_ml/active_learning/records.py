@@ -118,7 +118,7 @@ def record_start(directory: Path, settings: ActiveLearningSettings, reference: R
             raise InputError(f"{directory} was begun with other settings ({', '.join(changed)}): {elsewhere}")
     else:
         atomic_write(identity, json.dumps(key) + "\n")
-        atomic_write(record, settings.to_toml())
+        atomic_write(record, settings.to_toml(record, directory))
     visible = directory / SETTINGS
     if not visible.exists() or ActiveLearningSettings.from_toml(visible) != settings:
-        atomic_write(visible, settings.to_toml())
+        atomic_write(visible, settings.to_toml(visible, directory))
