@@ -173,6 +173,26 @@ class Record(dict[str, Any]):
     def __missing__(self, key: str) -> NoReturn:
         raise InputError(f"{self.path} is damaged: it has no {key!r}")
 
+    def number(self, key: str, least: float = 0.0) -> float:
+        """Return a finite number that is not below `least`; anything else is an InputError that names the file."""
+        value = self[key]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < math.inf:
+            raise InputError(f"{self.path} is damaged: its {key!r} is no number of {least:g} or more")
+        return value
+
+    def text(self, key: str) -> str:
+        """Return a text; anything else is an InputError that names the file."""
+        return str(self._of(key, str, "text"))
+
+    def entries(self, key: str) -> list[Any]:
+        """Return a list; anything else is an InputError that names the file."""
+        return list(self._of(key, list, "list"))
+
+    def _of(self, key: str, kind: type, name: str) -> Any:
+        if not isinstance(self[key], kind):
+            raise InputError(f"{self.path} is damaged: its {key!r} is no {name}")
+        return self[key]
+
 
 def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     """Return the object of a JSON file.
@@ -194,7 +214,7 @@ def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     with naming(path):
         data = Path(path).read_bytes()
     try:
-        content = json.loads(data)
+        content = parse_json(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: not JSON ({first_line(error)})") from None
     if not isinstance(content, dict):
@@ -203,6 +223,23 @@ def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     for key in keys:
         record[key]
     return record
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text whose integers fit 64 bits.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        The text is not JSON, or has a longer integer.
+    """
+    return json.loads(text, parse_int=_integer)
+
+
+def _integer(text: str) -> int:
+    if len(text) > 19:
+        raise ValueError(f"an integer of {len(text)} characters")
+    return int(text)
 
 
 def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[str, np.ndarray]:

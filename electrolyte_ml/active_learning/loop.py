@@ -298,9 +298,9 @@ class _Run:
             "iteration": 0,
             "saved": sampling.get("labels", sampling["sampled"]),
             "selected": sampling["sampled"],
-            "failed": len(sampling["failed"]),
+            "failed": len(sampling.entries("failed")),
             "max_grade": None,
-            "seconds": sampling["seconds"] + fit["seconds"],
+            "seconds": sampling.number("seconds") + fit.number("seconds"),
             "stops": sampling["stops"],
             "shortage": sampling.get("shortage", ""),
             **{name: fit[name] for name in _OF_FIT if name in fit},
@@ -372,7 +372,7 @@ class _Run:
             "max_grade": runs["max_grade"],
             "energy_rmse": self.rows[-1].energy_rmse,
             "force_rmse": self.rows[-1].force_rmse,
-            "seconds": runs["seconds"],
+            "seconds": runs.number("seconds"),
             "stops": runs["stops"],
             "ranks": self.rows[-1].ranks,
             "species_ranks": self.rows[-1].species_ranks,
@@ -381,13 +381,13 @@ class _Run:
         if runs["saved"] == 0:
             return row
         labels = once(folder / "labels.json", lambda: self._label(folder))
-        row |= {"selected": labels["selected"], "failed": len(labels["failed"])}
-        row["seconds"] += labels["seconds"]
+        row |= {"selected": labels["selected"], "failed": len(labels.entries("failed"))}
+        row["seconds"] += labels.number("seconds")
         if (folder / LABELLED).exists():
             fit = once(folder / "fit.json", lambda: self._fit(folder))
             self._load(folder)
             row |= {name: fit[name] for name in _OF_FIT if name in fit}
-            row["seconds"] += fit["seconds"]
+            row["seconds"] += fit.number("seconds")
         return row
 
     def _explore(self, folder: Path, number: int) -> dict[str, Any]:

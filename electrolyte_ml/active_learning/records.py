@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write, read_json
+from electrolyte_ml.files import Record, atomic_write, read_json
 from electrolyte_ml.potentials import Potential, load
 from electrolyte_ml.reference import Reference
 
@@ -72,7 +72,7 @@ def iteration_number(folder: Path) -> int:
     return int(folder.name.removeprefix("iteration_"))
 
 
-def once(record: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def once(record: Path, work: Callable[[], dict[str, Any]]) -> Record:
     """Do the work of a stage unless its record exists, and return the record.
 
     Parameters

@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from electrolyte_ml.errors import InputError, first_line
-from electrolyte_ml.files import atomic_write, naming, read_arrays
+from electrolyte_ml.files import atomic_write, naming, parse_json, read_arrays
 from electrolyte_ml.locks import hold_folder
 
 GROWING = ("log.csv", "trajectory.trr", "saved.xyz")
@@ -91,10 +91,14 @@ class RunFiles:
     def append(self, name: str, content: bytes) -> None:
         """Write one row or frame to the end of a growing file."""
         stream = self.streams[name]
-        with naming(name if self.directory is None else self.directory / name):
+        with naming(self.place(name)):
             written = stream.write(content)
             while written < len(content):  # an unbuffered write may take a part: a full disk raises at the next one
                 written += stream.write(content[written:])
+
+    def place(self, name: str) -> Path:
+        """Return where a file of the run is, for messages."""
+        return Path(name) if self.directory is None else self.directory / name
 
     def read(self, name: str) -> bytes:
         """Return the whole content of a growing file."""
@@ -148,10 +152,10 @@ class RunFiles:
         path = self.directory / "restart.npz"
         try:
             arrays = read_arrays(path, ["meta"])
-            meta = json.loads(str(arrays.pop("meta")))
+            meta = parse_json(str(arrays.pop("meta")))
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is not a restart file ({first_line(error)})") from None
         if not isinstance(meta, dict):
             raise InputError(f"{path} is not a restart file (its meta is no object)")

@@ -46,6 +46,36 @@ def check_start(atoms: Atoms, ensemble: str) -> None:
         raise InputError("constant pressure needs a cell that is periodic in all three directions")
 
 
+_ROWS = ("positions", "momenta", "forces", "start_positions")
+_META = {"step": int, "saved": int, "reason": str, "detail": str, "settings": dict, "lengths": dict}
+
+
+def check_restart(directory: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+    """Refuse a restart file that lacks something, or holds what no run has written.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the first thing that is wrong with it.
+    """
+    path = directory / "restart.npz"
+    n_atoms = len(arrays["numbers"]) if np.ndim(arrays.get("numbers", 0)) else 0
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(_ROWS, (n_atoms, 3)) | dict.fromkeys(
+        ("cell", "start_cell"), (3, 3)
+    )
+    shapes |= {"numbers": (n_atoms,), "masses": (n_atoms,), "pbc": (3,), "scalars": np.shape(arrays.get("scalars", 0))}
+    for name, shape in shapes.items():
+        values = arrays.get(name)
+        if values is None or values.shape != shape or values.dtype.kind not in "bif" or not np.isfinite(values).all():
+            raise InputError(f"{path} is damaged: no {name} of {n_atoms} atoms")
+    for name, kind in _META.items():
+        if type(meta.get(name)) is not kind:
+            raise InputError(f"{path} is damaged: no {name}")
+    lengths = meta["lengths"].values()
+    if min(meta["step"], meta["saved"], *lengths) < 0 or any(type(length) is not int for length in lengths):
+        raise InputError(f"{path} is damaged: a negative count")
+
+
 def check_same_run(
     directory: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any], atoms: Atoms, settings: dict[str, Any]
 ) -> None:

@@ -194,7 +194,10 @@ class _Table(NamedTuple):
 
     def ids(self) -> np.ndarray:
         """(N,) int."""
-        return self.words[:, self.columns.index("id")].astype(np.int64)
+        try:
+            return self.words[:, self.columns.index("id")].astype(np.int64)
+        except (ValueError, OverflowError):
+            raise InputError("not all of id are whole numbers") from None
 
     def values(self, *names: str) -> np.ndarray:
         """(N, names) float."""

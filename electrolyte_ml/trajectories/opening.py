@@ -182,10 +182,16 @@ def open_frames(
     if is_dump(path):
         return DumpFrames(path, _identity_of(given, structure, elements), elements, lammps_units)
     if path.suffix == ".xtc" and (number := damaged_xtc_frame(path)):
-        raise InputError(f"{path} is damaged: the header of frame {number} is not that of an XTC frame of its atoms")
+        raise InputError(f"{path} is damaged: frame {number} is not an XTC frame of its atoms")
     if path.suffix == ".trr" and (found := _only_velocities(path)):
         return _frames_of_velocities(path, topology, found, elements)
-    return UniverseFrames(_universe_of(path, given, structure), str(path), elements, structure, lammps_units)
+    universe = _universe_of(path, given, structure)
+    try:
+        return UniverseFrames(universe, str(path), elements, structure, lammps_units)
+    except InputError:
+        raise
+    except Exception as error:  # each format has its own errors
+        raise InputError(f"{path} cannot be read ({reason(error, path)})") from error
 
 
 def _open_compressed(

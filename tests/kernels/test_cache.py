@@ -26,7 +26,8 @@ subplots()[0].canvas.draw()
 
 def run(code, folder=None, **environment):
     path = {} if folder is None else {"PYTHONPATH": str(folder)}
-    kept = {name: value for name, value in os.environ.items() if name not in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR")}
+    other = ("NUMBA_CACHE_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+    kept = {name: value for name, value in os.environ.items() if name not in other}
     return subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -43,7 +44,7 @@ def read_only(tmp_path):
     package = Path(electrolyte_ml.__file__).parent
     copy = shutil.copytree(package, tmp_path / "site" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "kernels" / "__pycache__").touch()  # a file where numba wants a folder
-    home = {"HOME": "/dev/null", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": "", "TMPDIR": str(tmp_path)}
+    home = {"HOME": "/dev/null", "TMPDIR": str(tmp_path)}
     return copy.parent, home
 
 

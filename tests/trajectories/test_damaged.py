@@ -50,7 +50,7 @@ def test_headers_that_make_no_sense_are_not_followed(written, kind, value):
     second = whole.index(whole[:8] if kind == "xtc" else whole[:24], 1)
     place = whole.index(n, second)
     path.write_bytes(whole[:place] + struct.pack(">i", value) + whole[place + 4 :])
-    with pytest.raises(InputError, match=r"run\.\w+.* damaged: the header of frame 2"):
+    with pytest.raises(InputError, match=r"run\.\w+.* damaged: (the header of )?frame 2"):
         open_trajectory(path, **options)
 
 
