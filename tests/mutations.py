@@ -166,15 +166,15 @@ def _molecule(path):
     from electrolyte_ml.structures.molecule_files import read_molecule
 
     molecule = read_molecule(path)
-    finite(molecule.atoms.positions, molecule.charge)
+    finite(molecule.atoms().positions, molecule.charge)
 
 
 @format_of("molecule.xyz")
 def _(path):
-    from electrolyte_ml.structures import molecule
     from electrolyte_ml.structures.molecule_files import write_molecule
+    from electrolyte_ml.structures.molecules import MOLECULES
 
-    write_molecule(path, molecule("EC"))
+    write_molecule(path, MOLECULES["EC"])
     return _molecule
 
 
@@ -424,7 +424,7 @@ def _register_run_file(name, text):
             whole = {one: one.read_bytes() for one in folder.iterdir() if one.is_file()}
             (folder / name).write_bytes(damaged.read_bytes())
             try:
-                stress() if name.startswith("stress") else ions() if name.startswith("ions") else again()
+                stress() if name.startswith("pressure") else ions() if name.startswith("ions") else again()
             except ValueError as error:
                 assert str(folder) in str(error), f"the folder is not named: {error}"
                 raise type(error)(f"{damaged}: {error}") from error
@@ -438,7 +438,7 @@ def _register_run_file(name, text):
 
 
 for _name, _text in {"restart.npz": False, "log.csv": True, "trajectory.trr": False, "ions.json": True,
-                     "ions.trr": False, "stress.json": True}.items():  # fmt: skip
+                     "ions.trr": False, "pressure.json": True}.items():  # fmt: skip
     _register_run_file(_name, _text)
 
 
@@ -495,7 +495,7 @@ def read_damaged(name, folder, first, count, told=lambda number: None):
         except (ElectrolyteError, OSError) as error:
             refused += 1
             message = " ".join(str(error).split())
-            if damaged.name not in message:
+            if str(folder) not in message:  # a wrong topology may be told as a trajectory that does not fit it
                 faults.append(f"{name} {k}: the file is not named: {message[:300]}")
         except (Exception, TooLong) as error:
             place = traceback.extract_tb(error.__traceback__)[-1]

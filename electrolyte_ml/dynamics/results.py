@@ -97,6 +97,9 @@ def read_result(
     try:
         rows = np.array([line.split(",") for line in files.read("log.csv").decode().splitlines()[1:]], dtype=float)
         columns = dict(zip(COLUMNS, rows.T, strict=True))
+        known = ("time_ps", "temperature_K", "potential_energy_eV", "kinetic_energy_eV")  # density and grade may be NaN
+        if meta["reason"] == "completed" and not all(np.isfinite(columns[name]).all() for name in known):
+            raise ValueError
     except (ValueError, OverflowError):
         raise InputError(f"{files.place('log.csv')} is damaged: not the log of a run") from None
     try:

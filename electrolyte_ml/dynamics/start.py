@@ -60,10 +60,9 @@ def check_restart(directory: Path, arrays: dict[str, np.ndarray], meta: dict[str
     """
     path = directory / "restart.npz"
     n_atoms = len(arrays["numbers"]) if np.ndim(arrays.get("numbers", 0)) else 0
-    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(_ROWS, (n_atoms, 3)) | dict.fromkeys(
-        ("cell", "start_cell"), (3, 3)
-    )
-    shapes |= {"numbers": (n_atoms,), "masses": (n_atoms,), "pbc": (3,), "scalars": np.shape(arrays.get("scalars", 0))}
+    shapes: dict[str, tuple[int, ...]] = {"cell": (3, 3), "start_cell": (3, 3), "pbc": (3,)}
+    shapes.update(numbers=(n_atoms,), masses=(n_atoms,), scalars=np.shape(arrays.get("scalars", 0)))
+    shapes.update((name, (n_atoms, 3)) for name in _ROWS)
     for name, shape in shapes.items():
         values = arrays.get(name)
         if values is None or values.shape != shape or values.dtype.kind not in "bif" or not np.isfinite(values).all():
