@@ -16,7 +16,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields, is_dataclass, replace
+from dataclasses import MISSING, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
@@ -198,7 +198,7 @@ def read_toml(
 
 
 def to_toml(settings: Any) -> str:
-    """Write settings as TOML, a table for each section; values that are None or empty are left out.
+    """Write settings as TOML, a table for each section; values that are None, or empty as by default, are left out.
 
     Raises
     ------
@@ -210,9 +210,11 @@ def to_toml(settings: Any) -> str:
 
 def _lines(settings: Any, name: str) -> list[str]:
     values = {one.name: getattr(settings, one.name) for one in fields(settings)}
+    usual = {one.name: one.default for one in fields(settings)}
     lines = [f"\n[{name}]"] if name else []
     for key, value in values.items():
-        if not is_dataclass(value) and value not in (None, (), {}):
+        empty = value in (None, {}) or (value == () and usual[key] in ((), MISSING))
+        if not is_dataclass(value) and not empty:
             lines.append(f"{key} = {_toml_value(value, f'{name}.{key}'.lstrip('.'))}")
     for key, value in values.items():
         if is_dataclass(value):

@@ -171,8 +171,8 @@ def _molecule(path):
 
 @format_of("molecule.xyz")
 def _(path):
+    from electrolyte_ml.structures.library import MOLECULES
     from electrolyte_ml.structures.molecule_files import write_molecule
-    from electrolyte_ml.structures.molecules import MOLECULES
 
     write_molecule(path, MOLECULES["EC"])
     return _molecule

@@ -2,7 +2,8 @@
 
 import pytest
 
-from electrolyte_ml.settings import relative_within, same_value
+from electrolyte_ml.production.settings import EquilibrationSettings
+from electrolyte_ml.settings import relative_within, same_value, to_toml
 
 
 @pytest.fixture
@@ -39,3 +40,9 @@ def test_paths_below_the_root_are_written_relative_to_the_file(tmp_path):
     values = {"labels": str(tmp_path / "run" / "labels"), "sets": (str(tmp_path / "ec"), "EC=4"), "n": 3}
     found = relative_within(values, tmp_path / "run", tmp_path / "run" / "iteration_000")
     assert found == {"labels": "../labels", "sets": (str(tmp_path / "ec"), "EC=4"), "n": 3}
+
+
+def test_a_list_that_was_emptied_stays_empty():
+    """It would come back from the file as its default."""
+    text = to_toml(EquilibrationSettings(annealing=()))
+    assert "annealing = []" in text
