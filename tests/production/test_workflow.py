@@ -330,4 +330,5 @@ def test_a_production_that_was_moved_goes_on(settings, often, tmp_path, monkeypa
     (home / "box.xyz").unlink()
     home.rename(tmp_path / "elsewhere")
     monkeypatch.setattr("electrolyte_ml.dynamics.run.Run.start", None)
-    assert produce(tmp_path / "elsewhere" / "run", progress=False).to_dict() == result.to_dict()
+    moved = produce(tmp_path / "elsewhere" / "run", progress=False)
+    assert moved.to_dict()["conditions"] == result.to_dict()["conditions"]
