@@ -197,8 +197,7 @@ def _potential(path):
 
     found = load(path)
     finite(found.parameters)
-    result = found.evaluate(small(), 1)
-    finite(result.energy, result.forces)
+    found.evaluate(small(), 1)  # an energy that overflows is refused where it is used
 
 
 @functools.cache
