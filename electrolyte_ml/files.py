@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import io
 import json
@@ -9,9 +10,12 @@ import lzma
 import math
 import os
 import shutil
+import stat
+import tempfile
 import uuid
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +27,38 @@ if TYPE_CHECKING:
 _DECOMPRESS = {".gz": gzip.decompress, ".xz": lzma.decompress}
 _OPEN: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 COMPRESSED = tuple(_OPEN)
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Give an `OSError` of the block that names no file, as those of writing, flushing and reading, this name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def private_temporary_folder() -> Path:
+    """Return a folder of this user below the system's folder of temporary files, the same in every process.
+
+    Where another user has taken its name, the folder is a new one that is removed at the end of this process.
+
+    Raises
+    ------
+    OSError
+        No folder can be made.
+    """
+    folder = Path(tempfile.gettempdir()) / f"electrolyte-ml-of-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = folder.lstat()
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022:
+        return folder
+    own = tempfile.mkdtemp(prefix="electrolyte-ml-")
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    return Path(own)
 
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -92,7 +128,8 @@ def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
     OSError
         The file cannot be opened.
     """
-    data = Path(path).read_bytes()
+    with naming(path):
+        data = Path(path).read_bytes()
     decompress = _DECOMPRESS.get(Path(path).suffix)
     try:
         data = decompress(data) if decompress else data
@@ -136,6 +173,26 @@ class Record(dict[str, Any]):
     def __missing__(self, key: str) -> NoReturn:
         raise InputError(f"{self.path} is damaged: it has no {key!r}")
 
+    def number(self, key: str, least: float = 0.0) -> float:
+        """Return a finite number that is not below `least`; anything else is an InputError that names the file."""
+        value = self[key]
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < math.inf:
+            raise InputError(f"{self.path} is damaged: its {key!r} is no number of {least:g} or more")
+        return value
+
+    def text(self, key: str) -> str:
+        """Return a text; anything else is an InputError that names the file."""
+        return str(self._of(key, str, "text"))
+
+    def entries(self, key: str) -> list[Any]:
+        """Return a list; anything else is an InputError that names the file."""
+        return list(self._of(key, list, "list"))
+
+    def _of(self, key: str, kind: type, name: str) -> Any:
+        if not isinstance(self[key], kind):
+            raise InputError(f"{self.path} is damaged: its {key!r} is no {name}")
+        return self[key]
+
 
 def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     """Return the object of a JSON file.
@@ -154,8 +211,10 @@ def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     FileNotFoundError
         There is no such file.
     """
+    with naming(path):
+        data = Path(path).read_bytes()
     try:
-        content = json.loads(Path(path).read_bytes())
+        content = parse_json(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: not JSON ({first_line(error)})") from None
     if not isinstance(content, dict):
@@ -164,6 +223,23 @@ def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     for key in keys:
         record[key]
     return record
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text whose integers fit 64 bits.
+
+    Raises
+    ------
+    ValueError, RecursionError
+        The text is not JSON, or has a longer integer.
+    """
+    return json.loads(text, parse_int=_integer)
+
+
+def _integer(text: str) -> int:
+    if len(text) > 19:
+        raise ValueError(f"an integer of {len(text)} characters")
+    return int(text)
 
 
 def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[str, np.ndarray]:
@@ -185,7 +261,8 @@ def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[
     """
     import numpy as np
 
-    content = Path(path).read_bytes()
+    with naming(path):
+        content = Path(path).read_bytes()
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.files import naming
 
 
 @contextmanager
@@ -32,20 +33,22 @@ def hold_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
         raise InputError(f"{folder} is not a folder")
     folder.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + patience
-    with open(folder / ".lock", "a+") as stream:
+    path = folder / ".lock"
+    with open(path, "a+b", buffering=0) as stream:
         while True:
             try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                with naming(path):
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     stream.seek(0)
-                    holder = stream.read().strip() or "unknown"
+                    holder = stream.read().decode(errors="replace").strip() or "unknown"
                     raise InputError(f"{folder} is in use by another process ({holder})") from None
                 time.sleep(0.1)
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()}")
-        stream.flush()
+        with naming(path):
+            stream.truncate(0)
+            stream.write(f"process {os.getpid()}".encode())
         yield
 
 

@@ -6,16 +6,22 @@ to them. An idle worker is kept for a minute, so that a loop of short maps start
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
-import signal
+import shutil
+import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
+from electrolyte_ml.processes import add_mark, end_marked, kill_group
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,6 +39,7 @@ ONE_THREAD = dict.fromkeys(
 )
 _IDLE_SECONDS = 60.0  # an idle worker then ends and frees its memory
 _WATCH_SECONDS = 0.25
+_SHARED_MEMORY = "/dev/shm"  # where workers' semaphores are made; errors about them name no file
 
 
 def resolve_jobs(jobs: int | None) -> int:
@@ -73,23 +80,52 @@ def pool(jobs: int | None = None) -> Iterator[Executor]:
     """
     from loky import get_reusable_executor
 
-    executor = get_reusable_executor(
-        max_workers=resolve_jobs(jobs),
-        timeout=_IDLE_SECONDS,
-        initializer=_start_worker,
-        initargs=(os.getpid(),),
-        env=ONE_THREAD,
-    )
+    try:
+        executor = get_reusable_executor(
+            max_workers=resolve_jobs(jobs),
+            timeout=_IDLE_SECONDS,
+            initializer=_start_worker,
+            initargs=(os.getpid(), _mark(), _scratch().name),
+            env=ONE_THREAD,
+        )
+    except OSError as error:
+        why = f"{error.filename or _SHARED_MEMORY}: {error.strerror or error}"
+        raise ElectrolyteError(f"no worker processes can be started: {why}; one job needs none") from error
     try:
         yield executor
     except BrokenExecutor as error:
-        executor.shutdown(wait=True, kill_workers=True)
+        _end_workers(executor)
         raise ElectrolyteError(
             f"a worker process died ({first_line(error)}); if memory ran out, use fewer jobs"
         ) from error
     except BaseException:
-        executor.shutdown(wait=True, kill_workers=True)
+        _end_workers(executor)
         raise
+
+
+@functools.cache
+def _mark() -> str:
+    """Return the mark of everything that workers of this process start, see `processes`."""
+    return uuid.uuid4().hex
+
+
+@functools.cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of the workers' temporary files: a worker that is killed cannot remove them itself."""
+    return tempfile.TemporaryDirectory(prefix="electrolyte-ml-")
+
+
+def _end_workers(executor: Any) -> None:
+    """Kill the workers and all that they have started, and remove their temporary files."""
+    workers = list(executor._processes or ())
+    executor.shutdown(wait=True, kill_workers=True)
+    for pid in workers:
+        kill_group(pid)
+    end_marked(_mark())
+    for path in Path(_scratch().name).iterdir():
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def map_progress(
@@ -199,7 +235,7 @@ class _ProgressLine:
         self.bar.update(min(cost, self.bar.total - self.bar.n))
 
 
-def _start_worker(parent: int) -> None:
+def _start_worker(parent: int, mark: str, scratch: str) -> None:
     """Initialise a worker: put it into a process group of its own, and make it end with its parent.
 
     In its own group a worker does not receive Ctrl-C, which the parent handles, and can be killed together with the
@@ -207,11 +243,17 @@ def _start_worker(parent: int) -> None:
     thread that started the worker, which in a notebook may end long before the program.
     """
     os.setpgid(0, 0)
+    add_mark(mark)
+    os.makedirs(scratch, exist_ok=True)  # what cleans a machine's temporary folder may have removed it
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent: int) -> None:
-    """Wait until the parent process has ended, then kill this process group."""
+    """Wait until the parent process has ended, then kill this process group.
+
+    All at once: a label whose program alone has been killed would be stored as failed.
+    """
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)
-    os.killpg(0, signal.SIGKILL)
+    kill_group(os.getpgid(0))

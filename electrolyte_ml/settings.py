@@ -8,6 +8,7 @@ file, a wrong one is an `InputError` of one line that names it.
 from __future__ import annotations
 
 import difflib
+import filecmp
 import functools
 import json
 import math
@@ -15,7 +16,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import field, fields, is_dataclass
+from dataclasses import MISSING, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
@@ -114,6 +115,48 @@ def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
     return values
 
 
+def same_value(before: Any, now: Any) -> bool:
+    """Whether two values of a setting mean the same: files and folders may have moved.
+
+    Two absolute paths are the same if both have the same content, or if nothing is at the first one any more and both
+    end in one name.
+    """
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        return before.keys() == now.keys() and all(same_value(before[key], now[key]) for key in before)
+    if isinstance(before, list | tuple) and isinstance(now, list | tuple):
+        return len(before) == len(now) and all(map(same_value, before, now))
+    if before == now or not (isinstance(before, str) and isinstance(now, str)):
+        return bool(before == now)
+    first, second = Path(before), Path(now)
+    if not (first.is_absolute() and second.is_absolute()):
+        return False
+    return _same_content(first, second) if first.exists() else first.name == second.name
+
+
+def _same_content(first: Path, second: Path) -> bool:
+    """Whether two files are the same byte for byte, or two folders in the files directly in them (no hidden ones)."""
+    if first.is_dir() and second.is_dir():
+        names = {path.name for path in first.iterdir() if path.is_file() and not path.name.startswith(".")}
+        return all((second / name).is_file() and _same_content(first / name, second / name) for name in names)
+    return first.is_file() and second.is_file() and filecmp.cmp(first, second, shallow=False)
+
+
+def relative_within(value: Any, root: Path, folder: Path) -> Any:
+    """Return a value with the absolute paths below a root relative to a folder, so that the root can be moved."""
+    if isinstance(value, str):
+        inside = os.path.isabs(value) and Path(value).is_relative_to(root)
+        return os.path.relpath(value, folder) if inside else value
+    if isinstance(value, Mapping):
+        return {key: relative_within(item, root, folder) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(relative_within(item, root, folder) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(
+            value, **{one.name: relative_within(getattr(value, one.name), root, folder) for one in fields(value)}
+        )
+    return value
+
+
 def read_toml(
     cls: type[T],
     path: str | os.PathLike,
@@ -155,7 +198,7 @@ def read_toml(
 
 
 def to_toml(settings: Any) -> str:
-    """Write settings as TOML, a table for each section; values that are None or empty are left out.
+    """Write settings as TOML, a table for each section; values that are None, or empty as by default, are left out.
 
     Raises
     ------
@@ -167,9 +210,11 @@ def to_toml(settings: Any) -> str:
 
 def _lines(settings: Any, name: str) -> list[str]:
     values = {one.name: getattr(settings, one.name) for one in fields(settings)}
+    usual = {one.name: one.default for one in fields(settings)}
     lines = [f"\n[{name}]"] if name else []
     for key, value in values.items():
-        if not is_dataclass(value) and value not in (None, (), {}):
+        empty = value in (None, {}) or (value == () and usual[key] in ((), MISSING))
+        if not is_dataclass(value) and not empty:
             lines.append(f"{key} = {_toml_value(value, f'{name}.{key}'.lstrip('.'))}")
     for key, value in values.items():
         if is_dataclass(value):

@@ -30,6 +30,7 @@ def warm_up() -> float:
     from electrolyte_ml.kernels import Notice
     from electrolyte_ml.kernels.contacts import contacts
     from electrolyte_ml.kernels.lifetimes import survivals
+    from electrolyte_ml.kernels.xtc import is_whole
     from electrolyte_ml.potentials import ModelSpec
     from electrolyte_ml.structures import molecule, pack
     from electrolyte_ml.training import Loss, TrainingSet, Weights
@@ -60,6 +61,7 @@ def warm_up() -> float:
     atoms, frames = np.arange(len(box)), np.zeros(1, np.int64)
     contacts(positions, cells, np.linalg.inv(cells), atoms, atoms, 3.0)
     survivals(np.arange(2), frames, 1, frames, frames)
+    is_whole(np.frombuffer(bytes(8), np.uint8), 0, 8, 1, 8, 9)
     return time.perf_counter() - start
 
 

@@ -1,10 +1,14 @@
 import errno
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.dynamics.files import RunFiles
+from electrolyte_ml.files import atomic_write, naming
+from electrolyte_ml.locks import hold_folder
 
 
 @pytest.mark.parametrize("content, stored", [("ü\r\n", "ü\r\n".encode()), (b"\x00\xff", b"\x00\xff"), ("", b"")])
@@ -79,3 +83,45 @@ def test_real_full_device_is_an_error_that_names_it(monkeypatch, tmp_path):
         atomic_write(path, b"x" * 10_000)
     assert caught.value.errno == errno.ENOSPC
     assert path.read_text() == "old"
+
+
+def full_device():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full")
+    return "/dev/full"
+
+
+def test_errors_without_a_name_get_one_and_others_keep_theirs(tmp_path):
+    with pytest.raises(OSError, match=r"No space left.*log\.csv"), naming("log.csv"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(FileNotFoundError) as caught, naming("log.csv"):
+        (tmp_path / "none").read_bytes()
+    assert caught.value.filename == str(tmp_path / "none")
+
+
+def test_files_that_grow_name_themselves_on_a_full_disk(tmp_path):
+    with pytest.raises(OSError, match=r"No space left.*log\.csv"), RunFiles(tmp_path) as files:
+        files.open()
+        files.streams["log.csv"].close()
+        files.streams["log.csv"] = open(full_device(), "wb", buffering=0)  # noqa: SIM115 - closed with the others
+        files.append("log.csv", b"row\n")
+
+
+def test_a_lock_names_itself_on_a_full_disk(tmp_path):
+    (tmp_path / ".lock").symlink_to(full_device())
+    with pytest.raises(OSError, match=r"\.lock"), hold_folder(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_printed_is_named(unbuffered):
+    with open(full_device(), "w") as output:
+        process = subprocess.run(
+            [sys.executable, "-m", "electrolyte_ml", "active-learn", "--defaults"],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        )
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1] == "error: the standard output: No space left on device"

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.reference import Reference
 
+SAMPLING = "sampling.json"  # record of the first training set
 PRELIMINARY = "preliminary"  # folder of the fit that chooses among inherited configurations
 # What a fit records for the status table; runs of older versions lack the last three.
 _OF_FIT = ("size", "energy_rmse", "force_rmse", "ranks", "species_ranks", "undetermined")
@@ -108,7 +109,8 @@ def active_learn(
     first = next(rounds)
     species = species_of(start.atoms for start in first)
     _check_model(settings, species, source)
-    inherited = read_sets(settings.inheritance.paths, species, labeller)
+    chosen = (iteration_folder(directory, 0) / SAMPLING).exists()  # then the sets are not needed any more
+    inherited = [] if chosen else _inherited(settings, species, labeller)
     if progress:
         print(labeller.limits(), file=sys.stderr, flush=True)
     with hold_folder(directory), status_page(directory):
@@ -168,8 +170,13 @@ def _check_model(settings: ActiveLearningSettings, species: tuple[str, ...], sou
         part_graded(model, settings.grades.terms)
     except InputError as error:
         raise InputError(f"{source}: grades.terms: {error}") from error
+
+
+def _inherited(settings: ActiveLearningSettings, species: tuple[str, ...], labeller: Reference) -> list[Atoms]:
+    """Return the configurations of the sets that the settings name, and refuse a run that cannot be gone on from."""
     if settings.inheritance.run is not None:
-        continued_potential(Path(settings.inheritance.run), model)
+        continued_potential(Path(settings.inheritance.run), settings.model.random(species, settings.seed))
+    return read_sets(settings.inheritance.paths, species, labeller)
 
 
 class _Run:
@@ -188,7 +195,8 @@ class _Run:
     ) -> None:
         self.directory, self.settings, self.reference = directory, settings, reference
         self.species, self.starts, self.larger, self.progress = species, starts, larger, progress
-        self.inherited: list[Atoms] = []  # labelled configurations in place of a seeding, and
+        self.inherits = bool(settings.inheritance.paths)  # labelled configurations in place of a seeding:
+        self.inherited: list[Atoms] = []  # all of them, until the first training set is chosen, and
         self.boxes: list[Atoms] = []  # from where exploration then starts
         self.store = references.LabelStore(settings.labels or directory / "labels", retry_failed=True)
         self.rows: list[IterationStatus] = []
@@ -284,17 +292,17 @@ class _Run:
 
     def _seed(self, folder: Path) -> dict[str, Any]:
         """Do iteration 0: dynamics with the reference, or the choice among inherited sets, and the first fit."""
-        first = self._inherit if self.inherited else self._sample
-        sampling = once(folder / "sampling.json", lambda: first(folder))
+        first = self._inherit if self.inherits else self._sample
+        sampling = once(folder / SAMPLING, lambda: first(folder))
         fit = once(folder / "fit.json", lambda: self._fit(folder))
         self._load(folder)
         return {
             "iteration": 0,
             "saved": sampling.get("labels", sampling["sampled"]),
             "selected": sampling["sampled"],
-            "failed": len(sampling["failed"]),
+            "failed": len(sampling.entries("failed")),
             "max_grade": None,
-            "seconds": sampling["seconds"] + fit["seconds"],
+            "seconds": sampling.number("seconds") + fit.number("seconds"),
             "stops": sampling["stops"],
             "shortage": sampling.get("shortage", ""),
             **{name: fit[name] for name in _OF_FIT if name in fit},
@@ -366,7 +374,7 @@ class _Run:
             "max_grade": runs["max_grade"],
             "energy_rmse": self.rows[-1].energy_rmse,
             "force_rmse": self.rows[-1].force_rmse,
-            "seconds": runs["seconds"],
+            "seconds": runs.number("seconds"),
             "stops": runs["stops"],
             "least_certain": runs.get("least_certain", ""),  # absent where an older version wrote the file
             "ranks": self.rows[-1].ranks,
@@ -376,19 +384,19 @@ class _Run:
         if runs["saved"] == 0:
             return row
         labels = once(folder / "labels.json", lambda: self._label(folder))
-        row |= {"selected": labels["selected"], "failed": len(labels["failed"])}
-        row["seconds"] += labels["seconds"]
+        row |= {"selected": labels["selected"], "failed": len(labels.entries("failed"))}
+        row["seconds"] += labels.number("seconds")
         if (folder / LABELLED).exists():
             fit = once(folder / "fit.json", lambda: self._fit(folder))
             self._load(folder)
             row |= {name: fit[name] for name in _OF_FIT if name in fit}
-            row["seconds"] += fit["seconds"]
+            row["seconds"] += fit.number("seconds")
         return row
 
     def _explore(self, folder: Path, number: int) -> dict[str, Any]:
         """Run the trajectories and keep what they saved."""
         potential, active_set = self.fitted
-        if self.inherited:
+        if self.inherits:
             seeds = self.boxes
         else:
             seeds = [atoms for atoms in self.training if atoms.info["iteration"] == 0]
@@ -460,10 +468,10 @@ class _Run:
         size = len(training)
         if settings.fit.leave_out == "broken":
             training = self._whole(training)
-        options = settings.fit.options(refit=bool(self.model or self.inherited))
+        options = settings.fit.options(refit=bool(self.model or self.inherits))
         if self.model:
             start, _ = self.model
-        elif self.inherited:
+        elif self.inherits:
             start = load_potential(folder / PRELIMINARY)
             if settings.inheritance.run is None:  # the set is many times larger than that of this start
                 options["max_iterations"] = settings.fit.iterations

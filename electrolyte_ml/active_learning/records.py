@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import atomic_write, read_json
+from electrolyte_ml.files import Record, atomic_write, read_json
 from electrolyte_ml.potentials import Potential, load
 from electrolyte_ml.reference import Reference
 
@@ -72,7 +72,7 @@ def iteration_number(folder: Path) -> int:
     return int(folder.name.removeprefix("iteration_"))
 
 
-def once(record: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def once(record: Path, work: Callable[[], dict[str, Any]]) -> Record:
     """Do the work of a stage unless its record exists, and return the record.
 
     Parameters
@@ -118,7 +118,7 @@ def record_start(directory: Path, settings: ActiveLearningSettings, reference: R
             raise InputError(f"{directory} was begun with other settings ({', '.join(changed)}): {elsewhere}")
     else:
         atomic_write(identity, json.dumps(key) + "\n")
-        atomic_write(record, settings.to_toml())
+        atomic_write(record, settings.to_toml(record, directory))
     visible = directory / SETTINGS
     if not visible.exists() or ActiveLearningSettings.from_toml(visible) != settings:
-        atomic_write(visible, settings.to_toml())
+        atomic_write(visible, settings.to_toml(visible, directory))

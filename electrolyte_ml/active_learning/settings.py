@@ -21,6 +21,8 @@ from electrolyte_ml.settings import (
     fault,
     flatten,
     read_toml,
+    relative_within,
+    same_value,
     section,
     to_toml,
 )
@@ -28,8 +30,8 @@ from electrolyte_ml.settings import (
 if TYPE_CHECKING:
     from electrolyte_ml.structures import Molecule
 
-# Settings that change how long a run may take but nothing that it computes: a resumed run may have others.
-FREE_TO_CHANGE = ("jobs", "stopping.quiet_iterations", "stopping.max_iterations")
+# Settings that change how long a run may take, or where, but nothing that it computes: a resumed run may have others.
+FREE_TO_CHANGE = ("jobs", "labels", "stopping.quiet_iterations", "stopping.max_iterations")
 
 
 @section
@@ -120,7 +122,7 @@ class ActiveLearningSettings(LearningProtocol):
     def changes(self, other: ActiveLearningSettings) -> list[str]:
         """Name the settings in which `other` differs and which change what is computed."""
         here, there = flatten(self), flatten(other)
-        return [name for name in here if name not in FREE_TO_CHANGE and here[name] != there[name]]
+        return [name for name in here if name not in FREE_TO_CHANGE and not same_value(here[name], there[name])]
 
     def located(self, folder: Path) -> ActiveLearningSettings:
         """Return the settings with the paths that they hold taken relative to a folder."""
@@ -135,9 +137,18 @@ class ActiveLearningSettings(LearningProtocol):
             inheritance=replace(self.inheritance, sets=sets, run=run),
         )
 
-    def to_toml(self) -> str:
-        """Write the settings as TOML; those that are not set are left out."""
-        return to_toml(self)
+    def to_toml(self, path: Path | None = None, directory: Path | None = None) -> str:
+        """Return the settings as TOML; those that are not set are left out.
+
+        Parameters
+        ----------
+        path, directory
+            The file for which the text is, and the folder of the run: paths below the latter are relative to the
+            file's folder, so that the run can be moved. All paths are as they are by default.
+        """
+        if path is None or directory is None:
+            return to_toml(self)
+        return to_toml(relative_within(self, directory.resolve(), path.parent.resolve()))
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike) -> ActiveLearningSettings:

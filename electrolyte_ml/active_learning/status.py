@@ -86,10 +86,12 @@ class IterationStatus:
                 raise ValueError("its counts must be whole numbers, 0 or more")
             if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in numbers):
                 raise ValueError("its errors, times and grades must be numbers")
-            if sum(int(count) for count in dict(status.stops).values()) < 0:
+            if any(value < 0 for value in numbers):
+                raise ValueError("its errors, times and grades must not be negative")
+            if any(type(count) is not int or count < 0 for count in dict(status.stops).values()):
                 raise ValueError("its stops must be counts")
             ranks = [*dict(status.ranks).values(), *dict(status.species_ranks).values()]
-            if any(len(rank) != 2 or any(type(count) is not int for count in rank) for rank in ranks):
+            if any(len(rank) != 2 or any(type(count) is not int or count < 0 for count in rank) for rank in ranks):
                 raise ValueError("its ranks must be pairs of whole numbers")
             if not all(isinstance(text, str) for text in (status.shortage, status.least_certain, *status.undetermined)):
                 raise ValueError("its remarks must be texts")

@@ -277,6 +277,6 @@ def _read_log(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))
         times, densities = (np.array([float(row[name]) for row in rows]) for name in ("time_ps", "density_g_cm3"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, csv.Error):
         raise InputError(f"{path} is not the log of a run") from None
     return times, densities

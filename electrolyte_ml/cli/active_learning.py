@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from electrolyte_ml.cli.drawing import write_figure
 from electrolyte_ml.cli.options import add_seed, count, positive
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.cli.trust import add_trust, ask_for_trust
@@ -132,5 +133,5 @@ def run_status(args: argparse.Namespace) -> None:
             grade_save=grades.save_threshold,
             grade_break=grades.break_threshold,
         )
-        figure.savefig(args.figure, dpi=150)
+        write_figure(figure, args.figure)
         print(f"Figure: {args.figure}")

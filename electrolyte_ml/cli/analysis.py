@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from electrolyte_ml.cli.drawing import write_figure
 from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive, refuse_given
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.cli.trajectories import add_trajectories, chosen_cation, open_trajectories, read_ions_of, run_paths
@@ -17,8 +18,6 @@ from electrolyte_ml.files import as_json_text, check_output_file
 from electrolyte_ml.units import PRESSURE_UNITS
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from electrolyte_ml.analysis import TransportEstimate
     from electrolyte_ml.trajectories import IonTrajectory, Trajectory
 
@@ -163,7 +162,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
             reference=", ".join(path.name for path in args.trajectories),
             scale=f"{len(runs)} x {runs[0].time_ps:g} ps, {args.temperature:g} K",
         )
-        _save(figure, args.figure)
+        write_figure(figure, args.figure)
     if not result.estimates and (args.window or not result.bounds):
         raise InputError("no method gave a conductivity")
 
@@ -237,7 +236,7 @@ def run_solvation(args: argparse.Namespace) -> None:
 
         names = ", ".join(str(path) for path in args.trajectories)
         frames = f"{result.n_frames} frames, {result.n_ions} {result.cation}"
-        _save(solvation_overview(result, networks, reference=names, scale=frames), args.figure)
+        write_figure(solvation_overview(result, networks, reference=names, scale=frames), args.figure)
     if args.json:
         print(as_json_text({"solvation": result.to_dict(), "networks": networks.to_dict()}))
         return
@@ -274,8 +273,3 @@ def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory]
 def _counted(names: Sequence[str]) -> str:
     """Such as "8 Li, 8 PF6"."""
     return ", ".join(f"{count} {name}" for name, count in Counter(str(name) for name in names).items())
-
-
-def _save(figure: Figure, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from electrolyte_ml.cli.drawing import write_figure
 from electrolyte_ml.cli.options import (
     add_configurations,
     add_json,
@@ -68,5 +69,5 @@ def run_audit(args: argparse.Namespace) -> None:
     if args.figure:
         from electrolyte_ml.figures import reference_audit
 
-        reference_audit(found).savefig(args.figure)
+        write_figure(reference_audit(found), args.figure)
         print(f"Figure: {args.figure}")

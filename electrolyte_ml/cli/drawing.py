@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from electrolyte_ml.files import atomic_write
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -22,9 +25,15 @@ def scale_of(path: Path, configurations: Sequence[Atoms]) -> str:
     return f"{path.name}, {len(configurations)} configurations"
 
 
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that the name's ending states."""
+    content = io.BytesIO()
+    figure.savefig(content, dpi=150, format=path.suffix[1:] or "png")
+    atomic_write(path, content.getvalue())
+
+
 def save(figure: Figure, path: Path, quiet: bool) -> None:
-    """Write a figure as a PNG, and say so unless the command prints JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    """Write a figure, and say so unless the command prints JSON."""
+    write_figure(figure, path)
     if not quiet:
         print(f"Figure: {path}")

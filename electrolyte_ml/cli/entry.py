@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from electrolyte_ml import __version__
 from electrolyte_ml.cli import (
@@ -72,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0, 1 after an error, 2 for a command line that cannot be parsed, 130 when interrupted.
+        0, 1 after an error, 2 for a command line that cannot be parsed, 130 when interrupted. SIGTERM and SIGHUP end
+        the command as an interrupt does, with 143 and 129.
     """
     try:
         args, unknown = build_parser().parse_known_args(arguments)
@@ -81,18 +85,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        with warnings_in_one_line():
-            return int(args.run(args) or 0)
+        with _signals_unwind(), warnings_in_one_line():
+            code = int(args.run(args) or 0)
+            sys.stdout.flush()  # what cannot be printed is an error of the command, too
+            return code
+    except SystemExit as stop:
+        return int(stop.code or 0)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of the output has gone, as after `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
     except (ElectrolyteError, OSError, MemoryError) as error:
         if args.debug:
             traceback.print_exc()
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        print(f"error: {one_line(_about_output(error))}", file=sys.stderr)
         return 1
     except Exception as error:  # a bug of this package: still one line, and how to see more
         if args.debug:
@@ -100,3 +108,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hint = "" if args.debug else " (a fault of electrolyte-ml; --debug shows where)"
         print(f"error: {type(error).__name__}: {one_line(error)}{hint}", file=sys.stderr)
         return 1
+
+
+@contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `SystemExit`, so that everything that is to be removed or ended is.
+
+    A signal that is ignored (nohup) stays so; after the first one further ones do not disturb.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+
+    def stop(number: int, frame: object) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
+        print(f"ended by {signal.Signals(number).name}", file=sys.stderr)
+        raise SystemExit(128 + number)
+
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler is signal.SIG_DFL:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _about_output(error: Exception) -> Exception:
+    """Return the error of an output that cannot be written, with its name, or any other error as it is."""
+    if isinstance(error, OSError) and error.filename is None:
+        try:
+            print(flush=True)
+        except OSError as same:
+            _drop_output()
+            return OSError(same.errno, same.strerror, "the standard output")
+    return error
+
+
+def _drop_output() -> None:
+    """Let what is still to be printed go nowhere: the interpreter prints it at its end."""
+    with suppress(OSError, ValueError):  # no file, as in tests
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from electrolyte_ml.errors import CompositionWarning, InputError
+from electrolyte_ml.errors import CompositionWarning, InputError, shortened
 
 
 def one_line(error: object) -> str:
     """Return the text of an exception or a warning in one line."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return shortened(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     if isinstance(error, MemoryError):
         return "out of memory; use a smaller box, a lower level or fewer jobs"
-    return " ".join(str(error).split()) or type(error).__name__
+    return shortened(" ".join(str(error).split())) or type(error).__name__
 
 
 @contextmanager

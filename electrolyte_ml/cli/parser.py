@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
 
+from electrolyte_ml.errors import shortened
+
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # what the families add their commands to
 
 
@@ -33,7 +35,7 @@ class Parser(argparse.ArgumentParser):
             message = (
                 f"{message[: found.start()]}there is no {_short(word)}, but {', '.join(choices)}{guess(word, choices)}"
             )
-        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"error: {shortened(message)} (see {self.prog} --help)\n")
 
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
         """Report arguments that nobody has asked for, the first one with a guess of what was meant."""

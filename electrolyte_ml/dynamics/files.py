@@ -22,7 +22,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from electrolyte_ml.errors import InputError, first_line
-from electrolyte_ml.files import atomic_write, read_arrays
+from electrolyte_ml.files import atomic_write, naming, parse_json, read_arrays
 from electrolyte_ml.locks import hold_folder
 
 GROWING = ("log.csv", "trajectory.trr", "saved.xyz")
@@ -84,15 +84,21 @@ class RunFiles:
             stream = open(path, "ab", buffering=0)  # noqa: SIM115 - every write is one whole row or frame
             if stream.tell() < length:
                 raise InputError(f"{path} is {stream.tell()} bytes long, the restart file knows of {length}")
-            stream.truncate(length)
+            with naming(path):
+                stream.truncate(length)
             self.streams[name] = stream
 
     def append(self, name: str, content: bytes) -> None:
         """Write one row or frame to the end of a growing file."""
         stream = self.streams[name]
-        written = stream.write(content)
-        while written < len(content):  # an unbuffered write may take a part: a full disk raises at the next one
-            written += stream.write(content[written:])
+        with naming(self.place(name)):
+            written = stream.write(content)
+            while written < len(content):  # an unbuffered write may take a part: a full disk raises at the next one
+                written += stream.write(content[written:])
+
+    def place(self, name: str) -> Path:
+        """Return where a file of the run is, for messages."""
+        return Path(name) if self.directory is None else self.directory / name
 
     def read(self, name: str) -> bytes:
         """Return the whole content of a growing file."""
@@ -117,8 +123,9 @@ class RunFiles:
         self._flushing = self._flusher.submit(self._flush, self.directory / "restart.npz", content.getvalue())
 
     def _flush(self, path: Path, content: bytes) -> None:
-        for stream in self.streams.values():
-            os.fsync(stream.fileno())
+        for name, stream in self.streams.items():
+            with naming(path.with_name(name)):
+                os.fsync(stream.fileno())
         atomic_write(path, content)
 
     def settle(self) -> None:
@@ -145,10 +152,10 @@ class RunFiles:
         path = self.directory / "restart.npz"
         try:
             arrays = read_arrays(path, ["meta"])
-            meta = json.loads(str(arrays.pop("meta")))
+            meta = parse_json(str(arrays.pop("meta")))
         except FileNotFoundError:
             return None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is not a restart file ({first_line(error)})") from None
         if not isinstance(meta, dict):
             raise InputError(f"{path} is not a restart file (its meta is no object)")

@@ -12,7 +12,8 @@ from ase import Atoms
 
 from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.dynamics.masses import exchange_masses
-from electrolyte_ml.dynamics.trajectory import decode_frames
+from electrolyte_ml.dynamics.trajectory import decode_frames, read_trajectory
+from electrolyte_ml.errors import InputError, first_line
 
 COLUMNS = (
     "step",
@@ -80,13 +81,12 @@ class RunResult:
 
     def frames(self) -> list[Atoms]:
         """Return the trajectory, each frame with velocities and with `step` and `time_ps` in its info."""
-        content = self._trajectory
-        if content is None:
-            assert self.directory is not None  # else the run was in memory, and left its trajectory here
-            content = (self.directory / "trajectory.trr").read_bytes()
         template = self.atoms.copy()
         template.set_masses(self.masses)
-        return decode_frames(content, template)
+        if self._trajectory is None:
+            assert self.directory is not None  # else the run was in memory, and left its trajectory here
+            return read_trajectory(self.directory / "trajectory.trr", template)
+        return decode_frames(self._trajectory, template)
 
 
 def read_result(
@@ -95,10 +95,20 @@ def read_result(
     """Put together what the files of a run that has ended say."""
     from ase.io import read
 
-    rows = np.array([line.split(",") for line in files.read("log.csv").decode().splitlines()[1:]], dtype=float)
-    columns = dict(zip(COLUMNS, rows.T))
-    saved_text = files.read("saved.xyz").decode()
-    saved = read(io.StringIO(saved_text), index=":", format="extxyz") if saved_text else []
+    try:
+        rows = np.array([line.split(",") for line in files.read("log.csv").decode().splitlines()[1:]], dtype=float)
+        columns = dict(zip(COLUMNS, rows.T, strict=True))
+        known = ("time_ps", "temperature_K", "potential_energy_eV", "kinetic_energy_eV")  # density and grade may be NaN
+        if meta["reason"] == "completed" and not all(np.isfinite(columns[name]).all() for name in known):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise InputError(f"{files.place('log.csv')} is damaged: not the log of a run") from None
+    try:
+        text = files.read("saved.xyz").decode()
+        frames = read(io.StringIO(text), index=":", format="extxyz") if text else []
+        saved = [(int(frame.info["step"]), float(frame.info["grade"]), frame) for frame in frames]
+    except Exception as error:  # ASE raises nearly anything
+        raise InputError(f"{files.place('saved.xyz')} is damaged ({first_line(error)})") from None
     atoms = Atoms(
         arrays["numbers"],
         arrays["positions"],
@@ -122,7 +132,7 @@ def read_result(
         pressures=columns["pressure_bar"],
         conserved_energies=columns["conserved_energy_eV"],
         grades=columns["grade"],
-        saved=[(int(frame.info["step"]), float(frame.info["grade"]), frame) for frame in saved],
+        saved=saved,
         settings=settings,
         masses=arrays["masses"],
         directory=files.directory,

@@ -16,7 +16,7 @@ from electrolyte_ml.dynamics.monitors import Monitor
 from electrolyte_ml.dynamics.recorders import Recorder
 from electrolyte_ml.dynamics.results import RunResult, read_result
 from electrolyte_ml.dynamics.run import Run
-from electrolyte_ml.dynamics.start import check_orthorhombic, check_same_run, check_start
+from electrolyte_ml.dynamics.start import check_orthorhombic, check_restart, check_same_run, check_start
 from electrolyte_ml.errors import InputError
 
 
@@ -159,6 +159,7 @@ def run_md(
         stored = files.read_restart()
         if stored is not None and folder is not None:
             arrays, meta = stored
+            check_restart(folder, arrays, meta)
             check_same_run(folder, arrays, meta, atoms, settings)
             if meta["reason"] and (meta["reason"] != "completed" or meta["step"] >= n_steps):
                 return read_result(files, arrays, meta, settings)

@@ -61,6 +61,35 @@ def check_orthorhombic(atoms: Atoms, ensemble: str) -> None:
         raise InputError("anisotropic changes of the cell need an orthorhombic cell with its vectors along x, y and z")
 
 
+_ROWS = ("positions", "momenta", "forces", "start_positions")
+_META = {"step": int, "saved": int, "reason": str, "detail": str, "settings": dict, "lengths": dict}
+
+
+def check_restart(directory: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+    """Refuse a restart file that lacks something, or holds what no run has written.
+
+    Raises
+    ------
+    InputError
+        Naming the file and the first thing that is wrong with it.
+    """
+    path = directory / "restart.npz"
+    n_atoms = len(arrays["numbers"]) if np.ndim(arrays.get("numbers", 0)) else 0
+    shapes: dict[str, tuple[int, ...]] = {"cell": (3, 3), "start_cell": (3, 3), "pbc": (3,)}
+    shapes.update(numbers=(n_atoms,), masses=(n_atoms,), scalars=np.shape(arrays.get("scalars", 0)))
+    shapes.update((name, (n_atoms, 3)) for name in _ROWS)
+    for name, shape in shapes.items():
+        values = arrays.get(name)
+        if values is None or values.shape != shape or values.dtype.kind not in "bif" or not np.isfinite(values).all():
+            raise InputError(f"{path} is damaged: no {name} of {n_atoms} atoms")
+    for name, kind in _META.items():
+        if type(meta.get(name)) is not kind:
+            raise InputError(f"{path} is damaged: no {name}")
+    lengths = meta["lengths"].values()
+    if min(meta["step"], meta["saved"], *lengths) < 0 or any(type(length) is not int for length in lengths):
+        raise InputError(f"{path} is damaged: a negative count")
+
+
 def check_same_run(
     directory: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any], atoms: Atoms, settings: dict[str, Any]
 ) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import textwrap
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
+
+from electrolyte_ml.files import private_temporary_folder
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,3 +120,25 @@ def plain_logarithmic(axis: Axis) -> None:
 def legend_beside(axes: Axes) -> None:
     """Put the legend to the right of the axes, where it covers no data."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+
+
+def _give_matplotlib_a_folder() -> None:
+    """Let matplotlib keep its fonts in a temporary folder where the home folder cannot be written to.
+
+    By itself it would warn at length, and search for the fonts again in every process.
+    """
+    if "MPLCONFIGDIR" in os.environ or "matplotlib" in sys.modules:
+        return
+    for variable, usual in (("XDG_CONFIG_HOME", ".config"), ("XDG_CACHE_HOME", ".cache")):
+        try:
+            folder = Path(os.environ.get(variable) or Path.home() / usual) / "matplotlib"
+            folder.mkdir(parents=True, exist_ok=True)
+            writable = os.access(folder, os.W_OK)
+        except (OSError, RuntimeError):  # the second: nobody knows where the home is
+            writable = False
+        if not writable:
+            os.environ["MPLCONFIGDIR"] = str(private_temporary_folder())
+            return
+
+
+_give_matplotlib_a_folder()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from numba.core import event
 
+from electrolyte_ml.kernels.cache import use_checked_cache
+
 
 class Notice(event.Listener):
     """A message, once a process, that explains a long first call; kernels found on disk are not compiled."""
@@ -41,4 +43,5 @@ def forget_stale(folder: Path) -> None:
 
 
 forget_stale(Path(__file__).parent)
+use_checked_cache()
 event.register("numba:compile", Notice())

@@ -14,10 +14,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import read_json
+from electrolyte_ml.files import Record, read_json
 
 SETTINGS, BEGUN, RESULT, VOLUME = "settings.toml", "begun.json", "result.json", "volume.json"
 
@@ -74,9 +73,9 @@ def run_folders(path: Path, temperature: float | None = None) -> list[Path] | No
     return complete
 
 
-def run_record(folder: Path) -> dict[str, Any]:
+def run_record(folder: Path) -> Record:
     """Return how a run has ended, as its ``result.json`` says; nothing where it has not."""
     try:
         return read_json(folder / RESULT)
     except FileNotFoundError:
-        return {}
+        return Record({}, folder / RESULT)

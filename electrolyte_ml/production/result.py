@@ -15,7 +15,7 @@ from electrolyte_ml.analysis.estimates import TransportEstimate
 from electrolyte_ml.analysis.production import Production
 from electrolyte_ml.analysis.viscosity_runs import run_viscosity
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import read_json
+from electrolyte_ml.files import read_json, read_text
 from electrolyte_ml.production.places import (
     BEGUN,
     SETTINGS,
@@ -220,17 +220,17 @@ def _ending(directory: Path, settings: ProductionSettings, temperature: float, n
     folder = trajectory_folder(directory, temperature, number)
     record = run_record(folder)
     if record:
-        reason, time_ps = record["reason"], record["time_ps"]
+        reason, time_ps = record.text("reason"), record.number("time_ps")
         if reason == COMPLETED and time_ps < settings.trajectories.time_ps - 1e-6:
             reason = UNFINISHED
-        return time_ps, reason, record["detail"]
+        return time_ps, reason, record.text("detail")
     box = number % settings.equilibration.boxes
     stages = {stage: "annealing" for stage in sorted(box_folder(directory, box).glob("stage_*"))}
     stages |= {folder / name: name for name in ("equilibration", "settling")}
     for stage, name in stages.items():
         record = run_record(stage)
-        if record and record["reason"] != COMPLETED:
-            return 0.0, f"{record['reason']} ({name})", record["detail"]
+        if record and record.text("reason") != COMPLETED:
+            return 0.0, f"{record.text('reason')} ({name})", record.text("detail")
     return 0.0, UNFINISHED, ""
 
 
@@ -241,6 +241,9 @@ def _trusted_share(folders: list[Path], trusted: float) -> float | None:
 
 def _grades(folder: Path) -> list[float]:
     """Return the grades in a log, one for each frame that was graded."""
-    rows = (folder / "log.csv").read_text().splitlines()[1:]
-    values = np.array([row.rpartition(",")[2] for row in rows], dtype=float)
+    rows = read_text(folder / "log.csv").splitlines()[1:]
+    try:
+        values = np.array([row.rpartition(",")[2] for row in rows], dtype=float)
+    except ValueError:
+        raise InputError(f"{folder / 'log.csv'} is damaged: not the log of a run") from None
     return values[np.isfinite(values)].tolist()

@@ -14,7 +14,6 @@ from pydantic import BeforeValidator, Field, model_validator
 from electrolyte_ml.active_learning.active_set import Mode
 from electrolyte_ml.active_learning.sections import HydrogenMass
 from electrolyte_ml.active_learning.settings import checked_elements, locate_molecules
-from electrolyte_ml.errors import InputError
 from electrolyte_ml.production.ramps import ramps
 from electrolyte_ml.settings import (
     Count,
@@ -26,6 +25,8 @@ from electrolyte_ml.settings import (
     fault,
     flatten,
     read_toml,
+    relative_within,
+    same_value,
     section,
     to_toml,
 )
@@ -299,7 +300,7 @@ class ProductionSettings:
     def changes(self, other: Mapping[str, Any]) -> list[str]:
         """Name the settings in which `other`, as of :meth:`plain`, differs and which change what is computed."""
         here = self.plain()
-        names = [name for name in here if name not in FREE_TO_CHANGE and here[name] != other.get(name)]
+        names = [name for name in here if name not in FREE_TO_CHANGE and not same_value(other.get(name), here[name])]
         shorter = self.trajectories.time_ps < other["trajectories.time_ps"]
         return names + ["trajectories.time_ps (shorter)"] * shorter
 
@@ -315,9 +316,18 @@ class ProductionSettings:
         potential = str(here.resolve()) if here.exists() else self.potential
         return replace(self, start=start, potential=potential, grades=replace(self.grades, active_set=active_set))
 
-    def to_toml(self) -> str:
-        """Write the settings as TOML; those that are not set are left out."""
-        return to_toml(self)
+    def to_toml(self, path: Path | None = None) -> str:
+        """Return the settings as TOML; those that are not set are left out.
+
+        Parameters
+        ----------
+        path
+            The file for which the text is: paths below its folder are relative to that, so that it can be moved. All
+            are as they are by default.
+        """
+        if path is None:
+            return to_toml(self)
+        return to_toml(relative_within(self, path.parent.resolve(), path.parent.resolve()))
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> ProductionSettings:
@@ -332,7 +342,4 @@ class ProductionSettings:
             The file is missing or cannot be read.
         """
         folder = Path(path).parent
-        settings = read_toml(cls, path, change=lambda table: locate_molecules(table, folder)).located(folder)
-        if settings.start is not None and not Path(settings.start).is_file():
-            raise InputError(f"{path}: start = {settings.start!r}: no such file")
-        return settings
+        return read_toml(cls, path, change=lambda table: locate_molecules(table, folder)).located(folder)

@@ -187,7 +187,7 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
             write_configurations(path, bare_copy(atoms))
     visible = directory / SETTINGS
     if not visible.exists() or ProductionSettings.from_toml(visible) != settings:
-        atomic_write(visible, settings.to_toml())
+        atomic_write(visible, settings.to_toml(visible))
     atomic_write(record, json.dumps(begun, indent=1) + "\n")
     setup = Setup(directory, settings, potential.with_precision(settings.precision), active_set, begun["threads"])
     return setup, [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
@@ -205,6 +205,8 @@ def _starts(directory: Path, settings: ProductionSettings) -> list[Atoms]:
     if settings.start is None:
         assert settings.composition is not None and settings.density is not None  # checked by the settings
         return packed_starts([settings.composition], [settings.density], boxes, settings.seed, own_molecules=own)
+    if not Path(settings.start).is_file():
+        raise InputError(f"start = {settings.start!r}: no such file")
     found = read_configurations(settings.start)
     if len(found) < boxes:
         raise InputError(f"start = {settings.start!r} has {len(found)} configurations, equilibration.boxes = {boxes}")

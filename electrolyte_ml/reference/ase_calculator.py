@@ -16,6 +16,7 @@ from ase.calculators.calculator import Calculator, CalculatorSetupError
 from ase.calculators.calculator import InputError as ASEInputError
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.processes import end_processes_on_failure
 from electrolyte_ml.reference.base import Reference, one_line
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.structures.charge import total_charge, with_charge
@@ -144,6 +145,8 @@ class ASEReference(Reference):
 def compute_with(calculator: Calculator, atoms: Atoms, name: str) -> Label:
     """Label one configuration with an ASE calculator, its files in a temporary folder.
 
+    Programs that the calculator has started end if the label fails or is interrupted.
+
     Raises
     ------
     InputError
@@ -152,7 +155,7 @@ def compute_with(calculator: Calculator, atoms: Atoms, name: str) -> Label:
         If the calculation fails.
     """
     work = atoms.copy()
-    with tempfile.TemporaryDirectory(prefix="electrolyte-ml-") as folder:
+    with tempfile.TemporaryDirectory(prefix="electrolyte-ml-") as folder, end_processes_on_failure():
         own_folder = getattr(calculator, "directory", None)
         if own_folder is not None:
             calculator.directory = folder

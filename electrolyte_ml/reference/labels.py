@@ -25,7 +25,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
-from electrolyte_ml.files import atomic_write
+from electrolyte_ml.files import atomic_write, parse_json
 from electrolyte_ml.locks import hold_byte
 from electrolyte_ml.parallel import map_progress, resolve_jobs
 from electrolyte_ml.reference.base import Cost, duration, one_line
@@ -313,13 +313,19 @@ class LabelStore:
             warnings.warn(f"{path} is damaged; its label will be computed again", stacklevel=3)
             return None
         try:
-            record = json.loads(payload)
+            record = parse_json(payload)
             if record["reason"] is not None:
                 return _Entry(None, str(record["reason"]))
             stress = None if record["stress"] is None else np.array(record["stress"], dtype=float)
             forces = np.array(record["forces"], dtype=float)
-            return _Entry(Label(float(record["energy"]), forces, stress, int(record["attempts"])))
-        except (ValueError, KeyError, TypeError) as error:  # its checksum is right: another program wrote it
+            if forces.shape != (len(record["numbers"]), 3) or (stress is not None and stress.shape != (6,)):
+                raise ValueError("its forces or its stress have another shape")
+            label = Label(float(record["energy"]), forces, stress, int(record["attempts"]))
+            if not np.isfinite([label.energy, *forces.ravel(), *(() if stress is None else stress)]).all():
+                raise ValueError("it is not finite")
+            return _Entry(label)
+        # Its checksum is right: another program wrote it.
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(f"{path} is no label ({first_line(error)}): delete it to compute it again") from None
 
     def _write(self, name: str, atoms: Atoms, reference: Reference, entry: _Entry) -> None:

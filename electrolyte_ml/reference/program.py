@@ -1,22 +1,23 @@
-"""Run a program for one label in one folder, report its errors, and end it with its caller."""
+"""Run a program for one label in one folder, report its errors, and end it with its caller.
+
+The program's own children end with it where it fails or is interrupted, and where this process ends.
+"""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from electrolyte_ml.parallel import ONE_THREAD
+from electrolyte_ml.processes import end_processes_on_failure, kill_group
 from electrolyte_ml.reference.base import one_line
 from electrolyte_ml.reference.label import LabelError
-
-_PR_SET_PDEATHSIG = 1
-# Loaded here because a forked child must not import anything between fork and exec.
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def run_program(
@@ -38,38 +39,61 @@ def run_program(
     LabelError
         If it ends with an error; the message holds the end of its output.
     """
-    process = subprocess.Popen(
-        list(command),
-        cwd=folder,
-        env={**os.environ, **ONE_THREAD},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        preexec_fn=_end_with_caller,
+    with (
+        tempfile.TemporaryFile("w+", errors="replace") as output,
+        tempfile.TemporaryFile("w+", errors="replace") as errors,
+        _group_that_ends_with_us() as group,
+    ):
+        process = None
+        try:
+            with end_processes_on_failure():
+                # Files, not pipes: a pipe ends only when the last of the program's own children has closed it.
+                process = subprocess.Popen(
+                    list(command),
+                    cwd=folder,
+                    env={**os.environ, **ONE_THREAD},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=errors,
+                    process_group=group,
+                )
+                status = process.wait()
+                printed, complaints = _content(output), _content(errors)
+                if status != 0:
+                    why = reason(printed, complaints) or tail(complaints) or tail(printed) or "no message"
+                    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+                    raise LabelError(f"{Path(command[0]).name} failed with {how}: {why}")
+        except BaseException:
+            kill_group(group)
+            if process is not None:
+                process.wait()
+            raise
+    return printed
+
+
+@contextmanager
+def _group_that_ends_with_us() -> Iterator[int]:
+    """Make a process group that is killed when this process ends in any way, even by SIGKILL.
+
+    Its leader waits for the end of a pipe that this process alone holds open.
+    """
+    watch = ["/bin/sh", "-c", "read _; kill -KILL 0"]
+    leader = subprocess.Popen(
+        watch, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
     )
     try:
-        output, errors = process.communicate()
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-    if process.returncode != 0:
-        status = process.returncode
-        why = reason(output, errors) or tail(errors) or tail(output) or "no message"
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        raise LabelError(f"{Path(command[0]).name} failed with {how}: {why}")
-    return output
+        yield leader.pid
+    finally:
+        leader.kill()
+        leader.communicate()
+
+
+def _content(stream: IO[str]) -> str:
+    stream.seek(0)
+    return stream.read()
 
 
 def tail(text: str, lines: int = 5, characters: int = 400) -> str:
     """Return the last lines of a program's output as one line, without empty lines and rules."""
     filled = [line for line in text.splitlines() if line.strip(" *-=|")]
     return one_line(" / ".join(one_line(line) for line in filled[-lines:]))[-characters:] if filled else ""
-
-
-def _end_with_caller() -> None:
-    """Let Linux kill this child process when the thread that waits for it ends in any way."""
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -99,7 +99,10 @@ def _read_xyz(path: Path, charge: int | None) -> Molecule:
             f"(electrolyte-ml molecule {path.name} --charge 0 -o NEW.xyz does so)"
         )
     alone = Atoms(atoms.numbers, atoms.positions)
-    found = [(i, j) for i, j in sorted(bonds_of_positions(alone).tolist())]
+    try:
+        found = [(i, j) for i, j in sorted(bonds_of_positions(alone).tolist())]
+    except InputError as error:  # positions that cannot be searched
+        raise InputError(f"{path}: {error}") from None
     bonds = _bonds(path, atoms.info["bonds"], found) if atoms.info.get("bonds") else found
     if not BondGraph(atoms.numbers, np.array(bonds)).is_connected():
         raise InputError(f"{path}: its atoms are not bonded into one molecule")

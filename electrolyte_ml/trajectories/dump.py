@@ -83,12 +83,12 @@ class DumpFrames:
                 raise InputError(f"{path}: {error}") from error
         try:
             first = self._table(0)
+            self._ids = np.sort(first.ids()) if "id" in first.columns else np.zeros(0, int)
         except InputError as error:
             raise InputError(f"{path}, frame 1: {error}") from error
         if "id" not in first.columns:
             raise InputError(f"{path}: its atoms have no id, and LAMMPS changes their order from frame to frame")
         self.unwrapped = any(first.has(*names) for names in (*_UNWRAPPED, _IMAGES))
-        self._ids = np.sort(first.ids())
         identity = identity or self._identify(first, elements)
         if len(identity.numbers) != len(self._ids):
             raise InputError(f"{path} holds {len(self._ids)} atoms, its topology {len(identity.numbers)}")
@@ -153,7 +153,10 @@ class DumpFrames:
         """Return the time that stands above a frame, in LAMMPS's unit; None if there is none."""
         before = self._content[max(0, self._starts[k] - 80) : self._starts[k]].decode(errors="replace")
         _, found, value = before.rpartition("ITEM: TIME\n")
-        return float(value) if found else None
+        try:
+            return float(value) if found else None
+        except ValueError:
+            raise InputError(f"{self.name}: the time of frame {k + 1} is no number") from None
 
     def _identify(self, table: _Table, elements: Mapping[str, str] | None) -> Identity:
         order = np.argsort(table.ids())
@@ -195,7 +198,10 @@ class _Table(NamedTuple):
 
     def ids(self) -> np.ndarray:
         """(N,) int."""
-        return self.words[:, self.columns.index("id")].astype(np.int64)
+        try:
+            return self.words[:, self.columns.index("id")].astype(np.int64)
+        except (ValueError, OverflowError):
+            raise InputError("not all of id are whole numbers") from None
 
     def values(self, *names: str) -> np.ndarray:
         """(N, names) float."""

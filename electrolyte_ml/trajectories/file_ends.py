@@ -5,46 +5,70 @@ The layouts are those of GROMACS (XTC, TRR) and CHARMM (DCD).
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import struct
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from electrolyte_ml.kernels.xtc import FIRST_SIZE, SIZES, is_whole
+
 _XTC_MAGICS = (1995, 2023)  # the second for more atoms than 32 bits can count bytes of
-_XTC_SMALL = 73  # sizes of small differences that the format knows
 _TRR_START = struct.pack(">3i12s", 1993, 13, 12, b"GMX_trn_file")
 _DCD_FIRST_RECORD = 84
 _TEXT = {"PDB", "XPDB", "ENT", "MDCRD", "CRDBOX", "TRJ", "TXYZ", "ARC", "HISTORY"}  # as MDAnalysis calls them
 
 
 def damaged_xtc_frame(path: str | os.PathLike) -> int:
-    """Return the number of the first frame of an XTC file whose header makes no sense, from 1; 0 if there is none.
+    """Return the number of the first frame of an XTC file that makes no sense, from 1; 0 if there is none.
 
-    The library that reads these files follows such headers out of its memory.
+    The library that reads these files follows such frames out of its memory. A wrong bit in a coordinate alone cannot
+    be told from a right one.
     """
-    number, start = 0, 0
-    with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        if len(content) < 8:
+    data = np.memmap(path, np.uint8, "r").view(np.ndarray)
+    content = data.data
+    if len(content) < 8:
+        return 0
+    number, start, first = 0, 0, struct.unpack_from(">2i", content)
+    while start + 56 <= len(content):
+        number += 1
+        magic, n_atoms = struct.unpack_from(">2i", content, start)
+        (again,) = struct.unpack_from(">i", content, start + 52)
+        if (magic, n_atoms) != first or magic not in _XTC_MAGICS or again != n_atoms or n_atoms < 1:
+            return number
+        if n_atoms <= 9:  # not compressed
+            start += 56 + 12 * n_atoms
+            continue
+        wide = magic == _XTC_MAGICS[1]
+        body = start + 92 + 4 * wide
+        if body > len(content):
             return 0
-        first = struct.unpack_from(">2i", content)
-        while start + 56 <= len(content):
-            number += 1
-            magic, n_atoms = struct.unpack_from(">2i", content, start)
-            (again,) = struct.unpack_from(">i", content, start + 52)
-            if (magic, n_atoms) != first or magic not in _XTC_MAGICS or again != n_atoms or n_atoms < 1:
-                return number
-            if n_atoms <= 9:  # not compressed
-                start += 56 + 12 * n_atoms
-                continue
-            wide = magic == _XTC_MAGICS[1]
-            if start + 92 + 4 * wide > len(content):
-                return 0
-            (small,) = struct.unpack_from(">i", content, start + 84)
-            (size,) = struct.unpack_from(">q" if wide else ">i", content, start + 88)
-            if not 9 <= small < _XTC_SMALL or not 0 < size <= 16 * n_atoms + 64:
-                return number
-            start += 92 + 4 * wide + size + -size % 4
+        precision, *limits, small = struct.unpack_from(">f7i", content, start + 56)
+        (size,) = struct.unpack_from(">q" if wide else ">i", content, start + 88)
+        width = _xtc_width(limits)
+        if not FIRST_SIZE <= small < SIZES or not 0 < size <= 16 * n_atoms + 64:
+            return number
+        if width is None or not 0 < precision < math.inf:
+            return number
+        if body + size <= len(content) and not is_whole(data, body, size, n_atoms, width, small):
+            return number
+        start = body + size + -size % 4
     return 0
+
+
+def _xtc_width(limits: Sequence[int]) -> int | None:
+    """Return the bits of the three integers of an atom, given the least and the largest; None if these make no sense.
+
+    Each has bits of its own where one is too large for the three to be packed into one number.
+    """
+    sizes = [largest - least + 1 for least, largest in zip(limits[:3], limits[3:6], strict=True)]
+    if min(sizes) < 1 or max(sizes) >= 1 << 32:
+        return None
+    if max(sizes) > 0xFFFFFF:
+        return sum(size.bit_length() for size in sizes)
+    return math.prod(sizes).bit_length()
 
 
 def ends_with_a_frame(path: str | os.PathLike, formats: str | Sequence[str], n_frames: int) -> bool:

@@ -47,14 +47,14 @@ def read_ion_record(folder: str | os.PathLike[str], *, heavy_hydrogen: bool = Fa
         if len(steps) and (steps != steps[0]).any():
             raise InputError("its frames are not evenly spaced in time")
         return IonTrajectory(
-            timestep_ps=header["interval_ps"],
+            timestep_ps=header.number("interval_ps"),
             positions=frames.positions[:, :-1] - frames.positions[:, -1:],
             velocities=frames.velocities[:, :-1] - frames.velocities[:, -1:],
             species=np.array(header["species"], dtype=str),
             charges=np.array(header["charges"], dtype=float),
             masses=np.array(header["masses"], dtype=float),
-            volume=header["volume"],
-            solvent_mass=header["solvent_mass"] or None,
+            volume=header.number("volume"),
+            solvent_mass=header.number("solvent_mass") or None,
             hydrogen_mass=mass,
             cell=frames.cells[0],
             name=str(path),

@@ -9,7 +9,8 @@ import tempfile
 import traceback
 import warnings
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,12 +185,27 @@ def open_frames(
     structure = _structure_of(topology)
     given = None if isinstance(topology, Atoms) else topology
     if is_dump(path):
-        return DumpFrames(path, _identity_of(given, structure, elements), elements, lammps_units)
+        identity = _identity_of(given, structure, elements)
+        with _naming_errors(path):
+            return DumpFrames(path, identity, elements, lammps_units)
     if path.suffix == ".xtc" and (number := damaged_xtc_frame(path)):
-        raise InputError(f"{path} is damaged: the header of frame {number} is not that of an XTC frame of its atoms")
+        raise InputError(f"{path} is damaged: frame {number} is not an XTC frame of its atoms")
     if path.suffix == ".trr" and (found := _only_velocities(path)):
         return _frames_of_velocities(path, topology, found, elements)
-    return UniverseFrames(_universe_of(path, given, structure), str(path), elements, structure, lammps_units)
+    universe = _universe_of(path, given, structure)
+    with _naming_errors(path):
+        return UniverseFrames(universe, str(path), elements, structure, lammps_units)
+
+
+@contextmanager
+def _naming_errors(path: Path) -> Iterator[None]:
+    """Turn any other error of a reader into an `InputError` that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # each format has its own errors
+        raise InputError(f"{path} cannot be read ({reason(error, path)})") from error
 
 
 def _open_compressed(

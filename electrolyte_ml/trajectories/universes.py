@@ -169,7 +169,7 @@ class UniverseFrames:
 def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
     """Return how many frames can be read, and in which frame the file ends; "" if after a frame."""
     if reader.format == "GRO":
-        with open(reader.filename) as stream:
+        with open(reader.filename, errors="replace") as stream:
             if sum(1 for line in stream if line.strip()) > reader.n_atoms + 3:
                 raise InputError(
                     f"{name}: of several frames in one .gro only the first could be read; write them as XTC"
@@ -201,7 +201,7 @@ def _only_box(reader: Any) -> np.ndarray | None:
     """Return lengths and angles of the one cell above all models of a PDB file; MDAnalysis gives it to the first."""
     if "PDB" not in reader.format or reader.n_frames == 1:
         return None
-    with open(reader.filename) as stream:
+    with open(reader.filename, errors="replace") as stream:
         cells = {line[6:54] for line in stream if line.startswith("CRYST1")}
     return np.array(cells.pop().split(), dtype=np.float32) if len(cells) == 1 else None
 

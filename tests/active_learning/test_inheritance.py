@@ -1,6 +1,7 @@
 """A first training set chosen out of the sets of other runs, on liquid argon."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -196,3 +197,32 @@ def test_a_set_of_nothing_but_unknown_molecules_is_refused(tmp_path):
     )
     with pytest.raises(ElectrolyteError, match=r"fit\.leave_out: every configuration"):
         active_learn(tmp_path / "run", settings, progress=False)
+
+
+def test_a_run_that_was_moved_goes_on_with_its_labels(sets, tmp_path):
+    """Settings of Python hold absolute paths: those inside the run move with it, and the sets have been used."""
+    home = tmp_path / "home"
+    home.mkdir()
+    parts = [shutil.copytree(path, home / path.rpartition("/")[2]) for path in sets]
+    settings = replace(heir(argon(home), map(str, parts)), labels=str(home / "run" / "store"))
+    settings = change(settings, stopping={"max_iterations": 1})
+    active_learn(home / "run", settings, progress=False)
+    labels = len(list((home / "run" / "store").rglob("*.json")))
+    home.rename(tmp_path / "elsewhere")
+    moved = tmp_path / "elsewhere" / "run"
+    text = (moved / "settings.toml").read_text()
+    assert 'labels = "store"' in text
+    text = text.replace("max_iterations = 1", "max_iterations = 2").replace(str(home), "..")
+    (moved / "settings.toml").write_text(text)
+    for part in parts:
+        shutil.rmtree(tmp_path / "elsewhere" / part.name)
+    result = active_learn(moved, progress=False)
+    assert len(result.status) == 3 or result.converged
+    assert len(list((moved / "store").rglob("*.json"))) == labels + sum(row.selected for row in result.status.rows[2:])
+    assert not home.exists()
+
+
+def test_other_sets_are_refused_in_a_directory_that_has_been_begun(finished, sets):
+    result, settings = finished
+    with pytest.raises(InputError, match=r"other settings \(inheritance\.sets\)"):
+        active_learn(result.directory, heir(settings, sets[::-1]), progress=False)

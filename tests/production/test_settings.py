@@ -39,7 +39,6 @@ def test_paths_are_relative_to_the_file(tmp_path):
         ("composition = 'EC=4'\ndensity = 1.2", "potential: must be given"),
         ("potential = 'p'", "composition = None: give either composition and density, or start"),
         ("potential = 'p'\ncomposition = 'EC=4'", "density = None: goes with composition"),
-        ("potential = 'p'\nstart = 'box.xyz'", "start = .*box.xyz.*no such file"),
         ("potential = 'p'\ncomposition = 'XYZ=4'\ndensity = 1.2", "composition = 'XYZ=4': .*XYZ"),
         ("potential = 'p'\ncomposition = 'EC=4 Li=1'\ndensity = 1.2", "composition = 'EC=4 Li=1': "),
         ("potential = 'p'\ncompositoin = 'EC=4'", "unknown key 'compositoin'; did you mean 'composition'"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.potentials import MomentTensorPotential, load
 from electrolyte_ml.production import produce, read_production, stages
-from electrolyte_ml.structures import read_configurations, write_configurations
+from electrolyte_ml.structures import pack, read_configurations, write_configurations
 from electrolyte_ml.trajectories import open_trajectory, read_ion_record, read_ions
 from electrolyte_ml.units import DENSITY_UNIT
 
@@ -308,3 +309,26 @@ def test_folder_without_a_production_is_refused(tmp_path):
         read_production(tmp_path)
     with pytest.raises(InputError, match="settings.toml does not exist"):
         produce(tmp_path)
+
+
+def test_a_production_that_was_moved_goes_on(settings, often, tmp_path, monkeypatch):
+    """With the potential and the start beside it or inside; what has been used and is needed no more may be gone."""
+    home = tmp_path / "home"
+    (home / "run").mkdir(parents=True)
+    shutil.copy(settings.potential, home / "run" / "pot.pot")
+    write_configurations(home / "box.xyz", [pack({"PC": 2, "Na": 1, "PF6": 1}, 1.2)])
+    brief = replace(
+        settings,
+        composition=None,
+        density=None,
+        potential=str(home / "run" / "pot.pot"),
+        start=str(home / "box.xyz"),
+        equilibration=replace(settings.equilibration, annealing=(), time_ps=0.06, average_last_ps=0.04),
+        trajectories=replace(settings.trajectories, count=1, time_ps=0.1, settling_ps=0.0),
+    )
+    result = produce(home / "run", brief, progress=False)
+    (home / "box.xyz").unlink()
+    home.rename(tmp_path / "elsewhere")
+    monkeypatch.setattr("electrolyte_ml.dynamics.run.Run.start", None)
+    moved = produce(tmp_path / "elsewhere" / "run", progress=False)
+    assert moved.to_dict()["conditions"] == result.to_dict()["conditions"]

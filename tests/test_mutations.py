@@ -1,0 +1,34 @@
+"""Wrong bytes in every format that is read: one error that names the file, or a result that makes sense.
+
+No other exception, no crash, nothing longer than 20 s, nothing above 2 GB. Some dozens of damaged files of each format
+are read here; the slow test reads 2000, or as many as MUTATIONS says.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests import mutations
+
+FEW, MANY = 40, int(os.environ.get("MUTATIONS", 2000))
+NEEDS = {"molecule.mol": "rdkit"}
+
+
+@pytest.mark.parametrize("name", mutations.FORMATS)
+def test_damage_is_an_error_that_names_the_file_or_harmless(name, tmp_path):
+    pytest.importorskip(NEEDS.get(name, "numpy"))
+    faults, refused = mutations.read_damaged(name, tmp_path, 0, FEW)
+    assert not faults
+    assert refused > FEW // 8  # else the damage does not reach what is read
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", mutations.FORMATS)
+def test_much_damage_neither_crashes_nor_hangs(name, tmp_path):
+    """In a process of its own, which a crash would end."""
+    pytest.importorskip(NEEDS.get(name, "numpy"))
+    words = [sys.executable, "-m", "tests.mutations", name, str(tmp_path), "0", str(MANY)]
+    process = subprocess.run(words, capture_output=True, text=True)
+    assert process.returncode == 0, (process.stdout + process.stderr)[-3000:]
