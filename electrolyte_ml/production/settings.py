@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import field, replace
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,6 +55,7 @@ def _stages(value: Any) -> Any:
     return value
 
 
+_HOTTEST = 10_000.0  # K, of an annealing, which changes by ten degrees a run
 Stages = Annotated[tuple[tuple[Positive, Positive, Positive], ...], BeforeValidator(_stages)]
 
 
@@ -101,6 +103,8 @@ class EquilibrationSettings:
         for stage in self.annealing:
             if stage[2] * 1000 < self.timestep_fs:
                 raise fault("annealing", list(stage), "shorter than one step")
+            if max(stage[:2]) > _HOTTEST:
+                raise fault("annealing", list(stage), f"hotter than {_HOTTEST:g} K")
         return self
 
     @property
@@ -144,7 +148,7 @@ class TrajectorySettings:
             intervals["pressure_interval_fs"] = self.pressure_interval_fs
         for name, interval in intervals.items():
             steps = interval / self.timestep_fs
-            if steps < 1 - 1e-9 or abs(steps - round(steps)) > 1e-6:
+            if not 1 - 1e-9 <= steps < inf or abs(steps - round(steps)) > 1e-6:
                 raise fault(name, getattr(self, name), f"not a multiple of timestep_fs = {self.timestep_fs:g}")
         if self.time_ps * 1000 < 2 * max(self.ion_interval_fs, self.frame_interval_fs):
             raise fault("time_ps", self.time_ps, "too short for two frames")

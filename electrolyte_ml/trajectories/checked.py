@@ -64,12 +64,14 @@ class CheckedFrames:
         Raises
         ------
         InputError
-            If it cannot be read, has no cell, or holds positions that are not finite.
+            If it cannot be read, has no cell or none with a volume, or holds positions that are not finite.
         """
         frame = self._read(k)
         cell = frame.cell if self._cell is None else self._cell
         if cell is None:
             raise InputError(f"{self.name}: frame {k + 1} has no cell: give its three lengths in Å (cell=, --cell)")
+        if not _has_volume(cell):
+            raise InputError(f"{self.name}, frame {k + 1}: the cell has no volume (or give it: cell=, --cell)")
         finite = np.isfinite(frame.positions).all(axis=1)
         if not finite.all():
             wrong = int(np.argmin(finite))
@@ -97,6 +99,10 @@ def _as_cell(cell: Any) -> np.ndarray | None:
         matrix = np.asarray(Cell.new(np.full(3, values) if values.ndim == 0 else values))
     except ValueError:
         raise InputError(f"a cell is one length, three, three and three angles or (3, 3), not {cell!r}") from None
-    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-6:
+    if not _has_volume(matrix):
         raise InputError(f"a cell needs a volume, {cell!r} has none")
     return matrix
+
+
+def _has_volume(cell: np.ndarray) -> bool:
+    return bool(np.isfinite(cell).all() and abs(np.linalg.det(cell)) >= 1e-6)

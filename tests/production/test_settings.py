@@ -48,6 +48,8 @@ def test_paths_are_relative_to_the_file(tmp_path):
         ("[equilibration]\naverage_last_ps = 300", "equilibration.average_last_ps = 300.0: longer than time_ps = 200"),
         ("[equilibration]\nannealing = [[300, 380]]", "equilibration.annealing"),
         ("[equilibration]\nannealing = [[300, -380, 1]]", "equilibration.annealing"),
+        ("[equilibration]\nannealing = [[300.0, 1e11, 1.0]]", "equilibration.annealing = .*hotter than 10000 K"),
+        ("[trajectories]\ntimestep_fs = 1e-300\nion_interval_fs = 1e300", "ion_interval_fs = 1e.300: not a multiple"),
         ("[equilibration]\nhydrogen_mass = 30", "equilibration.hydrogen_mass = 30"),
         ("[analysis]\nwindow_ps = 200", "analysis.window_ps = 200.0: must be below correlation_ps = 100"),
         ("[grades]\ntrusted = 20", "grades.break_threshold = 10.0: must not be below trusted = 20"),

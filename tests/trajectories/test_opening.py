@@ -143,5 +143,9 @@ def test_files_that_are_not_there_or_not_trajectories(tmp_path, frames):
     broken.positions[4] = np.nan
     with pytest.raises(InputError, match="frame 2: the position of atom 5 is not finite"):
         list(open_trajectory([frames[0], broken], timestep_ps=1.0).chunks())
+    flat = frames[0].copy()
+    flat.cell[2] = flat.cell[1]
+    with pytest.raises(InputError, match="frame 2: the cell has no volume"):
+        list(open_trajectory([frames[0], flat], timestep_ps=1.0).chunks())
     with pytest.raises(InputError, match="not those of frame 1"):
         list(open_trajectory([frames[0], frames[0][::-1]], timestep_ps=1.0).chunks())
