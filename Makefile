@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 RUN := .venv/bin/python
 failed = { echo "error: $(1)" >&2; exit 1; }
 
-.PHONY: reproduce test test-nojit test-fast lint types notebooks-sync lab lock clean
+.PHONY: reproduce test test-nojit test-mutations test-fast lint types notebooks-sync lab lock clean
 
 reproduce: .venv/installed
 	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE)
@@ -22,6 +22,10 @@ test: lint types test-nojit
 test-nojit: .venv/installed
 	@echo "Tests: small cases without compilation (NUMBA_DISABLE_JIT=1)"
 	@NUMBA_DISABLE_JIT=1 $(RUN) -m pytest -q -m nojit || $(call failed,a test failed without compilation (named above))
+
+# 2000 damaged files of every format that is read: hours.
+test-mutations: .venv/installed
+	MUTATIONS=2000 $(RUN) -m pytest -n 2 tests/test_mutations.py
 
 test-fast: .venv/installed
 	$(RUN) -m pytest -m "not slow and not notebooks"
