@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from electrolyte_ml.analysis.audit import molecular_pressure, moved_apart, sampl
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures import reference_audit
 from electrolyte_ml.reference import LabelStore
-from electrolyte_ml.structures import pack
+from electrolyte_ml.reference.labels import label_hash
+from electrolyte_ml.structures import pack, read_configurations
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,27 @@ def test_the_figure_shows_what_there_is(boxes, store):
     found = audit_reference(boxes, level, level, store, progress=False)
     assert len(reference_audit(found).axes) == 2
     assert len(reference_audit(replace(found, pressure_bias=None)).axes) == 1
+
+
+@pytest.mark.slow
+def test_shipped_audit_is_that_of_the_shipped_cells(root, store):
+    cells = read_configurations(root / "data" / "pbe_cells.extxyz", labelled=True)
+    groups = {"salt": [], "solvents": []}
+    for atoms in cells:
+        groups["salt" if "Li" in atoms.symbols else "solvents"].append(atoms)
+    shipped = json.loads((root / "data" / "reference_audit.json").read_text())
+    for name, theirs in groups.items():
+        assert len(theirs) == 10
+        found = compare_labels(labelled(theirs, store), theirs, reference="GFN1-xTB", against="PBE-D3(0), PySCF")
+        expected = shipped[f"gfn1-xtb_{name}"]
+        assert found.force_rmse == pytest.approx(expected["force_rmse"], rel=1e-3)
+        bias = expected["molecular_pressure_bias"]["value"]
+        assert found.molecular_pressure_bias.value == pytest.approx(bias, abs=5e-3)
+
+
+def test_shipped_cells_are_audited_without_labels_of_the_better_reference(root, store):
+    for package in ("pyscf", "dftd3"):  # whose versions are part of a label's name
+        pytest.importorskip(package)
+    cells = read_configurations(root / "data" / "pbe_cells.extxyz", labelled=True)
+    better = reference.get("pyscf-pbe-d3")
+    assert all(atoms.info["label_hash"] == label_hash(atoms, better) for atoms in cells)
