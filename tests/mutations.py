@@ -53,10 +53,16 @@ def format_of(name, text=True):
 
 
 def mutated(whole, rng, text):
-    """Return bytes with one to three faults: changed, lost, doubled, cut, or a number replaced by another."""
+    """Return bytes with one to three faults: changed, lost, doubled, cut, or a number replaced by another.
+
+    Half of the faults of a binary file are near its beginning: the headers there are few bytes among many numbers.
+    """
     content = bytearray(whole)
     for _ in range(int(rng.integers(1, 4))):
-        at, kind = int(rng.integers(max(1, len(content)))), rng.random()
+        length, kind = max(1, len(content)), rng.random()
+        at = int(rng.integers(length))
+        if not text and rng.random() < 0.5:
+            at = int(length ** rng.random()) - 1
         if text and kind < 0.4:
             words = list(re.finditer(rb"[-+]?\d[-+\w.]*", bytes(content[at : at + 400])))
             if words:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from electrolyte_ml.errors import CompositionWarning, InputError, shortened
+from electrolyte_ml.errors import CompositionWarning, InputError, TrajectoryWarning, shortened
 
 
 def one_line(error: object) -> str:
@@ -23,11 +23,11 @@ def one_line(error: object) -> str:
 
 @contextmanager
 def warnings_in_one_line() -> Iterator[None]:
-    """Print each `CompositionWarning` as one line."""
+    """Print each warning of this package as one line."""
     previous = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **options: Any) -> None:
-        if issubclass(category, CompositionWarning):
+        if issubclass(category, CompositionWarning | TrajectoryWarning):
             print(f"warning: {one_line(message)}", file=sys.stderr)
         else:
             previous(message, category, *place, **options)

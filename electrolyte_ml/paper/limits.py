@@ -125,7 +125,7 @@ def conductivity_limits(
     missing = [row.source for row in (potential, size) if row.error is None]
     evidence = _reference(members[0]["reference"], audit)
     if missing:
-        evidence = f"holds {' and '.join(missing)}, too; {evidence}"
+        evidence = f"includes the effects of {' and '.join(missing)}; {evidence}"
     rest = Limit("reference, and the rest", shift, float(np.hypot.reduce(scatter)), evidence)
     return ConductivityLimits(
         f"{ratio}, {temperature:g} K", first["value"], measured, deviation, (statistics, potential, size, rest)
@@ -186,11 +186,11 @@ def _reference(name: str, audit: Mapping[str, Any] | None) -> str:
     if bias := audit["molecular_pressure_bias"]:
         evidence.append(f"pressure {bias['value']:+.2f} ± {bias['error']:.2f} GPa")
     if bias := audit["density_bias"]:
-        evidence.append(f"density {bias['value']:+.0%} or more")
+        evidence.append(f"density {bias['value']:+.0%} at least")
     bindings: dict[str, dict[str, float]] = {}
     for one in audit["bindings"]:
         bindings.setdefault(one["complex"], {})[one["reference"]] = one["energy"]
     for complex, by in bindings.items():
         if {audit["reference"], audit["against"]} <= by.keys():
-            evidence.append(f"{complex} bound by {by[audit['reference']] - by[audit['against']]:+.2f} eV")
+            evidence.append(f"energy of {complex} {by[audit['reference']] - by[audit['against']]:+.2f} eV")
     return f"{audit['reference']} against {audit['against']}: {', '.join(evidence) or 'forces only'}"

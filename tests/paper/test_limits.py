@@ -52,7 +52,7 @@ def test_what_was_not_measured_is_said_and_left_to_the_rest():
     limits = conductivity_limits([member(5.0)])
     found = rows(limits)
     assert found["potential"].error is None and found["size of the cell"].error is None
-    assert "holds potential and size of the cell, too" in found["reference, and the rest"].evidence
+    assert "includes the effects of potential and size of the cell" in found["reference, and the rest"].evidence
     assert "not audited" in found["reference, and the rest"].evidence
     assert str(limits).count("not measured") == 2
 
@@ -82,10 +82,10 @@ def test_evidence_names_trust_forces_at_lithium_and_the_audit():
     for words in (
         "98.7% of frames trusted",
         "Li 0.12 eV/Å (30%), EC carbonyl O at Li 0.12 eV/Å (30%)",
-        "SevenNet against PBE: pressure -0.20 ± 0.05 GPa, density +7% or more, EC·LiPF6 bound by -0.10 eV",
+        "SevenNet against PBE: pressure -0.20 ± 0.05 GPa, density +7% at least, energy of EC·LiPF6 -0.10 eV",
     ):
         assert words in text
-    assert "C 0.12" not in text and "EC·Li bound" not in text
+    assert "C 0.12" not in text and "energy of EC·Li " not in text
 
 
 def test_conditions_without_a_value_are_refused():
