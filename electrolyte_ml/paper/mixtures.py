@@ -127,7 +127,8 @@ def fit_kinds(
     """
     protocol = _density(scale)
     kinds = protocol.kinds if kinds is None else kinds
-    content = hashlib.blake2b(json.dumps(asdict(protocol.fit)).encode(), digest_size=4)
+    options = {name: value for name, value in asdict(protocol.fit).items() if value is not None}
+    content = hashlib.blake2b(json.dumps(options).encode(), digest_size=4)  # a new option, unset, renames no folder
     for atoms in training_set:
         for values in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.get_forces()):
             content.update(np.ascontiguousarray(values).tobytes())
