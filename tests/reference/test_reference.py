@@ -118,8 +118,8 @@ CELL = {"cell": [4, 4, 4], "pbc": True}
         (Atoms("C", cell=[[4, 0, 0], [0, 4, 0], [4, 4, 0]], pbc=True), "lie in a plane"),
         (Atoms("C", cell=[4, np.inf, 4], pbc=True), "the cell is not finite"),
         (Atoms("C", cell=[4, 4, 0.3], pbc=True), "only 0.3 Å wide across cell vector 3"),
-        (Atoms("C", info={"charge": 0.5}), "no whole number of electrons"),
-        (Atoms("C", info={"charge": "much"}), "is no number"),
+        (Atoms("C", info={"charge": 0.5}), "not a whole number"),
+        (Atoms("C", info={"charge": "much"}), "is not a number"),
     ],
 )
 def test_bad_configurations_are_named(atoms, message):

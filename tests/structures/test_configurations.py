@@ -185,7 +185,7 @@ def test_faults_are_named_with_file_and_configuration(tmp_path, case):
 def test_empty_file_is_refused(tmp_path, suffix):
     path = tmp_path / f"set.{suffix}"
     path.write_text("")
-    with pytest.raises(InputError, match=f"set.{suffix}: no configuration in it"):
+    with pytest.raises(InputError, match=f"set.{suffix} holds no configuration"):
         read_configurations(path)
 
 

@@ -95,7 +95,7 @@ BAD = {
     "neither energy nor forces": lambda atoms: setattr(atoms, "calc", None),
     "is C, but the potential knows only H O": lambda atoms: atoms.numbers.__setitem__(2, 6),
     "atoms 1 and 2 overlap": lambda atoms: atoms.positions.__setitem__(1, atoms.positions[0] + 0.05),
-    "position that is not a number": lambda atoms: atoms.positions.__setitem__((4, 0), np.nan),
+    "the position of atom 5 is not finite": lambda atoms: atoms.positions.__setitem__((4, 0), np.nan),
     "has no atoms": lambda atoms: atoms.__delitem__(slice(None)),
 }
 
