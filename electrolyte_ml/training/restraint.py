@@ -55,5 +55,7 @@ class ChargeRestraint:
             A species that the potential does not know.
         """
         if unknown := [symbol for symbol in self.charges if symbol not in species]:
-            raise InputError(f"charge restraint of {unknown[0]}: the potential knows only {' '.join(species)}")
+            raise InputError(
+                f"charge restraint of {unknown[0]}: the potential has only the species {' '.join(species)}"
+            )
         return np.array([self.charges.get(symbol, np.nan) for symbol in species])

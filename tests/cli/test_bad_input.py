@@ -195,7 +195,7 @@ CASES = [
     ("md good.mtp good.xyz --time 1 --ensemble nph", "nph"),
     # charges
     ("info cut.pot", "cut.pot, line .*the file ends"),
-    ("info sodium.pot", "sodium.pot: terms of different species do not add: H C O and H Na O"),
+    ("info sodium.pot", "sodium.pot: terms of different species cannot be added: H C O and H Na O"),
     ("info unnamed.pot", "unnamed.pot, term qrd from line .*species H Xx O"),
     ("info text.pot", "text.pot, term qrd from line .*no form of charge redistribution 'plain'"),
     ("evaluate pole.pot good.xyz", "good.xyz: configuration 1: the charges of C3H4O3 have a pole"),
@@ -204,7 +204,7 @@ CASES = [
     ("train good.xyz --start pole.pot -o out.mtp", "good.xyz: configuration 1: the charges of C3H4O3 have a pole"),
     ("train good.xyz --level 4 --charge-form raw -o out.mtp", "--charge-form raw: goes with charges"),
     ("new --level 4 --species H --charge-width 1 -o out.mtp", "--charge-width 1.0: goes with charges"),
-    ("info --level 4 --species H --charges qrd --charge-form plain", "--charge-form plain: there are positive, raw"),
+    ("info --level 4 --species H --charges qrd --charge-form plain", "--charge-form plain: must be .*positive, raw"),
     ("info --level 4 --species H --charges qrd --charge-width -1", "charge-width.*-1"),
     ("info --level 4 --species H --charges qdr", "--charges qdr.*qrd"),
     ("md good.mtp good.xyz --time 1 --ensemble nvt --pressure 5", "--pressure goes with --ensemble npt"),
@@ -220,7 +220,7 @@ CASES = [
     ("train good.xyz --charges qrd --charge-restraint O=x -o out.mtp", "--charge-restraint O=x: 'x' is no number"),
     (
         "train good.xyz --level 2 --charges qrd --charge-restraint Na=1 -o out.mtp",
-        "restraint of Na: .*knows only H C O",
+        "restraint of Na: .*has only the species H C O",
     ),
     # references
     ("label good.xyz --reference nothing-like-it", "nothing-like-it"),

@@ -93,7 +93,7 @@ BAD = {
     r"its energy label has shape \(2,\)": lambda atoms: atoms.calc.results.update(energy=np.zeros(2)),
     r"its stress label has shape \(5,\)": lambda atoms: atoms.calc.results.update(stress=np.zeros(5)),
     "neither energy nor forces": lambda atoms: setattr(atoms, "calc", None),
-    "is C, but the potential knows only H O": lambda atoms: atoms.numbers.__setitem__(2, 6),
+    "is C, but the potential has only the species H O": lambda atoms: atoms.numbers.__setitem__(2, 6),
     "atoms 1 and 2 overlap": lambda atoms: atoms.positions.__setitem__(1, atoms.positions[0] + 0.05),
     "the position of atom 5 is not finite": lambda atoms: atoms.positions.__setitem__((4, 0), np.nan),
     "has no atoms": lambda atoms: atoms.__delitem__(slice(None)),

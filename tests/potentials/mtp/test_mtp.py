@@ -100,7 +100,7 @@ def test_impossible_potentials(change, message):
 
 def test_wrong_number_of_parameters():
     potential = MomentTensorPotential.random(4, ("H",))
-    with pytest.raises(InputError, match="do not fit a potential of"):
+    with pytest.raises(InputError, match="do not fit a potential with"):
         potential.with_parameters(np.zeros(3))
 
 
@@ -108,7 +108,7 @@ def test_wrong_number_of_parameters():
 @pytest.mark.parametrize(
     ("atoms", "message"),
     [
-        (Atoms("HF", [[0, 0, 0], [0, 0, 1]]), "atom 2 is F, but the potential knows only H O"),
+        (Atoms("HF", [[0, 0, 0], [0, 0, 1]]), "atom 2 is F, but the potential has only the species H O"),
         (Atoms("HH", [[0, 0, 0], [0, 0, np.nan]]), "the position of atom 2 is not finite"),
         (Atoms("HH", [[0, 0, 0], [0, 0, 1e12]]), "atom 2 is more than 1e[+]08 Å away"),
         (Atoms("HHO", [[0, 0, 5], [0, 0, 1], [0, 0.1, 1]]), "atoms 2 and 3 overlap: 0.100 Å apart"),
