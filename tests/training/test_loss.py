@@ -84,9 +84,9 @@ def test_weights_that_make_no_sense(weights):
 
 
 BAD = {
-    "not a number": lambda atoms: atoms.calc.results["forces"].__setitem__((3, 1), np.nan),
-    "its energy label is not a number": lambda atoms: atoms.calc.results.update(energy=np.inf),
-    "its stress label is not a number": lambda atoms: atoms.calc.results.update(stress=np.full(6, np.nan)),
+    "not finite": lambda atoms: atoms.calc.results["forces"].__setitem__((3, 1), np.nan),
+    "its energy label is not finite": lambda atoms: atoms.calc.results.update(energy=np.inf),
+    "its stress label is not finite": lambda atoms: atoms.calc.results.update(stress=np.full(6, np.nan)),
     r"its forces label has shape \(7, 3\), need \(8, 3\)": lambda atoms: atoms.calc.results.update(
         forces=np.zeros((7, 3))
     ),
