@@ -236,7 +236,7 @@ def test_labels_under_other_names_are_pointed_at(tmp_path):
     write(tmp_path / "set.xyz", atoms, format="extxyz")
     with pytest.raises(InputError, match=r"no energy; is it 'energy_dft'\? \(energy_key=, --energy-key\)"):
         read_configurations(tmp_path / "set.xyz", labelled=True)
-    with pytest.raises(InputError, match=r"no forces; once .* count; is it 'dft_forces'\? \(forces_key=, --forces-key"):
+    with pytest.raises(InputError, match=r"no forces; .*are read; is it 'dft_forces'\? \(forces_key=, --forces-key"):
         read_configurations(tmp_path / "set.xyz", labelled=True, energy_key="energy_dft")
 
 

@@ -74,8 +74,8 @@ def test_names_come_before_smiles(rdkit):
     [
         ("C1CC", "cannot read 'C1CC' as a SMILES"),
         ("C(C)(C)(C)(C)C", r"cannot read 'C\(C\)\(C\)\(C\)\(C\)C' as a SMILES: .*valence.*greater than permitted"),
-        ("C1COC(=O)O1.O", "is of 2 molecules"),
-        ("[Li+].[Cl-]", "is of 2 molecules"),
+        ("C1COC(=O)O1.O", "describes 2 molecules"),
+        ("[Li+].[Cl-]", "describes 2 molecules"),
         ("smiles:", "cannot read '' as a SMILES"),
         ("[2H]O[2H]", r"\[2H\] is not an element or is an isotope"),
         ("C*", "is not an element or is an isotope"),
