@@ -1,4 +1,4 @@
-"""Numba kernels: pure functions over arrays, one algorithm a file."""
+"""Numba kernels: pure functions of arrays, one algorithm per file."""
 
 import contextlib
 import sys
@@ -10,7 +10,7 @@ from electrolyte_ml.kernels.cache import use_checked_cache
 
 
 class Notice(event.Listener):
-    """A message, once a process, that explains a long first call; kernels found on disk are not compiled."""
+    """Message that explains a slow first call, printed once per process and only if a kernel must be compiled."""
 
     shown = False
 
@@ -19,8 +19,8 @@ class Notice(event.Listener):
         if not Notice.shown and (event.data["dispatcher"].py_func.__module__ or "").startswith(__name__):
             Notice.shown = True
             print(
-                "Compiling kernels; they are kept on disk, so this minute is spent once "
-                "(`electrolyte-ml warmup` spends it ahead)",
+                "Compiling kernels: this takes about a minute, once; later runs load them from disk "
+                "(`electrolyte-ml warmup` compiles them in advance)",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
 
@@ -31,12 +31,12 @@ class Notice(event.Listener):
 def forget_stale(folder: Path) -> None:
     """Remove compiled kernels that are older than any source in a folder.
 
-    numba compares each with the file of its own source, not with those of the kernels that it calls: after an update of
-    one file alone, the others would go on calling what that file held before.
+    numba compares a compiled kernel only with its own source file, not with those of the kernels that it calls: after
+    an update of one file, kernels in other files would still call the old version.
     """
     newest = max(source.stat().st_mtime_ns for source in folder.glob("*.py"))
     for index in (folder / "__pycache__").glob("*.nbi"):
-        # Another process may be about the same; a folder that cannot be written to holds no cache.
+        # Another process may be removing the same files; a read-only folder holds no cache.
         with contextlib.suppress(OSError):
             if index.stat().st_mtime_ns < newest:
                 index.unlink()

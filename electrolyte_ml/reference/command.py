@@ -1,4 +1,4 @@
-"""Any program as a reference: a command that turns an extxyz file into a labelled one."""
+"""References from any program: a command that reads an extxyz file and writes a labelled one."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.program import run_program
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
 
-_MOVED = 1e-3  # Å, largest change of a position by the program; more than the rounding of any file format
+_MOVED = 1e-3  # Å, largest accepted change of a position; more than the rounding of any file format
 
 
 class CommandReference(Reference):
-    """A command such as ``my_dft {input}.extxyz {output}.extxyz``, run once per configuration.
+    """Reference from a command such as ``my_dft {input}.extxyz {output}.extxyz``, run once per configuration.
 
-    The input is one configuration, with its total charge in e as ``charge=`` in the comment line. The output must be
-    the same atoms in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³) under
-    ASE's keys. The command runs without a shell in an empty folder of its own; words that name files are made
-    absolute. What these files contain, and the program if it is a script, belongs to the level of theory: after an edit
-    nothing is read from the store that the former files gave.
+    The input is one configuration, with its total charge in e as ``charge=`` in the comment line. The output must
+    contain the same atoms in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³)
+    under ASE's keys. The command runs without a shell in an empty temporary folder; words that name files are made
+    absolute. The contents of these files, and of the program if it is a script, are part of the level of theory: after
+    an edit, labels from the old version are not used.
 
     Parameters
     ----------
     command
-        The command, with both placeholders.
+        Command with both placeholders.
     name
-        Name of the level of theory in figures; the program's name by default.
+        Name of the level of theory in figures; by default the name of the program.
     version
-        Version of the program; another version has labels of its own.
+        Version of the program; labels of different versions are stored separately.
 
     Raises
     ------
     InputError
-        If a placeholder or the program is missing.
+        A placeholder or the program is missing.
     """
 
     charged_molecules = True
@@ -61,7 +61,7 @@ class CommandReference(Reference):
                 raise InputError(f"command {command!r} has no {placeholder}: my_dft {{input}}.extxyz {{output}}.extxyz")
         program = shutil.which(words[0])
         if program is None:
-            raise InputError(f"command {command!r}: there is no program {words[0]!r} here")
+            raise InputError(f"command {command!r}: there is no program {words[0]!r}")
         self.name = name or Path(words[0]).name
         self.version = version
         self._words = [str(Path(program).absolute())]
@@ -84,18 +84,18 @@ class CommandReference(Reference):
 
 
 def _digests(paths: list[str], words: list[str]) -> dict[str, str]:
-    """Return a hash of each file among the words of a command; of the program only if it is a script."""
-    found = {}
-    for place, (path, word) in enumerate(zip(paths, words, strict=True)):
+    """Return a hash of each file among the words of a command; the program is included only if it is a script."""
+    digests = {}
+    for position, (path, word) in enumerate(zip(paths, words, strict=True)):
         if Path(path).is_file():
             content = Path(path).read_bytes()
-            if place > 0 or content.startswith(b"#!"):
-                found[word] = hashlib.blake2b(content, digest_size=16).hexdigest()
-    return found
+            if position > 0 or content.startswith(b"#!"):
+                digests[word] = hashlib.blake2b(content, digest_size=16).hexdigest()
+    return digests
 
 
 def _path_in(words: list[str], stem: str) -> Path:
-    """Return the path, suffix included, that the command's words make of a placeholder."""
+    """Return the path, with its suffix, of the file that replaced a placeholder in the command."""
     word = next(word for word in words if stem in word)
     return Path(word[word.index(stem) :])
 
@@ -105,13 +105,13 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
         raise LabelError(f"{program} wrote no {path.name}")
     try:
         frames: Any = read(path, index=":", format="extxyz")
-    except Exception as error:  # a broken file makes ASE raise nearly anything
-        raise LabelError(f"{program} wrote a {path.name} that is no extxyz file ({one_line(error)})") from error
+    except Exception as error:  # ASE raises exceptions of many types for a broken file
+        raise LabelError(f"{program} wrote a {path.name} that is not an extxyz file ({one_line(error)})") from error
     if len(frames) != 1:
-        raise LabelError(f"{program} wrote {len(frames)} configurations for one")
+        raise LabelError(f"{program} wrote {len(frames)} configurations instead of one")
     labelled: Atoms = frames[0]
     if len(labelled) != len(atoms):
-        raise LabelError(f"{program} wrote {len(labelled)} atoms for {len(atoms)}")
+        raise LabelError(f"{program} wrote {len(labelled)} atoms instead of {len(atoms)}")
     if (labelled.numbers != atoms.numbers).any():
         raise LabelError(f"{program} changed the order of the atoms")
     moved = find_mic(labelled.positions - atoms.positions, atoms.cell, atoms.pbc)[1].max()
@@ -120,6 +120,6 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
     results = {} if labelled.calc is None else labelled.calc.results
     for quantity in ("energy", "forces"):
         if quantity not in results:
-            raise LabelError(f"{program} wrote no {quantity} into {path.name}")
+            raise LabelError(f"{program} wrote no {quantity} to {path.name}")
     stress = results.get("stress") if atoms.pbc.all() else None
     return Label(float(results["energy"]), np.array(results["forces"], dtype=float), stress)

@@ -1,6 +1,6 @@
-"""Run a program for one label in one folder, report its errors, and end it with its caller.
+"""Run a program for one label in a folder, report its errors, and end it together with its caller.
 
-The program's own children end with it where it fails or is interrupted, and where this process ends.
+The child processes of the program are ended as well if it fails, is interrupted, or this process ends.
 """
 
 from __future__ import annotations
@@ -23,31 +23,32 @@ from electrolyte_ml.reference.label import LabelError
 def run_program(
     command: Sequence[str], folder: Path, reason: Callable[[str, str], str] = lambda output, errors: ""
 ) -> str:
-    """Run a command with one thread in a folder and return what it printed on its standard output.
+    """Run a command with one thread in a folder and return its standard output.
 
     Parameters
     ----------
     command
         Program and arguments.
     folder
-        Its working directory.
+        Working directory of the command.
     reason
-        Finds the reason of a failure in standard output and standard error; by default their last lines are the reason.
+        Function that finds the reason for a failure in standard output and standard error; by default, and if it
+        returns an empty text, their last lines are the reason.
 
     Raises
     ------
     LabelError
-        If it ends with an error; the message holds the end of its output.
+        The command ends with an error; the message contains the end of its output.
     """
     with (
         tempfile.TemporaryFile("w+", errors="replace") as output,
         tempfile.TemporaryFile("w+", errors="replace") as errors,
-        _group_that_ends_with_us() as group,
+        _process_group() as group,
     ):
         process = None
         try:
             with end_processes_on_failure():
-                # Files, not pipes: a pipe ends only when the last of the program's own children has closed it.
+                # Files, not pipes: a pipe ends only when the last child process of the program has closed it.
                 process = subprocess.Popen(
                     list(command),
                     cwd=folder,
@@ -58,11 +59,11 @@ def run_program(
                     process_group=group,
                 )
                 status = process.wait()
-                printed, complaints = _content(output), _content(errors)
+                printed, error_text = _content(output), _content(errors)
                 if status != 0:
-                    why = reason(printed, complaints) or tail(complaints) or tail(printed) or "no message"
-                    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-                    raise LabelError(f"{Path(command[0]).name} failed with {how}: {why}")
+                    message = reason(printed, error_text) or tail(error_text) or tail(printed) or "no message"
+                    end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+                    raise LabelError(f"{Path(command[0]).name} failed with {end}: {message}")
         except BaseException:
             kill_group(group)
             if process is not None:
@@ -72,10 +73,10 @@ def run_program(
 
 
 @contextmanager
-def _group_that_ends_with_us() -> Iterator[int]:
-    """Make a process group that is killed when this process ends in any way, even by SIGKILL.
+def _process_group() -> Iterator[int]:
+    """Make a process group that is killed whenever this process ends, even by SIGKILL.
 
-    Its leader waits for the end of a pipe that this process alone holds open.
+    The leader of the group waits for the end of a pipe that only this process holds open.
     """
     watch = ["/bin/sh", "-c", "read _; kill -KILL 0"]
     leader = subprocess.Popen(
@@ -94,6 +95,6 @@ def _content(stream: IO[str]) -> str:
 
 
 def tail(text: str, lines: int = 5, characters: int = 400) -> str:
-    """Return the last lines of a program's output as one line, without empty lines and rules."""
+    """Return the last lines of a program's output as one line, without empty lines and separators."""
     filled = [line for line in text.splitlines() if line.strip(" *-=|")]
     return one_line(" / ".join(one_line(line) for line in filled[-lines:]))[-characters:] if filled else ""

@@ -74,7 +74,7 @@ def test_command_without_velocities_still_measures(sample, tmp_path, capsys):
         (["--method", "magic"], "no method 'magic'"),
         (["--window", "1", "500"], "cannot be read off"),
         (["--figure", "sigma.doc"], ".png"),
-        (["--begin", "1000"], "no frames are left"),
+        (["--begin", "1000"], "frames is selected"),
         (["--li", "name Xx"], "finds no atom"),
         (["--method", "einstein-helfand", "--viscosity", "1"], "--viscosity goes with --method nernst-einstein"),
     ],

@@ -127,7 +127,7 @@ def test_without_rdkit_the_maps_alone_are_missing(tmp_path, labelled, potential,
         monkeypatch.setitem(sys.modules, name, None)
     words = ["evaluate", potential, labelled, "--sites", "--figure", tmp_path / "charts"]
     assert main([str(word) for word in words]) == 0
-    assert "no maps are drawn: drawings of molecules need RDKit, which is not here: pip" in capsys.readouterr().err
+    assert "no maps are drawn: drawings of molecules need RDKit, which is not installed: pip" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "charts").iterdir()) == ["parity.png", "sites.png"]
 
 

@@ -70,7 +70,7 @@ def test_charges_in_training(run, tmp_path, labelled, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(
-        "warning: charges at C4H8O3 were not fixed by the training set (fixes 2 of 4 directions)"
+        "warning: charges at C4H8O3 were not fixed by the training set (it fixes 2 of 4 directions)"
     )
 
 

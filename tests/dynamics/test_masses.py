@@ -141,7 +141,7 @@ def test_transport_of_heavy_hydrogens_is_refused_unless_asked_for(box, tmp_path)
     assert (heavy.hydrogen_mass, own.hydrogen_mass) == (3.0, None)
     assert heavy.masses == pytest.approx(own.masses)
     assert heavy[1:].hydrogen_mass == 3.0
-    with pytest.raises(InputError, match="hydrogens have 3 amu.*paired runs.*--heavy-hydrogen"):
+    with pytest.raises(InputError, match="hydrogens have 3 amu.*both masses.*--heavy-hydrogen"):
         read_ions(heavy)
     assert read_ions(heavy, heavy_hydrogen=True).frames == heavy.n_frames
     assert read_ions(own).frames == own.n_frames

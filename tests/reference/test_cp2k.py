@@ -135,7 +135,7 @@ def test_no_convergence_is_tried_once_more_with_smaller_steps(fake, tmp_path):
 
 @pytest.mark.parametrize("end", [" ENERGY|", " STRESS| Analytical", "  **** ****"])
 def test_an_output_that_ends_early(fake, end):
-    with pytest.raises(LabelError, match="ends early"):
+    with pytest.raises(LabelError, match="incomplete"):
         fake(OUTPUT[: OUTPUT.index(end)]).label(oh())
 
 

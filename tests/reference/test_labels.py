@@ -302,7 +302,7 @@ def test_a_file_is_labelled(spring, pairs, tmp_path, spring_energy):
 
 @pytest.mark.parametrize(
     ("output", "message"),
-    [("out.txt", "must end in .xyz, .extxyz or .cfg"), ("nowhere/out.xyz", "cannot be written there")],
+    [("out.txt", "must end in .xyz, .extxyz or .cfg"), ("nowhere/out.xyz", "cannot be written")],
 )
 def test_a_place_that_cannot_hold_the_output_is_told_first(spring, pairs, tmp_path, output, message):
     write(tmp_path / "in.xyz", pairs, format="extxyz")

@@ -17,7 +17,7 @@ def test_what_is_not_known_must_be_named(frames):
     )
     ring.positions += 5
     other = Atoms("Li", [[1, 1, 1]], cell=[20] * 3, pbc=True) + ring
-    with pytest.raises(InputError, match=r"molecule 2 \(C2H4O, 1 of this formula, its first atom is 2\) is not one of"):
+    with pytest.raises(InputError, match=r"molecule 2 \(C2H4O, 1 with this formula, first atom 2\) is not one of"):
         open_trajectory(other)
     named = open_trajectory(other, roles={"oxirane": "element O"})
     assert {kind: atoms.tolist() for kind, atoms in named.roles["oxirane"].donors.items()} == {"ether": [7]}
@@ -25,11 +25,11 @@ def test_what_is_not_known_must_be_named(frames):
         open_trajectory(other, roles={"oxirane": "element S"})
     with pytest.raises(InputError, match="cannot select"):
         open_trajectory(other, roles={"oxirane": "elephant"})
-    with pytest.raises(InputError, match="that a has already"):
+    with pytest.raises(InputError, match="that belong to a"):
         open_trajectory(other, roles={"a": "element O", "b": "element C"})
-    with pytest.raises(InputError, match="not of one formula"):
+    with pytest.raises(InputError, match="different formulas"):
         open_trajectory(other, roles={"a": "element O Li"})
-    with pytest.raises(InputError, match="no atom of it is a nitrile donor"):
+    with pytest.raises(InputError, match="none of its atoms as nitrile donors"):
         open_trajectory(other, roles={"oxirane": Role("element O", donors={"nitrile": "element Li"})})
     with pytest.raises(InputError, match="kind must be one of"):
         open_trajectory(other, roles={"oxirane": Role("element O", kind="glass")})
