@@ -260,14 +260,14 @@ def test_a_key_of_the_former_flat_layout_is_told_its_place(line, tmp_path):
     with pytest.raises(InputError) as caught:
         ActiveLearningSettings.from_toml(path)
     key, _, value = line.partition(" = ")
-    table, name = re.fullmatch(rf"{path}: {key} = .*: stands as \[(\w+)\] (\w+) now", str(caught.value)).groups()
+    table, name = re.fullmatch(rf"{path}: {key} = .*: is now \[(\w+)\] (\w+)", str(caught.value)).groups()
     settings = ActiveLearningSettings.from_toml(write(tmp_path, f"{GOOD}[{table}]\n{name} = {value}"))
     assert f"{table}.{name}" in flatten(settings)
 
 
 def test_former_settings_of_the_reference_are_told_their_place(tmp_path):
     path = write(tmp_path, GOOD + "[reference_settings]\naccuracy = 0.1")
-    with pytest.raises(InputError, match=r"reference_settings = .*: stands as \[reference\] settings now"):
+    with pytest.raises(InputError, match=r"reference_settings = .*: is now \[reference\] settings"):
         ActiveLearningSettings.from_toml(path)
 
 

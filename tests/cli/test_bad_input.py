@@ -244,7 +244,7 @@ CASES = [
     ("active-learn learn_key", "levle.*level"),
     ("active-learn learn_type", "level.*eight"),
     ("active-learn learn_grades", "grades.break_threshold"),
-    ("active-learn learn_flat", r"settings.toml: level = 8: stands as \[model\] level now"),
+    ("active-learn learn_flat", r"settings.toml: level = 8: is now \[model\] level"),
     ("active-learn learn_molecule", "XY"),
     ("active-learn learn_reference", "nothing-like-it"),
     ("active-learn learn_start", "absent.xyz"),
