@@ -90,7 +90,7 @@ class ActiveLearningSettings(LearningProtocol):
         if bool(self.composition) == (self.start is not None):
             raise fault("composition", _shown(self.composition), "give either composition (and density) or start")
         if bool(self.density) != bool(self.composition):
-            raise fault("density", _shown(self.density), "goes with composition, in g/cm3, and only with it")
+            raise fault("density", _shown(self.density), "must be given with composition, in g/cm3, and only then")
         own_molecules = self.own_molecules()
         elements = checked_elements("composition", self.composition, self.charge, own_molecules)
         new = checked_elements("exploration.larger_boxes", self.exploration.larger_boxes, 0, own_molecules) - elements

@@ -186,10 +186,10 @@ def test_each_fault_is_one_line_with_file_and_key(text, message, tmp_path):
     ("text", "message"),
     [
         ("", "give either composition"),
-        ('composition = "EC=4"', "goes with composition"),
-        ('start = "a.xyz"\ndensity = 1.3', "goes with composition"),
+        ('composition = "EC=4"', "must be given with composition"),
+        ('start = "a.xyz"\ndensity = 1.3', "must be given with composition"),
         ('composition = "EC=4"\ndensity = [1.3, 0]', "density = 0: must be greater than 0"),
-        ('composition = "EC=4"\ndensity = []', "density = None: goes with composition"),
+        ('composition = "EC=4"\ndensity = []', "density = None: must be given with composition"),
         ('composition = "EC=4"\ndensity = ["a"]', "density = 'a': must be a valid number"),
         ('composition = "XY=4"\ndensity = 1.3', "composition = 'XY=4'"),
         ('composition = ["EC=4", "EC"]\ndensity = 1.3', "composition = 'EC'"),
