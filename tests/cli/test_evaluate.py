@@ -50,11 +50,11 @@ def test_an_active_set_beside_the_potential_is_used_if_it_is_its_own(run, tmp_pa
     [
         (["--train", "x.xyz"], "--figure"),
         (["--molecule", "A=C"], "--sites, --split or --figure"),
-        (["--reference", "gfn1-xtb"], "--reference goes with --split"),
-        (["--set", "cutoff=800"], "--set goes with --split"),
-        (["--jobs", "2"], "--jobs goes with --split"),
-        (["--store", "elsewhere"], "--store goes with --split"),
-        (["--split"], "do not say what labelled them: name it with --reference"),
+        (["--reference", "gfn1-xtb"], "--reference needs --split"),
+        (["--set", "cutoff=800"], "--set needs --split"),
+        (["--jobs", "2"], "--jobs needs --split"),
+        (["--store", "elsewhere"], "--store needs --split"),
+        (["--split"], "do not contain the name of their reference: name it with --reference"),
         (["--figure", "errors.gif"], "folder or a PNG"),
     ],
 )
