@@ -72,7 +72,7 @@ def test_command_without_velocities_still_measures(sample, tmp_path, capsys):
     ("options", "message"),
     [
         (["--method", "magic"], "no method 'magic'"),
-        (["--window", "1", "500"], "cannot be read off"),
+        (["--window", "1", "500"], "does not fit runs"),
         (["--figure", "sigma.doc"], ".png"),
         (["--begin", "1000"], "no frames are left"),
         (["--li", "name Xx"], "finds no atom"),
