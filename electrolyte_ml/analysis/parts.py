@@ -278,9 +278,11 @@ def difference_by_site(
     if not chosen:
         raise InputError(f"there is no configuration of {composition}")
     atoms = _atoms_of(liquid, chosen)
-    means = [np.mean([split.forces[part][atoms] for split in ensemble], axis=0) for ensemble in (first, second)]
+    first_mean, second_mean = (
+        np.mean([split.forces[part][atoms] for split in ensemble], axis=0) for ensemble in (first, second)
+    )
     groups = group_atoms([liquid.configurations[k] for k in chosen], own_molecules)
-    return group_errors(groups, *means, len(chosen))
+    return group_errors(groups, first_mean, second_mean, len(chosen))
 
 
 def _atoms_of(liquid: Liquid, configurations: Sequence[int] | np.ndarray) -> np.ndarray:

@@ -90,7 +90,7 @@ def run_train(args: argparse.Namespace) -> None:
                 raise InputError(f"--{option.replace('_', '-')} needs a random start, without --start")
         for option in ("level", "cutoff", "min_distance", "radial_basis_size"):
             if getattr(args, option) != args.parser.get_default(option):
-                raise InputError(f"--{option.replace('_', '-')} is that of --start, {args.start}: leave it out")
+                raise InputError(f"--{option.replace('_', '-')} is fixed by --start {args.start}: leave it out")
         start = load(args.start, species=args.species, seed=args.seed)
     else:
         start = model_spec(args).random(args.species or species_of(configurations), args.seed)

@@ -97,7 +97,7 @@ def radial_functions(potential: MomentTensorPotential, *, scale: str, centre: st
     from electrolyte_ml.potentials.mtp.twin import radial_basis
 
     if centre not in potential.species:
-        raise InputError(f"the potential knows {' '.join(potential.species)}, not {centre!r}")
+        raise InputError(f"the potential has the elements {' '.join(potential.species)}, not {centre!r}")
     r = np.linspace(potential.min_distance, potential.cutoff, 300)
     basis, _ = radial_basis(r, potential)  # (size, n)
     figure, panels = subplots(

@@ -132,4 +132,4 @@ def test_training_starts_from_an_untrained_template(run, tmp_path, labelled, pot
 @pytest.mark.parametrize("option", [("--level", 6), ("--cutoff", 4), ("--min-distance", 1), ("--radial-basis-size", 6)])
 def test_a_start_has_a_model_of_its_own(run_fails, tmp_path, labelled, potential, option):
     words = ("train", labelled, "--start", potential, *option, "--max-iterations", 1, "-o", tmp_path / "p.mtp")
-    assert f"{option[0]} is that of --start" in run_fails(*words)
+    assert f"{option[0]} is fixed by --start" in run_fails(*words)
