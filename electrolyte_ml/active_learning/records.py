@@ -1,4 +1,4 @@
-"""The files of a run, and the records that let it continue after an interruption.
+"""Files of a run, and records of its completed stages, with which it continues after an interruption.
 
 ::
 
@@ -37,14 +37,14 @@ LABELLED = "labelled.xyz"
 
 
 def save_potential(potential: Potential, folder: Path) -> Path:
-    """Write a potential under its customary name, and return the path."""
+    """Write a potential to a folder of the run under its usual name, and return the path."""
     path = folder / f"{POTENTIAL}{potential.suffix}"
     potential.save(path)
     return path
 
 
 def save_fit(result: FitResult, folder: Path) -> None:
-    """Write the potential of a fit under its customary name, and remove the checkpoint of the fit."""
+    """Write the potential of a fit under its usual name, and remove the checkpoint of the fit."""
     result.save(folder / f"{POTENTIAL}{result.potential.suffix}")
 
 
@@ -54,12 +54,12 @@ def load_potential(folder: Path) -> Potential:
     Raises
     ------
     InputError
-        There is none, or more than one.
+        There is no potential, or more than one.
     """
-    found = sorted(folder.glob(f"{POTENTIAL}.*"))
-    if len(found) != 1:
-        raise InputError(f"{folder} holds {len(found)} files {POTENTIAL}.*, not one")
-    return load(found[0])
+    files = sorted(folder.glob(f"{POTENTIAL}.*"))
+    if len(files) != 1:
+        raise InputError(f"{folder} holds {len(files)} files {POTENTIAL}.*, not one")
+    return load(files[0])
 
 
 def iteration_folder(directory: Path, number: int) -> Path:
@@ -68,19 +68,19 @@ def iteration_folder(directory: Path, number: int) -> Path:
 
 
 def iteration_number(folder: Path) -> int:
-    """Return the iteration of a folder that `iteration_folder` named."""
+    """Return the number of an iteration from its folder; the inverse of `iteration_folder`."""
     return int(folder.name.removeprefix("iteration_"))
 
 
 def once(record: Path, work: Callable[[], dict[str, Any]]) -> Record:
-    """Do the work of a stage unless its record exists, and return the record.
+    """Run a stage unless its record exists, and return the record.
 
     Parameters
     ----------
     record
-        The stage's ``.json``, which is written after everything else.
+        The stage's ``.json``, which is written after its other files.
     work
-        Does the stage and returns what is recorded; the time that it took (s) is added as ``seconds``.
+        Function that runs the stage and returns the values to record; its time (s) is added as ``seconds``.
     """
     if not record.exists():
         started = time.perf_counter()
@@ -91,12 +91,12 @@ def once(record: Path, work: Callable[[], dict[str, Any]]) -> Record:
 
 
 def record_start(directory: Path, settings: ActiveLearningSettings, reference: Reference) -> None:
-    """Record the settings and the reference of a new run, or compare them with those that a run was begun with.
+    """Write the settings and the reference of a new run, or compare them with those of the run in the directory.
 
     Raises
     ------
     InputError
-        The run was begun with other settings, with another reference, or with settings in an older layout.
+        The run in the directory has other settings, another reference, or settings in an older layout.
     """
     record = iteration_folder(directory, 0) / SETTINGS
     identity = iteration_folder(directory, 0) / "reference.json"
@@ -119,6 +119,6 @@ def record_start(directory: Path, settings: ActiveLearningSettings, reference: R
     else:
         atomic_write(identity, json.dumps(key) + "\n")
         atomic_write(record, settings.to_toml(record, directory))
-    visible = directory / SETTINGS
-    if not visible.exists() or ActiveLearningSettings.from_toml(visible) != settings:
-        atomic_write(visible, settings.to_toml(visible, directory))
+    settings_file = directory / SETTINGS
+    if not settings_file.exists() or ActiveLearningSettings.from_toml(settings_file) != settings:
+        atomic_write(settings_file, settings.to_toml(settings_file, directory))

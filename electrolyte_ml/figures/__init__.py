@@ -1,4 +1,4 @@
-"""One function a figure: each takes results, computes nothing else, and returns a matplotlib figure."""
+"""Figures: one function per figure, which draws given results and returns a matplotlib figure."""
 
 from electrolyte_ml.figures.audit import reference_audit
 from electrolyte_ml.figures.charges import (

@@ -1,4 +1,4 @@
-"""Figures of charges: Ewald's sum, charge redistribution by composition, random starts, fitted charges, dipoles."""
+"""Figures of charges: Ewald sums, charge redistribution by composition, random starts, fitted charges, dipoles."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.charges import Identifiability, Share
 
 _NONE = "none (formulas alone)"
-STARTED, FITTED = 3.0, 4.0  # ends of the axes of charges, of starts and of fits, e
+STARTED, FITTED = 3.0, 4.0  # limits of the axes for charges of starts and of fits, e
 _FORMS = {"raw": VERMILION, "ours": BLUE}
 
 
@@ -43,18 +43,18 @@ def ewald_convergence(
     accuracy: float,
     scale: str,
 ) -> Figure:
-    """Draw how Ewald's sum does not depend on its splitting, and how it converges with waves and with mesh points.
+    """Draw the parts of an Ewald sum against its splitting, and its convergence with waves and with mesh points.
 
     Parameters
     ----------
     parts
-        Name of a part -> alpha (1/Å) and the energy of the part (eV).
+        Name of a part -> alpha (1/Å) and energy of the part (eV).
     constant
         Name of a splitting -> number of waves and error of the Madelung constant.
     forces
         Name of an order of splines -> spacing of the mesh (Å) and rms error of the forces (eV/Å).
     accuracy
-        Wanted error of the forces by default (eV/Å), drawn as a line.
+        Default target error of the forces (eV/Å), drawn as a line.
     scale
         Scale of the notebook.
     """
@@ -90,7 +90,7 @@ def gauge_comparison(
     scale: str,
     note: str = "",
 ) -> Figure:
-    """Draw the parameters b and s of two models beside the charges that they give.
+    """Draw the parameters b and s of two models beside their charges.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def gauge_comparison(
     scale
         Scale of the notebook.
     note
-        Last line.
+        Last line of the caption.
     """
     figure, (left, right) = subplots(1, 2, size=(9.4, 3.9), width_ratios=(1.6, 1.0))
     labels = [f"$b_\\mathrm{{{z}}}$" for z in species] + [f"$s_\\mathrm{{{z}}}$" for z in species]
@@ -141,19 +141,19 @@ def charges_by_composition(
     fraction : (n,)
         EC / (EC + EMC) by amount of substance.
     models
-        Name of a model -> charges (n, S) in e, NaN for a species that is not there.
+        Name of a model -> charges (n, S) in e, NaN for a missing species.
     species
         Chemical symbols.
     poles
-        Name of a model -> the fractions at which its charges are infinite.
+        Name of a model -> fractions at which its charges are infinite.
     trained
         Fraction of the training set.
     scale
         Scale of the notebook.
     salt
-        LiPF6 for ten molecules of solvent.
+        Number of LiPF6 for ten molecules of solvent.
     chosen
-        Another fraction to mark, such as a slider's.
+        Another fraction to mark, such as that of a slider.
     """
     figure, panels = subplots(1, len(models), size=(4.0 + 3.2 * len(models), 4.0), sharey=True, squeeze=False)
     for axes, (name, charges) in zip(panels[0], models.items()):
@@ -184,32 +184,32 @@ def charges_by_composition(
 
 @styled
 def identified_directions(steps: Mapping[str, Identifiability], *, scale: str, note: str = "") -> Figure:
-    """Draw how many directions of the charge parameters a set fixes as compositions are added to it.
+    """Draw the number of charge-parameter directions that a set determines, as compositions are added to it.
 
     Parameters
     ----------
     steps
-        What is added -> what the set fixes from then on.
+        Name of an added composition -> directions that the set then determines.
     scale
         Scale of the notebook.
     note
-        Last line.
+        Last line of the caption.
 
     Raises
     ------
     InputError
-        If there is no set.
+        There is no set.
     """
     if not steps:
         raise InputError("there is no set to draw")
     figure, axes = subplots(size=(7.6, 1.6 + 0.45 * len(steps)))
-    for row, found in enumerate(steps.values()):
-        axes.barh(row, found.directions, 0.6, color="#E6E6E6")
-        axes.barh(row, found.rank, 0.6, color=BLUE)
-        axes.text(found.directions + 0.1, row, f"{found.rank} of {found.directions}", va="center", fontsize=9)
+    for row, step in enumerate(steps.values()):
+        axes.barh(row, step.directions, 0.6, color="#E6E6E6")
+        axes.barh(row, step.rank, 0.6, color=BLUE)
+        axes.text(step.directions + 0.1, row, f"{step.rank} of {step.directions}", va="center", fontsize=9)
     axes.set_yticks(range(len(steps)), list(steps))
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.15 * max(found.directions for found in steps.values()))
+    axes.set_xlim(0, 1.15 * max(step.directions for step in steps.values()))
     axes.set_xlabel("directions of b and s that change a charge")
     axes.grid(axis="y", visible=False)
     caption(figure, "What a set fixes", scale=scale, reference=_NONE, note=f"Blue: fixed. Grey: free. {note}".strip())
@@ -231,7 +231,7 @@ def failing_shares(
     shares
         Panel -> group ("raw" and "ours") -> composition -> share with its interval.
     scale, title, note
-        For the caption.
+        Scale, title and note of the caption.
     """
     planned = list(next(iter(next(iter(shares.values())).values())))
     figure, panels = subplots(1, len(shares), size=(3.6 + 3.2 * len(shares), 4.2), sharey=True, squeeze=False)
@@ -247,7 +247,7 @@ def failing_shares(
                 axes.barh(y, max(value, left) - left, 0.38, left=left, color=colour, label=None if row else group)
                 if share.value > 0:
                     axes.plot([max(low, left), high], [y, y], color=BLACK, lw=1.2)
-                else:  # none was seen: the end of the interval is what is known
+                else:  # no model failed: only the upper end of the interval is known
                     axes.plot([left, high], [y, y], color=colour, lw=1.2, ls=":")
                     axes.plot(high, y, "<", color=colour, ms=5)
         axes.set_title(name, loc="left")
@@ -270,7 +270,7 @@ def fitted_charges(
     reference: str,
     scale: str,
 ) -> Figure:
-    """Draw the charges in which fits from random starts end, fit by fit, with mean and spread (Fig. S6).
+    """Draw the charges of fits from random starts, fit by fit, with mean and spread (Fig. S6).
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def fitted_charges(
     species
         Chemical symbols.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
     """
     figure, panels = subplots(
         1, len(compositions), size=(1.8 + 3.6 * len(compositions), 4.2), sharey=True, squeeze=False
@@ -320,7 +320,7 @@ def dipoles(
     models
         Group ("raw" and "ours") -> molecule -> dipole moments (n_fits,) by the charges, along the reference's.
     reference, scale
-        The level of theory, and the scale.
+        Level of theory, and scale.
     """
     figure, axes = subplots(size=(7.4, 4.2))
     x = np.arange(len(expected))
@@ -330,9 +330,9 @@ def dipoles(
         colour, place = _FORMS.get(group, GREY), x + 0.3 * k
         medians = [np.median(values[name]) for name in expected]
         axes.bar(place, medians, 0.26, color=colour, alpha=0.35, label=f"{group}, median of the fits")
-        for at, name in zip(place, expected):
-            beside = np.linspace(-0.08, 0.08, len(values[name]))
-            _dots(axes, at + beside, values[name], limit, colour)
+        for centre, name in zip(place, expected):
+            offsets = np.linspace(-0.08, 0.08, len(values[name]))
+            _dots(axes, centre + offsets, values[name], limit, colour)
     axes.set_ylim(-limit, limit)
     axes.axhline(0, color=BLACK, lw=0.8)
     axes.set_xticks(x, list(expected))
@@ -354,11 +354,11 @@ def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, scale:
     Parameters
     ----------
     rows
-        As `benchmarks/charges.py` sums them up: each has `data`, `part`, `level` and, for "MTP" and "MTP-QRd", the mean
+        Summary of `benchmarks/charges.py`: each row has `data`, `part`, `level` and, for "MTP" and "MTP-QRd", the mean
         and the standard deviation over seeds of `energy_rmse` (meV/atom), `force_rmse` (eV/Å) and `stress_rmse` (GPa).
-        Training errors are left out.
+        Training errors are not drawn.
     reference, scale
-        For the caption.
+        Level of theory of the labels, and scale.
     """
     drawn = {
         "energy_rmse": "energy RMSE (meV/atom)",
@@ -398,7 +398,7 @@ def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, scale:
 
 
 def _dots(axes: Axes, x: np.ndarray, values: np.ndarray, limit: float, colour: str) -> None:
-    """Draw values as dots; those beyond the limit of the axis as triangles at its end, with the value beside."""
+    """Draw values as dots; values beyond the limit of the axis are labelled triangles at its end."""
     for place, value in zip(x, values):
         if abs(value) <= limit:
             axes.plot(place, value, "o", color=colour, ms=4, alpha=0.7, lw=0)
@@ -411,7 +411,7 @@ def _dots(axes: Axes, x: np.ndarray, values: np.ndarray, limit: float, colour: s
 
 
 def _plain_ticks(axes: Axes, values: Sequence[np.ndarray]) -> None:
-    """Write the ticks of a short logarithmic axis as plain numbers."""
+    """Label the ticks of a short logarithmic axis with plain numbers."""
     from matplotlib.ticker import NullFormatter
 
     ticks = np.unique(np.round(np.concatenate(values), 1))

@@ -1,4 +1,4 @@
-"""Figures of extrapolation grades: MaxVol in the plane, and the grade along a run."""
+"""Figures of extrapolation grades: MaxVol in two dimensions, and the grade along a run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def maxvol_plane(rows: np.ndarray, result: MaxVolResult, *, scale: str) -> Figur
     Raises
     ------
     InputError
-        If the rows do not have two columns.
+        The rows do not have two columns.
     """
     if rows.ndim != 2 or rows.shape[1] != 2:
         raise InputError(f"only rows with two columns can be drawn in a plane, not {rows.shape}")
@@ -86,23 +86,23 @@ def grade_trace(
     runs
         Name -> run with a grade monitor.
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
     grade_save, grade_break
-        The grades at which a run saves configurations and at which it stops.
+        Grades above which a run saves configurations and stops.
 
     Raises
     ------
     InputError
-        If there is no run.
+        There is no run.
     """
     if not runs:
         raise InputError("there is no run to draw")
     figure, (grades, densities) = subplots(2, 1, size=(8.2, 5.2), sharex=True, height_ratios=(3, 2))
     lowest, highest = 1.0, 1.3 * grade_break
     for colour, (name, run) in zip(CYCLE * len(runs), runs.items()):
-        known = np.isfinite(run.grades)
+        graded = np.isfinite(run.grades)
         label = name if run.completed else f"{name}: stopped, {run.reason}"
-        grades.plot(run.times_ps[known], run.grades[known], color=colour, lw=1.2, label=label)
+        grades.plot(run.times_ps[graded], run.grades[graded], color=colour, lw=1.2, label=label)
         densities.plot(run.times_ps, run.densities, color=colour, lw=1.2)
         if not run.completed:
             for axes, values in ((grades, run.grades), (densities, run.densities)):

@@ -1,4 +1,4 @@
-"""Figures of a potential: its radial functions, the size of its basis, and its predictions against the labels."""
+"""Figures of a potential: size of the basis, radial functions, and predictions against labels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def basis_growth(bases: Sequence[Basis], *, scale: str, species: int = 3) -> Fig
     Raises
     ------
     InputError
-        If there is no basis.
+        There is no basis.
     """
     if not bases:
         raise InputError("there is no basis to draw")
@@ -83,21 +83,21 @@ def radial_functions(potential: MomentTensorPotential, *, scale: str, centre: st
     Parameters
     ----------
     potential
-        The potential; its reference is named below the figure.
+        The potential; its reference is in the caption.
     scale
-        The scale at which the potential was made.
+        Scale of the potential.
     centre
         Symbol of the central atom.
 
     Raises
     ------
     InputError
-        If the element is not among the species of the potential.
+        The element is not a species of the potential.
     """
     from electrolyte_ml.potentials.mtp.twin import radial_basis
 
     if centre not in potential.species:
-        raise InputError(f"the potential knows {' '.join(potential.species)}, not {centre!r}")
+        raise InputError(f"the potential has the elements {' '.join(potential.species)}, not {centre!r}")
     r = np.linspace(potential.min_distance, potential.cutoff, 300)
     basis, _ = radial_basis(r, potential)  # (size, n)
     figure, panels = subplots(
@@ -135,12 +135,12 @@ def parity(sets: Mapping[str, Predictions], *, reference: str, scale: str) -> Fi
     sets
         Name ("training", "unseen") -> predictions, drawn in this order.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
 
     Raises
     ------
     InputError
-        If there is no set.
+        There is no set.
     """
     if not sets:
         raise InputError("there are no predictions to draw")
@@ -161,11 +161,11 @@ def parity(sets: Mapping[str, Predictions], *, reference: str, scale: str) -> Fi
             rmse = np.sqrt(np.mean((predicted - true) ** 2))
             label = f"{name}, RMSE {rmse:.2g} {unit}"
             axes.scatter(true, predicted, s=size, color=colour, alpha=0.5, lw=0, label=label)
-    for axes, what, unit in ((energy, "energy", "meV/atom"), (force, "force component", "eV/Å")):
+    for axes, quantity, unit in ((energy, "energy", "meV/atom"), (force, "force component", "eV/Å")):
         axes.axline((0, 0), slope=1, color=BLACK, lw=0.8)
-        axes.set_xlabel(f"{what} by {reference} ({unit})")
-        axes.set_ylabel(f"{what} by the potential ({unit})")
-        # Above the axes: a wide cloud leaves no corner free.
+        axes.set_xlabel(f"{quantity} by {reference} ({unit})")
+        axes.set_ylabel(f"{quantity} by the potential ({unit})")
+        # The legend is above the axes, since the points may fill all corners.
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), markerscale=2)
     caption(
         figure, "The potential against its reference", scale=scale, reference=reference,

@@ -41,23 +41,23 @@ def radial_distribution(
     r_max: float = 6.0,
     measured: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw radial distribution functions, running coordination numbers, and the ends of the first shells.
+    """Draw radial distribution functions, running coordination numbers, and the limits of the first shells.
 
     Parameters
     ----------
     distributions
         Name -> radial distribution function g(r).
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     r_max
-        End of the axis, Å.
+        Upper limit of the axis, Å.
     measured
-        Lowest and highest first maximum by experiment, Å.
+        Lowest and highest measured position of the first maximum, Å.
 
     Raises
     ------
     InputError
-        If there is nothing to draw.
+        There is nothing to draw.
     """
     if not distributions:
         raise InputError("there is no radial distribution function to draw")
@@ -98,14 +98,14 @@ def solvation_overview(result: Solvation, networks: Networks, *, reference: str,
     result, networks
         Results of `analyse_solvation` and `analyse_networks`.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     """
     figure, panels = subplots(2, 2, size=(11.0, 7.2))
     species = list(result.ligands)
-    for k, (colour, what, label) in enumerate(
+    for k, (colour, numbers, label) in enumerate(
         ((BLUE, result.coordination, "donor atoms"), (ORANGE, result.ligands, "molecules"))
     ):
-        _bars(panels[0, 0], np.arange(len(species)), [what[name] for name in species], k, 2, colour, label)
+        _bars(panels[0, 0], np.arange(len(species)), [numbers[name] for name in species], k, 2, colour, label)
     panels[0, 0].set_xticks(range(len(species)), species)
     panels[0, 0].set_ylim(bottom=0.0)
     panels[0, 0].set_ylabel(f"in the shell of {result.cation}")
@@ -127,7 +127,7 @@ def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Fi
     result
         Result of `analyse_solvation`.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     """
     figure, axes = subplots(size=(7.6, 4.2))
     _draw_numbers(axes, result)
@@ -138,19 +138,19 @@ def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Fi
 
 @styled
 def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -> Figure:
-    """Draw the percentages of cations that are solvent-separated, in contact pairs and in aggregates.
+    """Draw the percentages of cations that are solvent-separated, in contact pairs or in aggregates.
 
     Parameters
     ----------
     results
         Name of a system or a model -> its result.
     reference, scale
-        The level of theory behind the trajectories, and the scale.
+        Level of theory of the trajectories, and scale.
 
     Raises
     ------
     InputError
-        If there is nothing to draw.
+        There is nothing to draw.
     """
     if not results:
         raise InputError("there is no result to draw")
@@ -164,14 +164,14 @@ def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -
 
 @styled
 def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
-    """Draw the donors by which the ligands of each species coordinate.
+    """Draw the shares of donors with which ligands of each species coordinate.
 
     Parameters
     ----------
     result
         Result of `analyse_solvation`.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     """
     rows = [
         (f"{name}: {_short(donors)}", estimate, 100.0, colour)
@@ -187,19 +187,19 @@ def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
 
 @styled
 def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
-    """Draw the decay of the shells: fraction of bonds never broken, and of bonds that may break and form again.
+    """Draw the decay of the shells: the fraction of unbroken bonds, and of bonds that may break and form again.
 
     Parameters
     ----------
     result
         Result of `analyse_solvation` on a trajectory with known times.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
 
     Raises
     ------
     InputError
-        If the times are unknown, or nothing coordinates.
+        The times are unknown, or nothing coordinates.
     """
     shown = {name: stay for name, stay in result.residence.items() if np.isfinite(stay.survival).any()}
     if not shown:
@@ -228,19 +228,19 @@ def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
 
 @styled
 def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str) -> Figure:
-    """Draw the percentages of solvent-separated cations in networks of each size, and the molecules that bridge them.
+    """Draw the percentages of solvent-separated cations in networks of each size, and the bridging molecules.
 
     Parameters
     ----------
     results
         Name of a system or a model -> its networks.
     reference, scale
-        The level of theory behind the trajectories, and the scale.
+        Level of theory of the trajectories, and scale.
 
     Raises
     ------
     InputError
-        If there is nothing to draw.
+        There is nothing to draw.
     """
     if not results:
         raise InputError("there is no result to draw")
@@ -264,14 +264,14 @@ def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str
 
 @styled
 def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
-    """Draw coordination numbers and ligands of cations in networks beside those of isolated ones.
+    """Draw coordination numbers and ligands of cations in networks and of isolated cations.
 
     Parameters
     ----------
     result
         Result of `analyse_networks`.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     """
     figure, (left, right) = subplots(1, 2, size=(9.6, 3.9))
     numbers = sorted({n for by in result.coordination_distribution.values() for n, e in by.items() if e.value > 0})
@@ -327,8 +327,8 @@ def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
     """Draw the percentages of solvent-separated cations in networks of each size."""
     sizes = np.arange(1, max(max(result.sizes) for result in results.values()) + 1)
     for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
-        known = [result.sizes.get(int(size)) for size in sizes]
-        _bars(axes, sizes, known, k, len(results), colour, name, percent=True)
+        estimates = [result.sizes.get(int(size)) for size in sizes]
+        _bars(axes, sizes, estimates, k, len(results), colour, name, percent=True)
     axes.set_xticks(sizes)
     axes.set_xlabel("size of the network (cations; 1: isolated)")
     axes.set_ylabel("solvent-separated cations (%)")
@@ -336,7 +336,7 @@ def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
 
 
 def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Estimate, float, str]], label: str) -> None:
-    """Draw a horizontal bar for each row: label, share, the whole that the share is taken of (%), and colour."""
+    """Draw a horizontal bar for each row of label, share, size of the whole (%), and colour."""
     for y, (_, share, whole, colour) in enumerate(rows):
         axes.barh(y, whole * share.value, color=colour, height=0.7)
         axes.hlines(y, *(whole * v for v in share.interval), color=BLACK, lw=1.2)
@@ -359,7 +359,7 @@ def _bars(
     *,
     percent: bool = False,
 ) -> None:
-    """Draw the bars of group k of n, each with its interval and, beside that, its band over the cutoffs."""
+    """Draw the bars of group k of n, each with its interval and its band over the cutoffs."""
     width = 0.8 / n
     factor = 100.0 if percent else 1.0
     for index, (place, e) in enumerate(zip(x + (k - (n - 1) / 2) * width, estimates)):
@@ -377,7 +377,7 @@ def _legend_above(axes: Axes) -> None:
 
 
 def _short(donors: str) -> str:
-    """Write "fluoride+fluoride" as "2 fluoride"."""
+    """Return donors with counts, such as "2 fluoride" for "fluoride+fluoride"."""
     kinds = donors.split("+")
     counts = {kind: kinds.count(kind) for kind in kinds}
     return " + ".join(kind if count == 1 else f"{count} {kind}" for kind, count in counts.items())

@@ -1,4 +1,4 @@
-"""Sliders for a figure in a notebook that runs."""
+"""Sliders for figures in a notebook with a running kernel."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NOTE = "Sliders: run this cell in JupyterLab to move them. The picture below sho
 
 
 class Sliders:
-    """Widgets with the figure that they change; a note stands in their place where no kernel runs.
+    """Widgets with the figure that they change; without a running kernel a note is shown in their place.
 
     Attributes
     ----------
     widget : ipywidgets.VBox
-        The controls, one below the other, and the picture.
+        Column of the controls and the picture.
     """
 
     def __init__(self, widget: Any) -> None:
@@ -35,19 +35,19 @@ class Sliders:
 
 
 def sliders(draw: Callable[..., Figure], **controls: Any) -> Sliders:
-    """Return sliders that draw a figure anew at each of their positions.
+    """Return sliders that redraw a figure at each of their positions.
 
     Parameters
     ----------
     draw
         Function that returns the figure.
     **controls
-        Its arguments: widgets of ipywidgets that have a value.
+        Arguments of the function: widgets of ipywidgets that have a value.
 
     Raises
     ------
     InputError
-        Without ipywidgets.
+        The package ipywidgets is missing.
     """
     try:
         from ipywidgets import Image, VBox
@@ -62,7 +62,7 @@ def sliders(draw: Callable[..., Figure], **controls: Any) -> Sliders:
 
     for control in controls.values():
         if control.has_trait("continuous_update"):
-            control.continuous_update = False  # one figure where the slider is let go
+            control.continuous_update = False  # redraw only when the slider is released
         control.observe(update, names="value")
     update()
     return Sliders(VBox([*controls.values(), picture]))

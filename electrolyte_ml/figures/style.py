@@ -1,4 +1,4 @@
-"""The common style of the figures: colours for every kind of colour vision, and a line naming reference and scale."""
+"""Common style of the figures: colours for all kinds of colour vision, and a caption with reference and scale."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _RC: dict[Any, object] = {
 
 
 def styled(function: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Make a function that draws a figure do so in the common style.
+    """Decorate a function such that it draws its figure in the common style.
 
-    Figures that the function opened are closed in pyplot when it ends. Without that a notebook would show a returned
-    figure twice, and a half-drawn one after an error.
+    Figures that the function opens are closed in pyplot when it ends. A notebook would otherwise show a returned figure
+    twice, and an incomplete one after an error.
     """
 
     @wraps(function)
@@ -68,7 +68,7 @@ def styled(function: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]
 def subplots(
     rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.2), **options: Any
 ) -> tuple[Figure, Any]:
-    """Return a new figure and its axes, as `matplotlib.pyplot.subplots` does, laid out without overlaps.
+    """Return a new figure and its axes, as `matplotlib.pyplot.subplots`, with a layout without overlaps.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def subplots(
     size
         Width and height in inches.
     options
-        For `matplotlib.pyplot.subplots`.
+        Further arguments of `matplotlib.pyplot.subplots`.
     """
     import matplotlib.pyplot as plt
 
@@ -102,7 +102,7 @@ def level_label(axes: Axes, y: float, text: str, colour: str) -> None:
 
 
 def grade_levels(axes: Axes, grade_save: float, grade_break: float) -> None:
-    """Draw the grades at which a run saves configurations and at which it stops, with their labels."""
+    """Draw the grades above which a run saves configurations and stops, with their labels."""
     for level, name, colour in ((grade_save, "save", ORANGE), (grade_break, "stop", VERMILION)):
         axes.axhline(level, color=colour, lw=1.2, ls="--")
         level_label(axes, level, name, colour)
@@ -118,14 +118,14 @@ def plain_logarithmic(axis: Axis) -> None:
 
 
 def legend_beside(axes: Axes) -> None:
-    """Put the legend to the right of the axes, where it covers no data."""
+    """Put the legend to the right of the axes, outside of the data."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
-def _give_matplotlib_a_folder() -> None:
-    """Let matplotlib keep its fonts in a temporary folder where the home folder cannot be written to.
+def _set_matplotlib_folder() -> None:
+    """Set matplotlib's folder for its cache of fonts to a temporary one if the home folder is not writable.
 
-    By itself it would warn at length, and search for the fonts again in every process.
+    Otherwise matplotlib would print a long warning, and search for the fonts again in every process.
     """
     if "MPLCONFIGDIR" in os.environ or "matplotlib" in sys.modules:
         return
@@ -134,11 +134,11 @@ def _give_matplotlib_a_folder() -> None:
             folder = Path(os.environ.get(variable) or Path.home() / usual) / "matplotlib"
             folder.mkdir(parents=True, exist_ok=True)
             writable = os.access(folder, os.W_OK)
-        except (OSError, RuntimeError):  # the second: nobody knows where the home is
+        except (OSError, RuntimeError):  # RuntimeError: the home folder is not known
             writable = False
         if not writable:
             os.environ["MPLCONFIGDIR"] = str(private_temporary_folder())
             return
 
 
-_give_matplotlib_a_folder()
+_set_matplotlib_folder()

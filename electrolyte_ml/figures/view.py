@@ -1,4 +1,4 @@
-"""Molecules in three dimensions: a view that the mouse turns, which works offline, and a still picture."""
+"""Molecules in three dimensions: an interactive view that works offline, and a static picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from electrolyte_ml.figures.style import GREY, caption, styled, subplots
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Colours that differ in lightness too: H white, C dark, O red-orange, F green, P orange, Li purple, N blue.
+# Colours that also differ in lightness: H white, C dark, O red-orange, F green, P orange, Li purple, N blue.
 _COLOURS = {
     "H": "#F2F2F2",
     "C": "#4D4D4D",
@@ -27,7 +27,7 @@ _COLOURS = {
     "N": "#0072B2",
 }
 _OTHER = "#56B4E9"
-_CONTACT = 1.35  # sums of covalent radii: a cation and a donor nearer than this are joined, Li-O 2.6, Na-O 3.1 Å
+_CONTACT = 1.35  # largest distance of a cation-donor contact, in sums of covalent radii: Li-O 2.6, Na-O 3.1 Å
 
 _PAGE = """<!DOCTYPE html><html><body style="margin:0;background:white;font:12px sans-serif;color:#6B6B6B">
 <canvas id="c" width="WIDTH" height="HEIGHT" style="cursor:grab;display:block"></canvas>
@@ -75,7 +75,7 @@ draw();
 
 
 class View:
-    """A view of molecules for a notebook: one self-contained HTML frame, which works offline."""
+    """View of molecules for a notebook: a self-contained HTML frame that works offline."""
 
     def __init__(self, page: str, width: int, height: int) -> None:
         self.page, self.width, self.height = page, width, height
@@ -92,12 +92,12 @@ class View:
 
 
 def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
-    """Show molecules in a view that the mouse turns and zooms.
+    """Return a view of molecules that can be rotated and zoomed with the mouse.
 
     Parameters
     ----------
     atoms
-        Whole molecules, such as :meth:`electrolyte_ml.trajectories.Trajectory.cluster` returns; bonds across periodic
+        Whole molecules, such as those of :meth:`electrolyte_ml.trajectories.Trajectory.cluster`; bonds across periodic
         boundaries are not drawn.
     width, height
         Size in pixels.
@@ -105,7 +105,7 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
     Raises
     ------
     InputError
-        If there are no atoms.
+        There are no atoms.
     """
     x, bonds, contacts = _drawn(atoms)
     data = {
@@ -131,12 +131,12 @@ def picture(atoms: Atoms, title: str, *, reference: str, scale: str) -> Figure:
     title
         Title of the figure.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
 
     Raises
     ------
     InputError
-        If there are no atoms.
+        There are no atoms.
     """
     from matplotlib.patches import Circle
 

@@ -1,4 +1,4 @@
-"""One progress line of many runs in other processes, read from their logs."""
+"""Progress line of a production: the state of its runs in other processes, read from their logs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from electrolyte_ml.production.settings import ProductionSettings
 
 
 class Progress:
-    """A progress line while the context lasts: remaining time, runs that ended early, and the error to expect.
+    """Progress line while the context lasts: remaining time, recorded length and expected error of the conductivity.
 
     Parameters
     ----------
     phases
-        The runs of the production, as of :func:`~electrolyte_ml.production.cost.legs_of`.
+        The runs of the production, from :func:`~electrolyte_ml.production.cost.legs_of`.
     settings
-        Of the production.
+        Settings of the production.
     shown
-        Whether it is shown, on standard error.
+        Whether to show the line, on standard error.
     """
 
     def __init__(self, phases: Sequence[Sequence[Leg]], settings: ProductionSettings, *, shown: bool) -> None:
@@ -64,7 +64,7 @@ class Progress:
         self.bar.update(sum(leg.done() for leg in self._legs) - self.bar.n)
 
     def text(self) -> str:
-        """Return the length that is recorded and the error that it lets expect, of the temperature with the least."""
+        """Return recorded length and expected error of the conductivity at the temperature with the shortest length."""
         lengths: dict[float, float] = {}
         for leg in self._legs:
             if leg.temperature is not None:

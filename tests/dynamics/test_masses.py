@@ -68,7 +68,7 @@ def test_a_hydrogen_bond_gives_no_mass():
     [
         (molecule("H2"), 3.0, r"atom 1 \(H\) is bonded to no heavy atom"),
         (Atoms("OH", [[0, 0, 0], [0, 0, 2.5]]), 3.0, r"atom 2 \(H\) is bonded to no heavy atom"),
-        (molecule("CH4"), 4.0, r"hydrogens of 4 amu would leave 0\.0\d+ amu to atom 1 \(C\)"),
+        (molecule("CH4"), 4.0, r"hydrogens of 4 amu would leave only 0\.0\d+ amu for atom 1 \(C\)"),
         (molecule("H2O"), 0.5, r"a hydrogen mass of 0.5 amu is below that of atom 2 \(H\), 1.008 amu"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The judged claims as text and as HTML."""
+"""Formats of the judged claims: text and HTML."""
 
 import html
 import textwrap
@@ -17,11 +17,11 @@ def format_claims(
     Parameters
     ----------
     judged
-        Of one scale.
+        Judged claims of one scale.
     width
-        Characters in a line.
+        Number of characters of a line.
     shipped
-        The same claims judged from the results that come with the source tree.
+        The same claims, judged from the results in the source tree.
     """
     others = {} if shipped is None else {j.claim.label: j for j in shipped}
     verdicts = max(len(j.outcome.verdict) for j in judged)
@@ -43,7 +43,7 @@ def format_claims(
 
 
 def claims_html(judged: Sequence[JudgedClaim], *, shipped: Sequence[JudgedClaim] | None = None) -> str:
-    """Return the claims as an HTML table, with those judged from the shipped results in two further columns."""
+    """Return the claims as an HTML table, with two further columns for judgements from the shipped results."""
     others = {} if shipped is None else {j.claim.label: j for j in shipped}
     columns = COLUMNS + ((f"shipped, {shipped[0].scale} scale", "judged from") if shipped else ())
     head = "".join(f"<th>{name}</th>" for name in columns)

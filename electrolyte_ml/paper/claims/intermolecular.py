@@ -1,7 +1,7 @@
 """Claims 12 to 14 on errors within and between molecules.
 
-The trends are judged from the stored result ``intermolecular_errors``, a
-:class:`electrolyte_ml.paper.validation.ValidationErrors` as its `to_dict` writes it.
+The trends are judged from the stored result ``intermolecular_errors``, written by `to_dict` of
+:class:`electrolyte_ml.paper.validation.ValidationErrors`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis import GroupedErrors
     from electrolyte_ml.paper.scales import Scale
 
-_AS_ACCURATE = 1.05  # geometric mean of the ratio of errors below which one kind is as accurate as another
+_AS_ACCURATE = 1.05  # largest geometric mean of the ratios of errors of two kinds that count as equally accurate
 _OXYGEN = 0.21  # eV/Å, the largest error of an oxygen in Fig. 4
 
 
 def protocol(scale: Scale) -> Iterator[Evidence]:
-    """Boxes, runs and sizes of the validation sets (Fig. 3), and the kinds that are compared on them."""
+    """Yield boxes, runs and sizes of the validation sets (Fig. 3), and the kinds compared on them."""
     settings = scale.intermolecular_errors
     if settings is None:
         raise InputError("the scale has no validation sets of EC and EMC")
@@ -51,11 +51,11 @@ def cancellation(stored: Mapping[str, Any]) -> Finding:
     above = {"intramolecular": 0, "intermolecular": 0}
     constant, cases = [], 0
     for kind in errors.kinds.values():
-        for found in kind.compositions.values():
+        for composition in kind.compositions.values():
             cases += 1
             for part in above:
-                row = found.parts[part]
-                above[part] += row.energy_rmse > found.parts["total"].energy_rmse
+                row = composition.parts[part]
+                above[part] += row.energy_rmse > composition.parts["total"].energy_rmse
                 constant.append(np.mean(np.square(row.offsets)) / np.mean(np.square(row.energies)))
     text = ", ".join(f"{part} in {number}" for part, number in above.items())
     ours = (
@@ -66,14 +66,17 @@ def cancellation(stored: Mapping[str, Any]) -> Finding:
 
 
 def next_level(stored: Mapping[str, Any]) -> Finding | None:
-    """Judge whether a kind with charges is as accurate as the next level without: QRd12 as MTP16, QRd16 as MTP20."""
+    """Judge whether a level with charges is as accurate as the next level without: QRd12 as MTP16, QRd16 as MTP20."""
     errors = ValidationErrors.from_dict(stored)
     plain, texts, holds = errors.plain, [], []
     for lower, higher in pairwise(plain):
         if lower + CHARGED not in errors.kinds:
             continue
-        here, there = (errors.kinds[name].overall.parts for name in (lower + CHARGED, higher))
-        ratios = [np.mean(getattr(here[part], what)) / np.mean(getattr(there[part], what)) for part, what in QUANTITIES]
+        charged, next_plain = (errors.kinds[name].overall.parts for name in (lower + CHARGED, higher))
+        ratios = [
+            np.mean(getattr(charged[part], what)) / np.mean(getattr(next_plain[part], what))
+            for part, what in QUANTITIES
+        ]
         ratio = float(np.exp(np.mean(np.log(ratios))))
         holds.append(ratio <= _AS_ACCURATE)
         texts.append(f"errors of {lower}{CHARGED} are {ratio:.2f} of those of {higher} ({min(ratios):.2f} to "
@@ -84,7 +87,7 @@ def next_level(stored: Mapping[str, Any]) -> Finding | None:
 
 
 def by_composition(stored: Mapping[str, Any]) -> Finding | None:
-    """Judge whether errors fall from EC to EMC: of energies from set to set, of forces from end to end."""
+    """Judge whether errors fall from EC to EMC: those of energies from set to set, those of forces from end to end."""
     errors = ValidationErrors.from_dict(stored)
     sets = list(next(iter(errors.kinds.values())).compositions)
     if len(sets) < 2:
@@ -106,7 +109,7 @@ def by_composition(stored: Mapping[str, Any]) -> Finding | None:
 
 
 def sites(stored: Mapping[str, Any]) -> Finding | None:
-    """Judge the force errors by site at the highest level: carbonyl C worst, O at most 0.21 eV/Å, the rest below O."""
+    """Judge force errors by site at the highest level: largest on carbonyl C, O at most 0.21 eV/Å, others below O."""
     errors = ValidationErrors.from_dict(stored)
     holds, texts = [], []
     for name, grouped in _highest(errors):
@@ -138,7 +141,7 @@ def species(stored: Mapping[str, Any]) -> Finding | None:
 
 
 def difference(stored: Mapping[str, Any]) -> Finding | None:
-    """Judge where the forces with and without charges differ most: on ether O and CH2 of EC, at the highest level."""
+    """Judge the sites whose forces change most with charges: ether O and CH2 of EC, at the highest level."""
     errors = ValidationErrors.from_dict(stored)
     name = next((name for name in reversed(errors.plain) if name in errors.differences), None)
     if name is None:
@@ -149,8 +152,8 @@ def difference(stored: Mapping[str, Any]) -> Finding | None:
     holds = set(largest[:2]) == {("EC", "ether O"), ("EC", "CH2")}
     ours = f"{name} and {name}{CHARGED} differ most on {text} eV/Å"
     if name in errors.seed_differences:
-        of_seeds = errors.seed_differences[name]["total"].lengths
-        ours += f"; two seeds of {name} differ there by {', '.join(f'{of_seeds[site]:.3f}' for site in largest)}"
+        seed_lengths = errors.seed_differences[name]["total"].lengths
+        ours += f"; two seeds of {name} differ there by {', '.join(f'{seed_lengths[site]:.3f}' for site in largest)}"
     return Finding(holds, ours)
 
 

@@ -1,15 +1,15 @@
 """Claims 3 to 5 on the pure solvents, from the stored result ``pure_solvents``.
 
-It is a dictionary ``{"reference": name, "solvents": {"EC": {...}, "EMC": {...}}, "beside": [...]}``. The entry of a
-solvent holds
+The result is a dictionary ``{"reference": name, "solvents": {"EC": {...}, "EMC": {...}}, "beside": [...]}``. The entry
+of a solvent holds
 
-- ``members``: for each seed whose run reached its end, the fields of a `DensityResult`,
-- ``failed``: the reasons of the runs that did not,
+- ``members``: for each seed with a completed run, the fields of a `DensityResult`,
+- ``failed``: the reasons of runs that ended early,
 - ``pressure_biases``: pressure of each of the members minus the reference's, in its own run (GPa),
 - ``experiment``: the measured density (g/cm³),
 - ``set_energies`` (eV/atom), ``set_densities`` (g/cm³), ``set_iterations`` (0 is the seeding) of the configurations of
-  the training set, in the order in which they joined it,
-- ``converged``: whether the loop ended by itself.
+  the training set, in the order in which they were added,
+- ``converged``: whether the loop converged.
 
 ``beside`` holds such results by other references.
 """
@@ -54,7 +54,7 @@ def densities(stored: dict[str, Any]) -> Finding:
 
 
 def energy_density(stored: dict[str, Any]) -> Finding | None:
-    """Judge the energy-density diagram of EC: its range, and where the seeds from dynamics with the reference lie."""
+    """Judge the energy-density diagram of EC: its range, and the position of the seeds from reference dynamics."""
     entry = stored["solvents"].get("EC")
     if entry is None:
         return None
