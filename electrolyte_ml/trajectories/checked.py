@@ -85,7 +85,9 @@ class CheckedFrames:
         except InputError as error:
             raise InputError(f"{self.name}, frame {k + 1}: {error}") from error
         except Exception as error:  # each format raises its own errors
-            raise InputError(f"{self.name}: frame {k + 1} cannot be read ({' '.join(str(error).split())})") from error
+            raise InputError(
+                f"{self.name}: frame {k + 1} cannot be read ({' '.join(str(error).split())}); the {k} before it can"
+            ) from error
 
 
 def _as_cell(cell: Any) -> np.ndarray | None:
