@@ -91,18 +91,19 @@ def _panel(axes: Axes, number: str, *, contents: bool) -> str:
 
 def _axis(axes: Axes, direction: str) -> str:
     """Describe an axis by its label, which one of the axes that share it may hold, and its range or its categories."""
-    from matplotlib.ticker import FixedFormatter
+    from matplotlib.category import StrCategoryLocator
+    from matplotlib.ticker import FixedLocator
 
     shared = axes.get_shared_x_axes() if direction == "x" else axes.get_shared_y_axes()
     axis = axes.xaxis if direction == "x" else axes.yaxis
     sharing = [axis, *(getattr(other, f"{direction}axis") for other in shared.get_siblings(axes))]
     label = next(filter(None, (_plain(other.get_label().get_text()) for other in sharing)), "")
-    formatter = axis.get_major_formatter()
-    if isinstance(formatter, FixedFormatter):
-        categories = [_plain(text) for text in formatter.seq if text]
-        if len(categories) > _MOST_ITEMS:
-            categories = [*categories[:_MOST_ITEMS], "..."]
-        return f"{label} of {', '.join(categories)}" if label and categories else label or ", ".join(categories)
+    if isinstance(axis.get_major_locator(), FixedLocator | StrCategoryLocator):
+        categories = [_plain(tick.get_text()) for tick in axis.get_ticklabels() if tick.get_text()]
+        if any(re.search("[A-Za-z]", category) for category in categories):
+            more = ["..."] if len(categories) > _MOST_ITEMS else []
+            of = ", ".join([*categories[:_MOST_ITEMS], *more])
+            return f"{label} of {of}" if label else of
     low, high = sorted(axis.get_view_interval())
     scale = ", logarithmic" if axis.get_scale() == "log" else ""
     return f"{label} from {_number(low)} to {_number(high)}{scale}" if label else ""
