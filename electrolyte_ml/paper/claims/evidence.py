@@ -15,11 +15,15 @@ SHOWN = "shown at the quick scale"
 
 
 class Finding(NamedTuple):
-    """What a stored result says of a claim: whether it holds, our value, and the measured one."""
+    """What a stored result says of a claim: whether it holds, our value, the measured one, and our uncertainty."""
 
     holds: bool
     ours: str
     experiment: str = ""
+    uncertainty: str = ""
+
+
+COUNTED = "none: counted"
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,12 @@ def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) ->
         judged_from = (f"file: {path}, labels by {stored['reference']}",)
         if scale.name == "quick":
             ours = f"{finding.ours} ({SHOWN})"
-            return Outcome(NOT_RUN_AT_SCALE, ours, finding.experiment, judged_from)
-        return Outcome(verdict(finding.holds), finding.ours, finding.experiment, judged_from)
+            chosen = NOT_RUN_AT_SCALE
+        else:
+            ours, chosen = finding.ours, verdict(finding.holds)
+        return Outcome(
+            chosen, ours, finding.experiment, judged_from, finding.uncertainty, reference=stored["reference"]
+        )
 
     return judged
 
@@ -120,6 +128,7 @@ def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
             return Outcome(NOT_RUN_AT_SCALE)
         path = shown_path(result_path(name, scale))
         source = f"file: {path}, labels by {stored['reference']}"
-        return Outcome(NOT_RUN_AT_SCALE, f"{describe(stored)} (shown, not judged)", judged_from=(source,))
+        text = f"{describe(stored)} (shown, not judged)"
+        return Outcome(NOT_RUN_AT_SCALE, text, judged_from=(source,), reference=stored["reference"])
 
     return judged

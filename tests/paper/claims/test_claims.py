@@ -29,7 +29,7 @@ def results(monkeypatch, tmp_path):
 
 
 def members(*means, drifts=False):
-    return [{"mean": mean, "drifts": drifts} for mean in means]
+    return [{"mean": mean, "error": 0.01, "drifts": drifts} for mean in means]
 
 
 def solvent(densities, experiment, drifts=False):
