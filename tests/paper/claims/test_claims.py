@@ -181,4 +181,4 @@ def test_shipped_verdicts_stand_beside_those_of_this_run(results, monkeypatch, t
     text = " ".join(format_claims(judge_claims(QUICK), shipped=shipped).split())
     assert f"shipped, standard scale: reproduced; {density.outcome.ours}" in text
     page = claims_html(judge_claims(QUICK), shipped=shipped)
-    assert "<th>shipped, standard scale</th>" in page and f"reproduced: {density.outcome.ours}" in page
+    assert '<th scope="col">shipped, standard scale</th>' in page and f"reproduced: {density.outcome.ours}" in page
