@@ -77,8 +77,8 @@ draw();
 class View:
     """A view of molecules for a notebook: one self-contained HTML frame, which works offline."""
 
-    def __init__(self, page: str, width: int, height: int, title: str) -> None:
-        self.page, self.width, self.height, self.title = page, width, height, title
+    def __init__(self, page: str, width: int, height: int) -> None:
+        self.page, self.width, self.height = page, width, height
 
     def __repr__(self) -> str:
         return f"View of {self.width} x {self.height} pixels, which a notebook shows"
@@ -86,7 +86,7 @@ class View:
     def _repr_html_(self) -> str:
         source = html.escape(self.page, quote=True)
         return (
-            f'<iframe title="{html.escape(self.title)}" srcdoc="{source}" width="{self.width}" height="{self.height}" sandbox="allow-scripts" '
+            f'<iframe srcdoc="{source}" width="{self.width}" height="{self.height}" sandbox="allow-scripts" '
             'style="border:1px solid #E6E6E6"></iframe>'
         )
 
@@ -117,8 +117,7 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
         "bonds": [[int(i), int(j), 0] for i, j in bonds] + [[int(i), int(j), 1] for i, j in contacts],
     }
     page = _PAGE.replace("WIDTH", str(width)).replace("HEIGHT", str(height))
-    page = page.replace("DATA", json.dumps(data, separators=(",", ":")))
-    return View(page, width + 2, height + 2, f"{atoms.get_chemical_formula()} in three dimensions: drag to turn it")
+    return View(page.replace("DATA", json.dumps(data, separators=(",", ":"))), width + 2, height + 2)
 
 
 @styled

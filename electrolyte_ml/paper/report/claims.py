@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from electrolyte_ml.paper.claims import NOT_REPRODUCED, NOT_RUN, REPRODUCED, JudgedClaim
@@ -125,7 +125,7 @@ def _stands(row: Row) -> str | None:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the summary.
+    """A sentence of the summary.
 
     Attributes
     ----------
@@ -133,7 +133,7 @@ class Part:
     rows : tuple of Row
         Claims that it speaks of.
     values : bool
-        Whether their values are given, too.
+        Whether it gives their values, too.
     """
 
     text: str
@@ -160,41 +160,48 @@ def summarise(sections: Sequence[Section], scale: str) -> list[Part]:
             f"{len(by[NOT_REPRODUCED])} not reproduced, {len(by[None])} not judged."
         )
     ]
-    kinds = {
-        "exact": "by counting",
-        "protocol": "by the settings that the paper scale hands to the code",
-        "": "from stored results",
-    }
-    for kind, text in kinds.items():
-        found = [
-            row
-            for row in by[REPRODUCED]
-            if row.judged.claim.kind == kind or (not kind and row.judged.claim.kind not in kinds)
-        ]
-        if found:
-            parts.append(Part(f"{len(found)} reproduced {text}:", tuple(found)))
+    for kind, name in _KINDS.items():
+        members = [row for row in rows if _kind(row) == kind]
+        good = [row for row in members if _stands(row) == REPRODUCED]
+        parts.append(Part(f"Of {len(members)} {name}, {len(good)} {_are(good)} reproduced", tuple(good)))
     if by[NOT_REPRODUCED]:
-        parts.append(Part(f"{len(by[NOT_REPRODUCED])} not reproduced:", tuple(by[NOT_REPRODUCED]), values=True))
-    reasons: Mapping[str, list[Row]] = {
-        f"{{}} not judged because no result is stored: the {scale} scale does not compute what they are about, or its "
-        "notebook has not run; a larger scale does:": [],
-        "{} not judged although numbers are shown: they are of boxes too small or too short for the claim, or bear on "
-        "it only indirectly:": [],
-        "{} not judged because a part is missing on this machine:": [],
-    }
-    absent, weak, missing = reasons.values()
+        parts.append(Part("Not reproduced:", tuple(by[NOT_REPRODUCED]), values=True))
+    absent, weak, missing = [], [], []
     for row in by[None]:
-        outcome = row.judged.outcome
-        (missing if outcome.verdict == NOT_RUN else weak if row.has_evidence else absent).append(row)
-    parts += [
-        Part(text.format(len(found)), tuple(found), values=found is missing) for text, found in reasons.items() if found
-    ]
+        if row.judged.outcome.verdict == NOT_RUN:
+            missing.append(row)
+        else:
+            (weak if row.has_evidence else absent).append(row)
+    if absent:
+        why = f"{_are(absent)} not judged because no result is stored, which only a larger scale than {scale} computes"
+        parts.append(Part(f"{len(absent)} {why}", tuple(absent)))
+    if weak:
+        why = (
+            "although numbers are shown: their boxes or runs are too small for the claim, or they bear on it indirectly"
+        )
+        parts.append(Part(f"{len(weak)} {_are(weak)} not judged {why}", tuple(weak)))
+    if missing:
+        why = "not judged because something is missing on this machine"
+        parts.append(Part(f"{len(missing)} {_are(missing)} {why}:", tuple(missing), values=True))
     if taken := [row for row in rows if row.judged.scale != scale and _stands(row)]:
+        origin = f"on results of the {taken[0].judged.scale} scale that come with the package, not on this run"
         parts.append(
-            Part(
-                f"{len(taken)} of these verdicts {'rests' if len(taken) == 1 else 'rest'} on results of the {taken[0].judged.scale} scale that come with "
-                "the package, not on this run:",
-                tuple(taken),
-            )
+            Part(f"{len(taken)} {'verdict rests' if len(taken) == 1 else 'verdicts rest'} {origin}", tuple(taken))
         )
     return parts
+
+
+_KINDS = {
+    "exact": "numbers that an object counts",
+    "protocol": "protocols, which are the settings that the paper scale hands to the code",
+    "": "values, trends, figures and tables, which are judged from stored results",
+}
+
+
+def _kind(row: Row) -> str:
+    kind = row.judged.claim.kind
+    return kind if kind in _KINDS else ""
+
+
+def _are(rows: Sequence[Row]) -> str:
+    return "is" if len(rows) == 1 else "are"
