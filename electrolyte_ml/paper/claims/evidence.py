@@ -109,7 +109,7 @@ def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) ->
     return judged
 
 
-def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
+def shown(name: str, describe: Callable[[dict[str, Any]], str], uncertainty: str) -> Judge:
     """Show what a stored result says of a claim, and leave the claim unjudged at every scale.
 
     For results that bear on a claim without being what it is about, such as charges where the claim is about dynamics.
@@ -120,6 +120,8 @@ def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
         Of the stored result.
     describe
         Stored result -> our value in words.
+    uncertainty
+        What stands for the uncertainty of that value.
     """
 
     def judged(scale: Scale) -> Outcome:
@@ -129,6 +131,6 @@ def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
         path = shown_path(result_path(name, scale))
         source = f"file: {path}, labels by {stored['reference']}"
         text = f"{describe(stored)} (shown, not judged)"
-        return Outcome(NOT_RUN_AT_SCALE, text, judged_from=(source,), reference=stored["reference"])
+        return Outcome(NOT_RUN_AT_SCALE, text, "", (source,), uncertainty, stored["reference"])
 
     return judged

@@ -175,7 +175,14 @@ def _text(text: str, kind: str) -> dict[str, Any] | None:
         return None
     columns = re.search(r"\S {2,}\S", text) is not None  # which a broken line would tear apart
     folded = kind == "log" or lines > _LONG
-    return {"kind": kind, "html": _ansi(text.rstrip("\n")), "lines": lines, "columns": columns, "folded": folded}
+    return {
+        "kind": kind,
+        "html": _ansi(text.rstrip("\n")),
+        "lines": lines,
+        "width": max(map(len, text.splitlines())),
+        "columns": columns,
+        "folded": folded,
+    }
 
 
 def _figure(output: Any, part: NotebookPart) -> dict[str, Any]:
