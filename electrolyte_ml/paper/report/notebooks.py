@@ -126,7 +126,8 @@ def _markdown(part: NotebookPart, names: Mapping[str, str]) -> Any:
             return str(convert(body))
 
         def block_math(self, body: str) -> str:
-            return str(convert(body, display="block"))
+            equation = convert(body, display="block")
+            return f'<div class="scroll" tabindex="0" role="group" aria-label="Equation">{equation}</div>'
 
         def latex_environment(self, name: str, body: str) -> str:
             return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
@@ -207,7 +208,7 @@ def _figure(output: Any, part: NotebookPart) -> dict[str, Any]:
 
 def _tables(html: str) -> str:
     """Let wide tables scroll by themselves, with the keyboard too."""
-    opening = '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table'
+    opening = '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table'
     return html.replace("<table", opening).replace("</table>", "</table></div>")
 
 

@@ -12,7 +12,7 @@ from electrolyte_ml.paper.report.notebooks import ExecutedNotebook, NotebookPart
 from electrolyte_ml.paper.report.sections import Place
 from electrolyte_ml.paper.scales import Scale
 
-_STYLES = {"light": "default", "dark": "github-dark"}  # of Pygments
+_STYLES = {"light": "xcode", "dark": "monokai"}  # of Pygments, whose colours stand out enough from the panels
 
 
 def render_report(
