@@ -68,7 +68,7 @@ def _kind(terminal: bool) -> type[Any]:
 
 
 def _widget(tqdm: type[Any]) -> type[Any]:
-    class Widget(tqdm):
+    class Widget(tqdm):  # type: ignore[misc]  # chosen when it runs
         """A bar of a notebook."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -93,7 +93,7 @@ def _widget(tqdm: type[Any]) -> type[Any]:
 
 
 def _log(tqdm: type[Any]) -> type[Any]:
-    class Log(tqdm):
+    class Log(tqdm):  # type: ignore[misc]  # chosen when it runs
         """A bar that is written into a file: a line when it ends, and one every ten minutes until then."""
 
         def __init__(self, *arguments: Any, **options: Any) -> None:
