@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
 from electrolyte_ml.processes import add_mark, end_marked, kill_group
+from electrolyte_ml.progress import progress_bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -208,17 +209,15 @@ class _ProgressLine:
     """Progress line of tqdm: bar and remaining time follow the cost, the text counts items."""
 
     def __init__(self, description: str | None, count: int, total_cost: float, shown: bool) -> None:
-        from tqdm import tqdm
-
         self.count = count
         self.done = 0
-        self.bar = tqdm(
+        self.bar = progress_bar(
             total=total_cost,
             desc=description,
-            disable=not shown,
+            shown=shown,
+            weighted=True,
             # Use the mean rate since the start: a moving average jumps with every large or small item.
             smoothing=0.0,
-            bar_format="{l_bar}{bar}|{postfix} [{elapsed}<{remaining}]",
             postfix=f"0/{count}",
         )
 

@@ -19,6 +19,7 @@ from electrolyte_ml._benchmarks.cases import CONFIGURATION, TASKS, Case
 from electrolyte_ml._benchmarks.machine import machine
 from electrolyte_ml._benchmarks.rounds import check_request
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.threads import available
 
 ATOMS = (160, 1000)
@@ -66,8 +67,6 @@ def compare(
     ElectrolyteError
         One of the checkouts cannot run a case.
     """
-    from tqdm import tqdm
-
     check_request(levels, ATOMS if atoms is None else atoms, tasks, repeats, charges)
     if not 1 <= threads <= available():
         raise InputError(f"{threads} threads: there are 1 to {available()} here")
@@ -78,7 +77,7 @@ def compare(
     times = np.empty((repeats + 1, len(requests), 2))  # µs per atom, this code and the other
     with _worker(ours, threads) as this, _worker(theirs, threads) as that:
         sides = [(0, this), (1, that)]
-        for round_ in tqdm(range(repeats + 1), desc="rounds", disable=None):
+        for round_ in progress_bar(range(repeats + 1), desc="rounds", unit=""):
             for number, case in enumerate(requests):
                 for side, measure in sides if round_ % 2 else sides[::-1]:
                     times[round_, number, side] = measure(case)

@@ -20,6 +20,7 @@ from electrolyte_ml._benchmarks.contest import KERNEL, OURS, Contest
 from electrolyte_ml._benchmarks.machine import machine, most_memory, peak_gflops
 from electrolyte_ml._benchmarks.pairs import energy_forces_flops, pair_memory
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.threads import available, default_threads
 from electrolyte_ml.warmup import warm_up
 
@@ -78,8 +79,6 @@ def benchmark(
     counts = sorted({1, available()} if threads is None else set(threads))
     if not counts or not 1 <= counts[0] <= counts[-1] <= available():
         raise InputError(f"{' '.join(map(str, counts))} threads: there are 1 to {available()} here")
-    from tqdm import tqdm
-
     warm_up()
     boxes = [cases.liquid(n) for n in sorted(set(atoms or ATOMS))] if set(tasks) != {"coulomb"} else []
     contests = [contest for group in _groups(levels, boxes, counts, tasks, charges) for contest in group]
@@ -87,8 +86,8 @@ def benchmark(
         for n in sorted(set(atoms or coulomb.ATOMS)):
             contests += coulomb.contests(cases.solution(n))
     peaks = []
-    # The first round warms caches and is discarded. Progress is shown on a terminal only.
-    for round_ in tqdm(range(repeats + 1), desc="rounds", disable=None):
+    # The first round warms caches and is discarded.
+    for round_ in progress_bar(range(repeats + 1), desc="rounds", unit=""):
         peaks.append(peak_gflops())
         for contest in contests:
             seconds = cases.seconds_per_call(contest.call, contest.threads)

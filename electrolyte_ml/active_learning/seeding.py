@@ -15,6 +15,7 @@ from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.dynamics.masses import heavy_hydrogen_masses
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.reference import LabelError, LabelStore, Reference
 from electrolyte_ml.structures import Molecule, pack, parse_composition, read_configurations
 from electrolyte_ml.structures.charge import total_charge
@@ -215,8 +216,6 @@ def run_walkers(
     InputError
         A start cannot have the mass of hydrogen in the settings.
     """
-    from tqdm import tqdm
-
     walkers = [
         _start(atoms, seeding, np.random.default_rng([seeding.seed, k]), f"start of seeding trajectory {k}")
         for k, atoms in enumerate(starts, start=first)
@@ -224,7 +223,7 @@ def run_walkers(
     advance = partial(_advance, reference=reference, store=store, seeding=seeding)
     # The segments are only for the progress line.
     lengths = [len(part) for part in np.array_split(np.arange(seeding.steps), min(seeding.steps, _SEGMENTS))]
-    with tqdm(total=seeding.steps * len(starts), desc="seeding, steps", disable=not progress, smoothing=0.1) as bar:
+    with progress_bar(total=seeding.steps * len(starts), desc="seeding, steps", shown=progress, smoothing=0.1) as bar:
         for length in lengths:
             moving = [walker for walker in walkers if walker.failure is None]
             moved = map_progress(advance, [(walker.bare(), length) for walker in moving], jobs, progress=False)

@@ -19,6 +19,7 @@ from electrolyte_ml.analysis.binding import Binding, binding_energy, complexes
 from electrolyte_ml.analysis.errors import GroupedErrors, group_atoms, group_errors
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import resolve_jobs
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
 from electrolyte_ml.reference.labels import label_hash
 from electrolyte_ml.structures import MOLECULES, Molecule, Topology
@@ -366,14 +367,12 @@ def _with_bindings(
     progress: bool,
 ) -> Audit:
     """Add the bindings of the species in the configurations."""
-    from tqdm import tqdm
-
     known = {**MOLECULES, **own_molecules}
     groups = group_atoms(configurations, own_molecules)
     left_out = [f"{formula}, which is not a known molecule" for formula in groups.unrecognised]
     bindings = []
-    candidates = complexes(known[name] for name in groups.molecules)
-    for complex in tqdm(candidates, desc="complexes", disable=not progress):
+    wanted = complexes(known[name] for name in groups.molecules)
+    for complex in progress_bar(wanted, desc="complexes", unit="", shown=progress):
         starts = None  # the better reference starts from the minima of the other one
         for level in (reference, against):
             try:

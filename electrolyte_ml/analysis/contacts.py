@@ -15,6 +15,7 @@ from ase.data import chemical_symbols
 from electrolyte_ml.analysis.rdf import RadialDistribution, cation_pairs, radial_distributions
 from electrolyte_ml.analysis.runs import as_runs
 from electrolyte_ml.errors import InputError, TrajectoryWarning
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.structures.boxes import CATION_RADII
 from electrolyte_ml.structures.motifs import shell_radius
 from electrolyte_ml.trajectories.species import Species
@@ -198,8 +199,6 @@ def find_contacts(
     InputError
         A species has no cutoff, a cutoff has no species, or a cutoff is above half of the cell.
     """
-    from tqdm import tqdm
-
     from electrolyte_ml.kernels.contacts import contacts
 
     ion = trajectory.only("cation", cation)
@@ -214,7 +213,7 @@ def find_contacts(
     reach = float(donors.cutoff.max()) + BAND
     parts: list[tuple[np.ndarray, ...]] = []
     done = 0
-    with tqdm(total=trajectory.n_frames, unit="frame", desc="shells", disable=not progress) as bar:
+    with progress_bar(total=trajectory.n_frames, unit="frame", desc="shells", shown=progress) as bar:
         for chunk in trajectory.chunks():
             frame, centre, donor, distance = contacts(
                 chunk.positions, chunk.cells, np.linalg.inv(chunk.cells), ion.centres, donors.atoms, reach

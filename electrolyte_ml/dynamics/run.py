@@ -21,6 +21,7 @@ from electrolyte_ml.dynamics.results import COLUMNS, RunResult, read_result
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology, standard_rotation
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
 from electrolyte_ml.structures.configurations import write_configurations
 from electrolyte_ml.units import DENSITY_UNIT
@@ -156,10 +157,8 @@ class Run:
 
     def until(self, n_steps: int, progress: bool) -> RunResult:
         """Run to step `n_steps`, or until a monitor or an error stops the run, and write the result."""
-        from tqdm import tqdm
-
         start_time, first, threads = time.perf_counter(), self.step, self.integrator.threads
-        with tqdm(
+        with progress_bar(
             total=n_steps,
             initial=first,
             desc=f"{self.settings['ensemble'].upper()} {self.settings['temperature']:g} K"
@@ -167,7 +166,7 @@ class Run:
             + (f", {threads} threads" if threads > 1 else ""),
             unit="step",
             smoothing=0.0,  # use the mean speed, so that the remaining time does not jump
-            disable=not progress,
+            shown=progress,
         ) as bar:
             while self.stop is None and self.step < n_steps:
                 event = min(self.step - self.step % every + every for every in self.events)

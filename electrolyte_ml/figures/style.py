@@ -10,6 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from electrolyte_ml.figures.description import add_description
 from electrolyte_ml.files import private_temporary_folder
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ _RC: dict[Any, object] = {
 def styled(function: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     """Decorate a function such that it draws its figure in the common style.
 
+    The figure gets a caption and an alternative text, see `description`.
+
     Figures that the function opens are closed in pyplot when it ends. A notebook would otherwise show a returned figure
     twice, and an incomplete one after an error.
     """
@@ -57,7 +60,9 @@ def styled(function: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]
         others = set(plt.get_fignums())
         try:
             with plt.rc_context(_RC):
-                return function(*arguments, **options)
+                figure = function(*arguments, **options)
+            add_description(figure, function.__name__)
+            return figure
         finally:
             for number in set(plt.get_fignums()) - others:
                 plt.close(number)

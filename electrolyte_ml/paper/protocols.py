@@ -23,6 +23,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.scales import DensityRun, Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.structures import pack, parse_composition, species_of
 
 if TYPE_CHECKING:
@@ -144,15 +145,13 @@ def charge_fits(
     dict
         Seed -> fit; the last term of its potential is the model of the charges.
     """
-    from tqdm import tqdm
-
     from electrolyte_ml.training import train
 
     study = scale.charges
     options = study.fit.options(refit=False)
     model, species = replace(study.model, charges="qrd", charge_form=form), species_of(configurations)
     fits = {}
-    for seed in tqdm(study.seeds, desc=f"fits from {form} starts", disable=not progress):
+    for seed in progress_bar(study.seeds, desc=f"fits from {form} starts", unit="", shown=progress):
         fits[seed] = train(configurations, model.random(species, seed), **options, progress=False)
     return fits
 

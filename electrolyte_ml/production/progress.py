@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from electrolyte_ml.analysis.production import expected_error
 from electrolyte_ml.production.cost import Leg
 from electrolyte_ml.production.settings import ProductionSettings
+from electrolyte_ml.progress import progress_bar
 
 
 class Progress:
@@ -25,22 +26,20 @@ class Progress:
     """
 
     def __init__(self, phases: Sequence[Sequence[Leg]], settings: ProductionSettings, *, shown: bool) -> None:
-        from tqdm import tqdm
-
         self._legs = [leg for phase in phases for leg in phase]
         self._effective_ps = settings.analysis.effective_ps
         self._timestep_ps = settings.trajectories.timestep_fs / 1000.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._shown = shown
-        self.bar = tqdm(
+        self.bar = progress_bar(
             total=sum(leg.steps for leg in self._legs),
             initial=sum(leg.done() for leg in self._legs),
             desc="production",
             unit="step",
             smoothing=0.0,
-            disable=not shown,
-            bar_format="{l_bar}{bar}|{postfix} [{elapsed}<{remaining}]",
+            shown=shown,
+            weighted=True,
         )
 
     def __enter__(self) -> Progress:

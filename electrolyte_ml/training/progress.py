@@ -12,6 +12,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import atomic_write, read_arrays
+from electrolyte_ml.progress import progress_bar
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -55,8 +56,6 @@ class Progress:
     """
 
     def __init__(self, total: int, shown: bool, checkpoint: Path | None, identity: str) -> None:
-        from tqdm import tqdm
-
         self.checkpoint, self.identity = checkpoint, identity
         self.history: list[tuple[int, float, float]] = []
         self.evaluations = 0
@@ -68,7 +67,7 @@ class Progress:
         self._n_iterations, self._n_steps, self._n_run = 0, 0, 0
         self._resume()
         self.began = time.perf_counter() - (self._recorded[-1][1] if self._recorded else 0.0)
-        self.bar = tqdm(total=total, desc="Fit", unit="it", disable=not shown)
+        self.bar = progress_bar(total=total, desc="Fit", unit="it", shown=shown)
 
     @property
     def done(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from ase.data.vdw import vdw_radii
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.trajectories.frames import VelocitySeries
 from electrolyte_ml.trajectories.trajectory import Trajectory
 
@@ -256,8 +257,6 @@ def read_ions(
         molecules, which is neither diffusion nor a current), frames are too far apart to unwrap, the sum of the charges
         is not zero, there are no ions, or there is heavy hydrogen that is not allowed.
     """
-    from tqdm import tqdm
-
     if trajectory.hydrogen_mass is not None and not heavy_hydrogen:
         refuse_heavy_hydrogen(trajectory.name, trajectory.hydrogen_mass)
     series = trajectory.velocity_series
@@ -286,8 +285,8 @@ def read_ions(
     if positions is not None:
         streams = zip(trajectory.unwrapped(already=already_unwrapped), trajectory.chunks(), strict=True)
         done = 0
-        with tqdm(
-            total=trajectory.n_frames, desc=trajectory.name, unit="frame", disable=not progress, leave=False
+        with progress_bar(
+            total=trajectory.n_frames, desc=trajectory.name, unit="frame", shown=progress, leave=False
         ) as bar:
             for unwrapped, chunk in streams:
                 for k, frame in enumerate(unwrapped):

@@ -5,6 +5,7 @@ import pytest
 
 from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 from electrolyte_ml.analysis import ensemble_density, mean_density
+from electrolyte_ml.figures.description import describe
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def check_figures(tmp_path):
             assert isinstance(figure, Figure)
             words = " ".join(text.get_text() for text in figure.findobj(Text)).replace("\n", " ")
             assert "Scale: quick." in words and "Reference: " in words, name
+            assert len(describe(figure)) > 60 and "\\" not in describe(figure), name
             figure.savefig(tmp_path / f"{name}.png")
             assert (tmp_path / f"{name}.png").stat().st_size < 150_000
         assert not plt.get_fignums()

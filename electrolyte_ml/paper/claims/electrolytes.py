@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from electrolyte_ml.paper import experiment
-from electrolyte_ml.paper.claims.evidence import Finding
+from electrolyte_ml.paper.claims.evidence import COUNTED, Finding
 
 # -- conductivity -----------------------------------------------------------------------------------------------------
 
@@ -35,7 +35,9 @@ def conductivities(stored: dict[str, Any], limit: float) -> Finding:
     measured = "; ".join(
         f"{ratio} {', '.join(f'{m.value:g}' for m in by.values())}" for ratio, by in experiments.items()
     )
-    return Finding(holds, ours, f"{measured} mS/cm at 280, 300, 320 K")
+    errors = [point["error"] / point["value"] for by in points.values() for point in by.values()]
+    uncertainty = f"standard error of a point {min(errors):.0%} to {max(errors):.0%}"
+    return Finding(holds, ours, f"{measured} mS/cm at 280, 300, 320 K", uncertainty)
 
 
 def plateaus(stored: dict[str, Any], correlation_ps: float, window_ps: float) -> Finding:
@@ -59,7 +61,7 @@ def survivors(stored: dict[str, Any]) -> Finding | None:
     holds = all(run["planned"] == 50 and run["completed"] < 50 for run in runs) and bool(np.all(np.diff(completed) < 0))
     ended = "/".join(f"{run['completed']} of {run['planned']}" for run in runs)
     length = "/".join(f"{run['completed_ps'] / 1000:.2g}" for run in runs)
-    return Finding(holds, f"{ended} completed → {length} ns")
+    return Finding(holds, f"{ended} completed → {length} ns", uncertainty=COUNTED)
 
 
 def _points(stored: dict[str, Any]) -> dict[str, dict[float, dict[str, Any]]]:
@@ -75,13 +77,13 @@ def _points(stored: dict[str, Any]) -> dict[str, dict[float, dict[str, Any]]]:
 def pairs_of_mtp(stored: dict[str, Any]) -> Finding:
     """Judge the ion pairs of MTP: solvent-separated ones alone."""
     ssip, _, _, ours = _pairs(stored)
-    return Finding(ssip > 0.99, ours)
+    return Finding(ssip > 0.99, ours, uncertainty=intervals_of(stored["solvation"]["ion_pairs"]))
 
 
 def pairs_of_qrd(stored: dict[str, Any]) -> Finding:
     """Judge the ion pairs of MTP-QRd: a few per cent in contact, fewer in aggregates."""
     _, cip, agg, ours = _pairs(stored)
-    return Finding(0 < agg < cip < 0.1, ours)
+    return Finding(0 < agg < cip < 0.1, ours, uncertainty=intervals_of(stored["solvation"]["ion_pairs"]))
 
 
 def _pairs(stored: dict[str, Any]) -> tuple[float, float, float, str]:
@@ -96,13 +98,15 @@ def _pairs(stored: dict[str, Any]) -> tuple[float, float, float, str]:
 def networks_of_mtp(stored: dict[str, Any]) -> Finding:
     """Judge the networks of MTP: most Li are in networks of at most eight, mostly joined by both oxygens of EC."""
     joined, largest, bridges, ours = _networks(stored)
-    return Finding(joined > 0.5 and largest <= 8 and bridges > 0.5, ours)
+    holds = joined > 0.5 and largest <= 8 and bridges > 0.5
+    return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
 def networks_of_qrd(stored: dict[str, Any]) -> Finding:
     """Judge the networks of MTP-QRd: few Li are in networks, of two Li each."""
     joined, largest, _, ours = _networks(stored)
-    return Finding(joined < 0.2 and largest <= 2, ours)
+    holds = joined < 0.2 and largest <= 2
+    return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
 def network_shells(stored: dict[str, Any]) -> Finding:
@@ -118,7 +122,8 @@ def network_shells(stored: dict[str, Any]) -> Finding:
         f"networks against isolated: EC {ec_joined:.2f}, {ec_alone:.2f}; CN 5 {joined[5]:.0%}, {alone[5]:.0%}; "
         f"CN 3 {joined[3]:.0%}, {alone[3]:.0%}"
     )
-    return Finding(holds, ours)
+    errors = "; ".join(f"{side}: {intervals_of(networks['ligands'][side], 'EC')}" for side in ("network", "isolated"))
+    return Finding(holds, ours, uncertainty=errors)
 
 
 def network_panels(stored: dict[str, Any]) -> Finding:
@@ -127,7 +132,7 @@ def network_panels(stored: dict[str, Any]) -> Finding:
     joined = value_of(stored["networks"], "networked")
     if not 0.0 < joined < 1.0:
         return Finding(False, f"{joined:.0%} of the Li in networks: one of the two groups is empty")
-    return Finding(True, finding.ours)
+    return Finding(True, finding.ours, uncertainty=finding.uncertainty)
 
 
 def _networks(stored: dict[str, Any]) -> tuple[float, int, float, str]:
@@ -148,3 +153,12 @@ def value_of(estimates: dict[str, Any], key: str) -> float:
     """Return the value of a stored estimate; 0 for a category that is not stored, NaN for a value of None."""
     value = estimates[key]["value"] if key in estimates else 0.0
     return float("nan") if value is None else float(value)
+
+
+def intervals_of(estimates: dict[str, Any], *keys: str) -> str:
+    """Give the 95 % intervals of stored estimates, or say which have none; of all that have a value by default."""
+    texts = []
+    for key in keys or [key for key, entry in estimates.items() if entry["value"] is not None]:
+        low, high = (estimates.get(key, {}).get(end) for end in ("low", "high"))
+        texts.append(f"{key} no interval" if low is None or high is None else f"{key} {low:.3g} to {high:.3g}")
+    return f"95 %: {', '.join(texts)}"

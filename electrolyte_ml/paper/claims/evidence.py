@@ -15,11 +15,15 @@ SHOWN = "shown at the quick scale"
 
 
 class Finding(NamedTuple):
-    """Judgement of a claim from a stored result: whether it holds, our value, and the measured one."""
+    """Judgement of a claim from a stored result: whether it holds, our value, the measured one, our uncertainty."""
 
     holds: bool
     ours: str
     experiment: str = ""
+    uncertainty: str = ""
+
+
+COUNTED = "none: counted"
 
 
 @dataclass(frozen=True)
@@ -95,13 +99,17 @@ def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) ->
         judged_from = (f"file: {path}, labels by {stored['reference']}",)
         if scale.name == "quick":
             ours = f"{finding.ours} ({SHOWN})"
-            return Outcome(NOT_RUN_AT_SCALE, ours, finding.experiment, judged_from)
-        return Outcome(verdict(finding.holds), finding.ours, finding.experiment, judged_from)
+            chosen = NOT_RUN_AT_SCALE
+        else:
+            ours, chosen = finding.ours, verdict(finding.holds)
+        return Outcome(
+            chosen, ours, finding.experiment, judged_from, finding.uncertainty, reference=stored["reference"]
+        )
 
     return judged
 
 
-def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
+def shown(name: str, describe: Callable[[dict[str, Any]], str], uncertainty: str) -> Judge:
     """Return a function that shows a stored result and leaves the claim unjudged at every scale.
 
     It is for results that are related to a claim but are not its subject, such as charges for a claim on dynamics.
@@ -112,6 +120,8 @@ def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
         Name of the stored result.
     describe
         Stored result -> our value in words.
+    uncertainty
+        Description of the uncertainty of that value.
     """
 
     def judged(scale: Scale) -> Outcome:
@@ -120,6 +130,7 @@ def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
             return Outcome(NOT_RUN_AT_SCALE)
         path = shown_path(result_path(name, scale))
         source = f"file: {path}, labels by {stored['reference']}"
-        return Outcome(NOT_RUN_AT_SCALE, f"{describe(stored)} (shown, not judged)", judged_from=(source,))
+        text = f"{describe(stored)} (shown, not judged)"
+        return Outcome(NOT_RUN_AT_SCALE, text, "", (source,), uncertainty, stored["reference"])
 
     return judged

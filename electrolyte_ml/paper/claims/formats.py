@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from electrolyte_ml.paper.claims.verdicts import NOT_REPRODUCED, JudgedClaim
 
+TABLE_CLASS = "claims"
 COLUMNS = ("#", "where", "paper", "kind", "ours", "experiment", "verdict", "judged from")
 
 
@@ -46,7 +47,7 @@ def claims_html(judged: Sequence[JudgedClaim], *, shipped: Sequence[JudgedClaim]
     """Return the claims as an HTML table, with two further columns for judgements from the shipped results."""
     others = {} if shipped is None else {j.claim.label: j for j in shipped}
     columns = COLUMNS + ((f"shipped, {shipped[0].scale} scale", "judged from") if shipped else ())
-    head = "".join(f"<th>{name}</th>" for name in columns)
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = []
     for j in judged:
         claim, outcome = j.claim, j.outcome
@@ -61,4 +62,5 @@ def claims_html(judged: Sequence[JudgedClaim], *, shipped: Sequence[JudgedClaim]
             sources = "<br>".join(map(html.escape, other.outcome.judged_from))
             row += f"<td{style}>{html.escape(text)}</td><td>{sources}</td>"
         rows.append(f"<tr>{row}</tr>")
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+    head = f"<thead><tr>{head}</tr></thead>"
+    return f'<table class="{TABLE_CLASS}">{head}<tbody>{"".join(rows)}</tbody></table>'

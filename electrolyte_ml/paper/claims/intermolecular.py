@@ -62,7 +62,7 @@ def cancellation(stored: Mapping[str, Any]) -> Finding:
         f"above the total: {text} of {cases} cases; {np.mean(constant):.0%} of their squares are one offset for all "
         f"configurations of a composition"
     )
-    return Finding(all(number > cases / 2 for number in above.values()), ours)
+    return Finding(all(number > cases / 2 for number in above.values()), ours, uncertainty=_seeds(errors))
 
 
 def next_level(stored: Mapping[str, Any]) -> Finding | None:
@@ -83,7 +83,7 @@ def next_level(stored: Mapping[str, Any]) -> Finding | None:
                      f"{max(ratios):.2f})")  # fmt: skip
     if not holds:
         return None
-    return Finding(all(holds), "; ".join(texts))
+    return Finding(all(holds), "; ".join(texts), uncertainty=_seeds(errors))
 
 
 def by_composition(stored: Mapping[str, Any]) -> Finding | None:
@@ -105,7 +105,7 @@ def by_composition(stored: Mapping[str, Any]) -> Finding | None:
         f"{name} {energy:.2f} meV/atom, {force:.3f} eV/Å"
         for name, energy, force in zip(sets, energies, forces, strict=True)
     )
-    return Finding(falls, f"mean over kinds and parts: {ours}")
+    return Finding(falls, f"mean over kinds and parts: {ours}", uncertainty=_seeds(errors))
 
 
 def sites(stored: Mapping[str, Any]) -> Finding | None:
@@ -125,7 +125,7 @@ def sites(stored: Mapping[str, Any]) -> Finding | None:
             holds.append(worst == "carbonyl C" and oxygens <= _OXYGEN and rest <= oxygens)
             numbers = f"{of_molecule[worst]:.2f}, O to {oxygens:.2f}, rest to {rest:.2f} eV/Å"
             texts.append(f"{name}, {molecule}: worst {worst} {numbers}")
-    return Finding(all(holds), "; ".join(texts)) if holds else None
+    return Finding(all(holds), "; ".join(texts), uncertainty=_seeds(errors)) if holds else None
 
 
 def species(stored: Mapping[str, Any]) -> Finding | None:
@@ -137,7 +137,7 @@ def species(stored: Mapping[str, Any]) -> Finding | None:
         if {"EC", "EMC"} <= by.keys():
             holds.append(by["EC"] > by["EMC"])
             texts.append(f"{name}: EC {by['EC']:.3f}, EMC {by['EMC']:.3f} eV/Å")
-    return Finding(all(holds), "; ".join(texts)) if holds else None
+    return Finding(all(holds), "; ".join(texts), uncertainty=_seeds(errors)) if holds else None
 
 
 def difference(stored: Mapping[str, Any]) -> Finding | None:
@@ -152,9 +152,9 @@ def difference(stored: Mapping[str, Any]) -> Finding | None:
     holds = set(largest[:2]) == {("EC", "ether O"), ("EC", "CH2")}
     ours = f"{name} and {name}{CHARGED} differ most on {text} eV/Å"
     if name in errors.seed_differences:
-        seed_lengths = errors.seed_differences[name]["total"].lengths
-        ours += f"; two seeds of {name} differ there by {', '.join(f'{seed_lengths[site]:.3f}' for site in largest)}"
-    return Finding(holds, ours)
+        of_seeds = errors.seed_differences[name]["total"].lengths
+        ours += f"; two seeds of {name} differ there by {', '.join(f'{of_seeds[site]:.3f}' for site in largest)}"
+    return Finding(holds, ours, uncertainty=_seeds(errors))
 
 
 def _highest(errors: ValidationErrors) -> list[tuple[str, GroupedErrors]]:
@@ -162,3 +162,12 @@ def _highest(errors: ValidationErrors) -> list[tuple[str, GroupedErrors]]:
     highest = errors.plain[-1:]
     names = [name for plain in highest for name in (plain, plain + CHARGED) if name in errors.kinds]
     return [(name, errors.kinds[name].compositions[errors.mixture].sites["total"]) for name in names]
+
+
+def _seeds(errors: ValidationErrors) -> str:
+    """Say over how many seeds errors are averaged, and how far these are apart."""
+    totals = [np.asarray(kind.overall.parts["total"].energies) for kind in errors.kinds.values()]
+    spread = [float(values.std(ddof=1) / values.mean()) for values in totals if len(values) > 1]
+    if not spread:
+        return "one seed of each kind, no spread"
+    return f"{len(totals[0])} seeds of each kind; their energy errors differ by {np.mean(spread):.0%} (1σ)"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from electrolyte_ml.paper import experiment
-from electrolyte_ml.paper.claims.electrolytes import value_of
-from electrolyte_ml.paper.claims.evidence import Finding
+from electrolyte_ml.paper.claims.electrolytes import intervals_of, value_of
+from electrolyte_ml.paper.claims.evidence import COUNTED, Finding
 from electrolyte_ml.paper.ion_pair_validation import IonPairErrors
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def learning(stored: Mapping[str, Any]) -> Finding:
         f"{name} {'converged' if stage['converged'] else 'not converged'} after {stage['iterations']} iterations"
         for name, stage in stored["stages"].items()
     )
-    return Finding(converged and near, f"{stored['model']}: {stages}; {size} configurations")
+    return Finding(converged and near, f"{stored['model']}: {stages}; {size} configurations", uncertainty=COUNTED)
 
 
 def ion_pair_set(stored: dict[str, Any]) -> Finding:
@@ -49,7 +49,7 @@ def ion_pair_set(stored: dict[str, Any]) -> Finding:
         f"SSIP {ssip:.0%}, CIP {cip:.0%}, AGG {agg:.0%}; {ligands:.2f} ligands per Li; CN {number:.2f}; "
         f"{broken:.0%} with broken molecules, left out"
     )
-    return Finding(holds, ours)
+    return Finding(holds, ours, uncertainty=intervals_of(solvation["ion_pairs"]))
 
 
 def li_o(stored: dict[str, Any]) -> Finding:

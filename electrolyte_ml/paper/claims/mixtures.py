@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from electrolyte_ml.paper import experiment
-from electrolyte_ml.paper.claims.evidence import Finding
+from electrolyte_ml.paper.claims.evidence import COUNTED, Finding
 
 SHARES = {"EC": 0.357, "EMC": 0.569, "EC + EMC": 0.073}  # of the paper's set of about 500 configurations
 _SIZE, _SIZE_TOLERANCE, _SHARE_TOLERANCE = 500, 0.2, 0.1
@@ -34,7 +34,7 @@ def training_set(stored: dict[str, Any]) -> Finding:
     text = ", ".join(f"{share:.1%} {name}" for name, share in shares.items())
     near = all(abs(shares[name] - share) <= _SHARE_TOLERANCE for name, share in SHARES.items())
     about = abs(size / _SIZE - 1) <= _SIZE_TOLERANCE
-    return Finding(near and about, f"{size} configurations, {inherited} of them inherited; {text}")
+    return Finding(near and about, f"{size} configurations, {inherited} of them inherited; {text}", uncertainty=COUNTED)
 
 
 class KindMean(NamedTuple):
@@ -95,7 +95,7 @@ def densities(stored: dict[str, Any]) -> Finding | None:
         f"{liquid} {experiment.density(liquid).value:.3f} (PBE-D3(BJ) {experiment.DENSITY_PBE_D3_BJ[liquid].value:.3f})"
         for liquid in means
     )
-    return Finding(worse and alike, "; ".join(texts), experiments)
+    return Finding(worse and alike, "; ".join(texts), experiments, "±: standard deviation over the seeds")
 
 
 def failures(stored: dict[str, Any]) -> Finding:
@@ -117,7 +117,8 @@ def failures(stored: dict[str, Any]) -> Finding:
         for liquid, runs in failed.items()
         if runs
     )
-    return Finding(total > 0, f"{total} of {charged} runs failed" + (f": {reasons}" if reasons else ""))
+    ours = f"{total} of {charged} runs failed" + (f": {reasons}" if reasons else "")
+    return Finding(total > 0, ours, uncertainty=COUNTED)
 
 
 def traces(stored: dict[str, Any]) -> Finding | None:

@@ -16,7 +16,7 @@ from electrolyte_ml.paper.claims import (
     protocols,
     solvents,
 )
-from electrolyte_ml.paper.claims.evidence import from_handed, from_stored, shown
+from electrolyte_ml.paper.claims.evidence import COUNTED, from_handed, from_stored, shown
 from electrolyte_ml.paper.claims.verdicts import Claim, JudgedClaim
 from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import Scale, shipped
@@ -103,7 +103,7 @@ CLAIMS: tuple[Claim, ...] = (
         "2.2",
         "Some QRd models fail at some compositions: charges of raw starts",
         "trend",
-        shown("charges", charges.failing_fits),
+        shown("charges", charges.failing_fits, COUNTED),
     ),
     Claim(
         11,
@@ -223,7 +223,7 @@ CLAIMS: tuple[Claim, ...] = (
         "S6",
         "Charges of the QRd models from random starts, physical or not",
         "figure",
-        shown("charges", charges.fitted_charges),
+        shown("charges", charges.fitted_charges, "±: standard deviation over the fits"),
     ),
     Claim(
         21,

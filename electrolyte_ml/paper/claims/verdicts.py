@@ -25,6 +25,10 @@ class Outcome:
         Evidence: ``"file: standard/pure_solvents.json"`` (relative to the folder of results),
         ``"object: MomentTensorPotential.n_parameters"`` or ``"handed to training.train: method=paper"`` (a function of
         `electrolyte_ml`).
+    uncertainty : str
+        Of our value, and what it stands for; empty where none was estimated.
+    reference : str
+        What labelled the data behind a stored result; empty where the verdict rests on none.
 
     Raises
     ------
@@ -36,6 +40,8 @@ class Outcome:
     ours: str = ""
     experiment: str = ""
     judged_from: tuple[str, ...] = ()
+    uncertainty: str = ""
+    reference: str = ""
 
     def __post_init__(self) -> None:
         if self.verdict in (REPRODUCED, NOT_REPRODUCED) and not self.judged_from:
