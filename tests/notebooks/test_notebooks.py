@@ -11,6 +11,7 @@ from electrolyte_ml.paper.reproduce import execute, find_notebooks
 from electrolyte_ml.paper.places import checkout
 
 FOLDER = checkout() / "notebooks"
+TEXTS = FOLDER / "text"
 PUBLISHED = find_notebooks() if list(FOLDER.glob("[0-9][0-9]_*.ipynb")) else []
 PATHS = rf"/home/|/Users/|/tmp/|/root/|{re.escape(str(FOLDER.parents[1]))}/"
 ALL = sorted(FOLDER.glob("*.ipynb"))
@@ -22,7 +23,7 @@ def named(paths):
 
 @named(ALL)
 def test_text_twin_is_in_sync(path):
-    twin = jupytext.read(path.with_suffix(".py"))
+    twin = jupytext.read(TEXTS / f"{path.stem}.py")
     notebook = nbformat.read(path, as_version=4)
     assert [(cell.cell_type, cell.source) for cell in twin.cells] == [
         (cell.cell_type, cell.source) for cell in notebook.cells
@@ -30,7 +31,11 @@ def test_text_twin_is_in_sync(path):
 
 
 def test_every_text_has_a_notebook():
-    assert {path.stem for path in FOLDER.glob("*.py")} == {path.stem for path in ALL}
+    assert {path.stem for path in TEXTS.glob("*.py")} - {"_template"} == {path.stem for path in ALL}
+
+
+def test_the_folder_shows_notebooks_alone():
+    assert {path.name for path in FOLDER.iterdir() if path.suffix == ".py" or path.stem.startswith("_")} == set()
 
 
 @named(ALL)
