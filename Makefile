@@ -45,9 +45,11 @@ types: .venv/installed
 # The notebooks and their text twins: whichever of a pair was changed last is carried over to the other.
 notebooks-sync: .venv/installed
 	$(RUN) -m jupytext --sync notebooks/*.ipynb
+	$(RUN) -m electrolyte_ml.paper.notebooks notebooks/*.ipynb
 
+# JupyterLab with the settings of .jupyter: saving a notebook in which nothing was changed leaves its file as it was.
 lab: .venv/installed
-	.venv/bin/jupyter lab notebooks
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter:$$JUPYTER_CONFIG_PATH" .venv/bin/jupyter lab notebooks/index.ipynb
 
 # Pins for Python 3.11 and later on every platform; the only target that needs uv. UPGRADE=1 renews all pins. All extras
 # but `sevennet`, whose torch takes 6 GB: install it in an environment of its own (README, "What labels the data").

@@ -14,6 +14,7 @@ from typing import Any
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.paper.claims import JudgedClaim, claims_html, format_claims, judge_claims, judge_shipped_claims
+from electrolyte_ml.paper.notebooks import make_portable
 from electrolyte_ml.paper.places import checkout, results_root
 from electrolyte_ml.paper.scales import Scale, scale
 
@@ -163,16 +164,8 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
         failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     finally:
         bar.close()
-    _drop_widgets(document)
+    make_portable(document)
     return ExecutedNotebook(path.stem, document, time.perf_counter() - started, failure)
-
-
-def _drop_widgets(document: Any) -> None:
-    """Leave of each widget the text that stands for it: without its kernel a widget is an empty frame."""
-    document.metadata.pop("widgets", None)
-    for cell in document.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def render_report(

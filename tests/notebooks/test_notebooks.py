@@ -7,8 +7,9 @@ import jupytext
 import nbformat
 import pytest
 
-from electrolyte_ml.paper.reproduce import execute, find_notebooks
+from electrolyte_ml.paper.notebooks import make_portable
 from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.reproduce import execute, find_notebooks
 
 FOLDER = checkout() / "notebooks"
 TEXTS = FOLDER / "text"
@@ -36,6 +37,14 @@ def test_every_text_has_a_notebook():
 
 def test_the_folder_shows_notebooks_alone():
     assert {path.name for path in FOLDER.iterdir() if path.suffix == ".py" or path.stem.startswith("_")} == set()
+
+
+@named(ALL)
+def test_is_stored_as_jupyterlab_saves_it(path):
+    """Otherwise opening and saving it would change the file: kernels, times of cells, widgets, versions."""
+    document = nbformat.read(path, as_version=4)
+    make_portable(document)
+    assert path.read_text() == nbformat.writes(document).rstrip("\n") + "\n", "run make notebooks-sync"
 
 
 @named(ALL)
