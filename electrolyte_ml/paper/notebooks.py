@@ -8,14 +8,24 @@ saving a notebook in which nothing was changed leaves its file as it was.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from electrolyte_ml.files import atomic_write
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}  # as JupyterLab writes it
+LANGUAGE = {
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "file_extension": ".py",
+    "mimetype": "text/x-python",
+    "name": "python",
+    "nbconvert_exporter": "python",
+    "pygments_lexer": "ipython3",
+}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -31,12 +41,31 @@ def make_portable(document: Any) -> None:
     """
     metadata = document["metadata"]
     metadata.pop("widgets", None)
-    metadata["kernelspec"] = dict(KERNEL)
-    metadata.get("language_info", {}).pop("version", None)
+    metadata["kernelspec"], metadata["language_info"] = dict(KERNEL), deepcopy(LANGUAGE)
     for cell in document["cells"]:
         cell["metadata"].pop("execution", None)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(_WIDGET, None)
+
+
+def link_within_page(document: Any, names: Iterable[str]) -> Any:
+    """Return a copy of a notebook whose links to other notebooks lead to sections of the same page.
+
+    Parameters
+    ----------
+    document : dict or nbformat.NotebookNode
+    names
+        Of the notebooks that are sections of the page, each with its name as `id`. Links to others become plain text.
+    """
+    known, document = set(names), deepcopy(document)
+
+    def replaced(link: re.Match[str]) -> str:
+        return f"[{link[1]}](#{link[2]})" if link[2] in known else link[1]
+
+    for cell in document["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = re.sub(r"\[([^][]*)\]\(([\w-]+)\.ipynb\)", replaced, cell["source"])
+    return document
 
 
 def main(paths: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.paper.claims import JudgedClaim, claims_html, format_claims, judge_claims, judge_shipped_claims
-from electrolyte_ml.paper.notebooks import make_portable
+from electrolyte_ml.paper.notebooks import link_within_page, make_portable
 from electrolyte_ml.paper.places import checkout, results_root
 from electrolyte_ml.paper.scales import Scale, scale
 
@@ -47,7 +47,7 @@ class Reproduction:
 
 
 def find_notebooks(only: str | None = None) -> list[Path]:
-    """Return the notebooks of the source tree in order, or those whose names begin with `only`.
+    """Return the notebooks of the source tree, the index first, or those whose names begin with `only`.
 
     Raises
     ------
@@ -57,7 +57,9 @@ def find_notebooks(only: str | None = None) -> list[Path]:
     root = checkout()
     if root is None:
         raise InputError("the notebooks come with the source tree: run make reproduce in a clone of it")
-    notebooks = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted((root / "notebooks").glob("index.ipynb")) + sorted(
+        (root / "notebooks").glob("[0-9][0-9]_*.ipynb")
+    )
     chosen = [path for path in notebooks if only is None or path.stem.startswith(only)]
     if not chosen:
         names = ", ".join(path.stem for path in notebooks) or "none at all"
@@ -183,7 +185,10 @@ def render_report(
         f"{n.seconds:.0f} s{', failed: ' + html.escape(n.failure) if n.failure else ''}</span></li>"
         for n in notebooks
     )
-    sections = "".join(f'<section id="{n.name}">{_body(n.document)}</section>' for n in notebooks)
+    names = [n.name for n in notebooks]
+    sections = "".join(
+        f'<section id="{n.name}">{_body(link_within_page(n.document, names))}</section>' for n in notebooks
+    )
     title = f"Electrolytes by active learning: the {at.name} scale"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'

@@ -13,7 +13,7 @@ from electrolyte_ml.paper.reproduce import execute, find_notebooks
 
 FOLDER = checkout() / "notebooks"
 TEXTS = FOLDER / "text"
-PUBLISHED = find_notebooks() if list(FOLDER.glob("[0-9][0-9]_*.ipynb")) else []
+PUBLISHED = [path for path in find_notebooks() if path.stem != "index"]
 PATHS = rf"/home/|/Users/|/tmp/|/root/|{re.escape(str(FOLDER.parents[1]))}/"
 ALL = sorted(FOLDER.glob("*.ipynb"))
 
@@ -71,6 +71,20 @@ def test_opens_and_ends_as_the_course_does(path):
 def test_is_committed_with_its_outputs(path):
     code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert any(cell.outputs for cell in code)
+
+
+def test_index_comes_first_and_lists_every_notebook_once():
+    """Each row of its last table: a link, what one learns and must know, the level, minutes, and place in the paper."""
+    assert find_notebooks()[0].stem == "index"
+    text = "\n".join(cell.source for cell in nbformat.read(FOLDER / "index.ipynb", as_version=4).cells)
+    table = text.partition("## All notebooks")[2]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| [")]
+    assert [re.findall(r"\((\w+)\.ipynb\)", row[0]) for row in rows] == [[path.stem] for path in PUBLISHED]
+    for row in rows:
+        assert len(row) == 6 and all(row)
+        assert set(row[3]) == {"★"} and float(row[4]) > 0
+    for link in re.findall(r"\]\((.+?)\)", text):
+        assert (FOLDER / link).is_file()
 
 
 @pytest.fixture(scope="session")

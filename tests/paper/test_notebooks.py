@@ -6,7 +6,7 @@ import sys
 import nbformat
 import pytest
 
-from electrolyte_ml.paper.notebooks import KERNEL, main, make_portable
+from electrolyte_ml.paper.notebooks import KERNEL, link_within_page, main, make_portable
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -28,9 +28,25 @@ def test_notebooks_of_two_machines_are_stored_alike():
         make_portable(document)
     assert first == second
     assert first.metadata.kernelspec == KERNEL
-    assert first.metadata.language_info == {"name": "python", "pygments_lexer": "ipython3"}
+    assert "version" not in first.metadata.language_info
     assert first.cells[0].outputs[0].data == {"text/plain": "a slider"}
     nbformat.validate(first)
+
+
+def test_a_notebook_that_no_kernel_has_seen_is_stored_like_one_that_was_opened():
+    fresh, opened = nbformat.v4.new_notebook(), notebook("3.11.7", "2026-01-01", "x")
+    for document in (fresh, opened):
+        make_portable(document)
+    assert fresh.metadata == opened.metadata
+
+
+def test_links_between_notebooks_lead_to_sections_of_one_page():
+    text = "see [00 Quickstart](00_quickstart.ipynb), [04](04_pure_solvents.ipynb) and [ASE](https://ase-lib.org)"
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(text)])
+    linked = link_within_page(document, ["00_quickstart", "index"])
+    expected = "see [00 Quickstart](#00_quickstart), 04 and [ASE](https://ase-lib.org)"
+    assert [cell.source for cell in linked.cells] == [expected, text]
+    assert document.cells[0].source == text
 
 
 def test_a_file_that_has_this_form_is_not_touched(tmp_path, capsys):
