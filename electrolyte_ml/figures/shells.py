@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis import Estimate, Networks, RadialDistribution, Solvation
 
 _ERRORS = "Bars: 95 % intervals from blocks and trajectories; grey lines: cutoffs 0.2 Å shorter to longer."
-_PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
+PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
 _SIDES = {"isolated": ORANGE, "network": BLUE}
 
 
@@ -105,7 +105,7 @@ def solvation_overview(result: Solvation, networks: Networks, *, reference: str,
     for k, (colour, what, label) in enumerate(
         ((BLUE, result.coordination, "donor atoms"), (ORANGE, result.ligands, "molecules"))
     ):
-        _bars(panels[0, 0], np.arange(len(species)), [what[name] for name in species], k, 2, colour, label)
+        draw_bars(panels[0, 0], np.arange(len(species)), [what[name] for name in species], k, 2, colour, label)
     panels[0, 0].set_xticks(range(len(species)), species)
     panels[0, 0].set_ylim(bottom=0.0)
     panels[0, 0].set_ylabel(f"in the shell of {result.cation}")
@@ -280,8 +280,8 @@ def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
     for k, (side, colour) in enumerate(_SIDES.items()):
         label = "isolated" if side == "isolated" else "in a network"
         by = result.coordination_distribution[side]
-        _bars(left, np.array(numbers), [by.get(n) for n in numbers], k, 2, colour, label, percent=True)
-        _bars(right, np.arange(len(species)), [result.ligands[side][s] for s in species], k, 2, colour, label)
+        draw_bars(left, np.array(numbers), [by.get(n) for n in numbers], k, 2, colour, label, percent=True)
+        draw_bars(right, np.arange(len(species)), [result.ligands[side][s] for s in species], k, 2, colour, label)
     left.set_xticks(numbers)
     left.set_xlabel("donor atoms in the shell")
     left.set_ylabel("such cations (%)")
@@ -294,7 +294,7 @@ def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
 
 def _draw_numbers(axes: Axes, result: Solvation) -> None:
     """Draw the coordination numbers of all cations and of each kind of pair."""
-    groups = {"all": BLACK} | _PAIRING
+    groups = {"all": BLACK} | PAIRING
     labels = {
         name: name if name == "all" else f"{name} ({100 * result.ion_pairs[name].value:.1f} %)" for name in groups
     }
@@ -306,7 +306,7 @@ def _draw_numbers(axes: Axes, result: Solvation) -> None:
     numbers = [n for n in result.coordination_distribution["all"] if any(by[n].value > 0 for by in shown.values())]
     numbers = list(range(min(numbers), max(numbers) + 1))
     for k, (name, by) in enumerate(shown.items()):
-        _bars(axes, np.array(numbers), [by[n] for n in numbers], k, len(shown), groups[name], labels[name])
+        draw_bars(axes, np.array(numbers), [by[n] for n in numbers], k, len(shown), groups[name], labels[name])
     axes.set_xticks(numbers)
     axes.set_xlabel(f"donor atoms in the shell of {result.cation}")
     axes.set_ylabel(f"fraction of these {result.cation}")
@@ -314,10 +314,10 @@ def _draw_numbers(axes: Axes, result: Solvation) -> None:
 
 def _draw_pairs(axes: Axes, results: Mapping[str, Solvation]) -> None:
     """Draw the percentages of SSIP, CIP and AGG."""
-    kinds = list(_PAIRING)
+    kinds = list(PAIRING)
     for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
         estimates = [result.ion_pairs[kind] for kind in kinds]
-        _bars(axes, np.arange(3), estimates, k, len(results), colour, name, percent=True)
+        draw_bars(axes, np.arange(3), estimates, k, len(results), colour, name, percent=True)
     axes.set_xticks(range(3), ["SSIP\nno anion in the shell", "CIP\none pair", "AGG\nlarger clusters"])
     axes.set_ylabel("cations (%)")
     axes.grid(axis="x", visible=False)
@@ -328,7 +328,7 @@ def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
     sizes = np.arange(1, max(max(result.sizes) for result in results.values()) + 1)
     for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
         known = [result.sizes.get(int(size)) for size in sizes]
-        _bars(axes, sizes, known, k, len(results), colour, name, percent=True)
+        draw_bars(axes, sizes, known, k, len(results), colour, name, percent=True)
     axes.set_xticks(sizes)
     axes.set_xlabel("size of the network (cations; 1: isolated)")
     axes.set_ylabel("solvent-separated cations (%)")
@@ -348,7 +348,7 @@ def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Estimate, float, str]], l
     axes.set_xlabel(label)
 
 
-def _bars(
+def draw_bars(
     axes: Axes,
     x: np.ndarray,
     estimates: Sequence[Estimate | None],
