@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 RUN := .venv/bin/python
 failed = { echo "error: $(1)" >&2; exit 1; }
 
-.PHONY: reproduce test test-nojit test-mutations test-fast lint types notebooks-sync lab lock clean
+.PHONY: reproduce test test-nojit test-mutations test-browser test-fast lint types notebooks-sync lab lock clean
 
 reproduce: .venv/installed
 	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE)
@@ -26,6 +26,11 @@ test-nojit: .venv/installed
 # 2000 damaged files of every format that is read: hours.
 test-mutations: .venv/installed
 	MUTATIONS=2000 $(RUN) -m pytest -n 2 tests/test_mutations.py
+
+# JupyterLab in a browser: sliders, views, saving. Needs Chromium; playwright is installed beside the locked packages.
+test-browser: .venv/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check playwright
+	$(RUN) -m pytest -m browser tests/notebooks
 
 test-fast: .venv/installed
 	$(RUN) -m pytest -m "not slow and not notebooks"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # From light to dark, so that grades are told apart without colours, too.
 _STOPS = ((0.0, "#F2F2F2"), (0.3, "#F0E442"), (0.5, "#E69F00"), (0.72, "#D55E00"), (1.0, "#5E0035"))
 _STEPS = 48
+_LOWEST = 0.8  # grade at the lower end of the chart
 _FRAMES = 150  # at most in a view: 20 atoms take 50 kB
 
 
@@ -123,11 +124,12 @@ def graded_frames(
     above = np.flatnonzero(highest > grade_save)
     chosen = sorted({0, int(above[0]) if len(above) else 0, int(highest.argmax())})
     positions = _whole(frames)[chosen]
-    _, _, principal = np.linalg.svd(positions[0] - positions[0].mean(axis=0), full_matrices=False)
-    positions = (positions - positions.mean(axis=1, keepdims=True)) @ principal.T
+    _, _, principal = np.linalg.svd(positions[0], full_matrices=False)
+    positions = positions @ principal.T
     colours = _colours()
-    figure, panels = subplots(1, len(chosen), size=(1.2 + 3.0 * len(chosen), 3.6), squeeze=False, sharex=True,
-                              sharey=True)  # fmt: skip
+    wide, high = np.ptp(positions[..., :2].reshape(-1, 2), axis=0) + 2.0  # Å
+    size = (1.2 + 3.2 * len(chosen), 1.5 + 3.2 * high / wide)
+    figure, panels = subplots(1, len(chosen), size=size, squeeze=False, sharex=True, sharey=True)
     for axes, x, k in zip(panels[0], positions, chosen):
         numbers = frames[k].numbers
         _, bonds, _ = drawn(Atoms(numbers, x))
@@ -145,7 +147,7 @@ def graded_frames(
     low = positions[..., :2].reshape(-1, 2).min(axis=0) - 1.0
     panels[0, 0].plot([low[0], low[0] + 2.0], [low[1], low[1]], color=GREY, lw=2)
     panels[0, 0].text(low[0] + 1.0, low[1] - 0.2, "2 Å", ha="center", va="top", color=GREY)
-    bar = figure.colorbar(ScalarMappable(LogNorm(1.0, grade_break), colours), ax=panels[0], extend="both", shrink=0.8)
+    bar = figure.colorbar(ScalarMappable(LogNorm(1.0, grade_break), colours), ax=panels[0], extend="both")
     levels = sorted({1.0, grade_save, grade_break})
     bar.set_ticks(levels, labels=[f"{level:g}" for level in levels])
     bar.minorticks_off()
@@ -168,7 +170,7 @@ def _checked(frames: Sequence[Atoms], grades: np.ndarray) -> np.ndarray:
 
 
 def _whole(frames: Sequence[Atoms]) -> np.ndarray:
-    """Return positions (F, N, 3) Å about the centre of the first frame, its molecules in one piece.
+    """Return positions (F, N, 3) Å about the centre of each frame, its molecules in one piece.
 
     Runs do not wrap positions: what is whole in the first frame stays so.
     """
@@ -180,7 +182,7 @@ def _whole(frames: Sequence[Atoms]) -> np.ndarray:
     else:
         images = np.rint((Topology.of(first).unwrapped - first.positions) @ np.linalg.inv(first.cell.array))
         positions = np.array([atoms.positions + images @ atoms.cell.array for atoms in frames])
-    return positions - positions[0].mean(axis=0)
+    return positions - positions.mean(axis=1, keepdims=True)
 
 
 def _share(grades: np.ndarray, grade_break: float) -> np.ndarray:
@@ -189,8 +191,8 @@ def _share(grades: np.ndarray, grade_break: float) -> np.ndarray:
 
 
 def _height(grade: float, top: float) -> float:
-    """Return the place of a grade between 0.5 and `top` on a logarithmic axis, from 0 to 1."""
-    return float(np.clip(np.log(2.0 * grade) / np.log(2.0 * top), 0.0, 1.0))
+    """Return the place of a grade between 0.8 and `top` on a logarithmic axis, from 0 to 1."""
+    return float(np.clip(np.log(grade / _LOWEST) / np.log(top / _LOWEST), 0.0, 1.0))
 
 
 def _colours() -> LinearSegmentedColormap:

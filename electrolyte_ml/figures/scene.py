@@ -14,13 +14,13 @@ from ase.data import covalent_radii
 from electrolyte_ml.errors import InputError
 
 _CONTACT = 1.35  # sums of covalent radii: a cation and a donor nearer than this are joined, Li-O 2.6, Na-O 3.1 Å
-CHART = 92  # height of the chart and the controls of a page with several frames, pixels
+CHART = 126  # height of the chart and the controls of a page with several frames, pixels
 
 _PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>TITLE</title></head>
 <body style="margin:0;background:white;font:12px sans-serif;color:#6B6B6B">
 <canvas id="c" width="WIDTH" height="HEIGHT" style="cursor:grab;display:block" role="img" aria-label="TITLE"></canvas>
 <div id="p" hidden>
-<canvas id="h" width="WIDTH" height="64" style="cursor:crosshair;display:block" aria-hidden="true"></canvas>
+<canvas id="h" width="WIDTH" height="96" style="cursor:crosshair;display:block" aria-hidden="true"></canvas>
 <button id="b" style="width:5em">Play</button>
 <input id="s" type="range" min="0" value="0" style="width:45%;vertical-align:middle" aria-label="frame">
 <span id="t"></span></div>
@@ -84,7 +84,7 @@ if (n > 1) {
   const b = document.getElementById('b'), t = document.getElementById('t'), left = 40, right = h.width - 8;
   let timer = null;
   document.getElementById('p').hidden = false; s.max = n - 1;
-  const X = i => left + (right - left) * i / (n - 1), Y = v => 58 - 52 * v;
+  const X = i => left + (right - left) * i / (n - 1), Y = v => 90 - 84 * v;
   const show = i => {
     now = i; s.value = i; t.textContent = D.frames[i].text; draw();
     k.clearRect(0, 0, h.width, h.height); k.font = '11px sans-serif'; k.lineWidth = 1;

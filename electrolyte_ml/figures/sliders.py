@@ -52,7 +52,7 @@ class Sliders:
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         shown: dict[str, Any] = self.widget._repr_mimebundle_(**options)
-        return {**shown, "text/plain": NOTE, "image/png": self.picture.value}, self.metadata
+        return {**shown, "text/plain": NOTE, "image/png": bytes(self.picture.value)}, self.metadata
 
 
 def sliders(draw: Callable[..., Figure], **controls: Any) -> Sliders:

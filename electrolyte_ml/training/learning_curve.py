@@ -477,9 +477,9 @@ def _mean(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _microseconds(model: ModelSpec, species: Sequence[str], atoms: Atoms) -> float:
-    """Time of energy and forces for each atom (µs) on one thread, in about a thousand atoms if the cell is periodic.
+    """Processor time of energy and forces for each atom (µs) on one thread.
 
-    The parameters do not matter for it.
+    In about a thousand atoms if the cell is periodic. The parameters do not matter for it.
     """
     copies = max(1, round((_TIMED_ATOMS / len(atoms)) ** (1 / 3))) if atoms.pbc.all() else 1
     potential = model.random(species)
@@ -490,9 +490,9 @@ def _microseconds(model: ModelSpec, species: Sequence[str], atoms: Atoms) -> flo
     potential.evaluate(geometry, threads=1)
     times = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.thread_time()
         potential.evaluate(geometry, threads=1)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
     return 1e6 * min(times) / len(cell)  # the least disturbed by other programs
 
 

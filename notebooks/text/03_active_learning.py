@@ -132,6 +132,29 @@ for part in (0.1, 0.25, 0.5, 1.0):
 print(f"{before.steps} steps, {len(before.saved)} configurations above γ = {grades.save_threshold:g} saved; {before.reason}")
 
 # %% [markdown]
+# ## Which atoms?
+#
+# The grade of a configuration is that of its worst atom, so we can ask which atom it is. The cell below records a run with every
+# configuration above grade 1, and lets it go on to grade 50, far beyond where it would be stopped. Press *Play*, or drag along the
+# curve under the molecules: white atoms have surroundings that the training set spans, dark ones lie far outside of it. Turn the
+# molecules with the mouse.
+#
+# Look for three things: which element darkens first, how the dark atoms move relative to the other molecule, and whether a high
+# grade of one atom passes to its neighbours.
+
+# %%
+recorded = eml.run_md(
+    training_set[0], potential, ensemble=run.ensemble, temperature=run.temperature, time_ps=run.time_ps,
+    monitors=[GradeMonitor(active_set, save=1.0, break_=50.0, every=5)], frame_interval_fs=5 * run.timestep_fs,
+    log_interval_fs=grades.interval_fs, seed=0, progress=False,
+)  # fmt: skip
+frames = recorded.frames()
+by_atom = np.array([active_set.grades(atoms) for atoms in frames])  # (frames, atoms)
+levels = {"grade_save": grades.save_threshold, "grade_break": grades.break_threshold}
+display(figures.view_run(frames, by_atom, **levels))
+figures.graded_frames(frames, by_atom, reference=reference, scale=scale.name, **levels)
+
+# %% [markdown]
 # ## Which of them are worth a label?
 #
 # Saved configurations follow one another by a few femtoseconds and are nearly the same. MaxVol goes on from A with all of
@@ -142,6 +165,22 @@ print(f"{before.steps} steps, {len(before.saved)} configurations above γ = {gra
 candidates = [atoms for _, _, atoms in before.saved]
 for threshold in (1.001, 1.1, 1.5, grades.swap_threshold):
     print(f"threshold {threshold:5}: {len(active_set.select(candidates, threshold)):3} of {len(candidates)} selected")
+
+# %% [markdown]
+# Three thresholds decide what a run costs. Move them, one at a time, and look at the numbers on the right:
+#
+# - *save above*: from 2 to 5. Far fewer configurations are saved. Are as many fewer selected?
+# - *select above*: from 2 to 1.1. More labels are asked for, out of the same configurations, which the active set knows nearly as well.
+# - *stop above*: from 10 to 5. The run ends earlier and never reaches what comes later; from 10 to 50 it saves configurations that no
+#   liquid has, and whose labels teach little.
+#
+# Each move selects anew, which takes a second.
+
+# %%
+figures.threshold_sliders(
+    active_set, recorded, reference=reference, scale=scale.name, save=grades.save_threshold, break_=grades.break_threshold,
+    select=grades.swap_threshold,
+)  # fmt: skip
 
 # %% [markdown]
 # ## One turn of the loop

@@ -27,7 +27,6 @@ import json
 import warnings
 
 import numpy as np
-from ipywidgets import Checkbox, FloatLogSlider, FloatSlider, IntSlider
 
 from electrolyte_ml import figures
 from electrolyte_ml.errors import CompositionWarning
@@ -182,50 +181,19 @@ figures.ewald_convergence(parts, constant, forces, accuracy=chosen.accuracy, sca
 # falls by $c \sum_j s_j$, which takes exactly $c\,s_z$ away again. Both *gauges* change no charge in any composition: two of
 # the $2S$ parameters are free, whatever the data. And for $Q = 0$ the energy does not tell $b$ from $-b$, since it is a
 # product of two charges: the start decides which of the two a fit finds, and a configuration with a total charge tells them
-# apart. Move the sliders:
+# apart.
+#
+# Move λ and $c$: the parameters on the left change, the charges on the right and both energies do not. Then tick $b \to -b$: all charges
+# change their sign. The energy of the neutral liquid stays as it was, that of Li⁺ beside EC does not.
 
 # %%
 start = QRd.random(species, seed=3, form="raw")
 composition = {"H": 68, "Li": 1, "C": 37, "O": 30, "F": 6, "P": 1}  # 3 EC, 7 EMC, LiPF6
 
 
-def moved(scaling=1.0, shift=0.0, flip=False):
-    """The start with its weights scaled, shifted along s, with all b of the other sign."""
-    new_b = (-1 if flip else 1) * (start.b + shift * start.s)
-    return QRd(species, new_b, scaling * start.s, form="raw")
-
-
-def gauge(scaling=1.0, shift=0.0, flip=False):
-    new = moved(scaling, shift, flip)
-    before, after = start.type_charges(composition), new.type_charges(composition)
-    neutral, charged = (new.evaluate(atoms).energy - start.evaluate(atoms).energy for atoms in (liquid, complex_))
-    change = max(abs(after[z] - before[z]) for z in species)
-    return figures.gauge_comparison(
-        {"start": start.parameters, "moved": new.parameters},
-        {"start": before, "moved": after},
-        species,
-        scale=scale.name,
-        note=f"Largest change of a charge: {change:.1e} e. Change of the energy: {neutral:.1e} eV in the neutral liquid, "
-        f"{charged:.1e} eV of Li⁺ and EC (Q = 1 e).",
-    )
-
-
-figures.sliders(
-    gauge,
-    scaling=FloatLogSlider(2.0, min=-1, max=1, step=0.05, description="λ"),
-    shift=FloatSlider(0.7, min=-2, max=2, step=0.1, description="c (e)"),
-    flip=Checkbox(False, description="b → −b"),
+figures.gauge_sliders(
+    start, composition, {"the neutral liquid": liquid, "Li⁺ and EC (Q = 1 e)": complex_}, scale=scale.name
 )
-
-# %%
-gauge(scaling=2.0, shift=0.7)
-
-# %%
-for name, move in (("s → 5 s", {"scaling": 5.0}), ("b → b − 2 s", {"shift": -2.0}), ("b → −b", {"flip": True})):
-    new = moved(**move)
-    change = max(abs(new.type_charges(composition)[z] - start.type_charges(composition)[z]) for z in species)
-    neutral, charged = (new.evaluate(atoms).energy - start.evaluate(atoms).energy for atoms in (liquid, complex_))
-    print(f"{name:12} charges change by {change:.1e} e, the energy by {neutral:+.1e} eV (Q = 0) and {charged:+.1e} eV (Q = 1 e)")
 
 # %% [markdown]
 # ## A pole
@@ -235,6 +203,10 @@ for name, move in (("s → 5 s", {"scaling": 5.0}), ("b → b − 2 s", {"shift"
 # compositions where it has different signs there *is* a pole. This package draws $\ln s$ from U(−1, 1) in place of $s$:
 # positive weights have a positive sum. On the left, one of the paper's starts, whose charges look harmless where it would be
 # trained (3:7); on the right, our start with the same $b$ and with $\ln s$ in place of $s$.
+#
+# Move the share of EC from the grey band towards the pole, and read what charges a run of that liquid would have. Then move the amount
+# of LiPF6: the pole moves with it, since Li, P and F have weights, too; from a quarter of EC without salt to beyond pure EC with three
+# LiPF6.
 
 # %%
 trained = "LiPF6(C3H4O3)3(C4H8O3)7"
@@ -244,7 +216,6 @@ harmless = np.abs(changes.charges).max(1) < 1.0  # e, at 3:7
 picked = int(np.flatnonzero(changes.crosses[:, 0] & harmless)[0])
 raw = QRd(species, *np.split(drawn[picked], 2), form="raw")
 positive = QRd(species, *np.split(drawn[picked], 2), form="positive")
-fraction = np.linspace(0, 1, 401)
 
 
 def counts(x, salt=1.0):
@@ -252,33 +223,7 @@ def counts(x, salt=1.0):
     return {"H": 8 - 4 * x, "Li": 0.1 * salt, "C": 4 - x, "O": 3.0, "F": 0.6 * salt, "P": 0.1 * salt}
 
 
-def by_composition(model, salt):
-    return np.array([[model.type_charges(counts(x, salt)).get(z, np.nan) for z in species] for x in fraction])
-
-
-def crossing(x=0.3, salt=1.0):
-    sums = [sum(n * raw.weights[species.index(z)] for z, n in counts(end, salt).items()) for end in (0.0, 1.0)]
-    poles = [sums[0] / (sums[0] - sums[1])] if sums[0] * sums[1] < 0 else []
-    return figures.charges_by_composition(
-        fraction,
-        {"raw": by_composition(raw, salt), "ours": by_composition(positive, salt)},
-        species,
-        {"raw": poles},
-        trained=0.3,
-        salt=salt,
-        chosen=x,
-        scale=scale.name,
-    )
-
-
-figures.sliders(
-    crossing,
-    x=FloatSlider(0.5, min=0, max=1, step=0.01, description="EC share"),
-    salt=FloatSlider(1.0, min=0, max=3, step=0.1, description="LiPF6"),
-)
-
-# %%
-crossing(x=0.5)
+figures.pole_sliders({"raw": raw, "ours": positive}, counts, trained=0.3, scale=scale.name)
 
 # %% [markdown]
 # ## What a set fixes
@@ -287,6 +232,9 @@ crossing(x=0.5)
 # zero, $S - 1$ numbers, and the parameters have $2S - 2$ directions that are no gauge. The rest is not fitted: it stays near
 # where the random start put it, and shows when the composition changes. `identifiability` counts the directions that a set
 # fixes, and says in words what is free.
+#
+# Move the slider from the first set to the last and watch which additions lengthen the blue bar: another ratio does, a larger cell
+# of the same ratio does not.
 
 # %%
 ladder = {
@@ -307,15 +255,7 @@ for name in ("EC:EMC 3:7", "+ 7:3"):
     print(f"{name}: {steps[name]}\n")
 
 
-def identified(rows):
-    shown = dict(list(steps.items())[:rows])
-    return figures.identified_directions(shown, scale=scale.name, note=f"Last row: {list(shown.values())[-1]}.")
-
-
-figures.sliders(identified, rows=IntSlider(5, min=1, max=len(ladder), description="sets"))
-
-# %%
-identified(rows=5)
+figures.identified_sliders(steps, scale=scale.name, rows=5)
 
 # %% [markdown]
 # A cell twice as large adds nothing: 1:3:7 and 2:6:14 are one composition. In the paper all cells of LiPF6 have it, so that

@@ -183,10 +183,7 @@ def moment(configuration=0):
         note=f"Configuration {configuration}, MTP6.")
 
 
-figures.sliders(moment, configuration=IntSlider(0, min=0, max=len(unseen) - 1))
-
-# %%
-moment(12)
+figures.sliders(moment, configuration=IntSlider(12, min=0, max=len(unseen) - 1))
 
 # %% [markdown]
 # ## The paper's maps

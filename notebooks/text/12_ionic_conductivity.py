@@ -96,6 +96,20 @@ figures.running_conductivity(
 )
 
 # %% [markdown]
+# Where the plateau begins and ends is a choice, and it decides how wrong and how uncertain the value is. Move the window:
+#
+# - Let it *start* at 0.1 ps, 2 ps long. The integral has not levelled off there: the value is too low, and the interval is narrow all the
+#   same. An interval knows the noise, not the bias.
+# - Let it start at 20 ps. The value is unbiased, but the error is larger: it grows as the square root of the time up to which products
+#   of the current are added up.
+# - Take two *runs* in place of ten. The interval widens.
+
+# %%
+figures.plateau_sliders(
+    [run.current() for run in runs], step, ions.volume, ions.temperature, window_ps=(4.0, 8.0), exact=ions.conductivity, **provenance
+)
+
+# %% [markdown]
 # Einstein and Helfand's way takes the slope of the mean squared displacement of the charges in place of the integral. It
 # needs no velocities, and frames may be far apart. That the two curves are nearly one is no accident. Both are sums
 # $\int w(t) \langle J(0) J(t) \rangle dt$ with the *same* weight: 1 up to the start $a$ of the window, then falling to 0 at its

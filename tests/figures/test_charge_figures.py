@@ -144,7 +144,7 @@ def test_sliders_draw_at_each_position_and_a_note_stands_in_their_place():
     assert seen == [(1.0, False), (2.0, False), (2.0, True)]
     assert before.startswith(b"\x89PNG") and before != after
     assert not slider.continuous_update
-    bundle = shown._repr_mimebundle_()
+    bundle, _ = shown._repr_mimebundle_()
     assert bundle["text/plain"].startswith("Sliders: run this cell")
     assert "application/vnd.jupyter.widget-view+json" in bundle
 

@@ -99,7 +99,7 @@ def test_the_view_stands_by_itself(results):
     assert text.startswith("<iframe srcdoc=")
     assert not re.search(r"https?:|src=|@import", text)  # nothing to fetch
     assert len(text) < 50_000
-    assert '"r":' in shown.page
+    assert '"radii":' in shown.page
 
 
 def test_nothing_to_draw_is_refused():

@@ -156,7 +156,7 @@ def threshold_sliders(
 
     return sliders(
         draw,
-        save=slider(save, 1.0, 20.0, "save above γ"),
+        save=slider(save, 1.0, 10.0, "save above γ"),
         break_=slider(break_, 2.0, 50.0, "stop above γ"),
-        select=slider(select, 1.001, 20.0, "select above"),
+        select=slider(select, 1.001, 10.0, "select above"),
     )
