@@ -87,12 +87,13 @@ for verdict, count in Counter(claim.outcome.verdict for claim in claims).most_co
 # any_speed = Speed(step=lambda model: 0.0, gradient=lambda model: 0.0)  # hours of fits and dynamics are not asked for
 # for stage in plan(scales.PAPER, any_speed):
 #     print(f"{stage.name:20} {stage.labels:6} labels, {stage.fits:4} fits, {stage.time_ns:7.1f} ns; "
-#           f"at least {2.5 * stage.labels / 60:6.0f} hours of labels")
+#           f"{2.5 * stage.labels / 60:6.0f} hours of labels of 43 atoms")
 # ```
 #
-# The hours are a lower bound: the cells of the paper have up to 286 atoms, and the time of a label grows faster than
-# the number of atoms. `electrolyte-ml reproduce --plan --scale paper` measures the speed of your machine and adds the
-# hours of fits and dynamics.
+# The hours are too few: most cells of the paper have 100 to 286 atoms, and the time of a label grows faster than the
+# number of atoms. (The stage "mixtures, errors" is an exception, since most of its labels are of single molecules.)
+# `electrolyte-ml reproduce --plan --scale paper` measures the speed of your machine and adds the hours of fits and
+# dynamics.
 #
 # </details>
 #
@@ -118,7 +119,7 @@ for verdict, count in Counter(claim.outcome.verdict for claim in claims).most_co
 # before = judge_claims(scales.PAPER)
 # for name, solvents in changed.items():
 #     after = judge_claims(replace(scales.PAPER, pure_solvents=solvents))
-#     moved = [new.label for old, new in zip(before, after) if old.outcome.verdict != new.outcome.verdict]
+#     moved = [new.claim.label for old, new in zip(before, after) if old.outcome.verdict != new.outcome.verdict]
 #     print(f"{name}: {', '.join(moved) or 'no verdict changes'}")
 # ```
 #
