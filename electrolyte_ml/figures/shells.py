@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from electrolyte_ml.analysis import Estimate, Networks, RadialDistribution, Solvation
+    from electrolyte_ml.analysis.contacts import Cutoff
 
 _ERRORS = "Bars: 95 % intervals from blocks and trajectories; grey lines: cutoffs 0.2 Å shorter to longer."
 PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
@@ -37,11 +38,14 @@ def radial_distribution(
     distributions: Mapping[str, RadialDistribution],
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     r_max: float = 6.0,
     measured: tuple[float, float] | None = None,
+    cutoffs: Mapping[str, Cutoff] | None = None,
 ) -> Figure:
     """Draw radial distribution functions, running coordination numbers, and the ends of the first shells.
+
+    Each function has a column of its own: a high peak hides no other function.
 
     Parameters
     ----------
@@ -53,6 +57,9 @@ def radial_distribution(
         End of the axis, Å.
     measured
         Lowest and highest first maximum by experiment, Å.
+    cutoffs
+        Species -> cutoff in use (:func:`electrolyte_ml.analysis.find_shells`), drawn in the column of the cation and
+        this species: it need not be the minimum of this column's function.
 
     Raises
     ------
@@ -61,36 +68,46 @@ def radial_distribution(
     """
     if not distributions:
         raise InputError("there is no radial distribution function to draw")
-    figure, (above, below) = subplots(2, 1, size=(7.4, 5.6), sharex=True)
-    for colour, (name, d) in zip(CYCLE * len(distributions), distributions.items()):
+    n = len(distributions)
+    figure, panels = subplots(2, n, size=(7.4 if n == 1 else 1.2 + 2.5 * n, 5.6), sharex=True, squeeze=False)
+    used = {name: cutoff.value for name, cutoff in (cutoffs or {}).items()}
+    for (above, below), colour, (name, d) in zip(panels.T, CYCLE * n, distributions.items()):
         near = d.r <= r_max
         for axes, values, errors in ((above, d.g, d.g_error), (below, d.coordination, d.coordination_error)):
-            axes.plot(d.r[near], values[near], color=colour, lw=1.4, label=name)
+            axes.plot(d.r[near], values[near], color=colour, lw=1.4)
             low, high = values - errors, values + errors
             axes.fill_between(d.r[near], low[near], high[near], color=colour, alpha=0.25, lw=0)
-        if d.shell is not None and d.shell.minimum <= r_max:
-            for axes in (above, below):
-                axes.axvline(d.shell.minimum, color=colour, lw=1, ls=":")
-            below.plot(d.shell.minimum, d.shell.coordination, "o", color=colour, ms=5)
+        shell = d.shell if d.shell is not None and d.shell.minimum <= r_max else None
+        cutoff = used.get(name.partition("-")[2])
+        if shell is not None:
+            below.plot(shell.minimum, shell.coordination, "o", color=colour, ms=5)
+        for axes in (above, below):
+            if shell is not None:
+                axes.axvline(shell.minimum, color=colour, lw=1.2, ls=":")
+            if cutoff is not None:
+                axes.axvline(cutoff, color=BLACK, lw=1, ls="--")
+        if measured is not None:
+            above.axvspan(*measured, color=GREY, alpha=0.3, lw=0, label="first maximum, experiment")
+        above.set_title(name, loc="left")
+        above.set_ylim(bottom=0)
+        below.set_xlabel("r (Å)")
+        below.set_ylim(0, 1.05 * max(float(np.interp(r_max, d.r, d.coordination)), 1e-3))
+    panels[0, 0].set_ylabel("g(r)")
+    panels[1, 0].set_ylabel("coordination number n(r)")
+    panels[1, 0].set_xlim(0.5 if r_max > 1 else 0, r_max)
     if measured is not None:
-        above.axvspan(*measured, color=GREY, alpha=0.3, lw=0, label="first maximum, experiment")
-    above.set_ylabel("g(r)")
-    above.set_ylim(bottom=0)
-    below.set_ylabel("coordination number n(r)")
-    below.set_xlabel("r (Å)")
-    within = max(float(np.interp(r_max, d.r, d.coordination)) for d in distributions.values())
-    below.set_ylim(0, 1.05 * max(within, 1e-3))
-    below.set_xlim(0.5 if r_max > 1 else 0, r_max)
-    legend_beside(above)
+        legend_beside(panels[0, -1])
+    dashed = " Dashed: the cutoff that is used." if used else ""
+    scales = " Every panel has its own vertical axis." if n > 1 else ""
     caption(
         figure, "Radial distribution", scale=scale, reference=reference,
-        note="Dotted: first minimum. Bands: one standard error.",
+        note=f"Dotted: first minimum of the curve.{dashed} Bands: one standard error.{scales}",
     )  # fmt: skip
     return figure
 
 
 @styled
-def solvation_overview(result: Solvation, networks: Networks, *, reference: str, scale: str) -> Figure:
+def solvation_overview(result: Solvation, networks: Networks, *, reference: str, scale: str | None) -> Figure:
     """Draw ligands, coordination numbers, ion pairs and networks on one page.
 
     Parameters
@@ -119,7 +136,7 @@ def solvation_overview(result: Solvation, networks: Networks, *, reference: str,
 
 
 @styled
-def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Figure:
+def coordination_numbers(result: Solvation, *, reference: str, scale: str | None) -> Figure:
     """Draw the distribution of coordination numbers of all cations, and of each kind of ion pair.
 
     Parameters
@@ -137,7 +154,7 @@ def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Fi
 
 
 @styled
-def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -> Figure:
+def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str | None) -> Figure:
     """Draw the percentages of cations that are solvent-separated, in contact pairs and in aggregates.
 
     Parameters
@@ -163,7 +180,7 @@ def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -
 
 
 @styled
-def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
+def denticity(result: Solvation, *, reference: str, scale: str | None) -> Figure:
     """Draw the donors by which the ligands of each species coordinate.
 
     Parameters
@@ -186,7 +203,7 @@ def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
 
 
 @styled
-def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
+def residence(result: Solvation, *, reference: str, scale: str | None) -> Figure:
     """Draw the decay of the shells: fraction of bonds never broken, and of bonds that may break and form again.
 
     Parameters
@@ -211,7 +228,7 @@ def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
         for colour, (name, stay) in zip(CYCLE * len(shown), shown.items()):
             time = getattr(stay, which)
             error = f" ± {time.error:.2g}" if np.isfinite(time.error) else ""
-            later = ", continued" if which == "intermittent" and stay.extrapolated else ""
+            later = ", extrapolated" if stay.is_extrapolated(which) else ""
             axes.plot(
                 stay.times_ps, getattr(stay, curve), color=colour, lw=1.5, marker="o", ms=2.5,
                 label=f"{name}: {time.value:.3g}{error} ps{later}",
@@ -222,12 +239,13 @@ def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
         axes.set_ylim(-0.05, 1.02)
         axes.legend(loc="lower left")
     panels[0].set_ylabel("fraction of bonds")
-    caption(figure, f"Residence in the shell of {result.cation}", scale=scale, reference=reference, note="Dashed: 1/e.")
+    note = "Dashed: 1/e. Extrapolated: the time is longer than the longest that was seen."
+    caption(figure, f"Residence in the shell of {result.cation}", scale=scale, reference=reference, note=note)
     return figure
 
 
 @styled
-def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str) -> Figure:
+def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str | None) -> Figure:
     """Draw the percentages of solvent-separated cations in networks of each size, and the molecules that bridge them.
 
     Parameters
@@ -263,7 +281,7 @@ def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str
 
 
 @styled
-def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
+def network_shells(result: Networks, *, reference: str, scale: str | None) -> Figure:
     """Draw coordination numbers and ligands of cations in networks beside those of isolated ones.
 
     Parameters

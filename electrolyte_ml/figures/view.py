@@ -55,7 +55,7 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
 
 
 @styled
-def picture(atoms: Atoms, title: str, *, reference: str, scale: str) -> Figure:
+def picture(atoms: Atoms, title: str, *, reference: str, scale: str | None) -> Figure:
     """Draw molecules projected onto the plane of their two largest principal axes.
 
     Parameters

@@ -17,12 +17,12 @@
 # %% [markdown]
 # # 00  Quickstart
 #
-# **You will learn** the whole of the method in one minute: label a few configurations of liquid ethylene carbonate (EC)
-# with a quantum-mechanical code, train a small moment tensor potential on them, run it, and see from its extrapolation grade
-# where it leaves its training set.
+# **You will learn** the whole method in a few minutes: label a few configurations of liquid ethylene carbonate (EC)
+# with a quantum-mechanical program, train a small moment tensor potential on them, run it, and see from its
+# extrapolation grade where it leaves its training set.
 #
 # **It rebuilds** one turn of the loop of section 4.4 of the paper, in the smallest box that makes sense. Notebook 04
-# lets the loop run to its end and gets Fig. 1 from it.
+# runs the loop to its end and obtains Fig. 1 from it.
 
 # %%
 from pathlib import Path
@@ -42,10 +42,10 @@ print(f"{scale.name} scale, labels by {reference}, everything kept in results/{s
 # %% [markdown]
 # ## 1  Label
 #
-# Two periodic boxes are packed with whole molecules, at two densities, and run at 400 K with forces from the reference
-# itself. Each step is a quantum-mechanical calculation done there and then, one on each core; configurations are taken
-# at even intervals and carry their energy, forces and stress. Labels are kept: run the notebook again, and this cell
-# takes a moment.
+# Two periodic boxes are packed with whole molecules, at two densities. Molecular dynamics at 400 K runs in both with
+# forces from the reference itself: each step is a quantum-mechanical calculation. Configurations are taken at even
+# intervals, with their energy, forces and stress. These *labels* are kept on disk: when you run the notebook again,
+# this cell takes a moment.
 
 # %%
 walkers = tour_seeding(scale)
@@ -57,7 +57,8 @@ print(f"the first one: {first.get_potential_energy():.3f} eV, largest force {abs
 # %% [markdown]
 # ## 2  Train
 #
-# A potential of level 8 with random parameters is fitted to these labels (notebook 01 opens it up, notebook 02 the fit).
+# A potential of level 8 with random parameters is fitted to these labels. Notebook 01 explains the potential, notebook
+# 02 the fit.
 #
 # $$E = \sum_i \sum_\alpha \xi_\alpha B_\alpha(\mathbf{n}_i)$$
 
@@ -71,10 +72,10 @@ figures.parity({"training set": predict(potential, training_set)}, reference=ref
 # %% [markdown]
 # ## 3  Run, and watch the grade
 #
-# The potential is cheap: a step takes a fraction of a millisecond where the label took tenths of a second. But is it
-# right? Errors on the training set do not tell. The *extrapolation grade* γ does: it says how far the surroundings of the
-# atoms lie outside of what the training set spans (notebook 03). Up to 1 the potential interpolates, above 2 the
-# configuration is worth a label, above 10 the run is stopped.
+# The potential is cheap: a step takes a fraction of a millisecond, a label took about a tenth of a second. But is the
+# potential right? Errors on the training set do not answer this question. The *extrapolation grade* γ does: it measures
+# how far the surroundings of the atoms lie outside of the training set (notebook 03). Up to 1 the potential
+# interpolates. Above 2 the configuration is worth a label. Above 10 the run stops.
 
 # %%
 grades, run = tour.grades, tour.run
@@ -95,8 +96,8 @@ print(f"{before.steps} steps, {before.reason}; {len(before.saved)} configuration
 # %% [markdown]
 # ## 4  Ask for more labels
 #
-# Of the saved configurations only those are labelled that enlarge what the training set spans; MaxVol picks them. Then
-# the fit goes on from where it was, and the same run starts again.
+# Most of the saved configurations are nearly equal. MaxVol picks those that add something to the training set, and only
+# these are labelled. Then the fit continues from the present parameters, and the same run starts again.
 
 # %%
 candidates = [atoms for _, _, atoms in before.saved]
@@ -115,13 +116,14 @@ figures.grade_trace(
 )  # fmt: skip
 
 # %% [markdown]
-# The first run left the range of its training set, and its grade showed it. With a few labels from that run in the set, the
-# grades of the same run stay low, or nearly so. That is the loop. `eml.active_learn` repeats it, with many runs at once, until none of them saves
-# anything. The density in so small and short a run means nothing yet.
+# The first run left the range of its training set, and was stopped. After one turn the same run reaches its end, and
+# its grade is lower at equal times. But it still exceeds 2 for much of the time, and many configurations are saved: one
+# turn is not enough. `eml.active_learn` repeats the loop, with many runs at once, until none of them saves anything.
+# The density in so small and short a run means nothing yet.
 #
 # ## 5  Use it anywhere
 #
-# Three lines put the potential to work in ASE; the file is MLIP's `.mtp`, which LAMMPS reads too.
+# Three lines use the potential in ASE. The file is MLIP's `.mtp`, which LAMMPS reads, too.
 
 # %%
 with TemporaryDirectory() as folder:
@@ -134,8 +136,92 @@ with TemporaryDirectory() as folder:
 # %% [markdown]
 # ## Exercises
 #
-# 1. Start the second run from `training_set[-1]`, or at 500 K. Say beforehand what the grade will do.
-# 2. Stretch one C–H bond of `first` from 1.0 to 1.6 Å and plot its grade and its energy. Where does the potential begin
-#    to be wrong, and where does the grade say so? (`reference_of(scale).label(atoms).energy` knows the truth.)
-# 3. Repeat sections 3 and 4 until a run saves nothing. How many labels did it take, and do as many chosen at random from
-#    `before.saved` do as well?
+# **1.** Run the second potential at 500 K instead of 300 K, from the same configuration. Say beforehand what the grade
+# will do.
+#
+# <details><summary>Hint</summary>
+#
+# `explore` takes the settings of the run from the variable `run`. `dataclasses.replace` copies them with another
+# temperature.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# from dataclasses import replace
+#
+# run = replace(run, temperature=500.0)
+# _, hotter = explore(result.potential, training_set, first)
+# print(f"300 K: highest grade {after.grades[1:].max():.1f}; 500 K: {hotter.grades[1:].max():.1f}, {hotter.reason}")
+# figures.grade_trace({"300 K": after, "500 K": hotter}, reference=reference, scale=scale.name)
+# ```
+#
+# Bonds stretch further and molecules come closer at 500 K than in the training set, which was made at 400 K. The grade
+# is therefore higher for most of the time, and a run may be stopped that reached its end at 300 K.
+#
+# </details>
+#
+# **2.** Stretch one C–H bond of `first` from 1.0 to 1.6 Å. Plot the energy by the potential, the energy by the
+# reference, and the grade. At which length does the potential begin to be wrong, and at which length does the grade say
+# so?
+#
+# <details><summary>Hint</summary>
+#
+# `atoms.set_distance(carbon, hydrogen, length, fix=0, mic=True)` moves the hydrogen alone.
+# `reference_of(scale).label(atoms).energy` is the reference's energy.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# import matplotlib.pyplot as plt
+# import numpy as np
+#
+# hydrogen = first.symbols.indices()["H"][0]
+# carbon = min(first.symbols.indices()["C"], key=lambda index: first.get_distance(index, hydrogen, mic=True))
+# lengths = np.linspace(1.0, 1.6, 9)  # Å
+# ours, true, grade = [], [], []
+# for length in lengths:
+#     stretched = first.copy()
+#     stretched.set_distance(carbon, hydrogen, length, fix=0, mic=True)
+#     ours.append(result.potential.evaluate(stretched).energy)
+#     true.append(reference_of(scale).label(stretched).energy)
+#     grade.append(active_set.grade(stretched))
+#     print(f"{length:.3f} Å: error {ours[-1] - true[-1]:+.3f} eV, grade {grade[-1]:.2f}")
+# figure, (energies, grades_of) = plt.subplots(2, 1, sharex=True, layout="constrained")
+# energies.plot(lengths, np.array(ours) - true[0], label="potential")
+# energies.plot(lengths, np.array(true) - true[0], label="reference")
+# energies.set_ylabel("energy (eV)")
+# energies.legend()
+# grades_of.semilogy(lengths, grade)
+# grades_of.axhline(2, ls="--")
+# grades_of.set_xlabel("length of the C–H bond (Å)")
+# grades_of.set_ylabel("grade")
+# plt.show()
+# ```
+#
+# Compare the length at which the error passes 0.1 eV with the length at which the grade passes 2. The grade needs no
+# label: this is why active learning can use it. It says that a configuration is outside of the training set, not how
+# large its error is.
+#
+# </details>
+#
+# **3.** *Open.* Repeat sections 3 and 4 until a run saves nothing. How many labels does it take? Do as many
+# configurations that are chosen at random from `before.saved` do as well as those that MaxVol chose?
+#
+# <details><summary>Hint</summary>
+#
+# Put section 4 into a function of a potential and a training set, and call it in a loop. Compare the two choices by the
+# number of configurations that the next run saves, and by the errors on configurations that neither of them trained on.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# One comparison decides nothing: another `seed` of the run changes the numbers. Repeat both choices for several seeds
+# and give the spread. Neighbouring steps of a run are nearly equal, so that a random choice often takes the same
+# information twice.
+#
+# </details>

@@ -17,11 +17,12 @@
 # %% [markdown]
 # # 01  The moment tensor potential
 #
-# **You will learn** how the energy of a liquid becomes a sum over atoms, each a polynomial of *moments* of its
-# surroundings; why that sum does not change when atoms are rotated or renumbered; and where the 383 and 651 parameters come
-# from.
+# **You will learn** how the energy of a liquid becomes a sum over atoms, and each term a polynomial of *moments* of the
+# atom's surroundings; why this sum does not change when atoms are rotated or renumbered; and where the 383 and 651
+# parameters come from.
 #
-# **It rebuilds** section 4.1 of the paper, equations 1 to 6, and its counts of parameters. It has no figure of its own.
+# **It rebuilds** section 4.1 of the paper, equations 1 to 6, and its numbers of parameters. It has no figure of its
+# own.
 
 # %%
 import numpy as np
@@ -39,13 +40,13 @@ print(f"{scale.name} scale; level {tour.model.level}, cutoff {tour.model.cutoff:
 # %% [markdown]
 # ## An atom and its neighbours
 #
-# A moment tensor potential (MTP) gives each atom an energy that depends on what lies within the cutoff,
+# A moment tensor potential (MTP) gives each atom an energy that depends on the atoms within the cutoff,
 #
 # $$E^\mathrm{MTP} = \sum_{i=1}^N V(\mathbf{n}_i), \qquad
 #   \mathbf{n}_i = \{\mathbf{r}_{ij}, z_i, z_j\}_{j = 1 \dots N_\mathrm{nbh}}. \tag{1}$$
 #
-# Take one molecule of ethylene carbonate, EC, and a potential whose parameters are drawn from U(−1, 1), as every fit
-# begins. It says nothing of chemistry yet, but all of the mathematics is there.
+# Take one molecule of ethylene carbonate, EC, and a potential whose parameters are drawn from U(−1, 1), as at the start
+# of every fit. Such a potential knows no chemistry yet, but it has all of the mathematics.
 
 # %%
 ec = molecule("EC")
@@ -63,13 +64,14 @@ print(f"{ec.get_chemical_formula()}; atom {i} is {symbols[i]} and has {len(r)} n
 # %% [markdown]
 # ## Radial functions
 #
-# How much a neighbour counts depends on the two elements and the distance alone,
+# How much a neighbour counts depends only on the two elements and on the distance,
 #
 # $$f_\mu(r, z_i, z_j) = \sum_\beta c^{(\beta)}_{\mu, z_i, z_j}\, T^{(\beta)}(r)\, (R_\mathrm{cut} - r)^2, \tag{5}$$
 #
-# with Chebyshev polynomials $T^{(\beta)}$. The last factor lets value and slope vanish at the cutoff, so that an atom
-# can leave without a jump in energy or force. The package keeps beside every compiled kernel a slow twin in plain NumPy
-# that can be read against the equation; `twin.radial_basis` is that of $T^{(\beta)}(r)(R_\mathrm{cut} - r)^2$.
+# with Chebyshev polynomials $T^{(\beta)}$. Because of the last factor, value and slope vanish at the cutoff: an atom
+# can leave without a jump in energy or force. For every compiled kernel the package has a *twin*, a slow version in
+# plain NumPy that can be compared with the equation line by line. `twin.radial_basis` is the twin of
+# $T^{(\beta)}(r)(R_\mathrm{cut} - r)^2$. Both multiply it by 0.01, a convention of MLIP's files.
 
 # %%
 phi, _ = twin.radial_basis(r, potential)  # (8, n); times `scaling` = 0.01, a unit of MLIP's files
@@ -82,12 +84,12 @@ figures.radial_functions(potential, scale=scale.name)
 # ## Moments
 #
 # The directions of the neighbours enter as tensors: $\nu = 0$ counts neighbours, $\nu = 1$ is a dipole of the
-# surroundings, $\nu = 2$ tells a chain from a plane,
+# surroundings, $\nu = 2$ distinguishes a chain from a plane,
 #
 # $$M_{\mu,\nu}(\mathbf{n}_i) = \sum_j f_\mu(r_{ij}, z_i, z_j)\, \hat{\mathbf{r}}_{ij}^{\otimes\nu}. \tag{4}$$
 #
-# (The paper writes $r_{ij}^{\otimes\nu}$; the codes of the field take unit vectors, and so do we: the length stands in
-# $f_\mu$ anyway.)
+# (The paper writes $r_{ij}^{\otimes\nu}$. The programs of the field take unit vectors, and so does this package:
+# $f_\mu$ contains the length already.)
 
 # %%
 u = r_ij / r[:, None]  # unit vectors (n, 3)
@@ -99,22 +101,22 @@ print("M_00 =", M00.round(4), "\nM_01 =", M01.round(4), "\nM_02 =\n", M02.round(
 # %% [markdown]
 # ## Contractions do not change when the liquid turns
 #
-# A tensor turns with the molecule; an energy must not. The basis functions $B_\alpha$ are the products of moments in
-# which *every* index is contracted, for instance $M_{0,1}\cdot M_{0,1}$ or $M_{0,2} : M_{0,2}$. Each is a little graph:
-# moments are vertices, contracted indices are edges. The level decides which of them are taken,
+# A tensor turns with the molecule, but an energy must not. The basis functions $B_\alpha$ are products of moments in
+# which *every* index is contracted, for instance $M_{0,1}\cdot M_{0,1}$ or $M_{0,2} : M_{0,2}$. Each product is a small
+# graph: moments are vertices, contracted indices are edges. The level decides which of them belong to the basis,
 #
 # $$\mathrm{lev}\,M_{\mu,\nu} = 2 + 4\mu + \nu, \qquad \mathrm{lev} \prod_p M_{\mu_p,\nu_p} = \sum_p \mathrm{lev}\,M_{\mu_p,\nu_p}
 #   \le \mathrm{lev}_\mathrm{max}. \tag{3, 6}$$
 #
-# Generated from these two lines alone, without a table, the basis of this level is
+# A product has at most four moments, as in MLIP. These rules alone, without a table, give the basis of this level:
 
 # %%
 for alpha, contraction in enumerate(potential.basis.contractions):
     print(f"B_{alpha}  level {contraction.level}  {contraction}")
 
 # %% [markdown]
-# Read `M0,1 M0,1 [0-1:1]` as two moments (μ, ν) = (0, 1) with one index contracted between them. By hand, and by the
-# twin's `Site`, which does the same for any graph with one `einsum`:
+# Read `M0,1 M0,1 [0-1:1]` as two moments (μ, ν) = (0, 1) with one index contracted between them. The cell below
+# computes three of the functions by hand and by the twin's `Site`, which evaluates any graph with one `einsum`:
 
 # %%
 site = twin.Site(potential, z, twin.neighbourhoods(potential, ec)[i])
@@ -124,12 +126,11 @@ for contraction, value in zip(potential.basis.contractions, site.functions):
         print(f"{contraction!s:20} by hand {ours[str(contraction)]:+.12f}   twin {value:+.12f}")
 
 # %% [markdown]
-# The energy of the atom is then linear in the functions, with the coefficients $\xi_\alpha$ and one shift for each
-# element,
+# The energy of the atom is linear in the functions, with the coefficients $\xi_\alpha$ and one shift for each element,
 #
 # $$V(\mathbf{n}_i) = \sum_\alpha \xi_\alpha B_\alpha(\mathbf{n}_i). \tag{2}$$
 #
-# The compiled kernels of dynamics and training never build these tensors. They give the same numbers:
+# The compiled kernels of dynamics and training never build these tensors, but they give the same numbers:
 
 # %%
 kernel, slow = potential.evaluate(ec), twin.evaluate(potential, ec)
@@ -140,8 +141,8 @@ print(f"largest difference of a force: {np.abs(kernel.forces - slow.forces).max(
 # %% [markdown]
 # ## What changes the energy, and what does not
 #
-# A turned, shifted or renumbered molecule has the same energy, to the last digits; a stretched bond has not. Forces are
-# derivatives, which a small step confirms.
+# A turned, shifted or renumbered molecule has the same energy, to the last digits. A molecule with a stretched bond
+# does not. Forces are derivatives of the energy, as a small step confirms.
 
 # %%
 turned = ec.copy()
@@ -160,13 +161,13 @@ print(f"force on atom {i}:    {kernel.forces[i, 0]:+.8f} eV/Å, by a step of 1e-
 # %% [markdown]
 # ## 383 and 651
 #
-# With $S$ elements, $R$ radial functions of eight polynomials each (as many as the level has use for,
-# $R = \lfloor(\mathrm{lev}_\mathrm{max} - 2)/4\rfloor + 1$) and one shift for each element, there are
+# With $S$ elements, $R$ radial functions of eight polynomials each, and one shift for each element, there are
 #
 # $$S^2 \cdot R \cdot 8 + n_\mathrm{functions} + S$$
 #
-# parameters. The paper prints 383 for level 16 and 651 for level 20 with H, C and O. Its MTP16-QRd adds two for each
-# element: 389.
+# parameters. The level determines the number of radial functions that can occur,
+# $R = \lfloor(\mathrm{lev}_\mathrm{max} - 2)/4\rfloor + 1$. The paper states 383 parameters for level 16 and 651 for
+# level 20 with H, C and O. Its MTP16-QRd adds two for each element: 389.
 
 # %%
 for level in (12, 16, 20):
@@ -176,15 +177,81 @@ for level in (12, 16, 20):
         f"{one.n_parameters(3)} parameters"
     )
 assert (basis(16).n_parameters(3), basis(20).n_parameters(3)) == (383, 651)
-figures.basis_growth([basis(level) for level in range(2, 22, 2)], scale=scale.name)
+figures.basis_growth([basis(level) for level in range(2, 22, 2)])
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. Multiply all radial coefficients of $\mu = 0$ by 2 and the $\xi_\alpha$ by what it takes to keep the energy. Such
-#    directions, in which no label can ever tell two potentials apart, number $R(R + 1)/2$; what does that mean for a
-#    code that inverts $J^\top J$?
-# 2. Move the farthest hydrogen of two EC molecules through the cutoff in steps of 0.01 Å and plot the energy. Then put
-#    $(R_\mathrm{cut} - r)$ in place of its square in a copy of `twin.radial_basis`, and look at the force.
-# 3. Two mirror images of a chiral molecule have the same energy here. Which contraction would it take to tell them
-#    apart, and is there one among products of at most four moments?
+# **1.** Multiply all radial coefficients of $\mu = 0$ by 2, and change the $\xi_\alpha$ so that the energy stays the
+# same. There are $R(R + 1)/2$ such directions, in which no label can ever tell two potentials apart. What does this
+# mean for a program that inverts $J^\top J$, the Gauss–Newton approximation to the second derivatives of the loss?
+#
+# <details><summary>Hint</summary>
+#
+# A function with $k$ factors $M_{0,\nu}$ grows by $2^k$. `contraction.mus` holds the $\mu$ of the factors.
+# `dataclasses.replace(potential, radial=..., moments=...)` makes the new potential; `potential.moments` holds the
+# $\xi_\alpha$.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# from dataclasses import replace
+#
+# radial = potential.radial.copy()  # (S, S, mu, beta)
+# radial[:, :, 0] *= 2
+# factors = np.array([contraction.mus.count(0) for contraction in potential.basis.contractions])
+# scaled = replace(potential, radial=radial, moments=potential.moments / 2.0**factors)
+# print(f"energy {kernel.energy:.12f} eV before, {scaled.evaluate(ec).energy:.12f} eV after")
+# print(f"largest change of a force: {np.abs(scaled.evaluate(ec).forces - kernel.forces).max():.1e} eV/Å")
+# ```
+#
+# The derivatives along these directions are zero for every configuration, so that $J^\top J$ has the eigenvalue zero
+# and cannot be inverted. A program must leave these directions out, or add a small multiple of the unit matrix.
+#
+# </details>
+#
+# **2.** Why is $(R_\mathrm{cut} - r)$ squared in equation 5? Compute $f_0(r)$ and its slope for O–H near the cutoff,
+# with the square and without it.
+#
+# <details><summary>Hint</summary>
+#
+# `twin.radial_basis(r, potential)` returns the functions with the square. Divide them by $R_\mathrm{cut} - r$ to take
+# one factor away, and take the slope by `np.gradient`.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# distances = np.linspace(4.0, potential.cutoff, 1001)[:-1]  # Å
+# squared = potential.radial[2, 0, 0] @ twin.radial_basis(distances, potential)[0]  # O-H, mu = 0
+# single = squared / (potential.cutoff - distances)
+# for name, function in (("squared", squared), ("not squared", single)):
+#     slope = np.gradient(function, distances)
+#     print(f"{name:12} at the cutoff: value {function[-1]:+.1e}, slope {slope[-1]:+.1e}; beyond it: 0 and 0")
+# ```
+#
+# Both values vanish at the cutoff, but without the square the slope does not. The force would then jump whenever an
+# atom crosses the cutoff, and a run would not conserve its energy.
+#
+# </details>
+#
+# **3.** *Open.* A potential may spend its parameters on a higher level or on more polynomials $T^{(\beta)}$
+# (`ModelSpec(level=..., radial_basis_size=...)`). Which of the two is worth more for the same number of parameters?
+#
+# <details><summary>Hint</summary>
+#
+# Notebook 02 fits such potentials. `ModelSpec(...).random(("H", "C", "O"), 0).n_parameters` counts.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# Choose two or three pairs with nearly the same number of parameters, fit each from several random starts, and compare
+# the errors on configurations that were not fitted. Compare the difference with the spread over the starts. The level
+# decides which angles and how many neighbours enter a function, the polynomials decide how finely it depends on
+# distances.
+#
+# </details>

@@ -17,8 +17,8 @@
 # %% [markdown]
 # # 02  Fitting
 #
-# **You will learn** how the loss weighs energies against forces, why half of the problem is linear, what second derivatives
-# save, and how to see whether a fit describes the liquid or only its own data.
+# **You will learn** how the loss weighs energies against forces, why half of the problem is linear, how second
+# derivatives speed up the fit, and how to see whether a fit describes the liquid or only its own data.
 #
 # **It rebuilds** section 4.3 of the paper, equation 10, with the paper's weights. It has no figure of its own.
 
@@ -42,9 +42,9 @@ print(f"{scale.name} scale, labels by {reference}; level {tour.model.level}, {to
 # %% [markdown]
 # ## Labels
 #
-# Two boxes of two EC molecules, at different densities, run for a few tens of femtoseconds on forces that a
-# quantum-mechanical program computes there and then. Every label is kept in `results/`: this cell takes some fifteen
-# seconds the first time, and none the second. Every other configuration trains, those between test.
+# Two boxes of two EC molecules, at different densities, run for some tens of femtoseconds on forces from a
+# quantum-mechanical program. Every label is kept in `results/`: this cell takes some seconds the first time, and almost
+# none the second time. Every second configuration is used for training, and the others for the test.
 
 # %%
 walkers = tour_seeding(scale)
@@ -58,8 +58,9 @@ print(f"{len(training)} configurations to train on, {len(unseen)} to test, {len(
 # $$\mathcal{L}(\theta) = \sum_k \Big[ \frac{w_e}{N_k} \big(E_k(\theta) - E_k^\mathrm{ref}\big)^2
 #   + w_f \sum_{i=1}^{N_k} \sum_{l=1}^{3} \big(F_{i,l}(\theta) - F_{i,l}^\mathrm{ref}\big)^2 \Big], \tag{10}$$
 #
-# $w_e = 1$, $w_f = 0.01$ (energies in eV, forces in eV/Å). In a few lines, beside the package's own, which divides by
-# the number of configurations so that losses of growing sets can be compared:
+# with $w_e = 1$, $w_f = 0.01$ (energies in eV, forces in eV/Å). The cell computes it in a few lines and with the
+# package. Both divide by the number of configurations, so that losses of growing sets can be compared. With random
+# parameters the loss is huge, because the energies of the isolated atoms are still missing.
 
 # %%
 fit = scale.pure_solvents.learning.fit
@@ -82,14 +83,14 @@ print(f"by hand {loss(start, training):.6e}   package {value:.6e}   (random para
 # %% [markdown]
 # ## Its gradient
 #
-# The force term looks as if it needed $\partial F / \partial\theta$, a table of $3N \times m$ numbers for each
-# configuration. It does not: its gradient is the derivative of $\partial E/\partial\theta$ *along* the residual of the
-# forces, one direction only,
+# The force term seems to need $\partial F / \partial\theta$, a table of $3N \times m$ numbers for each configuration.
+# It does not: its gradient is the derivative of $\partial E/\partial\theta$ *along* the residual of the forces, in one
+# direction only,
 #
 # $$\frac{\partial}{\partial\theta} \sum_{i,l} \tfrac12 \Delta F_{i,l}^2
 #   = -\frac{\mathrm{d}}{\mathrm{d}t}\,\frac{\partial E}{\partial\theta}(\mathbf{x} + t\,\Delta F)\Big|_{t=0} .$$
 #
-# The twin takes that derivative by a complex step, the kernel by one forward and one reverse sweep:
+# The twin takes this derivative by a complex step, the kernel by one forward and one reverse sweep:
 
 # %%
 print(inspect.getsource(twin.energy_gradient_along))
@@ -100,11 +101,11 @@ numerical = (objective(start.parameters + h * direction)[0] - objective(start.pa
 print(f"along a random direction: gradient {gradient @ direction:.9e}, by differences {numerical:.9e}")
 
 # %% [markdown]
-# ## Half of it is linear
+# ## Half of the problem is linear
 #
-# Energies and forces are linear in the coefficients $\xi_\alpha$ and in the shifts; they are nonlinear in the radial
-# coefficients alone. For given radial functions the best $\xi$ and shifts solve a system of linear equations. Before any
-# optimiser has made a step:
+# Energies and forces are linear in the coefficients $\xi_\alpha$ and in the shifts. They are nonlinear only in the
+# radial coefficients. For given radial functions the best $\xi$ and shifts solve a system of linear equations. This
+# solution needs no optimiser:
 
 # %%
 solved = solve_linear(objective, start.parameters)
@@ -114,12 +115,15 @@ for name, parameters in (("random parameters", start.parameters), ("linear solut
 # %% [markdown]
 # ## Minimising the rest
 #
-# The paper minimises by BFGS from random parameters. The same here as `method="paper"`, beside our default, which differs in
-# three ways. It begins at the linear solution. It gives BFGS the curvature $J^\top J$ of a sample of the data to begin with:
-# a least-squares problem knows its curvature; the parameters differ in scale by orders of magnitude, and in $R(R+1)/2$
-# directions the loss does not change at all. And far from a fit it uses a sample of the data only, a dozen labels
-# for each parameter; the sample doubles each time that it has been fitted. While there is a sample the loss below is that of
-# the sample, so that the curve may step up where it grows.
+# The paper minimises by BFGS from random parameters: `method="paper"`. Our default differs in three ways.
+#
+# - It begins at the linear solution.
+# - It gives BFGS the curvature $J^\top J$ at the start, from a sample of the data. The loss is a sum of squares, so
+#   that its curvature is known approximately. This helps because the parameters differ in scale by orders of magnitude,
+#   and because the loss does not change at all in $R(R+1)/2$ directions. The curvature is taken anew after sixty
+#   iterations: this makes the kink in the figure.
+# - Far from a fit it minimises the loss of a sample of the data, about a dozen labels for each parameter. The sample
+#   doubles whenever it has been fitted. A set as small as this one is used whole from the start.
 
 # %%
 iterations = tour.fit.iterations
@@ -132,10 +136,12 @@ for name, result in fits.items():
 figures.training_history({n: r.history for n, r in fits.items()}, reference=reference, scale=scale.name)
 
 # %% [markdown]
+# The default has a lower loss after the same number of iterations and after the same time. Neither fit has converged.
+#
 # ## Seen and unseen
 #
-# The errors above are those of the training set. What counts are other configurations: those of the same dynamics that were
-# not fitted, and, harder, those of a density that was not fitted.
+# The errors above are errors on the training set. Other configurations matter more: those of the same dynamics that
+# were not fitted, and, harder, those of a density that was not fitted.
 
 # %%
 potential = fits["default"].potential
@@ -154,12 +160,14 @@ figures.parity(
 )
 
 # %% [markdown]
-# That a potential is good where it was trained and wrong elsewhere is no accident of this fit: it is what active
-# learning is for, the subject of the next notebook.
+# The errors on configurations between the fitted ones are those of the training set: such a test is too easy. At
+# another density the energies are wrong by tens of meV/atom. That a potential is good where it was trained and wrong
+# elsewhere is no accident of this fit: for this reason there is active learning, the subject of the next notebook.
 #
 # ## An ensemble
 #
-# The paper fits three potentials that differ by their random start alone, and takes their spread as the error. One call:
+# The paper fits three potentials that differ only by their random start, and takes their spread as the error. One call
+# does it:
 
 # %%
 ensemble = train_ensemble(
@@ -173,12 +181,78 @@ for seed, result in zip(tour.seeds, ensemble.results):
 print(f"unseen configurations: spread over the seeds {1000 * spread:.2f} meV/atom, error {1000 * actual:.2f} meV/atom")
 
 # %% [markdown]
-# The spread tells how much depends on the random start, not how wrong the mean is: three potentials of one form, fitted to
-# the same data, share the errors of this form and the gaps in these data.
+# On these configurations, which lie between the fitted ones, spread and error have the same size. This is no rule. The
+# spread measures how much depends on the random start: three potentials of one form, fitted to the same data, share the
+# errors of this form and the gaps in these data.
 #
 # ## Exercises
 #
-# 1. Say beforehand how the errors of energies and of forces change when $w_f$ is 1, and when it is 0.0001. Then fit.
-# 2. Rebuild the linear solution with `numpy.linalg.lstsq` from rows `potential.energy_gradient(atoms)`: energies only,
-#    without forces. Why is it useless for dynamics?
-# 3. Train with `stress_weight=0.001`. Does the density of the liquid change, and which of the two values do you trust?
+# **1.** Say beforehand how the errors of energies and of forces change when $w_f$ is 1, and when it is 0.0001. Then
+# fit.
+#
+# <details><summary>Hint</summary>
+#
+# `train(training, start, force_weight=...)`. Sixty iterations are enough to see the direction.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for force_weight in (0.0001, 0.01, 1.0):
+#     result = train(training, start, force_weight=force_weight, max_iterations=60, progress=False)
+#     errors = evaluate_errors(result.potential, unseen)
+#     print(f"w_f = {force_weight:6}: energies {1000 * errors.energy_rmse:5.2f} meV/atom, forces {errors.force_rmse:.3f} eV/Å")
+# ```
+#
+# The larger weight favours the forces, the smaller one the energies. A configuration has one energy and sixty
+# components of forces, so that forces hold most of the information: with a very small $w_f$ they are hardly fitted, and
+# the energies of unseen configurations need not become better either.
+#
+# </details>
+#
+# **2.** Can the spread of an ensemble warn of a large error? Fit three potentials to the first density alone, and
+# compare spread and error on the second density.
+#
+# <details><summary>Hint</summary>
+#
+# Use `train_ensemble` with `walkers[0].samples`, and the two lines of the last cell with `walkers[1].samples` in place
+# of `unseen`.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# narrow = train_ensemble(
+#     walkers[0].samples, tour.model, ("H", "C", "O"), seeds=tour.seeds, max_iterations=60, progress=False,
+# )
+# for name, set_ in (("density that was fitted", walkers[0].samples), ("another density", walkers[1].samples)):
+#     found = [narrow.evaluate(atoms).energy for atoms in set_]
+#     deviations = [abs(one.mean - atoms.get_potential_energy()) for one, atoms in zip(found, set_)]
+#     print(f"{name:24} spread {1000 * np.mean([one.std for one in found]) / 20:6.2f} meV/atom, "
+#           f"error {1000 * np.mean(deviations) / 20:6.2f} meV/atom")
+# ```
+#
+# Both grow where the potentials extrapolate, so that a large spread is a warning. The spread is not the error, though:
+# compare the two numbers in each line.
+#
+# </details>
+#
+# **3.** *Open.* Train with `stress_weight=0.001`. Does the density of the liquid change, and which of the two values do
+# you trust?
+#
+# <details><summary>Hint</summary>
+#
+# Run both potentials as notebook 00 does (`eml.run_md`, NPT, 300 K), from the same start. Look at the error and at the
+# bias of the pressure before you look at the density.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# A box of two molecules has a density that fluctuates by several per cent, so that a few picoseconds tell nothing:
+# average over independent values and give an error (`analysis.mean_density`). Notebook 04 fits stresses for the reason
+# that shows here.
+#
+# </details>

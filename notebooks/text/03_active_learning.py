@@ -17,8 +17,8 @@
 # %% [markdown]
 # # 03  Active learning
 #
-# **You will learn** how to find out where a potential extrapolates: MaxVol by hand on a small matrix, the extrapolation grade
-# that follows from it, the grade live in dynamics, and which configurations are worth a label.
+# **You will learn** how to find out where a potential extrapolates: MaxVol by hand on a small matrix, the extrapolation
+# grade that follows from it, the grade during dynamics, and which configurations are worth a label.
 #
 # **It rebuilds** section 4.4 of the paper, equations 11 and 12. It has no figure of its own.
 
@@ -41,13 +41,13 @@ print(f"{scale.name} scale, labels by {reference}; level {tour.model.level}, {to
 # %% [markdown]
 # ## MaxVol by hand
 #
-# A model that is linear in $m$ parameters is known where $m$ independent rows $b = \partial E/\partial\theta$ are known,
-# and best where they span the largest volume. Take a pool B of 30 rows with two columns. Exchanging row $j$ of a square
+# A model that is linear in $m$ parameters is determined by $m$ independent rows $b = \partial E/\partial\theta$, and
+# best where the rows span the largest volume. Take a pool B of 30 rows with two columns. Exchanging row $j$ of a square
 # matrix A for a row $b$ of the pool multiplies $|\det A|$ by $|c_j|$, where
 #
 # $$\mathbf{c}^\top = \mathbf{b}^\top A^{-1}. \tag{12}$$
 #
-# So exchange wherever some $|c_j| > 1$, the largest first, until there is none: that is MaxVol, in six lines.
+# So exchange rows as long as some $|c_j| > 1$, the largest first. This is MaxVol, in a few lines.
 
 # %%
 rng = np.random.default_rng(2)
@@ -65,22 +65,22 @@ print("chosen by hand:", sorted(rows), "  by the package:", maxvol(B).selected)
 # %% [markdown]
 # ## The grade
 #
-# At the end no row of the pool has a coefficient above one. A new row $b^*$ may have:
+# At the end no row of the pool has a coefficient above one. A new row $b^*$ may have one:
 #
 # $$\gamma(\mathbf{x}^*) = \max_{1 \le j \le m} |c_j|. \tag{11}$$
 #
-# Below 1 the new configuration is an interpolation between those in A; above, it would enlarge the volume by just this
-# factor. The regions of equal grade are parallelograms around those that A spans.
+# Below 1 the new configuration is an interpolation between those in A. Above 1 it would enlarge the volume by just this
+# factor. The lines of equal grade are parallelograms around the one that A spans.
 
 # %%
-figures.maxvol_plane(B, maxvol(B), scale=scale.name)
+figures.maxvol_plane(B, maxvol(B))
 
 # %% [markdown]
 # ## Rows of a real potential
 #
-# The potential is not linear in its radial coefficients; its rows are derivatives at the fitted parameters. In the paper a
-# configuration is one row, $\partial E/\partial\theta$ summed over its atoms. With fewer configurations than parameters
-# such rows leave most directions unspanned, and nearly everything extrapolates:
+# The potential is not linear in its radial coefficients. Its rows are therefore derivatives at the fitted parameters.
+# In the paper a configuration is one row, $\partial E/\partial\theta$ summed over its atoms. With fewer configurations
+# than parameters such rows leave most directions open, and nearly everything extrapolates:
 
 # %%
 walkers = tour_seeding(scale)
@@ -97,16 +97,16 @@ for mode in ("configuration", "neighbourhood"):
     )
 
 # %% [markdown]
-# With each *atom* as a row, $\partial E_i/\partial\theta$, one label of twenty atoms gives twenty rows, and the grade of
-# a configuration is that of its worst atom. That is what the small scales do; the paper's own sets, of some thousand
-# configurations, can afford one row for each. The rows of A that stay empty belong to directions that no data can fill, the
-# scalings of notebook 01 among them: MaxVol begins with a tiny multiple of the unit matrix there, $\epsilon I$, and
-# leaves it.
+# If each *atom* is a row, $\partial E_i/\partial\theta$, one label of twenty atoms gives twenty rows, and the grade of
+# a configuration is that of its worst atom. The small scales do this. The paper's own sets, of some thousand
+# configurations, are large enough for one row per configuration. Some rows of A stay empty: they belong to directions
+# that no data can fill, the scalings of notebook 01 among them. There MaxVol begins with a tiny multiple of the unit
+# matrix, $\epsilon I$, and keeps it.
 #
-# ## The grade, live
+# ## The grade during dynamics
 #
-# Now the potential runs on its own, and every few steps the worst neighbourhood is graded. The figure grows as the run
-# does: the same call with a longer time goes on where it was.
+# Now the potential runs on its own, and the worst neighbourhood is graded every few steps. The run stops where the
+# grade exceeds 10.
 
 # %%
 grades, run = tour.grades, tour.run
@@ -121,15 +121,12 @@ def explore(potential, active_set, time_ps, seed=0):
     )  # fmt: skip
 
 
-shown = None
-for part in (0.1, 0.25, 0.5, 1.0):
-    before = explore(potential, active_set, part * run.time_ps)
-    figure = figures.grade_trace({"first potential": before}, reference=reference, scale=scale.name)
-    if shown is None:
-        shown = display(figure, display_id=True)
-    else:
-        shown.update(figure)
+before = explore(potential, active_set, run.time_ps)
 print(f"{before.steps} steps, {len(before.saved)} configurations above γ = {grades.save_threshold:g} saved; {before.reason}")
+figures.grade_trace(
+    {"first potential": before}, reference=reference, scale=scale.name,
+    grade_save=grades.save_threshold, grade_break=grades.break_threshold,
+)  # fmt: skip
 
 # %% [markdown]
 # ## Which atoms?
@@ -157,9 +154,9 @@ figures.graded_frames(frames, by_atom, reference=reference, scale=scale.name, **
 # %% [markdown]
 # ## Which of them are worth a label?
 #
-# Saved configurations follow one another by a few femtoseconds and are nearly the same. MaxVol goes on from A with all of
-# them as its pool and takes those that enlarge the volume; a threshold above 1 takes fewer, up to the grade at which
-# they were saved.
+# Saved configurations follow one another by a few femtoseconds and are nearly the same. MaxVol continues from A with
+# all of them as its pool, and takes those that enlarge the volume. A threshold above 1 takes fewer of them. It may be
+# as high as the grade above which they were saved.
 
 # %%
 candidates = [atoms for _, _, atoms in before.saved]
@@ -185,7 +182,7 @@ figures.threshold_sliders(
 # %% [markdown]
 # ## One turn of the loop
 #
-# Label the selected, fit on, build A anew, and run again.
+# Label the selected configurations, continue the fit, build A anew, and run again.
 
 # %%
 chosen = [candidates[k] for k in active_set.select(candidates, grades.swap_threshold)]
@@ -201,21 +198,85 @@ figures.grade_trace(
 )  # fmt: skip
 
 # %% [markdown]
+# The second run reaches its end, but its grade still exceeds 2 for much of the time: more turns are needed (notebook
+# 04).
+#
 # ## Does a high grade mean a large error?
 #
-# The labels answer it: here are the errors of the first potential on the configurations that it graded high.
+# The labels answer this question. Here are the errors of the first potential on the configurations that it graded high.
 
 # %%
-print(f"first potential, its own set        {evaluate_errors(potential, training_set)}")
-print(f"first potential, what it graded high {evaluate_errors(potential, grown[len(training_set):])}")
-print(f"after one turn, the same            {evaluate_errors(refitted.potential, grown[len(training_set):])}")
+print(f"first potential, its own set          {evaluate_errors(potential, training_set)}")
+print(f"first potential, what it graded high  {evaluate_errors(potential, grown[len(training_set):])}")
+print(f"after one turn, the same              {evaluate_errors(refitted.potential, grown[len(training_set):])}")
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. Give `B` a third column that is the sum of the other two. What do `maxvol(B).index` and the grade of a row outside of
-#    that plane say? Try `epsilon=1e-2`.
-# 2. Draw the grade of single atoms, `active_set.grades(before.atoms)`, as colours on the molecules. Which atoms does the
-#    potential know least?
-# 3. Label as many of `candidates` at random as MaxVol took. Which of the two sets makes the next run save less? And is
-#    it always so?
+# **1.** Give `B` a third column that is the sum of the other two. What do `maxvol(B).index` and the grade of a row
+# outside of the plane of these rows say? Try `epsilon=1e-2`, too.
+#
+# <details><summary>Hint</summary>
+#
+# Three columns need three rows, but the pool spans two directions. The third row of A is one of the start, $\epsilon$
+# times a row of the unit matrix, and `index` marks it by −1.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# B3 = np.column_stack([B, B.sum(axis=1)])  # (30, 3)
+# inside, outside = np.array([[1.0, 1.0, 2.0]]), np.array([[1.0, 1.0, 0.0]])
+# for epsilon in (None, 1e-2):
+#     found = maxvol(B3) if epsilon is None else maxvol(B3, epsilon=epsilon)
+#     print(f"epsilon {epsilon}: index {found.index}, grade in the plane {found.grades(inside)[0]:.2f}, "
+#           f"outside of it {found.grades(outside)[0]:.3g}")
+# ```
+#
+# The grade inside of the plane is a small number as before. Outside it is of the order of $1/\epsilon$: not a measured
+# distance, only a sign that the training set says nothing about this direction.
+#
+# </details>
+#
+# **2.** Which atoms does the first potential know least? Take the grade of every atom of the last configuration of the
+# first run, and compare the elements.
+#
+# <details><summary>Hint</summary>
+#
+# `active_set.grades(before.atoms)` has one grade for each atom.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# of_atoms = active_set.grades(before.atoms)  # (N,)
+# symbols = np.array(before.atoms.get_chemical_symbols())
+# for symbol in ("H", "C", "O"):
+#     graded = of_atoms[symbols == symbol]
+#     print(f"{symbol}: highest grade {graded.max():6.2f}, median {np.median(graded):.2f} of {len(graded)} atoms")
+# worst = of_atoms.argmax()
+# print(f"highest of all: atom {worst}, {symbols[worst]}")
+# ```
+#
+# A few atoms have the high grade, and most have a low one. The grade of the configuration is that of the worst of them.
+#
+# </details>
+#
+# **3.** *Open.* Label as many of `candidates` at random as MaxVol took. Which of the two sets makes the next run save
+# less? Is it always so?
+#
+# <details><summary>Hint</summary>
+#
+# Repeat the cell of section "One turn of the loop" with `rng.choice(len(candidates), len(chosen), replace=False)`.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# Repeat both with several seeds of the choice and of the run. Besides the number of saved configurations compare the
+# highest grade and the time at which a run stops. The two active sets differ, so that each run is judged by its own
+# grade: the errors on a common set of unseen labels are the fairer comparison.
+#
+# </details>

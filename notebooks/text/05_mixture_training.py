@@ -17,10 +17,10 @@
 # %% [markdown]
 # # 05  One training set for every ratio
 #
-# **You will learn** how a potential of two liquids and all their mixtures is made from the training sets of the pure ones:
-# what it inherits, what it still has to learn, and how the extrapolation grade tells the two apart.
+# **You will learn** how a potential of two liquids and all their mixtures is made from the training sets of the pure
+# liquids: what it inherits, what it still has to learn, and how the extrapolation grade distinguishes the two.
 #
-# **It rebuilds** section 2.2 of the paper and Fig. S1: the pipeline, and what is in the set at its end.
+# **It rebuilds** section 2.2 of the paper and Fig. S1: the steps, and the contents of the final set.
 
 # %%
 from collections import Counter
@@ -46,16 +46,16 @@ provenance = {"reference": reference.name, "scale": scale.name}
 print(f"{scale.name} scale, labels by {reference.name}, level {settings.model.level}; everything is kept in results/{scale.name}/")
 
 # %% [markdown]
-# ## The pipeline
+# ## The steps
 #
 # 1. Put the training sets of EC and EMC together.
 # 2. Fit a *preliminary* potential to a few configurations, evenly spaced over all of them.
-# 3. Let MaxVol choose among the others with it: those that the few do not span already.
-# 4. Fit to both together. This is the first training set; none of its labels had to be computed again.
-# 5. Explore boxes of several compositions on the line from pure EC to pure EMC, one trajectory each. Select, label and refit as
-#    in notebook 03, until nothing is new.
+# 3. With its active set, let MaxVol choose among the others those configurations that the few do not span.
+# 4. Fit to both together. This is the first training set. None of its labels has to be computed again.
+# 5. Explore boxes of several compositions on the line from pure EC to pure EMC, one trajectory each. Select, label and
+#    refit as in notebook 03, until nothing is new.
 #
-# The paper takes 20 configurations in step 2 and 11 compositions of 8 to 16 molecules in step 5. The boxes here:
+# The paper takes 20 configurations in step 2 and 11 compositions of 8 to 16 molecules in step 5. The numbers here:
 
 # %%
 sets = read_sets(settings.inheritance.sets, ("H", "C", "O"), reference)
@@ -66,11 +66,13 @@ for mixture in mixtures_of(scale.mixture_training):
     print(f"{mixture.composition:14} packed at {mixture.density:.3f} g/cm³")
 
 # %% [markdown]
-# The numbers of molecules lie on a straight line from one end to the other, rounded, and the volumes of the ends add up.
+# The numbers of molecules lie on a straight line from one end to the other, rounded. The volumes are interpolated in
+# the same way.
 #
 # ## Run it
 #
-# One call, which goes on where it was stopped. The first row of the table is the inherited set.
+# One call runs all steps. If it was stopped it continues. The first row of the table is the inherited set. At the quick
+# scale the loop may end after two iterations whether it has converged or not; the message says which.
 
 # %%
 result = learn_mixtures(scale, progress=False)
@@ -84,15 +86,15 @@ for origin, kinds in own["origins"].items():
 figures.mixture_set(own["growth"], available=own["available"], paper=SHARES, **provenance)
 
 # %% [markdown]
-# Only a part of the inherited configurations is taken: MaxVol leaves out those whose neighbourhoods the others span. *Broken or
-# unknown molecules* are configurations that active learning met at high temperature and had labelled, so that the potential
-# learns what they cost.
+# Only a part of the inherited configurations is taken: MaxVol leaves out those whose neighbourhoods the others span.
+# *Broken or unknown molecules* are configurations that active learning met at high temperature. They were labelled so
+# that the potential learns their energies.
 #
 # ## What is new in a mixture?
 #
-# The grade answers. Take configurations of several ratios that none of the potentials has seen (`data/ec_emc_ratios.extxyz`), and
-# grade them by three potentials: the preliminary one, which knows a few configurations, the one fitted to all that was
-# inherited, and the last one.
+# The grade answers this question. Take configurations of several ratios that none of the potentials has seen
+# (`data/ec_emc_ratios.extxyz`), and grade them by three potentials: the preliminary one, which knows a few
+# configurations, the one fitted to all that was inherited, and the last one.
 
 # %%
 folder = result.directory / "iteration_000"
@@ -113,13 +115,13 @@ for cell in ("EC=4", "EC=3 EMC=1", "EC=2 EMC=2", "EC=1 EMC=3", "EMC=4"):
     print(f"{cell + f', {len(by_cell[cell])} configurations':30}" + "".join(f"{grade:14.2f}" for grade in grades))
 
 # %% [markdown]
-# Compare the mixtures with the pure liquids in the column *inherited*: what the potential has never seen is a mixture, and yet
-# its grades are about those of the pure liquids. Most of what an atom sees within 5 Å is its own molecule and others like it, and
-# these it knows.
+# Compare the mixtures with the pure liquids in the column *inherited*. This potential has never seen a mixture, and yet
+# the grades of the mixtures are about those of the pure liquids. Most of what an atom sees within 5 Å is its own
+# molecule and others like it, and these it knows.
 #
 # ## The standard scale
 #
-# There the sets of EC and EMC were learnt with a better reference, and the loop ran to its end. The paper's set has about 500
+# There a better reference labelled the sets of EC and EMC, and the loop ran to its end. The paper's set has about 500
 # configurations, 7 % of them mixtures.
 
 # %%
@@ -137,8 +139,68 @@ figure
 # %% [markdown]
 # ## Exercises
 #
-# 1. Halve `uniform_configurations` (`dataclasses.replace` on `settings.inheritance`, and `active_learn` in a folder of its own).
-#    Does MaxVol take more of the others, or fewer?
-# 2. Inherit EC alone. How many iterations does EMC cost now, and how many labels?
-# 3. On the command line the same is `electrolyte-ml mix RUN RUN`. Make a mixture of two other solvents of the library, from two
-#    runs of `active-learn` with a few water and acetonitrile molecules.
+# **1.** How many of the configurations in both sets lie outside of what the preliminary potential knows? Grade all of
+# them, and compare the number with how many MaxVol took.
+#
+# <details><summary>Hint</summary>
+#
+# `active_sets["preliminary"].grade(atoms)` for all `atoms` in `sets`. The first row of the table says how many were
+# selected.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# grades = np.array([active_sets["preliminary"].grade(atoms) for atoms in sets])
+# for threshold in (1.0, 2.0, 10.0):
+#     print(f"{(grades > threshold).sum():3} of {len(sets)} configurations have a grade above {threshold:g}")
+# print(f"MaxVol took {result.status[0].selected}, the {len(few)} of the preliminary fit among them")
+# ```
+#
+# Far more configurations have a high grade than MaxVol takes. A configuration that has been taken lowers the grades of
+# all that are similar to it.
+#
+# </details>
+#
+# **2.** Which element has the worst atom in the mixtures that no potential has seen: before the loop explored mixtures,
+# and after it?
+#
+# <details><summary>Hint</summary>
+#
+# `active_sets["inherited"].grades(atoms)` has a grade for each atom. Take the element of the largest one in each
+# configuration.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# mixed = [atoms for atoms in unseen if len(atoms.info["composition"].split()) > 1]
+# for name in ("inherited", "learnt"):
+#     worst = Counter(atoms.symbols[active_sets[name].grades(atoms).argmax()] for atoms in mixed)
+#     print(f"{name:10}" + ", ".join(f"{symbol} in {count} of {len(mixed)}" for symbol, count in worst.most_common()))
+# ```
+#
+# Compare the shares with the composition: more than half of all atoms are hydrogens. An element that is the worst more
+# often than its number explains is known less well.
+#
+# </details>
+#
+# **3.** *Open.* Inherit EC alone. How many iterations and how many labels does EMC cost now, and what do the mixtures
+# cost?
+#
+# <details><summary>Hint</summary>
+#
+# `replace(settings, inheritance=replace(settings.inheritance, sets=settings.inheritance.sets[:1]))`
+# (`dataclasses.replace`), given to `electrolyte_ml.active_learn` with a folder of its own and a larger
+# `stopping.max_iterations`.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# Group the new labels by what their cells contain (`count_origins`). Then compare with the number that EMC took from
+# nothing in notebook 04: how many labels does the knowledge of EC save?
+#
+# </details>

@@ -17,11 +17,11 @@
 # %% [markdown]
 # # 06  Densities from EC to EMC
 #
-# **You will learn** whether one potential gives the density of every mixture, how far potentials of one kind differ by their random
-# start alone, and how to tell the error of a potential from the error of its reference.
+# **You will learn** whether one potential gives the density of every mixture, how far potentials of one kind differ
+# only because of their random start, and how to distinguish the error of a potential from the error of its reference.
 #
-# **It rebuilds** section 2.2 of the paper, Fig. 2 (densities at four compositions by four kinds of potential) and Fig. S2
-# (density against time).
+# **It rebuilds** section 2.2 of the paper, Fig. 2 (densities at four compositions by four kinds of potential) and Fig.
+# S2 (density against time).
 
 # %%
 from electrolyte_ml import figures
@@ -43,8 +43,9 @@ print(f"{scale.name} scale, labels by {reference}, everything is kept in results
 # %% [markdown]
 # ## Four kinds of potential on one training set
 #
-# The set of notebook 05 was learnt by a moment tensor potential (MTP). The paper trains MTPs of two levels on it, each without and
-# with charges (MTP-QRd, notebook 07), from three random starts each.
+# A moment tensor potential (MTP) learnt the set of notebook 05. The paper trains MTPs of two levels on it, each without
+# and with charges (MTP-QRd, notebook 07), from three random starts each. The quick scale has one level, and so two
+# kinds, and two starts.
 
 # %%
 learnt = learn_mixtures(scale, progress=False)
@@ -57,9 +58,9 @@ for kind, members in potentials.items():
 # %% [markdown]
 # ## Run them
 #
-# A packed box of each ratio is heated at constant volume, then runs in NPT at 300 K and 1 atm. A run ends early when a molecule
-# breaks or the temperature runs away; it is then counted as failed, and not averaged. Hydrogens have 3 amu where the time
-# step is 2 fs: a density does not depend on masses.
+# A packed box of each ratio is heated at constant volume and then runs in NPT at 300 K and 1 atm. A run ends early when
+# a molecule breaks or the temperature diverges. It then counts as failed and does not enter the mean. Hydrogens have a
+# mass of 3 amu where the time step is 2 fs: a density does not depend on masses.
 
 # %%
 runs = mixture_density_runs(scale, potentials, progress=False)
@@ -67,13 +68,14 @@ own = describe_densities(scale, runs, reference)
 save_result("mixture_density", own, scale)
 for liquid, kinds in own["runs"].items():
     for kind, members in kinds.items():
-        said_of = [f"{run['mean']:.3f} ± {run['error']:.3f}" if "mean" in run else f"failed: {run['failed']}" for run in members.values()]
-        print(f"{liquid:12} {kind:10} {'; '.join(said_of)}")
+        means = [f"{run['mean']:.3f} ± {run['error']:.3f}" if "mean" in run else f"failed: {run['failed']}" for run in members.values()]
+        print(f"{liquid:12} {kind:10} {'; '.join(means)}")
 
 # %% [markdown]
 # ## Fig. S2
 #
-# First look at the runs: a mean means something only where the density no longer drifts.
+# First look at the runs: a mean means something only where the density no longer drifts. Means are taken over the end
+# of each run (`average_last_ps`).
 
 
 # %%
@@ -107,15 +109,17 @@ traces
 # %% [markdown]
 # ## Fig. 2
 #
-# Left the densities, right their deviation from experiment. The diamonds are what PBE-D3(BJ) gives when it is learnt well: a
-# potential can be no better than its reference, so a potential of PBE-D3 should lie near them and not near the black line.
+# On the left are the densities, on the right their deviations from experiment. The diamonds are the densities of
+# PBE-D3(BJ) when it is learnt well. A potential can be no better than its reference, so that a potential of PBE-D3
+# should lie near the diamonds and not near the black line.
 
 # %%
 densities
 
 # %% [markdown]
-# At the quick scale potentials of level 8 learnt from a few dozen small boxes: the spread over two random starts is as large as
-# the differences between the kinds, and nothing can be said about charges. It shows the steps only.
+# At the quick scale potentials of level 8 learnt from about a hundred small boxes. Their densities are too high, most
+# at EMC, and the spread over two random starts is of the size of the differences between the kinds, so that nothing can
+# be said about charges. The quick scale only shows the steps.
 #
 # ## The standard scale
 
@@ -138,7 +142,69 @@ figure
 # %% [markdown]
 # ## Exercises
 #
-# 1. Average only the second half of each window. Which means change by more than their error?
-# 2. Which is larger at EMC: the spread over the seeds of one kind, or the difference between the kinds?
-# 3. Give one of the potentials twice as many iterations (`fit_kinds` with `FitSettings(iterations=...)` in the scale's
-#    `mixture_density`). Say beforehand which error falls: that of forces, of energies, or of the density.
+# **1.** Average only the second half of the part that is averaged now. Which means change by more than their error?
+#
+# <details><summary>Hint</summary>
+#
+# `mean_density(run, last_ps=...)`; `protocol.density.average_last_ps` is the length of the part that is averaged.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# from electrolyte_ml.analysis import mean_density
+#
+# window = protocol.density.average_last_ps
+# for cell, kinds in runs.items():
+#     for kind, members in kinds.items():
+#         for seed, run in members.items():
+#             if run.completed:
+#                 whole, half = (mean_density(run, last_ps=length) for length in (window, window / 2))
+#                 change = half.mean - whole.mean
+#                 mark = "*" if abs(change) > whole.error else " "
+#                 print(f"{liquid_of(cell):12} {kind:10} seed {seed}: {whole.mean:.3f} ± {whole.error:.3f}, {change:+.3f} {mark}")
+# ```
+#
+# Where the change is larger than the error the density still drifts, or the error is too small because the part holds
+# too few independent values. Both happen in runs of a few picoseconds.
+#
+# </details>
+#
+# **2.** Which is larger at EMC: the spread over the seeds of one kind, or the difference between the kinds?
+#
+# <details><summary>Hint</summary>
+#
+# `kind_means(own)` has the mean, the spread, and how many runs were completed and made.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for liquid, kinds in kind_means(own).items():
+#     (first, one), (second, other) = ((kind, (mean, spread)) for kind, (mean, spread, *_) in kinds.items())
+#     print(f"{liquid:12} {second} less {first}: {other[0] - one[0]:+.3f} g/cm³; spreads {one[1]:.3f} and {other[1]:.3f} g/cm³")
+# ```
+#
+# A difference between kinds means something only if it is larger than the spread of each. With two seeds the spread
+# itself is hardly known: it is the difference of two numbers.
+#
+# </details>
+#
+# **3.** *Open.* Which error falls when a potential is fitted with twice as many iterations: that of the forces, that of
+# the energies, or that of the density? Say it beforehand.
+#
+# <details><summary>Hint</summary>
+#
+# Copy the scale with `dataclasses.replace(protocol, fit=FitSettings(iterations=500))` as its `mixture_density`, and
+# give the copy to `fit_kinds` and `mixture_density_runs`.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# The loss contains energies, forces and stresses of the training set. The density is not in it: it depends on the bias
+# of the pressure at the density at which the liquid settles, which the training set may not contain.
+#
+# </details>

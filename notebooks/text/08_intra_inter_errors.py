@@ -17,15 +17,13 @@
 # %% [markdown]
 # # 08  Errors within and between molecules
 #
-# **You will learn** how energies and forces are split into parts within and between molecules, why a potential can be right in
-# total and wrong in both parts, and how to separate the effect of charges from that of the random start.
+# **You will learn** how to split energies and forces into parts within and between molecules, why a potential can be
+# right in total and wrong in both parts, and how to separate the effect of charges from that of the random start.
 #
-# **It rebuilds** section 2.2 of the paper and Fig. 3: errors of MTP and MTP-QRd by composition, in total, within and between
-# molecules.
+# **It rebuilds** section 2.2 of the paper and Fig. 3: errors of MTP and MTP-QRd by composition, in total, within and
+# between molecules.
 
 # %%
-import time
-
 import numpy as np
 
 from electrolyte_ml import figures
@@ -49,15 +47,16 @@ print(f"{scale.name} scale; the live part below is of the quick scale, labels by
 # %% [markdown]
 # ## One configuration, split by hand
 #
-# A liquid's density follows from how its molecules attract each other. That is a small part of the energy, and of most forces.
-# The part *within* molecules is what they would have alone: take each molecule out of the liquid as it is, put it in vacuum,
-# and add up,
+# A liquid's density follows from the attraction between its molecules. This attraction is a small part of the energy,
+# and of most forces. The part *within* molecules is what they would have alone: take each molecule out of the liquid as
+# it is, put it in vacuum, and add up,
 #
 # $$E_\mathrm{intra} = \sum_m E(\text{molecule } m \text{ alone}), \qquad E_\mathrm{inter} = E_\mathrm{total} - E_\mathrm{intra},$$
 #
-# and the same for the force on each atom. Both the reference and the potential are split in this way, and each part is
-# compared with its own. Below, four molecules of EC in a small cell (labels by GFN1-xTB, shipped), split by hand. The bonds say
-# which atoms are one molecule, across the borders of the cell.
+# and the same for the force on each atom. Both the reference and the potential are split in this way, and each part of
+# the potential is compared with the same part of the reference. The cell splits four molecules of EC in a small cell by
+# hand (their labels by GFN1-xTB are shipped). The bonds show which atoms belong to one molecule, across the borders of
+# the cell.
 
 # %%
 data = read_configurations(checkout() / "data" / "ec_emc_ratios.extxyz")
@@ -76,9 +75,10 @@ print(f"the parts add up to the total within {abs(both - split.forces['total']).
 # %% [markdown]
 # ## How far does it reach?
 #
-# Pull two EC apart. A moment tensor potential has a cutoff of 5 Å: beyond, the force between molecules is exactly zero. With charges
-# (and random parameters, as before a fit) there is a force at any distance; it falls off as that of dipoles does, since each
-# molecule's charges add up to zero. The reference has such a tail too.
+# Pull two EC apart. A moment tensor potential has a cutoff of 5 Å: when no two atoms of different molecules are nearer
+# than that, the force between the molecules is exactly zero. With charges (and random parameters, as before a fit)
+# there is a force at any distance. The largest force on an atom falls about as $r^{-3}$, to one eighth from 12 to 24 Å,
+# like the field of a dipole: the charges of each molecule add up to zero. The reference has the same tail.
 
 # %%
 def dimer(distance):
@@ -108,15 +108,16 @@ for name, found in splits.items():
 # %% [markdown]
 # ## A small comparison, live
 #
-# The shipped set has cells of four molecules at five ratios. Half of its training part trains two kinds of potential, MTP and
-# MTP-QRd of level 6, from two random starts each; every third of the other configurations tests them. The labels of the
-# molecules alone are computed here and kept. Level 6 is small: this shows the steps, and no conclusion follows from it.
+# The shipped set has cells of four molecules at five ratios. Half of its training part trains two kinds of potential,
+# MTP and MTP-QRd of level 6, from two random starts each. A third of the other configurations tests them. The labels of
+# the molecules alone are computed here and kept. Level 6 is small: this comparison shows the steps, and no conclusion
+# follows from it.
 
 # %%
 training = [atoms for atoms in data if atoms.info["part"] == "train"][::2]
 unseen = [atoms for atoms in data if atoms.info["part"] != "train"][::3]
 kinds = {"MTP6": ModelSpec(level=6), "MTP6-QRd": ModelSpec(level=6, charges="qrd")}
-began, potentials = time.perf_counter(), {}
+potentials = {}
 for name, kind in kinds.items():
     fits = {seed: train(training, kind.random(species, seed), max_iterations=60, progress=False) for seed in (0, 1)}
     potentials[name] = {seed: fit.potential for seed, fit in fits.items()}
@@ -131,11 +132,13 @@ print(f"{live.kinds['MTP6']}\n\n{live.kinds['MTP6-QRd']}")
 figures.part_errors(live.kinds, reference=live.reference, scale="quick")
 
 # %% [markdown]
-# Energies within and between molecules are several times worse than their sum. The potential was fitted to totals, and a
-# total does not say how it is shared: an amount that is taken from inside the molecules and put between them costs nothing.
-# The column *mean error* shows that most of it is one amount for all configurations of a composition, of opposite signs in the
-# two parts, and another one for every seed. Such a constant moves no atom. What moves with the configuration does: that is in
-# the forces, where the parts are as good as the total.
+# In most compositions the energies within and between molecules are several times worse than their sum. The potential
+# was fitted to totals, and a total does not say how it is shared: an amount that is moved from inside the molecules to
+# between them costs nothing. The column *mean error* shows that most of it is one amount for all configurations of a
+# composition, with opposite signs in the two parts. The dots of the figure show that this amount differs from seed to
+# seed. Such a constant moves no atom. What varies with the configuration shows in the forces. There the error between
+# molecules is smaller than that of the total, but so are the forces: compare it with the 0.3 eV/Å of the first cell. It
+# is as large as the force itself.
 
 # %%
 for name, kind in live.kinds.items():
@@ -146,10 +149,10 @@ for name, kind in live.kinds.items():
 # %% [markdown]
 # ## The paper's comparison
 #
-# Four sets of EC, 7:3, 3:7 and EMC, 8 to 16 molecules, taken evenly from 100 ps of dynamics with a potential that was learnt
-# actively on mixtures; MTP and MTP-QRd of several levels, three random starts each. At the standard and the paper's scale
-# this cell runs all of it, which takes hours; what was run before is read. At the quick scale it shows the standard scale's
-# result, from a run on this machine or as shipped.
+# The paper has four sets, of EC, 7:3, 3:7 and EMC, with 8 to 16 molecules, taken evenly from 100 ps of dynamics with a
+# potential that was learnt actively on mixtures. MTP and MTP-QRd of several levels, from three random starts each, are
+# tested on them. At the standard and the paper's scale this cell runs all of it, which takes hours, and reads what was
+# run before. At the quick scale it shows the standard scale's result, from a run on this machine or as shipped.
 
 # %%
 shown = scale if scale.name != "quick" else standard
@@ -171,11 +174,12 @@ else:
 figure
 
 # %% [markdown]
-# ## What do charges buy?
+# ## What do charges improve?
 #
-# Two comparisons matter: at equal *level*, which is what the paper draws, and at equal *number of parameters*, which is fair to
-# a potential that could spend them otherwise. Charges add two parameters an element, so that the two nearly coincide. A
-# difference counts when it is more than two standard errors of the seeds. The verdict is computed from the results at hand.
+# Two comparisons matter: at equal *level*, as in the paper, and at equal *number of parameters*, which is fair to a
+# potential that could use them otherwise. Charges add two parameters for each element, so that the two comparisons
+# nearly coincide. A difference counts when it is larger than two standard errors of the seeds. The verdict is computed
+# from the results at hand.
 
 # %%
 for errors, name in ((live, "quick"), (full, shown.name)):
@@ -187,8 +191,67 @@ if full is None:
 # %% [markdown]
 # ## Exercises
 #
-# 1. Fit with `energy_weight=0`: which errors change, and which do not? Say beforehand what happens to the mean errors.
-# 2. Add the 16 configurations of pure EMC that were left out (`part` is "unseen") to the training set. Whose intermolecular
-#    errors fall, those of EMC or of all?
-# 3. The energies of isolated molecules could be labels as well. Train on the set *and* on its molecules (give them a large
-#    cell): does the split come right, and do the forces between molecules become better?
+# **1.** Fit an MTP with `energy_weight=0`. Which errors change, and which do not? Say beforehand what happens to the
+# mean errors.
+#
+# <details><summary>Hint</summary>
+#
+# `train(training, kinds["MTP6"].random(species, 0), energy_weight=0.0, max_iterations=60)`, then `validation_errors`
+# with this potential alone.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# forces_only = train(training, kinds["MTP6"].random(species, 0), energy_weight=0.0, max_iterations=60, progress=False)
+# found = validation_errors(quick, unseen, {"MTP6": {0: forces_only.potential}}, progress=False).kinds["MTP6"]
+# for part, row in found.overall.parts.items():
+#     before = live.kinds["MTP6"].overall.parts[part]
+#     print(f"{part:15} energies {before.energies[0]:10.1f} → {row.energies[0]:10.1f} meV/atom, "
+#           f"mean error {before.offsets[0]:+10.1f} → {row.offsets[0]:+10.1f}, forces {before.forces[0]:.3f} → {row.forces[0]:.3f} eV/Å")
+# ```
+#
+# Forces do not contain the energy of isolated atoms, so that a fit to forces alone leaves the energies at any constant
+# for each element: the mean errors become huge. The errors of the forces hardly change.
+#
+# </details>
+#
+# **2.** Is the mean error of a part really another one for each seed? Print it for both seeds at each composition.
+#
+# <details><summary>Hint</summary>
+#
+# `live.kinds["MTP6"].compositions["EC"].parts["intramolecular"].offsets` holds one number for each seed.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for composition, errors in live.kinds["MTP6"].compositions.items():
+#     inside, between = (errors.parts[part].offsets for part in ("intramolecular", "intermolecular"))
+#     print(f"{composition:9}" + "; ".join(
+#         f"seed {seed}: {a:+6.1f} within, {b:+6.1f} between, sum {a + b:+5.1f} meV/atom" for seed, (a, b) in enumerate(zip(inside, between))))
+# ```
+#
+# The sum, which was fitted, is small for each seed. The two parts are several times larger, have opposite signs, and
+# differ from seed to seed: the training set does not determine them.
+#
+# </details>
+#
+# **3.** *Open.* The energies of isolated molecules could be labels as well. Train on the set *and* on its molecules:
+# does the split come right, and do the forces between molecules become better?
+#
+# <details><summary>Hint</summary>
+#
+# `store.label(molecule, reference)` labels a molecule, as in the first cell; `Liquid.of(training).molecules` has all of
+# them. One molecule of each configuration is enough for a start.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# The mean errors of both parts should fall. Look at the forces between molecules separately: they are the smallest
+# part, and molecules in vacuum say nothing about them except through the parameters that both share.
+#
+# </details>

@@ -17,13 +17,14 @@
 # %% [markdown]
 # # 13  Solvation, ion pairs and networks
 #
-# **You will learn** to read an electrolyte: what is in the shell of Li, which ions are paired, how long a solvent stays,
-# and how Li that share solvent form networks; each number with an error, and with what another cutoff would make of it.
+# **You will learn** to read an electrolyte: what is in the shell of Li, which ions are paired, how long a solvent
+# stays, and how Li that share solvent form networks; each number with an error, and with its value for another cutoff.
 #
-# **It rebuilds** sections 2.3.1 and 2.3.3, Fig. 5 (coordination, ion pairs, ligands), Fig. 7 and Fig. S9 of the paper, on
-# a trajectory of LiPF6 by a classical force field and on trajectories of our own.
+# **It rebuilds** sections 2.3.1 and 2.3.3, Fig. 5 (coordination, ion pairs, ligands), Fig. 7 and Fig. S9 of the paper,
+# on a trajectory of LiPF6 by a classical force field and on trajectories of our own.
 
 # %%
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from electrolyte_ml import figures
 from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
 from electrolyte_ml.analysis.bootstrap import Blocks
 from electrolyte_ml.analysis.residence import Bonds, residence_times
+from electrolyte_ml.errors import TrajectoryWarning
 from electrolyte_ml.paper import scales
 from electrolyte_ml.paper.claims import CLAIMS
 from electrolyte_ml.paper.conductivity import electrolyte_production, solvation_of_runs
@@ -46,14 +48,14 @@ from electrolyte_ml.trajectories import Role, open_trajectory
 from electrolyte_ml.trajectories.static_frames import known_frames
 
 scale = scales.scale()
-built = {"reference": "none (built by hand)", "scale": scale.name}
+built = {"reference": "none (built by hand)", "scale": None}
 
 # %% [markdown]
 # ## One shell, by hand
 #
 # A **ligand** coordinates Li when one of its **donors**, an O of EC or EMC or an F of PF6, is nearer than a cutoff. The
-# **coordination number** counts donors, and the **denticity** of a ligand is how many of them are its own. In a frame that
-# was built for this purpose one can count along: two EC, one EMC and one PF6 around one Li.
+# **coordination number** counts donors. The **denticity** of a ligand is the number of its own donors among them. In a
+# frame that was built for this purpose we can count by hand: two EC, one EMC and one PF6 around one Li.
 
 # %%
 known = known_frames()
@@ -80,10 +82,10 @@ figures.picture(shell, "A contact pair: Li with 2 EC, 1 EMC and 1 PF6", **built)
 # %% [markdown]
 # ## Ion pairs are counted per ion
 #
-# Draw a line between every Li and every PF6 in its shell. The connected components of this graph are the ion clusters: a
-# Li without any line is **solvent-separated (SSIP)**, one Li with one PF6 is a **contact pair (CIP)**, anything larger an
-# **aggregate (AGG)**. Two things go wrong easily. To look at one shell only is not enough: each Li of an aggregate of two
-# Li and one PF6 has a single anion in its shell, like a contact pair. And percentages count Li, not clusters.
+# Draw a line between every Li and every PF6 in its shell. The connected components of this graph are the ion clusters.
+# A Li without any line is **solvent-separated (SSIP)**, one Li with one PF6 is a **contact pair (CIP)**, anything
+# larger an **aggregate (AGG)**. Two mistakes are common. It is not enough to look at one shell: each Li of an aggregate
+# of two Li and one PF6 has a single anion in its shell, like a contact pair. And percentages count Li, not clusters.
 
 # %%
 aggregate = known["AGG, 2 Li + 1 PF6"].atoms + known["SSIP"].atoms[:1]  # and one Li alone
@@ -95,8 +97,8 @@ print("per cluster it would be: 1/2 SSIP, 1/2 AGG")
 # %% [markdown]
 # ## Networks
 #
-# Two solvent-separated Li are linked when one solvent molecule coordinates both. EC can do it with both its oxygens: one
-# Li at the carbonyl O, the other at an ether O. Here are four in a row.
+# Two solvent-separated Li are linked when one solvent molecule coordinates both. EC can do so with both kinds of its
+# oxygens: one Li at the carbonyl O, the other at an ether O. Here are four Li in a row.
 
 # %%
 row = open_trajectory(known["network of 4"].atoms)
@@ -110,14 +112,14 @@ figures.picture(whole, "A network of four Li joined by three EC", **built)
 # %% [markdown]
 # ## How long does a ligand stay?
 #
-# Let $h(t) = 1$ while a bond is there. The **continuous** time asks for a bond that never breaks, the **intermittent** one
-# lets it break and form again:
+# Let $h(t) = 1$ while a bond is there. The **continuous** time asks for a bond that never breaks. The **intermittent**
+# time lets it break and form again:
 #
 # $$ c(t) = \frac{\langle h(0)\,h(t)\rangle / \langle h\rangle - b}{1 - b}, \qquad b = \langle h \rangle \text{ of any pair}. $$
 #
-# Is a run long enough? Take bonds that break at the rate $1/\tau$ with $\tau = 20$ ps, and form at random: both times are
-# then $\tau$. Below, the same process is seen for 2, 20 and 200 $\tau$. Errors come from blocks of frames that must be
-# several correlation times long: a short run does not hold enough of them, and says so.
+# Is a run long enough? Take bonds that break at the rate $1/\tau$ with $\tau = 20$ ps, and form at random: both times
+# are then $\tau$. The cell follows the same process for 2, 20 and 200 $\tau$. Errors come from blocks of frames that
+# must be several correlation times long. A short run does not hold enough of them, and the output says so.
 
 
 # %%
@@ -149,34 +151,43 @@ for lengths in (2, 20, 200):
 # ## A real electrolyte
 #
 # `solvation-analysis` ships ten frames of 49 LiPF6 in butyronitrile (BN) and fluoroethylene carbonate (FEC), by an OPLS
-# force field. Neither solvent is known to this package, so both are named by a **role**; Li and PF6 are found. Any other
-# trajectory is opened the same way, one of your own as well: replace the file, and drop the roles for EC and EMC.
+# force field, 10 ps apart (notebook 12). The package does not know these two solvents in this file, so that a **role**
+# names each of them. It finds Li and PF6 by itself. Any other trajectory is opened in the same way, for instance one of
+# your own: replace the file, and drop the roles for EC and EMC.
 
 # %%
 data = Path(find_spec("solvation_analysis").origin).parent / "tests" / "data" / "bn_fec_data"
-liquid = open_trajectory(
-    data / "bn_fec_short_wrap.dcd",
-    topology=data / "bn_fec.data",
-    roles={"BN": Role("type 5"), "FEC": Role("type 19")},  # donors by their bonds: nitrile N, carbonyl and ether O
-)
+with warnings.catch_warnings(action="ignore", category=TrajectoryWarning):  # of the 1 ps in the file
+    liquid = open_trajectory(
+        data / "bn_fec_short_wrap.dcd",
+        topology=data / "bn_fec.data",
+        roles={"BN": Role("type 5"), "FEC": Role("type 19")},  # donors by their bonds: nitrile N, carbonyl and ether O
+        timestep_ps=10.0,
+    )
 for name, species in liquid.roles.items():
     print(f"{len(species):4d} {name:<4} {species.charge:+d}", {kind: len(atoms) for kind, atoms in species.donors.items()})
-provenance = {"reference": "OPLS force field, trajectory of solvation-analysis", "scale": scale.name}
+provenance = {"reference": "OPLS force field, trajectory of solvation-analysis", "scale": None}
 
 # %% [markdown]
 # A shell ends at the first minimum of the radial distribution function. It is found, not typed in, and it has an error.
+# The figure has a column for each species, since the peak of BN is many times higher than those of PF6 and FEC. The
+# dotted line is the first minimum of the column's own function, the dashed line the cutoff in use. For BN they differ.
+# Its function is almost zero over a wide range behind the peak, so that its lowest point there means little; where the
+# own minimum lies far beyond that of all donors together, the package takes the latter. The coordination number n(r) of
+# BN is flat between the two lines: the choice changes nothing.
 
 # %%
 shells = find_shells(liquid)
-figures.radial_distribution(shells.distributions, **provenance)
+figures.radial_distribution(shells.distributions, cutoffs=shells.cutoffs, **provenance)
 
 # %%
 solvation = analyse_solvation(liquid, shells=shells)
 print("\n".join(str(solvation).splitlines()[:30]))
 
 # %% [markdown]
-# Black bars are 95 % intervals, from drawing blocks of frames with replacement; grey ones say what cutoffs 0.2 Å shorter
-# and longer give. Where grey is longer than black, more frames will not help: the question is what a shell is.
+# Black bars are 95 % intervals, from drawing blocks of frames with replacement. Grey bars show the values for cutoffs
+# 0.2 Å shorter and longer. Where grey is longer than black, more frames will not help: the definition of the shell
+# limits the number.
 
 # %%
 figures.solvation_overview(solvation, analyse_networks(liquid, shells=shells), **provenance)
@@ -186,8 +197,8 @@ figures.solvation_overview(solvation, analyse_networks(liquid, shells=shells), *
 #
 # - Move the cutoff of BN from 2.5 to 3.7 Å. Its coordination number stays near 4.4, because the curve below on the left is flat there:
 #   this shell has an end, and any cutoff in the flat part will do. At 2.1 Å, within the first peak, it is 1.5.
-# - Move the cutoff of PF6 from 2.4 to 4.0 Å. This curve has no flat part, since hardly any PF6 is near: the share of SSIP falls from 89
-#   to 81 %, which is as much as the intervals allow. State the cutoff with such a number.
+# - Move the cutoff of PF6 from 2.4 to 4.0 Å. This curve has no flat part: the share of SSIP falls from 89 to 81 %, a change as large
+#   as its whole 95 % interval. Always state the cutoff with such a number.
 # - Move it on to 4.5 Å, into the second shell: 75 %, and the interval hardly widens. A 95 % interval comes from the frames, and cannot
 #   know that a cutoff is in the wrong place. The grey lines lengthen.
 
@@ -201,7 +212,8 @@ figures.denticity(solvation, **provenance)
 figures.residence(solvation, **provenance)
 
 # %% [markdown]
-# Ten frames are few: the residence times of BN are continued far beyond what was seen, and the line above says so.
+# Ten frames are few. The longest time between two frames that enter the curves is 50 ps. A longer residence time is
+# extrapolated, and its legend says so: all three intermittent times, and the continuous time of BN.
 #
 # ## Its networks
 #
@@ -216,8 +228,9 @@ display(figures.view(biggest))
 figures.picture(biggest, f"The largest network: {len(found.largest.ions)} Li", **provenance)
 
 # %% [markdown]
-# Shells of networked Li beside those of isolated ones are what Fig. S9 compares. With one network in ten frames its
-# intervals on the left span everything, as they should; on the right it has none, since one block of frames cannot scatter.
+# Fig. S9 compares the shells of networked Li with those of isolated ones. With one network in ten frames, its intervals
+# on the left span almost everything, as they should. On the right there are none, since one block of frames has no
+# scatter.
 
 # %%
 figures.network_shells(found, **provenance)
@@ -225,8 +238,8 @@ figures.network_shells(found, **provenance)
 # %% [markdown]
 # ## Trajectories of our own
 #
-# The production of notebook 12, of NaPF6 in PC by a potential made with this package, has written whole frames beside its ions.
-# Its completed runs are read by the same calls; of those that broke nothing is read.
+# The production of notebook 12, of NaPF6 in PC by a potential made with this package, has written whole frames beside
+# its ions. The same calls read its completed runs. Runs that broke are not read.
 
 # %%
 production = electrolyte_production(scale, progress=False)
@@ -238,16 +251,17 @@ print(f"{len(runs)} runs of {runs[0].n_frames} frames")
 print("\n".join(str(shells_of_na).splitlines()[:24]))
 
 # %%
-figures.radial_distribution(sodium.distributions, **own)
+figures.radial_distribution(sodium.distributions, cutoffs=sodium.cutoffs, **own)
 
 # %% [markdown]
-# One Na for a few picoseconds hardly exchanges a molecule: it has the shell that it was packed with, and one cell is one draw of
-# SSIP or CIP. The intervals cannot know that, because they see only what was sampled. This is why the paper takes ten
-# trajectories of 2.5 ns of eight pairs.
+# One Na for a few picoseconds hardly exchanges a molecule. It has the shell that it was packed with, and one cell is
+# one sample of SSIP or CIP. The intervals cannot know that, because they see only what was sampled. This is why the
+# paper takes ten trajectories of 2.5 ns of eight pairs.
 #
-# Look at the last column too: a cutoff 0.2 Å longer may turn SSIP into CIP. The cutoff of PF6 is taken from all donors together where
-# its own curve does not fix it, and their first minimum lies behind the O of PC: F that stand just beyond it do not count. With
-# the minimum of g(r) of Na and PF6 alone instead:
+# Look at the last column, too: a cutoff 0.2 Å longer may turn SSIP into CIP. Where the own function of PF6 does not fix
+# its cutoff, the package takes the first minimum of all donors together, the dashed line. It lies behind the O of PC
+# and before the peak of PF6: the F do not count. With the minimum of g(r) of Na and PF6 alone, the dotted line, they
+# count:
 
 # %%
 first = {name: sodium.distributions[f"Na-{name}"].shell for name in ("PF6", "PC")}
@@ -260,14 +274,14 @@ else:
     print("F of PF6 in the shell, when it is there:", {n: round(share.value, 3) for n, share in again.denticity["PF6"].items()})
 
 # %% [markdown]
-# A share of contact pairs means little without its cutoff and the curve behind it. The potential matters, too: here the O are too far
-# from Na, since no configuration of its training set has them nearer than 2.6 Å.
+# A share of contact pairs means little without its cutoff and the curve behind it. The potential matters, too: here the
+# O are too far from Na, since no configuration of its training set has them nearer than 2.6 Å.
 #
 # ## LiPF6 in EC and EMC by MTP and MTP-QRd
 #
-# At the standard and the paper's scale the runs of notebook 12 at 3:7 and 300 K are analysed and stored (claims 25 to 27). At the
-# quick scale the standard scale's result is shown. The paper finds all Li solvent-separated with MTP and 5 % in contact with
-# MTP-QRd, and yet the same conductivity.
+# At the standard and the paper's scale this cell analyses the runs of notebook 12 at 3:7 and 300 K and stores the
+# results (claims 25 to 27). At the quick scale it shows the standard scale's result. The paper finds all Li
+# solvent-separated with MTP and 5 % in contact with MTP-QRd, and yet the same conductivity.
 
 # %%
 shown = scale if scale.name != "quick" else scales.STANDARD
@@ -286,8 +300,8 @@ else:
 figure
 
 # %% [markdown]
-# Is the conductivity insensitive to the structure, as the paper concludes? That needs two things at once: structures that differ, and
-# conductivities that do not, each beyond what their errors allow.
+# Is the conductivity insensitive to the structure, as the paper concludes? This needs two things at once: structures
+# that differ, and conductivities that do not, each by more than their errors.
 
 # %%
 sigma = {name: load_result(conductivity_name(model), shown) or shipped_result(conductivity_name(model), shown.name) for name, model in (("MTP", "mtp"), ("MTP-QRd", "qrd"))}
@@ -305,9 +319,85 @@ for claim in CLAIMS:
 # %% [markdown]
 # ## Exercises
 #
-# 1. Before you run it: which of the numbers above change when the cutoff of PF6 goes from 2.6 to 3.2 Å, and which cannot?
-#    Then call `analyse_solvation(liquid, cutoffs={"PF6": 3.2, "BN": 2.65, "FEC": 2.75})`.
-# 2. Count SSIP, CIP and AGG yourself: take `shells.contacts[0]`, build the graph of one frame from its rows, and compare
-#    with `shells.shells[0][0].pairing`.
-# 3. How many frames would settle whether Li in networks have another shell than isolated Li? Nobody knows yet for this
-#    liquid; start from the interval of the figure above.
+# **1.** The cutoff of PF6 was found at 3.2 Å. Which of the numbers of the OPLS liquid change when it is 2.6 Å instead,
+# and which cannot? Say it before you run it.
+#
+# <details><summary>Hint</summary>
+#
+# Keep the cutoffs of BN and FEC: `{name: cutoff.value for name, cutoff in shells.cutoffs.items()} | {"PF6": 2.6}`.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# found_cutoffs = {name: cutoff.value for name, cutoff in shells.cutoffs.items()}
+# nearer = analyse_solvation(liquid, cutoffs=found_cutoffs | {"PF6": 2.6})
+# for name in ("PF6", "BN", "FEC", "all"):
+#     print(f"donors of {name:3} per Li: {solvation.coordination[name].value:.3f} → {nearer.coordination[name].value:.3f}")
+# for name in ("SSIP", "CIP", "AGG"):
+#     print(f"{name}: {solvation.ion_pairs[name].value:.3f} → {nearer.ion_pairs[name].value:.3f}")
+# ```
+#
+# The donors of BN and FEC cannot change: their cutoffs are the same. Those of PF6, the sum, and all that follows from
+# contacts of Li and PF6 do: ion pairs and clusters, denticity and residence of PF6, and the networks, since they are
+# made of the solvent-separated Li. The tail of the first peak of Li–PF6 reaches beyond 2.6 Å: about a third of the
+# counted F lie between the two cutoffs, and some contact pairs become solvent-separated.
+#
+# </details>
+#
+# **2.** Count SSIP, CIP and AGG of the first frame yourself from the contacts, and compare with the package.
+#
+# <details><summary>Hint</summary>
+#
+# `shells.contacts[0]` is a table with one row for each pair of a Li and a donor: `frame`, `ion`, `donor`, `distance`.
+# Its `donors` know the `molecule`, the `species` and the `cutoff` of each donor.
+# `scipy.sparse.csgraph.connected_components` finds the clusters.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# from collections import Counter
+#
+# from scipy.sparse import coo_array
+# from scipy.sparse.csgraph import connected_components
+#
+# contacts = shells.contacts[0]
+# donors = contacts.donors
+# of_anion = donors.species == donors.names.index("PF6")
+# near = (contacts.frame == 0) & (contacts.distance < donors.cutoff[contacts.donor]) & of_anion[contacts.donor]
+# lithium, anion = contacts.ion[near], donors.molecule[contacts.donor[near]]
+# anions, anion = np.unique(anion, return_inverse=True)
+# n = len(contacts.cation)
+# edges = coo_array((np.ones(len(lithium)), (lithium, n + anion)), shape=(n + len(anions),) * 2)
+# _, label = connected_components(edges, directed=False)
+# counted = Counter()
+# for cluster in label[:n]:
+#     of_li, of_pf6 = (label[:n] == cluster).sum(), (label[n:] == cluster).sum()
+#     counted["SSIP" if of_pf6 == 0 else "CIP" if (of_li, of_pf6) == (1, 1) else "AGG"] += 1
+# package = np.bincount(shells.shells[0][0].pairing[0], minlength=3)
+# print("by hand:", dict(counted), "  by the package:", dict(zip(("SSIP", "CIP", "AGG"), package.tolist())))
+# assert [counted[name] for name in ("SSIP", "CIP", "AGG")] == package.tolist()
+# ```
+#
+# </details>
+#
+# **3.** *Open.* How many frames would settle whether Li in networks has another shell than isolated Li? The answer is
+# not known for this liquid: start from the interval in the figure of the shells.
+#
+# <details><summary>Hint</summary>
+#
+# An interval shrinks with the square root of the number of *independent* networks, not of frames. How often does a
+# network form, and how long does it live?
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# In ten frames there is one network of two Li. A difference of one donor out of five needs an interval of less than one
+# donor. Estimate how many networks that takes, and divide by the number of new networks in a nanosecond. The time
+# between independent networks follows from the residence times.
+#
+# </details>

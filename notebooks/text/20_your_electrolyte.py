@@ -17,9 +17,9 @@
 # %% [markdown]
 # # 20  Your own electrolyte
 #
-# **You will learn** to go from names or SMILES and a salt to a first potential, to judge it and the reference that it
-# learnt from, and to take a density and a solvation shell from it. The example is NaPF6 in propylene carbonate (PC); write
-# your own names in their place.
+# **You will learn** to go from names or SMILES and a salt to a first potential, to judge it and its reference, and to
+# take a density and a solvation shell from it. The example is NaPF6 in propylene carbonate (PC). Write your own names
+# in their place.
 #
 # **It rebuilds** nothing: the paper has neither sodium nor PC. The steps are those of sections 2.3 and 4.4.
 
@@ -59,29 +59,31 @@ print(f"{scale.name} scale, labels by {gfn1.name}, {protocol.cell}")
 # %% [markdown]
 # ## 1  Molecules, by name or by SMILES
 #
-# The library knows many solvents and ions by name (`electrolyte-ml molecule --list`), and any other molecule by its SMILES.
-# What is understood is shown, and should be read before anything is learnt: the formula, the charge, the bonds, and the
-# **donors**, which are the atoms that can coordinate a cation. This SMILES is recognised as PC:
+# The library knows many solvents and ions by name (`electrolyte-ml molecule --list`), and any other molecule by its
+# SMILES. Read how it understands a molecule before anything is learnt: the formula, the charge, the bonds, and the
+# **donors**, the atoms that can coordinate a cation. This SMILES is recognised as PC:
 
 # %%
 print(describe(find_molecule("CC1COC(=O)O1")))
 
 # %% [markdown]
-# A salt is a cation before an anion. A composition is packed into a periodic box of whole molecules. The charges must cancel,
-# or the total charge must be stated.
+# In a salt the cation stands before the anion. A composition is packed into a periodic box of whole molecules. The
+# charges must cancel, or you must state the total charge.
 
 # %%
 composition = parse_composition(protocol.cell)
 box = eml.pack(composition, protocol.packing_density)
 print(composition, f"{len(box)} atoms, {box.cell.lengths()[0]:.2f} Å wide, {density(box):.3f} g/cm³")
-figures.picture(box, f"A packed box of {protocol.cell}", reference="none (packed)", scale=scale.name)
+figures.picture(box, f"A packed box of {protocol.cell}", reference="none (packed)", scale=None)
 
 # %% [markdown]
 # ## 2  Learning
 #
-# These settings are all that the loop needs. It packs small boxes, runs femtoseconds of dynamics with the reference itself,
-# fits a potential of level 8, explores with it, and asks for labels wherever the extrapolation grade is high (notebooks 03
-# and 04). That takes an hour or more, and is not repeated here: its training set and potential are shipped.
+# These settings are all that the loop needs. It packs small boxes, runs femtoseconds of dynamics with the reference
+# itself, fits a potential of level 8, explores with it, and asks for labels wherever the extrapolation grade is high
+# (notebooks 03 and 04). This takes an hour or more and is not repeated here: its training set and potential are
+# shipped. (The seeding has also run cells of two NaPF6 and one PC, rich in ions: elements that occur once in the other
+# cells need more data.)
 
 # %%
 print((shipped / f"{protocol.files}.toml").read_text())
@@ -97,9 +99,9 @@ print("labels by iteration (0 is the seeding):", ", ".join(f"{k}: {by_iteration[
 # %% [markdown]
 # ## 3  The potential against its reference
 #
-# One number for all forces hides where a potential is poor. By element and by **site** (the equivalent atoms of a molecule)
-# it shows. Compare an error with the size of the forces on the same atoms: the forces on a cation are small, so that a small
-# error there may be a large part of them.
+# One number for all forces hides where a potential is poor. Errors by element and by **site** (the equivalent atoms of
+# a molecule) show it. Compare an error with the size of the forces on the same atoms. The forces on a cation are small,
+# so that even a small error may be a large part of them. Here the error on Na is larger than the force.
 
 # %%
 print(evaluate_errors(potential, training_set))
@@ -115,10 +117,10 @@ figures.parity_by_element(predictions, elements, formulas, **provenance)
 # %% [markdown]
 # ## 4  One turn of the loop, live
 #
-# The potential runs in a larger box at 400 K and grades itself. The run begins with the last configuration of such a box that
-# the loop has labelled: a freshly packed one is further from the training set. Configurations with a high grade are saved,
-# and the run stops where the grade is too high. MaxVol chooses among the saved configurations; the reference labels at
-# most two of them now.
+# The potential runs in a larger box at 400 K and grades itself. The run begins with the last configuration of such a
+# box that the loop has labelled: a freshly packed one is further from the training set. Configurations with a high
+# grade are saved, and the run stops where the grade is too high. MaxVol chooses among the saved configurations, and the
+# reference labels at most two of them now.
 
 # %%
 grades, watched = protocol.grades, protocol.watched
@@ -143,16 +145,16 @@ for atoms in (atoms for atoms in labelled.labelled if atoms is not None):
     print(f"grade {active_set.grade(atoms):5.1f}: {evaluate_errors(potential, [atoms])}")
 
 # %% [markdown]
-# `electrolyte-ml active-learn` repeats this with ten trajectories at a time, refits, and ends when nothing new is met. Where
-# the figure above still crosses the lines, the run that made the shipped files had not come to its end: it is a first
-# potential, good enough to show the way, not to publish a number.
+# `electrolyte-ml active-learn` repeats this with ten trajectories at a time, refits, and ends when nothing new is met.
+# The figure above still crosses the lines: the run that made the shipped files had not come to its end. It is a first
+# potential, good enough to show the steps, but not to publish a number.
 #
 # ## 5  Is the reference worth learning?
 #
-# A potential cannot be better than its labels. The **audit** labels a sample with a better reference. PBE-D3(0) would be
-# the natural one, but the presets of PBE refuse sodium, whose Gaussian basis set is not in them. SevenNet-l3i5 with D3(0), a
-# machine-learnt surrogate of PBE, takes it; its labels of a sample are shipped, so that neither torch nor its weights are
-# needed here. GFN1-xTB labels the same configurations now.
+# A potential cannot be better than its labels. The **audit** labels a sample with a better reference. PBE-D3(0) would
+# be the natural choice, but the presets of PBE refuse sodium, for which they have no Gaussian basis set. SevenNet-l3i5
+# with D3(0), a machine-learned surrogate of PBE, accepts it. Its labels of a sample are shipped, so that neither torch
+# nor its weights are needed here. GFN1-xTB labels the same configurations now.
 
 # %%
 better = eml.read_configurations(shipped / f"{protocol.files}_sevennet.extxyz", labelled=True)
@@ -162,15 +164,15 @@ print(audit)
 figures.reference_audit(audit, scale=scale.name)
 
 # %% [markdown]
-# Neither side is the truth: a surrogate has errors of its own, and they are largest for what it has seen least. What is left
-# out is the binding of Na⁺ to PC and to PF6⁻: SevenNet treats neutral configurations only. The command
-# `electrolyte-ml audit-reference` labels by itself, and adds bindings and the density error that a pressure bias means
-# wherever both references can.
+# Neither side is the truth: a surrogate has errors of its own, and they are largest where it has seen least. The audit
+# here leaves out the binding of Na⁺ to PC and to PF6⁻, because SevenNet treats neutral configurations only. The command
+# `electrolyte-ml audit-reference` computes the labels by itself. It adds bindings, and the density error that a
+# pressure bias means, wherever both references can.
 #
 # ## 6  A density
 #
-# The same start runs at 300 K and 1 atm, and would end if a molecule broke.
-# Hydrogens of 3 amu allow steps of 2 fs, and change no average over configurations.
+# The same start runs at 300 K and 1 atm. The run would end if a molecule broke. Hydrogens of 3 amu allow steps of 2 fs,
+# and change no average over configurations.
 
 # %%
 liquid = electrolyte_density(scale, start, potential)
@@ -180,14 +182,14 @@ print(mean)
 figures.density_trace({protocol.cell: liquid}, means={protocol.cell: mean}, liquid="NaPF6 in PC", **provenance)
 
 # %% [markdown]
-# One box of a hundred atoms and some picoseconds: read it as a test that the liquid holds together. A pressure bias of the
-# reference moves it, too (section 5).
+# This is one box of about a hundred atoms for some picoseconds: read it as a test that the liquid holds together. A
+# pressure bias of the reference changes the density, too (section 5).
 #
 # ## 7  A solvation shell
 #
-# Molecules and their donors are found from the positions, and the end of the shell from the radial distribution function.
-# One number tells whether the potential has learnt the shell at all: the distance of the first peak. In vacuum the reference
-# itself puts Na⁺ at this distance from PC and from PF6⁻ (some seconds, then from the store):
+# Molecules and their donors are found from the positions, and the end of the shell from the radial distribution
+# function. One number tells whether the potential has learnt the shell at all: the distance of the first peak. In
+# vacuum the reference itself puts Na⁺ at this distance from PC and from PF6⁻ (this takes some seconds the first time):
 
 # %%
 ions = [MOLECULES[name] for name in ("PC", "Na", "PF6")]
@@ -197,12 +199,13 @@ for complex in complexes(ions)[:2]:
 
 trajectory = open_trajectory(liquid.directory)
 shells = find_shells(trajectory)
-figures.radial_distribution(shells.distributions, **provenance)
+figures.radial_distribution(shells.distributions, cutoffs=shells.cutoffs, **provenance)
 
 # %% [markdown]
-# An ion with several neighbours stands further from each than one in a pair does, yet a first peak that is much further out says
-# that the loop has not come to its end. Molecules begin apart, and each iteration lets the ion come a little closer before the
-# grade stops it. The higher the grade along the run, the less the shell means.
+# In vacuum the distances are about 2.0 Å; in the run the first peaks lie near 2.8 Å (PC) and 3.1 Å (PF6). An ion with
+# several neighbours stands further from each of them than one in a pair does, but not as much further as here: the loop
+# has not come to its end. Molecules begin apart, and each iteration lets the ion come a little closer before the grade
+# stops it. The higher the grade along the run, the less the shell means.
 
 # %%
 solvation = analyse_solvation(trajectory, shells=shells)
@@ -227,13 +230,75 @@ figures.picture(around, "The shell of Na in the last frame", **provenance)
 # electrolyte-ml solvation npt --begin 50 --figure shell.png
 # ```
 #
-# The second reads `runs/napf6/settings.toml`, the file that section 2 prints.
+# The second line reads `runs/napf6/settings.toml`, the file that section 2 prints.
 #
 # ## Exercises
 #
-# 1. Put your own solvent in: its SMILES in the composition of section 1, and in a table `[molecules.NAME]` of the settings.
-#    Does `describe` show the donors that you expect?
-# 2. Which site has the largest error compared with its forces? Say why before you look at how often it occurs in the set.
-# 3. Audit GFN1-xTB against GFN2-xTB, which needs nothing else: `audit_reference(training_set, gfn1, reference.get("gfn2-xtb"),
-#    label_store(scale), count=8)`. Does the pressure bias have the same sign, and how do the two bind Na⁺ to PC?
-# 4. How does the density change with a potential that has learnt from SevenNet's labels? Nobody has tried it for this salt.
+# **1.** Describe two molecules of your own choice, by name or by SMILES, and pack a box of them with a salt. Does
+# `describe` show the donors that you expect?
+#
+# <details><summary>Hint</summary>
+#
+# `electrolyte-ml molecule --list` prints the names. A SMILES of a molecule that the library does not know needs RDKit
+# (`pip install rdkit`).
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# For diethyl carbonate, DEC, and fluoroethylene carbonate, FEC, with LiPF6:
+#
+# ```python
+# for name in ("DEC", "FEC"):
+#     print(*[line for line in describe(find_molecule(name)).splitlines() if name in line or line.startswith("donors")], sep="\n")
+# mixed = eml.pack(parse_composition("DEC=4 FEC=4 LiPF6=1"), 1.2)
+# print(f"{len(mixed)} atoms, {mixed.cell.lengths()[0]:.2f} Å wide, {density(mixed):.2f} g/cm³")
+# ```
+#
+# The carbonyl O and the ether O are donors. The F of FEC is not in the list: an F that is bonded to carbon hardly
+# coordinates a cation, unlike the F of PF6.
+#
+# </details>
+#
+# **2.** Which site has the largest error compared with its forces? Say why before you look at how often it occurs in
+# the set.
+#
+# <details><summary>Hint</summary>
+#
+# Each row of `errors.sites` has `species`, `name`, `rmse`, `size` and `atoms`.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for row in sorted(errors.sites, key=lambda row: -row.rmse / row.size)[:4]:
+#     print(f"{row.species:4} {row.name:14} error {row.rmse:.3f} eV/Å, force {row.size:.3f} eV/Å: {row.rmse / row.size:4.0%}, {row.atoms} atoms")
+# ```
+#
+# It is Na. The forces on it are small, because it sits in a minimum between its neighbours, and the loss counts errors
+# in eV/Å, whatever the size of the force. Na also occurs only once or twice in a cell, and its surroundings differ more
+# than those of an atom inside a molecule. An error larger than the force means that the potential does not know yet how
+# Na is bound.
+#
+# </details>
+#
+# **3.** *Open.* Is GFN1-xTB good enough for your electrolyte? Audit it against another reference, and say what the
+# differences mean for the density and the shell.
+#
+# <details><summary>Hint</summary>
+#
+# GFN2-xTB needs no other program:
+# `audit_reference(training_set, gfn1, reference.get("gfn2-xtb"), label_store(scale), count=8)`
+# (`from electrolyte_ml import reference`, `from electrolyte_ml.analysis import audit_reference`). It takes some
+# minutes.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# Does the pressure bias have the same sign as against SevenNet? How do the two bind Na⁺ to PC, in energy and distance?
+# Two methods that agree may still both be wrong, since GFN1 and GFN2 share most of their construction. How the density
+# changes with a potential that has learnt from SevenNet's labels is not known for this salt.
+#
+# </details>

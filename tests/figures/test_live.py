@@ -82,9 +82,9 @@ def parts(run, suggestion, trembling):
         "plateau": lambda: figures.plateau_sliders(
             currents, 0.1, IONS.volume, IONS.temperature, window_ps=(2.0, 4.0), exact=IONS.conductivity, **SAID
         ),
-        "gauges": lambda: figures.gauge_sliders(raw, {"H": 4, "C": 3, "O": 3}, {"EC": molecule("EC")}, scale="quick"),
-        "pole": lambda: figures.pole_sliders({"raw": raw}, counts, trained=0.3, scale="quick"),
-        "identified": lambda: figures.identified_sliders(steps, scale="quick"),
+        "gauges": lambda: figures.gauge_sliders(raw, {"H": 4, "C": 3, "O": 3}, {"EC": molecule("EC")}),
+        "pole": lambda: figures.pole_sliders({"raw": raw}, counts, trained=0.3),
+        "identified": lambda: figures.identified_sliders(steps),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from electrolyte_ml.paper.notebooks import make_portable
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.reproduce import execute, find_notebooks
+from tests.notebooks.exercises import exercises, with_solutions
 
 FOLDER = checkout() / "notebooks"
 TEXTS = FOLDER / "text"
@@ -68,6 +69,18 @@ def test_opens_and_ends_as_the_course_does(path):
 
 
 @named(PUBLISHED)
+def test_has_exercises_with_hints_and_solutions(path):
+    found = exercises(path)
+    assert 2 <= len(found) <= 3
+    assert found[-1].is_open and not any(exercise.is_open for exercise in found[:-1])
+    for exercise in found:
+        assert list(exercise.folded) == ["Hint", "What to look for" if exercise.is_open else "Solution"]
+        assert exercise.is_open or exercise.code
+        for code in exercise.code:
+            compile(code, path.stem, "exec")
+
+
+@named(PUBLISHED)
 def test_is_committed_with_its_outputs(path):
     code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert any(cell.outputs for cell in code)
@@ -95,8 +108,9 @@ def fresh_results(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.notebooks
 @named(PUBLISHED)
-def test_runs_at_the_quick_scale_from_nothing(path, fresh_results, monkeypatch):
+def test_runs_at_the_quick_scale_from_nothing(path, fresh_results, tmp_path, monkeypatch):
+    """With the code of the solutions at its end."""
     monkeypatch.setenv("ELECTROLYTE_ML_SCALE", "quick")
     monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(fresh_results))
     monkeypatch.delenv("NUMBA_NUM_THREADS")
-    assert execute(path).failure is None
+    assert execute(with_solutions(path, tmp_path)).failure is None

@@ -46,7 +46,6 @@ def gauge_sliders(
     composition: Mapping[str, float],
     systems: Mapping[str, Atoms],
     *,
-    scale: str,
     scaling: float = 2.0,
     shift: float = 0.7,
 ) -> Sliders:
@@ -60,8 +59,6 @@ def gauge_sliders(
         Element -> number of its atoms, whose charges are drawn.
     systems
         Name -> configuration whose change of energy is printed.
-    scale
-        Scale of the notebook.
     scaling, shift
         First positions.
 
@@ -86,7 +83,6 @@ def gauge_sliders(
             {"start": model.parameters, "moved": new.parameters},
             {"start": before, "moved": after},
             model.species,
-            scale=scale,
             note=f"Largest change of a charge: {change:.1e} e. Change of the energy: {by_system}.",
         )
 
@@ -103,7 +99,6 @@ def pole_sliders(
     counts: Callable[[float, float], Mapping[str, float]],
     *,
     trained: float,
-    scale: str,
     share: float = 0.5,
     salt: float = 1.0,
 ) -> Sliders:
@@ -117,8 +112,6 @@ def pole_sliders(
         Share of EC in the solvent and amount of salt -> atoms of each element, linear in the share.
     trained
         Share of EC in the training set.
-    scale
-        Scale of the notebook.
     share, salt
         First positions; salt is in LiPF6 for ten molecules of solvent.
 
@@ -144,7 +137,7 @@ def pole_sliders(
         }
         return charges_by_composition(
             shares, charges, species, {name: pole(model, salt) for name, model in models.items()}, trained=trained,
-            salt=salt, chosen=share, scale=scale,
+            salt=salt, chosen=share,
         )  # fmt: skip
 
     return sliders(
@@ -154,15 +147,13 @@ def pole_sliders(
     )
 
 
-def identified_sliders(steps: Mapping[str, Identifiability], *, scale: str, rows: int | None = None) -> Sliders:
+def identified_sliders(steps: Mapping[str, Identifiability], *, rows: int | None = None) -> Sliders:
     """Return a slider of the number of compositions in a set, with the directions of the parameters that it fixes.
 
     Parameters
     ----------
     steps
         What is added -> what the set fixes from then on.
-    scale
-        Scale of the notebook.
     rows
         First position; all by default.
 
@@ -175,7 +166,7 @@ def identified_sliders(steps: Mapping[str, Identifiability], *, scale: str, rows
 
     def draw(rows: int) -> Figure:
         shown = dict(list(steps.items())[:rows])
-        return identified_directions(shown, scale=scale, note=f"Last row: {list(shown.values())[-1]}." if shown else "")
+        return identified_directions(shown, note=f"Last row: {list(shown.values())[-1]}." if shown else "")
 
     first = len(steps) if rows is None else rows
     return sliders(draw, rows=made.IntSlider(first, min=min(1, len(steps)), max=len(steps), description="sets"))

@@ -22,7 +22,7 @@ _FROM, _TO = 1.5, 6.0  # Å
 
 @styled
 def shells_by_cutoff(
-    result: Solvation, distributions: Mapping[str, RadialDistribution], *, reference: str, scale: str
+    result: Solvation, distributions: Mapping[str, RadialDistribution], *, reference: str, scale: str | None
 ) -> Figure:
     """Draw the radial distribution functions with given cutoffs, and the shells and ion pairs that they give.
 
@@ -91,7 +91,7 @@ def cutoff_sliders(
     trajectories: Trajectory | Sequence[Trajectory],
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     cutoffs: Mapping[str, float] | None = None,
     cation: str | None = None,
 ) -> Sliders:

@@ -27,7 +27,7 @@ def plateau_choice(
     curve: Curve,
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     upper: float,
     exact: float | None = None,
 ) -> Figure:
@@ -96,7 +96,7 @@ def plateau_sliders(
     temperature: float,
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     window_ps: tuple[float, float],
     exact: float | None = None,
 ) -> Sliders:
