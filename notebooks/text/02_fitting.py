@@ -24,11 +24,13 @@
 
 # %%
 import inspect
+import json
 
 import numpy as np
 
 from electrolyte_ml import figures
 from electrolyte_ml.paper import scales
+from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.protocols import reference_of, tour_seeding
 from electrolyte_ml.potentials.mtp import twin
 from electrolyte_ml.training import (
@@ -164,6 +166,23 @@ figures.parity(
 # another density the energies are wrong by tens of meV/atom. That a potential is good where it was trained and wrong
 # elsewhere is no accident of this fit: for this reason there is active learning, the subject of the next notebook.
 #
+# ## Level, cutoff and labels
+#
+# The potential of this notebook is small, so that its fits take seconds. How large should one be? The fits below were
+# made once, by `electrolyte-ml suggest`, and are stored: one of each kind, to 14 or 108 cells of EC and EMC, tested on
+# cells that were held out. Move the sliders:
+#
+# - *level* from 4 to 16: the error falls at each step, and the cost of a step of dynamics rises. The panel on the right
+#   shows both at once. A point is a poor choice if another one lies below it and to its left.
+# - *cutoff* from 4 to 6 Å: the cost rises with the number of neighbours. Does the error fall? A longer cutoff lets the
+#   potential see more, but as many functions as before must then describe more neighbours.
+# - *configurations* from 108 to 14: the errors grow. At which level do they grow most?
+
+# %%
+stored = json.loads((checkout() / "data" / "levels_cutoffs.json").read_text())
+figures.model_sliders(stored, reference="GFN1-xTB", scale="136 cells of EC and EMC, one fit each", level=12)
+
+# %% [markdown]
 # ## An ensemble
 #
 # The paper fits three potentials that differ only by their random start, and takes their spread as the error. One call

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -102,7 +103,7 @@ def model_choice(
     (chosen,) = [model for model in models if (model.level, model.cutoff) == (level, cutoff)]
     if size not in chosen.force_errors:
         raise InputError(
-            f"level {level} has {chosen.parameters} parameters, too many for {size} configurations: choose more"
+            f"level {level} with {cutoff:g} Å ({chosen.parameters} parameters) was not fitted to {size} configurations"
         )
     figure, (errors, cost, trade) = subplots(1, 3, size=(12.0, 4.3))
     levels, cutoffs = sorted({model.level for model in models}), sorted({model.cutoff for model in models})
@@ -165,7 +166,8 @@ def model_sliders(
     reference, scale
         The level of theory of the labels, and the data.
     level, cutoff, size
-        First positions of the sliders; the largest set by default.
+        First positions of the sliders; the largest set by default. Sizes are those to which half of the models or more
+        were fitted.
 
     Raises
     ------
@@ -175,7 +177,8 @@ def model_sliders(
     made = widgets()
 
     models = measured_models(suggestion)
-    sizes = sorted({n for model in models for n in model.force_errors})
+    counts = Counter(n for model in models for n in model.force_errors)
+    sizes = sorted(n for n, count in counts.items() if 2 * count >= len(models))
 
     def draw(level: int, cutoff: float, size: int) -> Figure:
         return model_choice(models, level, cutoff, size, reference=reference, scale=scale)
