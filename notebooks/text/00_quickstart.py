@@ -116,10 +116,11 @@ figures.grade_trace(
 )  # fmt: skip
 
 # %% [markdown]
-# The first run left the range of its training set, and was stopped. After one turn the same run reaches its end, and
-# its grade is lower at equal times. But it still exceeds 2 for much of the time, and many configurations are saved: one
-# turn is not enough. `eml.active_learn` repeats the loop, with many runs at once, until none of them saves anything.
-# The density in so small and short a run means nothing yet.
+# The first run left the range of its training set, and was stopped. After one turn the same run gets further, and its
+# grade is lower. But the grade still exceeds 2 at times, and more configurations are saved: one turn is not enough.
+# (Trajectories are chaotic. On another machine, or with another number of threads, the two curves look different, and
+# so do all numbers that follow from them.) `eml.active_learn` repeats the loop, with many runs at once, until none of
+# them saves anything. The density in so small and short a run means nothing yet.
 #
 # ## 5  Use it anywhere
 #

@@ -198,7 +198,7 @@ figures.grade_trace(
 )  # fmt: skip
 
 # %% [markdown]
-# The second run reaches its end, but its grade still exceeds 2 for much of the time: more turns are needed (notebook
+# The second run gets further and has a lower grade, but it still exceeds 2 at times: more turns are needed (notebook
 # 04).
 #
 # ## Does a high grade mean a large error?

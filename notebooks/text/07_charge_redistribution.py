@@ -384,13 +384,14 @@ fitted = {
 figures.fitted_charges(fitted, species, reference=reference, scale=scale.name)
 
 # %% [markdown]
-# No fit fails at these compositions, and the charges of all fits change by little. Four fits each are few: as the
-# intervals say, up to 60 % of all fits may fail. A failure as rare as in the counts above, 2 to 17 in a hundred, would
-# rarely show in four. Two differences do show. First, the charges of fits from our starts change less from one
-# composition to another: weights of one sign spread the excess. Second, the forces alone do not determine the charges,
-# not even at the trained composition. A potential of this level can describe part of the electrostatics of a droplet by
-# its moments, and each start ends in another division. Compare the rows of the table and the dots of the figure: fits
-# whose errors are much the same have other charges.
+# Few of these fits fail, if any. But four fits each are few: as the intervals say, the share that fails may still be
+# anything up to a half or more. A failure as rare as in the counts above, 2 to 17 in a hundred, would rarely show in
+# four. Two differences do show. First, the charges of fits from our starts change less from one composition to another:
+# weights of one sign spread the excess. Second, the forces alone do not determine the charges, not even at the trained
+# composition. A potential of this level can describe part of the electrostatics of a droplet by its moments, and each
+# start ends in another division. Compare the rows of the table and the dots of the figure: fits whose errors are much
+# the same have other charges. They even differ in sign, since the droplets are neutral and their energies do not tell
+# $b$ from $-b$.
 #
 # A fitted potential warns (`CompositionWarning`; this notebook silences it) when it is asked for a composition whose
 # charges its set does not fix, and states the expected drift. This is the linear estimate from above: it assumes random
@@ -427,11 +428,11 @@ for group in fits:
 figures.dipoles(expected, predicted, reference=method.name, scale=scale.name)
 
 # %% [markdown]
-# The dipole moment of EC is about 1.4 e Å or 6.7 D in GFN1-xTB. All fits give less, most of them less than half, and
-# fits with similar errors of the forces differ in it several times over. For Li⁺ and EC, a charged system unlike any of
-# the training set, some fits have the wrong sign, and a fit from a raw start may be many times too large: there the sum
-# of its weights is near zero, the pole again. The charges are coefficients of a fit, not properties of a molecule, ours
-# no more than the paper's. Positive weights make charges transferable, not right. More data may make them right: other
+# The dipole moment of EC is about 1.4 e Å or 6.7 D in GFN1-xTB. Fits with similar errors of the forces differ in it by
+# as much as its size or more, and some have the wrong sign, which neutral droplets do not determine. For Li⁺ and EC, a
+# charged system unlike any of the training set, a fit from a raw start may be far off: there its weights may nearly add
+# up to zero, which is the pole again. The charges are coefficients of a fit, not properties of a molecule, ours no more
+# than the paper's. Positive weights make charges transferable, not right. More data may make them right: other
 # compositions and charged droplets, which fix more directions. So may higher levels, whose moments leave less of the
 # forces to the charges.
 #

@@ -204,8 +204,8 @@ for claim in CLAIMS:
 #     print(f"{donors} wanted: {found.pairing}, {found.donors} donors of {', '.join(found.ligands)}")
 # ```
 #
-# DME coordinates by its ether O, TFSI by the O of its sulfonyl groups. Each ligand has one donor in the shell, because
-# the motif is packed so; in a liquid DME often coordinates with both.
+# DME coordinates by its ether O, TFSI by the O of its sulfonyl groups (its imide N is a donor, too). Each ligand has
+# one donor in the shell, because the motif is packed so; in a liquid DME often coordinates with both.
 #
 # </details>
 #
@@ -215,20 +215,20 @@ for claim in CLAIMS:
 # <details><summary>Hint</summary>
 #
 # `learnt.pairs.active_set.grades(atoms)`. In `training_set` the configurations with
-# `info["inherited"] == "aggregates_dynamics"` are from the dynamics, and the cell with twice as many atoms is the
-# aggregate's.
+# `info["inherited"] == "aggregates_dynamics"` are from the dynamics, and those without `inherited` are what the loop
+# met itself.
 #
 # </details>
 #
 # <details><summary>Solution</summary>
 #
 # ```python
-# largest = max(len(atoms) for atoms in training_set)
 # for atoms in training_set:
-#     if len(atoms) == largest:
-#         grades = learnt.pairs.active_set.grades(atoms)
-#         by_element = {symbol: grades[atoms.symbols == symbol].max() for symbol in ("Li", "F", "P", "O", "C", "H")}
-#         print(f"{atoms.info.get('inherited', 'met by the loop')}: " + ", ".join(f"{symbol} {grade:.2f}" for symbol, grade in by_element.items()))
+#     origin = atoms.info.get("inherited", "new")
+#     if not origin.startswith("pairs"):
+#         graded = learnt.pairs.active_set.grades(atoms)
+#         highest = {symbol: graded[atoms.symbols == symbol].max() for symbol in ("Li", "F", "P", "O", "C", "H")}
+#         print(f"{origin:20}" + ", ".join(f"{symbol} {grade:.2f}" for symbol, grade in highest.items()))
 # ```
 #
 # Read off which element has the highest grade, and whether it is above the threshold. With one aggregate, a potential

@@ -462,7 +462,7 @@ for model in MODELS:
 # for method, estimate in free.estimates.items():
 #     print(f"{method:17} {10 * estimate.value:6.2f} mS/cm, 95 % {10 * estimate.low:.2f} to {10 * estimate.high:.2f}")
 # print(f"exact: {10 * alone.conductivity:.2f} mS/cm, ionicity {alone.conductivity / alone.nernst_einstein:.2f}, "
-#       f"transference number of Li {alone.transference('solvent')[0]:.2f} = 2 / (2 + 3)")
+#       f"transference number of Li {alone.transference()[0]:.2f} = 2 / (2 + 3)")
 # ```
 #
 # Nernst–Einstein is right now, and the ionicity is 1. The other methods have not become wrong, only larger: they
