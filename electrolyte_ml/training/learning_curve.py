@@ -489,7 +489,7 @@ def _microseconds(model: ModelSpec, species: Sequence[str], atoms: Atoms) -> flo
     geometry: Geometry = potential.geometry(cell)
     potential.evaluate(geometry, threads=1)
     times = []
-    for _ in range(5):
+    for _ in range(20):
         began = time.thread_time()
         potential.evaluate(geometry, threads=1)
         times.append(time.thread_time() - began)

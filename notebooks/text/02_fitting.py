@@ -172,11 +172,12 @@ figures.parity(
 # made once, by `electrolyte-ml suggest`, and are stored: one of each kind, to 14 or 108 cells of EC and EMC, tested on
 # cells that were held out. Move the sliders:
 #
-# - *level* from 4 to 16: the error falls at each step, and the cost of a step of dynamics rises. The panel on the right
-#   shows both at once. A point is a poor choice if another one lies below it and to its left.
-# - *cutoff* from 4 to 6 Å: the cost rises with the number of neighbours. Does the error fall? A longer cutoff lets the
-#   potential see more, but as many functions as before must then describe more neighbours.
-# - *configurations* from 108 to 14: the errors grow. At which level do they grow most?
+# - *level* from 4 to 16, with 108 cells: the error falls at each step, and the cost of a step of dynamics rises. The
+#   panel on the right shows both at once. A point is a poor choice if another one lies below it and to its left.
+# - *cutoff* from 4 to 6 Å: the cost rises with the number of neighbours. The error does not fall here: as many functions
+#   as before must describe more neighbours.
+# - *configurations* from 108 to 14: the error grows, at the high levels most. A small potential cannot make use of more
+#   labels; a large one needs them.
 
 # %%
 stored = json.loads((checkout() / "data" / "levels_cutoffs.json").read_text())
