@@ -37,9 +37,10 @@ def shells_by_cutoff(
     """
     import matplotlib.pyplot as plt
 
-    places = [["curves", "shells", "pairs"], ["numbers", "shells", "pairs"]]
-    figure, panels = plt.subplot_mosaic(places, figsize=(12.0, 4.6), layout="constrained", width_ratios=(3, 2, 2))
-    curves, numbers, shells, pairs = (panels[name] for name in ("curves", "numbers", "shells", "pairs"))
+    figure, panels = plt.subplot_mosaic(
+        "gsp;nsp", figsize=(12.0, 4.6), layout="constrained", width_ratios=(3, 2, 2)
+    )  # g(r) above numbers n(r), shells, pairs
+    curves, numbers, shells, pairs = (panels[name] for name in "gnsp")
     for colour, (name, d) in zip(CYCLE, distributions.items()):
         near, cutoff = (d.r >= _FROM) & (d.r <= _TO), result.cutoffs[name].value
         highest = d.g[near].max()

@@ -130,10 +130,10 @@ def model_choice(
         axes.set_xticks(levels, [f"{n}\n{parameters[n]}" for n in levels])
         axes.set_xlabel("level, and its parameters")
     cost.set_yscale("log")
-    cost.set_ylabel("energy and forces (µs/atom, one core)")
+    cost.set_ylabel("cost (µs/atom, one core)")
     plain_logarithmic(cost.yaxis)
     trade.set_xscale("log")
-    trade.set_xlabel("energy and forces (µs/atom, one core)")
+    trade.set_xlabel("cost (µs/atom, one core)")
     plain_logarithmic(trade.xaxis)
     errors.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=len(cutoffs), columnspacing=1.0, handlelength=1.2)
     found = chosen.force_errors[size]
@@ -143,7 +143,9 @@ def model_choice(
         figure, "Level, cutoff and training set", scale=scale, reference=reference,
         note=f"Ring: level {level}, {cutoff:g} Å, {chosen.parameters} parameters, {size} configurations: forces "
         f"{chosen.error(size):.3f}{spread} eV/Å, energies {1e3 * np.mean(chosen.energy_errors[size]):.2f} meV/atom on "
-        f"configurations held out ({len(found)} splits); 1 ns of 1000 atoms takes {hours:.2g} h of one core.",
+        f"configurations held out ({len(found)} split{'s' * (len(found) > 1)}); "
+        f"1 ns of 1000 atoms takes {hours:.2g} h of one core. "
+        "Cost: of energy and forces.",
     )  # fmt: skip
     return figure
 
