@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from electrolyte_ml.paper.notebooks import make_portable
 from electrolyte_ml.paper.places import checkout
 
 ROOT = checkout()
@@ -58,8 +59,9 @@ def folder(tmp_path_factory):
     copy = tmp_path_factory.mktemp("lab") / "notebooks"
     shutil.copytree(ROOT / "notebooks", copy, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (copy / ".gitignore").write_text(".ipynb_checkpoints/\n")
-    cells = [nbformat.v4.new_code_cell(SMALL)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), copy / "small.ipynb")
+    small = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(SMALL)])
+    make_portable(small)
+    nbformat.write(small, copy / "small.ipynb")
     git(copy, "init", "--quiet")
     git(copy, "add", "--all")
     git(copy, "commit", "--quiet", "--message", "as shipped")
