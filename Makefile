@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 RUN := .venv/bin/python
 failed = { echo "error: $(1)" >&2; exit 1; }
 
-.PHONY: reproduce test test-nojit test-mutations test-fast lint types notebooks-sync lab lock clean
+.PHONY: reproduce test test-nojit test-mutations test-browser test-fast lint types notebooks-sync lab lock clean
 
 reproduce: .venv/installed
 	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE)
@@ -27,6 +27,11 @@ test-nojit: .venv/installed
 test-mutations: .venv/installed
 	MUTATIONS=2000 $(RUN) -m pytest -n 2 tests/test_mutations.py
 
+# JupyterLab in a browser: sliders, views, saving. Needs Chromium; playwright is installed beside the locked packages.
+test-browser: .venv/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check playwright
+	$(RUN) -m pytest -m browser tests/notebooks
+
 test-fast: .venv/installed
 	$(RUN) -m pytest -m "not slow and not notebooks"
 
@@ -45,9 +50,11 @@ types: .venv/installed
 # The notebooks and their text twins: whichever of a pair was changed last is carried over to the other.
 notebooks-sync: .venv/installed
 	$(RUN) -m jupytext --sync notebooks/*.ipynb
+	$(RUN) -m electrolyte_ml.paper.notebooks notebooks/*.ipynb
 
+# JupyterLab with the settings of .jupyter: saving a notebook in which nothing was changed leaves its file as it was.
 lab: .venv/installed
-	.venv/bin/jupyter lab notebooks
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter:$$JUPYTER_CONFIG_PATH" .venv/bin/jupyter lab notebooks/index.ipynb
 
 # Pins for Python 3.11 and later on every platform; the only target that needs uv. UPGRADE=1 renews all pins. All extras
 # but `sevennet`, whose torch takes 6 GB: install it in an environment of its own (README, "What labels the data").

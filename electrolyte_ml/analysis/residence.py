@@ -52,6 +52,12 @@ class Residence:
     survival: np.ndarray
     correlation: np.ndarray
 
+    def is_extrapolated(self, which: str) -> bool:
+        """Return whether the ``"continuous"`` or the ``"intermittent"`` time is longer than what was seen."""
+        if which == "intermittent":
+            return self.extrapolated
+        return bool(self.continuous.value > self.times_ps[-1])
+
     def to_dict(self) -> dict[str, Any]:
         """Return the times as values that JSON can hold."""
         times = {"continuous": self.continuous, "intermittent": self.intermittent}

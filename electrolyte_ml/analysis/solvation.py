@@ -152,8 +152,10 @@ class Solvation:
         yield from rows("molecules not bound", self.free)
         yield from rows("commonest shells", dict(list(self.shells.items())[:6]))
         for name, stay in self.residence.items():
-            later = " (extrapolated)" if stay.extrapolated else ""
-            times = {"continuous": stay.continuous, f"intermittent{later}": stay.intermittent}
+            times = {
+                which + (" (extrapolated)" if stay.is_extrapolated(which) else ""): getattr(stay, which)
+                for which in ("continuous", "intermittent")
+            }
             yield from rows(f"residence of {name} (ps)", times)
         if self.without_residence:
             yield f"  no residence times: {self.without_residence}"

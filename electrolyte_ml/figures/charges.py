@@ -41,7 +41,6 @@ def ewald_convergence(
     forces: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,
     accuracy: float,
-    scale: str,
 ) -> Figure:
     """Draw the parts of an Ewald sum against its splitting, and its convergence with waves and with mesh points.
 
@@ -55,8 +54,6 @@ def ewald_convergence(
         Name of an order of splines -> spacing of the mesh (Å) and rms error of the forces (eV/Å).
     accuracy
         Default target error of the forces (eV/Å), drawn as a line.
-    scale
-        Scale of the notebook.
     """
     figure, (left, middle, right) = subplots(1, 3, size=(12.0, 4.0))
     for colour, (name, (alpha, energy)) in zip((BLUE, ORANGE, GREY, BLACK), parts.items()):
@@ -77,7 +74,7 @@ def ewald_convergence(
     right.set_ylabel("rms error of forces (eV/Å)")
     for axes in (left, middle, right):
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, columnspacing=1.0, handlelength=1.4)
-    caption(figure, "Ewald's sum and its mesh", scale=scale, reference=_NONE)
+    caption(figure, "Ewald's sum and its mesh", reference=_NONE)
     return figure
 
 
@@ -87,7 +84,6 @@ def gauge_comparison(
     charges: Mapping[str, Mapping[str, float]],
     species: Sequence[str],
     *,
-    scale: str,
     note: str = "",
 ) -> Figure:
     """Draw the parameters b and s of two models beside their charges.
@@ -100,8 +96,6 @@ def gauge_comparison(
         Name of a model -> species -> charge (e).
     species
         Chemical symbols, in the order of the parameters.
-    scale
-        Scale of the notebook.
     note
         Last line of the caption.
     """
@@ -118,7 +112,7 @@ def gauge_comparison(
     for axes in (left, right):
         axes.axhline(0, color=BLACK, lw=0.8)
         axes.grid(axis="x", visible=False)
-    caption(figure, "Parameters and charges", scale=scale, reference=_NONE, note=note)
+    caption(figure, "Parameters and charges", reference=_NONE, note=note)
     return figure
 
 
@@ -130,7 +124,6 @@ def charges_by_composition(
     poles: Mapping[str, Sequence[float]],
     *,
     trained: float,
-    scale: str,
     salt: float = 1.0,
     chosen: float | None = None,
 ) -> Figure:
@@ -148,8 +141,6 @@ def charges_by_composition(
         Name of a model -> fractions at which its charges are infinite.
     trained
         Fraction of the training set.
-    scale
-        Scale of the notebook.
     salt
         Number of LiPF6 for ten molecules of solvent.
     chosen
@@ -175,7 +166,7 @@ def charges_by_composition(
     panels[0, 0].set_ylabel("charge (e)")
     legend_beside(panels[0, -1])
     caption(
-        figure, "Charges of a start, by composition", scale=scale, reference=_NONE,
+        figure, "Charges of a start, by composition", reference=_NONE,
         note=f"{salt:g} LiPF6 to ten molecules of solvent. Grey band: EC in the training set."
         + (f" Orange: {chosen:.2f}." if chosen is not None else ""),
     )  # fmt: skip
@@ -183,15 +174,13 @@ def charges_by_composition(
 
 
 @styled
-def identified_directions(steps: Mapping[str, Identifiability], *, scale: str, note: str = "") -> Figure:
+def identified_directions(steps: Mapping[str, Identifiability], *, note: str = "") -> Figure:
     """Draw the number of charge-parameter directions that a set determines, as compositions are added to it.
 
     Parameters
     ----------
     steps
         Name of an added composition -> directions that the set then determines.
-    scale
-        Scale of the notebook.
     note
         Last line of the caption.
 
@@ -212,7 +201,7 @@ def identified_directions(steps: Mapping[str, Identifiability], *, scale: str, n
     axes.set_xlim(0, 1.15 * max(step.directions for step in steps.values()))
     axes.set_xlabel("directions of b and s that change a charge")
     axes.grid(axis="y", visible=False)
-    caption(figure, "What a set fixes", scale=scale, reference=_NONE, note=f"Blue: fixed. Grey: free. {note}".strip())
+    caption(figure, "What a set fixes", reference=_NONE, note=f"Blue: fixed. Grey: free. {note}".strip())
     return figure
 
 
@@ -284,15 +273,17 @@ def fitted_charges(
     figure, panels = subplots(
         1, len(compositions), size=(1.8 + 3.6 * len(compositions), 4.2), sharey=True, squeeze=False
     )
+    largest = max(float(np.abs(charges).max()) for groups in compositions.values() for charges in groups.values())
+    end = min(1.2 * largest, FITTED)
     for axes, (name, groups) in zip(panels[0], compositions.items()):
         for k, (group, charges) in enumerate(groups.items()):
             colour = _FORMS.get(group, GREY)
             x = np.arange(len(species)) + (0.18 if k else -0.18)
             for place, values in zip(x, charges.T):
-                _dots(axes, np.full(len(values), place), values, FITTED, colour)
+                _dots(axes, np.full(len(values), place), values, end, colour)
             spread = charges.std(axis=0, ddof=1) if len(charges) > 1 else None
             axes.errorbar(x, charges.mean(axis=0), spread, fmt="_", color=colour, ms=12, capsize=3, label=group)
-        axes.set_ylim(-FITTED, FITTED)
+        axes.set_ylim(-end, end)
         axes.axhline(0, color=BLACK, lw=0.8)
         axes.set_title(name, loc="left")
         axes.set_xticks(range(len(species)), list(species))
@@ -348,7 +339,7 @@ def dipoles(
 
 
 @styled
-def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
+def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, note: str = "") -> Figure:
     """Draw errors without and with charges against the level, a column for each set and part.
 
     Parameters
@@ -357,8 +348,8 @@ def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, scale:
         Summary of `benchmarks/charges.py`: each row has `data`, `part`, `level` and, for "MTP" and "MTP-QRd", the mean
         and the standard deviation over seeds of `energy_rmse` (meV/atom), `force_rmse` (eV/Å) and `stress_rmse` (GPa).
         Training errors are not drawn.
-    reference, scale
-        Level of theory of the labels, and scale.
+    reference, note
+        For the caption.
     """
     drawn = {
         "energy_rmse": "energy RMSE (meV/atom)",
@@ -391,8 +382,8 @@ def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, scale:
             axes.set_ylabel(label)
     panels[0, 0].legend()
     caption(
-        figure, "Errors without and with charge redistribution", scale=scale, reference=reference,
-        note="Bars: standard deviation over the seeds.",
+        figure, "Errors without and with charge redistribution", reference=reference,
+        note=f"Bars: standard deviation over the seeds. {note}".strip(),
     )  # fmt: skip
     return figure
 

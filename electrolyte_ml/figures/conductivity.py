@@ -35,7 +35,7 @@ def running_conductivity(
     estimates: Mapping[str, TransportEstimate],
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     exact: float | None = None,
     title: str = "Conductivity against correlation time (Fig. S7, S8)",
 ) -> Figure:
@@ -92,7 +92,7 @@ def conductivity_temperature(
     estimates: Mapping[str, Mapping[float, TransportEstimate]],
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     measured: Mapping[str, Mapping[float, Measured]],
     source: str,
     paper_deviation: float | None = None,
@@ -163,7 +163,7 @@ def conductivity_temperature(
 
 @styled
 def conductivity_methods(
-    result: ConductivityResult, *, reference: str, scale: str, exact: float | None = None
+    result: ConductivityResult, *, reference: str, scale: str | None, exact: float | None = None
 ) -> Figure:
     """Draw one conductivity by several methods, with standard errors and 95 % intervals.
 
@@ -205,7 +205,7 @@ def conductivity_methods(
 
 @styled
 def interval_coverage(
-    coverage: Mapping[str, Mapping[float, tuple[int, int, int]]], *, reference: str, scale: str
+    coverage: Mapping[str, Mapping[float, tuple[int, int, int]]], *, reference: str, scale: str | None
 ) -> Figure:
     """Draw the share of 95 % intervals that contain the exact value, against the length of the runs.
 

@@ -186,7 +186,7 @@ def energy_density(
             handle.set(array=None, facecolor=GREY)  # colours mean the index, not the kind
     caption(
         figure, f"How the training set of {liquid} grew (Fig. 1b)", scale=scale, reference=reference,
-        note=f"{len(index)} configurations, last iteration {iteration.max()}.",
+        note=f"{len(index)} configurations; the last joined in iteration {iteration.max()}.",
     )  # fmt: skip
     return figure
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def maxvol_plane(rows: np.ndarray, result: MaxVolResult, *, scale: str) -> Figure:
+def maxvol_plane(rows: np.ndarray, result: MaxVolResult) -> Figure:
     """Draw a pool of rows with two columns, the two rows that MaxVol selected, and the lines of grade 1 and 2.
 
     Parameters
@@ -38,8 +38,6 @@ def maxvol_plane(rows: np.ndarray, result: MaxVolResult, *, scale: str) -> Figur
         The pool, (n, 2).
     result
         Result of MaxVol on the pool.
-    scale
-        Scale of the notebook.
 
     Raises
     ------
@@ -64,7 +62,7 @@ def maxvol_plane(rows: np.ndarray, result: MaxVolResult, *, scale: str) -> Figur
     legend_beside(axes)
     volume = abs(np.linalg.det(result.matrix))
     caption(
-        figure, "MaxVol in two dimensions", scale=scale, reference="none (made-up rows)",
+        figure, "MaxVol in two dimensions", reference="none (made-up rows)",
         note=f"|det A| = {volume:.2f}: the area that the two arrows span.",
     )  # fmt: skip
     return figure
@@ -100,9 +98,9 @@ def grade_trace(
     figure, (grades, densities) = subplots(2, 1, size=(8.2, 5.2), sharex=True, height_ratios=(3, 2))
     lowest, highest = 1.0, 1.3 * grade_break
     for colour, (name, run) in zip(CYCLE * len(runs), runs.items()):
-        graded = np.isfinite(run.grades)
-        label = name if run.completed else f"{name}: stopped, {run.reason}"
-        grades.plot(run.times_ps[graded], run.grades[graded], color=colour, lw=1.2, label=label)
+        known = np.isfinite(run.grades)
+        label = name if run.completed else f"{name} (stopped: {run.reason})"
+        grades.plot(run.times_ps[known], run.grades[known], color=colour, lw=1.2, label=label)
         densities.plot(run.times_ps, run.densities, color=colour, lw=1.2)
         if not run.completed:
             for axes, values in ((grades, run.grades), (densities, run.densities)):

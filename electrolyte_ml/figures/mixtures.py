@@ -85,7 +85,7 @@ def mixture_set(
         for colour, name in zip(_OF_CONTENTS * len(names), names):
             share = values.get(name, 0.0)
             shares.barh(row, share, 0.6, left=left, color=colour)
-            if share > 0.04:
+            if share > 0.06:  # the label fits into the bar
                 shares.text(
                     left + share / 2, row, f"{100 * share:.0f} %", ha="center", va="center", color="white", fontsize=9
                 )

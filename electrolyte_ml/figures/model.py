@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 
 
 @styled
-def basis_growth(bases: Sequence[Basis], *, scale: str, species: int = 3) -> Figure:
+def basis_growth(bases: Sequence[Basis], *, species: int = 3) -> Figure:
     """Draw the numbers of basis functions, by number of factors, and of parameters against the level.
 
     Parameters
     ----------
     bases
         Bases of several levels.
-    scale
-        Scale of the notebook; the counts do not depend on it.
     species
         Number of species for which parameters are counted.
 
@@ -72,7 +70,7 @@ def basis_growth(bases: Sequence[Basis], *, scale: str, species: int = 3) -> Fig
         axes.set_xlabel("level")
         axes.set_xticks(levels)
         axes.grid(axis="x", visible=False)
-    caption(figure, "What a level holds", scale=scale, reference="none (counted, not computed)")
+    caption(figure, "What a level holds", reference="none (counted, not computed)")
     return figure
 
 
@@ -105,7 +103,8 @@ def radial_functions(potential: MomentTensorPotential, *, scale: str, centre: st
     )
     for beta, values in enumerate(basis):
         panels[0, 0].plot(r, values, color=GREY, lw=1.0, alpha=1.0 - 0.1 * beta)
-    panels[0, 0].set_ylabel("basis $T^{(\\beta)}(r)\\,(R_\\mathrm{cut} - r)^2$ (Å²)")
+    scaling = f"{potential.scaling:g}" + "\\," if potential.scaling != 1.0 else ""
+    panels[0, 0].set_ylabel(f"basis ${scaling}T^{{(\\beta)}}(r)\\,(R_\\mathrm{{cut}} - r)^2$ (Å²)")
     coefficients = potential.radial[potential.species.index(centre)]  # (S, R, size)
     values = np.einsum("smb,bn->smn", coefficients, basis)
     for axes, neighbour, functions in zip(panels[0, 1:], potential.species, values):

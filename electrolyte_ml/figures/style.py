@@ -89,12 +89,24 @@ def subplots(
     return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
 
 
-def caption(figure: Figure, title: str, *, scale: str, reference: str, note: str = "") -> None:
-    """Write the title above a figure, and the reference, the scale and a note below it."""
+def caption(figure: Figure, title: str, *, reference: str, scale: str | None = None, note: str = "") -> None:
+    """Write the title above a figure, and the reference, the scale and a note below it.
+
+    Parameters
+    ----------
+    figure, title
+        The figure and its title.
+    reference
+        Level of theory behind the figure.
+    scale
+        Scale of the computation; None where the figure does not depend on one.
+    note
+        Text that follows.
+    """
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    text = f"Reference: {reference}. Scale: {scale}."
+    words = [f"Reference: {reference}.", f"Scale: {scale}." if scale is not None else "", note]
     width = int(figure.get_figwidth() * 15)
-    lines = textwrap.fill(f"{text} {note}".strip(), width)
+    lines = textwrap.fill(" ".join(filter(None, words)), width)
     figure.supxlabel(lines, x=0.01, ha="left", fontsize=8, color=GREY)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.paper.claims import JudgedClaim, format_claims, judge_claims, judge_shipped_claims
+from electrolyte_ml.paper.notebooks import make_portable
 from electrolyte_ml.paper.places import checkout, results_root
 from electrolyte_ml.paper.report import ExecutedNotebook, render_report
 from electrolyte_ml.paper.scales import Scale, scale
@@ -37,7 +38,7 @@ class Reproduction:
 
 
 def find_notebooks(only: str | None = None) -> list[Path]:
-    """Return the notebooks of the source tree in order, or those whose names begin with `only`.
+    """Return the notebooks of the source tree, the index first, or those whose names begin with `only`.
 
     Raises
     ------
@@ -47,7 +48,9 @@ def find_notebooks(only: str | None = None) -> list[Path]:
     root = checkout()
     if root is None:
         raise InputError("the notebooks come with the source tree: run make reproduce in a clone of it")
-    notebooks = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted((root / "notebooks").glob("index.ipynb")) + sorted(
+        (root / "notebooks").glob("[0-9][0-9]_*.ipynb")
+    )
     chosen = [path for path in notebooks if only is None or path.stem.startswith(only)]
     if not chosen:
         names = ", ".join(path.stem for path in notebooks) or "none at all"
@@ -160,16 +163,8 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
         failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     finally:
         bar.close()
-    _drop_widgets(document)
+    make_portable(document)
     return ExecutedNotebook(path.stem, document, time.perf_counter() - started, failure)
-
-
-def _drop_widgets(document: Any) -> None:
-    """Leave of each widget the text that stands for it: without its kernel a widget is an empty frame."""
-    document.metadata.pop("widgets", None)
-    for cell in document.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def _save_executed(notebook: ExecutedNotebook, at: Scale) -> None:

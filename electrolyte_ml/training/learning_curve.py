@@ -491,11 +491,11 @@ def _microseconds(model: ModelSpec, species: Sequence[str], atoms: Atoms) -> flo
     geometry: Geometry = potential.geometry(cell)
     potential.evaluate(geometry, threads=1)
     times = []
-    for _ in range(5):
-        began = time.perf_counter()
+    for _ in range(20):
+        began = time.thread_time()
         potential.evaluate(geometry, threads=1)
-        times.append(time.perf_counter() - began)
-    return 1e6 * min(times) / len(cell)  # the shortest time is the least disturbed by other programs
+        times.append(time.thread_time() - began)
+    return 1e6 * min(times) / len(cell)  # the least disturbed by other programs
 
 
 def _round(size: float) -> int:

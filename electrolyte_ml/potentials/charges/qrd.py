@@ -266,7 +266,7 @@ class QRd(Electrostatics):
 
     # -- charges -------------------------------------------------------------------------------------------------------
 
-    def type_charges(self, composition: Mapping[str, int], charge: float = 0.0) -> dict[str, float]:
+    def type_charges(self, composition: Mapping[str, float], charge: float = 0.0) -> dict[str, float]:
         """Return the charge (e) of each species in a composition.
 
         Parameters

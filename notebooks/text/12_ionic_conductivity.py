@@ -2,14 +2,14 @@
 # jupyter:
 #   jupytext:
 #     cell_metadata_filter: -all
-#     formats: ipynb,py:percent
+#     formats: ipynb,text//py:percent
 #     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -17,13 +17,15 @@
 # %% [markdown]
 # # 12  Ionic conductivity
 #
-# **You will learn** how a conductivity is read off a trajectory, in four ways that must agree and one that need not; how
-# long a run must be before its error bar can be believed; and what a barostat does to a displacement.
+# **You will learn** how to take a conductivity from a trajectory, in three ways that must agree and one that need not;
+# how long a run must be before its error bar can be believed; and what a barostat does to a displacement.
 #
-# **It rebuilds** sections 2.3.3 and 4.6 of the paper, Fig. 6, Fig. S7 and S8, and Table 1: first on ions whose conductivity is
-# known exactly, and what the error bars are worth, then on trajectories of a potential.
+# **It rebuilds** sections 2.3.3 and 4.6 of the paper, Fig. 6, Figs. S7 and S8, and Table 1: first on ions whose
+# conductivity is known exactly, with a test of the error bars, then on trajectories of a potential.
 
 # %%
+import warnings
+
 import numpy as np
 from ase import Atoms
 
@@ -31,7 +33,7 @@ from electrolyte_ml import figures
 from electrolyte_ml.analysis import (
     OrnsteinUhlenbeckIons, Production, einstein_helfand, expected_error, green_kubo, measure_conductivity, needed_time,
 )  # fmt: skip
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, TrajectoryWarning
 from electrolyte_ml.paper import experiment, scales
 from electrolyte_ml.paper.conductivity import electrolyte_production, learnt_conductivities
 from electrolyte_ml.paper.ion_pair_validation import IonPairErrors
@@ -41,21 +43,22 @@ from electrolyte_ml.paper.stored import MODELS, conductivities_of, conductivity_
 from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
 
 scale = scales.scale()
-provenance = {"reference": "Ornstein-Uhlenbeck ions, exact", "scale": scale.name}  # what every figure must say
+provenance = {"reference": "Ornstein-Uhlenbeck ions, exact", "scale": None}  # the ions are the same at every scale
 print(f"{scale.name} scale; these ions need no labels")
 
 # %% [markdown]
 # ## The current and its correlation
 #
-# Moving charges are a current, and the current stays correlated with itself for a while. By Green and Kubo's formula (eqs. 13
-# and 14) the integral of this correlation is the conductivity:
+# Moving charges are a current, and the current stays correlated with itself for a while. By the formula of Green and
+# Kubo (eqs. 13 and 14) the integral of this correlation is the conductivity:
 #
 # $$\sigma = \frac{1}{3 V k_B T} \int_0^\infty \langle \mathbf{J}(t) \cdot \mathbf{J}(0) \rangle \, dt, \qquad
 # \mathbf{J}(t) = \sum_i q_i \mathbf{v}_i(t).$$
 #
-# The sum is over Li$^+$ and PF$_6^-$ as whole ions with charges $\pm 1$; the solvent carries none. To see whether a program
-# gets this right we need ions whose answer is known. Ornstein–Uhlenbeck ions are such: their velocities are Gaussian and
-# forget exponentially, and any two of them may be made to move together or against each other.
+# The sum is over Li$^+$ and PF$_6^-$ as whole ions with charges $\pm 1$; the solvent carries none. To test whether a
+# program computes this correctly we need ions whose answer is known. Ornstein–Uhlenbeck ions are such ions: their
+# velocities are Gaussian, their correlation decays exponentially, and any two of them may be made to move together or
+# against each other.
 
 # %%
 ions = OrnsteinUhlenbeckIons(
@@ -70,7 +73,7 @@ print(f"transference number of Li    {ions.transference()[0]:6.3f} barycentric, 
       f"{ions.transference('solvent')[0]:.3f} where the solvent rests")
 
 # %% [markdown]
-# The slow twin first: products of the current with itself at every distance in time, averaged, and added up.
+# First the slow twin: it multiplies the current with itself at every distance in time, averages, and adds up.
 
 # %%
 step = 0.1  # ps
@@ -84,9 +87,10 @@ one = green_kubo([current], step, ions.volume, ions.temperature, window_ps=(4.0,
 print(f"twin {10 * twin[40:81].mean():.4f} mS/cm, green_kubo {10 * one.value:.4f} mS/cm from one run of 100 ps")
 
 # %% [markdown]
-# `green_kubo` does it by fast Fourier transforms, eight million frames in seconds. One run is not enough, as the number
-# says. The paper's recipe takes ten: $\sigma(t)$ of each, their mean and its standard error at every $t$, and the averages of
-# both over the plateau. Where the plateau is may be given, as the paper does, or found.
+# `green_kubo` does the same by fast Fourier transforms, eight million frames in seconds. One run is not enough: its
+# result is about half of the exact value. The paper's recipe takes ten runs: $\sigma(t)$ of each, their mean and its
+# standard error at every $t$, and the averages of both over the plateau. The plateau may be given, as in the paper, or
+# found.
 
 # %%
 result = measure_conductivity(runs, ions.temperature)
@@ -96,27 +100,42 @@ figures.running_conductivity(
 )
 
 # %% [markdown]
-# Einstein and Helfand's way takes the slope of the mean squared displacement of the charges in place of the integral. It
-# needs no velocities, and frames may be far apart. That the two curves are nearly one is no accident. Both are sums
-# $\int w(t) \langle J(0) J(t) \rangle dt$ with the *same* weight: 1 up to the start $a$ of the window, then falling to 0 at its
-# end $b$. From this follows the error, before any run is made:
+# Where the plateau begins and ends is a choice, and it decides how wrong and how uncertain the value is. Move the window:
+#
+# - Let it *start* at 0.1 ps, 2 ps long. The integral has not levelled off there: the value is too low, and the interval is narrow all the
+#   same. An interval knows the noise, not the bias.
+# - Let it start at 20 ps. The value is unbiased, but the error is larger: it grows as the square root of the time up to which products
+#   of the current are added up.
+# - Take two *runs* in place of ten. The interval widens.
+
+# %%
+figures.plateau_sliders(
+    [run.current() for run in runs], step, ions.volume, ions.temperature, window_ps=(4.0, 8.0), exact=ions.conductivity, **provenance
+)
+
+# %% [markdown]
+# The method of Einstein and Helfand takes the slope of the mean squared displacement of the charges in place of the
+# integral. It needs no velocities, and frames may be far apart. The two curves are nearly one, and this is no accident.
+# Both are sums $\int w(t) \langle J(0) J(t) \rangle dt$ with the *same* weight: 1 up to the start $a$ of the window,
+# then falling to 0 at its end $b$. From this follows the error, before any run is made:
 #
 # $$\frac{\delta\sigma}{\sigma} = \sqrt{\frac{4 \tau}{3 T}}, \qquad \tau = a + \frac{b - a}{3},$$
 #
-# with $T$ the length of all runs together; and that the estimate is distributed as $\chi^2$ with $3T / 2\tau$ degrees of
+# with $T$ the length of all runs together. The estimate is distributed as $\chi^2$ with $3T / 2\tau$ degrees of
 # freedom, which gives the interval.
 #
 # ## Why Nernst and Einstein fail
 #
-# They add up what each ion would do alone, and so miss that a cation and an anion that move together carry no current. Their
-# number is the most precise one, but it leaves out the correlations between ions.
+# They add up what each ion would do alone, and so neglect that a cation and an anion that move together carry no
+# current. Their number has the smallest error bar, but it leaves out the correlations between ions.
 
 # %%
 figures.conductivity_methods(result, exact=ions.conductivity, **provenance)
 
 # %% [markdown]
-# What they miss stands in the Onsager matrix: the diagonal with its self and distinct parts, and how far one species drags the
-# other. Transference numbers follow, in the frame of the whole or in that in which the solvent rests.
+# The Onsager matrix contains these correlations: its diagonal has a self and a distinct part, and its other elements
+# tell how far one species drags the other. Transference numbers follow, in the frame of the whole liquid or in that in
+# which the solvent rests.
 
 # %%
 whole = result.onsager
@@ -131,8 +150,8 @@ for a, first in enumerate(whole.species):
 # %% [markdown]
 # ## How long is long enough?
 #
-# Of 100 intervals of 95 %, 95 should hold the exact value. We can count. Single runs of 10, 30 and 100
-# correlation times, many of each:
+# Of 100 intervals of 95 %, 95 should hold the exact value. We can count. The cell makes 60 single runs of each length:
+# 10, 30 and 100 correlation times.
 
 
 # %%
@@ -169,15 +188,15 @@ def coverage(trajectories, lengths=(10, 30, 100), repeats=60):
 figures.interval_coverage(coverage(trajectories=1), **provenance)
 
 # %% [markdown]
-# The intervals hold even at ten correlation times, where they are wide: a factor of four or so. The third series takes
-# the scatter of $\sigma(t)$ within its plateau as the error. All points of a plateau share one fluctuation, so that their
-# scatter does not measure it.
+# The intervals hold even at ten correlation times, where they are wide: their ends differ by a factor of four or so.
+# The third series takes the scatter of $\sigma(t)$ within its plateau as the error. All points of a plateau share one
+# fluctuation, so that their scatter does not measure it: less than one in ten of these intervals holds the exact value.
 #
-# Two warnings. A *slow* process that is weak beside a fast one is lost in the noise of short runs. These ions lose half of
-# their correlation in 0.1 ps and half in 5 ps. The integral looks flat after the fast process, but is only half of its final
-# value. The window is
-# therefore stretched while the integral changes by more than its noise explains; and the reason says by how much a still longer
-# window would change the value, and how well that is known.
+# Two warnings. First, a *slow* process that is weak beside a fast one is lost in the noise of short runs. The next ions
+# lose half of their correlation in 0.1 ps and half in 5 ps. After the fast process the integral looks flat, but it has
+# only half of its final value. The window is therefore lengthened while the integral changes by more than its noise
+# explains. The printed reason says by how much a still longer window would change the value, and how well that is
+# known.
 
 # %%
 slow = OrnsteinUhlenbeckIons(counts=(2, 2), relaxation_ps=(0.1, 5.0), weights=(0.5, 0.5))
@@ -198,10 +217,11 @@ for length in (25, 100):
 print(f"\nthe last one: {found.plateau.reason}")
 
 # %% [markdown]
-# Runs of five slow correlation times are too short for any estimator.
+# Runs of five slow correlation times are too short for any estimator: less than half of the intervals hold the exact
+# value.
 #
-# And an interval knows only the time that was sampled. Runs that all start from one structure, or that only lived because
-# nothing happened in them, agree with each other and not with the liquid.
+# Second, an interval knows only the time that was sampled. Runs that all start from one structure, or that lived only
+# because nothing happened in them, agree with each other and not with the liquid.
 #
 # ## What the paper's error bars are worth
 #
@@ -216,8 +236,8 @@ for name, protocol, total in (("MTP", paper.mtp, 25000.0), ("MTP-QRd at 300 K", 
           f"5 % would take {needed_time(tau, 0.05) / 1000:.0f} ns")
 
 # %% [markdown]
-# So let a *perfect* potential run: ions whose exact conductivity is the measured one, sampled and read as the paper samples and
-# reads, ten runs of 2.5 ns and the window of 200–500 ps. How far from experiment does chance alone put it?
+# Now let a *perfect* potential run: ions whose exact conductivity is the measured one, sampled and analysed as in the
+# paper, with ten runs of 2.5 ns and the window of 200–500 ps. How far from experiment does chance alone put it?
 
 # %%
 perfect, deviations = {}, []
@@ -237,20 +257,21 @@ stated = experiment.PAPER_CONDUCTIVITY_DEVIATIONS["mtp"]
 print(f"mean absolute deviation of a perfect potential: {np.mean(np.abs(deviations)):.0%}; "
       f"largest {max(deviations, key=abs):+.0%}; the paper's MTP: {stated:.0%}")
 figures.conductivity_temperature(
-    perfect, reference="none: ions with the measured conductivity", scale=scale.name, measured=experiment.CONDUCTIVITY,
+    perfect, reference="none: ions with the measured conductivity", scale=None, measured=experiment.CONDUCTIVITY,
     source=experiment.DING_BRIEFLY, paper_deviation=stated,
 )  # fmt: skip
 
 # %% [markdown]
-# With an error of 13 % in each point, a mean deviation near 10 % is what chance gives to a perfect model. Agreement "within
-# 11 %" is therefore as good as these runs can show, and no better: it cannot tell this potential from one that is 5 % off.
+# With an error of 13 % in each point, chance alone gives a perfect model a mean deviation near 10 %. Agreement "within
+# 11 %" is therefore as good as these runs can show, and no better: it does not distinguish this potential from one that
+# is 5 % off.
 #
 # $\sigma(t)$ of three of these points, as in Fig. S7:
 
 # %%
 figures.running_conductivity(
     {f"{temperature:g} K": estimate for temperature, estimate in perfect["3:7"].items()},
-    reference="none: ions with the measured conductivity", scale=scale.name,
+    reference="none: ions with the measured conductivity", scale=None,
 )  # fmt: skip
 
 # %% [markdown]
@@ -267,9 +288,9 @@ print(table.bias)
 # %% [markdown]
 # ## What a barostat does to a displacement
 #
-# A barostat stretches the box and moves every molecule with it. An ion that has wandered through ten boxes is then moved by ten
-# times what the box has grown, although it does not diffuse. An unwrapping scheme that adds box lengths counts this as
-# diffusion. One ion in a box whose length fluctuates by half a per cent:
+# A barostat stretches the box and moves every molecule with it. An ion that has wandered through ten boxes is then
+# moved by ten times the growth of the box, although it does not diffuse. An unwrapping scheme that adds box lengths
+# counts this as diffusion. The cell follows one ion in a box whose length fluctuates by half a per cent:
 
 # %%
 rng = np.random.default_rng(0)
@@ -290,7 +311,7 @@ for lag in (10, 100, 1000):
     print(f"after {lag:4d} frames: mean squared displacement {found:7.2f} Å², of the path itself {honest:7.2f} Å²")
 
 # %% [markdown]
-# Schemes that repair this exist, but the molecules *have* been moved. The currents and displacements here therefore come from
+# Some schemes repair this, but the molecules *have* been moved. The currents and displacements here therefore come from
 # runs at constant volume, and others are refused:
 
 # %%
@@ -306,20 +327,23 @@ except InputError as refusal:
 # %% [markdown]
 # ## A real trajectory of LiPF6
 #
-# The package `solvation-analysis` ships one, of LiPF6 in butyronitrile and fluoroethylene carbonate. Its ions are found, its molecules
-# followed; but does it hold a conductivity?
+# The package `solvation-analysis` ships one, of LiPF6 in butyronitrile and fluoroethylene carbonate. Its file states 1
+# ps between frames, which is only the default of the program that wrote it. By the description of the data 500 frames
+# are 5 ns, so that a frame is 10 ps. This package finds the ions and follows the molecules. But does the trajectory
+# hold a conductivity?
 
 # %%
 from importlib.util import find_spec
 from pathlib import Path
 
 data = Path(find_spec("solvation_analysis").origin).parent / "tests" / "data" / "bn_fec_data"
-real = open_trajectory(
-    data / "bn_fec_short_unwrap.dcd",
-    topology=data / "bn_fec.data",
-    roles={"PF6": Role("type 20", kind="anion"), "BN": Role("type 5"), "FEC": Role("type 19")},
-    timestep_ps=10.0,  # the file does not say it right
-)
+with warnings.catch_warnings(action="ignore", category=TrajectoryWarning):  # of the 1 ps in the file
+    real = open_trajectory(
+        data / "bn_fec_short_unwrap.dcd",
+        topology=data / "bn_fec.data",
+        roles={"PF6": Role("type 20", kind="anion"), "BN": Role("type 5"), "FEC": Role("type 19")},
+        timestep_ps=10.0,
+    )
 lithium = read_ions(real, already_unwrapped=True)
 print(f"{real.n_frames} frames, {lithium.time_ps:g} ps: " + ", ".join(f"{len(s)} {name}" for name, s in real.roles.items()))
 for method, reason in measure_conductivity([lithium], 298.0).refused.items():
@@ -327,15 +351,16 @@ for method, reason in measure_conductivity([lithium], 298.0).refused.items():
 
 # %% [markdown]
 # It does not: ten frames are a set of structures (notebook 13 reads them), not a motion. The same three lines, or
-# `electrolyte-ml conductivity run1.trr run2.trr --temperature 300 --method all`, take any trajectory that is long enough.
+# `electrolyte-ml conductivity run1.trr run2.trr --temperature 300 --method all`, take any trajectory that is long
+# enough.
 #
 # ## Trajectories of our own
 #
-# Section 4.6 in full, in small: boxes are annealed from 300 to 380 K and back at constant pressure, each trajectory is equilibrated,
-# the volume is fixed at the mean, and independent trajectories run at constant volume with their ions written every 10 fs. One
-# call does it (`electrolyte-ml produce` on the command line), and goes on where it was stopped. A potential of LiPF6 that lives long
-# enough takes days of learning, so the liquid is here the one of notebook 20: NaPF6 in PC, by the shipped potential, whose learning
-# had not converged. It runs for a few picoseconds.
+# Here is section 4.6 in full, in small. Boxes are annealed from 300 to 380 K and back at constant pressure, and each
+# trajectory is equilibrated. Then the volume is fixed at the mean, and independent trajectories run at constant volume
+# with their ions written every 10 fs. One call does it (`electrolyte-ml produce` on the command line), and continues if
+# it was stopped. A potential of LiPF6 that lives long enough takes days of learning. The liquid is therefore the one of
+# notebook 20, NaPF6 in PC, by the shipped potential, whose learning had not converged. It runs for a few picoseconds.
 
 # %%
 production = electrolyte_production(scale, progress=False)
@@ -344,9 +369,11 @@ own = {"reference": scale.electrolyte.reference.make().name, "scale": f"{scale.n
 print(condition)
 
 # %% [markdown]
-# Read the first lines before the numbers. How many trajectories were planned, how many reached their end, and what ended the
-# others? Runs of a potential whose learning has not converged sometimes end early, and the average is over the others: the paper's
-# Table 1 in small. And one ion pair for a few picoseconds is no measurement, as the intervals show.
+# Read the first lines before the numbers. How many trajectories were planned, how many reached their end, and what
+# ended the others? Runs of a potential whose learning has not converged sometimes end early, and the average is over
+# the others: the paper's Table 1 in small. And one ion pair for a few picoseconds is no measurement, as the intervals
+# show. Even the ionicity above 1, which would mean that cations and anions move against each other, is within its
+# interval of 1.
 
 # %%
 figure = None
@@ -359,9 +386,10 @@ figure
 # %% [markdown]
 # ## LiPF6 in EC and EMC
 #
-# At the standard and the paper's scale the cell below runs the potentials of notebook 10, MTP and MTP-QRd, and stores the results
-# (claims 22 to 24), which takes days; what has run is read. At the standard scale it also corrects the MTP to PBE-D3(0), by labels
-# of small cells, and runs the corrected potential. At the quick scale it shows the standard scale's result.
+# At the standard and the paper's scale the cell below runs the potentials of notebook 10, MTP and MTP-QRd, and stores
+# the results (claims 22 to 24). This takes days; what has run before is read. At the standard scale it also corrects
+# the MTP to PBE-D3(0), by labels of small cells, and runs the corrected potential. At the quick scale it shows the
+# standard scale's result.
 
 # %%
 shown = scale if scale.name != "quick" else scales.STANDARD
@@ -393,10 +421,10 @@ for figure in drawn:
 # %% [markdown]
 # ## What limits the answer?
 #
-# A conductivity that is off may be off for four reasons, and "within 11 % of experiment" does not tell which. The length of the runs
-# gives a statistical error. Potentials that were fitted to the same labels from other random parameters differ: that is the
-# potential. A second cell of twice the size shows the effect of the first one's. What remains is the reference's, and whatever all
-# potentials have in common.
+# A conductivity may be wrong for four reasons, and "within 11 % of experiment" does not tell which. The length of the
+# runs gives a statistical error. Potentials that were fitted to the same labels from other random parameters differ:
+# this is the error of the potential. A second cell of twice the size shows the effect of the first one's size. What
+# remains is due to the reference, and to what all potentials have in common.
 
 # %%
 validated = stored("ion_pair_errors")
@@ -415,7 +443,76 @@ for model in MODELS:
 # %% [markdown]
 # ## Exercises
 #
-# 1. Set `distinct` to zero. Which methods change, and what is the ionicity now? Predict the transference number first.
-# 2. Compute $\sigma(t)$ with the mean of the current subtracted from it. By how much does the plateau of 10 ps long runs fall,
-#    and why by $2\tau/T$ or so?
-# 3. How many ns would it take to tell two potentials apart whose conductivities differ by 5 %?
+# **1.** Let the ions move independently of each other: set `distinct` to zero. Which methods change, and what is the
+# ionicity now? Predict the transference number of Li first.
+#
+# <details><summary>Hint</summary>
+#
+# Without correlations each ion carries a current in proportion to its diffusion coefficient.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# from dataclasses import replace
+#
+# alone = replace(ions, distinct=None)
+# free = measure_conductivity([alone.sample(100.0, step, seed=k) for k in range(10)], alone.temperature)
+# for method, estimate in free.estimates.items():
+#     print(f"{method:17} {10 * estimate.value:6.2f} mS/cm, 95 % {10 * estimate.low:.2f} to {10 * estimate.high:.2f}")
+# print(f"exact: {10 * alone.conductivity:.2f} mS/cm, ionicity {alone.conductivity / alone.nernst_einstein:.2f}, "
+#       f"transference number of Li {alone.transference()[0]:.2f} = 2 / (2 + 3)")
+# ```
+#
+# Nernst–Einstein is right now, and the ionicity is 1. The other methods have not become wrong, only larger: they
+# measure the current, whatever the ions do.
+#
+# </details>
+#
+# **2.** Subtract from the current of each run its mean. By how much does the plateau of runs of 10 ps fall, and why by
+# about $2\tau/T$, with the length $T$ of a run?
+#
+# <details><summary>Hint</summary>
+#
+# The mean of a run of length $T$ fluctuates. Its mean square is $2/T$ times the integral of the correlation function.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# short = [ions.sample(10.0, step, seed=k).current() for k in range(200)]
+# common = (step, ions.volume, ions.temperature)
+# whole = green_kubo(short, *common, window_ps=(4.0, 5.0))
+# centred = green_kubo([current - current.mean(axis=0) for current in short], *common, window_ps=(4.0, 5.0))
+# tau = 4.0 + (5.0 - 4.0) / 3
+# print(f"exact {10 * ions.conductivity:.2f}, as it is {10 * whole.value:.2f} ± {10 * whole.error:.2f}, "
+#       f"mean subtracted {10 * centred.value:.2f} mS/cm")
+# print(f"it falls by {1 - centred.value / whole.value:.0%}; 2 τ / T is {2 * tau / 10:.0%}")
+# ```
+#
+# The mean square of the mean, $2/T$ times the integral, is taken away at every time from 0 to $\tau$, which lowers the
+# integral by the share $2\tau/T$. The mean current of a liquid is zero by symmetry: what a short run shows of it is
+# part of the fluctuation that is to be measured.
+#
+# </details>
+#
+# **3.** *Open.* You have 10 ns of dynamics for one conductivity. Do you run one long trajectory or ten short ones, and
+# how do you find out whether the ten are independent?
+#
+# <details><summary>Hint</summary>
+#
+# `needed_time` and `expected_error` know the total length alone. What do they leave out? Think of the start of each
+# run.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# The statistical error depends on the total length only, as long as each run is much longer than the window. Every run
+# needs its own equilibration, which costs time, but ten starts show whether the structure relaxes more slowly than a
+# run lasts: compare the scatter between the runs with the error that the total length lets expect, and a slow quantity,
+# such as the share of contact pairs, between the runs.
+#
+# </details>

@@ -2,14 +2,14 @@
 # jupyter:
 #   jupytext:
 #     cell_metadata_filter: -all
-#     formats: ipynb,py:percent
+#     formats: ipynb,text//py:percent
 #     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -30,11 +30,11 @@ print(f"{scale.name} scale, labels by {scale.reference.name}, everything kept in
 # %% [markdown]
 # ## One idea
 #
-# A sentence that says what the equation is for, then the equation as the paper has it,
+# State in a sentence what the equation is for. Then give the equation as the paper has it,
 #
 # $$\mathcal{L} = \sum_k \Big[ \frac{w_e}{N_k} (E_k - E_k^\mathrm{ref})^2 + w_f \sum_i |F_i - F_i^\mathrm{ref}|^2 \Big],$$
 #
-# then the slow, plain-NumPy twin of the kernel that computes it, and the kernel's answer beside the twin's.
+# then the slow version in plain NumPy of the kernel that computes it, and the kernel's answer beside that of the slow version.
 
 # %%
 energy, reference, atoms = -1.00, -1.02, 20  # eV, eV, number of atoms
@@ -43,6 +43,37 @@ print(f"energy term {(energy - reference) ** 2 / atoms:.1e} eV²")
 # %% [markdown]
 # ## Exercises
 #
-# 1. Change one number, and say beforehand what will happen.
-# 2. Rebuild a step by hand and compare it with the function's answer.
-# 3. Something whose answer is not known.
+# Two or three; the tests run the code of the solutions after the notebook's own.
+#
+# **1.** Change one number, and say beforehand what will happen.
+#
+# <details><summary>Hint</summary>
+#
+# One sentence.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# force_weight, components = 0.01, 3 * atoms
+# print(f"rms force error that weighs as much as this energy error: {((energy - reference) ** 2 / force_weight / atoms / components) ** 0.5:.3f} eV/Å")
+# ```
+#
+# What the output shows, and why.
+#
+# </details>
+#
+# **2.** *Open.* A question whose answer is not known.
+#
+# <details><summary>Hint</summary>
+#
+# How to begin.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# What would count as an answer.
+#
+# </details>

@@ -2,14 +2,14 @@
 # jupyter:
 #   jupytext:
 #     cell_metadata_filter: -all
-#     formats: ipynb,py:percent
+#     formats: ipynb,text//py:percent
 #     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -17,17 +17,18 @@
 # %% [markdown]
 # # 07  Charge redistribution
 #
-# **You will learn** how a potential gets charges that always add up, how their energy is summed in a periodic cell, what a
-# training set says about the charges and what it leaves to chance, and how to see whether charges can be believed.
+# **You will learn** how a potential gets charges that always add up, how their energy is summed in a periodic cell,
+# what a training set determines of the charges and what it leaves to chance, and how to test whether charges can be
+# believed.
 #
-# **It rebuilds** section 4.2 of the paper, equations 7 to 9, and Fig. S6: the charges that fits from random starts end in.
+# **It rebuilds** section 4.2 of the paper, equations 7 to 9, and Fig. S6: the charges in which fits from random starts
+# end.
 
 # %%
 import json
 import warnings
 
 import numpy as np
-from ipywidgets import Checkbox, FloatLogSlider, FloatSlider, IntSlider
 
 from electrolyte_ml import figures
 from electrolyte_ml.errors import CompositionWarning
@@ -104,11 +105,12 @@ print(f"level 16 with charges: {of_paper.n_parameters} parameters")
 # %% [markdown]
 # ## Charges in a periodic cell
 #
-# In a crystal or a liquid the sum of $1/r$ over all images does not converge by itself. Ewald's way: split $1/r$ into
-# $\mathrm{erfc}(\alpha r)/r$, which is short-ranged and summed over pairs, and $\mathrm{erf}(\alpha r)/r$, which is smooth and
-# summed over waves; the latter also holds each charge's interaction with itself, which is taken out again. Any $\alpha$
-# gives the same sum. The energy of rock salt is known to all digits: $E = -M k_e / r_0$ per pair of ions, with Madelung's
-# constant $M = 1.747564594633\ldots$ and the distance $r_0$ of neighbours. The package keeps a twin in plain NumPy of each part:
+# In a crystal or a liquid the sum of $1/r$ over all images does not converge by itself. Ewald's method splits $1/r$
+# into $\mathrm{erfc}(\alpha r)/r$, which is short-ranged and summed over pairs, and $\mathrm{erf}(\alpha r)/r$, which
+# is smooth and summed over waves. The latter also holds each charge's interaction with itself, which is subtracted. Any
+# $\alpha$ gives the same sum. The energy of rock salt is known to all digits: $E = -M k_e / r_0$ per pair of ions, with
+# Madelung's constant $M = 1.747564594633\ldots$ and the distance $r_0$ of neighbours. The package has a twin in plain
+# NumPy of each part:
 
 # %%
 MADELUNG = 1.7475645946331822
@@ -150,10 +152,11 @@ for alpha in (0.8, 1.2, 1.6):
     print(f"α = {alpha:g} /Å, {rows[-1][1]} waves: M = {MADELUNG + error[-1]:.13f}")
 
 # %% [markdown]
-# The narrower the split (large $\alpha$), the fewer pairs and the more waves. Waves cost time $N^{3/2}$ at best. For many
-# atoms the package spreads the charges on a mesh and takes the waves by a fast Fourier transform (smooth particle-mesh
-# Ewald), in time $N \log N$. The error then depends on the spacing of the mesh and on the order of the splines that spread
-# a charge. Below, the forces of 3 EC, 7 EMC and one LiPF6 in a cell of 143 atoms, against Ewald's sum.
+# The narrower the split (large $\alpha$), the fewer pairs and the more waves. Waves cost time $N^{3/2}$ at best. For
+# many atoms the package spreads the charges on a mesh and computes the waves by a fast Fourier transform (smooth
+# particle-mesh Ewald), in time $N \log N$. The error then depends on the spacing of the mesh and on the order of the
+# splines that spread a charge. The cell compares the forces of 3 EC, 7 EMC and one LiPF6 in a cell of 143 atoms with
+# Ewald's sum.
 
 # %%
 liquid = pack({"EC": 3, "EMC": 7, "LiPF6": 1}, 1.2)
@@ -173,7 +176,7 @@ alpha, order, shape = chosen.splitting
 print(f"mesh by default: {shape}, order {order}, α = {alpha:.2f} /Å; rms error {error:.1e} eV/Å")
 alpha, waves = direct.splitting.alpha, direct.splitting.waves.start[-1]
 print(f"Ewald's sum by default: {waves} waves, α = {alpha:.2f} /Å; rms error {other:.1e} eV/Å")
-figures.ewald_convergence(parts, constant, forces, accuracy=chosen.accuracy, scale=scale.name)
+figures.ewald_convergence(parts, constant, forces, accuracy=chosen.accuracy)
 
 # %% [markdown]
 # ## Two directions that change no charge
@@ -182,50 +185,16 @@ figures.ewald_convergence(parts, constant, forces, accuracy=chosen.accuracy, sca
 # falls by $c \sum_j s_j$, which takes exactly $c\,s_z$ away again. Both *gauges* change no charge in any composition: two of
 # the $2S$ parameters are free, whatever the data. And for $Q = 0$ the energy does not tell $b$ from $-b$, since it is a
 # product of two charges: the start decides which of the two a fit finds, and a configuration with a total charge tells them
-# apart. Move the sliders:
+# apart.
+#
+# Move λ and $c$: the parameters on the left change, the charges on the right and both energies do not. Then tick $b \to -b$: all charges
+# change their sign. The energy of the neutral liquid stays as it was, that of Li⁺ beside EC does not.
 
 # %%
 start = QRd.random(species, seed=3, form="raw")
 composition = {"H": 68, "Li": 1, "C": 37, "O": 30, "F": 6, "P": 1}  # 3 EC, 7 EMC, LiPF6
 
-
-def moved(scaling=1.0, shift=0.0, flip=False):
-    """The start with its weights scaled, shifted along s, with all b of the other sign."""
-    new_b = (-1 if flip else 1) * (start.b + shift * start.s)
-    return QRd(species, new_b, scaling * start.s, form="raw")
-
-
-def gauge(scaling=1.0, shift=0.0, flip=False):
-    new = moved(scaling, shift, flip)
-    before, after = start.type_charges(composition), new.type_charges(composition)
-    neutral, charged = (new.evaluate(atoms).energy - start.evaluate(atoms).energy for atoms in (liquid, complex_))
-    change = max(abs(after[z] - before[z]) for z in species)
-    return figures.gauge_comparison(
-        {"start": start.parameters, "moved": new.parameters},
-        {"start": before, "moved": after},
-        species,
-        scale=scale.name,
-        note=f"Largest change of a charge: {change:.1e} e. Change of the energy: {neutral:.1e} eV in the neutral liquid, "
-        f"{charged:.1e} eV of Li⁺ and EC (Q = 1 e).",
-    )
-
-
-figures.sliders(
-    gauge,
-    scaling=FloatLogSlider(2.0, min=-1, max=1, step=0.05, description="λ"),
-    shift=FloatSlider(0.7, min=-2, max=2, step=0.1, description="c (e)"),
-    flip=Checkbox(False, description="b → −b"),
-)
-
-# %%
-gauge(scaling=2.0, shift=0.7)
-
-# %%
-for name, move in (("s → 5 s", {"scaling": 5.0}), ("b → b − 2 s", {"shift": -2.0}), ("b → −b", {"flip": True})):
-    new = moved(**move)
-    change = max(abs(new.type_charges(composition)[z] - start.type_charges(composition)[z]) for z in species)
-    neutral, charged = (new.evaluate(atoms).energy - start.evaluate(atoms).energy for atoms in (liquid, complex_))
-    print(f"{name:12} charges change by {change:.1e} e, the energy by {neutral:+.1e} eV (Q = 0) and {charged:+.1e} eV (Q = 1 e)")
+figures.gauge_sliders(start, composition, {"the neutral liquid": liquid, "Li⁺ and EC (Q = 1 e)": complex_})
 
 # %% [markdown]
 # ## A pole
@@ -235,6 +204,10 @@ for name, move in (("s → 5 s", {"scaling": 5.0}), ("b → b − 2 s", {"shift"
 # compositions where it has different signs there *is* a pole. This package draws $\ln s$ from U(−1, 1) in place of $s$:
 # positive weights have a positive sum. On the left, one of the paper's starts, whose charges look harmless where it would be
 # trained (3:7); on the right, our start with the same $b$ and with $\ln s$ in place of $s$.
+#
+# Move the share of EC from the grey band towards the pole, and read what charges a run of that liquid would have. Then move the amount
+# of LiPF6: the pole moves with it, since Li, P and F have weights, too; from a quarter of EC without salt to beyond pure EC with three
+# LiPF6.
 
 # %%
 trained = "LiPF6(C3H4O3)3(C4H8O3)7"
@@ -244,7 +217,6 @@ harmless = np.abs(changes.charges).max(1) < 1.0  # e, at 3:7
 picked = int(np.flatnonzero(changes.crosses[:, 0] & harmless)[0])
 raw = QRd(species, *np.split(drawn[picked], 2), form="raw")
 positive = QRd(species, *np.split(drawn[picked], 2), form="positive")
-fraction = np.linspace(0, 1, 401)
 
 
 def counts(x, salt=1.0):
@@ -252,41 +224,18 @@ def counts(x, salt=1.0):
     return {"H": 8 - 4 * x, "Li": 0.1 * salt, "C": 4 - x, "O": 3.0, "F": 0.6 * salt, "P": 0.1 * salt}
 
 
-def by_composition(model, salt):
-    return np.array([[model.type_charges(counts(x, salt)).get(z, np.nan) for z in species] for x in fraction])
-
-
-def crossing(x=0.3, salt=1.0):
-    sums = [sum(n * raw.weights[species.index(z)] for z, n in counts(end, salt).items()) for end in (0.0, 1.0)]
-    poles = [sums[0] / (sums[0] - sums[1])] if sums[0] * sums[1] < 0 else []
-    return figures.charges_by_composition(
-        fraction,
-        {"raw": by_composition(raw, salt), "ours": by_composition(positive, salt)},
-        species,
-        {"raw": poles},
-        trained=0.3,
-        salt=salt,
-        chosen=x,
-        scale=scale.name,
-    )
-
-
-figures.sliders(
-    crossing,
-    x=FloatSlider(0.5, min=0, max=1, step=0.01, description="EC share"),
-    salt=FloatSlider(1.0, min=0, max=3, step=0.1, description="LiPF6"),
-)
-
-# %%
-crossing(x=0.5)
+figures.pole_sliders({"raw": raw, "ours": positive}, counts, trained=0.3)
 
 # %% [markdown]
 # ## What a set fixes
 #
-# Labels see the parameters through the charges alone. A neutral set of *one* composition gives $S$ charges that add up to
-# zero, $S - 1$ numbers, and the parameters have $2S - 2$ directions that are no gauge. The rest is not fitted: it stays near
-# where the random start put it, and shows when the composition changes. `identifiability` counts the directions that a set
-# fixes, and says in words what is free.
+# The energy depends on the parameters through the charges alone. A neutral set of *one* composition gives $S$ charges
+# with one condition, neutrality: $S - 1$ numbers. The parameters have $2S - 2$ directions that are no gauge. The other
+# directions are not fitted. They stay near the random start, and matter when the composition changes. `identifiability`
+# counts the directions that a set fixes, and states in words what is free.
+#
+# Move the slider from the first set to the last, and watch which additions lengthen the blue bar: another ratio does, a larger
+# cell of the same ratio does not.
 
 # %%
 ladder = {
@@ -306,24 +255,17 @@ for name, (elements, added) in ladder.items():
 for name in ("EC:EMC 3:7", "+ 7:3"):
     print(f"{name}: {steps[name]}\n")
 
-
-def identified(rows):
-    shown = dict(list(steps.items())[:rows])
-    return figures.identified_directions(shown, scale=scale.name, note=f"Last row: {list(shown.values())[-1]}.")
-
-
-figures.sliders(identified, rows=IntSlider(5, min=1, max=len(ladder), description="sets"))
-
-# %%
-identified(rows=5)
+figures.identified_sliders(steps, rows=5)
 
 # %% [markdown]
-# A cell twice as large adds nothing: 1:3:7 and 2:6:14 are one composition. In the paper all cells of LiPF6 have it, so that
-# five of ten directions were left to the random start, and its MTP-QRd potentials ran at this ratio alone. A second ratio
-# fixes the rest: from one composition to another the charges change along $s$, so that the weights, too, are seen.
+# A cell twice as large adds nothing: 1:3:7 and 2:6:14 are one composition. In the paper all cells of LiPF6 have this
+# composition, so that five of ten directions were left to the random start, and its MTP-QRd potentials ran at this
+# ratio alone. A second ratio fixes the rest: from one composition to another the charges change along $s$, so that the
+# weights show, too.
 #
-# `drift` estimates what this means for a planned composition: the standard deviation of each charge, if the free directions
-# are as random as in the starts of a fit. It depends on the model: for the two of the figure above,
+# `drift` estimates what this means for a planned composition: the standard deviation of each charge, if the free
+# directions are as random as in the starts of a fit. It depends on the model. For the two models of the figure above it
+# is
 
 # %%
 plans = {
@@ -343,10 +285,10 @@ for name, model in (("raw", raw), ("ours", positive)):
 # %% [markdown]
 # ## How many starts fail?
 #
-# That estimate is of first order: near the pole it only says that a charge can be anything. No approximation is needed. Draw
-# many starts, let the composition go from LiPF6 in 3:7 to each planned one, and count. A start *fails* where a charge changes
-# by more than 0.5 e, or where the pole lies between. First all starts as they are drawn. Then only those that look harmless at
-# 3:7, with no charge above 2 e.
+# This estimate is of first order: near the pole it only says that a charge can be anything. It can be replaced by
+# counting. Draw many starts, let the composition go from LiPF6 in 3:7 to each planned one, and count. A start *fails*
+# where a charge changes by more than 0.5 e, or where the pole lies between. Count first all starts as they are drawn,
+# then only those that look harmless at 3:7, with no charge above 2 e.
 
 # %%
 PLANNED = list(plans.values())
@@ -363,9 +305,10 @@ for name, found in starts.items():
     print(f"       the pole lies between 3:7 and {crossed}")
 
 # %% [markdown]
-# A start is not yet a fit, which moves the parameters. But data of one composition can only settle the charges there. So take
-# the charges at 3:7 as settled, the same for all models, and let only the rest be random: every $b$, $s$ with these charges
-# $q$ is a gauge of $b = q$, with weights as they were drawn. All of these models fit a set of that one composition equally well.
+# A start is not yet a fit, which moves the parameters. But data of one composition can only determine the charges
+# there. So take the charges at 3:7 as determined, the same for all models, and let only the rest be random: every $b$,
+# $s$ with these charges $q$ is equivalent by a gauge to $b = q$, with weights as they were drawn. All of these models
+# fit a set of that one composition equally well.
 
 # %%
 settled = np.array([b[z] for z in species])  # e; the round numbers from above, made neutral at 3:7
@@ -386,17 +329,17 @@ figures.failing_shares(
 )
 
 # %% [markdown]
-# Of the paper's starts a sixth to a third fail at each of these compositions. Many of these have large charges already at 3:7,
-# which a fit would have to change. But of those that look harmless, and of those that would fit 3:7 equally well, still 2 to 17 in a
-# hundred fail. Of ours it is at most a few in ten thousand. Positive weights keep each share $s_i / \sum_j s_j$ between 0
-# and 1, so that the excess is spread over the atoms and never amplified.
+# Of the paper's starts a sixth to a third fail at each of these compositions. Many of these have large charges already
+# at 3:7, which a fit would have to change. But of those that look harmless, and of those that would fit 3:7 equally
+# well, still 2 to 17 in a hundred fail. Of ours at most a few in ten thousand fail. Positive weights keep each share
+# $s_i / \sum_j s_j$ between 0 and 1, so that the excess is spread over the atoms and never amplified.
 #
 # ## And fits?
 #
-# Now a handful of real fits. The set is one composition: droplets of LiPF6 with one EC and two EMC, from short dynamics that
-# GFN1-xTB computes there and then (kept in `results/`). A second droplet with two EC and one EMC is the planned composition:
-# labelled, and never trained on. Fits from raw starts and from ours begin with the same moment tensor potentials, and differ
-# in the starts of the charges alone.
+# Now a handful of real fits. The set has one composition: droplets of LiPF6 with one EC and two EMC, from short
+# dynamics with GFN1-xTB (the labels are kept in `results/`). A second droplet with two EC and one EMC is the planned
+# composition. It is labelled, and never trained on. Fits from raw starts and from ours begin with the same moment
+# tensor potentials, and differ only in the starts of the charges.
 
 # %%
 training, planned = charge_sets(scale)
@@ -441,25 +384,28 @@ fitted = {
 figures.fitted_charges(fitted, species, reference=reference, scale=scale.name)
 
 # %% [markdown]
-# Four fits each are few, as the intervals say. But two things are plain. Weights of both signs survive in fits from raw
-# starts, and with them the pole: a star in the table. Ours have positive weights, and of all parameters with the same charges
-# in the set a fit ends with those whose weights differ least; the charges then hardly depend on the composition. And the
-# forces alone do not settle the charges, not even at the trained composition: a potential of this level can move part of the
-# electrostatics of a droplet into its moments, and each start ends in another division. Compare the rows of the table and the
-# dots of the figure: fits whose errors are much the same have other charges.
+# Few of these fits fail, if any. But four fits each are few: as the intervals say, the share that fails may still be
+# anything up to a half or more. A failure as rare as in the counts above, 2 to 17 in a hundred, would rarely show in
+# four. Two differences do show. First, the charges of fits from our starts change less from one composition to another:
+# weights of one sign spread the excess. Second, the forces alone do not determine the charges, not even at the trained
+# composition. A potential of this level can describe part of the electrostatics of a droplet by its moments, and each
+# start ends in another division. Compare the rows of the table and the dots of the figure: fits whose errors are much
+# the same have other charges. They even differ in sign, since the droplets are neutral and their energies do not tell
+# $b$ from $-b$.
 #
-# Outside this notebook a fitted potential warns (`CompositionWarning`) when it is asked for a composition whose charges its
-# set does not fix, and says the drift to be expected. That is the linear estimate from above: it presumes random parameters
-# along the free directions.
+# A fitted potential warns (`CompositionWarning`; this notebook silences it) when it is asked for a composition whose
+# charges its set does not fix, and states the expected drift. This is the linear estimate from above: it assumes random
+# parameters along the free directions.
 #
 # ## Dipole moments
 #
-# Charges are not labelled, but they can be tested: they have a dipole moment, and the reference gives that of a molecule,
+# Charges are not labelled, but they can be tested: they have a dipole moment, and the reference gives that of a
+# molecule,
 #
 # $$\mathbf{p} = \sum_i q_i\, \mathbf{r}_i .$$
 #
-# It was in no training set. For Li⁺ beside EC it depends on the origin, because $Q = 1$ e; the centre of mass is taken for
-# all. Each fit redistributes its charges to the molecule's own composition first.
+# It was in no training set. For Li⁺ beside EC it depends on the origin, because $Q = 1$ e; the origin is the centre of
+# mass. Each fit redistributes its charges to the molecule's own composition first.
 
 # %%
 method = study.reference.make()
@@ -482,12 +428,15 @@ for group in fits:
 figures.dipoles(expected, predicted, reference=method.name, scale=scale.name)
 
 # %% [markdown]
-# The dipole of EC is about 1.4 e Å or 6.7 D in GFN1-xTB. Fits with similar errors of forces differ in it by as much as its size,
-# and some have its sign wrong: their charges are coefficients of a fit, not properties of a molecule, ours no more than the
-# paper's. Positive weights make charges transferable, not right. More data may: other compositions and charged droplets, which
-# fix more directions. So may higher levels, whose moments leave less of the forces to the charges.
+# The dipole moment of EC is about 1.4 e Å or 6.7 D in GFN1-xTB. Fits with similar errors of the forces differ in it by
+# as much as its size or more, and some have the wrong sign, which neutral droplets do not determine. For Li⁺ and EC, a
+# charged system unlike any of the training set, a fit from a raw start may be far off: there its weights may nearly add
+# up to zero, which is the pole again. The charges are coefficients of a fit, not properties of a molecule, ours no more
+# than the paper's. Positive weights make charges transferable, not right. More data may make them right: other
+# compositions and charged droplets, which fix more directions. So may higher levels, whose moments leave less of the
+# forces to the charges.
 #
-# What was counted is kept for notebook 90.
+# The counts are stored for notebook 90.
 
 # %%
 store_charges(
@@ -504,12 +453,12 @@ store_charges(
 # %% [markdown]
 # ## Do charges pay?
 #
-# The question to ask of any added term: does the potential make smaller errors with it, at equal level, on the same data? It
-# takes most of an hour, so that it is not computed here. `benchmarks/charges.py` fits both models from three seeds each to
-# three sets, and its results are shipped (`data/README.md` has the commands): 62 boxes of 4 EC and 8 EMC, one ratio
-# (`one_ratio`, PBE with dispersion); 78 cells of EC and EMC of three ratios (`ec_emc_ratios`, GFN1-xTB), with two more
-# ratios that were never trained on; and 81 cells of four ratios with and without LiPF6 (`lipf6_ratios`, GFN1-xTB), with two
-# more. These fits begin with the moment tensor potential alone, then add the charges.
+# Ask this of any added term: does the potential make smaller errors with it, at equal level, on the same data? The
+# answer takes most of an hour, so that it is not computed here. `benchmarks/charges.py` fits both models from three
+# seeds each to three sets, and its results are shipped (`data/README.md` has the commands): 62 boxes of 4 EC and 8 EMC,
+# one ratio (`one_ratio`, PBE with dispersion); 78 cells of EC and EMC of three ratios (`ec_emc_ratios`, GFN1-xTB), with
+# two more ratios that were never trained on; and 81 cells of four ratios with and without LiPF6 (`lipf6_ratios`,
+# GFN1-xTB), with two more. These fits begin with the moment tensor potential alone, then add the charges.
 
 # %%
 compared, salt = (
@@ -527,11 +476,11 @@ differences = [row["difference"][key] for row in shown for key in ("energy_rmse"
 beyond = sum(abs(change["mean"]) > 2 * change["std"] for change in differences)
 print(f"{beyond} of {len(differences)} differences are larger than two standard errors")
 labels = "; ".join(f"{name}: {label}" for name, label in compared["reference"].items())
-figures.errors_by_level(compared["summary"], reference=labels, scale=f"{compared['iterations']} iterations, three seeds")
+figures.errors_by_level(compared["summary"], reference=labels, note=f"Fits of {compared['iterations']} iterations, three seeds.")
 
 # %%
 labels = "; ".join(f"{name}: {label}" for name, label in salt["reference"].items())
-figures.errors_by_level(salt["summary"], reference=labels, scale=f"{salt['iterations']} iterations, three seeds")
+figures.errors_by_level(salt["summary"], reference=labels, note=f"Fits of {salt['iterations']} iterations, three seeds.")
 
 # %%
 charged = [fit for fit in salt["fits"] if "charges" in fit and fit["level"] == 16]
@@ -541,35 +490,87 @@ for z, mean, std in zip(("Li", "P", "F", "O", "C", "H"), by_seed.mean(axis=0), b
     print(f"{z:2} {mean:+.2f} ± {std:.2f} e")
 
 # %% [markdown]
-# In neutral solvents charges make no difference that three seeds can show, neither at compositions that were trained nor at
-# others: without ions the interactions beyond the cutoff of 5 Å are weak. With LiPF6 the fits find physical charges,
-# Li positive and F and O negative, though none was given to them. Yet charges do not lower the errors. In
-# `EC=1 EMC=1 LiPF6=1`, whose salt concentration is beyond that of the training set, the potentials with charges extrapolate
-# worse. One fit of eighteen, a potential without charges at level 12, ended in a poor minimum: it makes the longest bars.
-# In these cells Li and P are less than 7 Å apart: they cannot show what charges do at longer distances.
+# In neutral solvents charges make no difference that three seeds can show, neither at compositions that were trained
+# nor at others: without ions the interactions beyond the cutoff of 5 Å are weak. With LiPF6 the fits find physical
+# charges, Li positive and F and O negative, though none was given to them. Yet charges do not lower the errors. The two
+# differences beyond two standard errors are both at `EC=1 EMC=1 LiPF6=1`, whose salt concentration is beyond that of
+# the training set, and there the potentials with charges are worse. One fit of eighteen, a potential without charges at
+# level 12, ended in a poor minimum: it makes the longest bars. In these cells Li and P are less than 7 Å apart: they
+# cannot show what charges do at longer distances.
 #
 # ## Exercises
 #
-# 1. Write $q_z$ at a new composition for a model that has the charges $q^0$ at the trained one. When does no charge change,
-#    whatever the weights are?
+# **1.** Write $q_z$ at a new composition for a model that has the charges $q^0$ at the trained one. When does no charge
+# change, whatever the weights are?
 #
-#    <details><summary>Hint</summary>Choose the gauge in which b is q⁰, and add up the charges of the new composition.</details>
+# <details><summary>Hint</summary>
 #
-#    <details><summary>Solution</summary>In that gauge the excess at the trained composition is zero. At the new one it is
-#    −Σ q⁰, so that q = q⁰ − s Σ q⁰ / Σ s, the sums over the atoms of the new composition. If each molecule, and LiPF6, is neutral
-#    by itself under q⁰, the excess is zero at every composition that is made of them, and no charge changes. So it is not the
-#    random weights alone that spoil a charge: the molecules must carry charge under q⁰, too. Check it with <code>settled</code>:
-#    0 for Li, F and P, and h, −4 h and 8/3 h for H, C and O, which make EC and EMC neutral. Then no change in <code>largest</code>
-#    is more than rounding; the pole may still lie between, with no excess to amplify.</details>
-# 2. How many ratios does it take until all ten directions of LiPF6 in EC and EMC are fixed? Say beforehand, then ask
-#    `identifiability`. Is a ratio that is hardly different from the first as good as one far away?
+# Choose the gauge in which $b$ is $q^0$, and add up the charges of the new composition.
 #
-#    <details><summary>Hint</summary>In the gauge of exercise 1, what do the charges at a second ratio tell of s?</details>
+# </details>
 #
-#    <details><summary>Solution</summary>Two. The second ratio shows q − q⁰ = −s Σ q⁰ / Σ s, which is s but for its length, and its
-#    length is a gauge. But the excess Σ q⁰ is small where the ratios are close, so that errors of the fit drown it: full rank
-#    says that a direction is seen, not how well.</details>
-# 3. Give the fit labels of both droplets and count the fits that fail again. Then add an isolated Li⁺ with EC. Which of the
-#    two helps the dipoles more? The answer is not known for other levels and references.
+# <details><summary>Solution</summary>
 #
-#    <details><summary>Hint</summary><code>charge_fits(scale, training + planned, form)</code></details>
+# In this gauge the excess at the trained composition is zero. At the new composition it is $-\sum_j q^0_{z_j}$, so that
+# $q_z = q^0_z - s_z \sum_j q^0_{z_j} / \sum_j s_{z_j}$, with sums over the atoms of the new composition. If each
+# molecule, and LiPF6, is neutral by itself under $q^0$, then the excess is zero at every composition that is made of
+# them, and no charge changes:
+#
+# ```python
+# h = 0.1  # e: h, -4 h and 8/3 h for H, C and O make EC and EMC neutral
+# neutral_molecules = {"H": h, "Li": 0.0, "C": -4 * h, "O": 8 / 3 * h, "F": 0.0, "P": 0.0}
+# for name, q0 in (("settled", settled), ("neutral molecules", np.array([neutral_molecules[z] for z in species]))):
+#     starting = np.concatenate([np.broadcast_to(q0, weights.shape), weights], axis=1)
+#     found = charge_changes(starting, species, "raw", trained, PLANNED)
+#     print(f"{name:18} largest change of a charge in {len(weights)} models: {np.nanmax(found.largest):.1e} e; "
+#           f"models with the pole in between: {found.crosses.any(axis=1).sum()}")
+# ```
+#
+# So the random weights alone do not spoil a charge: the molecules must carry a charge under $q^0$, too. The pole may
+# still lie between, but there is no excess that it could amplify.
+#
+# </details>
+#
+# **2.** How many ratios fix all ten directions of LiPF6 in EC and EMC? Say it beforehand, then ask `identifiability`.
+# Is a ratio that hardly differs from the first as good as one far away?
+#
+# <details><summary>Hint</summary>
+#
+# In the gauge of exercise 1, what do the charges at a second ratio tell about $s$?
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# q0 = dict(zip(species, settled))
+# for name, formula in (("close", "(LiPF6)10(C3H4O3)31(C4H8O3)69"), ("far", "LiPF6(C3H4O3)9(C4H8O3)1")):
+#     fixed = identifiability(species, [trained, formula])
+#     atoms = {"close": (10, 31, 69), "far": (1, 9, 1)}[name]  # LiPF6, EC, EMC
+#     salt_, ec, emc = (np.array(atoms) / sum(atoms[1:])).tolist()
+#     count = {"H": 4 * ec + 8 * emc, "Li": salt_, "C": 3 * ec + 4 * emc, "O": 3.0, "F": 6 * salt_, "P": salt_}
+#     excess = sum(count[z] * q0[z] for z in species)
+#     print(f"{name:5}: {fixed.rank} of {fixed.directions} directions; excess {excess:+.3f} e for each molecule of solvent")
+# ```
+#
+# Two ratios are enough. The second one shows $q - q^0 = -s \sum_j q^0_{z_j} / \sum_j s_{z_j}$, which is $s$ up to its
+# length, and its length is a gauge. But the excess is small where the ratios are close, so that the errors of a fit
+# hide it: full rank says that a direction is seen, not how well.
+#
+# </details>
+#
+# **3.** *Open.* Give the fit labels of both droplets and count again the fits that fail. Then add an isolated Li⁺ with
+# EC. Which of the two improves the dipole moments more? The answer is not known for other levels and references.
+#
+# <details><summary>Hint</summary>
+#
+# `charge_fits(scale, training + planned, form)`
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# `identifiability` says how many directions each of the sets fixes. Four fits are few: compare the change of a dipole
+# moment with its scatter over the seeds before you call it an improvement.
+#
+# </details>

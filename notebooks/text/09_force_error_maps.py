@@ -2,14 +2,14 @@
 # jupyter:
 #   jupytext:
 #     cell_metadata_filter: -all
-#     formats: ipynb,py:percent
+#     formats: ipynb,text//py:percent
 #     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
 #     text_representation:
 #       extension: .py
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3
+#     display_name: Python 3 (ipykernel)
 #     language: python
 #     name: python3
 # ---
@@ -17,11 +17,11 @@
 # %% [markdown]
 # # 09  Where on the molecules the forces are wrong
 #
-# **You will learn** how atoms are sorted into sites, how to draw force errors on the molecules, which of these errors belong to a
-# site and which to a single configuration, and where charges change the forces.
+# **You will learn** how to sort atoms into sites, how to draw force errors on the molecules, which of these errors
+# belong to a site and which to a single configuration, and where charges change the forces.
 #
-# **It rebuilds** section 2.2 of the paper and Figs. 4, S3 and S4: force errors of MTP and MTP-QRd on EC and EMC, and their
-# difference.
+# **It rebuilds** section 2.2 of the paper and Figs. 4, S3 and S4: force errors of MTP and MTP-QRd on EC and EMC, and
+# their difference.
 
 # %%
 import numpy as np
@@ -53,9 +53,10 @@ print(f"{scale.name} scale; the live part below is of the quick scale, labels by
 # %% [markdown]
 # ## Sites
 #
-# An error of all atoms together hides which atoms are wrong. The bonds of a molecule say which of its atoms are equivalent:
-# the two CH2 of EC are, the two ether O of EMC are not, since one is beside CH3 and the other beside CH2. Equivalent atoms are
-# one *site*. Their forces differ at every moment, but they have the same average, so that their errors are averaged together.
+# An error of all atoms together hides which atoms are wrong. The bonds of a molecule show which of its atoms are
+# equivalent. The two CH2 of EC are. The two ether O of EMC are not, since one is beside CH3 and the other beside CH2.
+# Equivalent atoms form one *site*. Their forces differ at every moment, but have the same average, so that their errors
+# may be averaged together.
 
 # %%
 data = read_configurations(checkout() / "data" / "ec_emc_ratios.extxyz")
@@ -70,9 +71,9 @@ for name in groups.molecules:
 # %% [markdown]
 # ## Forces of two small potentials
 #
-# Two kinds of level 6, MTP and MTP-QRd, from two random starts each, fitted here to half of the shipped training set. The
-# paper's levels are 12 to 20: theirs are the errors further below. The molecules alone are labelled as well, for the part of the
-# forces that acts between molecules.
+# Two kinds of level 6, MTP and MTP-QRd, from two random starts each, are fitted here to half of the shipped training
+# set. The paper's levels are 12 to 20; their errors come further below. The molecules alone are labelled as well, for
+# the part of the forces that acts between molecules.
 
 # %%
 species = ("H", "C", "O")
@@ -89,8 +90,8 @@ errors = {name: split_errors(liquid, true, members).overall.sites for name, memb
 print(errors["MTP6"]["total"])
 
 # %% [markdown]
-# By hand, for one row of the table: the carbonyl C of EC, root mean square of the error's components, then the mean length of the
-# error, which is what the paper draws,
+# One row of the table by hand: for the carbonyl C of EC, the root mean square of the error's components, then the mean
+# length of the error, which the paper draws,
 #
 # $$\Delta_s = \frac{1}{N_s} \sum_{i \in s} \big| \mathbf{F}_i - \mathbf{F}_i^\mathrm{ref} \big| .$$
 
@@ -110,9 +111,9 @@ figures.site_maps(
 )
 
 # %% [markdown]
-# The carbon of the carbonyl group is the worst atom, as in the paper, and hydrogens are the best. Is that only because the forces
-# are large there? The table has both. The carbons of CH2 have larger forces still and about half the error: size alone does not
-# explain it.
+# The carbon of the carbonyl group is the worst atom, as in the paper, and hydrogens are the best. Is that only because
+# the forces are large there? The table has both numbers. The carbons of CH2 have larger forces still and about half the
+# error: the size of the force alone does not explain the error.
 
 # %%
 for row in errors["MTP6"]["total"].sites:
@@ -121,8 +122,9 @@ for row in errors["MTP6"]["total"].sites:
 # %% [markdown]
 # ## Between molecules
 #
-# The same maps for the part that acts between molecules (notebook 08). The error is as large as these forces are: in potentials
-# this small, what acts between molecules is mostly noise.
+# The next maps show the part that acts between molecules (notebook 08). Compare the errors with the mean length of
+# these forces, below the figure. They are of the same size or larger: in potentials this small, what acts between
+# molecules is mostly noise.
 
 # %%
 figures.site_maps(
@@ -131,16 +133,17 @@ figures.site_maps(
     quantity=LENGTH,
     reference=reference.name,
     scale="quick",
-    note=f"Root mean square of these forces by the reference: {np.sqrt((true.forces['intermolecular']**2).mean()):.2f} eV/Å.",
+    note=f"Mean length of these forces by the reference: {np.linalg.norm(true.forces['intermolecular'], axis=1).mean():.2f} eV/Å.",
 )
 
 # %% [markdown]
 # ## What charges change
 #
-# Two differences are easily confused. One is that of the *errors*, which says who is better (Fig. S3). The other is that of the
-# *forces*, which says where charges act at all (Fig. 4c); for it, the forces of an ensemble are averaged first. But two random
-# starts of the *same* kind differ as well, and here by more: the fits of both kinds with one seed begin with the same moment
-# tensor potential, and stay closer to each other than to the next seed. What a seed changes, charges need not explain.
+# Two differences are easily confused. The difference of the *errors* shows which potential is better (Fig. S3). The
+# difference of the *forces* shows where charges act at all (Fig. 4c); for it, the forces of an ensemble are averaged
+# first. But two random starts of the *same* kind differ as well, and here they differ more. The fits of both kinds with
+# one seed begin with the same moment tensor potential, and stay closer to each other than to the next seed. A
+# difference that a change of the seed produces, too, is no sign of charges.
 
 # %%
 gain = {site: value - errors["MTP6-QRd"]["total"].lengths[site] for site, value in errors["MTP6"]["total"].lengths.items()}
@@ -171,8 +174,9 @@ figures.site_maps(
 # %% [markdown]
 # ## A single configuration
 #
-# The errors of a single configuration are not the average errors. The largest one is on this atom in one configuration, on another
-# atom in the next (Fig. S4): the site that is worst on average is not wrong everywhere.
+# The errors of a single configuration are not the average errors. The largest error of a configuration need not be on a
+# carbonyl C (Fig. S4, exercise 2): the site that is worst on average is not the worst everywhere. Move the
+# slider: does the darkest atom stay the same?
 
 # %%
 def moment(configuration=0):
@@ -183,16 +187,13 @@ def moment(configuration=0):
         note=f"Configuration {configuration}, MTP6.")
 
 
-figures.sliders(moment, configuration=IntSlider(0, min=0, max=len(unseen) - 1))
-
-# %%
-moment(12)
+figures.sliders(moment, configuration=IntSlider(12, min=0, max=len(unseen) - 1))
 
 # %% [markdown]
 # ## The paper's maps
 #
-# From the validation sets of notebook 08 (the 3:7 mixture), at the standard scale or the paper's: the highest level without and
-# with charges.
+# These maps come from the validation sets of notebook 08 (the 3:7 mixture), at the standard scale or the paper's, for
+# the highest level without and with charges.
 
 # %%
 shown = scale if scale.name != "quick" else standard
@@ -219,7 +220,8 @@ for figure in drawn:
 # %% [markdown]
 # ## What the paper says of them
 #
-# Claims 14: carbonyl C worst, O at most 0.21 eV/Å, the rest below; EC above EMC; charges act on ether O and CH2 of EC.
+# Claim 14 has three parts. The carbonyl C is the worst site, O has at most 0.21 eV/Å and the rest less. Errors of EC
+# are above those of EMC. Charges act on the ether O and the CH2 of EC.
 
 # %%
 from electrolyte_ml.paper.claims import CLAIMS
@@ -232,6 +234,79 @@ for claim in CLAIMS:
 # %% [markdown]
 # ## Exercises
 #
-# 1. Add `"PF6"` to the molecules of a set: `data/lipf6_ratios.extxyz` has cells with LiPF6. Where is the error of the anion?
-# 2. Draw the map of the *rms force* of the reference beside that of the error. Which site is better than its force lets expect?
-# 3. Charge redistribution gives all O of a molecule one charge. Do the maps show that carbonyl O and ether O should have two?
+# **1.** Draw the root mean square force of the reference on the molecules beside the error of MTP6. Which site is
+# better than its force suggests?
+#
+# <details><summary>Hint</summary>
+#
+# Each row of `errors["MTP6"]["total"].sites` has `species`, `name`, `size` (the force) and `rmse` (the error).
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# rows = errors["MTP6"]["total"].sites
+# figure = figures.site_maps(
+#     {
+#         "force of the reference": {(row.species, row.name): row.size for row in rows},
+#         "error of MTP6": {(row.species, row.name): row.rmse for row in rows},
+#     },
+#     title="Forces and their errors", quantity="root mean square of the components (eV/Å)", reference=reference.name, scale="quick",
+# )
+# best = min(rows, key=lambda row: row.rmse / row.size)
+# worst = max(rows, key=lambda row: row.rmse / row.size)
+# for row in (best, worst):
+#     print(f"{row.species} {row.name}: error {row.rmse:.2f} eV/Å, {row.rmse / row.size:.0%} of the force")
+# figure
+# ```
+#
+# The carbons of CH2 and CH3 have the largest forces and a small error compared with them: their neighbours, bonded by
+# single bonds, always sit at similar distances. The carbonyl C has a force of the same size and twice the relative
+# error.
+#
+# </details>
+#
+# **2.** In how many configurations is the atom with the largest error a carbonyl C, the site that is worst on average?
+#
+# <details><summary>Hint</summary>
+#
+# `liquid.starts` has the first atom of each configuration, `groups.sites` the site of each atom.
+#
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# from collections import Counter
+#
+# lengths = np.linalg.norm(splits["MTP6"][0].forces["total"] - true.forces["total"], axis=1)  # (N,) eV/Å
+# worst = Counter()
+# for begin, end in zip(liquid.starts[:-1], liquid.starts[1:]):
+#     k = begin + lengths[begin:end].argmax()
+#     worst[f"{groups.sites[k]} of {groups.species[k]}"] += 1
+# for site, count in worst.most_common():
+#     print(f"{count:2} of {len(unseen)} configurations: {site}")
+# ```
+#
+# The largest of many errors is rarely typical. A mean over configurations and the worst atom of one answer different
+# questions: active learning asks the second.
+#
+# </details>
+#
+# **3.** *Open.* Charge redistribution gives all O of a composition the same charge. Do the maps show that carbonyl O
+# and ether O should have two?
+#
+# <details><summary>Hint</summary>
+#
+# Compare the difference of the forces of MTP6 and MTP6-QRd on both kinds of O with the difference between two seeds.
+# Then compare the gain, which has a sign.
+#
+# </details>
+#
+# <details><summary>What to look for</summary>
+#
+# A wrong charge would show as an error that charges make worse on one kind of O and better on the other, in every seed
+# and in both molecules. What differs between seeds is not the charge.
+#
+# </details>
