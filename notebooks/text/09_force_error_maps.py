@@ -261,9 +261,8 @@ for claim in CLAIMS:
 # figure
 # ```
 #
-# The carbons of CH2 and CH3 have the largest forces and a small error compared with them: their neighbours, bonded by
-# single bonds, always sit at similar distances. The carbonyl C has a force of the same size and twice the relative
-# error.
+# The carbons of CH2 and CH3 have large forces and a small error compared with them: their neighbours, bonded by single
+# bonds, always sit at similar distances. The carbonyl C has a force of similar size and about twice the relative error.
 #
 # </details>
 #
