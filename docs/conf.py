@@ -6,6 +6,7 @@ and the pages, the search included, work from files without a network.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections import Counter
@@ -82,7 +83,7 @@ def copy_notebooks() -> None:
 
 
 def public_names() -> dict[str, str]:
-    """Return where public objects are documented, by the names of their definitions and, where only one has it, theirs."""
+    """Return where public objects are documented, by the names of their definitions and, if unique, by their own."""
     found, short = {}, {}
     for package in PACKAGES:
         module = import_module(f"{project}.{package}")
@@ -123,6 +124,13 @@ def resolve_alias(app: Sphinx, environment: Any, node: Any, content: Any) -> nod
     return domain.resolve_xref(environment, node["refdoc"], app.builder, "obj", public, node, content)
 
 
+def escape_bars(app: Sphinx, kind: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Let the bars of |x| in docstrings stand for themselves, outside of code."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"(`+[^`]*`+)", line)
+        lines[number] = "".join(part if part.startswith("`") else part.replace("|", r"\|") for part in parts)
+
+
 def visit_math(writer: Any, node: nodes.math) -> None:
     """Write an equation within a line as MathML, which browsers show without a script."""
     from latex2mathml.converter import convert
@@ -144,3 +152,4 @@ def setup(app: Sphinx) -> None:
     copy_notebooks()
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))
     app.connect("missing-reference", resolve_alias)
+    app.connect("autodoc-process-docstring", escape_bars)

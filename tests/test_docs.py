@@ -80,7 +80,7 @@ def test_every_notebook_is_in_the_contents():
 def test_terms_that_pages_link_are_in_the_glossary():
     text = (DOCS / "glossary.md").read_text()
     blocks = re.findall(r":::\{glossary\}\n(.*?)\n:::", text, re.DOTALL)
-    terms = [line for block in blocks for line in block.splitlines() if line and not line.startswith(": ")]
+    terms = [line for block in blocks for line in block.splitlines() if line and line[0] != " "]
     assert len(terms) == len(set(terms)), "a term is defined twice"
     linked = {
         (target or name).strip()
