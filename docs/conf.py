@@ -38,6 +38,7 @@ default_role = "py:obj"  # of single backticks in docstrings: a link where there
 nitpick_ignore_regex = [
     ("py:obj", ".*"),  # names of parameters, files and values are in single backticks, too
     ("py:class", r"(?!electrolyte_ml\.).*"),  # types of other packages in signatures
+    ("py:data", "METHODS"),  # a constant that is named beside the function that takes it
 ]
 
 autosummary_generate = True
@@ -55,7 +56,7 @@ nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_update_mathjax = False
-suppress_warnings = ["toc.empty_glob"]  # there may be no notebook named index
+suppress_warnings = ["toc.not_readable"]  # there may be no notebook named index; a test looks at all other contents
 
 html_theme = "furo"
 html_title = f"electrolyte_ml {version}"
@@ -111,17 +112,33 @@ autosummary_filename_map = {
 }
 
 
+def exists(name: str) -> bool:
+    """Whether the package has a module, class or function of this name, public or not."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        try:
+            value = import_module(".".join(parts[:length]))
+        except ImportError:
+            continue
+        try:
+            for part in parts[length:]:
+                value = getattr(value, part)
+        except AttributeError:
+            return False
+        return True
+    return False
+
+
 def resolve_alias(app: Sphinx, environment: Any, node: Any, content: Any) -> nodes.Node | None:
-    """Link names of definitions to the public names under which they are documented."""
+    """Link names of definitions to the public names that are documented; what is not public stays without a link."""
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"]
     owner, _, member = target.rpartition(".")
-    public = PUBLIC.get(target) or (f"{PUBLIC[owner]}.{member}" if owner in PUBLIC else None)
-    if public is None:
-        return None
+    public = PUBLIC.get(target) or (f"{PUBLIC[owner]}.{member}" if owner in PUBLIC else target)
     domain = environment.get_domain("py")
-    return domain.resolve_xref(environment, node["refdoc"], app.builder, "obj", public, node, content)
+    found = domain.resolve_xref(environment, node["refdoc"], app.builder, "obj", public, node, content)
+    return found or (content if public.startswith(f"{project}.") and exists(public) else None)
 
 
 def escape_bars(app: Sphinx, kind: str, name: str, value: Any, options: Any, lines: list[str]) -> None:

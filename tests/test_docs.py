@@ -70,6 +70,11 @@ def test_every_page_is_in_the_contents():
     assert pages - reached() == set()
 
 
+def test_contents_name_pages_that_exist():
+    named = {entry for page in PAGES for entry in entries(page)} - {"notebooks/index", "notebooks/[0-9]*"}
+    assert [name for name in named if not any((DOCS / name).with_suffix(end).exists() for end in (".md", ".rst"))] == []
+
+
 def test_every_notebook_is_in_the_contents():
     patterns = [entry for entry in entries(DOCS / "notebooks.md") if entry.startswith("notebooks/")]
     names = [f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb") if path.stem[0] != "_"]
