@@ -6,7 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 RUN := .venv/bin/python
 failed = { echo "error: $(1)" >&2; exit 1; }
 
-.PHONY: reproduce test test-nojit test-mutations test-browser test-fast lint types notebooks-sync lab lock clean
+.PHONY: reproduce test test-nojit test-mutations test-browser test-fast coverage lint types notebooks-sync lab docs \
+  lock clean
 
 reproduce: .venv/installed
 	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE)
@@ -35,6 +36,12 @@ test-browser: .venv/installed
 test-fast: .venv/installed
 	$(RUN) -m pytest -m "not slow and not notebooks"
 
+# Lines that the fast tests execute; htmlcov/index.html shows them. `make test` does not measure it, which takes longer.
+coverage: .venv/installed
+	@NUMBA_DISABLE_JIT=1 $(RUN) -m pytest -q -m nojit --cov --cov-report=
+	@$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow and not notebooks" \
+	  --cov --cov-append --cov-report=term:skip-covered --cov-report=html
+
 lint: .venv/installed
 	@echo "Style: ruff"
 	@$(RUN) -m ruff check . || $(call failed,ruff found what the lines above name)
@@ -56,15 +63,28 @@ notebooks-sync: .venv/installed
 lab: .venv/installed
 	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter:$$JUPYTER_CONFIG_PATH" .venv/bin/jupyter lab notebooks/index.ipynb
 
+# The documentation, in docs/_build/html: opened from files, it needs no network, its search included.
+docs: .venv/docs-installed
+	$(RUN) -m sphinx --fail-on-warning --keep-going --nitpicky --jobs 2 --builder html docs docs/_build/html
+	@echo "Documentation: docs/_build/html/index.html"
+
 # Pins for Python 3.11 and later on every platform; the only target that needs uv. UPGRADE=1 renews all pins. All extras
-# but `sevennet`, whose torch takes 6 GB: install it in an environment of its own (README, "What labels the data").
+# but `sevennet`, whose torch takes 6 GB: install it in an environment of its own (README, "What labels the data"). Those
+# of `docs` have a file of their own, which only `make docs` installs.
 LOCKED := notebooks crosscheck dft molecules test
+compile = uv pip compile pyproject.toml --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) --no-emit-index-url \
+  --no-emit-find-links --no-header --annotation-style line
 lock:
-	uv pip compile pyproject.toml $(addprefix --extra ,$(LOCKED)) --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) \
-	  --no-emit-index-url --no-emit-find-links --no-header --annotation-style line -o requirements.lock
+	$(compile) $(addprefix --extra ,$(LOCKED)) -o requirements.lock
+	$(compile) --extra docs --constraint requirements.lock -o docs/requirements.lock
 
 clean:
-	rm -rf .venv results
+	rm -rf .venv results docs/_build docs/notebooks docs/api/generated htmlcov .coverage
+
+.venv/docs-installed: .venv/installed docs/requirements.lock
+	@echo "Installing what the documentation needs into .venv"
+	$(RUN) -m pip install --quiet --disable-pip-version-check -r docs/requirements.lock
+	@touch $@
 
 .venv/installed: requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "error: no Python 3.11 or newer was found; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; fi

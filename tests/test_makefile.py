@@ -73,6 +73,22 @@ def test_the_first_failure_ends_the_run(installed, target, message):
     assert len(done.stdout.splitlines()) == 2  # what is checked, and the tool's own line
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_documentation_installs_what_it_needs_once_and_stops_at_warnings(root, installed):
+    (installed / "docs").mkdir()
+    shutil.copy(root / "docs" / "requirements.lock", installed / "docs")
+    commands = make(installed, "-n", "docs").stdout
+    assert commands.index("-r docs/requirements.lock") < commands.index("-m sphinx --fail-on-warning")
+    (installed / ".venv" / "docs-installed").touch()
+    assert "pip install" not in make(installed, "-n", "docs").stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("target", ["test", "reproduce"])
+def test_no_other_command_installs_what_the_documentation_needs(installed, target):
+    assert "docs" not in make(installed, "-n", target).stdout
+
+
 def test_ci_runs_the_test_command_and_nothing_else(root):
     script = root / ".ci" / "run"
     assert script.stat().st_mode & 0o100
