@@ -180,6 +180,18 @@ def test_a_bad_label_is_an_error_and_is_tried_once_more(label, message):
     assert healed.label(argon()).attempts == 2
 
 
+def test_an_impossible_label_of_a_converged_calculation_is_not_computed_again():
+    """Forces on a grid that is too coarse do not sum to zero, whichever way the density converges."""
+    torn = Label(1.0, np.array([[0, 0, 0], [0, 0, 2.0]]), None)
+    broken = Broken(torn, GOOD)
+    with pytest.raises(LabelError, match="forces sum to 2.00 eV/Å") as caught:
+        broken.label(argon())
+    assert broken.asked == [{}] and "safer" not in str(caught.value)
+    late = Broken("SCF not converged", torn)
+    with pytest.raises(LabelError, match="SCF not converged; with safer settings: the forces sum to"):
+        late.label(argon())
+
+
 # --- commands ---------------------------------------------------------------------------------------------------
 
 
