@@ -188,6 +188,10 @@ class Record(dict[str, Any]):
         """Return a list; anything else is an InputError that names the file."""
         return list(self._of(key, list, "list"))
 
+    def table(self, key: str) -> dict[str, Any]:
+        """Return an object; anything else is an InputError that names the file."""
+        return dict(self._of(key, dict, "object"))
+
     def _of(self, key: str, kind: type, name: str) -> Any:
         if not isinstance(self[key], kind):
             raise InputError(f"{self.path} is damaged: its {key!r} is no {name}")

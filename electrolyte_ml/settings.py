@@ -24,6 +24,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import PydanticCustomError
 
+from electrolyte_ml.commands import PREFIX, change_paths, paths_of
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import read_text
 
@@ -119,7 +120,7 @@ def same_value(before: Any, now: Any) -> bool:
     """Whether two values of a setting mean the same: files and folders may have moved.
 
     Two absolute paths are the same if both have the same content, or if nothing is at the first one any more and both
-    end in one name.
+    end in one name; so are those in the words of two commands.
     """
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         return before.keys() == now.keys() and all(same_value(before[key], now[key]) for key in before)
@@ -127,6 +128,8 @@ def same_value(before: Any, now: Any) -> bool:
         return len(before) == len(now) and all(map(same_value, before, now))
     if before == now or not (isinstance(before, str) and isinstance(now, str)):
         return bool(before == now)
+    if before.startswith(PREFIX) and now.startswith(PREFIX):
+        return same_value(*(paths_of(command.removeprefix(PREFIX)) for command in (before, now)))
     first, second = Path(before), Path(now)
     if not (first.is_absolute() and second.is_absolute()):
         return False
@@ -142,10 +145,17 @@ def _same_content(first: Path, second: Path) -> bool:
 
 
 def relative_within(value: Any, root: Path, folder: Path) -> Any:
-    """Return a value with the absolute paths below a root relative to a folder, so that the root can be moved."""
+    """Return a value with the absolute paths below a root relative to a folder, so that the root can be moved.
+
+    Those in the words of a command begin with ``./`` then: one of them may be its program.
+    """
+    if isinstance(value, str) and value.startswith(PREFIX):
+        return PREFIX + change_paths(
+            value.removeprefix(PREFIX),
+            lambda path: os.path.join(".", os.path.relpath(path, folder)) if _is_within(path, root) else path,
+        )
     if isinstance(value, str):
-        inside = os.path.isabs(value) and Path(value).is_relative_to(root)
-        return os.path.relpath(value, folder) if inside else value
+        return os.path.relpath(value, folder) if _is_within(value, root) else value
     if isinstance(value, Mapping):
         return {key: relative_within(item, root, folder) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -155,6 +165,10 @@ def relative_within(value: Any, root: Path, folder: Path) -> Any:
             value, **{one.name: relative_within(getattr(value, one.name), root, folder) for one in fields(value)}
         )
     return value
+
+
+def _is_within(path: str, root: Path) -> bool:
+    return os.path.isabs(path) and Path(path).is_relative_to(root)
 
 
 def read_toml(

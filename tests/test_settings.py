@@ -46,3 +46,18 @@ def test_a_list_that_was_emptied_stays_empty():
     """It would come back from the file as its default."""
     text = to_toml(EquilibrationSettings(annealing=()))
     assert "annealing = []" in text
+
+
+def test_commands_are_the_same_wherever_their_files_are(places):
+    a, b, c = (f"command:python {places / name}/set.xyz --model={places / name}/set.xyz {{input}}" for name in "abc")
+    assert same_value(a, b) and not same_value(a, c)
+    assert same_value(
+        "command:/gone/set.xyz -m=/gone/set.xyz '{input}'", a.replace("python ", "").replace("--model", "-m")
+    )
+    assert not same_value("command:python x", "command:python y") and not same_value(a, a.removeprefix("command:"))
+
+
+def test_files_of_a_command_move_with_its_run(tmp_path):
+    text = f"command:{tmp_path}/run/dft --model={tmp_path}/run/m.nep {tmp_path}/other {{input}}"
+    found = relative_within({"name": text}, tmp_path / "run", tmp_path / "run" / "iteration_000")
+    assert found == {"name": f"command:./../dft --model=./../m.nep {tmp_path}/other {{input}}"}

@@ -69,7 +69,8 @@ class ReferenceSettings:
     Attributes
     ----------
     name : str
-        As :func:`electrolyte_ml.reference.get` takes it: a preset, an ASE calculator or a command.
+        As :func:`electrolyte_ml.reference.get` takes it: a preset, an ASE calculator or a command. Files that it names
+        may be given relative to the settings' file.
     settings : dict
         Passed on to it.
     """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import model_validator
 
 from electrolyte_ml.active_learning.sections import LearningProtocol
+from electrolyte_ml.commands import located_files
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.settings import (
     Count,
@@ -129,8 +130,14 @@ class ActiveLearningSettings(LearningProtocol):
         paths = self.start, self.labels, self.model.on_top_of, self.inheritance.run
         start, labels, base, run = (path and str((folder / path).resolve()) for path in paths)
         sets = tuple(str((folder / path).resolve()) for path in self.inheritance.sets)
+        reference = replace(
+            self.reference,
+            name=located_files(self.reference.name, folder),
+            settings=located_files(self.reference.settings, folder),
+        )
         return replace(
             self,
+            reference=reference,
             start=start,
             labels=labels,
             model=replace(self.model, on_top_of=base),

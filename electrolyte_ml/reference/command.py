@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import shlex
 import shutil
 import tempfile
@@ -15,8 +15,10 @@ from ase import Atoms
 from ase.geometry import find_mic
 from ase.io import read, write
 
+from electrolyte_ml.commands import change_path, change_paths, split_option
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.base import Reference, one_line
+from electrolyte_ml.reference.contents import content_of, known_by_content
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.program import run_program
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
@@ -29,9 +31,10 @@ class CommandReference(Reference):
 
     The input is one configuration, with its total charge in e as ``charge=`` in the comment line. The output must be
     the same atoms in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³) under
-    ASE's keys. The command runs without a shell in an empty folder of its own; words that name files are made
-    absolute. What these files contain, and the program if it is a script, belongs to the level of theory: after an edit
-    nothing is read from the store that the former files gave.
+    ASE's keys. The command runs without a shell in an empty folder of its own; files that its words name, also as
+    ``--option=file``, are made absolute. What these files contain, and the program if it is a script or named by its
+    path, belongs to the level of theory, and not where they are: after an edit nothing is read from the store that the
+    former files gave. A file that the program writes is therefore better placed in its folder, as ``{output}.log``.
 
     Parameters
     ----------
@@ -64,10 +67,12 @@ class CommandReference(Reference):
             raise InputError(f"command {command!r}: there is no program {words[0]!r} here")
         self.name = name or Path(words[0]).name
         self.version = version
-        self._words = [str(Path(program).absolute())]
-        self._words += [str(Path(word).absolute()) if Path(word).is_file() else word for word in words[1:]]
-        self.settings = {"command": command}
-        if contents := _digests([program, *words[1:]], words):
+        self._words = [str(Path(program).absolute()), *(change_path(word, _absolute) for word in words[1:])]
+        contents = [content_of(Path(program))] if os.sep in words[0] or _is_script(program) else []
+        for word in words[1:]:
+            known_by_content(split_option(word)[1], contents)
+        self.settings = {"command": change_paths(command, _without_folder)}
+        if contents:
             self.settings["contents"] = contents
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
@@ -83,15 +88,17 @@ class CommandReference(Reference):
             return _read_label(_path_in(words, stems["{output}"]), atoms, Path(self._words[0]).name)
 
 
-def _digests(paths: list[str], words: list[str]) -> dict[str, str]:
-    """Return a hash of each file among the words of a command; of the program only if it is a script."""
-    found = {}
-    for place, (path, word) in enumerate(zip(paths, words, strict=True)):
-        if Path(path).is_file():
-            content = Path(path).read_bytes()
-            if place > 0 or content.startswith(b"#!"):
-                found[word] = hashlib.blake2b(content, digest_size=16).hexdigest()
-    return found
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute()) if os.path.isfile(path) else path
+
+
+def _without_folder(path: str) -> str:
+    return Path(path).name if os.path.isfile(path) else path
+
+
+def _is_script(program: str) -> bool:
+    with open(program, "rb") as stream:
+        return stream.read(2) == b"#!"
 
 
 def _path_in(words: list[str], stem: str) -> Path:

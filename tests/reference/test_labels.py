@@ -132,7 +132,8 @@ RACE = """
 
 def race(spring, store, jobs, extra):
     """Start a process that labels the ten pairs."""
-    command = "command:" + spring(extra).settings["command"]
+    spring(extra)
+    command = spring.command
     arguments = [sys.executable, "-c", textwrap.dedent(RACE), command, str(store.directory), str(jobs)]
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
