@@ -18,6 +18,7 @@ from electrolyte_ml.files import atomic_write, format_suffix, read_text
 from electrolyte_ml.structures.cfg import read_cfg, write_cfg
 from electrolyte_ml.structures.charge import has_charge_under, settle_charge, with_charge
 from electrolyte_ml.structures.extxyz import check_frame
+from electrolyte_ml.structures.neighbours import check_geometry
 
 _STRESS_TOLERANCE = 1e-4  # eV/Å³, between a stress and a virial that are written with few digits
 
@@ -275,6 +276,7 @@ def _check(atoms: Atoms, results: dict) -> None:
     periodic = atoms.cell.array[atoms.pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise InputError("the periodic cell has no volume")
+    check_geometry(atoms.positions, atoms.cell.array, atoms.pbc)
 
 
 def _check_atoms(vectors: np.ndarray, what: str) -> None:
