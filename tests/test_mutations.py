@@ -13,16 +13,17 @@ import pytest
 from tests.mutations import FORMATS
 from tests.mutations.reading import read_damaged
 
-FEW, MANY = 40, int(os.environ.get("MUTATIONS", 0))
+MANY = int(os.environ.get("MUTATIONS", 0))
 NEEDS = {"molecule.mol": "rdkit", "molecules.toml": "rdkit"}
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_damage_is_an_error_that_names_the_file_or_harmless(name, tmp_path):
     pytest.importorskip(NEEDS.get(name, "numpy"))
-    faults, refused = read_damaged(name, tmp_path, 0, FEW)
+    few = 8 if name.startswith(("learn_", "produce_")) else 40  # a run goes on with each damaged file
+    faults, refused = read_damaged(name, tmp_path, 0, few)
     assert not faults
-    assert refused > FEW // 8  # else the damage does not reach what is read
+    assert refused > few // 8  # else the damage does not reach what is read
 
 
 @pytest.mark.slow

@@ -122,8 +122,8 @@ def mean_density(
         log = Path(run, "log.csv") if Path(run).is_dir() else Path(run)
         try:
             return mean_density(_read_log(log), last_ps=last_ps)
-        except InputError as error:
-            raise InputError(f"{log}: {error}") from None
+        except InputError as reason:
+            raise InputError(f"{log}: {reason}") from None
     times, densities = _series(run)
     if last_ps is None:
         first = _equilibrated_from(densities)
