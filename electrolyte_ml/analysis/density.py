@@ -275,11 +275,11 @@ def _series(run: RunResult | tuple) -> tuple[np.ndarray, np.ndarray]:
     return times, densities
 
 
-def _read_log(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_log(path: Path) -> tuple[list[float], list[float]]:
     try:
         with open(path, newline="") as stream:
             rows = list(csv.DictReader(stream))
-        times, densities = (np.array([float(row[name]) for row in rows]) for name in ("time_ps", "density_g_cm3"))
+        times, densities = ([float(row[name]) for row in rows] for name in ("time_ps", "density_g_cm3"))
     except (KeyError, TypeError, ValueError, csv.Error):
         raise InputError("not the log of a run") from None
     return times, densities
