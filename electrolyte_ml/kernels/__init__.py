@@ -1,8 +1,6 @@
 """Numba kernels: pure functions over arrays, one algorithm a file."""
 
-import contextlib
 import sys
-from pathlib import Path
 
 from numba.core import event
 
@@ -28,20 +26,5 @@ class Notice(event.Listener):
         """Do nothing."""
 
 
-def forget_stale(folder: Path) -> None:
-    """Remove compiled kernels that are older than any source in a folder.
-
-    numba compares each with the file of its own source, not with those of the kernels that it calls: after an update of
-    one file alone, the others would go on calling what that file held before.
-    """
-    newest = max(source.stat().st_mtime_ns for source in folder.glob("*.py"))
-    for index in (folder / "__pycache__").glob("*.nbi"):
-        # Another process may be about the same; a folder that cannot be written to holds no cache.
-        with contextlib.suppress(OSError):
-            if index.stat().st_mtime_ns < newest:
-                index.unlink()
-
-
-forget_stale(Path(__file__).parent)
 use_checked_cache()
 event.register("numba:compile", Notice())
