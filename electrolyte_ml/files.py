@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -139,6 +140,12 @@ def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         kind = Path(path).suffix[1:]
         raise InputError(f"{path}: the {kind} archive is broken or cut short ({str(error).rstrip('.')})") from None
+
+
+def content_hash(path: str | os.PathLike[str]) -> str:
+    """Return 32 hexadecimal digits that are others for another content."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def decompress_to(path: Path, target: Path) -> None:

@@ -26,7 +26,7 @@ from pydantic_core import PydanticCustomError
 
 from electrolyte_ml.commands import PREFIX, change_paths, paths_of
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import read_text
+from electrolyte_ml.files import content_hash, read_text
 
 T = TypeVar("T")
 
@@ -142,6 +142,35 @@ def _same_content(first: Path, second: Path) -> bool:
         names = {path.name for path in first.iterdir() if path.is_file() and not path.name.startswith(".")}
         return all((second / name).is_file() and _same_content(first / name, second / name) for name in names)
     return first.is_file() and second.is_file() and filecmp.cmp(first, second, shallow=False)
+
+
+def file_contents(value: Any, name: str) -> dict[str, str]:
+    """Return a hash of each file that a setting names by an absolute path, by the name of the setting.
+
+    Parameters
+    ----------
+    value
+        The setting; of a table or a list each entry counts.
+    name
+        Its dotted name.
+    """
+    if isinstance(value, str):
+        return {name: content_hash(value)} if os.path.isabs(value) and os.path.isfile(value) else {}
+    entries = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, tuple) else ()
+    return {key: found for part, entry in entries for key, found in file_contents(entry, f"{name}.{part}").items()}
+
+
+def edited_files(before: Any, now: Mapping[str, str]) -> list[str]:
+    """Name the settings whose files have another content than before, as of `file_contents`; what is gone is the same.
+
+    Parameters
+    ----------
+    before
+        As it was recorded; nothing where an older version wrote the record.
+    now
+    """
+    known = before if isinstance(before, Mapping) else {}
+    return [f"the content of {name}" for name, content in now.items() if known.get(name, content) != content]
 
 
 def relative_within(value: Any, root: Path, folder: Path) -> Any:

@@ -27,6 +27,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import Record, atomic_write, read_json
 from electrolyte_ml.potentials import Potential, load
 from electrolyte_ml.reference import LabelError, Reference
+from electrolyte_ml.settings import edited_files
 from electrolyte_ml.structures import read_configurations
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def record_start(directory: Path, settings: ActiveLearningSettings, reference: R
     record = iteration_folder(directory, 0) / SETTINGS
     identity = iteration_folder(directory, 0) / "reference.json"
     key = json.loads(json.dumps({name: reference.key[name] for name in ("reference", "settings")}))
+    key["files"] = settings.contents()
     elsewhere = (
         f"choose another directory; the setting labels = {str(directory / 'labels')!r} there will reuse the labels of "
         "this one"
@@ -121,14 +123,15 @@ def record_start(directory: Path, settings: ActiveLearningSettings, reference: R
                 f"{directory} was begun with an older layout of the settings ({error}): {elsewhere}"
             ) from None
         before = read_json(identity, ["reference", "settings"])
-        edited = None
-        if before != key and not any(name.startswith("reference") for name in changed):
+        edited: list[str] | None = []
+        if not any(name.startswith("reference") for name in changed):
             edited = _changed_files(before.table("settings"), key["settings"])
             if edited is None or before["reference"] != key["reference"]:
                 changed.append("reference")
+        changed += edited_files(before.get("files"), key["files"])
         if changed:
             raise InputError(f"{directory} was begun with other settings ({', '.join(changed)}): {elsewhere}")
-        if edited is not None:
+        if edited:
             _check_edited_files(directory, reference, ", ".join(edited), elsewhere)
             atomic_write(identity, json.dumps(key) + "\n")
     else:
@@ -143,8 +146,8 @@ def _changed_files(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
     """Name the files whose content differs between the settings of two references, ``None`` if anything else does."""
     if {**before, "contents": None} != {**now, "contents": None}:
         return None
-    known = before.get("contents")
-    return [name for name, content in now["contents"] if not isinstance(known, list) or [name, content] not in known]
+    known, contents = before.get("contents"), now.get("contents", [])
+    return [name for name, content in contents if not isinstance(known, list) or [name, content] not in known]
 
 
 def _check_edited_files(directory: Path, reference: Reference, edited: str, elsewhere: str) -> None:

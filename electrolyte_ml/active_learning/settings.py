@@ -20,6 +20,7 @@ from electrolyte_ml.settings import (
     Texts,
     Whole,
     fault,
+    file_contents,
     flatten,
     read_toml,
     relative_within,
@@ -124,6 +125,11 @@ class ActiveLearningSettings(LearningProtocol):
         """Name the settings in which `other` differs and which change what is computed."""
         here, there = flatten(self), flatten(other)
         return [name for name in here if name not in FREE_TO_CHANGE and not same_value(here[name], there[name])]
+
+    def contents(self) -> dict[str, str]:
+        """Return a hash of each file that decides what is learnt, by the setting that names it."""
+        named = {"start": self.start, "model.on_top_of": self.model.on_top_of, "molecules": self.molecules}
+        return {key: found for name, value in named.items() for key, found in file_contents(value, name).items()}
 
     def located(self, folder: Path) -> ActiveLearningSettings:
         """Return the settings with the paths that they hold taken relative to a folder."""

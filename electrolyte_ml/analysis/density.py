@@ -265,12 +265,12 @@ def _series(run: RunResult | tuple) -> tuple[np.ndarray, np.ndarray]:
         raise InputError(f"a mean density needs at least {MIN_ROWS} rows of the log, got {len(times)}")
     if not np.isfinite(densities).all():
         raise InputError("the densities are not all finite: was the run periodic?")
-    if not 0 <= densities.min() <= densities.max() < _LARGEST:
+    if not 0 < densities.min() <= densities.max() < _LARGEST:
         raise InputError(f"densities from {densities.min():.4g} to {densities.max():.4g} g/cm³ are none of a liquid")
     steps = np.diff(times)
     if steps[-1] < 0.999 * steps[0]:  # a run that was stopped ends with a row between two intervals
         times, densities, steps = times[:-1], densities[:-1], steps[:-1]
-    if not (steps > 0).all() or np.ptp(steps) > 1e-3 * steps.mean():
+    if not np.isfinite(times).all() or not (steps > 0).all() or np.ptp(steps) > 1e-3 * steps.mean():
         raise InputError("the times are not evenly spaced")
     return times, densities
 
@@ -278,7 +278,10 @@ def _series(run: RunResult | tuple) -> tuple[np.ndarray, np.ndarray]:
 def _read_log(path: Path) -> tuple[list[float], list[float]]:
     try:
         with open(path, newline="") as stream:
-            rows = list(csv.DictReader(stream))
+            reader = csv.DictReader(stream)
+            rows, columns = list(reader), reader.fieldnames or ()
+        if len(set(columns)) < len(columns):
+            raise ValueError
         times, densities = ([float(row[name]) for row in rows] for name in ("time_ps", "density_g_cm3"))
     except (KeyError, TypeError, ValueError, csv.Error):
         raise InputError("not the log of a run") from None

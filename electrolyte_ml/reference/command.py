@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
-from ase.io import read, write
+from ase.io import write
 
 from electrolyte_ml.commands import change_path, change_paths, split_option
 from electrolyte_ml.errors import InputError
@@ -22,6 +22,7 @@ from electrolyte_ml.reference.contents import content_of, known_by_content
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.program import run_program
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
+from electrolyte_ml.structures.configurations import read_extxyz
 
 _MOVED = 1e-3  # Å, largest change of a position by the program; more than the rounding of any file format
 
@@ -111,12 +112,13 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
     if not path.exists():
         raise LabelError(f"{program} wrote no {path.name}")
     try:
-        frames: Any = read(path, index=":", format="extxyz")
-    except Exception as error:  # a broken file makes ASE raise nearly anything
-        raise LabelError(f"{program} wrote a {path.name} that is no extxyz file ({one_line(error)})") from error
+        frames = list(read_extxyz(path))
+    except InputError as error:
+        reason = one_line(error).removeprefix(f"{path}, ")
+        raise LabelError(f"{program} wrote a {path.name} that is no extxyz file ({reason})") from error
     if len(frames) != 1:
         raise LabelError(f"{program} wrote {len(frames)} configurations for one")
-    labelled: Atoms = frames[0]
+    labelled = frames[0]
     if len(labelled) != len(atoms):
         raise LabelError(f"{program} wrote {len(labelled)} atoms for {len(atoms)}")
     if (labelled.numbers != atoms.numbers).any():
@@ -129,4 +131,7 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
         if quantity not in results:
             raise LabelError(f"{program} wrote no {quantity} into {path.name}")
     stress = results.get("stress") if atoms.pbc.all() else None
-    return Label(float(results["energy"]), np.array(results["forces"], dtype=float), stress)
+    try:
+        return Label(float(results["energy"]), np.array(results["forces"], dtype=float), stress)
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"{program} wrote an energy or forces that are no numbers ({one_line(error)})") from error

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from electrolyte_ml.files import content_hash
 
 
 def known_by_content(value: Any, contents: list[list[str]]) -> Any:
@@ -33,5 +34,4 @@ def known_by_content(value: Any, contents: list[list[str]]) -> Any:
 
 def content_of(path: Path) -> list[str]:
     """Return the name of a file and a hash of its content."""
-    with open(path, "rb") as stream:
-        return [path.name, hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()]
+    return [path.name, content_hash(path)]

@@ -79,7 +79,7 @@ def read_configurations(
             raise InputError(f"{path}: labels of a .cfg file have no names to choose from; leave out the keys")
         frames: Iterable[Atoms] = read_cfg(path, species)
     else:
-        frames = _read_extxyz(path) if suffix in (".xyz", ".extxyz") else _read_with_ase(path)
+        frames = read_extxyz(path) if suffix in (".xyz", ".extxyz") else _read_with_ase(path)
     names = {"energy": energy_key, "forces": forces_key, "stress": stress_key}
     required = {"energy", "forces"} if labelled else set()
     required |= {label for label in ("energy", "forces") if names[label]}
@@ -142,8 +142,14 @@ def write_configurations(
     atomic_write(path, text.getvalue())
 
 
-def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
-    """Yield the configurations one by one, so that an error of ASE's reader belongs to a numbered configuration."""
+def read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
+    """Yield the configurations of an extended XYZ file as ASE reads them, after a check of what each announces.
+
+    Raises
+    ------
+    InputError
+        Naming file and configuration.
+    """
     from ase.io.extxyz import read_extxyz
 
     lines = read_text(path).splitlines(keepends=True)

@@ -64,6 +64,17 @@ def test_sets_that_were_copied_are_the_same_and_other_ones_are_not(begun, tmp_pa
         again(begun, inheritance=InheritanceSettings((str(copies / "ec"), str(copies / "emc"))))
 
 
+def test_a_start_that_was_edited_is_another_run(begun, tmp_path):
+    start = tmp_path / "start.xyz"
+    start.write_text("one")
+    settings = ActiveLearningSettings(start=str(start))
+    record_start(tmp_path / "run", settings, REFERENCE)
+    record_start(tmp_path / "run", settings, REFERENCE)
+    start.write_text("two")
+    with pytest.raises(InputError, match=r"other settings \(the content of start\)"):
+        record_start(tmp_path / "run", settings, REFERENCE)
+
+
 def test_another_place_of_the_labels_is_no_other_run(begun, tmp_path):
     again(begun, labels=str(tmp_path / "labels"))
     with pytest.raises(InputError, match=r"other settings \(seed\)"):

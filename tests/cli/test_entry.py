@@ -82,6 +82,7 @@ def test_the_readme_names_every_command_and_notebook(root):
     [
         (["trian"], "did you mean train?"),
         (["simulate"], "did you mean md?"),
+        (["Train"], "did you mean train?"),
         (["md", "a", "b", "--time", "1", "--temprature", "300"], "did you mean --temperature?"),
         (
             ["md", "a", "b", "--time", "1", "--ensemble", "nppt"],
