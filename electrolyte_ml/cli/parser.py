@@ -47,10 +47,10 @@ class Parser(argparse.ArgumentParser):
 
 def guess(word: str, choices: Sequence[str]) -> str:
     """Return ": did you mean ...?", or nothing where no choice is near."""
-    meant = _ELSEWHERE.get(word.lower())
     plain = {choice.lower(): choice for choice in choices}
-    near = [meant] if meant in choices else difflib.get_close_matches(word.lower(), plain, n=1, cutoff=0.6)
-    return f": did you mean {plain.get(near[0], near[0])}?" if near else ""
+    meant = plain.get(_ELSEWHERE.get(word.lower(), ""))
+    near = [meant] if meant else [plain[name] for name in difflib.get_close_matches(word.lower(), plain, 1, 0.6)]
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _short(word: str) -> str:
