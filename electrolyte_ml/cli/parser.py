@@ -6,7 +6,7 @@ import argparse
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from electrolyte_ml.errors import shortened
 
@@ -21,11 +21,16 @@ _ELSEWHERE = {
     "validate": "evaluate",
 }  # fmt: skip
 _CHOICE = re.compile(r"invalid choice: '(?P<word>.*)' \(choose from (?P<choices>.*)\)", re.DOTALL)
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 _LONGEST = 40  # characters of a user's word in a message
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that reports a usage error in one line."""
+    """A parser that reports a usage error in one line, and reads -2e4 as a number."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = _NEGATIVE  # argparse's own takes -2e4 for an option
 
     def error(self, message: str) -> NoReturn:
         """Print the error with the command whose ``--help`` explains it, and exit with code 2."""

@@ -18,6 +18,7 @@ MAX_ATTEMPTS = 10  # fresh random starts before the density counts as unreachabl
 # Å, effective radii of six-coordinate ions (Shannon, Acta Cryst. A 32, 751 (1976)): cations of one atom touch their
 # donors at much less than the van der Waals radius of the atom, and dynamics of femtoseconds does not take them there.
 CATION_RADII = {"Li": 0.76, "Na": 1.02, "K": 1.38, "Mg": 0.72}
+_LONGEST_EDGE = 1e6  # Å
 MAX_DENSITY = 3.0  # g/cm³, above the solids of all our molecules
 
 
@@ -103,7 +104,10 @@ def edge_of(molecules: Sequence[Molecule], density: float) -> float:
     """
     if not 0 < density <= MAX_DENSITY:
         raise InputError(f"the density must lie between 0 and {MAX_DENSITY} g/cm³, got {density}")
-    return float((sum(body.mass for body in molecules) * DENSITY_UNIT / density) ** (1 / 3))
+    edge = float((sum(body.mass for body in molecules) * DENSITY_UNIT / density) ** (1 / 3))
+    if edge > _LONGEST_EDGE:
+        raise InputError(f"at a density of {density:g} g/cm³ the box is {edge:.3g} Å long, above {_LONGEST_EDGE:g}")
+    return edge
 
 
 def pack_once(

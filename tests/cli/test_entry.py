@@ -95,6 +95,12 @@ def test_a_wrong_word_gets_a_guess(words, guess, capsys):
     assert guess in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("value", ["-2e4", "-2.5E+3", "-.5", "-7", "3"])
+def test_negative_numbers_are_no_options(value):
+    args = build_parser().parse_args(["md", "a", "b", "--time", "1", "--pressure", value])
+    assert args.pressure == float(value)
+
+
 def test_a_long_word_is_not_repeated_whole(capsys):
     assert main(["x" * 200_000]) == 2
     assert len(capsys.readouterr().err) < 500
