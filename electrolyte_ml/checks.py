@@ -9,7 +9,7 @@ from typing import Any
 from electrolyte_ml.errors import InputError
 
 
-def number(name: str, value: Any, unit: str = "", *, least: float | None = None) -> float:
+def number(name: str, value: Any, unit: str = "", *, least: float | None = None, most: float = math.inf) -> float:
     """Return the value as a finite number.
 
     Parameters
@@ -22,11 +22,13 @@ def number(name: str, value: Any, unit: str = "", *, least: float | None = None)
         Unit of the value, for the message.
     least
         The smallest value allowed, ``-math.inf`` for any; by default the number must be positive.
+    most
+        The largest value allowed.
 
     Raises
     ------
     InputError
-        The value is not a number, not finite, or too small.
+        The value is not a number, not finite, too small or too large.
     """
     try:
         if isinstance(value, bool):
@@ -38,6 +40,8 @@ def number(name: str, value: Any, unit: str = "", *, least: float | None = None)
     if not (math.isfinite(result) and allowed):
         wanted = "positive" if least is None else f"{least:g} or more" if math.isfinite(least) else "finite"
         raise InputError(f"{name} must be {wanted}, not {value} {unit}".rstrip())
+    if result > most:
+        raise InputError(f"{name} must be {most:g} or less, not {value} {unit}".rstrip())
     return result
 
 

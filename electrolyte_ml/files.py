@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -141,6 +142,12 @@ def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
         raise InputError(f"{path}: the {kind} archive is broken or cut short ({str(error).rstrip('.')})") from None
 
 
+def content_hash(path: str | os.PathLike[str]) -> str:
+    """Return 32 hexadecimal digits that are others for another content."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
 def decompress_to(path: Path, target: Path) -> None:
     """Write the content of a file whose name ends in ``.gz`` or ``.xz`` to another one.
 
@@ -187,6 +194,10 @@ class Record(dict[str, Any]):
     def entries(self, key: str) -> list[Any]:
         """Return a list; anything else raises an InputError that names the file."""
         return list(self._of(key, list, "list"))
+
+    def table(self, key: str) -> dict[str, Any]:
+        """Return an object; anything else is an InputError that names the file."""
+        return dict(self._of(key, dict, "object"))
 
     def _of(self, key: str, kind: type, name: str) -> Any:
         if not isinstance(self[key], kind):

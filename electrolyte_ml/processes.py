@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,19 @@ from pathlib import Path
 _VARIABLE = "ELECTROLYTE_ML_STARTED_BY"
 _GRACE = 1.0  # s between SIGTERM, which mpirun and srun forward to other machines, and SIGKILL
 _LONGEST = 5.0  # s after which processes that SIGKILL does not end (they wait for a disk) are given up
+# Run by a process of its own, which waits for the end of a pipe that the process to be watched alone holds open. The
+# second SIGKILL is for what was started while the first one was sent.
+_WATCH = f"""
+read _
+for signal in TERM KILL KILL; do
+    for file in $(grep -lsF "$0" /proc/[0-9]*/environ); do
+        pid=${{file#/proc/}}
+        kill -$signal ${{pid%/environ}}
+    done
+    sleep {_GRACE:g}
+done
+kill -KILL 0
+"""
 
 
 def add_mark(mark: str) -> None:
@@ -25,21 +39,49 @@ def add_mark(mark: str) -> None:
 
 
 @contextlib.contextmanager
-def end_processes_on_failure() -> Iterator[None]:
-    """End all processes that were started in the block if an exception, an interrupt too, leaves it."""
+def end_processes_on_failure() -> Iterator[int]:
+    """End all that was started in the block if an exception, an interrupt too, leaves it, or if this process is killed.
+
+    Yields
+    ------
+    int
+        A process group to start programs in: where the system does not show marks, the group at least is ended.
+    """
     before = os.environ.get(_VARIABLE)
     mark = uuid.uuid4().hex
-    add_mark(mark)
+    with _watcher(mark) as group:
+        add_mark(mark)
+        try:
+            yield group
+        except BaseException:
+            end_marked(mark)
+            kill_group(group)
+            raise
+        finally:
+            if before is None:
+                os.environ.pop(_VARIABLE, None)
+            else:
+                os.environ[_VARIABLE] = before
+
+
+@contextlib.contextmanager
+def _watcher(mark: str) -> Iterator[int]:
+    """Start a process that ends all with a mark, and its own process group, when this process ends; return the group.
+
+    It ends them even after a SIGKILL of this process.
+    """
+    watcher = subprocess.Popen(
+        ["/bin/sh", "-c", _WATCH, mark],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
     try:
-        yield
-    except BaseException:
-        end_marked(mark)
-        raise
+        yield watcher.pid
     finally:
-        if before is None:
-            os.environ.pop(_VARIABLE, None)
-        else:
-            os.environ[_VARIABLE] = before
+        watcher.kill()
+        watcher.communicate()
 
 
 def end_marked(mark: str, grace: float = _GRACE) -> None:

@@ -24,8 +24,9 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_core import PydanticCustomError
 
+from electrolyte_ml.commands import PREFIX, change_paths, paths_of
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.files import read_text
+from electrolyte_ml.files import content_hash, read_text
 
 T = TypeVar("T")
 
@@ -121,7 +122,7 @@ def same_value(before: Any, now: Any) -> bool:
     """Return whether two values of a setting are equal, except that files and folders may have moved.
 
     Two absolute paths are equal if both have the same content, or if nothing is at the first one any more and both
-    have the same last part.
+    have the same last part; this holds for paths in the words of two commands, too.
     """
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         return before.keys() == now.keys() and all(same_value(before[key], now[key]) for key in before)
@@ -129,6 +130,8 @@ def same_value(before: Any, now: Any) -> bool:
         return len(before) == len(now) and all(map(same_value, before, now))
     if before == now or not (isinstance(before, str) and isinstance(now, str)):
         return bool(before == now)
+    if before.startswith(PREFIX) and now.startswith(PREFIX):
+        return same_value(*(paths_of(command.removeprefix(PREFIX)) for command in (before, now)))
     first, second = Path(before), Path(now)
     if not (first.is_absolute() and second.is_absolute()):
         return False
@@ -143,11 +146,47 @@ def _same_content(first: Path, second: Path) -> bool:
     return first.is_file() and second.is_file() and filecmp.cmp(first, second, shallow=False)
 
 
-def relative_within(value: Any, root: Path, folder: Path) -> Any:
-    """Return a value whose absolute paths below a root are made relative to a folder, so that the root can be moved."""
+def file_contents(value: Any, name: str) -> dict[str, str]:
+    """Return a hash of each file that a setting names by an absolute path, by the name of the setting.
+
+    Parameters
+    ----------
+    value
+        The setting; of a table or a list each entry counts.
+    name
+        Its dotted name.
+    """
     if isinstance(value, str):
-        inside = os.path.isabs(value) and Path(value).is_relative_to(root)
-        return os.path.relpath(value, folder) if inside else value
+        return {name: content_hash(value)} if os.path.isabs(value) and os.path.isfile(value) else {}
+    entries = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, tuple) else ()
+    return {key: found for part, entry in entries for key, found in file_contents(entry, f"{name}.{part}").items()}
+
+
+def edited_files(before: Any, now: Mapping[str, str]) -> list[str]:
+    """Name the settings whose files have another content than before, as of `file_contents`; what is gone is the same.
+
+    Parameters
+    ----------
+    before
+        As it was recorded; nothing where an older version wrote the record.
+    now
+    """
+    known = before if isinstance(before, Mapping) else {}
+    return [f"the content of {name}" for name, content in now.items() if known.get(name, content) != content]
+
+
+def relative_within(value: Any, root: Path, folder: Path) -> Any:
+    """Return a value with the absolute paths below a root relative to a folder, so that the root can be moved.
+
+    Those in the words of a command begin with ``./`` then: one of them may be its program.
+    """
+    if isinstance(value, str) and value.startswith(PREFIX):
+        return PREFIX + change_paths(
+            value.removeprefix(PREFIX),
+            lambda path: os.path.join(".", os.path.relpath(path, folder)) if _is_within(path, root) else path,
+        )
+    if isinstance(value, str):
+        return os.path.relpath(value, folder) if _is_within(value, root) else value
     if isinstance(value, Mapping):
         return {key: relative_within(item, root, folder) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -157,6 +196,10 @@ def relative_within(value: Any, root: Path, folder: Path) -> Any:
             value, **{item.name: relative_within(getattr(value, item.name), root, folder) for item in fields(value)}
         )
     return value
+
+
+def _is_within(path: str, root: Path) -> bool:
+    return os.path.isabs(path) and Path(path).is_relative_to(root)
 
 
 def read_toml(

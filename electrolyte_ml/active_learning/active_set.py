@@ -261,11 +261,14 @@ class ActiveSet:
         try:
             matrix, index, active = stored["matrix"], stored["index"], stored["active"]
             size = len(matrix)
-            if matrix.shape != (size, size) or not np.isfinite(matrix).all() or index.shape != (size,):
+            if matrix.shape != (size, size) or not (np.abs(matrix) < _LARGEST).all() or index.shape != (size,):
                 raise ValueError("its matrix is not square, finite and with one row for each index")
             if index.dtype.kind not in "iu" or active.dtype.kind not in "iu" or active.min(initial=0) < 0:
                 raise ValueError("its rows and configurations must be whole numbers")
-            result = MaxVolResult(matrix, np.linalg.inv(matrix), index, int(stored["swaps"]))
+            swaps, inverse = int(stored["swaps"]), np.linalg.inv(matrix)
+            if index.min(initial=0) < -1 or swaps < 0 or not np.isfinite(inverse).all():
+                raise ValueError("a count is negative, or its matrix has no inverse")
+            result = MaxVolResult(matrix, inverse, index, swaps)
             mode = next(mode for mode in MODES if mode == str(stored["mode"]))
             terms = () if form == _FORMER else [str(term) for term in stored["terms"]]
             threshold = float(stored["threshold"])

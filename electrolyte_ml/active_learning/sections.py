@@ -69,7 +69,8 @@ class ReferenceSettings:
     Attributes
     ----------
     name : str
-        Name for :func:`electrolyte_ml.reference.get`: a preset, an ASE calculator or a command.
+        Name for :func:`electrolyte_ml.reference.get`: a preset, an ASE calculator or a command. Files in
+        it may be given relative to the settings' file.
     settings : dict
         Further arguments of that function.
     """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import model_validator
 
 from electrolyte_ml.active_learning.sections import LearningProtocol
+from electrolyte_ml.commands import located_files
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.settings import (
     Count,
@@ -19,6 +20,7 @@ from electrolyte_ml.settings import (
     Texts,
     Whole,
     fault,
+    file_contents,
     flatten,
     read_toml,
     relative_within,
@@ -124,13 +126,24 @@ class ActiveLearningSettings(LearningProtocol):
         own, others = flatten(self), flatten(other)
         return [name for name in own if name not in FREE_TO_CHANGE and not same_value(own[name], others[name])]
 
+    def contents(self) -> dict[str, str]:
+        """Return a hash of each file that decides what is learnt, by the setting that names it."""
+        named = {"start": self.start, "model.on_top_of": self.model.on_top_of, "molecules": self.molecules}
+        return {key: found for name, value in named.items() for key, found in file_contents(value, name).items()}
+
     def located(self, folder: Path) -> ActiveLearningSettings:
         """Return the settings with absolute paths; relative ones are resolved against a folder."""
         paths = self.start, self.labels, self.model.on_top_of, self.inheritance.run
         start, labels, base, run = (path and str((folder / path).resolve()) for path in paths)
         sets = tuple(str((folder / path).resolve()) for path in self.inheritance.sets)
+        reference = replace(
+            self.reference,
+            name=located_files(self.reference.name, folder),
+            settings=located_files(self.reference.settings, folder),
+        )
         return replace(
             self,
+            reference=reference,
             start=start,
             labels=labels,
             model=replace(self.model, on_top_of=base),

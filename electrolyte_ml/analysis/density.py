@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
 
 MIN_ROWS = 20
+_LARGEST = 1000.0  # g/cm³
 FEWEST_INDEPENDENT = 5.0  # independent values; with fewer, "no drift" cannot be concluded
 
 
@@ -115,8 +116,14 @@ def mean_density(
     Raises
     ------
     InputError
-        There are fewer than 20 rows, values are not finite, times are uneven, or the log cannot be read.
+        There are fewer than 20 rows, densities are impossible, times are uneven, or the log cannot be read.
     """
+    if isinstance(run, (str, os.PathLike)):
+        log = Path(run, "log.csv") if Path(run).is_dir() else Path(run)
+        try:
+            return mean_density(_read_log(log), last_ps=last_ps)
+        except InputError as reason:
+            raise InputError(f"{log}: {reason}") from None
     times, densities = _series(run)
     if last_ps is None:
         first = _equilibrated_from(densities)
@@ -246,15 +253,9 @@ def _drift(times: np.ndarray, densities: np.ndarray) -> tuple[float, float, bool
     return slope, error, drifts
 
 
-def _series(run: RunResult | str | os.PathLike | tuple) -> tuple[np.ndarray, np.ndarray]:
+def _series(run: RunResult | tuple) -> tuple[np.ndarray, np.ndarray]:
     """Return times (ps) and densities (g/cm³) of a run."""
-    if isinstance(run, (str, os.PathLike)):
-        path = Path(run)
-        times, densities = _read_log(path / "log.csv" if path.is_dir() else path)
-    elif isinstance(run, tuple):
-        times, densities = run
-    else:
-        times, densities = run.times_ps, run.densities
+    times, densities = run if isinstance(run, tuple) else (run.times_ps, run.densities)
     times, densities = np.asarray(times, float), np.asarray(densities, float)
     if times.shape != densities.shape or times.ndim != 1:
         raise InputError(
@@ -264,19 +265,24 @@ def _series(run: RunResult | str | os.PathLike | tuple) -> tuple[np.ndarray, np.
         raise InputError(f"a mean density needs at least {MIN_ROWS} rows of the log, got {len(times)}")
     if not np.isfinite(densities).all():
         raise InputError("the densities are not all finite: was the run periodic?")
+    if not 0 < densities.min() <= densities.max() < _LARGEST:
+        raise InputError(f"densities from {densities.min():.4g} to {densities.max():.4g} g/cm³ are none of a liquid")
     steps = np.diff(times)
     if steps[-1] < 0.999 * steps[0]:  # a run that was stopped ends with a row between two intervals
         times, densities, steps = times[:-1], densities[:-1], steps[:-1]
-    if not (steps > 0).all() or np.ptp(steps) > 1e-3 * steps.mean():
+    if not np.isfinite(times).all() or not (steps > 0).all() or np.ptp(steps) > 1e-3 * steps.mean():
         raise InputError("the times are not evenly spaced")
     return times, densities
 
 
-def _read_log(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_log(path: Path) -> tuple[list[float], list[float]]:
     try:
         with open(path, newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        times, densities = (np.array([float(row[name]) for row in rows]) for name in ("time_ps", "density_g_cm3"))
+            reader = csv.DictReader(stream)
+            rows, columns = list(reader), reader.fieldnames or ()
+        if len(set(columns)) < len(columns):
+            raise ValueError
+        times, densities = ([float(row[name]) for row in rows] for name in ("time_ps", "density_g_cm3"))
     except (KeyError, TypeError, ValueError, csv.Error):
-        raise InputError(f"{path} is not the log of a run") from None
+        raise InputError("not the log of a run") from None
     return times, densities

@@ -6,7 +6,7 @@ import argparse
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from electrolyte_ml.errors import shortened
 
@@ -21,11 +21,16 @@ _ELSEWHERE = {
     "validate": "evaluate",
 }  # fmt: skip
 _CHOICE = re.compile(r"invalid choice: '(?P<word>.*)' \(choose from (?P<choices>.*)\)", re.DOTALL)
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
 _LONGEST = 40  # largest number of characters of a quoted word in a message
 
 
 class Parser(argparse.ArgumentParser):
-    """Parser that reports a usage error in one line."""
+    """Parser that reports a usage error in one line, and reads -2e4 as a number."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = _NEGATIVE  # argparse's own takes -2e4 for an option
 
     def error(self, message: str) -> NoReturn:
         """Print the error with a reference to the command's ``--help``, and exit with code 2."""
@@ -47,8 +52,9 @@ class Parser(argparse.ArgumentParser):
 
 def guess(word: str, choices: Sequence[str]) -> str:
     """Return ": did you mean ...?" with the most similar choice, or an empty text if none is similar."""
-    own_name = _ELSEWHERE.get(word)
-    near = [own_name] if own_name in choices else difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    plain = {choice.lower(): choice for choice in choices}
+    meant = plain.get(_ELSEWHERE.get(word.lower(), ""))
+    near = [meant] if meant else [plain[name] for name in difflib.get_close_matches(word.lower(), plain, 1, 0.6)]
     return f": did you mean {near[0]}?" if near else ""
 
 

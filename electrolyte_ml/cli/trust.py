@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from electrolyte_ml.commands import PREFIX
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def _programs(settings: ActiveLearningSettings) -> list[str]:
     from electrolyte_ml.reference import PRESETS
 
     name, options = settings.reference.name, settings.reference.settings
-    if name.startswith("command:"):
-        return [f"run the program {name.removeprefix('command:')!r}"]
+    if name.startswith(PREFIX):
+        return [f"run the program {name.removeprefix(PREFIX)!r}"]
     if name.strip().lower() in PRESETS:
         return [f"run the program {str(options['program'])!r}"] if "program" in options else []
     texts = [f"{key} = {value!r}" for key, value in options.items() if not isinstance(value, (bool, int, float))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +17,11 @@ from electrolyte_ml.dynamics.results import RunResult, read_result
 from electrolyte_ml.dynamics.run import Run
 from electrolyte_ml.dynamics.start import check_orthorhombic, check_restart, check_same_run, check_start
 from electrolyte_ml.errors import InputError
+
+# Beyond these there are no molecules, and no end of the run.
+_HOTTEST = 1e5  # K
+_HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
+_MOST_STEPS = 10**12
 
 
 def run_md(
@@ -128,8 +132,8 @@ def run_md(
     recorders = list(recorders)
     settings = {
         "ensemble": one_of("ensemble", ensemble, ("nve", "nvt", "npt")),
-        "temperature": number("temperature", temperature, "K"),
-        "pressure_bar": number("pressure_bar", pressure_bar, "bar", least=-math.inf),
+        "temperature": number("temperature", temperature, "K", most=_HOTTEST),
+        "pressure_bar": number("pressure_bar", pressure_bar, "bar", least=-_HIGHEST_PRESSURE, most=_HIGHEST_PRESSURE),
         "timestep_fs": timestep_fs,
         "hydrogen_mass": None if hydrogen_mass is None else number("hydrogen_mass", hydrogen_mass, "amu"),
         "thermostat": one_of("thermostat", thermostat, ("bussi", "nose-hoover")),
@@ -142,11 +146,14 @@ def run_md(
         "relax": whole("relax", relax, least=0),
         "seed": whole("seed", seed, least=0),
         "anisotropic": bool(anisotropic) or None,
-        "temperature_end": None if temperature_end is None else number("temperature_end", temperature_end, "K"),
+        "temperature_end": None
+        if temperature_end is None
+        else number("temperature_end", temperature_end, "K", most=_HOTTEST),
         "ramp_ps": None if temperature_end is None else number("time_ps", time_ps, "ps"),
         "records": {recorder.file: recorder.every for recorder in recorders} or None,
     }
-    n_steps = round(number("time_ps", time_ps, "ps", least=0) * 1000.0 / timestep_fs)
+    longest_ps = _MOST_STEPS * timestep_fs / 1000.0
+    n_steps = round(number("time_ps", time_ps, "ps", least=0, most=longest_ps) * 1000.0 / timestep_fs)
     check_start(atoms, ensemble)
     if anisotropic:
         check_orthorhombic(atoms, ensemble)

@@ -1,8 +1,6 @@
 """Numba kernels: pure functions of arrays, one algorithm per file."""
 
-import contextlib
 import sys
-from pathlib import Path
 
 from numba.core import event
 
@@ -28,20 +26,5 @@ class Notice(event.Listener):
         """Do nothing."""
 
 
-def forget_stale(folder: Path) -> None:
-    """Remove compiled kernels that are older than any source in a folder.
-
-    numba compares a compiled kernel only with its own source file, not with those of the kernels that it calls: after
-    an update of one file, kernels in other files would still call the old version.
-    """
-    newest = max(source.stat().st_mtime_ns for source in folder.glob("*.py"))
-    for index in (folder / "__pycache__").glob("*.nbi"):
-        # Another process may be removing the same files; a read-only folder holds no cache.
-        with contextlib.suppress(OSError):
-            if index.stat().st_mtime_ns < newest:
-                index.unlink()
-
-
-forget_stale(Path(__file__).parent)
 use_checked_cache()
 event.register("numba:compile", Notice())

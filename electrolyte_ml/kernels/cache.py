@@ -1,6 +1,7 @@
 """Disk cache of compiled kernels: numba's cache with a checksum in each file and a fallback folder."""
 
 import contextlib
+import functools
 import hashlib
 import os
 import sys
@@ -13,6 +14,19 @@ from electrolyte_ml.files import atomic_write, private_temporary_folder
 
 _PACKAGE = __name__.rpartition(".")[0]
 _DIGEST = 32  # bytes of the checksum at the end of a file
+
+
+@functools.cache
+def _stamp(folder):
+    """Return a hash of all sources in the folder of the kernels.
+
+    numba compares a kernel with the file of its own source, not with those of the kernels that it calls: after an
+    update of one file alone, the others would go on calling what that file held before.
+    """
+    content = hashlib.sha256()
+    for source in sorted(folder.glob("*.py")):
+        content.update(f"{source.name}\0".encode() + source.read_bytes())
+    return content.hexdigest()
 
 
 class _CheckedFiles(caching.IndexDataCacheFile):
@@ -55,8 +69,7 @@ class _Cache(caching.FunctionCache):
 
     def __init__(self, py_func):
         super().__init__(py_func)
-        files = self._cache_file
-        self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base, files._source_stamp)
+        self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base, _stamp(Path(__file__).parent))
 
     def save_overload(self, sig, data):
         """Save a compiled kernel; if this fails, print the reason once."""

@@ -7,11 +7,11 @@ Each potential has a folder, ``data/potentials/<name>/`` in the source tree, wit
 from __future__ import annotations
 
 import difflib
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.settings import Count, NotNegative, Text, Texts, flatten, read_toml, section
 
 ABOUT = "about.toml"
 
@@ -85,7 +85,7 @@ def shipped_potentials() -> ShippedPotentials:
     Raises
     ------
     InputError
-        The description of a potential is incomplete.
+        The description of a potential is incomplete or damaged.
     """
     return ShippedPotentials(_read(path.parent) for path in sorted(_folder().glob(f"*/{ABOUT}")))
 
@@ -114,17 +114,26 @@ def _folder() -> Path:
 
 
 def _read(folder: Path) -> ShippedPotential:
-    about = tomllib.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    file, training_set = about.pop("file", ""), about.pop("training_set", None)
-    values = {
-        **about,
-        "name": folder.name,
-        "path": folder / file,
-        "species": tuple(about.get("species", ())),
-        "training_set": None if training_set is None else folder / training_set,
-    }
-    expected = {item.name for item in fields(ShippedPotential)}
-    if set(values) != expected:
-        missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
-        raise InputError(f"{folder / ABOUT}: missing {', '.join(missing) or '-'}; unknown {', '.join(unknown) or '-'}")
-    return ShippedPotential(**values)
+    about = flatten(read_toml(_About, folder / ABOUT))
+    path, training_set = folder / about.pop("file"), about.pop("training_set")
+    return ShippedPotential(
+        **about, name=folder.name, path=path, training_set=None if training_set is None else folder / training_set
+    )
+
+
+@section
+class _About:
+    """The content of ``about.toml``, see `ShippedPotential`; files are relative to its folder."""
+
+    liquid: Text
+    file: Text
+    model: Text
+    reference: Text
+    species: Texts
+    configurations: Count
+    energy_error: NotNegative
+    force_error: NotNegative
+    good_for: Text
+    limits: Text
+    made_by: Text
+    training_set: Text | None = None

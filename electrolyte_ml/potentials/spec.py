@@ -63,7 +63,7 @@ class ModelSpec:
 
     def fault(self) -> tuple[str, Any, str] | None:
         """Return name, value and error message of the first invalid setting; None if all are valid."""
-        from electrolyte_ml.potentials.mtp.basis import check_level
+        from electrolyte_ml.potentials.mtp.basis import MOST_RADIAL, check_level
         from electrolyte_ml.potentials.registry import kind
 
         try:
@@ -74,8 +74,8 @@ class ModelSpec:
             return "cutoff", self.cutoff, "must be greater than 0"
         if not 0 <= self.min_distance < self.cutoff:
             return "min_distance", self.min_distance, f"must be below cutoff = {self.cutoff}, and not negative"
-        if self.radial_basis_size < 1:
-            return "radial_basis_size", self.radial_basis_size, "must be greater than or equal to 1"
+        if not 1 <= self.radial_basis_size <= MOST_RADIAL:
+            return "radial_basis_size", self.radial_basis_size, f"must be from 1 to {MOST_RADIAL}"
         if not 0 < self.scaling < math.inf:
             return "scaling", self.scaling, "must be greater than 0"
         for name, term in (("charges", self.charges), ("repulsion", self.repulsion)):

@@ -24,6 +24,7 @@ from electrolyte_ml.settings import (
     Text,
     Whole,
     fault,
+    file_contents,
     flatten,
     read_toml,
     relative_within,
@@ -308,6 +309,10 @@ class ProductionSettings:
         names = [name for name in own if name not in FREE_TO_CHANGE and not same_value(other.get(name), own[name])]
         shorter = self.trajectories.time_ps < other["trajectories.time_ps"]
         return names + ["trajectories.time_ps (shorter)"] * shorter
+
+    def contents(self) -> dict[str, str]:
+        """Return a hash of each file that decides what is run, by the setting that names it; not of the potential."""
+        return file_contents(self.start, "start") | file_contents(self.molecules, "molecules")
 
     def plain(self) -> dict[str, Any]:
         """Return all values by their dotted names, as types of JSON."""

@@ -28,6 +28,7 @@ from electrolyte_ml.production.progress import Progress
 from electrolyte_ml.production.result import ProductionResult, read_production
 from electrolyte_ml.production.settings import ProductionSettings
 from electrolyte_ml.production.stages import Ending, Setup, anneal, equilibrate, run_production
+from electrolyte_ml.settings import edited_files
 from electrolyte_ml.structures import read_configurations, write_configurations
 from electrolyte_ml.threads import default_threads
 from electrolyte_ml.units import DENSITY_UNIT
@@ -171,11 +172,13 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     record, boxes = directory / BEGUN, settings.equilibration.boxes
     threads = 1 if boxes > 1 else min(default_threads(len(starts[0])), resolve_jobs(settings.jobs))
     begun: dict[str, Any] = {"settings": settings.plain(), "potential": potential.fingerprint, "threads": threads}
+    begun["files"] = settings.contents()
     if record.exists():
         before = read_json(record, ["settings", "potential", "threads"])
         changed = settings.changes(before["settings"])
         if before["potential"] != begun["potential"]:
             changed.append("potential")
+        changed += edited_files(before.get("files"), begun["files"])
         if changed:
             raise InputError(
                 f"{directory} was begun with other settings ({', '.join(changed)}): choose another directory or delete "

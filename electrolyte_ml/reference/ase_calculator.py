@@ -18,12 +18,18 @@ from ase.calculators.calculator import InputError as ASEInputError
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.processes import end_processes_on_failure
 from electrolyte_ml.reference.base import Reference, one_line
+from electrolyte_ml.reference.contents import known_by_content
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.structures.charge import total_charge, with_charge
+
+# Parameters of ASE's calculators that name files to be written.
+_OUTPUTS = ("label", "directory", "txt", "logfile", "restart")
 
 
 class ASEReference(Reference):
     """Reference from an ASE calculator.
+
+    Files that its parameters name, such as one of an EAM potential, belong to it by what they contain.
 
     Parameters
     ----------
@@ -65,7 +71,13 @@ class ASEReference(Reference):
         self.name = name or _name_of(calculator)
         self.version = version or f"ase {ase.__version__}"
         described = {"calculator": f"{kind.__module__}.{kind.__qualname__}", **own, **settings}
-        self.settings = {key: _plain(value, f"{self.name}: {key}") for key, value in described.items()}
+        contents: list[list[str]] = []
+        self.settings = {}
+        for key, value in described.items():
+            plain = _plain(value, f"{self.name}: {key}")
+            self.settings[key] = plain if key in _OUTPUTS else known_by_content(plain, contents)
+        if contents:
+            self.settings["contents"] = contents
         self._calculator = calculator
         has_parameter = "charge" in own or "charge" in (getattr(calculator, "default_parameters", None) or {})
         self._charge_is_parameter = has_parameter and not charge_in_info

@@ -14,7 +14,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols, covalent_radii
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference.label import Label, LabelError, verify
+from electrolyte_ml.reference.label import ImpossibleLabelError, Label, LabelError, verify
 from electrolyte_ml.structures.charge import bare_configuration, states_charge, total_charge
 
 # Two atoms closer than this fraction of the sum of their covalent radii (or than the floor, in Å) count as an error of
@@ -153,16 +153,21 @@ class Reference(ABC):
     def label(self, atoms: Atoms) -> Label:
         """Compute energy, forces and (for 3D-periodic cells) stress; if this fails, retry once with safer settings.
 
+        A calculation that converged to an impossible label is not repeated: safer settings converge to the same one.
+
         Raises
         ------
         InputError
             The configuration or the installation is at fault.
         LabelError
-            The calculation failed twice (once if there are no safer settings); the message gives the reason.
+            The calculation failed twice (once if there are no safer settings), or its label is impossible; the message
+            gives the reason.
         """
         self.check(atoms)
         try:
             return verify(self._compute(atoms, {}), atoms)
+        except ImpossibleLabelError:
+            raise
         except LabelError as error:
             if not self.safer:
                 raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
 import shlex
 import shutil
 import tempfile
@@ -13,13 +13,16 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
-from ase.io import read, write
+from ase.io import write
 
+from electrolyte_ml.commands import change_path, change_paths, split_option
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.base import Reference, one_line
+from electrolyte_ml.reference.contents import content_of, known_by_content
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.program import run_program
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
+from electrolyte_ml.structures.configurations import read_extxyz
 
 _MOVED = 1e-3  # Å, largest accepted change of a position; more than the rounding of any file format
 
@@ -29,9 +32,10 @@ class CommandReference(Reference):
 
     The input is one configuration, with its total charge in e as ``charge=`` in the comment line. The output must
     contain the same atoms in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³)
-    under ASE's keys. The command runs without a shell in an empty temporary folder; words that name files are made
-    absolute. The contents of these files, and of the program if it is a script, are part of the level of theory: after
-    an edit, labels from the old version are not used.
+    under ASE's keys. The command runs without a shell in an empty temporary folder; words that name files, also as
+    ``--option=file``, are made absolute. The contents of these files, and of the program if it is a script or named by
+    its path, are part of the level of theory, and their places are not: after an edit, labels from the old version are
+    not used. A file that the program writes should therefore be in its folder, such as ``{output}.log``.
 
     Parameters
     ----------
@@ -64,10 +68,12 @@ class CommandReference(Reference):
             raise InputError(f"command {command!r}: there is no program {words[0]!r}")
         self.name = name or Path(words[0]).name
         self.version = version
-        self._words = [str(Path(program).absolute())]
-        self._words += [str(Path(word).absolute()) if Path(word).is_file() else word for word in words[1:]]
-        self.settings = {"command": command}
-        if contents := _digests([program, *words[1:]], words):
+        self._words = [str(Path(program).absolute()), *(change_path(word, _absolute) for word in words[1:])]
+        contents = [content_of(Path(program))] if os.sep in words[0] or _is_script(program) else []
+        for word in words[1:]:
+            known_by_content(split_option(word)[1], contents)
+        self.settings = {"command": change_paths(command, _without_folder)}
+        if contents:
             self.settings["contents"] = contents
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
@@ -83,15 +89,17 @@ class CommandReference(Reference):
             return _read_label(_path_in(words, stems["{output}"]), atoms, Path(self._words[0]).name)
 
 
-def _digests(paths: list[str], words: list[str]) -> dict[str, str]:
-    """Return a hash of each file among the words of a command; the program is included only if it is a script."""
-    digests = {}
-    for position, (path, word) in enumerate(zip(paths, words, strict=True)):
-        if Path(path).is_file():
-            content = Path(path).read_bytes()
-            if position > 0 or content.startswith(b"#!"):
-                digests[word] = hashlib.blake2b(content, digest_size=16).hexdigest()
-    return digests
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute()) if os.path.isfile(path) else path
+
+
+def _without_folder(path: str) -> str:
+    return Path(path).name if os.path.isfile(path) else path
+
+
+def _is_script(program: str) -> bool:
+    with open(program, "rb") as stream:
+        return stream.read(2) == b"#!"
 
 
 def _path_in(words: list[str], stem: str) -> Path:
@@ -104,12 +112,13 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
     if not path.exists():
         raise LabelError(f"{program} wrote no {path.name}")
     try:
-        frames: Any = read(path, index=":", format="extxyz")
-    except Exception as error:  # ASE raises exceptions of many types for a broken file
-        raise LabelError(f"{program} wrote a {path.name} that is not an extxyz file ({one_line(error)})") from error
+        frames = list(read_extxyz(path))
+    except InputError as error:
+        reason = one_line(error).removeprefix(f"{path}, ")
+        raise LabelError(f"{program} wrote a {path.name} that is not an extxyz file ({reason})") from error
     if len(frames) != 1:
         raise LabelError(f"{program} wrote {len(frames)} configurations instead of one")
-    labelled: Atoms = frames[0]
+    labelled = frames[0]
     if len(labelled) != len(atoms):
         raise LabelError(f"{program} wrote {len(labelled)} atoms instead of {len(atoms)}")
     if (labelled.numbers != atoms.numbers).any():
@@ -122,4 +131,7 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
         if quantity not in results:
             raise LabelError(f"{program} wrote no {quantity} to {path.name}")
     stress = results.get("stress") if atoms.pbc.all() else None
-    return Label(float(results["energy"]), np.array(results["forces"], dtype=float), stress)
+    try:
+        return Label(float(results["energy"]), np.array(results["forces"], dtype=float), stress)
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"{program} wrote an energy or forces that are not numbers ({one_line(error)})") from error

@@ -195,9 +195,13 @@ def parse_output(text: str, n_atoms: int) -> Label:
     stress = re.findall(r"^ STRESS\|\s+[xyz]((?:\s+[-+]?\d+\.\d+(?:E[-+]\d+)?){3})\s*$", text, re.MULTILINE)
     if not energy or len(forces) < n_atoms or len(stress) < 3 or "PROGRAM ENDED AT" not in text:
         raise LabelError(f"the output of CP2K is incomplete: {tail(text)}")
+    try:
+        total = float(energy[-1]) * Hartree
+    except ValueError:
+        raise LabelError(f"CP2K: the energy {energy[-1][:40]!r} is not a number") from None
     tensor = np.array([row.split() for row in stress[:3]], dtype=float)  # (3, 3) GPa, compression positive
     return Label(
-        float(energy[-1]) * Hartree,
+        total,
         np.array([row.split() for row in forces[-n_atoms:]], dtype=float) * Hartree / Bohr,
         np.array([-tensor[index] for index in _VOIGT]) * GPa,
     )

@@ -26,6 +26,10 @@ class LabelError(ElectrolyteError):
     """Failure of a reference for a valid configuration: no convergence, a crash, an impossible label."""
 
 
+class ImpossibleLabelError(LabelError):
+    """A finite label that no configuration has; another way to the same self-consistent state gives it again."""
+
+
 @dataclass(frozen=True)
 class Label:
     """Energy, forces and stress of one configuration by a reference.
@@ -66,8 +70,10 @@ def verify(label: Label, atoms: Atoms) -> Label:
     Raises
     ------
     LabelError
-        A number is missing or not finite; the sum of the forces exceeds `LARGEST_NET_FORCE`; or a force, a stress or
-        the energy is impossibly large in units of eV and Å.
+        A number is missing or not finite.
+    ImpossibleLabelError
+        The sum of the forces exceeds `LARGEST_NET_FORCE`; or a force, a stress or the energy is impossibly large in
+        units of eV and Å.
     """
     if not np.isfinite(label.energy):
         raise LabelError(f"the energy is {label.energy}")
@@ -89,20 +95,22 @@ def _verify_sizes(label: Label, atoms: Atoms) -> None:
     unit = "is it in another unit than"
     lowest = -_THOMAS_FERMI * Hartree * np.sum(atoms.numbers ** (7 / 3))
     if not lowest <= label.energy <= _HIGHEST_ENERGY * len(atoms):
-        raise LabelError(
+        raise ImpossibleLabelError(
             f"the energy of {label.energy:.6g} eV is impossible for {atoms.get_chemical_formula()}: {unit} eV?"
         )
     sizes = np.linalg.norm(label.forces, axis=1)  # (n_atoms,) eV/Å
     worst = int(sizes.argmax())
     if sizes[worst] > _LARGEST_FORCE:
-        raise LabelError(
+        raise ImpossibleLabelError(
             f"the force of {sizes[worst]:.4g} eV/Å on atom {worst + 1} ({atoms.symbols[worst]}) is above "
             f"{_LARGEST_FORCE:g}: {unit} eV/Å?"
         )
     if (total := net_force(label.forces)) > LARGEST_NET_FORCE:
-        raise LabelError(
+        raise ImpossibleLabelError(
             f"the forces sum to {total:.2f} eV/Å, above {LARGEST_NET_FORCE:g}: without an external field the sum is 0; "
             f"a grid may be too coarse"
         )
     if label.stress is not None and (largest := np.abs(label.stress).max()) > _LARGEST_STRESS:
-        raise LabelError(f"the stress of {largest:.4g} eV/Å³ is above {_LARGEST_STRESS:g} (80 GPa): {unit} eV/Å³?")
+        raise ImpossibleLabelError(
+            f"the stress of {largest:.4g} eV/Å³ is above {_LARGEST_STRESS:g} (80 GPa): {unit} eV/Å³?"
+        )

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 # Assumed growth of an unknown cost with the number of atoms, for the estimate of the remaining time.
 _UNKNOWN_COST = Cost(1.0, 1.5)
+# So many labels at the beginning that all fail are a fault of the program, not of the configurations.
+_HOPELESS = 20
 # Existing entries with these names are removed: readers would take them for labels of the reference.
 _FOREIGN_LABELS = ("energy", "free_energy", "forces", "stress", "stresses", "virial", "virials")
 
@@ -224,6 +226,8 @@ class LabelStore:
         InputError
             A configuration cannot be labelled (the message gives its number and that of the atom, from 1), or a program
             is not installed. This is checked before any computation.
+        LabelError
+            The first twenty of more labels all fail.
         ElectrolyteError
             A label cannot be stored, or a worker process dies; labels stored earlier are kept.
         """
@@ -238,12 +242,23 @@ class LabelStore:
         computed = 0
         outcomes: list[tuple[_Entry, bool]] = []
         if missing:
+            reasons: list[str | None] = []
+
+            def stop_where_all_fail(_: int, outcome: tuple[_Entry, bool]) -> None:
+                reasons.append(outcome[0].reason)
+                if len(reasons) == _HOPELESS < len(missing) and None not in reasons:
+                    raise LabelError(
+                        f"{reference.name}: the first {_HOPELESS} of {len(missing)} labels failed, the last one: "
+                        f"{reasons[-1]}; the others were not tried, the same call goes on with them"
+                    )
+
             outcomes = map_progress(
                 partial(_label_one, self, reference),
                 [configurations[index] for index in missing],
                 jobs,
                 f"{reference.name} labels" + (f" ({known} known)" if known else ""),
                 weights=[(reference.cost or _UNKNOWN_COST)(len(configurations[index])) for index in missing],
+                on_result=stop_where_all_fail,
                 progress=progress,
             )
         for index, (entry, fresh) in zip(missing, outcomes):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from electrolyte_ml.commands import PREFIX
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.base import Reference
 
@@ -19,7 +20,6 @@ PRESETS = {  # name -> module, class, first arguments
     "cp2k-pbe-d3": ("cp2k", "CP2KReference", ()),
     "vasp-pbe-d3": ("vasp", "VASPReference", ()),
 }
-_COMMAND = "command:"
 
 
 def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
@@ -50,12 +50,12 @@ def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
         from electrolyte_ml.reference.ase_calculator import ASEReference
 
         return ASEReference(reference, **settings)
-    if reference.startswith(_COMMAND):
+    if reference.startswith(PREFIX):
         from electrolyte_ml.reference.command import CommandReference
 
         if unknown := settings.keys() - {"name", "version"}:
             raise InputError(f"a command has no setting {min(unknown)!r}; it has name, version")
-        return CommandReference(reference.removeprefix(_COMMAND), **settings)
+        return CommandReference(reference.removeprefix(PREFIX), **settings)
     return _by_name(reference.strip().lower(), reference, settings)
 
 

@@ -9,13 +9,12 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 from electrolyte_ml.parallel import ONE_THREAD
-from electrolyte_ml.processes import end_processes_on_failure, kill_group
+from electrolyte_ml.processes import end_processes_on_failure
 from electrolyte_ml.reference.base import one_line
 from electrolyte_ml.reference.label import LabelError
 
@@ -43,12 +42,11 @@ def run_program(
     with (
         tempfile.TemporaryFile("w+", errors="replace") as output,
         tempfile.TemporaryFile("w+", errors="replace") as errors,
-        _process_group() as group,
     ):
         process = None
         try:
-            with end_processes_on_failure():
-                # Files, not pipes: a pipe ends only when the last child process of the program has closed it.
+            with end_processes_on_failure() as group:
+                # Files, not pipes: a pipe ends only when the last of the program's own children has closed it.
                 process = subprocess.Popen(
                     list(command),
                     cwd=folder,
@@ -65,28 +63,10 @@ def run_program(
                     end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
                     raise LabelError(f"{Path(command[0]).name} failed with {end}: {message}")
         except BaseException:
-            kill_group(group)
             if process is not None:
                 process.wait()
             raise
     return printed
-
-
-@contextmanager
-def _process_group() -> Iterator[int]:
-    """Make a process group that is killed whenever this process ends, even by SIGKILL.
-
-    The leader of the group waits for the end of a pipe that only this process holds open.
-    """
-    watch = ["/bin/sh", "-c", "read _; kill -KILL 0"]
-    leader = subprocess.Popen(
-        watch, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
-    )
-    try:
-        yield leader.pid
-    finally:
-        leader.kill()
-        leader.communicate()
 
 
 def _content(stream: IO[str]) -> str:

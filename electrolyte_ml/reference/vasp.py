@@ -14,6 +14,7 @@ from ase import Atoms
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.ase_calculator import compute_with
 from electrolyte_ml.reference.base import Reference, one_line, require_known_settings
+from electrolyte_ml.reference.contents import content_of
 from electrolyte_ml.reference.label import Label, LabelError
 
 if TYPE_CHECKING:
@@ -56,6 +57,15 @@ class VASPReference(Reference):
         defaults = {"encut": 550, "ediff": 1e-6, "nelm": 100}
         require_known_settings(settings, defaults, self.name)
         self.settings = defaults | settings
+
+    def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
+        """Return the settings, with the pseudopotentials of the elements where VASP_PP_PATH is set."""
+        folder = os.environ.get("VASP_PP_PATH")
+        if not folder:
+            return self.settings
+        setups = [symbol + _SETUPS.get(symbol, "") for symbol in sorted(set(atoms.symbols))]
+        files = [path for setup in setups for path in sorted(Path(folder, "potpaw_PBE", setup).glob("POTCAR*"))]
+        return {**self.settings, "pseudopotentials": [[path.parent.name, *content_of(path)] for path in files]}
 
     def require(self) -> None:
         """Raise `InputError` if the command or the pseudopotentials are missing."""

@@ -32,7 +32,8 @@ NEVER_BONDED = np.array([atomic_numbers[s] for s in ("Li", "Na", "K", "Rb", "Cs"
 _BOND, _BOND_WITH_H = 1.3, 1.4
 _BROKEN, _BROKEN_WITH_H = 1.45, 1.6
 _RING_OF_THREE = (1.2, 1.15, 1.1)  # indexed by the number of atoms heavier than F
-_VALENCES = {"H": 1, "B": 4, "C": 4, "N": 4, "O": 3, "F": 1, "Si": 6, "P": 6, "S": 6, "Cl": 4, "Br": 4}
+# B has five neighbours B and one H in the cages of closo-borates.
+_VALENCES = {"H": 1, "B": 6, "C": 4, "N": 4, "O": 3, "F": 1, "Si": 6, "P": 6, "S": 6, "Cl": 4, "Br": 4}
 _MOST_BONDS = np.full(len(covalent_radii), 12)
 for _symbol, _most in _VALENCES.items():
     _MOST_BONDS[atomic_numbers[_symbol]] = _most

@@ -18,6 +18,7 @@ MAX_ATTEMPTS = 10  # random starts before the density counts as unreachable
 # Å, effective radii of six-coordinate ions (Shannon, Acta Cryst. A 32, 751 (1976)): the distance of a monatomic cation
 # from its donors is much shorter than van der Waals radii suggest, and short dynamics does not correct a wrong one.
 CATION_RADII = {"Li": 0.76, "Na": 1.02, "K": 1.38, "Mg": 0.72}
+_LONGEST_EDGE = 1e6  # Å
 MAX_DENSITY = 3.0  # g/cm³, above the densities of the solids of all molecules in the library
 
 
@@ -103,7 +104,10 @@ def edge_of(molecules: Sequence[Molecule], density: float) -> float:
     """
     if not 0 < density <= MAX_DENSITY:
         raise InputError(f"the density must lie between 0 and {MAX_DENSITY} g/cm³, got {density}")
-    return float((sum(body.mass for body in molecules) * DENSITY_UNIT / density) ** (1 / 3))
+    edge = float((sum(body.mass for body in molecules) * DENSITY_UNIT / density) ** (1 / 3))
+    if edge > _LONGEST_EDGE:
+        raise InputError(f"at a density of {density:g} g/cm³ the box is {edge:.3g} Å long, above {_LONGEST_EDGE:g}")
+    return edge
 
 
 def pack_once(

@@ -18,6 +18,7 @@ from electrolyte_ml.files import atomic_write, format_suffix, read_text
 from electrolyte_ml.structures.cfg import read_cfg, write_cfg
 from electrolyte_ml.structures.charge import has_charge_under, settle_charge, with_charge
 from electrolyte_ml.structures.extxyz import check_frame
+from electrolyte_ml.structures.neighbours import check_geometry
 
 _STRESS_TOLERANCE = 1e-4  # eV/Å³, between a stress and a virial written with few digits
 
@@ -78,7 +79,7 @@ def read_configurations(
             raise InputError(f"{path}: labels of a .cfg file have no names to choose from; leave out the keys")
         frames: Iterable[Atoms] = read_cfg(path, species)
     else:
-        frames = _read_extxyz(path) if suffix in (".xyz", ".extxyz") else _read_with_ase(path)
+        frames = read_extxyz(path) if suffix in (".xyz", ".extxyz") else _read_with_ase(path)
     names = {"energy": energy_key, "forces": forces_key, "stress": stress_key}
     required = {"energy", "forces"} if labelled else set()
     required |= {label for label in ("energy", "forces") if names[label]}
@@ -141,8 +142,14 @@ def write_configurations(
     atomic_write(path, text.getvalue())
 
 
-def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
-    """Yield the configurations one by one, so that an error of ASE's reader can name the configuration."""
+def read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
+    """Yield the configurations of an extended XYZ file as ASE reads them, after a check of what each announces.
+
+    Raises
+    ------
+    InputError
+        Naming file and configuration.
+    """
     from ase.io.extxyz import read_extxyz
 
     lines = read_text(path).splitlines(keepends=True)
@@ -275,6 +282,7 @@ def _check(atoms: Atoms, results: dict) -> None:
     periodic = atoms.cell.array[atoms.pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise InputError("the periodic cell has no volume")
+    check_geometry(atoms.positions, atoms.cell.array, atoms.pbc)
 
 
 def _check_atoms(vectors: np.ndarray, quantity: str) -> None:

@@ -162,7 +162,7 @@ def train(
     settings = (method, linear_start, starts, max_iterations, tolerance, charge_restraint)
     identity = _identity(loss, parameters, settings)
     total = max_iterations + (starts - 1) * min(START_ITERATIONS, max_iterations)
-    report = Progress(total, progress, Path(checkpoint) if checkpoint else None, identity)
+    report = Progress(total, progress, Path(checkpoint) if checkpoint else None, identity, len(parameters))
 
     def fit(start: np.ndarray, limit: int) -> tuple[np.ndarray, bool]:
         return minimise(loss, start, ~fixed, method, linear_start, limit, tolerance, report)

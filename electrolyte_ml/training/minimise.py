@@ -190,7 +190,7 @@ def _bfgs(
             return value, matrix.T @ gradient
 
         def function(u: np.ndarray) -> tuple[float, np.ndarray]:
-            return report.evaluate(lambda: evaluated(u))
+            return report.evaluate(lambda: evaluated(u), len(u))
 
         return parameters + matrix @ minimise_bfgs(function, np.zeros(matrix.shape[1]), iterations, report)
 

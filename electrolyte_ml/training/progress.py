@@ -41,6 +41,8 @@ class Progress:
     checkpoint : Path or None
     identity : str
         Hash of model, start, data and settings.
+    n_parameters : int
+        Number of parameters of the model.
 
     Attributes
     ----------
@@ -55,8 +57,8 @@ class Progress:
         The checkpoint is damaged, or belongs to another fit.
     """
 
-    def __init__(self, total: int, shown: bool, checkpoint: Path | None, identity: str) -> None:
-        self.checkpoint, self.identity = checkpoint, identity
+    def __init__(self, total: int, shown: bool, checkpoint: Path | None, identity: str, n_parameters: int) -> None:
+        self.checkpoint, self.identity, self.n_parameters = checkpoint, identity, n_parameters
         self.history: list[tuple[int, float, float]] = []
         self.evaluations = 0
         self._recorded: list[tuple[float, float]] = []  # loss and seconds of all iterations of all starts, in order
@@ -115,12 +117,15 @@ class Progress:
         self.evaluations = step.evaluations
         return step.parameters
 
-    def evaluate(self, compute: Callable[[], tuple[float, np.ndarray]]) -> tuple[float, np.ndarray]:
-        """Return loss and gradient of the next evaluation, from the checkpoint if it has them, otherwise computed."""
+    def evaluate(self, compute: Callable[[], tuple[float, np.ndarray]], size: int) -> tuple[float, np.ndarray]:
+        """Return loss and gradient (size,) of the next evaluation, from the checkpoint if it has them."""
         self.evaluations += 1
         if self._n_run < len(self._run):
             self._n_run += 1
-            return self._run[self._n_run - 1]
+            known = self._run[self._n_run - 1]
+            if known[1].shape != (size,):
+                raise self._damaged()
+            return known
         result = compute()
         if self.checkpoint is not None:
             self._run.append(result)
@@ -152,7 +157,7 @@ class Progress:
         try:
             saved = read_arrays(self.checkpoint, names)
         except (InputError, OSError):
-            raise InputError(f"{self.checkpoint} is not a checkpoint of a fit; remove it to start again") from None
+            raise self._damaged() from None
         identity, history, steps, ends, losses, gradients = (saved[name] for name in names)
         if str(identity) != self.identity:
             raise InputError(
@@ -163,5 +168,21 @@ class Progress:
             self._recorded = [(float(loss), float(seconds)) for loss, seconds in history]
             self._steps = [_Step(values, int(k), int(n)) for values, (k, n) in zip(steps, ends, strict=True)]
             self._run = [(float(loss), gradient) for loss, gradient in zip(losses, gradients, strict=True)]
+            self._check(steps, gradients)
         except (ValueError, TypeError, OverflowError):
-            raise InputError(f"{self.checkpoint} is not a checkpoint of a fit; remove it to start again") from None
+            raise self._damaged() from None
+
+    def _check(self, steps: np.ndarray, gradients: np.ndarray) -> None:
+        """Raise `ValueError` for numbers that no fit has; a loss may be infinite where a line search went too far."""
+        losses = [loss for loss, _ in (*self._recorded, *self._run)]
+        seconds = [0.0, *(seconds for _, seconds in self._recorded)]
+        iterations = [0, *(step.iterations for step in self._steps), len(self._recorded)]
+        evaluations = [0, *(step.evaluations for step in self._steps)]
+        growing = all((np.diff(values) >= 0).all() for values in (seconds, iterations, evaluations))
+        if not growing or np.isnan(losses).any() or not np.isfinite([*steps.ravel(), *gradients.ravel()]).all():
+            raise ValueError
+        if any(step.parameters.shape != (self.n_parameters,) for step in self._steps):
+            raise ValueError
+
+    def _damaged(self) -> InputError:
+        return InputError(f"{self.checkpoint} is not a checkpoint of a fit; remove it to start again")

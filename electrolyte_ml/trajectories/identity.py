@@ -90,8 +90,9 @@ def _elements_of_names(atoms: Any) -> list[str]:
     for label, alone in zip(atoms.names, size[index] == 1):
         letters = str(label).strip("0123456789+-*'\"")
         element = str(guess(letters)).capitalize()
-        # In a molecule of several atoms, "CS" is carbon, not caesium.
-        elements.append(element if alone or element in _IN_MOLECULES else letters[:1].upper())
+        first = letters[:1].upper()
+        # "CS" of a solvent is carbon; there is no element "L".
+        elements.append(element if alone or element in _IN_MOLECULES or first not in atomic_numbers else first)
     return elements
 
 

@@ -118,7 +118,7 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("[model]\ncutoff = nan", "model.cutoff = nan: must be a finite number"),
         ("[model]\ncutoff = 0.5", "model.min_distance = 0.9: must be below cutoff"),
         ("[model]\nmin_distance = -1.0", "model.min_distance = -1.0: must be below cutoff = 5.0, and not negative"),
-        ("[model]\nradial_basis_size = 0", "model.radial_basis_size = 0: must be greater than or equal to 1"),
+        ("[model]\nradial_basis_size = 0", "model.radial_basis_size = 0: must be from 1 to 1000"),
         ("seed = -1", "seed = -1: must be greater than or equal to 0"),
         ("[grades]\nbreak_threshold = 2", "grades.break_threshold = 2.0: must be above save_threshold"),
         ("[grades]\nsave_threshold = 0.5", "grades.save_threshold = 0.5: must be above 1"),

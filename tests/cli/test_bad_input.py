@@ -276,6 +276,14 @@ CASES = [
     ("train good.xyz --energy-weight 0 --force-weight 0 -o out.mtp", "--stress-weight"),
     ("train good.xyz --level 4 --checkpoint good.xyz/fit -o out.mtp", "good.xyz is not a folder"),
     ("md good.mtp good.xyz", "--time"),
+    ("md good.mtp good.xyz --ensemble NPT --time 1", "did you mean npt"),
+    # numbers that no liquid, run or model has
+    ("md good.mtp good.xyz --time 1 --temperature 1e300", "temperature must be 100000 or less, not 1e[+]300 K"),
+    ("md good.mtp good.xyz --time 1 --pressure 1e300", "--pressure must be 1e[+]07 or less"),
+    ("md good.mtp good.xyz --time 1 --pressure -1e300", "--pressure must be -1e[+]07 or more"),
+    ("md good.mtp good.xyz --time 1e300", "--time must be 1e[+]09 or less"),
+    ("new --level 4 --species H --radial-basis-size 100000000 -o out.mtp", "radial-basis-size 100000000.*1 to 1000"),
+    ("box EC=1 --density 1e-30 -o box.xyz", "at a density of 1e-30 g/cm³ the box is .* Å long"),
 ]
 
 

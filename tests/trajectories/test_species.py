@@ -50,7 +50,8 @@ def test_molecules_are_selected_by_their_formula(frames):
         open_trajectory(frames, roles={"X": "formula water"})
 
 
-def test_elements_are_guessed_from_the_names_of_force_fields(tmp_path, liquid):
+@pytest.mark.parametrize("residues", ["of molecules", "one"])
+def test_elements_are_guessed_from_the_names_of_force_fields(tmp_path, liquid, residues):
     """Names of OPLS, GAFF, CHARMM and LigParGen; "C0" is no calcium and "CS" no caesium in a molecule."""
     other = {"C": ["C0", "CS", "CT1", "C00", "CA"], "O": ["O01", "OS", "O=", "OY"], "H": ["HC", "H5'", "HA", "H04"]}
     seen = {symbol: 0 for symbol in other}
@@ -61,7 +62,8 @@ def test_elements_are_guessed_from_the_names_of_force_fields(tmp_path, liquid):
         if symbol in other:
             name = other[symbol][seen[symbol] % len(other[symbol])]
             seen[symbol] += 1
-        lines.append(f"{molecule[i] + 1:5d}RES  {name:>5}{i + 1:5d}{x[0]:8.3f}{x[1]:8.3f}{x[2]:8.3f}\n")
+        residue = molecule[i] + 1 if residues == "of molecules" else 1
+        lines.append(f"{residue:5d}RES  {name:>5}{i + 1:5d}{x[0]:8.3f}{x[1]:8.3f}{x[2]:8.3f}\n")
     (a, _, _), (bx, b, _), (cx, cy, c) = 0.1 * liquid.cell.array
     box = f"{a:.5f} {b:.5f} {c:.5f} 0 0 {bx:.5f} 0 {cx:.5f} {cy:.5f}\n"
     (tmp_path / "box.gro").write_text(f"liquid\n{len(liquid)}\n{''.join(lines)}{box}")

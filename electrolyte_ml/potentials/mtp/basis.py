@@ -24,6 +24,7 @@ import numpy as np
 from electrolyte_ml.errors import InputError
 
 MAX_FACTORS = 4
+MOST_RADIAL = 1000  # radial basis functions; 8 to 16 are usual
 MAX_CUTOFF = 30.0  # Å; in a liquid, each atom then has ten thousand neighbours
 MAX_LEVEL = 28
 

@@ -15,7 +15,7 @@ from electrolyte_ml.kernels.arrays import Cotangents, Model, Neighbours
 from electrolyte_ml.potentials.blocks import SHIFTS, Block
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation, Stepper, TrainingTerm
-from electrolyte_ml.potentials.mtp.basis import MAX_CUTOFF, Basis, basis, check_level
+from electrolyte_ml.potentials.mtp.basis import MAX_CUTOFF, MOST_RADIAL, Basis, basis, check_level
 from electrolyte_ml.potentials.mtp.graph import Graph, compile_graph
 from electrolyte_ml.potentials.mtp.text import compose, parse
 from electrolyte_ml.potentials.potential import Potential
@@ -124,8 +124,8 @@ class MomentTensorPotential(Potential):
     ) -> MomentTensorPotential:
         """Return a potential with parameters drawn from U(-1, 1), the start of fits in the paper."""
         table = basis(check_level(level))
-        if radial_basis_size < 1:
-            raise InputError(f"radial basis size {radial_basis_size} must be at least 1")
+        if not 1 <= radial_basis_size <= MOST_RADIAL:
+            raise InputError(f"radial basis size {radial_basis_size} must be from 1 to {MOST_RADIAL}")
         draw = np.random.default_rng(seed).uniform
         s = len(species)
         return cls(

@@ -7,6 +7,7 @@ there; the name of the reference is percent-encoded.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
@@ -66,6 +67,10 @@ def compose(potential: MomentTensorPotential) -> str:
         "moment_coeffs = " + _floats(potential.moments),
     ]
     return "\n".join(lines) + "\n"
+
+
+_HIGHEST_POWER = 100  # of x, y and z in a moment; level 28 has 12
+_MOST_DRAWN = 10**6  # radial coefficients of an untrained file, which holds none that could be counted
 
 
 class _Lines:
@@ -208,7 +213,7 @@ def parse(
     n_nodes = lines.whole("alpha_moments_count")
     n_basic = lines.whole("alpha_index_basic_count")
     basic = lines.array(lines.value("alpha_index_basic"), "alpha_index_basic", n_basic, 4, int)
-    if (basic < 0).any() or (basic[:, 0] >= n_radial).any():
+    if (basic < 0).any() or (basic[:, 0] >= n_radial).any() or (basic[:, 1:] > _HIGHEST_POWER).any():
         raise lines.fail("alpha_index_basic has an entry out of range")
     if len(np.unique(basic, axis=0)) < n_basic or n_nodes < n_basic:
         raise lines.fail("alpha_index_basic has the same entry twice, or more than alpha_moments_count")
@@ -233,11 +238,13 @@ def parse(
         raise InputError(f"{source}: the file names no elements; give them in its order, such as --species H C O")
     if len(named) != n_species:
         raise InputError(f"{source}: {len(named)} species given ({' '.join(named)}), the file has {n_species}")
+    shape = n_species, n_species, n_radial, size
+    if not trained and math.prod(shape) > _MOST_DRAWN:
+        raise InputError(f"{source}: it announces {math.prod(shape)} radial coefficients, more than {_MOST_DRAWN}")
     try:
         table = _known_basis(n_radial, basic, times, scalars, n_nodes)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
-    shape = n_species, n_species, n_radial, size
     if trained:
         radial = np.array([pairs[pair] for pair in sorted(pairs)]).reshape(shape)
     elif draw is not None:
