@@ -158,7 +158,7 @@ figure
 # print(f"MaxVol took {result.status[0].selected}, the {len(few)} of the preliminary fit among them")
 # ```
 #
-# Far more configurations have a high grade than MaxVol takes. A configuration that has been taken lowers the grades of
+# More configurations have a grade above 1 than MaxVol takes. A configuration that has been taken lowers the grades of
 # all that are similar to it.
 #
 # </details>
@@ -182,7 +182,7 @@ figure
 #     print(f"{name:10}" + ", ".join(f"{symbol} in {count} of {len(mixed)}" for symbol, count in worst.most_common()))
 # ```
 #
-# Compare the shares with the composition: more than half of all atoms are hydrogens. An element that is the worst more
+# Compare the shares with the composition: about half of all atoms are hydrogens. An element that is the worst more
 # often than its number explains is known less well.
 #
 # </details>

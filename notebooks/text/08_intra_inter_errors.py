@@ -213,7 +213,8 @@ if full is None:
 # ```
 #
 # Forces do not contain the energy of isolated atoms, so that a fit to forces alone leaves the energies at any constant
-# for each element: the mean errors become huge. The errors of the forces hardly change.
+# for each element. The mean errors of the total and of the part within molecules become huge. In the part between
+# molecules these constants cancel. The errors of the forces change little.
 #
 # </details>
 #

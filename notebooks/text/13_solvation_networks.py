@@ -151,9 +151,9 @@ for lengths in (2, 20, 200):
 # ## A real electrolyte
 #
 # `solvation-analysis` ships ten frames of 49 LiPF6 in butyronitrile (BN) and fluoroethylene carbonate (FEC), by an OPLS
-# force field, 10 ps apart (notebook 12). The package does not know these two solvents in this file, so that a **role**
-# names each of them. It finds Li and PF6 by itself. Any other trajectory is opened in the same way, for instance one of
-# your own: replace the file, and drop the roles for EC and EMC.
+# force field, 10 ps apart (notebook 12). A **role** names each of the two solvents, as for any molecule that is not in
+# the library. Li and PF6 are found. Any other trajectory is opened in the same way, for instance one of your own:
+# replace the file, and drop the roles for EC and EMC.
 
 # %%
 data = Path(find_spec("solvation_analysis").origin).parent / "tests" / "data" / "bn_fec_data"

@@ -250,7 +250,7 @@ figures.picture(around, "The shell of Na in the last frame", **provenance)
 #
 # ```python
 # for name in ("DEC", "FEC"):
-#     print(*[line for line in describe(find_molecule(name)).splitlines() if name in line or line.startswith("donors")], sep="\n")
+#     print(*[line for line in describe(find_molecule(name)).splitlines() if line.startswith((f"{name},", "donors"))], sep="\n")
 # mixed = eml.pack(parse_composition("DEC=4 FEC=4 LiPF6=1"), 1.2)
 # print(f"{len(mixed)} atoms, {mixed.cell.lengths()[0]:.2f} Å wide, {density(mixed):.2f} g/cm³")
 # ```
