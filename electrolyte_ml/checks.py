@@ -38,7 +38,7 @@ def number(name: str, value: Any, unit: str = "", *, least: float | None = None,
         raise InputError(f"{name} must be a number, not {value!r}") from None
     allowed = result > 0 if least is None else result >= least
     if not (math.isfinite(result) and allowed):
-        wanted = "positive" if least is None else f"{least:g} or more" if math.isfinite(least) else "finite"
+        wanted = "positive" if least is None else f"{least:g} or more" if result < least else "finite"
         raise InputError(f"{name} must be {wanted}, not {value} {unit}".rstrip())
     if result > most:
         raise InputError(f"{name} must be {most:g} or less, not {value} {unit}".rstrip())

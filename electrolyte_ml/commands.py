@@ -52,12 +52,13 @@ def located_files(value: Any, folder: Path) -> Any:
     """Return the name or a setting of a reference with the files that it names taken relative to a folder.
 
     Only what is there counts, and a program on the search path is no file of the folder, unless it is named by a path.
+    Links stay links: the interpreter of a virtual environment is one.
     """
     if isinstance(value, str):
         if value.startswith(PREFIX):
             return PREFIX + change_paths(value.removeprefix(PREFIX), lambda path: str(located_files(path, folder)))
         named = os.path.isfile(folder / value) and ("/" in value or shutil.which(value) is None)
-        return str((folder / value).resolve()) if named else value
+        return os.path.normpath(folder.resolve() / value) if named and not os.path.isabs(value) else value
     if isinstance(value, Mapping):
         return {key: located_files(item, folder) for key, item in value.items()}
     return value

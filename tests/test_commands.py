@@ -52,3 +52,9 @@ def test_a_program_on_the_search_path_is_no_file_of_the_folder(folder):
     assert located_files("command:./sh {input}", folder) == f"command:{folder}/sh {{input}}"
     assert located_files("command:x" + "y" * 5000, folder) == "command:x" + "y" * 5000
     assert located_files("a\0b", Path(folder)) == "a\0b"
+
+
+def test_links_are_not_followed(folder):
+    (folder / "python").symlink_to(folder / "dft.py")
+    assert located_files("command:./python {input}", folder) == f"command:{folder}/python {{input}}"
+    assert located_files(f"command:{folder}/python {{input}}", folder) == f"command:{folder}/python {{input}}"
