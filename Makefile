@@ -6,7 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 RUN := .venv/bin/python
 failed = { echo "error: $(1)" >&2; exit 1; }
 
-.PHONY: reproduce test test-nojit test-mutations test-fast coverage lint types notebooks-sync lab docs lock clean
+.PHONY: reproduce test test-nojit test-mutations test-browser test-fast coverage lint types notebooks-sync lab docs \
+  lock clean
 
 reproduce: .venv/installed
 	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE)
@@ -26,6 +27,11 @@ test-nojit: .venv/installed
 # 2000 damaged files of every format that is read: hours.
 test-mutations: .venv/installed
 	MUTATIONS=2000 $(RUN) -m pytest -n 2 tests/test_mutations.py
+
+# JupyterLab in a browser: sliders, views, saving. Needs Chromium; playwright is installed beside the locked packages.
+test-browser: .venv/installed
+	$(RUN) -m pip install --quiet --disable-pip-version-check playwright
+	$(RUN) -m pytest -m browser tests/notebooks
 
 test-fast: .venv/installed
 	$(RUN) -m pytest -m "not slow and not notebooks"
@@ -51,9 +57,11 @@ types: .venv/installed
 # The notebooks and their text twins: whichever of a pair was changed last is carried over to the other.
 notebooks-sync: .venv/installed
 	$(RUN) -m jupytext --sync notebooks/*.ipynb
+	$(RUN) -m electrolyte_ml.paper.notebooks notebooks/*.ipynb
 
+# JupyterLab with the settings of .jupyter: saving a notebook in which nothing was changed leaves its file as it was.
 lab: .venv/installed
-	.venv/bin/jupyter lab notebooks
+	JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter:$$JUPYTER_CONFIG_PATH" .venv/bin/jupyter lab notebooks/index.ipynb
 
 # The documentation, in docs/_build/html: opened from files, it needs no network, its search included.
 docs: .venv/docs-installed

@@ -1,6 +1,6 @@
-"""Moment tensor potentials of battery electrolytes, learnt actively from quantum-mechanical labels.
+"""Moment tensor potentials of battery electrolytes, trained by active learning on quantum-mechanical labels.
 
-The common thing takes three lines::
+To use a potential as an ASE calculator::
 
     import electrolyte_ml as eml
     potential = eml.load("ec.mtp")

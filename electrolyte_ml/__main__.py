@@ -1,4 +1,4 @@
-"""``python -m electrolyte_ml`` is the command ``electrolyte-ml``."""
+"""Entry point of ``python -m electrolyte_ml``, the same as the command ``electrolyte-ml``."""
 
 import sys
 

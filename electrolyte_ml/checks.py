@@ -1,4 +1,4 @@
-"""Checks of single values: each returns the value or raises an `InputError` that names it."""
+"""Checks of single values; each returns the value or raises an `InputError` that names it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from electrolyte_ml.errors import InputError
 
 
-def number(name: str, value: Any, unit: str = "", *, least: float | None = None) -> float:
-    """Return a finite number.
+def number(name: str, value: Any, unit: str = "", *, least: float | None = None, most: float = math.inf) -> float:
+    """Return the value as a finite number.
 
     Parameters
     ----------
@@ -22,11 +22,13 @@ def number(name: str, value: Any, unit: str = "", *, least: float | None = None)
         Unit of the value, for the message.
     least
         The smallest value allowed, ``-math.inf`` for any; by default the number must be positive.
+    most
+        The largest value allowed.
 
     Raises
     ------
     InputError
-        Not a number, not finite, or too small.
+        The value is not a number, not finite, too small or too large.
     """
     try:
         if isinstance(value, bool):
@@ -38,16 +40,18 @@ def number(name: str, value: Any, unit: str = "", *, least: float | None = None)
     if not (math.isfinite(result) and allowed):
         wanted = "positive" if least is None else f"{least:g} or more" if math.isfinite(least) else "finite"
         raise InputError(f"{name} must be {wanted}, not {value} {unit}".rstrip())
+    if result > most:
+        raise InputError(f"{name} must be {most:g} or less, not {value} {unit}".rstrip())
     return result
 
 
 def whole(name: str, value: Any, *, least: int = 1) -> int:
-    """Return a whole number that is not below `least`.
+    """Return the value as a whole number of at least `least`.
 
     Raises
     ------
     InputError
-        Not a whole number, or too small.
+        The value is not a whole number, or too small.
     """
     import numbers
 
@@ -57,18 +61,18 @@ def whole(name: str, value: Any, *, least: int = 1) -> int:
 
 
 def count_in(text: str | bytes) -> int | None:
-    """Return the count that a text of digits states, or None where it is none, or too long to be one (12 digits)."""
+    """Return the whole number that a text of at most 12 digits states, or None for any other text."""
     digits = text.strip()
     return int(digits) if digits.isdigit() and digits.isascii() and len(digits) <= 12 else None
 
 
 def one_of(name: str, value: str, choices: Sequence[str]) -> str:
-    """Return a value that is one of the choices.
+    """Return the value if it is one of the choices.
 
     Raises
     ------
     InputError
-        It is none of them; the message names them.
+        The value is not one of the choices, which the message lists.
     """
     if value not in choices:
         raise InputError(f"no {name} {value!r}; there are {', '.join(choices)}")

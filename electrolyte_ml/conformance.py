@@ -1,12 +1,12 @@
-"""Checks that every potential must pass, whatever its model: one suite for all.
+"""Conformance checks that every potential must pass, whatever its model.
 
 A new model is tested by ``conformance.check(potential)``, or check by check with `CHECKS`::
 
-    @pytest.mark.parametrize("promise", conformance.CHECKS)
-    def test_my_potential(promise):
-        promise(MyPotential(("H", "C", "O")))
+    @pytest.mark.parametrize("check", conformance.CHECKS)
+    def test_my_potential(check):
+        check(MyPotential(("H", "C", "O")))
 
-A broken promise raises an `AssertionError` that says what differs. Each check makes small configurations of the
+A failed check raises an `AssertionError` that names the difference. Each check makes small configurations of the
 potential's own species. Derivatives are compared with central differences of sixth order.
 """
 
@@ -31,22 +31,25 @@ from electrolyte_ml.structures.neighbours import neighbour_list
 from electrolyte_ml.training import TrainingSet, solve_linear, train
 from electrolyte_ml.training.loss import Loss, Weights
 
-_STENCIL = ((1, 45 / 60), (2, -9 / 60), (3, 1 / 60))  # of the first derivative, to sixth order
+_STENCIL = ((1, 45 / 60), (2, -9 / 60), (3, 1 / 60))  # sixth-order central difference of the first derivative
 _STEP = 1e-4
 
 
 def configuration(
     potential: Potential, n_atoms: int = 9, *, seed: int = 0, periodic: bool = True, side: float = 5.5
 ) -> Atoms:
-    """Return atoms at random places, none nearer than 0.9 Å to another, in a skewed cell.
+    """Return atoms at random places in a skewed cell, with distances above 0.9 Å.
 
     Parameters
     ----------
     potential
-        Its species are taken in turn.
+        The potential; the atoms are of its species in turn.
     n_atoms
+        Number of atoms.
     seed
+        Seed of the random places.
     periodic
+        Whether the cell is periodic.
     side
         Length of the cell's edges, Å.
     """
@@ -62,20 +65,20 @@ def configuration(
 
 
 def check_parameters(potential: Potential) -> None:
-    """Blocks make up the parameters, and a wrong number of parameters is refused."""
+    """Check that the blocks make up the parameters, and that a wrong number of parameters is refused."""
     theta = potential.parameters
     _equal(theta.shape, (potential.n_parameters,), "the shape of the parameters")
     _equal(sum(block.size for block in potential.blocks), len(theta), "the sizes of the blocks together")
     names = [block.name for block in potential.blocks]
-    assert len(set(names)) == len(names), f"two blocks have one name: {names}"
+    assert len(set(names)) == len(names), f"two blocks have the same name: {names}"
     moved = potential.with_parameters(theta + 0.5)
     _near(moved.parameters, theta + 0.5, "parameters that were set")
-    _near(potential.parameters, theta, "the parameters of a potential that another was made of")
-    _refused(lambda: potential.with_parameters(np.zeros(len(theta) + 1)), "parameters of another number")
+    _near(potential.parameters, theta, "the parameters of the first potential after `with_parameters`")
+    _refused(lambda: potential.with_parameters(np.zeros(len(theta) + 1)), "a wrong number of parameters")
 
 
 def check_forces(potential: Potential) -> None:
-    """Forces and virial are derivatives of the energy; site energies add up to it."""
+    """Check that forces and virial are derivatives of the energy, and that site energies add up to it."""
     for periodic in (True, False):
         atoms = configuration(potential, seed=1, periodic=periodic)
         result = potential.evaluate(atoms)
@@ -99,11 +102,11 @@ def check_forces(potential: Potential) -> None:
             return potential.evaluate(moved).energy
 
         _near((result.virial * strain).sum(), _slope(stretched), "the virial along a strain", tolerance=1e-7)
-        assert (result.stress is None) is not periodic, "a stress needs a periodic cell, and is there with one"
+        assert (result.stress is None) is not periodic, "a stress must exist exactly if the cell is periodic"
 
 
 def check_invariances(potential: Potential) -> None:
-    """Energies do not change under rotation, translation, wrapping or another order of the atoms."""
+    """Check that energies do not change under rotation, translation, wrapping or another order of the atoms."""
     atoms = configuration(potential, seed=3)
     result = potential.evaluate(atoms)
     rng = np.random.default_rng(4)
@@ -119,7 +122,7 @@ def check_invariances(potential: Potential) -> None:
 
 
 def check_gradients(potential: Potential) -> None:
-    """Derivatives by the parameters are those of energy, forces and virial, in every block."""
+    """Check the derivatives of energy, forces and virial by the parameters of every block."""
     atoms = configuration(potential, seed=5)
     rng, n = np.random.default_rng(6), len(atoms)
     row, rows = potential.energy_gradient(atoms), potential.site_energy_gradients(atoms)
@@ -146,7 +149,7 @@ def check_gradients(potential: Potential) -> None:
 
 
 def check_gauge(potential: Potential) -> None:
-    """Rows of the sites and of the configuration are zero along directions in which no energy changes."""
+    """Check that no energy, and no row of a site or a configuration, changes along the gauge directions."""
     directions, theta = potential.gauge_directions, potential.parameters
     _equal(directions.shape[1:], theta.shape, "the shape of each gauge direction")
     for periodic in (True, False):
@@ -162,7 +165,7 @@ def check_gauge(potential: Potential) -> None:
 
 
 def check_charges(potential: Potential) -> None:
-    """Charges add up to the total charge."""
+    """Check that the charges add up to the total charge."""
     for periodic in (True, False):
         for charge in (-1, 0, 2):
             atoms = configuration(potential, seed=51, periodic=periodic)
@@ -174,7 +177,7 @@ def check_charges(potential: Potential) -> None:
 
 
 def check_linear_parameters(potential: Potential) -> None:
-    """Energies and forces are affine in all linear parameters together."""
+    """Check that energies and forces are affine in all linear parameters together."""
     atoms, theta = configuration(potential, seed=7), potential.parameters
     direction = np.where(linear_mask(potential.blocks), np.random.default_rng(8).normal(size=len(theta)), 0.0)
     low, middle, high = (potential.with_parameters(theta + t * direction).evaluate(atoms) for t in (-1.0, 0.0, 1.0))
@@ -183,7 +186,7 @@ def check_linear_parameters(potential: Potential) -> None:
 
 
 def check_training_term(potential: Potential) -> None:
-    """What is prepared for training predicts what `evaluate` gives, for any parameters and any subset."""
+    """Check the predictions of a prepared training term against `evaluate`, for any parameters and any subset."""
     boxes = [configuration(potential, n, seed=n, periodic=n % 2 == 0) for n in (4, 5, 8)]
     geometries = [potential.geometry(box) for box in boxes]
     rng, term = np.random.default_rng(9), potential.prepare(geometries)
@@ -199,8 +202,8 @@ def check_training_term(potential: Potential) -> None:
             results = [other.evaluate(geometries[k]) for k in numbers]
             _near(energies, [result.energy for result in results], "energies in training")
             _near(forces, np.concatenate([result.forces for result in results]), "forces in training")
-            wanted = [(result.virial + result.virial.T) / 2 for result in results]
-            _near(virials, np.array(wanted), "virials in training")
+            expected = [(result.virial + result.virial.T) / 2 for result in results]
+            _near(virials, np.array(expected), "virials in training")
             pulled = part.pullback(
                 theta,
                 by_energies[numbers],
@@ -216,7 +219,7 @@ def check_training_term(potential: Potential) -> None:
 
 
 def check_steppers(potential: Potential) -> None:
-    """Calculator, stepper and `evaluate` give the same for a configuration that moves in a cell that changes."""
+    """Check that calculator, stepper and `evaluate` agree for atoms that move in a cell that changes."""
     rng = np.random.default_rng(10)
     atoms = configuration(potential, 12, seed=11)
     for threads in (1, 2):
@@ -249,11 +252,11 @@ def check_steppers(potential: Potential) -> None:
 
 
 def check_dynamics(potential: Potential) -> None:
-    """Dynamics follow the forces of `evaluate`, and a run at constant pressure reaches its end."""
+    """Check that dynamics follow the forces of `evaluate`, at constant energy and at constant pressure."""
     atoms = configuration(potential, 12, seed=12, side=6.5)
 
     class Evaluated(type(potential.calculator())):  # type: ignore[misc]
-        """The calculator without what dynamics can do better than ask it at every step."""
+        """The calculator as another class, which dynamics call at every step instead of using a stepper."""
 
         def calculate(self, *arguments: object) -> None:
             super().calculate(*arguments)
@@ -269,7 +272,7 @@ def check_dynamics(potential: Potential) -> None:
 
 
 def check_files(potential: Potential) -> None:
-    """A file brings back the same potential to the last bit, and a file cut short is refused."""
+    """Check that saving and loading restore a potential to the last bit, and that an incomplete file is refused."""
     atoms = configuration(potential, seed=13)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"potential{potential.suffix}"
@@ -290,7 +293,7 @@ def check_files(potential: Potential) -> None:
 
 
 def check_training(potential: Potential) -> None:
-    """A fit lowers the loss and moves every block; linear parameters are found from their own predictions."""
+    """Check that a fit lowers the loss and changes every block, and that linear parameters are recovered exactly."""
     boxes = [_labelled(potential, configuration(potential, 8, seed=20 + k, side=5.0)) for k in range(12)]
     if not potential.n_parameters:
         result = train(boxes, potential, max_iterations=1, progress=False)
@@ -314,7 +317,7 @@ def check_training(potential: Potential) -> None:
 
 
 def check_grades(potential: Potential) -> None:
-    """Grades of the training set do not exceed 1, in either mode."""
+    """Check that grades of the training set do not exceed 1, in both modes."""
     if not potential.n_parameters:
         return
     boxes = [configuration(potential, 6, seed=30 + k) for k in range(4)]
@@ -325,7 +328,7 @@ def check_grades(potential: Potential) -> None:
 
 
 def check_refusals(potential: Potential) -> None:
-    """Unknown species, overlapping atoms and pairs of another potential are refused."""
+    """Check that unknown species, overlapping atoms and pairs of another potential are refused."""
     atoms = configuration(potential, seed=40)
     strange = next(symbol for symbol in ("Xe", "Kr") if symbol not in potential.species)
     foreign = atoms.copy()
@@ -364,10 +367,10 @@ def check(potential: Potential) -> None:
     Raises
     ------
     AssertionError
-        Naming the first promise that is broken.
+        Naming the difference in the first check that fails.
     """
-    for promise in CHECKS:
-        promise(potential)
+    for single_check in CHECKS:
+        single_check(potential)
 
 
 def _labelled(potential: Potential, atoms: Atoms) -> Atoms:
@@ -384,23 +387,23 @@ def _slope(function: Callable[[float], Any]) -> Any:
     )
 
 
-def _near(found: object, wanted: object, what: str, *, tolerance: float = 1e-10, scale: float | None = None) -> None:
-    """Compare numbers, relative to the largest of them."""
-    a, b = np.asarray(found, float), np.asarray(wanted, float)
+def _near(actual: object, expected: object, name: str, *, tolerance: float = 1e-10, scale: float | None = None) -> None:
+    """Compare numbers, relative to the largest expected one or to `scale`."""
+    a, b = np.asarray(actual, float), np.asarray(expected, float)
     size = max(np.abs(b).max(initial=0.0), 1e-3) if scale is None else max(scale, 1e-3)
     difference = np.abs(a - b).max(initial=0.0)
-    assert difference <= tolerance * size, f"{what}: differs by {difference:.3g} of {size:.3g}"
+    assert difference <= tolerance * size, f"{name}: differs by {difference:.3g} of {size:.3g}"
 
 
-def _equal(found: object, wanted: object, what: str) -> None:
-    assert found == wanted, f"{what}: {found!r}, not {wanted!r}"
+def _equal(actual: object, expected: object, name: str) -> None:
+    assert actual == expected, f"{name}: {actual!r}, not {expected!r}"
 
 
-def _refused(action: Callable[[], object], what: str, text: str = "") -> None:
-    """Demand an `InputError` with a text."""
+def _refused(action: Callable[[], object], name: str, text: str = "") -> None:
+    """Require that an action raises an `InputError` whose message contains a text."""
     try:
         action()
     except InputError as error:
-        assert text in str(error), f"{what}: the message does not say {text!r}: {error}"
+        assert text in str(error), f"{name}: the message does not contain {text!r}: {error}"
         return
-    raise AssertionError(f"{what}: not refused")
+    raise AssertionError(f"{name}: not refused")

@@ -1,4 +1,4 @@
-"""Errors and warnings that a user can act on; the command line prints each as one line, without a traceback."""
+"""Errors and warnings for users, which the command line prints as one line each, without a traceback."""
 
 import re
 
@@ -6,28 +6,28 @@ _LONGEST_WORD, _LONGEST_MESSAGE = 400, 2400  # characters; a path may have some 
 
 
 class ElectrolyteError(Exception):
-    """Base of the errors that this package raises; the message is one line, with long words of the user shortened."""
+    """Base class of the errors of this package; the message is one line, in which long quotations are shortened."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(shortened(str(message)))
 
 
 class InputError(ElectrolyteError, ValueError):
-    """The input is at fault: the message names the file, line, atom or setting."""
+    """Error in the input; the message names the file, line, atom or setting."""
 
 
 class TrajectoryWarning(UserWarning):
-    """A trajectory is not what was asked for: it ends early, its molecules change, or two of its facts disagree."""
+    """Warning that a trajectory ends early, that its molecules change, or that two of its facts disagree."""
 
 
 class CompositionWarning(UserWarning):
-    """A model is used at a composition for which its training set does not fix all that it needs."""
+    """Warning that a model is used at a composition for which its training set leaves parameters undetermined."""
 
 
 def shortened(message: str) -> str:
-    """Return a message in which neither a word nor the whole is so long that nobody can read it.
+    """Return a message without the middle of its overlong words, and of itself if it is too long.
 
-    Messages quote what a user has written, and that may be a file's content where a name was meant.
+    Messages quote input, which may be the whole content of a file in place of a name.
     """
     too_long = rf"\S{{{_LONGEST_WORD + 1},}}"
     message = re.sub(too_long, lambda word: _middle_left_out(word[0], _LONGEST_WORD // 2), message)
@@ -35,7 +35,7 @@ def shortened(message: str) -> str:
 
 
 def _middle_left_out(text: str, length: int) -> str:
-    """Return the beginning and the end of a text, and between them how much is left out."""
+    """Return the beginning and the end of a text, and between them the number of omitted characters."""
     return f"{text[: length // 2]}… ({len(text) - length} characters) …{text[-(length // 2) :]}"
 
 

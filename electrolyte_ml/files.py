@@ -1,9 +1,10 @@
-"""Files: atomic replacement, so that a reader finds the old content or the new one, and text that may be compressed."""
+"""Reading and writing of files: atomic replacement, compressed text, JSON, arrays, and checks of output paths."""
 
 from __future__ import annotations
 
 import atexit
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -31,7 +32,7 @@ COMPRESSED = tuple(_OPEN)
 
 @contextmanager
 def naming(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Give an `OSError` of the block that names no file, as those of writing, flushing and reading, this name."""
+    """Add a path to an `OSError` of the block that names no file, as errors of writing, flushing and reading do not."""
     try:
         yield
     except OSError as error:
@@ -41,9 +42,9 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def private_temporary_folder() -> Path:
-    """Return a folder of this user below the system's folder of temporary files, the same in every process.
+    """Return this user's folder in the system's folder of temporary files, the same in every process.
 
-    Where another user has taken its name, the folder is a new one that is removed at the end of this process.
+    If another user has taken its name, a new folder is made, which is removed at the end of this process.
 
     Raises
     ------
@@ -62,22 +63,22 @@ def private_temporary_folder() -> Path:
 
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Replace a file so that neither a reader nor a crash finds a part of the new content.
+    """Replace a file in one step: at any time, also after a crash, it has the whole old or the whole new content.
 
-    The content goes to a temporary file beside the target, is flushed to the disk, and takes the target's name in
-    one step. Any number of processes may write the same path; the last one to finish wins.
+    The content is written to a temporary file beside the target and flushed to the disk; the temporary file is then
+    renamed. Any number of processes may write the same path; the content of the last one remains.
 
     Parameters
     ----------
     path
         The file to create or replace; its folder is made when missing. A symbolic link is followed.
     content
-        The whole content; text is written as UTF-8 with its line ends as they are.
+        The whole content; text is written as UTF-8 with unchanged line ends.
 
     Raises
     ------
     OSError
-        Full disk, no permission and the like, always with the path in the message. The old file is then unchanged.
+        The file cannot be written (full disk, no permission); the message names the path. The old file is unchanged.
     """
     target = Path(os.path.realpath(path))
     data = content.encode() if isinstance(content, str) else content
@@ -92,7 +93,7 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> None:
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:  # write() and fsync() name no file, os.replace the temporary one
+    except OSError as error:  # errors of write() and fsync() name no file, those of os.replace the temporary one
         raise OSError(error.errno, error.strerror, str(path)) from error
     _flush_folder(target.parent)
 
@@ -102,7 +103,7 @@ def _flush_folder(folder: Path) -> None:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:
-        return  # folders cannot be opened on every system; the file itself is already safe
+        return  # some systems cannot open folders; the file itself is already on the disk
     try:
         os.fsync(descriptor)
     except OSError:
@@ -119,12 +120,12 @@ def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
     path
         The file.
     until
-        Where the text ends and something else begins; at the end of the file by default, or where this is not found.
+        Bytes that mark the end of the text; by default, or if they are not found, the text ends with the file.
 
     Raises
     ------
     InputError
-        Not UTF-8 text, or a compressed file that is broken or cut short.
+        The file is not UTF-8 text, or it is a compressed file that is broken or cut short.
     OSError
         The file cannot be opened.
     """
@@ -141,13 +142,19 @@ def read_text(path: str | os.PathLike[str], until: bytes | None = None) -> str:
         raise InputError(f"{path}: the {kind} archive is broken or cut short ({str(error).rstrip('.')})") from None
 
 
+def content_hash(path: str | os.PathLike[str]) -> str:
+    """Return 32 hexadecimal digits that are others for another content."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
 def decompress_to(path: Path, target: Path) -> None:
     """Write the content of a file whose name ends in ``.gz`` or ``.xz`` to another one.
 
     Raises
     ------
     InputError
-        The archive is broken or cut short, or cannot be decompressed for want of space.
+        The archive is broken or cut short, or the target cannot be written (full disk).
     OSError
         The file cannot be opened.
     """
@@ -164,7 +171,7 @@ def decompress_to(path: Path, target: Path) -> None:
 
 
 class Record(dict[str, Any]):
-    """An object of a JSON file; a key that it lacks is an InputError that names the file."""
+    """Object of a JSON file; a missing key raises an InputError that names the file."""
 
     def __init__(self, content: Mapping[str, Any], path: Path) -> None:
         super().__init__(content)
@@ -174,23 +181,27 @@ class Record(dict[str, Any]):
         raise InputError(f"{self.path} is damaged: it has no {key!r}")
 
     def number(self, key: str, least: float = 0.0) -> float:
-        """Return a finite number that is not below `least`; anything else is an InputError that names the file."""
+        """Return a finite number of at least `least`; anything else raises an InputError that names the file."""
         value = self[key]
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value < math.inf:
-            raise InputError(f"{self.path} is damaged: its {key!r} is no number of {least:g} or more")
+            raise InputError(f"{self.path} is damaged: its {key!r} is not a number of {least:g} or more")
         return value
 
     def text(self, key: str) -> str:
-        """Return a text; anything else is an InputError that names the file."""
+        """Return a text; anything else raises an InputError that names the file."""
         return str(self._of(key, str, "text"))
 
     def entries(self, key: str) -> list[Any]:
-        """Return a list; anything else is an InputError that names the file."""
+        """Return a list; anything else raises an InputError that names the file."""
         return list(self._of(key, list, "list"))
+
+    def table(self, key: str) -> dict[str, Any]:
+        """Return an object; anything else is an InputError that names the file."""
+        return dict(self._of(key, dict, "object"))
 
     def _of(self, key: str, kind: type, name: str) -> Any:
         if not isinstance(self[key], kind):
-            raise InputError(f"{self.path} is damaged: its {key!r} is no {name}")
+            raise InputError(f"{self.path} is damaged: its {key!r} is not a {name}")
         return self[key]
 
 
@@ -202,12 +213,12 @@ def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     path
         The file.
     keys
-        Names that the object must have.
+        Keys that the object must have.
 
     Raises
     ------
     InputError
-        Naming the file: not UTF-8, not JSON, no object, or a key is missing.
+        The file is not UTF-8, not JSON or not an object, or a key is missing; the message names the file.
     FileNotFoundError
         There is no such file.
     """
@@ -218,7 +229,7 @@ def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: not JSON ({first_line(error)})") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path} is damaged: no JSON object")
+        raise InputError(f"{path} is damaged: not a JSON object")
     record = Record(content, Path(path))
     for key in keys:
         record[key]
@@ -243,19 +254,19 @@ def _integer(text: str) -> int:
 
 
 def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """Return the arrays of an ``.npz`` file, without any object that could run code.
+    """Return the arrays of an ``.npz`` file; pickled objects, which could run code, are refused.
 
     Parameters
     ----------
     path
         The file.
     keys
-        Names that it must have.
+        Names of arrays that the file must have.
 
     Raises
     ------
     InputError
-        Naming the file: no such archive, a damaged one, or an array is missing.
+        The file is not such an archive, or is damaged, or lacks an array; the message names the file.
     OSError
         The file is missing or cannot be opened.
     """
@@ -266,8 +277,8 @@ def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except Exception as error:  # zip archives and arrays have many errors, of the operating system as well
-        raise InputError(f"{path} is damaged: no archive of arrays ({first_line(error)})") from None
+    except Exception as error:  # damaged archives raise many kinds of errors, OSError among them
+        raise InputError(f"{path} is damaged: not an archive of arrays ({first_line(error)})") from None
     missing = [key for key in keys if key not in arrays]
     if missing:
         raise InputError(f"{path} is damaged: it has no {missing[0]!r}")
@@ -275,7 +286,7 @@ def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[
 
 
 def as_json_text(value: Any) -> str:
-    """Return a value as JSON that every reader takes: NaN and infinite numbers, which JSON has not, become null."""
+    """Return a value as standard JSON: NaN and infinite numbers, which JSON lacks, become null."""
     return json.dumps(_finite(value), indent=1, allow_nan=False)
 
 
@@ -290,25 +301,25 @@ def _finite(value: Any) -> Any:
 
 
 def format_suffix(path: str | os.PathLike[str]) -> str:
-    """Return the suffix that names the format: ``.extxyz`` of ``set.extxyz`` and of ``set.extxyz.xz``."""
+    """Return the suffix of the format, such as ``.extxyz`` for ``set.extxyz`` and for ``set.extxyz.xz``."""
     whole = Path(path)
     return Path(whole.stem).suffix if whole.suffix in _DECOMPRESS else whole.suffix
 
 
 def check_output_file(path: Path, suffixes: tuple[str, ...] = ()) -> None:
-    """Refuse, before any work, a path at which no file can be written.
+    """Refuse a path at which no file can be written; called before a calculation starts.
 
     Parameters
     ----------
     path
         The file to be written; its folder may be missing.
     suffixes
-        Those that the name may end in; any if there are none.
+        Suffixes that the name may have; any by default.
 
     Raises
     ------
     InputError
-        Naming the path and what is wrong with it.
+        Naming the path and its fault.
     """
     if suffixes and path.suffix not in suffixes:
         raise InputError(f"{path}: the name must end in {', '.join(suffixes)}")
@@ -322,15 +333,15 @@ def check_output_file(path: Path, suffixes: tuple[str, ...] = ()) -> None:
 
 
 def check_output_folder(path: Path) -> None:
-    """Refuse, before any work, a path that is no folder and at which none can be made.
+    """Refuse a path that is not a folder and at which none can be made; called before a calculation starts.
 
     Raises
     ------
     InputError
-        Naming the path and what is wrong with it.
+        Naming the path and its fault.
     """
     if path.is_dir():
         return
     if path.exists():
-        raise InputError(f"{path} is not a folder: name one to write to")
+        raise InputError(f"{path} is not a folder: name a folder to write to")
     check_output_file(path)

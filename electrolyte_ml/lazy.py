@@ -1,4 +1,4 @@
-"""Public names of a package that are imported on first use, so that importing the package costs milliseconds."""
+"""Lazy imports: public names of a package are imported on first use, so that its own import takes milliseconds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
     Parameters
     ----------
     package
-        Its ``__name__``.
+        ``__name__`` of the package.
     homes
-        Public name -> module in the package that defines it; empty where the name is that of a module itself.
+        Public name -> module of the package that defines it; an empty string if the name is that of a module.
     """
 
     def getattribute(name: str) -> Any:

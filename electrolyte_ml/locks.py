@@ -1,4 +1,4 @@
-"""File locks, which the system releases when the process ends, even when it is killed. POSIX only (`fcntl`)."""
+"""File locks that the operating system releases when the process ends or is killed. POSIX only (`fcntl`)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def hold_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
     folder
         The folder to lock.
     patience
-        Seconds to wait for another holder: the workers of a killed program take a moment to end.
+        Seconds to wait for another process that holds the lock: workers of a killed program take a moment to end.
 
     Raises
     ------
     InputError
-        The path is not a folder, or another process holds the lock (the message names its number).
+        The path is not a folder, or another process holds the lock (the message gives the number of that process).
     """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
@@ -54,7 +54,7 @@ def hold_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
 
 @contextmanager
 def hold_byte(descriptor: int, offset: int) -> Iterator[None]:
-    """Lock one byte of an open file while the context lasts; waits for other processes that hold it.
+    """Lock one byte of an open file while the context lasts; wait for other processes that hold the lock.
 
     On a file system without locks nothing is locked.
     """

@@ -1,7 +1,7 @@
-"""Work spread over single-threaded processes that end with the program, with a progress line.
+"""Parallel maps over single-threaded worker processes, which end with the program, with a progress line.
 
-Workers are fresh interpreters (loky): functions of a notebook or of a script without a ``__main__`` guard can be sent
-to them. An idle worker is kept for a minute, so that a loop of short maps starts the workers once.
+Workers are new interpreters (loky): functions of a notebook or of a script without a ``__main__`` guard can be sent to
+them. An idle worker is kept for a minute, so that a loop of short maps starts the workers once.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
 from electrolyte_ml.processes import add_mark, end_marked, kill_group
+from electrolyte_ml.progress import progress_bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,7 +44,7 @@ _SHARED_MEMORY = "/dev/shm"  # where workers' semaphores are made; errors about 
 
 
 def resolve_jobs(jobs: int | None) -> int:
-    """Return the number of workers for `jobs`: ``None`` is one per core that this process may use.
+    """Return the number of workers for `jobs`; ``None`` means one per core that this process may use.
 
     Raises
     ------
@@ -63,8 +64,8 @@ def resolve_jobs(jobs: int | None) -> int:
 def pool(jobs: int | None = None) -> Iterator[Executor]:
     """Provide an executor of `jobs` single-threaded worker processes while the context lasts.
 
-    The workers are kept for the next `pool` of the same size. They are killed, with all the programs that they
-    started, when an exception (an interrupt too) leaves the block and when this process ends, even if it is killed.
+    The workers are kept for the next `pool` of the same size. They are killed, with all programs that they started,
+    when an exception (an interrupt too) leaves the block and when this process ends or is killed.
 
     Parameters
     ----------
@@ -89,8 +90,8 @@ def pool(jobs: int | None = None) -> Iterator[Executor]:
             env=ONE_THREAD,
         )
     except OSError as error:
-        why = f"{error.filename or _SHARED_MEMORY}: {error.strerror or error}"
-        raise ElectrolyteError(f"no worker processes can be started: {why}; one job needs none") from error
+        cause = f"{error.filename or _SHARED_MEMORY}: {error.strerror or error}"
+        raise ElectrolyteError(f"no worker processes can be started: {cause}; one job needs none") from error
     try:
         yield executor
     except BrokenExecutor as error:
@@ -105,18 +106,18 @@ def pool(jobs: int | None = None) -> Iterator[Executor]:
 
 @functools.cache
 def _mark() -> str:
-    """Return the mark of everything that workers of this process start, see `processes`."""
+    """Return the mark of all programs that workers of this process start, see `processes`."""
     return uuid.uuid4().hex
 
 
 @functools.cache
 def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """Return the folder of the workers' temporary files: a worker that is killed cannot remove them itself."""
+    """Return the folder of the workers' temporary files, which a killed worker cannot remove itself."""
     return tempfile.TemporaryDirectory(prefix="electrolyte-ml-")
 
 
 def _end_workers(executor: Any) -> None:
-    """Kill the workers and all that they have started, and remove their temporary files."""
+    """Kill the workers and all programs that they have started, and remove their temporary files."""
     workers = list(executor._processes or ())
     executor.shutdown(wait=True, kill_workers=True)
     for pid in workers:
@@ -143,9 +144,9 @@ def map_progress(
     Parameters
     ----------
     function
-        Anything that can be called with one item; lambdas and functions of a notebook may be sent too.
+        A function of one item; lambdas and functions of a notebook work, too.
     items
-        The inputs.
+        Arguments of the calls.
     jobs
         Number of processes: 1 computes in this process, ``None`` takes one per core.
     description
@@ -154,9 +155,9 @@ def map_progress(
         Expected relative cost of each item, for the estimate of the remaining time; the most expensive items are
         started first.
     on_result
-        Called in this process with index and result of each item, in order of completion.
+        Function called in this process with index and result of each item, in order of completion.
     progress
-        Show the progress line (on standard error).
+        Whether to show the progress line (on standard error).
 
     Returns
     -------
@@ -177,7 +178,7 @@ def map_progress(
         raise InputError(f"{len(cost)} weights for {len(items)} items")
     order = sorted(range(len(items)), key=lambda index: -cost[index])
     results: list[Any] = [None] * len(items)
-    # Closed here, not by the garbage collector, so that after an exception no worker is still running.
+    # `closing` ends the workers at once after an exception; the garbage collector might do so later.
     with (
         _ProgressLine(description, len(items), sum(cost), progress) as line,
         closing(_completed(function, items, order, jobs)) as completed,
@@ -205,20 +206,18 @@ def _completed(
 
 
 class _ProgressLine:
-    """A tqdm line: the bar and the remaining time follow the cost, the text counts items."""
+    """Progress line of tqdm: bar and remaining time follow the cost, the text counts items."""
 
     def __init__(self, description: str | None, count: int, total_cost: float, shown: bool) -> None:
-        from tqdm import tqdm
-
         self.count = count
         self.done = 0
-        self.bar = tqdm(
+        self.bar = progress_bar(
             total=total_cost,
             desc=description,
-            disable=not shown,
-            # The mean rate since the start: a moving average jumps with every large or small item.
+            shown=shown,
+            weighted=True,
+            # Use the mean rate since the start: a moving average jumps with every large or small item.
             smoothing=0.0,
-            bar_format="{l_bar}{bar}|{postfix} [{elapsed}<{remaining}]",
             postfix=f"0/{count}",
         )
 
@@ -231,7 +230,7 @@ class _ProgressLine:
     def advance(self, cost: float) -> None:
         self.done += 1
         self.bar.set_postfix_str(f"{self.done}/{self.count}", refresh=False)
-        # The sum of the costs may exceed the total by rounding; tqdm warns beyond the total.
+        # By rounding, the sum of the costs may exceed the total; tqdm would then warn.
         self.bar.update(min(cost, self.bar.total - self.bar.n))
 
 
@@ -239,12 +238,12 @@ def _start_worker(parent: int, mark: str, scratch: str) -> None:
     """Initialise a worker: put it into a process group of its own, and make it end with its parent.
 
     In its own group a worker does not receive Ctrl-C, which the parent handles, and can be killed together with the
-    programs that it started. Linux's signal of a parent's death (PR_SET_PDEATHSIG) cannot be used: it follows the
-    thread that started the worker, which in a notebook may end long before the program.
+    programs that it started. Linux's signal of a parent's death (PR_SET_PDEATHSIG) cannot be used: it is sent when the
+    thread ends that started the worker, which in a notebook may be long before the program ends.
     """
     os.setpgid(0, 0)
     add_mark(mark)
-    os.makedirs(scratch, exist_ok=True)  # what cleans a machine's temporary folder may have removed it
+    os.makedirs(scratch, exist_ok=True)  # a clean-up of temporary folders may have removed it
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
@@ -252,7 +251,7 @@ def _start_worker(parent: int, mark: str, scratch: str) -> None:
 def _end_with(parent: int) -> None:
     """Wait until the parent process has ended, then kill this process group.
 
-    All at once: a label whose program alone has been killed would be stored as failed.
+    The whole group is killed at once: if only the program of a label were killed, the label would be stored as failed.
     """
     while os.getppid() == parent:
         time.sleep(_WATCH_SECONDS)

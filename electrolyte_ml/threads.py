@@ -1,4 +1,4 @@
-"""Threads for compiled functions that release the interpreter's lock."""
+"""Thread pools for compiled functions that release the interpreter's lock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-ATOMS_PER_THREAD = 128  # at least: with fewer, 0.2 ms of work at level 16, waiting for each other costs more
+ATOMS_PER_THREAD = 128  # minimum: fewer are less than 0.2 ms of work (level 16), and synchronisation costs more
 
 _pools: dict[int, ThreadPoolExecutor] = {}
 _watching: weakref.WeakSet[Team] = weakref.WeakSet()
@@ -23,7 +23,7 @@ os.register_at_fork(after_in_child=_pools.clear)
 def available() -> int:
     """Return the number of threads that numba would use: all cores, or NUMBA_NUM_THREADS (1 in worker processes).
 
-    Never more than the cores that a container's quota allows: threads that wait for one another would stall.
+    It is at most the number of cores that a container's quota allows: more threads would stall waiting for each other.
     """
     from numba import config
 
@@ -35,14 +35,14 @@ def available() -> int:
 
 
 def default_threads(n_atoms: int) -> int:
-    """Return the number of threads for so many atoms: all that are available, with at least 128 atoms for each."""
+    """Return the number of threads for `n_atoms` atoms: all available ones, with at least 128 atoms each."""
     return max(1, min(available(), n_atoms // ATOMS_PER_THREAD))
 
 
 def run(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], threads: int) -> list[Any]:
-    """Call `function` with each tuple of arguments on at most `threads` threads; results in the order of the calls.
+    """Call `function` with each tuple of arguments on at most `threads` threads, and return the results in order.
 
-    The caller is one of the threads. Calls are assigned dynamically: an idle thread takes the next one.
+    The calling thread is one of them. Calls are assigned dynamically: an idle thread takes the next one.
     """
     if len(calls) == 1:
         return [function(*calls[0])]
@@ -62,7 +62,7 @@ def run(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]], threads:
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Return a pool of all threads but the caller's; teams that keep its threads busy are dismissed."""
+    """Return a pool of all threads but the calling one; teams that occupy its threads are dismissed."""
     for team in list(_watching):
         team.dismiss()
     if threads not in _pools:
@@ -71,17 +71,17 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 
 class Team:
-    """Threads that take the turns of a compiled leader, see :mod:`electrolyte_ml.kernels.team`.
+    """Threads that share the work of a compiled leader, see :mod:`electrolyte_ml.kernels.team`.
 
     Parameters
     ----------
     threads : int
-        Their number, the leader's thread included.
+        Number of threads, including the leader's.
 
     Attributes
     ----------
     flags : (8 threads,) int64
-        New ones whenever the team is assembled.
+        Flags for synchronisation, a new array whenever the team is assembled.
     """
 
     def __init__(self, threads: int) -> None:
@@ -91,9 +91,9 @@ class Team:
         self.threads, self._process = threads, 0
 
     def assemble(self, follow: Callable[..., None], *arguments: Any) -> None:
-        """Run ``follow(thread, *arguments, flags)`` on each thread but this one; threads that still run it go on.
+        """Run ``follow(thread, *arguments, flags)`` on each thread but this one, unless all of them still run it.
 
-        `follow` returns when the leader detaches, or when no turn has come for a while. Evaluations do not wait for a
+        `follow` returns when the leader detaches, or after some time without work. Evaluations do not wait for a
         thread that has returned.
         """
         from electrolyte_ml.kernels.team import DETACHED, LINE
@@ -108,7 +108,7 @@ class Team:
         _watching.add(self)
 
     def dismiss(self) -> None:
-        """Let the other threads go."""
+        """Detach the other threads."""
         from electrolyte_ml.kernels.team import detach
 
         detach(self.flags, 0)
@@ -116,7 +116,7 @@ class Team:
 
 
 def _follow(follow: Callable[..., None], thread: int, arguments: tuple[Any, ...], flags: np.ndarray) -> None:
-    """Run one follower; whatever ends it, no other thread waits for it afterwards."""
+    """Run one follower and detach it at the end, also after an error, so that no other thread waits for it."""
     from electrolyte_ml.kernels.team import detach
 
     try:

@@ -1,4 +1,4 @@
-"""Physical constants and conversions between units. Inside the package: eV, Å, amu, e, K."""
+"""Physical constants and conversions between units; the package works in eV, Å, amu, e and K."""
 
 from electrolyte_ml.errors import InputError
 
@@ -18,12 +18,19 @@ PRESSURE_UNITS = {"bar": 1.0, "atm": ATMOSPHERE_BAR, "Pa": 1e-5, "MPa": 10.0, "G
 
 
 def conductivity_scale(volume: float, temperature: float) -> float:
-    """Return the S/m of 1 e² Å²/ps, an integral of the current's correlation, in a volume (Å³) at a temperature (K).
+    """Return the factor, S/m per e² Å²/ps, from an integrated current correlation to a conductivity.
+
+    Parameters
+    ----------
+    volume
+        Å³.
+    temperature
+        K.
 
     Raises
     ------
     InputError
-        For a volume or a temperature that is not positive.
+        The volume or the temperature is not positive.
     """
     if not (volume > 0 and temperature > 0):
         raise InputError(f"the volume and the temperature must be positive, not {volume:g} Å³ and {temperature:g} K")

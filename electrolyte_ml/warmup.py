@@ -1,4 +1,4 @@
-"""Compile every kernel ahead of its first use, by calling each on a tiny case."""
+"""Compilation of every kernel before its first use, by a call on a tiny case."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def warm_up() -> float:
     Returns
     -------
     float
-        Seconds taken.
+        Time taken, s.
     """
     from ase.calculators.lj import LennardJones
 
@@ -42,24 +42,24 @@ def warm_up() -> float:
     potential.site_energy_gradients(box)
     loss = Loss(potential, TrainingSet([_labelled(box, potential)], potential), Weights(), 1)
     loss(potential.parameters)
-    # Four kinds of steps: on one thread, on several, of a sum, and with a calculator of another package.
+    # Kinds of steps: on one thread, on several, with a foreign calculator, of a sum, and in mixed precision.
     calculators = [potential.calculator(threads=1), potential.calculator(threads=2), LennardJones(rc=3.0)]
     calculators.append(ModelSpec(level=4, repulsion="zbl").random(SPECIES).calculator(threads=1))
     calculators += [potential.with_precision("mixed").calculator(threads=n) for n in (1, 2)]
     calculators[0].calculate(box)
     for calculator in calculators:
         run_md(box, calculator, time_ps=2e-3 * TIMESTEP, timestep_fs=TIMESTEP, progress=False)
-    # Charges are summed in three ways: all pairs of a molecule, waves in a small cell, a mesh in a large one.
+    # Coulomb sums have three methods: all pairs of a molecule, Ewald in a small cell, a mesh in a large one.
     charged = ModelSpec(level=4, charges="qrd").random(SPECIES)
-    ways = [molecule("EC"), box, pack({"EC": 10}, 1.0)]
-    loss = Loss(charged, TrainingSet([_labelled(way, charged) for way in ways], charged), Weights(), 1)
+    systems = [molecule("EC"), box, pack({"EC": 10}, 1.0)]
+    loss = Loss(charged, TrainingSet([_labelled(atoms, charged) for atoms in systems], charged), Weights(), 1)
     loss(charged.parameters)
-    for way in ways:
-        charged.energy_gradient(way)
-        charged.calculator(threads=1).calculate(way)
+    for atoms in systems:
+        charged.energy_gradient(atoms)
+        charged.calculator(threads=1).calculate(atoms)
     positions, cells = box.positions[None].copy(), box.cell.array[None].copy()
-    atoms, frames = np.arange(len(box)), np.zeros(1, np.int64)
-    contacts(positions, cells, np.linalg.inv(cells), atoms, atoms, 3.0)
+    indices, frames = np.arange(len(box)), np.zeros(1, np.int64)
+    contacts(positions, cells, np.linalg.inv(cells), indices, indices, 3.0)
     survivals(np.arange(2), frames, 1, frames, frames)
     is_whole(np.frombuffer(bytes(8), np.uint8), 0, 8, 1, 8, 9)
     return time.perf_counter() - start

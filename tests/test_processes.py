@@ -93,6 +93,18 @@ def test_programs_of_other_packages_end_with_the_block(program, tmp_path):
     assert os.environ == environment
 
 
+def test_programs_of_other_packages_end_with_a_process_that_is_killed(program, tmp_path):
+    code = (
+        "import subprocess; from electrolyte_ml.processes import end_processes_on_failure\n"
+        f"with end_processes_on_failure(): subprocess.run(['setsid', {str(program('wait'))!r}])"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    children = started(tmp_path)
+    process.kill()
+    process.wait()
+    assert gone(children)
+
+
 @pytest.mark.parametrize(
     ("number", "code", "jobs"),
     [
@@ -125,10 +137,7 @@ def test_nothing_outlives_a_command(program, tmp_path, number, code, jobs):
     command.send_signal(number)
     _, errors = command.communicate(timeout=60)
     assert command.returncode == code, errors
-    if number == signal.SIGKILL:  # what has a session of its own cannot be found then
-        for pid in children.pop("session"):
-            os.kill(pid, signal.SIGKILL)
-    else:
+    if number != signal.SIGKILL:
         assert not [path for path in scratch.iterdir() if path.name.startswith("electrolyte-ml")]
     assert gone(children)
     assert "Traceback" not in errors

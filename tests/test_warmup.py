@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 
-from electrolyte_ml.kernels import forget_stale
-
 COUNT = """
 import pkgutil, sys
 import electrolyte_ml.kernels as kernels
@@ -108,13 +106,3 @@ for seed in range(5):
 
 def test_functions_without_a_module_are_no_business_of_the_notice():
     run("import numba; f = eval('lambda x: x + 1', {}); numba.njit(f)(1)")
-
-
-def test_kernels_older_than_any_source_are_compiled_again(tmp_path):
-    (tmp_path / "__pycache__").mkdir()
-    times = {"one.py": 10, "two.py": 30, "__pycache__/one.old.nbi": 20, "__pycache__/one.new.nbi": 40}
-    for name, seconds in times.items():
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (seconds, seconds))
-    forget_stale(tmp_path)
-    assert [path.name for path in (tmp_path / "__pycache__").iterdir()] == ["one.new.nbi"]

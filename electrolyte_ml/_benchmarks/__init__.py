@@ -1,1 +1,1 @@
-"""Timings of this package: private, and run by ``electrolyte-ml benchmark``, see benchmarks/README.md."""
+"""Benchmarks of this package (private), run by ``electrolyte-ml benchmark``; see benchmarks/README.md."""

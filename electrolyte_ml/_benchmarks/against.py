@@ -1,4 +1,4 @@
-"""A comparison with another checkout of the package: the same calls in alternation, each in a process of its own."""
+"""Comparison with another checkout of the package: the same calls in alternation, each checkout in its own process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from electrolyte_ml._benchmarks.cases import CONFIGURATION, TASKS, Case
 from electrolyte_ml._benchmarks.machine import machine
 from electrolyte_ml._benchmarks.rounds import check_request
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.threads import available
 
 ATOMS = (160, 1000)
@@ -39,35 +40,33 @@ def compare(
     Parameters
     ----------
     other
-        Folder that holds the other `electrolyte_ml`: what PYTHONPATH would be.
+        Folder that holds the other `electrolyte_ml`, as in PYTHONPATH.
     levels, tasks
         As for `rounds.benchmark`.
     atoms
         Sizes of the boxes, by default 160 and 1000, and 1144 and 4576 for Coulomb sums; the gradient of the loss is
-        that of one configuration of 160 atoms.
+        timed for one configuration of 160 atoms.
     threads
-        That each process may use. One is timed by its own processor time, several by the wall clock.
+        Number of threads of each process. One thread is timed by its processor time, several by the wall clock.
     charges
-        Kind of a model of the charges that is added to the potentials of forces, gradients and steps.
+        Kind of charge model that is added to the potentials of forces, gradients and steps.
     repeats
-        Timed rounds; each case is called once per round by either side, and the sides begin in turn.
+        Number of timed rounds; both checkouts run each case once per round, and take turns in running first.
 
     Returns
     -------
     dict
-        ``machine``, ``threads``, the folders ``this`` and ``other``, and ``rows``: task, level, atoms asked for, the
+        ``machine``, ``threads``, the folders ``this`` and ``other``, and ``rows``: task, level, requested atoms, the
         medians ``this`` and ``other`` in µs per atom per call, and ``ratio``, ``low`` and ``high``: median and
         quartiles over the rounds of this code's time divided by the other's.
 
     Raises
     ------
     InputError
-        No package in the folder, or a request that `rounds.benchmark` would refuse.
+        The folder holds no package, or `rounds.benchmark` would refuse the request.
     ElectrolyteError
-        One side cannot run a case.
+        One of the checkouts cannot run a case.
     """
-    from tqdm import tqdm
-
     check_request(levels, ATOMS if atoms is None else atoms, tasks, repeats, charges)
     if not 1 <= threads <= available():
         raise InputError(f"{threads} threads: there are 1 to {available()} here")
@@ -75,10 +74,10 @@ def compare(
     if not (theirs / "electrolyte_ml" / "__init__.py").is_file():
         raise InputError(f"{other}: no package electrolyte_ml in this folder")
     requests = _cases(levels, atoms, tasks, charges)
-    times = np.empty((repeats + 1, len(requests), 2))  # µs per atom, of this code and the other
+    times = np.empty((repeats + 1, len(requests), 2))  # µs per atom, this code and the other
     with _worker(ours, threads) as this, _worker(theirs, threads) as that:
         sides = [(0, this), (1, that)]
-        for round_ in tqdm(range(repeats + 1), desc="rounds", disable=None):
+        for round_ in progress_bar(range(repeats + 1), desc="rounds", unit=""):
             for number, case in enumerate(requests):
                 for side, measure in sides if round_ % 2 else sides[::-1]:
                     times[round_, number, side] = measure(case)
@@ -106,16 +105,16 @@ def format_comparison(result: dict[str, Any]) -> str:
 
 def _cases(levels: Sequence[int], atoms: Sequence[int] | None, tasks: Sequence[str], charges: str | None) -> list[Case]:
     sizes = sorted(set(atoms or ATOMS))
-    found = [Case("neighbours", None, n) for n in sizes if "neighbours" in tasks]
+    requests = [Case("neighbours", None, n) for n in sizes if "neighbours" in tasks]
     for level in levels:
-        found += [Case(task, level, n, charges) for task in ("forces", "md") if task in tasks for n in sizes]
-        found += [Case("rows", level, n) for n in sizes if "rows" in tasks]
-        found += [Case("gradient", level, CONFIGURATION, charges)] if "gradient" in tasks else []
-    return found + [Case("coulomb", None, n) for n in sorted(set(atoms or coulomb.ATOMS)) if "coulomb" in tasks]
+        requests += [Case(task, level, n, charges) for task in ("forces", "md") if task in tasks for n in sizes]
+        requests += [Case("rows", level, n) for n in sizes if "rows" in tasks]
+        requests += [Case("gradient", level, CONFIGURATION, charges)] if "gradient" in tasks else []
+    return requests + [Case("coulomb", None, n) for n in sorted(set(atoms or coulomb.ATOMS)) if "coulomb" in tasks]
 
 
 def _row(case: Case, times: np.ndarray) -> dict[str, Any]:
-    """The comparison of one case from its times, (rounds, 2) µs per atom."""
+    """Return the comparison of one case from its times (rounds, 2), µs per atom."""
     low, ratio, high = np.percentile(times[:, 0] / times[:, 1], [25, 50, 75])
     this, other = np.median(times, axis=0)
     name = TASKS[case.task] if case.charges is None else f"{TASKS[case.task]}, {case.charges}"
@@ -125,7 +124,7 @@ def _row(case: Case, times: np.ndarray) -> dict[str, Any]:
 
 @contextmanager
 def _worker(folder: Path, threads: int) -> Iterator[Callable[[Case], float]]:
-    """Start a process with the package in this folder; yield the function that has it time a case, in µs per atom."""
+    """Start a process with the package of a folder, and yield the function that times a case in it, µs per atom."""
     path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     with subprocess.Popen(
         [sys.executable, "-P", cases.__file__, str(threads)],
@@ -147,7 +146,7 @@ def _worker(folder: Path, threads: int) -> Iterator[Callable[[Case], float]]:
             try:
                 requests.write(json.dumps(case).encode() + b"\n")
             except BrokenPipeError:
-                pass  # the process has ended, and `answer` reports it
+                pass  # the process has ended; `answer` reports it
             result = answer()
             if "error" in result:
                 raise ElectrolyteError(f"{folder}: {' '.join(map(str, case))}: {result['error']}")

@@ -1,7 +1,7 @@
-"""What is timed: boxes, potentials and calls, and the clock that times them.
+"""Timed cases: boxes, potentials and calls, and the clock.
 
-`against` runs this file as a script under another checkout of the package, which may be older. So it imports nothing
-of this folder, uses only names that such a checkout has too, and is the only place that tries one name after another.
+`against` runs this file as a script with another checkout of the package, which may be older. It therefore imports
+nothing of this folder and uses only names that the other checkout has; only here are old names tried after new ones.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
 SPECIES = ("H", "C", "O")
 DENSITY = 1.3  # g/cm³, of liquid EC
-MOVE = 0.001  # Å: less than any skin, so that neighbour lists live as they do in dynamics
-CHANGE = 1e-9  # of parameters: a sum of terms keeps the predictions of those whose parameters stay
-TURN = 0.05  # s
-PACKED = 1000  # atoms; larger boxes repeat one of at most so many
+MOVE = 0.001  # Å: less than any skin, so that neighbour lists stay valid as in dynamics
+CHANGE = 1e-9  # largest change of a parameter: a sum of terms would reuse predictions of unchanged terms
+TURN = 0.05  # s, shortest time of a measurement
+PACKED = 1000  # largest packed box, atoms; larger boxes repeat a smaller one
 CONFIGURATION = 160  # atoms of a training configuration
-MD_STEPS = 60  # of a timed stretch; a neighbour list lives for a dozen
+MD_STEPS = 60  # steps of a timed stretch; a neighbour list is valid for about twelve
 REPULSION = 0.3  # eV/Å^2, of the atoms of timed dynamics
 
 SOLUTION = {"LiPF6": 1, "EC": 3, "EMC": 7}
 SOLUTION_ATOMS = 143  # of these molecules
 SOLUTION_DENSITY = 1.2  # g/cm³
-SOLUTION_PACKED = 8 * SOLUTION_ATOMS  # larger boxes repeat one of at most so many
-CHARGES = {"H": 0.08, "C": 0.25, "O": -0.4, "Li": 0.9, "P": 1.2, "F": -0.35}  # e, about those of force fields
+SOLUTION_PACKED = 8 * SOLUTION_ATOMS  # largest packed box, atoms; larger boxes repeat a smaller one
+CHARGES = {"H": 0.08, "C": 0.25, "O": -0.4, "Li": 0.9, "P": 1.2, "F": -0.35}  # e, similar to those of force fields
 
 FORCES = "energy, forces, stress"
 GRADIENT = "loss and gradient"
@@ -62,7 +62,7 @@ TASKS = {
 
 
 class Span(NamedTuple):
-    """Seconds, or two points in time to take the difference of."""
+    """A point in time or a time span on two clocks, s."""
 
     wall: float
     processor: float  # of this thread
@@ -71,23 +71,23 @@ class Span(NamedTuple):
         return Span(self.wall - start.wall, self.processor - start.processor)
 
 
-Call = Callable[[], Any]  # returns the `Span` that counts; if it returns anything else, all of the call counts
+Call = Callable[[], Any]  # returns the `Span` to count; if it returns anything else, the whole call counts
 
 
 def now() -> Span:
-    """Return this point in time."""
+    """Return the present time."""
     return Span(time.perf_counter(), time.thread_time())
 
 
 def seconds_per_call(call: Call, threads: int) -> float:
-    """Return the mean over as many calls as fill a turn, so that short calls are not timed with cold caches.
+    """Return the mean time of a call, repeated for at least 0.05 s, so that short calls have warm caches.
 
     Parameters
     ----------
     call
-        What is timed.
+        The call to time.
     threads
-        That the call runs on: one is timed by its own processor time, several by the wall clock.
+        Number of threads of the call: one thread is timed by its processor time, several by the wall clock.
     """
     spent, calls = 0.0, 0
     while spent < TURN:
@@ -120,7 +120,7 @@ def solution(n: int, seed: int = 0) -> Atoms:
 
 
 def _repeats(n: int, largest: int) -> list[int]:
-    """Return how often a box of at most `largest` atoms is repeated along each axis, for `n` atoms."""
+    """Return the repetitions along each axis of a box of at most `largest` atoms, for a box of `n` atoms."""
     repeats = [1, 1, 1]
     while n / np.prod(repeats) > largest:
         repeats[int(np.argmin(repeats))] *= 2
@@ -128,7 +128,7 @@ def _repeats(n: int, largest: int) -> list[int]:
 
 
 def charge_model() -> QRd:
-    """Return a model whose charges in a `solution` are about those of force fields."""
+    """Return a model whose charges in a `solution` are similar to those of force fields."""
     from electrolyte_ml.potentials.charges import QRd
 
     return QRd.from_values(tuple(CHARGES), CHARGES, dict.fromkeys(CHARGES, 1.0))
@@ -141,7 +141,7 @@ def random_potential(level: int) -> MomentTensorPotential:
 
 
 def repulsive(potential: MomentTensorPotential) -> MomentTensorPotential:
-    """Return the same model with parameters whose liquid is stable: the same work, and no dynamics breaks it.
+    """Return the same model with repulsive parameters: dynamics cost the same, and the liquid is stable.
 
     Pairs repel by REPULSION gap^2 ((1 - xi) / 2)^6, the basis function M(0, 0) of one radial function.
     """
@@ -159,13 +159,13 @@ def with_charges(potential: MomentTensorPotential, charges: str | None) -> Poten
         return potential
     from electrolyte_ml.potentials import ModelSpec, Sum
 
-    drawn = ModelSpec(level=2, charges=charges).random(potential.species)
-    assert isinstance(drawn, Sum)
-    return Sum((potential, drawn.terms[1]))
+    random_sum = ModelSpec(level=2, charges=charges).random(potential.species)
+    assert isinstance(random_sum, Sum)
+    return Sum((potential, random_sum.terms[1]))
 
 
 def given_pairs(potential: Potential, atoms: Atoms) -> Any:
-    """Return the checked configuration with its pairs within the cutoff, which `evaluate` and gradients take."""
+    """Return the checked configuration with its pairs within the cutoff, an argument of `evaluate` and of gradients."""
     try:
         return potential.geometry(atoms)  # type: ignore[attr-defined, unused-ignore]
     except AttributeError:
@@ -173,7 +173,7 @@ def given_pairs(potential: Potential, atoms: Atoms) -> Any:
 
 
 def labelled(atoms: Atoms) -> Atoms:
-    """Return a copy with labels, which may be any: they do not change the work."""
+    """Return a copy with arbitrary labels, which do not affect the time."""
     from ase.calculators.singlepoint import SinglePointCalculator
 
     copy = atoms.copy()
@@ -182,7 +182,7 @@ def labelled(atoms: Atoms) -> Atoms:
 
 
 def loss_of(potential: Potential, configurations: list[Atoms], threads: int) -> Loss:
-    """Return the loss of configurations, on so many threads."""
+    """Return the loss of configurations, computed on `threads` threads."""
     from electrolyte_ml.training import Loss, TrainingSet, Weights
 
     return Loss(potential, TrainingSet([labelled(atoms) for atoms in configurations], potential), Weights(), threads)
@@ -192,7 +192,7 @@ def loss_of(potential: Potential, configurations: list[Atoms], threads: int) -> 
 
 
 def moving(box: Atoms, function: Callable[[Atoms], Any]) -> Call:
-    """Return a call of the function on a box of its own that has moved a little, as in dynamics."""
+    """Return a call of the function on a copy of the box that has moved a little, as in dynamics."""
     own, moves = box.copy(), np.random.default_rng(0)
 
     def call() -> Span:
@@ -205,7 +205,7 @@ def moving(box: Atoms, function: Callable[[Atoms], Any]) -> Call:
 
 
 def varying(function: Callable[[np.ndarray], Any], parameters: np.ndarray) -> Call:
-    """Return a call of the function of parameters that differ a little each time, as in a fit."""
+    """Return a call of the function with slightly different parameters each time, as in a fit."""
     changes = np.random.default_rng(0)
 
     def call() -> Span:
@@ -218,39 +218,39 @@ def varying(function: Callable[[np.ndarray], Any], parameters: np.ndarray) -> Ca
 
 
 def forces_call(level: int, box: Atoms, threads: int, charges: str | None = None) -> Call:
-    """Return one `calculate` of the calculator."""
+    """Return the call of one `calculate` of the calculator."""
     return moving(box, with_charges(random_potential(level), charges).calculator(threads=threads).calculate)
 
 
 def coulomb_call(box: Atoms) -> Call:
-    """Return one `calculate` of charges alone, on one thread."""
+    """Return the call of one `calculate` of charges alone, on one thread."""
     return moving(box, charge_model().calculator(threads=1).calculate)
 
 
 def gradient_call(level: int, configurations: list[Atoms], threads: int, charges: str | None = None) -> Call:
-    """Return the loss with its derivative by all parameters."""
+    """Return the call for the loss with its derivative by all parameters."""
     potential = with_charges(random_potential(level), charges)
     return varying(loss_of(potential, configurations, threads), potential.parameters)
 
 
 def row_call(level: int, box: Atoms) -> Call:
-    """Return the derivative of the energy by all parameters, from given pairs."""
+    """Return the call for the derivative of the energy by all parameters, from given pairs."""
     potential = random_potential(level)
     return partial(potential.energy_gradient, given_pairs(potential, box))
 
 
 def neighbours_call(box: Atoms) -> Call:
-    """Return the search for all pairs within the cutoff, from nothing."""
+    """Return the call of a search for all pairs within the cutoff."""
     return moving(box, partial(given_pairs, random_potential(2)))
 
 
 def steps_call(level: int, box: Atoms, charges: str | None = None) -> Call:
-    """Return MD_STEPS steps of NPT dynamics from a box that is `settled` with the same charges."""
+    """Return the call of MD_STEPS steps of NPT dynamics from a box that is `settled` with the same charges."""
     return partial(_stretch, with_charges(repulsive(random_potential(level)), charges), box)
 
 
 def settled(box: Atoms, charges: str | None = None) -> Atoms:
-    """Return the liquid of repulsive atoms, with charges or without, after the heat of its start has gone."""
+    """Return an equilibrated liquid of repulsive atoms, with charges or without."""
     potential = with_charges(repulsive(random_potential(2)), charges)
     box = _run(potential, box, relax=200).atoms
     for _ in range(5):
@@ -259,7 +259,7 @@ def settled(box: Atoms, charges: str | None = None) -> Atoms:
 
 
 class _Clock:
-    """A monitor that notes the time and stops nothing."""
+    """Monitor that records the time and never stops the run."""
 
     reason = "clock"
     every = MD_STEPS
@@ -272,7 +272,7 @@ class _Clock:
 
 
 def _run(potential: Potential, box: Atoms, **options: Any) -> RunResult:
-    """Run two stretches of NPT in which the barostat works but the box stays as it is."""
+    """Run two stretches of NPT dynamics with a barostat that does not change the box."""
     from electrolyte_ml.dynamics import run_md
 
     result = run_md(box, potential, time_ps=2e-3 * MD_STEPS, compressibility_per_bar=1e-15, progress=False, **options)
@@ -292,7 +292,7 @@ def _stretch(potential: Potential, box: Atoms) -> Span:
 
 
 class Case(NamedTuple):
-    """One call that both checkouts make; `level` is None for a task without a potential."""
+    """A call that both checkouts time; `level` is None for a task without a potential."""
 
     task: str  # a key of `TASKS`
     level: int | None
@@ -307,7 +307,7 @@ def _box(n: int, at_rest: bool = False, charges: str | None = None) -> Atoms:
 
 @cache
 def _make(case: Case, threads: int) -> tuple[Call, int]:
-    """A call, and the atoms times steps that share its time."""
+    """Return a call, and the number of atoms times steps that its time is divided by."""
     task, level, n, charges = case
     if task == "coulomb":
         box = solution(n)
@@ -331,8 +331,8 @@ def serve(threads: int) -> None:
         print(json.dumps({"package": electrolyte_ml.__file__}), file=answers, flush=True)
         for line in sys.stdin:
             try:
-                call, shares = _make(Case(*json.loads(line)), threads)
-                answer: dict[str, Any] = {"time": 1e6 * seconds_per_call(call, threads) / shares}
+                call, atom_steps = _make(Case(*json.loads(line)), threads)
+                answer: dict[str, Any] = {"time": 1e6 * seconds_per_call(call, threads) / atom_steps}
             except Exception as error:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             print(json.dumps(answer), file=answers, flush=True)

@@ -1,4 +1,4 @@
-"""One number of the benchmark's table: what is called for it, and its times."""
+"""One row of the benchmark's table: the timed call and its times."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ KERNEL = "kernel alone"
 
 @dataclass
 class Contest:
-    """One number of the table: what is called, once a round.
+    """One row of the table, whose call is timed once per round.
 
     Attributes
     ----------
     error : float or None, eV/Å
-        Root mean square error of the forces that the call gives, where it is an approximation.
+        Root mean square error of the forces of the call, if they are an approximation.
     baseline : str or None
-        Code whose time at the same place the time is divided by.
+        Code of another row of the same task, level, atoms and threads; the ratio to its time is shown.
     note : str or None
-        For the table.
+        Remark for the table.
     """
 
     task: str
@@ -32,8 +32,8 @@ class Contest:
     code: str
     call: Call
     flops: float | None = None
-    steps: int = 1  # of one call
+    steps: int = 1  # time steps of one call
     error: float | None = None
     baseline: str | None = None
     note: str | None = None
-    seconds: list[float] = field(default_factory=list)  # per call, one a round
+    seconds: list[float] = field(default_factory=list)  # per call, one entry per round

@@ -1,4 +1,4 @@
-"""The Coulomb sum of a solution of LiPF6 beside OpenMM's, with the error of the forces of both."""
+"""Coulomb sums of a solution of LiPF6, by this package and by OpenMM, with the errors of their forces."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 ATOMS = (1144, 4576)
-EXACT_ATOMS = 5000  # boxes of at most so many are summed wave by wave for the errors
+EXACT_ATOMS = 5000  # largest box whose errors are computed, by an exact Ewald sum
 EXACT = 1e-7  # accuracy of that sum
 
 
 def contests(box: Atoms) -> Iterator[Contest]:
-    """The sum by the calculator of charges alone, by its mesh alone from given pairs, and by OpenMM, on one thread."""
+    """Yield the rows of a box on one thread: calculator of charges alone, its mesh from given pairs, and OpenMM."""
     model, n = cases.charge_model(), len(box)
     geometry = model.geometry(box)
     charges, solver = model.charges(geometry), model.solver(geometry)
@@ -33,11 +33,11 @@ def contests(box: Atoms) -> Iterator[Contest]:
         return None if exact is None else float(np.sqrt(((forces - exact) ** 2).sum(1).mean()))
 
     hindrance = openmm_peer.hindrance(box)
-    found = error(solver.solve(geometry, charges).forces)
-    yield contest(OURS, cases.coulomb_call(box), error=found, note=hindrance)
+    own_error = error(solver.solve(geometry, charges).forces)
+    yield contest(OURS, cases.coulomb_call(box), error=own_error, note=hindrance)
     if isinstance(solver, ParticleMesh):
         mesh = MeshSum(solver.fixed_for(geometry.cell, charges), threads=1)
-        yield contest(KERNEL, partial(mesh.solve, geometry, charges), error=found)
+        yield contest(KERNEL, partial(mesh.solve, geometry, charges), error=own_error)
     if hindrance is None:
         call = openmm_peer.coulomb_call(box, charges)
         yield contest(openmm_peer.name(), call, error=error(openmm_peer.coulomb_forces(box, charges)))

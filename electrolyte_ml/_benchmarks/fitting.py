@@ -1,11 +1,12 @@
-"""How soon a fit reaches a loss: the default method beside the paper's plain BFGS, from the same random starts.
+"""Time of a fit to reach a loss: the default method and the paper's plain BFGS, from the same random starts.
 
     python -m electrolyte_ml._benchmarks.fitting DATA --level 16 --train 128 --iterations 200 400
 
 DATA holds labelled configurations (extended XYZ or .cfg). A part of them, chosen at random, is fitted and the rest held
-out. The default method fits samples at first, whose loss is not that of all: each of its rows is a run of its own from
-the random start, timed as a whole. The paper's method has one run a seed, read at the losses that the other reached.
-Loss is eq. (10) over all configurations fitted; atoms without neighbours are left out, so that shifts are free.
+out. The default method fits samples first, whose loss differs from that of all configurations: each of its rows is
+therefore a separate run from the random start, timed as a whole. The paper's method has one run per seed, whose times
+are compared at the losses that the default method reached. The loss is eq. (10) over all fitted configurations;
+configurations of a single atom are left out, so that shifts are free.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from electrolyte_ml.training import Loss, TrainingSet, Weights, evaluate_errors,
 
 
 def main() -> None:
-    """Read the arguments, run, print."""
+    """Run the command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--level", type=int, default=16)
@@ -48,12 +49,12 @@ def main() -> None:
     for seed in options.seeds:
         start = spec.random(species, seed)
         loss = Loss(start, data, Weights(), options.threads)
-        loss(start.parameters)  # compiled before anything is timed
+        loss(start.parameters)  # compiles the kernels before the timing
         reached = []
         for iterations in options.iterations:
-            began = time.perf_counter()
+            start_time = time.perf_counter()
             result = train(fitted, start, max_iterations=iterations, threads=options.threads, progress=False)
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - start_time
             parameters = result.potential.parameters
             reached.append((loss.value(loss.residuals(parameters)), seconds))
             report("default", seed, iterations, seconds, reached[-1][0], evaluate_errors(result.potential, held_out))
@@ -75,7 +76,7 @@ def main() -> None:
 
 
 def report(method: str, seed: int, iterations: int, seconds: float, loss: float, errors: object) -> None:
-    """Print one line."""
+    """Print one row of the table."""
     print(f"{method:12}{seed:5}{iterations:12}{seconds:10.1f}{loss:10.4f}  {errors}", flush=True)
 
 

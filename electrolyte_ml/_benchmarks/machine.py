@@ -1,4 +1,4 @@
-"""What this machine is and can do: its processor, the multiply-adds of a core, memory."""
+"""Properties of this machine: processor, multiply-adds of a core, memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from electrolyte_ml._benchmarks.cases import now
 
 
 def machine() -> dict[str, str]:
-    """Return the processor, its cores, and the versions that decide how fast compiled code is."""
+    """Return the processor, its cores, and the versions that affect the speed of compiled code."""
     import numba
 
     processor = platform.processor() or platform.machine()
@@ -32,7 +32,7 @@ def machine() -> dict[str, str]:
 
 
 def peak_gflops() -> float:
-    """Return the multiply-adds of one core, each counted as two operations: the best of three short runs."""
+    """Return the GFlop/s of multiply-adds of one core, each counted as two operations: the best of three short runs."""
     from electrolyte_ml._benchmarks.multiply_add import FLOPS, multiply_add
 
     turns, best = 200_000, np.inf
@@ -45,6 +45,6 @@ def peak_gflops() -> float:
 
 
 def most_memory() -> int:
-    """Return the most bytes that this process has held."""
+    """Return the largest memory that this process has used, bytes."""
     unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

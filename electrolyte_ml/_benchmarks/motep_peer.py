@@ -1,4 +1,4 @@
-"""The peer: motep's C engine, on potentials that it reads from the files of this package."""
+"""Timed calls of motep's C engine, with potentials read from files of this package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def installed() -> bool:
-    """Return whether motep is there (the extra `crosscheck`)."""
+    """Return whether motep is installed (the extra `crosscheck`)."""
     return find_spec("motep") is not None
 
 
@@ -25,14 +25,14 @@ def name() -> str:
 
 
 def forces_call(level: int, box: Atoms) -> Call:
-    """Return motep's energy, forces and stress of atoms that have moved a little."""
+    """Return the call for motep's energy, forces and stress of atoms that have moved a little."""
     from motep.calculator import make_mtp_engine
 
     return moving(box, make_mtp_engine("cext")(_data(level), mode="run").calculate)
 
 
 def gradient_call(level: int, atoms: Atoms) -> Call:
-    """Return motep's loss and its derivative by all parameters."""
+    """Return the call for motep's loss and its derivative by all parameters."""
     from motep.loss import LossFunction, LossSetting
 
     data = _data(level)

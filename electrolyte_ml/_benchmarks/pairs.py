@@ -1,4 +1,4 @@
-"""What is counted of a configuration's pairs: flops and bytes."""
+"""Flops and bytes of a configuration's pairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def pair_arrays(given: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
     Parameters
     ----------
     given
-        From `cases.given_pairs`.
+        Result of `cases.given_pairs`.
 
     Returns
     -------
@@ -25,16 +25,16 @@ def pair_arrays(given: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndar
 
 
 def energy_forces_flops(potential: Any, given: Any) -> float:
-    """Return the additions, multiplications, divisions and roots of one evaluation, as the kernels are written.
+    """Return the number of additions, multiplications, divisions and roots of one evaluation by the kernels.
 
-    Padding, indices and loads do not count, nor does what another way of computing the same would need.
+    Padding, indices and loads are not counted.
 
     Parameters
     ----------
     potential
         A moment tensor potential.
     given
-        From `cases.given_pairs`.
+        Result of `cases.given_pairs`.
     """
     species, _, index, _ = pair_arrays(given)
     graph, (_, _, n_radial, size) = potential.graph, potential.radial.shape
@@ -43,7 +43,7 @@ def energy_forces_flops(potential: Any, given: Any) -> float:
     radial = 5 + 2 * size + n_radial * (4 * size + 6)
     moments = 2 * (graph.n_powers - 1) + int(graph.column_powers.sum()) + len(graph.column_x) + 2 * n_sums
     forces = graph.n_lower - 4 + 6 * terms + 14 * groups + 2 * len(graph.constant_mu) + 15
-    sums = 18 + 3  # of force and virial of the central atom, and the reaction
+    sums = 18 + 3  # force and virial of the central atom, and the reaction
     products = 3 * len(graph.forward_left) + 3 * len(graph.reverse_other) + 2 * len(graph.quad_other)
     nodes = 4 * graph.n_nodes + 5 * len(graph.trace) + 3 * terms
     return float(len(index) * (geometry + radial + moments + forces + sums) + len(species) * (products + nodes))

@@ -1,9 +1,9 @@
-"""The benchmark: this package's kernels, motep's C engine and OpenMM where they are installed, and the limit of a core.
+"""Benchmark of this package's kernels, of motep's C engine and OpenMM if installed, and of the peak rate of a core.
 
-Every code is timed in turn, round after round, so that a slow minute of the machine falls on all of them alike, and
-what one thread does by its own processor time, so that other programs on the machine disturb it less. Each call gets
-atoms that have moved a little, as in dynamics, so that no result can be remembered from the last call.
-benchmarks/README.md explains how to read the result.
+All codes are timed in turn, round after round, so that a slow period of the machine affects them alike. A call on one
+thread is timed by its processor time, which other programs on the machine affect less. Each call has atoms that have
+moved a little, as in dynamics, so that no result can be reused from the last call. benchmarks/README.md explains how to
+read the result.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from electrolyte_ml._benchmarks.contest import KERNEL, OURS, Contest
 from electrolyte_ml._benchmarks.machine import machine, most_memory, peak_gflops
 from electrolyte_ml._benchmarks.pairs import energy_forces_flops, pair_memory
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.threads import available, default_threads
 from electrolyte_ml.warmup import warm_up
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 ATOMS = (160, 1000, 4000, 32000)
-PEER_ATOMS = 1000  # motep is timed on boxes of at most so many: larger ones show nothing new and take minutes
-CONFIGURATIONS = 16  # in the training set that threads share
-MD_ATOMS = 4000  # dynamics is timed on boxes of at most so many
+PEER_ATOMS = 1000  # largest box for motep: larger ones take minutes and have the same time per atom
+CONFIGURATIONS = 16  # in the training set that is divided among threads
+MD_ATOMS = 4000  # largest box for dynamics
 
 
 def benchmark(
@@ -41,54 +42,52 @@ def benchmark(
     charges: str | None = None,
     repeats: int = 7,
 ) -> dict[str, Any]:
-    """Time the kernels, the peers, and the core.
+    """Time the kernels, the other codes, and the multiply-adds of a core.
 
     Parameters
     ----------
     levels
         Levels of random potentials of H, C and O with a cutoff of 5 Å.
     atoms
-        Sizes of the boxes, rounded to whole molecules: of liquid EC, by default `ATOMS`, and for Coulomb sums of a
-        solution of LiPF6, by default `coulomb.ATOMS`.
+        Sizes of the boxes, rounded to whole molecules: liquid EC, by default `ATOMS`, and for Coulomb sums a solution
+        of LiPF6, by default `coulomb.ATOMS`.
     threads
-        Of this package's kernels; 1 and all by default. The peers have one, and so have Coulomb sums.
+        Numbers of threads of this package's kernels; 1 and all by default. Other codes and Coulomb sums run on one.
     tasks
-        Of `cases.TASKS`.
+        Keys of `cases.TASKS`.
     charges
-        Kind of a model of the charges, such as "qrd": forces, gradients and steps of the potentials are timed with it,
-        too.
+        Kind of charge model, such as "qrd", with which forces, gradients and steps are timed, too.
     repeats
-        Timed rounds; each code is called once per round, in turn.
+        Number of timed rounds; each code is called once per round, in turn.
 
     Returns
     -------
     dict
-        ``machine``; ``peak``, the measured multiply-adds of one core, and ``memory``; ``rows``: task, level, atoms,
-        threads, code, and the ``median``, ``low`` and ``high`` quartile in µs per atom per call, with ``gflops`` and
-        ``peak_share`` of the kernel alone, ``outside``, the share of a step that is not force, ``error``, the root
+        ``machine``; ``peak_gflops``, the measured multiply-adds of one core; ``memory``; and ``rows``: task, level,
+        atoms, threads, code, and the ``median``, ``low`` and ``high`` quartile in µs per atom per call, with ``gflops``
+        and ``peak_share`` of the kernel alone, ``outside``, the share of a step outside the forces, ``error``, the root
         mean square error of the forces of a Coulomb sum in eV/Å, ``ratio`` to the potential without charges, and
-        ``note``, why there is no peer.
+        ``note``, the reason why another code is missing.
 
     Raises
     ------
     InputError
-        More threads than this process may use, an unknown task, an impossible level, no level, size or repeat, an
-        unknown kind of charges.
+        There are more threads than this process may use, the task, level or kind of charges is unknown, or there is
+        no level, size or repeat.
     """
     check_request(levels, ATOMS if atoms is None else atoms, tasks, repeats, charges)
     counts = sorted({1, available()} if threads is None else set(threads))
     if not counts or not 1 <= counts[0] <= counts[-1] <= available():
         raise InputError(f"{' '.join(map(str, counts))} threads: there are 1 to {available()} here")
-    from tqdm import tqdm
-
     warm_up()
     boxes = [cases.liquid(n) for n in sorted(set(atoms or ATOMS))] if set(tasks) != {"coulomb"} else []
     contests = [contest for group in _groups(levels, boxes, counts, tasks, charges) for contest in group]
     if "coulomb" in tasks:
-        contests += [one for n in sorted(set(atoms or coulomb.ATOMS)) for one in coulomb.contests(cases.solution(n))]
+        for n in sorted(set(atoms or coulomb.ATOMS)):
+            contests += coulomb.contests(cases.solution(n))
     peaks = []
-    # The first round warms caches and is thrown away. Progress is shown on a terminal only.
-    for round_ in tqdm(range(repeats + 1), desc="rounds", disable=None):
+    # The first round warms caches and is discarded.
+    for round_ in progress_bar(range(repeats + 1), desc="rounds", unit=""):
         peaks.append(peak_gflops())
         for contest in contests:
             seconds = cases.seconds_per_call(contest.call, contest.threads)
@@ -115,7 +114,7 @@ def check_request(
     Raises
     ------
     InputError
-        An unknown task, an impossible level, no level, task, size or repeat, an unknown kind of charges.
+        A task, level or kind of charges is unknown, or there is no level, task, size or repeat.
     """
     unknown = [task for task in tasks if task not in TASKS]
     if unknown or not tasks:
@@ -127,7 +126,7 @@ def check_request(
 
 
 def _rows(contests: list[Contest], peak: float) -> list[dict[str, Any]]:
-    """Medians and quartiles, and what follows from them."""
+    """Return the rows of the table: medians, quartiles and quantities derived from them."""
     rows: list[dict[str, Any]] = []
     for contest in contests:
         low, median, high = np.percentile(contest.seconds, [25, 50, 75]) / contest.atoms / contest.steps * 1e6
@@ -154,7 +153,7 @@ def _rows(contests: list[Contest], peak: float) -> list[dict[str, Any]]:
 def _groups(
     levels: Sequence[int], boxes: list[Atoms], threads: list[int], tasks: Sequence[str], charges: str | None
 ) -> Iterator[Iterator[Contest]]:
-    """The contests of each task and level, those that are to be compared next to each other."""
+    """Yield the rows of each task and level, with rows to be compared next to each other."""
     if "neighbours" in tasks:
         yield (Contest(NEIGHBOURS, None, len(box), 1, OURS, cases.neighbours_call(box)) for box in boxes)
     moving = [box for box in boxes if len(box) <= MD_ATOMS] if "md" in tasks else []
@@ -186,12 +185,12 @@ def _forces(level: int, boxes: list[Atoms], threads: list[int], charges: str | N
 
 
 def _with(charges: str) -> str:
-    """What the table calls a potential with charges."""
+    """Return the name of a potential with charges in the table."""
     return f"with {charges}"
 
 
 def _gradients(level: int, threads: list[int], charges: str | None) -> Iterator[Contest]:
-    """One configuration, for which motep needs a second and more, and a set that threads share."""
+    """Yield the rows of one configuration, which takes motep a second and more, and of a set divided among threads."""
     several = [cases.liquid(CONFIGURATION, seed) for seed in range(CONFIGURATIONS)]
     n = len(several[0])
     yield Contest(GRADIENT, level, n, 1, OURS, cases.gradient_call(level, several[:1], 1))
@@ -216,7 +215,7 @@ def _maxvol_rows(level: int, boxes: list[Atoms]) -> Iterator[Contest]:
 
 
 def _dynamics(level: int, at_rest: dict[str | None, list[Atoms]]) -> Iterator[Contest]:
-    """A step of a run, and the kernel alone on as many threads as the run takes, from boxes by kind of charges."""
+    """Yield the rows of a step of a run, and of the kernel alone on as many threads, for boxes by kind of charges."""
     potential = cases.repulsive(cases.random_potential(level))
     for charges, boxes in at_rest.items():
         for box in boxes:

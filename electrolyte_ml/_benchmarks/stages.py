@@ -1,9 +1,9 @@
-"""Where the kernels' time goes: each piece repeated on blocks of atoms of liquid EC, in µs per atom.
+"""Times of the parts of the kernels on blocks of atoms of liquid EC, in µs per atom.
 
     python -m electrolyte_ml._benchmarks.stages [LEVEL ...]
 
-A piece is called a few times more for every block of eight atoms than the kernel does, and the difference of processor
-times counts: the pieces find their data where they find them in the kernel. Best of many rounds.
+The kernel runs with and without extra calls of a part for every block of atoms, and the difference of the processor
+times counts: the part finds its data in the caches as it does in the kernel. The best of many rounds is printed.
 """
 
 import sys
@@ -92,7 +92,7 @@ PIECES = {
 
 
 def compiled(piece: str) -> Callable[..., None]:
-    """Return the blocks with this piece repeated."""
+    """Return the compiled loop over blocks with a part repeated."""
     modules = (contractions, energy_forces, moments, radial, training_gradient)
     names: dict[str, Any] = {module.__name__.split(".")[-1]: module for module in modules}
     names |= {"LANES": LANES, "ATOMS": ATOMS, "aligned": aligned, "np": np}
@@ -102,7 +102,7 @@ def compiled(piece: str) -> Callable[..., None]:
 
 
 def arguments(level: int) -> tuple[Any, ...]:
-    """Return what `timed` takes behind `times`."""
+    """Return the arguments of `timed` after `times`."""
     potential = random_potential(level)
     graph, linear, quad, coefficients, _, low, high, scaling = potential.double_model
     pairs = pair_arrays(given_pairs(potential, liquid(ATOMS)))
@@ -110,7 +110,7 @@ def arguments(level: int) -> tuple[Any, ...]:
 
 
 def measure(function: Callable[..., None], inputs: tuple[Any, ...]) -> float:
-    """Return the seconds of the piece per atom."""
+    """Return the time of the part per atom, s."""
     best = dict.fromkeys((0, TIMES), np.inf)
     for _ in range(ROUNDS):
         for times in best:
@@ -121,7 +121,7 @@ def measure(function: Callable[..., None], inputs: tuple[Any, ...]) -> float:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of all parts."""
     levels = [int(word) for word in sys.argv[1:]] or [16, 20]
     inputs = {level: arguments(level) for level in levels}
     print("µs per atom" + "".join(f"{f'level {level}':>10}" for level in levels))

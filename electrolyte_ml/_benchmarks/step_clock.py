@@ -1,4 +1,4 @@
-"""The cost of a step inside and outside the evaluation of the forces, measured on a run itself."""
+"""Time of a step inside and outside the evaluation of the forces, measured during a run."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from electrolyte_ml.errors import InputError
 
 
 class StepClock:
-    """A monitor that stops nothing: it times stretches of the run against bare evaluations of the potential.
+    """Monitor that compares the time of stretches of a run with that of bare evaluations of its potential.
 
-    After every stretch the potential evaluates the configuration reached, from given pairs; then the next stretch
-    begins. So both see the same state of the machine, and the steps themselves are not touched. What a stretch has
-    beyond its evaluations is everything else: neighbour lists, pairs, integrator, the other monitors, log, trajectory
-    and restart files.
+    After every stretch the potential evaluates the present configuration from given pairs; then the next stretch
+    begins. Both are thus timed in the same state of the machine, and the steps themselves are unchanged. The rest of
+    the time of a stretch belongs to neighbour lists, pairs, integrator, other monitors, log, trajectory and restart
+    files. The monitor never stops the run.
 
     Parameters
     ----------
     potential
-        That of the run.
+        The potential of the run.
     every
-        Steps of a stretch. Restart files fall on every thousandth femtosecond: a run of several should be timed.
+        Steps of a stretch. Restart files are written once per picosecond: several picoseconds should be timed.
     evaluations
-        Bare evaluations after each.
+        Number of bare evaluations after each stretch.
     threads
-        Of the bare evaluations; by default as many as a run takes.
+        Number of threads of the bare evaluations; by default the same as in a run.
     clock
-        Seconds; where other programs disturb, `time.process_time` is fairer to a run of one thread.
+        Function that returns the time, s; if other programs run, `time.process_time` is better for a single thread.
 
     Attributes
     ----------
     steps, forces : list of float, s
-        Of one step and of one bare evaluation, a stretch each.
+        Time of a step and of a bare evaluation, for each stretch.
 
     Examples
     --------
@@ -59,31 +59,31 @@ class StepClock:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         if every < 1 or evaluations < 1:
-            raise InputError("a stretch has at least one step and one evaluation")
+            raise InputError("a stretch needs at least one step and one evaluation")
         self.potential, self.threads = potential, threads
         self.every, self.evaluations, self.clock = every, evaluations, clock
         self.steps: list[float] = []
         self.forces: list[float] = []
-        self._began: tuple[int, float] | None = None
+        self._start: tuple[int, float] | None = None
 
     def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> None:
         """End one stretch and begin the next."""
         now = self.clock()
-        if self._began is not None:
-            first, began = self._began
-            self.steps.append((now - began) / (step - first))
+        if self._start is not None:
+            first_step, start_time = self._start
+            self.steps.append((now - start_time) / (step - first_step))
             self.forces.append(self._bare(atoms))
-        self._began = step, self.clock()
+        self._start = step, self.clock()
 
     @property
     def share_outside(self) -> float:
-        """Median over the stretches of the part of a step that is not spent in the evaluation of the forces."""
+        """Share of a step outside the evaluation of the forces, the median over the stretches."""
         return float(np.median(1.0 - np.array(self.forces) / np.array(self.steps)))
 
     def _bare(self, atoms: Atoms) -> float:
-        """Seconds of one evaluation from given pairs."""
+        """Return the time of one evaluation from given pairs, s."""
         given = given_pairs(self.potential, atoms)
-        began = self.clock()
+        start_time = self.clock()
         for _ in range(self.evaluations):
             self.potential.evaluate(given, self.threads)
-        return (self.clock() - began) / self.evaluations
+        return (self.clock() - start_time) / self.evaluations

@@ -1,4 +1,4 @@
-"""The table of a benchmark, as text."""
+"""Table of a benchmark, as text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from electrolyte_ml._benchmarks.cases import COULOMB, FORCES, GRADIENT
 
-PEERS = ("motep", "OpenMM")  # what their codes begin with
+PEERS = ("motep", "OpenMM")  # beginnings of their names in the table
 
 
 def format_benchmark(result: dict[str, Any]) -> str:
-    """Return the table: median and quartiles in µs per atom per call, and how many times faster than the peers."""
+    """Return the table: median and quartiles in µs per atom per call, and the speed relative to other codes."""
     rows, machine = result["rows"], result["machine"]
     peers = {(r["task"], r["level"], r["atoms"]): r for r in rows if r["code"].startswith(PEERS)}
     lines = [
@@ -21,7 +21,7 @@ def format_benchmark(result: dict[str, Any]) -> str:
     for r in rows:
         remarks = []
         peer = peers.get((r["task"], r["level"], r["atoms"]))
-        if peer is not None and r is not peer and "ratio" not in r:  # the peers of potentials have no charges
+        if peer is not None and r is not peer and "ratio" not in r:  # motep has no charges
             remarks.append(f"{peer['median'] / r['median']:.3g} x {peer['code'].split()[0]}")
         if "gflops" in r:
             remarks.append(f"{r['gflops']:.1f} GFlop/s, {100 * r['peak_share']:.0f} % of the peak")
@@ -43,5 +43,5 @@ def format_benchmark(result: dict[str, Any]) -> str:
         )
     lines += [f"{name}: {value}" for name, value in result["memory"].items()]
     if {FORCES, GRADIENT} & {r["task"] for r in rows} and not any(r["code"].startswith("motep") for r in rows):
-        lines.append("motep is not installed (the extra `crosscheck`) or was not asked for: no ratios")
+        lines.append("motep is not installed (the extra `crosscheck`) or not among the rows: no ratios")
     return "\n".join(lines)

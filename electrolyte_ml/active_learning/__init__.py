@@ -1,4 +1,4 @@
-"""Active learning: which configurations a potential does not know yet, and the loop that has them labelled."""
+"""Active learning: extrapolation grades, selection of configurations, and the loop of exploration and labelling."""
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
 from electrolyte_ml.active_learning.choice import choose

@@ -1,4 +1,4 @@
-"""The active set: the rows that span what a potential has been trained on, and the grade of anything new."""
+"""The active set: rows that span the training set of a potential, and extrapolation grades relative to them."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from electrolyte_ml.potentials.sum import named_terms, places, sum_of
 Mode = Literal["configuration", "neighbourhood"]
 MODES: tuple[Mode, ...] = ("configuration", "neighbourhood")
 _FORMAT = "electrolyte_ml active set 2"
-_LARGEST = 1e100  # of dE/dtheta: the squares of larger ones are not finite
-_FORMER = "electrolyte_ml active set 1"  # without terms: those rows were of all of them
+_LARGEST = 1e100  # limit of dE/dtheta: squares of larger derivatives are not finite
+_FORMER = "electrolyte_ml active set 1"  # an older format without terms: its rows hold all of them
 
 
 class Differentiable(Protocol):
-    """What grades ask of a potential: the energy's derivatives by its parameters, and a name of their values."""
+    """Interface of potentials that can be graded: derivatives of the energy by the parameters, and a fingerprint."""
 
     @property
     def fingerprint(self) -> str:
-        """A hash of everything that decides the results."""
+        """Hash of everything that the results depend on."""
 
     def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
         """Return dE/dtheta (m,)."""
@@ -43,43 +43,43 @@ class Differentiable(Protocol):
 
 
 def part_graded(potential: Differentiable, terms: Sequence[str]) -> Differentiable:
-    """Return what the rows are derivatives of: the potential, or the sum of some of its terms.
+    """Return the part of a potential whose derivatives make the rows: all of it, or the sum of some of its terms.
 
     Raises
     ------
     InputError
-        An unknown term, or terms without parameters.
+        A term is unknown, or the terms have no parameters.
     """
     if not terms:
         return potential
     graded = sum_of(cast(Potential, potential), terms)
     if not graded.n_parameters:
-        raise InputError(f"{', '.join(terms)} has no parameters: grades need the derivatives by them")
+        raise InputError(f"{', '.join(terms)} has no parameters: grades need derivatives by parameters")
     return graded
 
 
 class ActiveSet:
-    """MaxVol's square matrix A over a training set, and extrapolation grades measured by it (paper, section 4.4).
+    """MaxVol's square matrix A of a training set, and the extrapolation grades that it defines (paper, section 4.4).
 
     In mode ``"configuration"`` a configuration is one row b = dE/dtheta (eV per unit of parameter, the sum over its
     atoms, not divided by their number) and its grade is max|b A^-1| (eq. 11). In mode ``"neighbourhood"`` each atom is
-    a row, dE_i/dtheta, and the grade of a configuration is that of its worst atom: labels go further, since one of
-    them teaches as many rows as it has atoms, and systems of different size are judged alike.
+    a row, dE_i/dtheta, and the grade of a configuration is the highest grade of its atoms. This mode needs fewer
+    labels, since each adds as many rows as it has atoms, and it grades systems of different size alike.
 
-    The rows of a sum hold the derivatives of all its terms, charges included, or of some of them: those of ``("mtp",)``
-    alone are blind to what a composition changes of the charges.
+    The rows of a sum hold the derivatives of all its terms, charges included, or of some of them: the rows of
+    ``("mtp",)`` alone do not depend on the charges, which change with the composition.
 
     Attributes
     ----------
     potential
-        The potential that is graded.
+        The graded potential.
     mode : str
     terms : tuple of str
-        Names of the terms of the potential whose parameters theta the rows belong to; empty for all of them.
+        Names of the terms of the potential whose parameters theta the rows belong to; empty for all terms.
     result : MaxVolResult
-        A, its inverse, and which rows are in it.
+        A, its inverse, and the indices of its rows.
     active : ndarray of int
-        The configurations, of those it was built from, that have a row in A (ascending).
+        Indices (ascending) of the training configurations that have a row in A.
 
     Examples
     --------
@@ -117,12 +117,12 @@ class ActiveSet:
         epsilon: float = 1e-6,
         terms: Sequence[str] = (),
     ) -> ActiveSet:
-        """Choose the active rows of a training set.
+        """Return the active set of a training set.
 
         Parameters
         ----------
         potential
-            A trained potential, or anything with its two kinds of gradient.
+            A trained potential, or another object with the interface `Differentiable`.
         configurations
             The training set; labels are not needed.
         mode
@@ -135,8 +135,8 @@ class ActiveSet:
         Raises
         ------
         InputError
-            Unknown mode or term, terms without parameters, no configurations, or a row that is not finite (atoms on top
-            of each other).
+            The mode or a term is unknown, the terms have no parameters, there are no configurations, or a row is not
+            finite (atoms on top of each other).
         """
         if mode not in MODES:
             raise InputError(f"unknown mode {mode!r} of an active set: choose among {', '.join(MODES)}")
@@ -147,38 +147,38 @@ class ActiveSet:
         return cls(potential, mode, result, np.unique(owner[result.selected]), threshold=threshold, terms=terms)
 
     def grade(self, atoms: Atoms | Geometry) -> float:
-        """Extrapolation grade of a configuration: up to about 1 within what was trained on, larger outside.
+        """Return the extrapolation grade of a configuration: up to about 1 within the training domain, larger outside.
 
-        The configuration may be given by its pairs, where they are known (`potential.geometry`).
+        The configuration may be given with its pairs (`potential.geometry`), which saves the search for them.
         """
         if self.mode == "neighbourhood":
             return float(self.grades(atoms).max())
         return float(np.abs(self._graded.energy_gradient(atoms) @ self.result.inverse).max())
 
     def grades(self, atoms: Atoms | Geometry) -> np.ndarray:
-        """Extrapolation grade of each atom's neighbourhood (N,).
+        """Return the extrapolation grade of each atom's neighbourhood (N,).
 
         Raises
         ------
         InputError
-            If the set was built in mode "configuration", which has no grade for a single atom.
+            The set was built in mode "configuration", which has no grades of single atoms.
         """
         if self.mode != "neighbourhood":
             raise InputError('grades of single atoms need an active set built with mode="neighbourhood"')
         return self.result.grades(self._graded.site_energy_gradients(atoms))
 
     def least_certain(self, atoms: Atoms) -> tuple[int, float] | None:
-        """Atom of the highest grade, counted from 0, and that grade; None in mode "configuration"."""
+        """Return the atom of the highest grade, counted from 0, and its grade; None in mode "configuration"."""
         if self.mode != "neighbourhood":
             return None
         grades = self.grades(atoms)
         return int(grades.argmax()), float(grades.max())
 
     def select(self, candidates: Sequence[Atoms], threshold: float | None = None) -> np.ndarray:
-        """Which of the candidates MaxVol would take into A: those worth a label (indices, ascending).
+        """Return the candidates (indices, ascending) that MaxVol takes into A and that should be labelled.
 
-        Candidates that lie in what the set, or the other candidates taken, already span are left out. Afterwards no
-        candidate has a grade above `threshold`, by default that of the set; a higher one takes fewer of them.
+        Candidates in the span of the set and of the other selected candidates are left out. After the selection no
+        candidate has a grade above `threshold`, by default that of the set; a higher threshold selects fewer.
         """
         if len(candidates) == 0:
             return np.empty(0, dtype=int)
@@ -186,26 +186,26 @@ class ActiveSet:
         return np.unique(owner[maxvol(rows, threshold=threshold or self.threshold, start=self.result).selected])
 
     def ranks(self) -> dict[str, tuple[int, int]]:
-        """Tell how much of each term's parameters the rows in A fix.
+        """Return the rank of the rows in A for each term: how many of its parameters they determine.
 
         Returns
         -------
         dict of str to (int, int)
-            By term: the rank of its columns, and its number of parameters less that of its gauge directions. A moment
-            tensor potential does not reach the latter: scalings between its radial and linear parameters, R (R + 1) / 2
-            for R radial functions, change no energy.
+            By term: the rank of its columns, and its number of parameters minus that of its gauge directions. A moment
+            tensor potential cannot reach the latter number: energies do not depend on scalings between its radial and
+            linear parameters, R (R + 1) / 2 for R radial functions.
         """
         rows = self.result.matrix[self.result.index >= 0]
         terms = named_terms(cast(Potential, self.potential))
         terms = {name: term for name, term in terms.items() if term.n_parameters and name in (self.terms or terms)}
-        found = {}
+        ranks = {}
         for (name, term), place in zip(terms.items(), places([term.n_parameters for term in terms.values()])):
             rank = len(rows) if len(terms) == 1 else len(maxvol(rows[:, place]).selected)
-            found[name] = rank, term.n_parameters - len(term.gauge_directions)
-        return found
+            ranks[name] = rank, term.n_parameters - len(term.gauge_directions)
+        return ranks
 
     def species_ranks(self) -> dict[str, tuple[int, int]]:
-        """Tell how much of the parameters that belong to each species alone the rows in A fix.
+        """Return the rank of the rows in A for the parameters that belong to one species alone.
 
         Returns
         -------
@@ -234,14 +234,14 @@ class ActiveSet:
 
     @classmethod
     def load(cls, path: str | os.PathLike, potential: Differentiable) -> ActiveSet:
-        """Read a set back; grades only mean something with the very potential that it was built for.
+        """Read an active set of the same potential.
 
         Parameters
         ----------
         path
-            A file of `save`, or one of MLIP-3 (``.almtp``), which holds potential and set together.
+            A file written by `save`, or a file of MLIP-3 (``.almtp``), which holds both the potential and the set.
         potential
-            The potential.
+            The potential that the set was built for.
 
         Raises
         ------
@@ -261,11 +261,14 @@ class ActiveSet:
         try:
             matrix, index, active = stored["matrix"], stored["index"], stored["active"]
             size = len(matrix)
-            if matrix.shape != (size, size) or not np.isfinite(matrix).all() or index.shape != (size,):
+            if matrix.shape != (size, size) or not (np.abs(matrix) < _LARGEST).all() or index.shape != (size,):
                 raise ValueError("its matrix is not square, finite and with one row for each index")
             if index.dtype.kind not in "iu" or active.dtype.kind not in "iu" or active.min(initial=0) < 0:
                 raise ValueError("its rows and configurations must be whole numbers")
-            result = MaxVolResult(matrix, np.linalg.inv(matrix), index, int(stored["swaps"]))
+            swaps, inverse = int(stored["swaps"]), np.linalg.inv(matrix)
+            if index.min(initial=0) < -1 or swaps < 0 or not np.isfinite(inverse).all():
+                raise ValueError("a count is negative, or its matrix has no inverse")
+            result = MaxVolResult(matrix, inverse, index, swaps)
             mode = next(mode for mode in MODES if mode == str(stored["mode"]))
             terms = () if form == _FORMER else [str(term) for term in stored["terms"]]
             threshold = float(stored["threshold"])
@@ -277,7 +280,7 @@ class ActiveSet:
 
     @classmethod
     def _of_mlip(cls, path: Path, potential: Differentiable) -> ActiveSet:
-        """Read the set of a file of MLIP-3."""
+        """Read an active set from a file of MLIP-3."""
         own = load(path, potential.species if isinstance(potential, Potential) else None)
         if own.fingerprint != potential.fingerprint:
             raise InputError(f"{path}: this active set belongs to another potential (other parameters or species)")
@@ -291,12 +294,12 @@ class ActiveSet:
 def configuration_rows(
     potential: Differentiable, configurations: Sequence[Atoms], mode: Mode
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of all configurations (n, m), and to which configuration each belongs (n,).
+    """Return the rows of all configurations (n, m), and the index of the configuration of each row (n,).
 
     Raises
     ------
     InputError
-        Naming the configuration (the first is number 1).
+        A configuration has no finite row; the message gives its number, counted from 1.
     """
     parts = []
     for number, atoms in enumerate(configurations, start=1):

@@ -1,7 +1,7 @@
 """Small cells rich in the rare elements of a composition, for the seeding.
 
-A box of EC=2 EMC=2 LiPF6=2 has 66 atoms, two of them Li: a label of it gives the block of parameters of Li two rows. A
-box of EC=1 LiPF6=2 has as many in 26 atoms, for a fifth of the time of a label, and its ions meet.
+A box of EC=2 EMC=2 LiPF6=2 has 66 atoms, two of them Li: its label gives two rows for the parameters of Li. A box of
+EC=1 LiPF6=2 gives as many rows with 26 atoms, for a fifth of the time of a label, and its ions are in contact.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from electrolyte_ml.structures import Molecule, pack, parse_composition
 from electrolyte_ml.structures.composition import molecules_of, written
 from electrolyte_ml.structures.naming import find_molecule, salt_ions
 
-_RARE = 0.5  # of an equal share of the atoms
-_UNITS = 2  # of each rare component in a rich cell: atoms of a rare element meet others of it
-_THINNER, _ATTEMPTS = 0.95, 12  # factor of the density at which a rich cell is tried next, and tries: down to 0.57
+_RARE = 0.5  # share of the atoms, relative to an equal share, below which an element is rare
+_UNITS = 2  # number of units of each rare component in a rich cell, so that atoms of a rare element are neighbours
+_THINNER, _ATTEMPTS = 0.95, 12  # factor of the density after a failed packing, and attempts: down to 0.57
 
 
 def rich_cells(composition: str, own_molecules: Mapping[str, Molecule] | None = None) -> list[str]:
     """Return compositions of small cells rich in the elements that are rare in a composition; none if none is rare.
 
     An element is rare if it has less than half of an equal share of the atoms. The components of a composition are its
-    neutral molecules, its salts, and the smallest neutral group of its single ions. Those with a rare element come
-    twice, together with one of one other component: a cell for each of the others, or one cell of the rare ones alone
-    where there is no other.
+    neutral molecules, its salts, and the smallest neutral group of its single ions. A cell holds two units of each
+    component with a rare element and one unit of one other component. There is a cell for each other component, or one
+    cell without any if all components have a rare element.
 
     Examples
     --------
@@ -49,12 +49,12 @@ def rich_cells(composition: str, own_molecules: Mapping[str, Molecule] | None = 
     elements = [
         {symbol for molecule in molecules_of(part, own_molecules) for symbol in molecule.symbols} for part in components
     ]
-    wanted = Counter[str]()
+    rare_units = Counter[str]()
     for part, symbols in zip(components, elements, strict=True):
         if symbols & rare:
-            wanted.update({name: _UNITS * n for name, n in part.items()})
+            rare_units.update({name: _UNITS * n for name, n in part.items()})
     others = [part for part, symbols in zip(components, elements, strict=True) if not symbols & rare]
-    return [written(wanted | Counter(part)) for part in others or [{}]]
+    return [written(rare_units | Counter(part)) for part in others or [{}]]
 
 
 def pack_rich(
@@ -65,11 +65,11 @@ def pack_rich(
     *,
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> Atoms:
-    """Pack a cell with the free volume of another composition at its density.
+    """Pack a cell with the same share of free volume as another composition at its density.
 
-    The volume of a cell is taken as proportional to the sum of the van der Waals volumes of its atoms. A cell that does
-    not pack at the density that follows is packed at one lower by 5 %, and so on: small cells jam where large ones do
-    not.
+    The volume of a cell is taken as proportional to the sum of the van der Waals volumes of its atoms. If a cell cannot
+    be packed at the resulting density, the density is lowered in steps of 5 %: small cells are harder to pack than
+    large ones.
 
     Parameters
     ----------
@@ -78,22 +78,22 @@ def pack_rich(
     like, density
         Another composition and its density, g/cm³.
     seed
-        The same seed gives the same box.
+        Seed of the packing; the same seed gives the same box.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name, with precedence over those of the library.
 
     Raises
     ------
     InputError
-        It cannot be packed at 57 % of the density either.
+        The cell cannot be packed, not even at 57 % of the density.
     """
-    wanted, given = (molecules_of(parse_composition(text, own_molecules), own_molecules) for text in (cell, like))
-    packed = sum(body.mass for body in wanted) / _size(wanted) * _size(given) / sum(body.mass for body in given)
+    molecules, others = (molecules_of(parse_composition(text, own_molecules), own_molecules) for text in (cell, like))
+    ratio = sum(body.mass for body in molecules) / _size(molecules) * _size(others) / sum(body.mass for body in others)
     for attempt in range(_ATTEMPTS):
         try:
             return pack(
                 parse_composition(cell, own_molecules),
-                density * packed * _THINNER**attempt,
+                density * ratio * _THINNER**attempt,
                 seed=seed,
                 own_molecules=own_molecules,
             )
@@ -108,7 +108,7 @@ def _size(molecules: Sequence[Molecule]) -> float:
 
 
 def _components(counts: Mapping[str, int], own_molecules: Mapping[str, Molecule] | None) -> list[dict[str, int]] | None:
-    """Return the neutral parts of a composition; None if its single ions are not neutral together."""
+    """Return the neutral components of a composition; None if its single ions together have a charge."""
     neutral, ions, charge = [], {}, 0
     for name, count in counts.items():
         molecule = None if salt_ions(name, own_molecules) else find_molecule(name, own_molecules)

@@ -1,4 +1,4 @@
-"""So many of the configurations that there are: those that span most."""
+"""Selection of a given number of configurations, in the order of their extrapolation grades."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ def choose(
     terms: Sequence[str] = (),
     known: ActiveSet | None = None,
 ) -> np.ndarray:
-    """Return which `count` configurations are most worth a label, one after the other (indices, the first one first).
+    """Return the `count` configurations that are most useful to label (indices, in the order of selection).
 
-    Each is the one of the largest extrapolation grade against those taken before; the rows of all its atoms then enter
-    MaxVol's matrix. The potential need not be fitted: rows at random parameters tell as well which configurations are
-    alike.
+    Each step takes the configuration of the highest extrapolation grade relative to those taken before, and MaxVol
+    then updates its matrix with the rows of that configuration. The potential need not be fitted: rows at random
+    parameters distinguish configurations equally well.
 
     Parameters
     ----------
     potential
-        Of a correction the rows are those of the correction alone.
+        The potential; the rows of a correction are those of the correction alone.
     configurations
-        Labels are not needed.
+        The candidates, without or with labels.
     count
-        How many.
+        Number of configurations to select.
     mode
-        Rows of atoms, "neighbourhood", or of whole configurations.
+        Rows of atoms, "neighbourhood", or of whole configurations, "configuration".
     terms
         As in :meth:`ActiveSet.build`.
     known : ActiveSet, optional
-        Of the training set that the configurations would join, of the same potential, mode and terms.
+        Active set of an existing training set, of the same potential, mode and terms.
 
     Raises
     ------
     InputError
-        More than there are; and what :meth:`ActiveSet.build` refuses.
+        The count exceeds the number of configurations, or for a reason of :meth:`ActiveSet.build`.
     """
     if not 1 <= count <= len(configurations):
         raise InputError(f"{count} configurations cannot be chosen among {len(configurations)}")
     rows, owner = configuration_rows(part_graded(potential, terms), configurations, mode)
-    # With this threshold nothing enters: the matrix is the start, a small multiple of the scale of each column.
+    # With this threshold no row enters: the matrix keeps its start, a small multiple of the scale of each column.
     result: MaxVolResult = known.result if known else maxvol(rows, threshold=np.inf)
     chosen: list[int] = []
     while len(chosen) < count:

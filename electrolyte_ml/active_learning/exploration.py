@@ -1,4 +1,4 @@
-"""Exploration: trajectories with the potential that save the configurations on which it extrapolates."""
+"""Exploration: dynamics with the potential that save configurations on which it extrapolates."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from electrolyte_ml.dynamics.monitors import Monitor
     from electrolyte_ml.potentials import Potential
 
-LARGER_EVERY = 5  # the first of so many trajectories explores a larger box if the settings name one
-LARGER_BOXES = 8  # packed, and taken in turn
-NO_FORCES = ("calculator", "nan")  # reasons that end a run on a configuration without energy, and without a grade
+LARGER_EVERY = 5  # every fifth trajectory, from the first, explores a larger box if the settings name one
+LARGER_BOXES = 8  # number of larger boxes that are packed and used in turn
+NO_FORCES = ("calculator", "nan")  # reasons of an end at a configuration without energy and grade
 
 
 class Trajectory(NamedTuple):
-    """A trajectory to run: its start, its folder, and the seed of its velocities."""
+    """A planned trajectory: its start, its folder, and the seed of its velocities."""
 
     start: Atoms
     folder: Path
@@ -34,16 +34,17 @@ class Trajectory(NamedTuple):
 
 
 class Explored(NamedTuple):
-    """What a trajectory came to.
+    """Result of a trajectory.
 
     Attributes
     ----------
     saved : list of Atoms
-        Candidates for a label, with `iteration`, `parent`, `grade`, `least_certain` (its atom) and `charge` in
-        ``info``, and `stopped` for the one that ended the trajectory for another reason than its grade.
+        Candidates for a label, with `iteration`, `parent`, `grade`, `least_certain` (the atom of the highest grade) and
+        `charge` in ``info``, and `stopped` for the one at which the trajectory ended for another reason than the grade.
     reason, detail : str
-        Why it ended.
+        Reason of the end, and an explanation.
     max_grade : float
+        Highest grade of the trajectory.
     """
 
     saved: list[Atoms]
@@ -53,12 +54,12 @@ class Explored(NamedTuple):
 
 
 def larger_boxes(settings: ActiveLearningSettings, source: str) -> list[Atoms]:
-    """Pack the larger boxes that are explored, at the mean density: the dense ones may not be packed with any seed.
+    """Pack the larger boxes for the exploration, at the mean density: at the highest one, packing may fail.
 
     Raises
     ------
     InputError
-        One cannot be packed; `source` is the settings' file, for the message.
+        A box cannot be packed; the message names `source`, the file of the settings.
     """
     compositions = settings.exploration.larger_boxes
     if not compositions:
@@ -78,19 +79,20 @@ def larger_boxes(settings: ActiveLearningSettings, source: str) -> list[Atoms]:
 def plan_trajectories(
     settings: ActiveLearningSettings, seeds: Sequence[Atoms], larger: Sequence[Atoms], folder: Path
 ) -> list[Trajectory]:
-    """Choose the starts of an iteration's trajectories: configurations of the seeding, or larger boxes.
+    """Return the trajectories of an iteration, which start from configurations of the seeding or from larger boxes.
 
     The choice and the velocities depend on the seed, the iteration and the number of the trajectory alone.
 
     Parameters
     ----------
     settings
+        Settings of the run.
     seeds
         Configurations of the seeding.
     larger
-        Larger boxes, or none.
+        Larger boxes, possibly none.
     folder
-        Of the iteration.
+        Folder of the iteration.
     """
     number, count = iteration_number(folder), settings.exploration.trajectories
     rng = np.random.default_rng([settings.seed, number])
@@ -116,7 +118,7 @@ def explore(
     active_set: ActiveSet,
     settings: ActiveLearningSettings,
 ) -> Explored:
-    """Run one trajectory, in its own folder and resumable there, and gather what is worth a label."""
+    """Run one trajectory in its own folder, where it can be resumed, and return the candidates for labels."""
     start, folder, seed = trajectory
     timestep, limit = settings.exploration.timestep_fs, settings.grades.break_threshold
     interval, longest = settings.grades.interval(timestep), settings.grades.longest_interval(timestep)
@@ -126,10 +128,10 @@ def explore(
         # Atoms collapsed between two gradings: rerun the trajectory and grade every step.
         run = _run(again, potential, active_set, settings, 1, 1)
     elif run.reason == "grade" and longest > interval and all(grade > limit for _, grade, _ in run.saved):
-        # The grade rose past both thresholds between two gradings: look for what lies between them.
+        # The grade rose past both thresholds between two gradings: rerun with shorter intervals to find grades between.
         run = _run(again, potential, active_set, settings, interval, interval)
     within = [(step, grade, atoms) for step, grade, atoms in run.saved if grade <= limit]
-    # The configuration that broke a trajectory is too far away to be a good label, unless it is all there is.
+    # A configuration above the break threshold is too far outside to be a good label: used only if there is no other.
     saved = [
         _candidate(atoms, start, folder, step, grade, atoms.info.get("least_certain", ""))
         for step, grade, atoms in within or run.saved
@@ -181,7 +183,7 @@ def _run(
 
 
 def _candidate(atoms: Atoms, start: Atoms, folder: Path, step: int, grade: float, least_certain: str = "") -> Atoms:
-    """Copy what makes a configuration, with the charge of its start, and note where it comes from."""
+    """Return a copy of a configuration, with the charge of its start and with its origin and grade in ``info``."""
     candidate = bare_copy(start)
     candidate.set_cell(atoms.cell)
     candidate.positions = atoms.positions

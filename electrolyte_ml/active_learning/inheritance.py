@@ -1,10 +1,10 @@
-"""The first training set of a mixture, out of the sets that were learnt for its parts (paper, section S1).
+"""Inherited training sets: the first set of a mixture from the sets of its components (paper, section S1).
 
-The sets are put together. A potential is fitted to some configurations, evenly spaced over all of them, and MaxVol
-chooses with it among the others; both together are the first training set.
+The sets are concatenated. A potential is fitted to some configurations, evenly spaced over all of them, and MaxVol
+selects among the others with its derivatives; both together are the first training set.
 
-A run that goes on from other starts (section 2.3.1) has its whole training set in place of the evenly spaced
-configurations, and its own potential in place of the one fitted to them.
+If a run is continued from other starts (section 2.3.1), its whole training set replaces the evenly spaced
+configurations, and its own potential replaces the one fitted to them.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from electrolyte_ml.structures import read_configurations, species_of
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
-TRAINING_SET = "training_set.xyz"  # of a run
+TRAINING_SET = "training_set.xyz"  # file in the folder of a run
 
 
 @dataclass(frozen=True)
 class Inherited:
-    """What was taken from the sets of others.
+    """Configurations that were inherited from the sets of other runs.
 
     Attributes
     ----------
     chosen : list of Atoms
-        Labelled; ``info`` has `inherited`, the name of the set, and `parent`, which begins with it.
+        Labelled configurations; ``info`` has `inherited`, the name of the set, and `parent`, which begins with it.
     available : int
-        Configurations of all sets together.
+        Number of configurations of all sets together.
     uniform : int
-        Of the chosen, those that are evenly spaced, or of the run that goes on; MaxVol took the others.
+        Number of chosen configurations that are evenly spaced, or from the continued run; MaxVol selected the others.
     potential : Potential
-        Fitted to these.
+        The potential fitted to those `uniform` configurations.
     """
 
     chosen: list[Atoms]
@@ -54,7 +54,7 @@ class Inherited:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Chosen configurations of each set."""
+        """Number of chosen configurations of each set."""
         return Counter(atoms.info["inherited"] for atoms in self.chosen)
 
 
@@ -66,19 +66,20 @@ def read_sets(paths: Sequence[str], species: Sequence[str], reference: Reference
     paths
         Folders of runs of active learning, or files of labelled configurations.
     species
-        That the sets may have.
+        Species that the sets may have.
     reference
-        That must have labelled them, where the file says what has.
+        Reference that must have labelled the configurations, if the file names one.
 
     Raises
     ------
     InputError
-        A set is missing or empty, has other species, or was labelled by another reference; two have one name.
+        A set is missing or empty, has other species, or was labelled by another reference; or two sets have the same
+        name.
     """
     names = [_name(path) for path in paths]
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise InputError(f"two of the sets are named {twice[0]}: {', '.join(paths)}")
-    found = []
+    if duplicates := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"two of the sets are named {duplicates[0]}: {', '.join(paths)}")
+    labelled_configurations = []
     for name, path in zip(names, map(Path, paths), strict=True):
         file = path / TRAINING_SET if path.is_dir() else path
         if not file.exists():
@@ -87,19 +88,19 @@ def read_sets(paths: Sequence[str], species: Sequence[str], reference: Reference
         if foreign := sorted(set(species_of(configurations)) - set(species)):
             raise InputError(f"{file}: {', '.join(foreign)} is not in the composition of the settings")
         for number, atoms in enumerate(configurations, start=1):
-            labelled = atoms.info.get("reference", reference.name)
-            if labelled != reference.name:
-                text = f"labelled by {labelled}, but the reference of this run is {reference.name}"
+            labeller = atoms.info.get("reference", reference.name)
+            if labeller != reference.name:
+                text = f"labelled by {labeller}, but the reference of this run is {reference.name}"
                 raise InputError(f"{file}: configuration {number} was {text}")
             parent = atoms.info.get("parent", f"configuration {number}")
             atoms.info |= {"inherited": name, "parent": f"{name}/{parent}"}
-            atoms.info.pop("grade", None)  # by another potential
-        found += configurations
-    return found
+            atoms.info.pop("grade", None)  # a grade of another potential
+        labelled_configurations += configurations
+    return labelled_configurations
 
 
 def _name(path: str) -> str:
-    """Return the name of a set: that of the folder, or of the file without its suffixes."""
+    """Return the name of a set: the name of the folder, or of the file without its suffixes."""
     return Path(path).name.partition(".")[0]
 
 
@@ -111,20 +112,20 @@ def inherit(
     *,
     progress: bool = True,
 ) -> Inherited:
-    """Choose the first training set among labelled configurations.
+    """Return the first training set, chosen among labelled configurations.
 
     Parameters
     ----------
     folder
-        Keeps the preliminary fit, so that it is not repeated.
+        Folder of the preliminary fit, which is not repeated.
     configurations
-        From `read_sets`.
+        Result of `read_sets`.
     start
-        From which the preliminary potential is fitted.
+        Potential from which the preliminary fit starts.
     settings
-        Its inheritance, fit and grades.
+        Settings of the run, with the sections for inheritance, fit and grades.
     progress
-        Show a progress line.
+        Whether to show a progress line.
     """
     if settings.inheritance.run is not None:
         name = _name(settings.inheritance.run)
@@ -134,28 +135,28 @@ def inherit(
         save_potential(potential, folder)
     else:
         taken, potential = _evenly_fitted(folder, configurations, start, settings, progress=progress)
-    few = [configurations[k] for k in taken]
-    active_set = ActiveSet.build(potential, few, settings.grades.mode, terms=settings.grades.terms)
-    places = sorted(set(range(len(configurations))) - set(taken))
-    added = active_set.select([configurations[k] for k in places], settings.grades.swap_threshold)
-    chosen = sorted({*taken, *(places[k] for k in added)})
+    fitted = [configurations[k] for k in taken]
+    active_set = ActiveSet.build(potential, fitted, settings.grades.mode, terms=settings.grades.terms)
+    others = sorted(set(range(len(configurations))) - set(taken))
+    added = active_set.select([configurations[k] for k in others], settings.grades.swap_threshold)
+    chosen = sorted({*taken, *(others[k] for k in added)})
     return Inherited([configurations[k] for k in chosen], len(configurations), len(taken), potential)
 
 
 def continued_potential(run: Path, start: Potential) -> Potential:
-    """Return the potential of a run, which must be of the model of a start.
+    """Return the potential of a run to be continued, which must have the same model as `start`.
 
     Raises
     ------
     InputError
-        It is of another kind, or has other species or another number of parameters; or the run has none.
+        The potential is of another kind, or has other species or another number of parameters; or the run has none.
     """
     potential = load_potential(run)
-    for what in ("kind", "species", "n_parameters"):
-        if getattr(potential, what) != getattr(start, what):
+    for name in ("kind", "species", "n_parameters"):
+        if getattr(potential, name) != getattr(start, name):
             raise InputError(
-                f"{run}: the run that goes on has a potential of other {what} ({getattr(potential, what)}) than the "
-                f"model of the settings ({getattr(start, what)})"
+                f"{run}: the potential of the run to be continued has other {name} ({getattr(potential, name)}) than "
+                f"the model of the settings ({getattr(start, name)})"
             )
     return potential
 
@@ -168,17 +169,17 @@ def _evenly_fitted(
     *,
     progress: bool,
 ) -> tuple[list[int], Potential]:
-    """Return which configurations are evenly spaced, and the potential fitted to them."""
+    """Return the indices of evenly spaced configurations, and the potential fitted to them."""
     from electrolyte_ml.training import train
 
     count = min(settings.inheritance.uniform_configurations, len(configurations))
     uniform = even_steps(len(configurations), count)
-    few = [configurations[k] for k in uniform]
+    fitted = [configurations[k] for k in uniform]
     folder.mkdir(parents=True, exist_ok=True)
 
     def fit() -> dict[str, Any]:
         result = train(
-            few,
+            fitted,
             start,
             **settings.fit.options(refit=False),
             checkpoint=folder / "fit_checkpoint.npz",

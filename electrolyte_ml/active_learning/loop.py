@@ -1,7 +1,8 @@
-"""The loop: explore with the potential, label what it does not know, fit again (paper, section 4.4).
+"""The active-learning loop: explore with the potential, label configurations of high grade, refit (paper, section 4.4).
 
-Everything that a run knows is in its directory, whose files are listed in `records`. That, the label store and seeds
-that depend on nothing but (seed, iteration, trajectory) make a run that was killed continue as if it had not been.
+The whole state of a run is in its directory, whose files are listed in `records`. With these files, the label store and
+seeds that depend on (seed, iteration, trajectory) alone, a killed run continues with the results of an uninterrupted
+one.
 """
 
 from __future__ import annotations
@@ -53,8 +54,8 @@ if TYPE_CHECKING:
     from electrolyte_ml.reference import Reference
 
 SAMPLING = "sampling.json"  # record of the first training set
-PRELIMINARY = "preliminary"  # folder of the fit that chooses among inherited configurations
-# What a fit records for the status table; runs of older versions lack the last three.
+PRELIMINARY = "preliminary"  # folder of the fit for the choice among inherited configurations
+# Values that a fit records for the status table; runs of older versions lack the last three.
 _OF_FIT = ("size", "energy_rmse", "force_rmse", "ranks", "species_ranks", "undetermined")
 
 
@@ -66,23 +67,23 @@ def active_learn(
     on_iteration: Callable[[ActiveLearningResult], None] | None = None,
     progress: bool = True,
 ) -> ActiveLearningResult:
-    """Learn a potential from nothing: seed, fit, then explore, select, label and refit until nothing is new.
+    """Train a potential by active learning: seed, fit, then explore, select, label and refit until convergence.
 
-    The same call on the same directory continues a run that was interrupted; one that has converged is returned at
-    once, and one that has used up its iterations continues when `stopping.max_iterations` is raised.
+    The same call on the same directory continues a run that was interrupted. The result of a converged run is returned
+    at once; a run that has used up its iterations continues if `stopping.max_iterations` is raised.
 
     Parameters
     ----------
     directory
-        Keeps everything; made if it is missing.
+        Folder of all files of the run; made if it is missing.
     settings
         Settings, or a TOML file of them; by default ``settings.toml`` in the directory.
     reference
-        A `Reference` or an ASE calculator to label with, in place of the one that the settings name.
+        A `Reference` or an ASE calculator for the labels, in place of the one named in the settings.
     on_iteration
-        Called after each iteration with the state so far, for a plot that grows.
+        Function called after each iteration with the present state, for example to update a plot.
     progress
-        Print the status table line by line, and progress lines of what takes time.
+        Whether to print the status table line by line, and progress lines of the stages.
 
     Returns
     -------
@@ -91,10 +92,10 @@ def active_learn(
     Raises
     ------
     InputError
-        Before anything is computed: settings that make no sense (naming file and key), a reference that is missing, a
-        directory begun with other settings or in use by another process.
+        Raised before the first calculation: settings that are not valid (the message names file and key), a reference
+        that is missing, a directory with other settings or in use by another process.
     ElectrolyteError
-        The reference failed on the whole seeding.
+        The reference failed for every label of the seeding.
 
     Examples
     --------
@@ -109,7 +110,7 @@ def active_learn(
     first = next(rounds)
     species = species_of(start.atoms for start in first)
     _check_model(settings, species, source)
-    chosen = (iteration_folder(directory, 0) / SAMPLING).exists()  # then the sets are not needed any more
+    chosen = (iteration_folder(directory, 0) / SAMPLING).exists()  # inherited sets are then no longer needed
     inherited = [] if chosen else _inherited(settings, species, labeller)
     if progress:
         print(labeller.limits(), file=sys.stderr, flush=True)
@@ -132,7 +133,7 @@ def active_learn(
 def _resolve_settings(
     directory: Path, settings: ActiveLearningSettings | str | os.PathLike | None
 ) -> tuple[ActiveLearningSettings, str]:
-    """Return the settings and, for messages, the file they came from."""
+    """Return the settings, and the name of their file for messages."""
     if isinstance(settings, ActiveLearningSettings):
         return settings.located(Path.cwd()), "settings"
     path = directory / SETTINGS if settings is None else Path(settings)
@@ -141,9 +142,9 @@ def _resolve_settings(
     return ActiveLearningSettings.from_toml(path), str(path)
 
 
-def _resolve_reference(settings: ActiveLearningSettings, given: Any, source: str) -> Reference:
-    if given is not None:
-        labeller = references.get(given)
+def _resolve_reference(settings: ActiveLearningSettings, reference: Any, source: str) -> Reference:
+    if reference is not None:
+        labeller = references.get(reference)
     else:
         try:
             labeller = settings.reference.make()
@@ -154,14 +155,14 @@ def _resolve_reference(settings: ActiveLearningSettings, given: Any, source: str
 
 
 def _reference_of(potential: Potential) -> Reference:
-    """Return a potential as a reference: its dynamics seed a correction to it."""
+    """Return a potential as a reference, for the seeding of a correction to it."""
     name = potential.reference or potential.kind
     calculator = potential.calculator()
     return references.get(calculator, name=name, charge_in_info=True, potential=potential.fingerprint)
 
 
 def _check_model(settings: ActiveLearningSettings, species: tuple[str, ...], source: str) -> None:
-    """Refuse a potential that the model cannot correct or go on from, and terms of the grade that cannot be graded."""
+    """Refuse a base potential that the model cannot correct, and terms in the settings that cannot be graded."""
     try:
         model = settings.model.random(species, settings.seed)
     except InputError as error:
@@ -173,14 +174,14 @@ def _check_model(settings: ActiveLearningSettings, species: tuple[str, ...], sou
 
 
 def _inherited(settings: ActiveLearningSettings, species: tuple[str, ...], labeller: Reference) -> list[Atoms]:
-    """Return the configurations of the sets that the settings name, and refuse a run that cannot be gone on from."""
+    """Return the configurations of the inherited sets; a run that cannot be continued is refused."""
     if settings.inheritance.run is not None:
         continued_potential(Path(settings.inheritance.run), settings.model.random(species, settings.seed))
     return read_sets(settings.inheritance.paths, species, labeller)
 
 
 class _Run:
-    """A run in memory; everything in it is read back from the files of its iterations, also within one process."""
+    """State of a run in memory, always read from the files of its iterations, also within one process."""
 
     def __init__(
         self,
@@ -195,9 +196,9 @@ class _Run:
     ) -> None:
         self.directory, self.settings, self.reference = directory, settings, reference
         self.species, self.starts, self.larger, self.progress = species, starts, larger, progress
-        self.inherits = bool(settings.inheritance.paths)  # labelled configurations in place of a seeding:
-        self.inherited: list[Atoms] = []  # all of them, until the first training set is chosen, and
-        self.boxes: list[Atoms] = []  # from where exploration then starts
+        self.inherits = bool(settings.inheritance.paths)  # whether inherited sets replace the seeding
+        self.inherited: list[Atoms] = []  # their configurations, empty once the first training set is chosen
+        self.boxes: list[Atoms] = []  # starts of the exploration after an inheritance
         self.store = references.LabelStore(settings.labels or directory / "labels", retry_failed=True)
         self.rows: list[IterationStatus] = []
         self.training: list[Atoms] = []
@@ -219,11 +220,11 @@ class _Run:
     @property
     def fitted(self) -> tuple[Potential, ActiveSet]:
         """The potential of the last fit and its active set."""
-        assert self.model is not None, "the seeding is fitted before anything else"
+        assert self.model is not None, "the seeding is fitted before the exploration"
         return self.model
 
     def iterate(self) -> None:
-        """Do the next iteration, or what is left of it."""
+        """Run the next iteration, or the stages of it that are missing."""
         number = len(self.rows)
         folder = self._folder(number)
         folder.mkdir(parents=True, exist_ok=True)
@@ -268,11 +269,11 @@ class _Run:
         return iteration_folder(self.directory, number)
 
     def _enter(self, number: int) -> None:
-        """Take over an iteration that is complete."""
+        """Add the files of a complete iteration to the state."""
         folder = self._folder(number)
         self.rows.append(IterationStatus.read(folder / STATUS))
         last = self.rows[-self.settings.stopping.quiet_iterations :]
-        # The seeding is not quiet: so many rows are so many iterations of exploration.
+        # The seeding always has saved configurations: quiet rows are iterations of exploration.
         self.converged = all(row.saved == 0 and set(row.stops) == {"completed"} for row in last)
         if (folder / LABELLED).exists():
             self.training += read_configurations(folder / LABELLED, labelled=True)
@@ -291,9 +292,9 @@ class _Run:
         self.model = potential, ActiveSet.load(folder / ACTIVE_SET, potential)
 
     def _seed(self, folder: Path) -> dict[str, Any]:
-        """Do iteration 0: dynamics with the reference, or the choice among inherited sets, and the first fit."""
-        first = self._inherit if self.inherits else self._sample
-        sampling = once(folder / SAMPLING, lambda: first(folder))
+        """Run iteration 0: dynamics with the reference, or the choice among inherited sets, and the first fit."""
+        make_first_set = self._inherit if self.inherits else self._sample
+        sampling = once(folder / SAMPLING, lambda: make_first_set(folder))
         fit = once(folder / "fit.json", lambda: self._fit(folder))
         self._load(folder)
         return {
@@ -310,7 +311,7 @@ class _Run:
 
     def _sample(self, folder: Path) -> dict[str, Any]:
         settings, base = self.settings, self.settings.model.base()
-        # A better reference is dear: for a correction the dynamics are those of the potential that it corrects.
+        # The reference of a correction is expensive: the dynamics use the potential that is corrected.
         driver = self.reference if base is None else _reference_of(base)
         seeds = seed_in_rounds(
             self.starts,
@@ -359,11 +360,11 @@ class _Run:
         }
 
     def _random_model(self) -> Potential:
-        """Return the model from which the first fit starts."""
+        """Return the random potential from which the first fit starts."""
         return self.settings.model.random(self.species, self.settings.seed)
 
     def _explore_and_learn(self, folder: Path, number: int) -> dict[str, Any]:
-        """Do one iteration: trajectories, selection, labels, fit."""
+        """Run one iteration: trajectories, selection, labels, fit."""
         runs = once(folder / "trajectories.json", lambda: self._explore(folder, number))
         row = {
             "iteration": number,
@@ -376,7 +377,7 @@ class _Run:
             "force_rmse": self.rows[-1].force_rmse,
             "seconds": runs.number("seconds"),
             "stops": runs["stops"],
-            "least_certain": runs.get("least_certain", ""),  # absent where an older version wrote the file
+            "least_certain": runs.get("least_certain", ""),  # absent in files of older versions
             "ranks": self.rows[-1].ranks,
             "species_ranks": self.rows[-1].species_ranks,
             "undetermined": self.rows[-1].undetermined,
@@ -394,13 +395,13 @@ class _Run:
         return row
 
     def _explore(self, folder: Path, number: int) -> dict[str, Any]:
-        """Run the trajectories and keep what they saved."""
+        """Run the trajectories, and write the configurations that they saved."""
         potential, active_set = self.fitted
         if self.inherits:
             seeds = self.boxes
         else:
             seeds = [atoms for atoms in self.training if atoms.info["iteration"] == 0]
-            # Trajectories explore the compositions of the settings; the small cells only served the first fit.
+            # Trajectories explore the compositions of the settings; rich cells are only for the first fit.
             seeds = [atoms for atoms in seeds if "rich_cell" not in atoms.info] or seeds
         explored = map_progress(
             partial(explore, potential=potential, active_set=active_set, settings=self.settings),
@@ -424,9 +425,9 @@ class _Run:
         """Select among the saved configurations, and label the selected ones."""
         _, active_set = self.fitted
         saved = read_configurations(folder / SAVED)
-        # What ended a trajectory though its grade was low is labelled whatever its grade.
-        surprising = [k for k, atoms in enumerate(saved) if "stopped" in atoms.info]
-        chosen = sorted({*active_set.select(saved, self.settings.grades.swap_threshold).tolist(), *surprising})
+        # A configuration that ended a trajectory for another reason than its grade is always labelled.
+        stopped = [k for k, atoms in enumerate(saved) if "stopped" in atoms.info]
+        chosen = sorted({*active_set.select(saved, self.settings.grades.swap_threshold).tolist(), *stopped})
         selected, failed = [], []
         for k in chosen:
             try:
@@ -442,14 +443,14 @@ class _Run:
         if failed and not labelled:
             raise ElectrolyteError(
                 f"{folder.name}: {self.reference.name} gave none of {len(chosen)} labels, the first: "
-                f"{failed[0]['reason']}. The run goes on where it stopped when it is started again"
+                f"{failed[0]['reason']}. Start the run again to continue from here"
             )
         if labelled:
             write_configurations(folder / LABELLED, labelled)
         return {"selected": len(chosen), "failed": failed}
 
     def _whole(self, configurations: list[Atoms]) -> list[Atoms]:
-        """Return the configurations all of whose molecules are whole and known, and say how many are not."""
+        """Return the configurations without broken or unknown molecules, and print the number of the others."""
         own_molecules = self.settings.own_molecules()
         whole = [atoms for atoms in configurations if None not in Topology.of(atoms).known(own_molecules)]
         if not whole:
@@ -460,7 +461,7 @@ class _Run:
         return whole
 
     def _fit(self, folder: Path) -> dict[str, Any]:
-        """Fit to everything labelled so far, from the last parameters, and build the active set anew."""
+        """Fit the potential to the whole training set, from the last parameters, and build a new active set."""
         from electrolyte_ml.training import train
 
         settings = self.settings
@@ -473,7 +474,7 @@ class _Run:
             start, _ = self.model
         elif self.inherits:
             start = load_potential(folder / PRELIMINARY)
-            if settings.inheritance.run is None:  # the set is many times larger than that of this start
+            if settings.inheritance.run is None:  # the set is much larger than that of the preliminary fit
                 options["max_iterations"] = settings.fit.iterations
         else:
             start = self._random_model()
@@ -485,7 +486,7 @@ class _Run:
             progress=self.progress,
         )
         save_fit(result, folder)
-        # Read back: the set belongs to the parameters as the file has them.
+        # The potential is read from its file, so that the active set belongs to exactly the stored parameters.
         potential = load_potential(folder)
         active_set = ActiveSet.build(potential, training, settings.grades.mode, terms=settings.grades.terms)
         active_set.save(folder / ACTIVE_SET)
@@ -503,9 +504,9 @@ class _Run:
 
 
 def _least_certain(saved: list[Atoms]) -> str:
-    """Return the atom of the highest grade among saved configurations; empty where no single atom is known."""
-    known = [atoms for atoms in saved if "least_certain" in atoms.info]
-    if not known:
+    """Return the atom of the highest grade among saved configurations; empty if single atoms are not graded."""
+    graded = [atoms for atoms in saved if "least_certain" in atoms.info]
+    if not graded:
         return ""
-    worst = max(known, key=lambda atoms: float(atoms.info["grade"]))
+    worst = max(graded, key=lambda atoms: float(atoms.info["grade"]))
     return f"{worst.info['least_certain']}, grade {worst.info['grade']:.3g}, in {worst.info['parent']}"

@@ -1,10 +1,10 @@
 """MaxVol: the square submatrix of (almost) largest volume, and the extrapolation grade (paper, eqs. 11-12).
 
-The pool is a tall matrix B, one row b = dE/dtheta per configuration (or per atom). MaxVol picks as many rows as there
-are columns, A, so that no single exchange of a row of A for a row of B enlarges |det A| by more than a threshold.
-Since exchanging row j of A for b multiplies det A by the coefficient c_j of ``c = b A^-1``, that is the same as
-``max_j |c_j| <= threshold`` for every row of the pool: the grade of the rows that made A is at most about one, and
-a row with a larger grade *extrapolates*.
+The pool is a tall matrix B with one row b = dE/dtheta per configuration (or per atom). MaxVol selects as many rows as
+there are columns, A, such that no exchange of a row of A for a row of B enlarges |det A| by more than a threshold.
+Exchanging row j of A for b multiplies det A by the coefficient c_j of ``c = b A^-1``. The condition is therefore
+``max_j |c_j| <= threshold`` for every row of the pool: the grade of the rows of the pool is at most about one, and a
+row with a larger grade *extrapolates*.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from scipy.linalg.blas import dger, idamax
 
 from electrolyte_ml.errors import InputError
 
-_WORKING = 1024  # rows whose coefficients are kept up to date together: an exchange costs 1024 x m, whatever the pool
-_STALE = 500  # exchanges before A is inverted anew, so that round-off of the rank-one updates cannot pile up
-_CHUNK = 4096  # rows graded at once: bounds the memory of a pass over a large pool
+_WORKING = 1024  # rows whose coefficients are updated: an exchange costs 1024 x m operations for a pool of any size
+_STALE = 500  # exchanges before A is inverted anew, which limits the round-off of the rank-one updates
+_CHUNK = 4096  # rows graded at once, which limits the memory for a large pool
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class MaxVolResult:
     Attributes
     ----------
     matrix : ndarray, shape (m, m)
-        A. Rows that the pool could not replace are still those of the start.
+        A. Rows that no row of the pool has replaced are those of the start.
     inverse : ndarray, shape (m, m)
         A^-1.
     index : ndarray of int, shape (m,)
-        Which row of the pool each row of A is; -1 where it is a row of the start.
+        Index in the pool of each row of A; -1 for a row of the start.
     swaps : int
-        Exchanges made.
+        Number of exchanges.
     """
 
     matrix: np.ndarray
@@ -44,11 +44,11 @@ class MaxVolResult:
 
     @property
     def selected(self) -> np.ndarray:
-        """Rows of the pool that are in A, ascending (n_selected,)."""
+        """Indices of the rows of the pool that are in A, ascending (n_selected,)."""
         return np.sort(self.index[self.index >= 0])
 
     def grades(self, rows: np.ndarray) -> np.ndarray:
-        """Extrapolation grade ``max_j |(b A^-1)_j|`` of each row b; rows (n, m) -> (n,)."""
+        """Return the extrapolation grade ``max_j |(b A^-1)_j|`` of each row b; rows (n, m) -> (n,)."""
         return _grades(rows, self.inverse)
 
 
@@ -61,38 +61,40 @@ def maxvol(
 ) -> MaxVolResult:
     """Exchange rows of a square matrix for rows of the pool until no exchange gains more than `threshold`.
 
-    A starts as ``epsilon * diag(scale)``, `scale` being the root mean square of each column of the pool, and therefore
-    never has to be found non-singular in the pool: rows that span only a subspace (scalings between radial and
-    linear parameters, a fixed composition) leave the remaining rows of the start in place. `epsilon` is thus
-    the relative size below which a variation counts as none, and a row that leaves the pool's span by more
-    than that has a grade above one.
+    A starts as ``epsilon * diag(scale)``, where `scale` is the root mean square of each column of the pool. A
+    non-singular start therefore need not be found in the pool: if its rows span only a subspace (scalings between
+    radial and linear parameters, a fixed composition), some rows of the start remain in A. `epsilon` is thus the
+    relative size below which a variation is ignored, and a row that leaves the pool's span by more than that has a
+    grade above one.
 
     Parameters
     ----------
     rows : ndarray, shape (n, m)
         The pool B.
     threshold : float
-        Above 1; 1.001 as in MLIP-2. Bounds the number of exchanges, since each multiplies |det A| by more than it.
+        Smallest gain of an exchange, above 1; 1.001 as in MLIP-2. It limits the number of exchanges, since each
+        multiplies |det A| by a larger factor.
     epsilon : float
         Size of the start relative to the columns' scale (ignored with `start`).
     start : MaxVolResult, optional
-        A to go on from: which of `rows` would enter it?
+        Matrix to start from, whose rows are exchanged for those of `rows`.
 
     Returns
     -------
     MaxVolResult
-        Deterministic: of equally good exchanges the first row and column is taken; a duplicate of a row of A has a
-        grade of exactly one and never enters.
+        The result is deterministic: of equally good exchanges the first row and column is taken. A duplicate of a row
+        of A has a grade of exactly one and never enters.
 
     Raises
     ------
     InputError
-        Not a matrix, no columns, NaN or infinite rows (named), thresholds out of range.
+        The rows are not a matrix, have no columns, or are not finite (the message names the first such row), or a
+        threshold is out of range.
 
     Notes
     -----
     The rows of largest grade form a working set whose coefficients C = B A^-1 are updated after each exchange (i, j)
-    by the rank-one formula ``C -= C[:, j] (C[i] - e_j) / C[i, j]``. Once it offers no exchange A is inverted afresh
+    by the rank-one formula ``C -= C[:, j] (C[i] - e_j) / C[i, j]``. When no exchange is left in it, A is inverted anew
     and the whole pool is graded again, until no row is above the threshold.
 
     References
@@ -122,16 +124,16 @@ def maxvol(
     inverse = np.linalg.inv(matrix)
     swaps = 0
     while len(outside := _worst(rows, inverse, threshold)):
-        made = _exchange(rows, outside, matrix, inverse, index, threshold)
-        if made == 0:  # a grade within round-off of the threshold
+        exchanges = _exchange(rows, outside, matrix, inverse, index, threshold)
+        if exchanges == 0:  # a grade within round-off of the threshold
             break
-        swaps += made
+        swaps += exchanges
         inverse = np.linalg.inv(matrix)
     return MaxVolResult(matrix=matrix, inverse=inverse, index=index, swaps=swaps)
 
 
 def _worst(rows: np.ndarray, inverse: np.ndarray, threshold: float) -> np.ndarray:
-    """The rows of largest grade above the threshold, largest first, at most _WORKING (indices)."""
+    """Return the rows of largest grade above the threshold, largest first, at most _WORKING (indices)."""
     grades = np.concatenate(
         [_grades(rows[i : i + _CHUNK], inverse) for i in range(0, len(rows), _CHUNK)] or [np.empty(0)]
     )
@@ -140,28 +142,28 @@ def _worst(rows: np.ndarray, inverse: np.ndarray, threshold: float) -> np.ndarra
 
 
 def _grades(rows: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-    """Largest coefficient of each row, (n,).
+    """Return the largest coefficient of each row, (n,).
 
-    Rows of atoms of one species are zero in the columns of the others, five of six with six species: rows that begin in
-    the same column are multiplied together, without the columns in which all of them are zero.
+    Rows of atoms of one species are zero in the columns of other species, in five of six columns with six species. Rows
+    with the same first nonzero column are therefore multiplied together, without the columns that are zero in all.
     """
     first = (rows != 0).argmax(axis=1)
     grades = np.empty(len(rows))
     for column in np.unique(first):
-        alike = np.flatnonzero(first == column)
-        part = rows[alike]
+        group = np.flatnonzero(first == column)
+        part = rows[group]
         used = np.flatnonzero(part.any(axis=0))
-        grades[alike] = np.abs(part[:, used] @ inverse[used]).max(axis=1)
+        grades[group] = np.abs(part[:, used] @ inverse[used]).max(axis=1)
     return grades
 
 
 def _column_scale(rows: np.ndarray) -> np.ndarray:
-    """Root mean square of each column (m,); columns that are zero throughout take the median of the others."""
+    """Return the root mean square of each column (m,); columns of zeros have the median of the others."""
     if len(rows) == 0:
         return np.ones(rows.shape[1])
     scale = np.sqrt(np.mean(rows**2, axis=0))
-    seen = scale > 1e-12 * scale.max(initial=0.0)
-    scale[~seen] = np.median(scale[seen]) if seen.any() else 1.0
+    nonzero = scale > 1e-12 * scale.max(initial=0.0)
+    scale[~nonzero] = np.median(scale[nonzero]) if nonzero.any() else 1.0
     return scale
 
 
@@ -173,7 +175,7 @@ def _exchange(
     index: np.ndarray,
     threshold: float,
 ) -> int:
-    """Make the exchanges that the `working` rows offer, in place in `matrix` and `index`; how many (at most _STALE)."""
+    """Make the exchanges for the `working` rows, in place in `matrix` and `index`; return their number (<= _STALE)."""
     m = len(matrix)
     coefficients = rows[working] @ inverse  # (n_working, m)
     for swap in range(_STALE):
@@ -186,6 +188,6 @@ def _exchange(
         row = coefficients[i].copy()
         row[j] -= 1.0
         column = coefficients[:, j].copy()
-        # BLAS works in place on Fortran order: the transpose of our C order.
+        # BLAS works in place only on Fortran order, the transpose of C order.
         dger(-1.0 / pivot, row, column, a=coefficients.T, overwrite_x=1, overwrite_y=1, overwrite_a=1)
     return _STALE

@@ -1,4 +1,4 @@
-"""One potential for every ratio of some liquids, from the training sets of each of them (paper, section S1)."""
+"""Learning of mixtures: one potential for all ratios of some liquids, from their training sets (paper, section S1)."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Mixture(NamedTuple):
 
 
 def mixing_line(first: Mixture, second: Mixture, count: int) -> list[Mixture]:
-    """Return mixtures from one to another: numbers of molecules on a straight line, rounded, and volumes that add up.
+    """Return mixtures between two compositions: linear, rounded numbers of molecules, and additive volumes.
 
     Parameters
     ----------
     first, second
-        Such as ("EC=16", 1.25) and ("EMC=8", 0.95).
+        Ends of the line, such as ("EC=16", 1.25) and ("EMC=8", 0.95).
     count
-        From 2, both ends among them.
+        Number of mixtures, 2 or more, including both ends.
 
     Raises
     ------
     InputError
-        Two compositions on the line are equal once rounded: there are fewer than `count`.
+        Two compositions on the line are equal after rounding: there are fewer than `count`.
 
     Examples
     --------
@@ -76,36 +76,38 @@ def mixture_settings(
     uniform_configurations: int = 20,
     **changes: Any,
 ) -> ActiveLearningSettings:
-    """Return the settings that learn mixtures from the sets of runs, by the protocol of the first of them.
+    """Return settings for learning mixtures from the training sets of runs, with the protocol of the first run.
 
     Parameters
     ----------
     runs
-        Folders of runs of active learning; their reference must be the same.
+        Folders of runs of active learning with the same reference.
     line
-        The boxes from which exploration starts, one trajectory each.
+        Mixtures whose boxes the exploration starts from, one trajectory each.
     uniform_configurations
         As in `InheritanceSettings`.
     changes
-        Of the protocol and of the system: sections such as `model`, and `seed`, `labels`, `jobs`.
+        Changes of the protocol and of the system: sections such as `model`, and `seed`, `labels`, `jobs`.
 
     Raises
     ------
     InputError
-        A folder is not one of a run; the runs were labelled by different references, or name one molecule differently.
+        A folder does not hold a run, the runs have different references, or two runs use one name for different
+        molecules.
     """
     if not runs:
-        raise InputError("a mixture is learnt from at least one run")
-    found = [_settings_of(Path(run)) for run in runs]
+        raise InputError("learning a mixture needs at least one run")
+    run_settings = [_settings_of(Path(run)) for run in runs]
+    first = run_settings[0]
     molecules: dict[str, dict[str, Any]] = {}
-    for run, settings in zip(runs, found, strict=True):
-        if settings.reference != found[0].reference:
-            raise InputError(f"{run} was labelled by {settings.reference.name}, {runs[0]} by {found[0].reference.name}")
+    for run, settings in zip(runs, run_settings, strict=True):
+        if settings.reference != first.reference:
+            raise InputError(f"{run} was labelled by {settings.reference.name}, {runs[0]} by {first.reference.name}")
         for name, table in settings.molecules.items():
             if molecules.setdefault(name, table) != table:
-                raise InputError(f"{run}: its molecule {name} is another than that of an earlier run")
-    protocol = {item.name: getattr(found[0], item.name) for item in fields(LearningProtocol)}
-    protocol["exploration"] = replace(found[0].exploration, trajectories=len(line), larger_boxes=())
+                raise InputError(f"{run}: its molecule {name} differs from that of an earlier run")
+    protocol = {item.name: getattr(first, item.name) for item in fields(LearningProtocol)}
+    protocol["exploration"] = replace(first.exploration, trajectories=len(line), larger_boxes=())
     protocol["inheritance"] = InheritanceSettings(
         tuple(str(Path(run).resolve()) for run in runs), uniform_configurations
     )
@@ -127,14 +129,14 @@ def _settings_of(run: Path) -> ActiveLearningSettings:
 def count_origins(
     training_set: Sequence[Atoms], own_molecules: Mapping[str, Molecule] | None = None
 ) -> dict[str, dict[str, int]]:
-    """Tell where the configurations of a mixture's training set come from, and what is in them.
+    """Count the configurations of a mixture's training set by origin and by the molecules in them.
 
     Returns
     -------
     dict of dict of int
         Origin -> molecules -> number of configurations. An origin is the name of an inherited set, or "new". Molecules
-        are named together, such as "EC" and "EC + EMC"; configurations with a broken or unknown molecule are counted
-        as such.
+        are joined, such as "EC" and "EC + EMC"; configurations with a broken or unknown molecule have an entry of their
+        own.
     """
     counts: dict[str, Counter[str]] = {}
     for atoms in training_set:
@@ -142,4 +144,4 @@ def count_origins(
         kinds = sorted({name for name in names if name is not None})
         text = BROKEN if None in names else " + ".join(kinds)
         counts.setdefault(atoms.info.get("inherited", "new"), Counter())[text] += 1
-    return {origin: dict(sorted(found.items())) for origin, found in sorted(counts.items())}
+    return {origin: dict(sorted(of_origin.items())) for origin, of_origin in sorted(counts.items())}

@@ -1,6 +1,6 @@
-"""The status page of a run: ``status.html``, one file that shows what is done, what runs now, and refreshes itself.
+"""Status page of a run: the file ``status.html``, which shows completed and present stages and refreshes itself.
 
-Everything on it is read back from the files of the run, so that the page of a run that was killed can be written, too.
+Its content is read from the files of the run, so that the page of a killed run can be written, too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from electrolyte_ml.files import atomic_write, read_json
 PAGE = "status.html"
 REFRESH_SECONDS = 10
 _WRITE_SECONDS = 5.0
-# Record of a stage -> what is being done while it is missing: of iteration 0, and of all later ones.
+# Record of a stage -> text while the record is missing: for iteration 0, and for all later ones.
 _SEEDING = {"sampling": "Dynamics with the reference", "fit": "First fit"}
 _INHERITANCE = {"sampling": "Choosing among the inherited configurations", "fit": "First fit"}
 _ITERATION = {"trajectories": "Exploring with the potential", "labels": "Selecting and labelling", "fit": "Fitting"}
@@ -33,7 +33,7 @@ _ITERATION = {"trajectories": "Exploring with the potential", "labels": "Selecti
 
 @dataclass(frozen=True)
 class RunState:
-    """A run as its files show it.
+    """State of a run, from its files.
 
     Attributes
     ----------
@@ -42,13 +42,13 @@ class RunState:
     reference : str
         Name of the level of theory.
     rows : tuple of IterationStatus
-        Of the iterations that are complete.
+        Complete iterations.
     stage : str
-        Record of the stage that comes next; empty before an iteration's folder is made.
+        Record of the present stage; empty before an iteration's folder is made.
     doing : str
-        The same in words.
+        The present stage in words.
     previous : float or None
-        Seconds that the same stage of the iteration before took.
+        Time that this stage took in the previous iteration, s.
     """
 
     directory: Path
@@ -61,7 +61,7 @@ class RunState:
 
     @property
     def quiet(self) -> int:
-        """Iterations in a row, up to the last one, whose trajectories met nothing new."""
+        """Number of consecutive iterations, up to the last one, whose trajectories met nothing new."""
         count = 0
         for row in reversed(self.rows[1:]):
             if row.saved or set(row.stops) != {"completed"}:
@@ -71,17 +71,17 @@ class RunState:
 
     @property
     def least(self) -> int:
-        """Iterations that the run needs at least before it has converged."""
+        """Smallest number of further iterations before the run has converged."""
         return max(0, self.settings.stopping.quiet_iterations - self.quiet)
 
     @property
     def most(self) -> int:
-        """Iterations that the settings still allow."""
+        """Largest number of further iterations that the settings allow."""
         return max(0, self.settings.stopping.max_iterations + 1 - max(1, len(self.rows)))
 
     @property
     def ended(self) -> str:
-        """Why the run is over, empty if it is not."""
+        """Reason why the run has ended; empty if it has not."""
         if self.rows and not self.least:
             return "Converged: the last trajectories met nothing new."
         if self.rows and not self.most:
@@ -90,12 +90,12 @@ class RunState:
 
 
 def read_run(directory: Path) -> RunState:
-    """Read what is on disk of a run.
+    """Read the state of a run from its files.
 
     Raises
     ------
     InputError
-        The folder is not one of a run.
+        The folder holds no run of active learning.
     """
     record = iteration_folder(directory, 0) / SETTINGS
     identity = iteration_folder(directory, 0) / "reference.json"
@@ -109,7 +109,7 @@ def read_run(directory: Path) -> RunState:
     settings = ActiveLearningSettings.from_toml(record)
     stages = _ITERATION if number else _INHERITANCE if settings.inheritance.paths else _SEEDING
     stage = next((name for name in stages if not (folder / f"{name}.json").exists()), "") if folder.exists() else ""
-    before = _read(iteration_folder(directory, number - 1) / f"{stage}.json") if number > 1 else {}
+    previous = _read(iteration_folder(directory, number - 1) / f"{stage}.json") if number > 1 else {}
     return RunState(
         directory,
         settings,
@@ -117,7 +117,7 @@ def read_run(directory: Path) -> RunState:
         tuple(rows),
         stage,
         (stages[stage] + _detail(folder, stage)) if stage else "Between two steps",
-        before.get("seconds"),
+        previous.get("seconds"),
     )
 
 
@@ -126,13 +126,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _detail(folder: Path, stage: str) -> str:
-    """Say how far a stage has come, as far as its files tell."""
+    """Return the progress of a stage in words, from its files; empty if they do not show it."""
     if stage == "sampling" and (folder.parent / "labels").is_dir():
         return f": {sum(1 for _ in (folder.parent / 'labels').rglob('*.json'))} labels computed"
     if stage == "trajectories":
-        begun = list(folder.glob("trajectory_*"))
-        ended = sum((path / "result.json").exists() for path in begun)
-        return f": {ended} trajectories ended, {len(begun) - ended} running or to be continued"
+        started = list(folder.glob("trajectory_*"))
+        ended = sum((path / "result.json").exists() for path in started)
+        return f": {ended} trajectories ended, {len(started) - ended} running or to be continued"
     return ""
 
 
@@ -142,11 +142,11 @@ def write_page(directory: Path, *, running: float | None = None, message: str = 
     Parameters
     ----------
     directory
-        Of the run.
+        Folder of the run.
     running
-        Seconds for which the present stage has run in this process; None if the run is not known to be running.
+        Time for which the present stage has run in this process, s; None if it is not known whether the run is running.
     message
-        Why the run has stopped.
+        Reason why the run has stopped.
     """
     path = directory / PAGE
     atomic_write(path, render(read_run(directory), time.localtime(), running=running, message=message))
@@ -155,7 +155,7 @@ def write_page(directory: Path, *, running: float | None = None, message: str = 
 
 @contextmanager
 def status_page(directory: Path, seconds: float = _WRITE_SECONDS) -> Iterator[None]:
-    """Keep the page of a run up to date while the context lasts; the last page says how it ended."""
+    """Keep the page of a run up to date while the context lasts; the last page shows the end of the run."""
     stop = threading.Event()
     thread = threading.Thread(target=_keep, args=(directory, seconds, stop), name="status page", daemon=True)
     thread.start()
@@ -172,16 +172,16 @@ def status_page(directory: Path, seconds: float = _WRITE_SECONDS) -> Iterator[No
 
 
 def _keep(directory: Path, seconds: float, stop: threading.Event) -> None:
-    """Write the page again and again until told to stop."""
+    """Write the page at intervals until the event is set."""
     stage: tuple[int, str] | None = None
-    began = time.monotonic()
+    stage_start = time.monotonic()
 
     def write() -> None:
-        nonlocal stage, began
+        nonlocal stage, stage_start
         state = read_run(directory)
         if (len(state.rows), state.stage) != stage:
-            stage, began = (len(state.rows), state.stage), time.monotonic()
-        text = render(state, time.localtime(), running=time.monotonic() - began)
+            stage, stage_start = (len(state.rows), state.stage), time.monotonic()
+        text = render(state, time.localtime(), running=time.monotonic() - stage_start)
         atomic_write(directory / PAGE, text)
 
     while not stop.is_set():
@@ -190,7 +190,7 @@ def _keep(directory: Path, seconds: float, stop: threading.Event) -> None:
 
 
 def _quietly(write: Callable[[], object]) -> None:
-    """Write the page if it can be written: a full disk or files of the run not there yet must not end a run."""
+    """Write the page, ignoring errors: a full disk or missing files must not end the run."""
     try:
         write()
     except (OSError, InputError, ValueError, TypeError):
@@ -224,27 +224,27 @@ def render(state: RunState, now: time.struct_time, *, running: float | None = No
 
 
 def _now(state: RunState, running: float | None, message: str) -> str:
-    """Say what happens at the moment."""
+    """Return the present activity in words."""
     if message:
         return message
     if state.ended:
         return state.ended
     where = f"Iteration {len(state.rows)}" if state.rows else "Seeding"
     if running is None:
-        return f"{where}: {state.doing[0].lower()}{state.doing[1:]} comes next. The run is not known to be running."
+        return f"{where}: {state.doing[0].lower()}{state.doing[1:]} comes next. The run is probably not running."
     return (
-        f"{where}: {state.doing[0].lower()}{state.doing[1:]}, for {_duration(running)}. A page written more than a "
-        "minute ago is that of a run that was killed."
+        f"{where}: {state.doing[0].lower()}{state.doing[1:]}, for {_duration(running)}. If this page is more than a "
+        "minute old, the run was killed."
     )
 
 
 def remaining(state: RunState, running: float | None = None) -> str:
-    """Say what is known about the time that the run will still take: bounds, since nobody knows what it will meet."""
+    """Return bounds of the remaining time in words; the time itself depends on the configurations to come."""
     parts = []
     if state.previous is not None:
-        part = f"This step took {_duration(state.previous)} in the iteration before"
+        part = f"This step took {_duration(state.previous)} in the previous iteration"
         late = running is not None and running > state.previous
-        parts.append(part + (", which has passed." if late else "."))
+        parts.append(part + (", and takes longer now." if late else "."))
     seconds = [row.seconds for row in state.rows[1:]][-3:]
     if not seconds:
         parts.append("The remaining time is not known before the first iteration is complete.")
@@ -255,14 +255,14 @@ def remaining(state: RunState, running: float | None = None) -> str:
     parts.append(
         f"At the pace of the last iterations ({pace} each) the run takes at least {_duration(low)} more "
         f"({state.least} iterations that meet nothing new) and at most {_duration(state.most * max(seconds))} "
-        f"({state.most} iterations, as the settings allow). How many it "
-        "will need depends on what the trajectories meet, and cannot be foretold."
+        f"({state.most} iterations, as the settings allow). The number "
+        "of iterations cannot be predicted: it depends on the configurations that the trajectories meet."
     )
     return " ".join(parts)
 
 
 def _duration(seconds: float) -> str:
-    """Return a time with two digits or so."""
+    """Return a time in s, min or h, with about two digits."""
     if seconds < 90:
         return f"{math.ceil(seconds)} s"
     if seconds < 5400:

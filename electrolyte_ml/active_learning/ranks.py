@@ -1,9 +1,9 @@
-"""Ranks by species: how much of the parameters of each species' atoms a set of rows determines.
+"""Ranks by species: how many of the parameters of each species a set of rows determines.
 
-Each species has, as a centre, parameters of its own: the derivatives of E_i by them are zero for all atoms of others.
-Of a moment tensor potential of S species they are S R n radial coefficients and a shift, 144 + 1 at levels 10 and 12
-with six species. A direction of them in which no row varies keeps its random start, and gives any neighbourhood that
-does vary in it a grade of about 1e6.
+Each species has parameters of its own as a central atom: the derivatives of E_i by them are zero for all atoms of other
+species. In a moment tensor potential of S species they are S R n radial coefficients and a shift, 144 + 1 at levels 10
+and 12 with six species. If no row varies along a direction of these parameters, the fit leaves their random start along
+it, and any neighbourhood that varies along it has a grade of about 1e6.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
 _SPACING = 2.3  # Å between the sites of the lattice
-_DISORDER = 0.45  # Å, standard deviation: pairs from contact to beyond any cutoff
-_ROWS = 1.5  # neighbourhoods of each species for each of its parameters
+_DISORDER = 0.45  # Å, standard deviation of the displacements, for pairs from contact to beyond any cutoff
+_ROWS = 1.5  # number of neighbourhoods of each species for each of its parameters
 
 
 @dataclass(frozen=True)
 class SpeciesBlocks:
-    """The parameters that belong to the atoms of one species alone, for each species of a potential.
+    """Parameters that belong to the atoms of one species alone, for each species of a potential.
 
     Attributes
     ----------
     columns : dict of str to ndarray of int
-        By species: places of its parameters in the row dE/dtheta.
+        By species: indices of its parameters in the row dE/dtheta.
     attainable : dict of str to int
-        By species: the rank of its columns over random neighbourhoods of all species. It is their number, less what no
-        neighbourhood determines: with one species, whose columns are all parameters, scalings between the radial and
-        the linear ones.
+        By species: the rank of its columns over random neighbourhoods of all species. It is their number minus that of
+        directions that no neighbourhood determines: with one species, whose columns are all parameters, scalings
+        between the radial and the linear ones.
     """
 
     columns: dict[str, np.ndarray]
@@ -44,18 +44,17 @@ class SpeciesBlocks:
 
     @classmethod
     def of(cls, potential: Potential) -> SpeciesBlocks:
-        """Find the blocks from the derivatives of a disordered lattice of all species.
+        """Return the blocks, found from the derivatives of a disordered lattice of all species.
 
-        Species without parameters of their own are left out. The ranks are those of nearly any values of the
-        parameters, the random start of a fit as well as its end.
+        Species without parameters of their own are left out. The ranks are the same for nearly all values of the
+        parameters, such as the random start and the end of a fit.
         """
-        few = _lattice(potential.species, 8)
-        alone = _columns(potential, few)
-        size = max((len(columns) for columns in alone.values()), default=0)
-        many = _lattice(potential.species, int(_ROWS * size) + 1)
-        rows, symbols = potential.site_energy_gradients(many), np.array(many.get_chemical_symbols())
-        attainable = {name: rank(rows[symbols == name][:, columns]) for name, columns in alone.items()}
-        return cls(alone, attainable)
+        own_columns = _columns(potential, _lattice(potential.species, 8))
+        size = max((len(columns) for columns in own_columns.values()), default=0)
+        lattice = _lattice(potential.species, int(_ROWS * size) + 1)
+        rows, symbols = potential.site_energy_gradients(lattice), np.array(lattice.get_chemical_symbols())
+        attainable = {name: rank(rows[symbols == name][:, columns]) for name, columns in own_columns.items()}
+        return cls(own_columns, attainable)
 
     def ranks(self, rows: np.ndarray) -> dict[str, tuple[int, int]]:
         """Return the rank of rows dE/dtheta (n, m) in each species' columns, and the largest possible."""
@@ -63,7 +62,7 @@ class SpeciesBlocks:
 
 
 def rank(rows: np.ndarray) -> int:
-    """Return the number of rows that MaxVol takes: the rank, variations below 1e-6 of a column's scale not counted."""
+    """Return the number of rows that MaxVol selects: the rank, without variations below 1e-6 of a column's scale."""
     used = rows[np.any(rows != 0.0, axis=1)]
     return len(maxvol(used).selected) if len(used) else 0
 

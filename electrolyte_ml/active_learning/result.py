@@ -1,4 +1,4 @@
-"""What an active-learning run returns: the state after its last iteration."""
+"""Result of an active-learning run: the state after its last iteration."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ActiveLearningResult:
-    """The state of a run; in a notebook it shows its status table.
+    """State of a run; a notebook displays its status table.
 
     Attributes
     ----------
     directory : Path
     converged : bool
-        The last iterations met nothing new: no trajectory saved anything, nor was ended by anything but its length.
+        Whether the last iterations met nothing new: no trajectory saved a configuration or ended early.
     message : str
-        The same in words.
+        State of the run in words.
     status : StatusTable
-        One row an iteration.
+        One row per iteration.
     potential : Potential
     active_set : ActiveSet
     training_set : list of Atoms
-        Labelled, in the order in which they were added; ``info`` has `iteration`, `parent` (the trajectory and step),
-        `reference`, `label_hash`, `charge` unless it is zero and, but for the seeding, `grade`.
+        Labelled configurations, in the order in which they were added; ``info`` has `iteration`, `parent` (trajectory
+        and step), `reference`, `label_hash`, `charge` unless it is zero and, except in the seeding, `grade`.
     """
 
     directory: Path
@@ -51,7 +51,7 @@ class ActiveLearningResult:
         Returns
         -------
         dict of ndarray, each (n,)
-            ``index`` and ``iteration`` (by which it is coloured), ``density`` in g/cm³, ``energy`` in eV/atom.
+            ``index``, ``iteration`` (for the colours), ``density`` in g/cm³, ``energy`` in eV/atom.
         """
         return {
             "index": np.arange(len(self.training_set)),

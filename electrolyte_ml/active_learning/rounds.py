@@ -1,22 +1,23 @@
-"""Seeding in rounds: reference dynamics go on until new trajectories hold no neighbourhood that is far from the others.
+"""Seeding in rounds: reference dynamics until new trajectories have no neighbourhood of a high grade.
 
-Every step of the dynamics is a label that is paid for, so MaxVol chooses among all of them, species by species, in the
-columns of dE/dtheta that belong to a species alone. The last half of a round is graded by everything before it: that
-measures, on the seeding itself, what an exploration would meet in its first steps.
+Every step of the dynamics is labelled, so MaxVol selects among all steps, for each species in the columns of dE/dtheta
+that belong to this species alone. The second half of a round is graded relative to all trajectories before it: the
+grades of an exploration in its first steps are thus estimated within the seeding.
 
-An example: a level-8 potential of six species, 97 parameters of Li, and cells of one LiPF6, whose trajectories give 16
-labels each. The highest grade of Li in six further trajectories::
+An example: a level-8 potential of six species, with 97 parameters of Li, and cells of one LiPF6, whose trajectories
+give 16 labels each. The highest grade of Li in six further trajectories, after a number of trajectories::
 
     trajectories       4      8     12     16     20
-    1 fs a label     2e5   1200    140     40    480
-    3 fs a label     9e5    650     19     33     50
+    1 fs per label   2e5   1200    140     40    480
+    3 fs per label   9e5    650     19     33     50
 
-As many rows as parameters thus leave grades near 1000, though the rank is nearly what it will be: three times as many
-are needed, or fewer of longer time steps. Li has no neighbour Li in such cells, and its rank does not exceed 80.
+With as many rows as parameters, grades are thus still near 1000, although the rank has nearly its final value: three
+times as many rows are needed, or fewer with longer time steps. In such cells Li has no neighbour Li, and its rank does
+not exceed 80.
 
-The measure is a strict one. Of "EC=2 EMC=2 LiPF6=2" 16 trajectories (240 labels, hydrogens of 3 amu, steps of 2 fs)
-bring Li to rank 97 and P to 93 of 97 at level 8. The last four are graded up to 410 by the others, and six trajectories
-that explored with a potential fitted to them (40 iterations) met grades of 9 to 48.
+The criterion is strict. For "EC=2 EMC=2 LiPF6=2", 16 trajectories (240 labels, hydrogens of 3 amu, steps of 2 fs) give
+Li rank 97 and P rank 93 of 97 at level 8. The last four have grades up to 410 relative to the others, and six
+exploring trajectories with a potential fitted to them (40 iterations) met grades of 9 to 48.
 """
 
 from __future__ import annotations
@@ -39,28 +40,28 @@ from electrolyte_ml.reference import LabelStore, Reference
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
-FAR = 100.0  # grade in the last half of a round above which the seeding goes on
+FAR = 100.0  # grade in the second half of a round above which the seeding continues
 
 
 @dataclass(frozen=True)
 class Seeds:
-    """What a seeding came to.
+    """Result of a seeding.
 
     Attributes
     ----------
     chosen : list of Atoms
-        Labelled configurations for the training set, with `parent` in ``info``, and `rich_cell` where the cell is none
-        that the settings name.
+        Labelled configurations for the training set, with `parent` in ``info``, and `rich_cell` if the cell is not one
+        of the settings.
     labels : int
-        Steps that were labelled, of which `chosen` are some.
+        Number of labelled steps, from which `chosen` were selected.
     failures : list of str
-        Trajectories that a failed label ended, and why.
+        Trajectories that a failed label ended, with the reasons.
     stops : Counter
         Reason -> number of trajectories.
     ranks : dict of str to (int, int)
         By species: rank of its own parameters over all steps, and the largest possible.
     grades : dict of str to float
-        By species: highest grade in the last trajectories by what the others span.
+        By species: highest grade in the last trajectories relative to the others.
     """
 
     chosen: list[Atoms]
@@ -71,7 +72,7 @@ class Seeds:
     grades: dict[str, float]
 
     def shortage(self, seeding: SeedingSettings) -> str:
-        """Say which species the seeding does not cover, and what to do; empty if it covers all."""
+        """Return a message on species that the seeding does not cover, with advice; empty if it covers all."""
         far = {name: grade for name, grade in self.grades.items() if grade > FAR}
         if not far:
             return ""
@@ -101,16 +102,16 @@ def seed_in_rounds(
     jobs: int | None,
     progress: bool = True,
 ) -> Seeds:
-    """Run the rounds of a seeding until its last trajectories meet nothing far from the others, or no start is left.
+    """Run the rounds of a seeding until grades in the last trajectories are below `FAR`, or no start is left.
 
     Parameters
     ----------
     starts
         The starts of each round.
     potential
-        Its derivatives are the rows; any values of its parameters will do.
+        Potential whose derivatives are the rows; its parameters may have any values.
     mode
-        Whether atoms or configurations are the rows, as in `ActiveSet`.
+        Whether the rows belong to atoms or to configurations, as in `ActiveSet`.
     reference, store, seeding, jobs, progress
         As for :func:`~electrolyte_ml.active_learning.seeding.run_walkers`.
     """
@@ -120,13 +121,13 @@ def seed_in_rounds(
     grades: dict[str, float] = {}
     for round_ in starts:
         boxes = [start.atoms for start in round_]
-        made = run_walkers(boxes, reference, store, seeding, jobs=jobs, first=len(walkers), progress=progress)
-        half = (len(made) + 1) // 2
-        pool.add(len(walkers), made[:half])
-        last = made[half:]
+        new = run_walkers(boxes, reference, store, seeding, jobs=jobs, first=len(walkers), progress=progress)
+        half = (len(new) + 1) // 2
+        pool.add(len(walkers), new[:half])
+        last = new[half:]
         grades = pool.grades(last) if last else {}
         pool.add(len(walkers) + half, last)
-        walkers += made
+        walkers += new
         cells += [start.rich_cell for start in round_]
         if progress and grades:
             worst = max(grades, key=lambda name: grades[name])
@@ -157,25 +158,25 @@ def seed_in_rounds(
 def _choose(
     owners: Counter[tuple[int, int]], walkers: Sequence[Walker], seeding: SeedingSettings
 ) -> list[tuple[int, int]]:
-    """Return trajectory and step of the configurations to train on.
+    """Return trajectory and step of the configurations of the training set.
 
-    Those with most of MaxVol's rows come first, up to the number that the settings allow. If there are fewer of them
-    than the settings ask for, or than half of all steps, the others are spread evenly over the steps of all
-    trajectories.
+    Configurations with rows in MaxVol's matrix are taken, those with most rows first, up to the number in the settings.
+    If they are fewer than that number, or than half of all steps if it is 0, further configurations are spread evenly
+    over the remaining steps of all trajectories.
     """
     steps = [(k, n) for k, walker in enumerate(walkers) for n in range(len(walker.samples))]
-    wanted = min(seeding.configurations or (len(steps) + 1) // 2, len(steps))
+    count = min(seeding.configurations or (len(steps) + 1) // 2, len(steps))
     ranked = sorted(owners, key=lambda place: (-owners[place], place))
-    chosen = set(ranked[:wanted] if seeding.configurations else ranked)
+    chosen = set(ranked[:count] if seeding.configurations else ranked)
     rest = [place for place in steps if place not in chosen]
-    missing = wanted - len(chosen)
+    missing = count - len(chosen)
     if missing > 0:
         chosen |= {rest[n] for n in even_steps(len(rest), missing)}
     return sorted(chosen)
 
 
 class _Pool:
-    """MaxVol's rows of all trajectories so far, species by species, and the configurations that they belong to."""
+    """MaxVol's rows of all trajectories so far for each species, and the configurations that they belong to."""
 
     def __init__(self, potential: Potential, mode: Mode) -> None:
         self._potential, self._mode = potential, mode
@@ -185,7 +186,7 @@ class _Pool:
         self._results: dict[str, MaxVolResult] = {}
 
     def add(self, first: int, walkers: Sequence[Walker]) -> None:
-        """Take in trajectories, numbered from `first`."""
+        """Add trajectories, numbered from `first`."""
         for k, walker in enumerate(walkers, start=first):
             for name, (rows, steps) in self._rows_of([walker]).items():
                 pool = np.concatenate([self._rows[name], rows])
@@ -198,7 +199,7 @@ class _Pool:
                 self._places[name] = [places[row] for row in result.selected]
 
     def grades(self, walkers: Sequence[Walker]) -> dict[str, float]:
-        """Return the highest grade of each species in trajectories that are not taken in yet."""
+        """Return the highest grade of each species in trajectories that have not been added yet."""
         return {
             name: float(self._results[name].grades(rows).max()) if name in self._results else np.inf
             for name, (rows, _) in self._rows_of(walkers).items()
@@ -210,12 +211,12 @@ class _Pool:
         return {name: (len(rows), self._blocks.attainable[name]) for name, rows in self._rows.items()}
 
     def owners(self) -> Counter[tuple[int, int]]:
-        """Return the rows that each configuration, trajectory and step, has."""
+        """Return the number of rows in MaxVol's matrices of each configuration (trajectory, step)."""
         return Counter(place for places in self._places.values() for place in places)
 
     def _rows_of(self, walkers: Sequence[Walker]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return by species the rows of all steps in its columns (n, c), and the step of each (n,)."""
-        found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in self._rows}
+        """Return, by species, the rows of all steps in its columns (n, c), and the step of each row (n,)."""
+        rows_of: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in self._rows}
         whole = self._mode == "configuration"
         gradient = self._potential.energy_gradient if whole else self._potential.site_energy_gradients
         for walker in walkers:
@@ -224,9 +225,9 @@ class _Pool:
                 for name, columns in self._blocks.columns.items():
                     own = rows[:, columns]
                     own = own[np.any(own != 0.0, axis=1)]
-                    found[name].append((own, np.full(len(own), step)))
+                    rows_of[name].append((own, np.full(len(own), step)))
         return {
             name: (np.concatenate([rows for rows, _ in parts]), np.concatenate([steps for _, steps in parts]))
-            for name, parts in found.items()
+            for name, parts in rows_of.items()
             if parts
         }

@@ -1,4 +1,4 @@
-"""Sections of active-learning settings, which TOML files, Python and the scales of the paper share."""
+"""Sections of the settings of active learning, for TOML files, Python and the scales of the paper."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from electrolyte_ml.settings import Count, NotNegative, Positive, Text, Texts, W
 from electrolyte_ml.training.restraint import ChargeRestraint
 from electrolyte_ml.units import ATMOSPHERE_BAR
 
-ROUND, MOST_ROUNDS = 8, 8  # trajectories of a round of the seeding, and rounds at most
+ROUND, MOST_ROUNDS = 8, 8  # trajectories in a round of the seeding, and largest number of rounds
 HydrogenMass = Annotated[float, Field(gt=1.008, le=6.0)]
 
 
 @section
 class MDRun:
-    """A molecular dynamics run.
+    """Settings of a run of molecular dynamics.
 
     Attributes
     ----------
@@ -28,10 +28,10 @@ class MDRun:
     temperature : float, K
     time_ps, timestep_fs : float
     pressure_bar : float or None
-        Of "npt" alone, 1 atm by default.
+        Pressure, for "npt" only; 1 atm by default.
     hydrogen_mass : float or None, amu
-        Mass of hydrogens, taken from the heavy atoms that they are bonded to; their own by default. 3 amu allow steps
-        of 2 fs.
+        Mass of hydrogens, by default their own; the difference is taken from the heavy atoms that they are bonded to.
+        3 amu allow steps of 2 fs.
     """
 
     ensemble: Literal["nve", "nvt", "npt"]
@@ -46,32 +46,33 @@ class MDRun:
         if self.time_ps * 1000 < self.timestep_fs:
             raise fault("time_ps", self.time_ps, f"shorter than one step, timestep_fs = {self.timestep_fs}")
         if self.ensemble != "npt" and self.pressure_bar is not None:
-            raise fault("pressure_bar", self.pressure_bar, f'goes with ensemble = "npt", not with "{self.ensemble}"')
+            raise fault("pressure_bar", self.pressure_bar, f'needs ensemble = "npt", not "{self.ensemble}"')
         if self.ensemble == "npt" and self.pressure_bar is None:
             object.__setattr__(self, "pressure_bar", ATMOSPHERE_BAR)
         return self
 
     @property
     def steps(self) -> int:
-        """Time steps of the run."""
+        """Number of time steps of the run."""
         return round(self.time_ps * 1000 / self.timestep_fs)
 
     def options(self) -> dict[str, Any]:
-        """Return the arguments of :func:`~electrolyte_ml.dynamics.run_md` that the run fixes."""
+        """Return the settings as arguments of :func:`~electrolyte_ml.dynamics.run_md`."""
         values = {item.name: getattr(self, item.name) for item in fields(MDRun)}
         return {name: value for name, value in values.items() if value is not None}
 
 
 @section
 class ReferenceSettings:
-    """What labels the data.
+    """Settings of the reference that labels the data.
 
     Attributes
     ----------
     name : str
-        As :func:`electrolyte_ml.reference.get` takes it: a preset, an ASE calculator or a command.
+        Name for :func:`electrolyte_ml.reference.get`: a preset, an ASE calculator or a command. Files in
+        it may be given relative to the settings' file.
     settings : dict
-        Passed on to it.
+        Further arguments of that function.
     """
 
     name: Text = "GFN1-xTB"
@@ -83,29 +84,29 @@ class ReferenceSettings:
         Raises
         ------
         InputError
-            It is missing, or does not have one of the settings.
+            The reference is missing, or does not have one of the settings.
         """
         return references.get(self.name, **self.settings)
 
 
 @section
 class SeedingSettings(MDRun):
-    """Dynamics with the reference itself, which give the first training set.
+    """Settings of the seeding: dynamics with the reference, which give the first training set.
 
     Attributes
     ----------
     ensemble, temperature, time_ps, timestep_fs
-        Of each trajectory. Molecules are packed at rest in their minima: half of the heat given to them is soon
-        potential energy.
+        Settings of each trajectory. Packed molecules are at rest in their minima: half of the kinetic energy given to
+        them soon becomes potential energy.
     trajectories : int
-        0 for as many as are needed: rounds of 8 go on until new trajectories meet nothing that is far from the others,
-        at most 64 in all, and small cells that are rich in the rare elements of the composition come in turn with it.
+        Number of trajectories. With 0, rounds of 8 follow each other until new trajectories have no high grade relative
+        to the others, at most 64 in all; small cells rich in the rare elements of the composition are then used, too.
     configurations : int
-        Taken from all steps together for the training set: those that MaxVol takes, the ones with most of its rows
-        first, and if they are fewer, others that are spread evenly over the steps. 0 for all that MaxVol takes, and at
-        least half of the steps.
+        Number of configurations of the training set, from all steps: those that MaxVol selects, with most rows first,
+        and if they are fewer, others spread evenly over the steps. With 0, all that MaxVol selects, and at least half
+        of the steps.
     seed : int
-        Of the packed boxes and of the trajectories.
+        Seed of the packed boxes and of the trajectories.
     """
 
     ensemble: Literal["nve", "nvt"] = "nvt"
@@ -119,7 +120,7 @@ class SeedingSettings(MDRun):
     def _check_configurations(self) -> SeedingSettings:
         if self.configurations:
             if self.configurations > self.steps * self.most_trajectories:
-                available = f"{self.most_trajectories} trajectories of {self.steps} steps do not hold so many"
+                available = f"more than {self.most_trajectories} trajectories of {self.steps} steps have"
                 raise fault("configurations", self.configurations, available)
             least = self.trajectories or ROUND
             if self.configurations < least:
@@ -128,27 +129,27 @@ class SeedingSettings(MDRun):
 
     @property
     def most_trajectories(self) -> int:
-        """Trajectories at most."""
+        """Largest number of trajectories."""
         return self.trajectories or MOST_ROUNDS * ROUND
 
 
 @section
 class InheritanceSettings:
-    """Labelled sets of other runs, out of which the first training set is chosen in place of the seeding.
+    """Settings of the inheritance: labelled sets of other runs that provide the first training set without a seeding.
 
-    The paper learns the mixtures of EC and EMC so, from the sets of both (section S1). Exploration starts from a packed
-    box of each composition, or from each configuration of the file of starts.
+    The paper learns the mixtures of EC and EMC in this way, from the sets of both (section S1). Exploration starts from
+    a packed box of each composition, or from each configuration of the file of starts.
 
     Attributes
     ----------
     sets : tuple of str
         Folders of runs, or files of labelled configurations; relative to the settings' file.
     uniform_configurations : int
-        Evenly spaced over all sets; a potential fitted to them chooses among the others.
+        Number of configurations evenly spaced over all sets; a potential fitted to them selects among the others.
     run : str or None
-        Folder of a run that goes on here from other starts. Its whole training set is taken, and its potential, in
-        place of one fitted to evenly spaced configurations, chooses among the sets and is fitted further. The paper
-        adds aggregates to ion pairs so (section 2.3.1).
+        Folder of a run that is continued here from other starts. Its whole training set is taken. Its potential
+        replaces the one fitted to evenly spaced configurations: it selects among the sets and is fitted further. The
+        paper adds aggregates to ion pairs in this way (section 2.3.1).
     """
 
     sets: Texts = ()
@@ -157,28 +158,29 @@ class InheritanceSettings:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The run, if one goes on, and the sets."""
+        """Paths of the continued run, if there is one, and of the sets."""
         return (*([] if self.run is None else [self.run]), *self.sets)
 
 
 @section
 class ExplorationSettings(MDRun):
-    """Dynamics with the potential in each iteration.
+    """Settings of the exploration: dynamics with the potential in each iteration.
 
     Attributes
     ----------
     ensemble, temperature, time_ps, timestep_fs, pressure_bar
-        Of each trajectory.
+        Settings of each trajectory.
     trajectories : int
+        Number of trajectories in each iteration.
     larger_boxes : tuple of str
         Compositions of larger boxes, packed at the mean density, in which the first of every five trajectories runs.
-        They hold what small boxes cannot, where atoms see their own images. Goes with `composition`, of the same
-        elements.
+        They have structures that small boxes lack, in which atoms interact with their own images. They need
+        `composition`, with the same elements.
     most_saved : int
-        A trajectory ends when it has saved so many configurations: its forces are then outside the training domain.
+        Number of saved configurations at which a trajectory ends: its forces are then outside the training domain.
         0 sets no limit, as in the paper.
     watch_molecules : bool
-        End a trajectory whose molecules break or fuse, and label its last configuration.
+        Whether to end a trajectory whose molecules break or fuse, and to label its last configuration.
     """
 
     ensemble: Literal["nve", "nvt", "npt"] = "npt"
@@ -192,7 +194,7 @@ class ExplorationSettings(MDRun):
 
 @section
 class GradeSettings:
-    """Extrapolation grades: how they are measured, and what follows from them.
+    """Settings of the extrapolation grades: rows, intervals and thresholds.
 
     Attributes
     ----------
@@ -203,18 +205,18 @@ class GradeSettings:
         all by default.
     interval_fs : float
         Time between two gradings of a trajectory. Of 48 trajectories of 4 EC with the potential of a seeding, 6 ended
-        with a broken molecule when they were graded every 20 fs, and none when every 5 fs: the grade ended all of them
-        before, none of them above 16.
+        with a broken molecule when they were graded every 20 fs. With gradings every 5 fs none did: all of them ended
+        earlier by their grade, which never exceeded 16.
     longest_fs : float
-        The longest such time, while the grade is far below `save_threshold` (see
-        :class:`electrolyte_ml.dynamics.GradeMonitor`): most of an exploration's time goes into grades of what is known
-        well. With `interval_fs` or less the time is the same throughout.
+        Longest time between two gradings, while the grade is far below `save_threshold` (see
+        :class:`electrolyte_ml.dynamics.GradeMonitor`): most gradings of an exploration are of configurations within the
+        training domain. With `interval_fs` or less the interval is constant.
     save_threshold, break_threshold : float
-        Configurations of a higher grade than the first are saved; the second ends the trajectory.
+        Grade above which a configuration is saved, and grade above which the trajectory ends.
     swap_threshold : float
         A saved configuration is selected if it enlarges the volume of MaxVol's matrix by more than this factor. With
-        more than the 1.001 of the paper's code fewer are labelled; up to `save_threshold` none is left that would be
-        saved again.
+        a higher value than the 1.001 of the paper's code fewer are labelled; with values up to `save_threshold` none of
+        the others would be saved again.
     """
 
     mode: Mode = "neighbourhood"
@@ -238,36 +240,37 @@ class GradeSettings:
         return self
 
     def interval(self, timestep_fs: float) -> int:
-        """Return the time steps between two gradings."""
+        """Return the number of time steps between two gradings."""
         return max(1, round(self.interval_fs / timestep_fs))
 
     def longest_interval(self, timestep_fs: float) -> int:
-        """Return the most time steps between two gradings."""
+        """Return the largest number of time steps between two gradings."""
         return max(self.interval(timestep_fs), round(self.longest_fs / timestep_fs))
 
 
 @section
 class FitSettings:
-    """The loss, eq. (10), and its minimisation.
+    """Settings of the fit: the loss, eq. (10), and its minimisation.
 
     Attributes
     ----------
     method : {"default", "paper"}
-        The paper's is plain BFGS.
+        Method of minimisation; the paper's is plain BFGS.
     energy_weight, force_weight, stress_weight : float
     iterations, refit_iterations : int
-        Of the first fit, from random parameters, and of every later one, from the last parameters.
+        Largest number of iterations of the first fit, from random parameters, and of a later one, from the last
+        parameters.
     tolerance : float or None
-        Of the default method: a fit ends when the loss falls by less than this fraction in 50 iterations.
+        The default method ends when the loss falls by less than this fraction in 50 iterations.
     starts : int
-        Random starts of the first fit, of which the best is continued.
+        Number of random starts of the first fit, of which the best is continued.
     charge_restraint : dict
-        Charge (e) of species to which their mean charges are pulled weakly, such as {Li = 1.0}; none by default.
+        Weak restraint of mean charges of species to a value (e), such as {Li = 1.0}; none by default.
     charge_restraint_weight : float or None, eV^2/e^2
-        Of that pull, 0.01 by default.
+        Weight of the restraint, 0.01 by default.
     leave_out : {"broken"} or None
-        Configurations of the training set that neither the fit nor the extrapolation grade knows: "broken" are those
-        with broken or unknown molecules. They stay in the set, and how many they are is recorded and printed.
+        Configurations of the training set that are left out of the fit and of the active set: "broken" are those with
+        broken or unknown molecules. They stay in the set, and their number is recorded and printed.
     """
 
     method: Literal["default", "paper"] = "default"
@@ -285,11 +288,11 @@ class FitSettings:
     @model_validator(mode="after")
     def _check_fit(self) -> FitSettings:
         if self.charge_restraint_weight is not None and not self.charge_restraint:
-            raise fault("charge_restraint_weight", self.charge_restraint_weight, "goes with charge_restraint")
+            raise fault("charge_restraint_weight", self.charge_restraint_weight, "needs charge_restraint")
         if not self.energy_weight + self.force_weight + self.stress_weight > 0:
             raise fault("force_weight", self.force_weight, "the weights of the loss are all zero")
         if self.method != "default" and self.tolerance is not None:
-            raise fault("tolerance", self.tolerance, f'goes with method = "default", not with "{self.method}"')
+            raise fault("tolerance", self.tolerance, f'needs method = "default", not "{self.method}"')
         return self
 
     def options(self, *, refit: bool) -> dict[str, Any]:
@@ -311,15 +314,16 @@ class FitSettings:
 
 @section
 class StoppingSettings:
-    """When a run ends.
+    """Settings of the end of a run.
 
     Attributes
     ----------
     quiet_iterations : int
-        The run has converged when no trajectory of so many iterations in a row has met anything new. One, as in the
-        paper, where trajectories are long; short ones miss what a liquid does once in a hundred picoseconds.
+        Number of consecutive iterations after which the run has converged if no trajectory met anything new. In the
+        paper one is enough, with long trajectories; short ones miss events of a liquid that occur once in a hundred
+        picoseconds.
     max_iterations : int
-        Iterations of exploration after which the run stops even if it has not converged.
+        Number of iterations of exploration after which the run stops even if it has not converged.
     """
 
     quiet_iterations: Count = 2
@@ -328,17 +332,18 @@ class StoppingSettings:
 
 @section
 class LearningProtocol:
-    """How a potential is learnt, whatever of.
+    """Protocol of active learning, independent of the system.
 
-    The defaults learn a small box on a laptop. Weights of energies and forces, thresholds and the number of
-    trajectories are the paper's; level, times and numbers of configurations are smaller. Grades are those of
-    neighbourhoods and stresses are fitted, which the paper does not: so few and so small configurations span too
-    little for a grade of their whole, and leave the pressure to chance.
+    The defaults are for a small box on a laptop. Weights of energies and forces, thresholds and the number of
+    trajectories are the paper's; level, times and numbers of configurations are smaller. Unlike in the paper, grades
+    are those of neighbourhoods, and stresses are fitted: a few small configurations span too little for grades of
+    whole configurations, and forces alone do not determine the pressure.
 
-    Seeds of 15 fs from packed molecules at rest keep half of 1000 K, and some picoseconds of exploration at 400 K show
-    what a liquid at 300 K meets in many: potentials learnt colder let molecules fuse in larger boxes. The rest was
-    chosen on few runs, one or two of each kind: 10 ps, since a potential learnt in 2 ps broke; an end after ten saved
-    configurations, since a potential that had labelled what came later was fitted worse.
+    Trajectories of the seeding, 15 fs from packed molecules at rest, keep half of 1000 K. Some picoseconds of
+    exploration at 400 K meet configurations that a liquid at 300 K meets in much longer times: with potentials learnt
+    at lower temperatures, molecules fused in larger boxes. The other defaults were chosen on one or two runs each:
+    10 ps, since a potential learnt in 2 ps was unstable; an end after ten saved configurations, since labels of later
+    configurations made the fit worse.
 
     Attributes
     ----------
@@ -364,7 +369,7 @@ class LearningProtocol:
     @model_validator(mode="after")
     def _check_restraint(self) -> LearningProtocol:
         if self.fit.charge_restraint and self.model.charges is None:
-            text = "goes with a model of the charges, [model] charges"
+            text = "needs a model of the charges, [model] charges"
             raise fault("fit.charge_restraint", self.fit.charge_restraint, text)
         return self
 

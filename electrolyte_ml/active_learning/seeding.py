@@ -1,4 +1,4 @@
-"""The first training set: dynamics with the reference itself, each step a label that is kept (paper, section 2.1)."""
+"""Seeding: dynamics with the reference, whose labelled steps give the first training set (paper, section 2.1)."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.dynamics.masses import heavy_hydrogen_masses
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import map_progress
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.reference import LabelError, LabelStore, Reference
 from electrolyte_ml.structures import Molecule, pack, parse_composition, read_configurations
 from electrolyte_ml.structures.charge import total_charge
 
-# 1/fs. A thermostat on every atom: a global one would leave the bonds of packed, rigid molecules cold for picoseconds.
+# 1/fs, of a Langevin thermostat: with a global one the bonds of packed, rigid molecules stay cold for picoseconds.
 _FRICTION = {"nvt": 0.02, "nve": 0.0}
-_SEGMENTS = 20  # of a trajectory, after which the progress line moves
+_SEGMENTS = 20  # number of parts of a trajectory, after each of which the progress line is updated
 
 
 @dataclass
 class Walker:
-    """The state of a seeding trajectory: plain data that is sent to other processes.
+    """State of a seeding trajectory, as plain data that can be sent to other processes.
 
     Attributes
     ----------
     atoms : Atoms
-        With momenta, and with the masses of the dynamics.
+        Configuration with momenta, and with the masses of the dynamics.
     rng : numpy.random.Generator
-        Of the thermostat; its state makes the trajectory reproducible.
+        Random numbers of the thermostat; their state makes the trajectory reproducible.
     samples : list of Atoms
-        Labelled configurations taken so far, by default one at the end of each step.
+        Labelled configurations so far, one at the end of each step.
     failure : str or None
-        Why the reference failed.
+        Reason why the reference failed; None if it has not.
     """
 
     atoms: Atoms
@@ -46,24 +47,24 @@ class Walker:
     failure: str | None = None
 
     def bare(self) -> Walker:
-        """Return the state without the samples, to be sent to another process."""
+        """Return the state without the samples, for another process."""
         return Walker(self.atoms, self.rng)
 
     def take(self, later: Walker) -> None:
-        """Take over the state of a walker that has gone on from here, and its samples."""
+        """Take the state of a later walker that continued from this one, and append its samples."""
         self.atoms, self.rng, self.failure = later.atoms, later.rng, later.failure
         self.samples += later.samples
 
 
 @dataclass(frozen=True)
 class Start:
-    """The start of a seeding trajectory.
+    """Start of a seeding trajectory.
 
     Attributes
     ----------
     atoms : Atoms
     rich_cell : str or None
-        Composition of a small cell that no setting names.
+        Composition of a small rich cell; None for a composition of the settings.
     """
 
     atoms: Atoms
@@ -79,9 +80,9 @@ def packed_starts(
     charge: int = 0,
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> list[Atoms]:
-    """Pack `count` boxes, no two alike, taking compositions and densities (g/cm³) in turn.
+    """Pack `count` different boxes with compositions and densities (g/cm³) in turn.
 
-    The charge (e) is that of each box; own molecules by name come before those of the library.
+    `charge` (e) is the charge of each box; `own_molecules` have precedence over those of the library.
     """
     return [
         pack(
@@ -98,16 +99,17 @@ def packed_starts(
 def seeding_starts(settings: ActiveLearningSettings, reference: Reference, source: str) -> Iterator[list[Start]]:
     """Yield the starts of each round of the seeding, read from the file or packed, and checked by the reference.
 
-    Of a seeding whose number of trajectories is set there is one round, of the settings' compositions alone. Otherwise
-    small cells that are rich in rare elements come in turn with them (:mod:`electrolyte_ml.active_learning.cells`), and
-    each round has all cells. Where the first set is inherited there is no seeding: the starts are those of the
-    exploration, a box of each composition or all configurations of the file.
+    If the settings give a number of trajectories there is one round, of the compositions of the settings alone.
+    Otherwise small cells that are rich in rare elements alternate with them
+    (:mod:`electrolyte_ml.active_learning.cells`), and each round has all cells. If the first set is inherited there is
+    no seeding: the starts are those of the exploration, a box of each composition or all configurations of the file.
 
     Parameters
     ----------
     settings, reference
+        Settings and reference of the run.
     source
-        The settings' file, for messages.
+        Name of the settings' file, for messages.
 
     Raises
     ------
@@ -115,13 +117,13 @@ def seeding_starts(settings: ActiveLearningSettings, reference: Reference, sourc
         A box cannot be packed, the reference cannot label it, or it is not periodic.
     """
     cells = _cells(settings)
-    given = None if settings.start is None else read_configurations(settings.start)
+    configurations = None if settings.start is None else read_configurations(settings.start)
     if settings.inheritance.paths:
-        most = size = len(cells if given is None else given)
+        most = size = len(cells if configurations is None else configurations)
     else:
         most = settings.seeding.most_trajectories
         size = settings.seeding.trajectories or max(ROUND, len(cells))
-    make = _packed_start(settings, cells, source) if given is None else _given_start(given, size)
+    make = _packed_start(settings, cells, source) if configurations is None else _read_start(configurations, size)
     for first in range(0, most, size):
         starts = [make(k) for k in range(first, min(first + size, most))]
         for k, start in enumerate(starts, start=first):
@@ -131,14 +133,14 @@ def seeding_starts(settings: ActiveLearningSettings, reference: Reference, sourc
         yield starts
 
 
-def _given_start(given: Sequence[Atoms], size: int) -> Callable[[int], Start]:
-    """Return what gives the start of a trajectory by its number, from the given ones, in rounds of a size."""
-    spacing = max(1, len(given) // size)
-    return lambda k: Start(given[(k * spacing + k // size) % len(given)])
+def _read_start(configurations: Sequence[Atoms], size: int) -> Callable[[int], Start]:
+    """Return a function that returns the start of the k-th trajectory, evenly spaced within rounds of a size."""
+    spacing = max(1, len(configurations) // size)
+    return lambda k: Start(configurations[(k * spacing + k // size) % len(configurations)])
 
 
 def _cells(settings: ActiveLearningSettings) -> list[tuple[str, str | None]]:
-    """Return the compositions of the settings, and rich cells with the composition that each is made for."""
+    """Return the compositions of the settings, and rich cells, each with the composition that it is derived from."""
     own = settings.own_molecules()
     cells: list[tuple[str, str | None]] = [(name, None) for name in settings.composition]
     if not (settings.seeding.trajectories or settings.charge or settings.inheritance.paths):
@@ -153,12 +155,12 @@ def _cells(settings: ActiveLearningSettings) -> list[tuple[str, str | None]]:
 def _packed_start(
     settings: ActiveLearningSettings, cells: Sequence[tuple[str, str | None]], source: str
 ) -> Callable[[int], Start]:
-    """Return what packs the start of a trajectory by its number: cells and densities in turn."""
+    """Return a function that packs the start of the k-th trajectory, with cells and densities in turn."""
     own, seed = settings.own_molecules(), settings.seeding.seed
 
     def make(k: int) -> Start:
         cell, like = cells[k % len(cells)]
-        # Cells and densities in turn; with rich cells no cell keeps to one density.
+        # With rich cells the densities are shifted from round to round, so that each cell gets all of them.
         turn = k if len(cells) == len(settings.composition) else k + k // len(cells)
         density = settings.density[turn % len(settings.density)]
         try:
@@ -185,43 +187,43 @@ def run_walkers(
 ) -> list[Walker]:
     """Run dynamics with the reference from each start, and keep the configuration of every step.
 
-    Every force is looked up in the store first and put there once computed, so that a run that was killed retraces
-    its way without computing a label twice.
+    Every label is looked up in the store, and computed and stored only if it is missing: a killed run repeats its
+    trajectories without computing a label twice.
 
     Parameters
     ----------
     starts : sequence of Atoms
-        One trajectory each.
+        Starts of the trajectories.
     reference, store
+        Reference and store of the labels.
     seeding : SeedingSettings
-        Of the trajectories; its seed is that of velocities and thermostat, with the number of the trajectory.
+        Settings of the trajectories; velocities and thermostat depend on its seed and on the trajectory's number.
     jobs : int or None
-        Trajectories run at once.
+        Number of parallel trajectories.
     first : int
         Number of the first of these trajectories.
     progress : bool
-        Show a progress line.
+        Whether to show a progress line.
 
     Returns
     -------
     list of Walker
-        In the order of `starts`, with a sample a step. One whose label failed has its reason, and fewer samples.
+        In the order of `starts`, with a sample per step. After a failed label, a walker has its reason and no further
+        samples.
 
     Raises
     ------
     InputError
-        Masses that the settings ask for cannot be given to a start.
+        A start cannot have the mass of hydrogen in the settings.
     """
-    from tqdm import tqdm
-
     walkers = [
         _start(atoms, seeding, np.random.default_rng([seeding.seed, k]), f"start of seeding trajectory {k}")
         for k, atoms in enumerate(starts, start=first)
     ]
     advance = partial(_advance, reference=reference, store=store, seeding=seeding)
-    # Segments only let the progress line move.
+    # The segments are only for the progress line.
     lengths = [len(part) for part in np.array_split(np.arange(seeding.steps), min(seeding.steps, _SEGMENTS))]
-    with tqdm(total=seeding.steps * len(starts), desc="seeding, steps", disable=not progress, smoothing=0.1) as bar:
+    with progress_bar(total=seeding.steps * len(starts), desc="seeding, steps", shown=progress, smoothing=0.1) as bar:
         for length in lengths:
             moving = [walker for walker in walkers if walker.failure is None]
             moved = map_progress(advance, [(walker.bare(), length) for walker in moving], jobs, progress=False)
@@ -242,8 +244,7 @@ def sample_dynamics(
 ) -> list[Walker]:
     """Run dynamics with the reference from each start, and sample it uniformly in time.
 
-    Parameters and errors are those of `run_walkers`; of all steps, each walker keeps its share of
-    `seeding.configurations`.
+    Parameters and errors are those of `run_walkers`; each walker keeps its share of `seeding.configurations`.
 
     Raises
     ------
@@ -259,22 +260,21 @@ def sample_dynamics(
 
 
 def even_steps(steps: int, count: int) -> list[int]:
-    """Return `count` of the steps 0, 1, ..., evenly spaced, the last one among them."""
+    """Return `count` evenly spaced steps among 0, 1, ..., `steps` - 1, including the last one."""
     return [int(step) - 1 for step in np.rint(np.linspace(0, steps, count + 1))[1:]]
 
 
 def bare_copy(atoms: Atoms) -> Atoms:
-    """Return a copy of what makes a configuration: atoms, cell and total charge, which is noted unless it is zero."""
+    """Return a copy of a configuration with only its atoms, its cell and its total charge (in ``info`` unless zero)."""
     charge = total_charge(atoms)
     info = {"charge": charge} if charge else {}
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=info)
 
 
 def _start(atoms: Atoms, seeding: SeedingSettings, rng: np.random.Generator, name: str) -> Walker:
-    """Give the atoms masses and velocities.
+    """Return a walker with masses and random velocities at twice the temperature.
 
-    Packed molecules are at their minimum: half of the kinetic energy soon becomes potential energy, hence twice the
-    temperature.
+    Packed molecules are at their minimum: half of the kinetic energy soon becomes potential energy.
     """
     atoms = bare_copy(atoms)
     if seeding.hydrogen_mass is not None:
@@ -290,7 +290,7 @@ def _start(atoms: Atoms, seeding: SeedingSettings, rng: np.random.Generator, nam
 
 
 def _advance(task: tuple[Walker, int], reference: Reference, store: LabelStore, seeding: SeedingSettings) -> Walker:
-    """Advance a walker by some steps of Langevin dynamics (BAOAB), and take a sample at the end of each.
+    """Advance a walker by some steps of Langevin dynamics (BAOAB), with a sample at the end of each.
 
     Without friction, in NVE, the steps are those of velocity Verlet.
     """

@@ -1,4 +1,4 @@
-"""Settings of an active-learning run: what is learnt, and the protocol in its sections."""
+"""Settings of an active-learning run: the system, and the protocol in its sections."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import model_validator
 
 from electrolyte_ml.active_learning.sections import LearningProtocol
+from electrolyte_ml.commands import located_files
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.settings import (
     Count,
@@ -19,6 +20,7 @@ from electrolyte_ml.settings import (
     Texts,
     Whole,
     fault,
+    file_contents,
     flatten,
     read_toml,
     relative_within,
@@ -30,13 +32,13 @@ from electrolyte_ml.settings import (
 if TYPE_CHECKING:
     from electrolyte_ml.structures import Molecule
 
-# Settings that change how long a run may take, or where, but nothing that it computes: a resumed run may have others.
+# Settings that may change when a run is resumed, since they do not affect the results of an iteration.
 FREE_TO_CHANGE = ("jobs", "labels", "stopping.quiet_iterations", "stopping.max_iterations")
 
 
 @section
 class ActiveLearningSettings(LearningProtocol):
-    """Settings of :func:`~electrolyte_ml.active_learning.loop.active_learn`: what is learnt, and how.
+    """Settings of :func:`~electrolyte_ml.active_learning.loop.active_learn`: the system and the protocol.
 
     The sections are those of `LearningProtocol`, whose defaults are for small boxes. The paper's run is
     ``electrolyte_ml.paper.protocols.pure_solvent(scales.PAPER, "EC")``.
@@ -44,30 +46,30 @@ class ActiveLearningSettings(LearningProtocol):
     Attributes
     ----------
     composition : tuple of str
-        Molecules of the box, such as ``"EC=4"`` or ``"EC=3 EMC=7"``; or give `start`. With several (mixtures of several
-        ratios, boxes of several sizes) the seeding trajectories take them in turn. Names are those of molecules and
-        salts of the library and of `molecules`, or SMILES.
+        Molecules of the box, such as ``"EC=4"`` or ``"EC=3 EMC=7"``; either this or `start` is given. Seeding
+        trajectories use several compositions (mixtures of several ratios, boxes of several sizes) in turn. Names are
+        those of molecules and salts of the library and of `molecules`, or SMILES.
     charge : int
         Total charge of each box, e.
     molecules : dict
         Molecules that the library lacks: name -> a table of ``smiles`` or ``file`` (relative to the settings' file),
-        and perhaps ``charge`` (e). In a file: ``[molecules.THF]``, ``smiles = "C1CCOC1"``.
+        and optionally ``charge`` (e). In a file: ``[molecules.THF]``, ``smiles = "C1CCOC1"``.
     density : tuple of float
-        Of the packed boxes, g/cm³; several are taken in turn, too.
+        Density of the packed boxes, g/cm³; several densities are used in turn.
     start : str or None
         File of start configurations for the seeding, in place of packed boxes; relative to the settings' file.
     seed : int
-        Of the potential's parameters and of every trajectory's velocities.
+        Seed of the potential's parameters and of the velocities of every trajectory.
     labels : str or None
-        Folder of the label store, ``labels`` in the run's own folder by default. Runs that share one share their
-        labels: an ensemble over `seed` pays for its seeding once.
+        Folder of the label store, ``labels`` in the run's own folder by default. Runs may share one: an ensemble over
+        `seed` then computes its seeding once.
     jobs : int or None
-        Processes for labels and trajectories; one per core by default.
+        Number of processes for labels and trajectories; one per core by default.
 
     Raises
     ------
     InputError
-        An impossible value, naming the setting.
+        A value is impossible; the message names the setting.
 
     Examples
     --------
@@ -90,7 +92,7 @@ class ActiveLearningSettings(LearningProtocol):
         if bool(self.composition) == (self.start is not None):
             raise fault("composition", _shown(self.composition), "give either composition (and density) or start")
         if bool(self.density) != bool(self.composition):
-            raise fault("density", _shown(self.density), "goes with composition, in g/cm3, and only with it")
+            raise fault("density", _shown(self.density), "must be given with composition, in g/cm3, and only then")
         own_molecules = self.own_molecules()
         elements = checked_elements("composition", self.composition, self.charge, own_molecules)
         new = checked_elements("exploration.larger_boxes", self.exploration.larger_boxes, 0, own_molecules) - elements
@@ -98,7 +100,7 @@ class ActiveLearningSettings(LearningProtocol):
             raise fault(
                 "exploration.larger_boxes",
                 _shown(self.exploration.larger_boxes),
-                f"{', '.join(sorted(new))} must be in composition, too, for the potential to know it",
+                f"{', '.join(sorted(new))} must be in composition, too",
             )
         return self
 
@@ -108,7 +110,7 @@ class ActiveLearningSettings(LearningProtocol):
         Raises
         ------
         InputError
-            A table that is none of a molecule, or a molecule that cannot be made.
+            A table does not describe a molecule, or the molecule cannot be built.
         """
         from electrolyte_ml.structures import molecules_of_tables
 
@@ -116,21 +118,32 @@ class ActiveLearningSettings(LearningProtocol):
 
     @classmethod
     def following(cls, protocol: LearningProtocol, **system: Any) -> ActiveLearningSettings:
-        """Return the settings that follow a protocol for a system: `composition`, `density`, `seed` and so on."""
+        """Return the settings of a protocol for a system, given by `composition`, `density`, `seed` and so on."""
         return cls(**{item.name: getattr(protocol, item.name) for item in fields(LearningProtocol)}, **system)
 
     def changes(self, other: ActiveLearningSettings) -> list[str]:
-        """Name the settings in which `other` differs and which change what is computed."""
-        here, there = flatten(self), flatten(other)
-        return [name for name in here if name not in FREE_TO_CHANGE and not same_value(here[name], there[name])]
+        """Return the names of settings that differ in `other` and that affect the results."""
+        own, others = flatten(self), flatten(other)
+        return [name for name in own if name not in FREE_TO_CHANGE and not same_value(own[name], others[name])]
+
+    def contents(self) -> dict[str, str]:
+        """Return a hash of each file that decides what is learnt, by the setting that names it."""
+        named = {"start": self.start, "model.on_top_of": self.model.on_top_of, "molecules": self.molecules}
+        return {key: found for name, value in named.items() for key, found in file_contents(value, name).items()}
 
     def located(self, folder: Path) -> ActiveLearningSettings:
-        """Return the settings with the paths that they hold taken relative to a folder."""
+        """Return the settings with absolute paths; relative ones are resolved against a folder."""
         paths = self.start, self.labels, self.model.on_top_of, self.inheritance.run
         start, labels, base, run = (path and str((folder / path).resolve()) for path in paths)
         sets = tuple(str((folder / path).resolve()) for path in self.inheritance.sets)
+        reference = replace(
+            self.reference,
+            name=located_files(self.reference.name, folder),
+            settings=located_files(self.reference.settings, folder),
+        )
         return replace(
             self,
+            reference=reference,
             start=start,
             labels=labels,
             model=replace(self.model, on_top_of=base),
@@ -138,13 +151,13 @@ class ActiveLearningSettings(LearningProtocol):
         )
 
     def to_toml(self, path: Path | None = None, directory: Path | None = None) -> str:
-        """Return the settings as TOML; those that are not set are left out.
+        """Return the settings as TOML, without those that are not set.
 
         Parameters
         ----------
         path, directory
-            The file for which the text is, and the folder of the run: paths below the latter are relative to the
-            file's folder, so that the run can be moved. All paths are as they are by default.
+            File that the text will be written to, and folder of the run: paths below the latter are made relative to
+            the file's folder, so that the run can be moved. Paths are unchanged by default.
         """
         if path is None or directory is None:
             return to_toml(self)
@@ -152,13 +165,13 @@ class ActiveLearningSettings(LearningProtocol):
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike) -> ActiveLearningSettings:
-        """Read and check a TOML file; paths in it are taken relative to its folder.
+        """Read and check a TOML file; paths in it are relative to its folder.
 
         Raises
         ------
         InputError
-            Not TOML, an unknown key (with the nearest known one), a wrong type or an impossible value: file and key
-            are named.
+            The file is not TOML, or has an unknown key (the message suggests a similar one), a wrong type or an
+            impossible value; the message names file and key.
         OSError
             The file is missing or cannot be read.
         """
@@ -167,12 +180,12 @@ class ActiveLearningSettings(LearningProtocol):
 
 
 def _shown(values: tuple) -> Any:
-    """Return values as a user has written them: one of them alone, none as None."""
+    """Return values for a message: a single value by itself, none as None."""
     return None if not values else values[0] if len(values) == 1 else list(values)
 
 
 def locate_molecules(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
-    """Return a settings file's content with the files of its molecules taken relative to a folder."""
+    """Return a settings file's content with absolute paths of its molecules' files, resolved against a folder."""
     molecules = table.get("molecules")
     if not isinstance(molecules, Mapping):
         return table
@@ -188,12 +201,18 @@ def locate_molecules(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any
 def checked_elements(
     name: str, compositions: tuple[str, ...], charge: int, own_molecules: Mapping[str, Molecule]
 ) -> set[str]:
-    """Return the chemical symbols of compositions, which are checked by the way."""
+    """Check compositions, and return their chemical symbols.
+
+    Raises
+    ------
+    PydanticCustomError
+        A composition cannot be parsed or has another charge; the message names the setting.
+    """
     from electrolyte_ml.structures import elements_of, parse_composition
     from electrolyte_ml.structures.composition import require_charge
     from electrolyte_ml.structures.molecule_files import is_molecule_file
 
-    found: set[str] = set()
+    symbols: set[str] = set()
     for composition in compositions:
         try:
             for part in composition.split():
@@ -201,13 +220,13 @@ def checked_elements(
                     raise InputError(f"{part}: name the file in a table, [molecules.NAME] file = ...")
             counts = parse_composition(composition, own_molecules)
             require_charge(counts, charge, own_molecules)
-            found |= elements_of(counts, own_molecules)
+            symbols |= elements_of(counts, own_molecules)
         except InputError as error:
             raise fault(name, composition, str(error)) from None
-    return found
+    return symbols
 
 
-# Keys of the flat layout that settings.toml once had, and what has replaced them.
+# Keys of the former flat layout of settings.toml, and their present names.
 _FORMER_KEYS: Mapping[str, str] = {
     "level": "model.level",
     "cutoff": "model.cutoff",

@@ -1,4 +1,4 @@
-"""The status table of an active-learning run: one row an iteration, as text, HTML and CSV."""
+"""Status table of an active-learning run: one row per iteration, as text, HTML, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from electrolyte_ml.files import read_json
 
 @dataclass(frozen=True)
 class IterationStatus:
-    """One iteration; number 0 is the seeding.
+    """Status of one iteration; number 0 is the seeding.
 
     Attributes
     ----------
     iteration : int
     saved : int
-        Configurations that the trajectories saved; in the seeding, steps that were labelled.
+        Number of configurations that the trajectories saved; in the seeding, of labelled steps.
     selected : int
-        Of these, those that MaxVol took (in the seeding: those that are trained on).
+        Number of these that MaxVol selected; in the seeding, of those in the training set.
     failed : int
-        Of the selected, those that the reference could not label; they are set aside.
+        Number of selected configurations that the reference could not label; they are left out.
     size : int
-        Configurations of the training set afterwards.
+        Number of configurations of the training set after the iteration.
     max_grade : float or None
-        Highest grade met by any trajectory.
+        Highest grade of all trajectories.
     energy_rmse, force_rmse : float
-        Of the potential on its training set, afterwards: meV/atom, eV/Å.
+        Errors of the potential on its training set after the iteration: meV/atom, eV/Å.
     seconds : float
         Wall time.
     stops : dict of str to int
-        Why the trajectories ended, and how many of them.
+        Reason of the end -> number of trajectories.
     ranks : dict of str to (int, int)
         Rank of the active rows by term, and the largest possible: `ActiveSet.ranks`. Empty in runs of older versions.
     species_ranks : dict of str to (int, int)
-        The same by species, of the parameters that belong to its atoms alone: `ActiveSet.species_ranks`. Empty in runs
-        of older versions.
+        Rank of the active rows by species, for parameters that belong to its atoms alone, and the largest possible:
+        `ActiveSet.species_ranks`. Empty in runs of older versions.
     shortage : str
-        Of the seeding: species that it does not cover, and what to do; empty if it covers all.
+        Message on species that the seeding does not cover, with advice; empty if it covers all.
     least_certain : str
-        Atom of the highest grade among the saved configurations; empty where none is saved or single atoms have no
-        grade, and in runs of older versions.
+        Atom of the highest grade among the saved configurations; empty if none is saved or single atoms are not graded,
+        and in runs of older versions.
     undetermined : sequence of str
-        What the compositions of the training set leave undetermined: `Potential.undetermined`.
+        Quantities that the compositions of the training set leave undetermined: `Potential.undetermined`.
     """
 
     iteration: int
@@ -70,12 +70,12 @@ class IterationStatus:
 
     @classmethod
     def read(cls, path: Path) -> IterationStatus:
-        """Read the status of an iteration that is complete.
+        """Read the status of a complete iteration.
 
         Raises
         ------
         InputError
-            Naming the file: damaged, or not the status of an iteration.
+            The file is damaged, or is not the status of an iteration; the message names it.
         """
         record = read_json(path)
         try:
@@ -111,19 +111,19 @@ class IterationStatus:
 
     @property
     def short_ranks_text(self) -> str:
-        """Ranks of the species that fall short of the largest possible, such as "Li 88/97"; "full" if none does."""
+        """Ranks of the species that are below the largest possible, such as "Li 88/97"; "full" if there are none."""
         short = {name: ranks for name, ranks in self.species_ranks.items() if ranks[0] < ranks[1]}
         text = ", ".join(f"{name} {rank}/{largest}" for name, (rank, largest) in short.items())
         return text or ("full" if self.species_ranks else "-")
 
     @property
     def undetermined_text(self) -> str:
-        """What is undetermined as a sentence; empty if nothing is."""
+        """Undetermined quantities as a sentence; empty if there are none."""
         return f"The training set does not fix {', '.join(self.undetermined)}." if self.undetermined else ""
 
     @property
     def stops_text(self) -> str:
-        """Reasons and counts, the most frequent first."""
+        """Reasons of the ends of trajectories with their counts, the most frequent first."""
         ranked = sorted(self.stops.items(), key=lambda item: (-item[1], item[0]))
         return ", ".join(f"{count} {reason}" for reason, count in ranked)
 
@@ -145,9 +145,10 @@ _COLUMNS = (
 
 
 class StatusTable(Sequence[IterationStatus]):
-    """Rows of a run, in order; prints as a table, and shows as one in a notebook.
+    """Status of all iterations of a run, shown as a table in print and in a notebook.
 
-    Below it stand `notes`: what the seeding does not cover, and what the last training set leaves undetermined.
+    `notes` follow the table: species that the seeding does not cover, and quantities that the last training set leaves
+    undetermined.
     """
 
     def __init__(self, rows: Sequence[IterationStatus] = ()) -> None:
@@ -165,12 +166,12 @@ class StatusTable(Sequence[IterationStatus]):
 
     @staticmethod
     def header() -> str:
-        """The first line of the printed table."""
+        """Return the first line of the printed table."""
         return "  ".join(name.rjust(width) for name, width, _ in _COLUMNS)
 
     @staticmethod
     def line(row: IterationStatus) -> str:
-        """One line of the printed table."""
+        """Return the line of an iteration in the printed table."""
         return "  ".join(text(row).rjust(width) for _, width, text in _COLUMNS)
 
     def __str__(self) -> str:
@@ -180,12 +181,12 @@ class StatusTable(Sequence[IterationStatus]):
 
     @property
     def undetermined(self) -> str:
-        """What the last training set leaves undetermined, as a sentence; empty if nothing is."""
+        """Quantities that the last training set leaves undetermined, as a sentence; empty if there are none."""
         return self.rows[-1].undetermined_text if self.rows else ""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences below the table: what the seeding does not cover, and what the last set leaves undetermined."""
+        """Sentences below the table, on species that the seeding does not cover and on undetermined quantities."""
         shortage = self.rows[0].shortage if self.rows else ""
         return tuple(text for text in (shortage, self.undetermined) if text)
 
@@ -199,7 +200,7 @@ class StatusTable(Sequence[IterationStatus]):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{below}"
 
     def to_csv(self) -> str:
-        """All rows with every digit."""
+        """Return all rows as CSV, with all digits."""
         names = [item.name for item in fields(IterationStatus)]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -212,5 +213,5 @@ class StatusTable(Sequence[IterationStatus]):
         return text.getvalue()
 
     def to_json(self) -> str:
-        """All rows as a JSON list."""
+        """Return all rows as a JSON list."""
         return json.dumps([asdict(row) for row in self.rows], indent=1) + "\n"

@@ -1,6 +1,6 @@
-"""The timeline of a run as SVG: sizes, grades, errors, and ends of trajectories by iteration.
+"""Timeline of a run as SVG: sizes, grades, errors, and ends of trajectories by iteration.
 
-It is drawn by hand, so that a loop that writes it every few seconds needs no plotting library.
+The SVG is written directly, since the loop updates it every few seconds: no plotting library is needed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _COLOURS = ("sky", "vermilion", "orange", "purple", "green", "grey", "blue")
 
 
 class _Line(NamedTuple):
-    """A line: name, colour, a value for each iteration or None."""
+    """A line of a panel: name, colour, and a value or None for each iteration."""
 
     name: str
     colour: str
@@ -26,14 +26,14 @@ class _Line(NamedTuple):
 
 
 def timeline_svg(rows: Sequence[IterationStatus], grade_save: float, grade_break: float) -> str:
-    """Return four panels, each an inline SVG, in a ``<div class="timeline">``; colours are variables of the page.
+    """Return five panels, each an inline SVG, in a ``<div class="timeline">``; colours are variables of the page.
 
     Parameters
     ----------
     rows
-        One at least.
+        Status of the iterations, at least one.
     grade_save, grade_break
-        Grades at which trajectories save configurations and end.
+        Grades above which trajectories save configurations and end.
     """
     panels = [
         _lines(
@@ -59,17 +59,17 @@ def timeline_svg(rows: Sequence[IterationStatus], grade_save: float, grade_break
 def _lines(
     title: str, lines: Sequence[_Line], *, levels: dict[str, float] | None = None, logarithmic: bool = False
 ) -> str:
-    """Draw lines against the iteration, and levels across."""
+    """Return a panel of lines against the iteration, with horizontal levels."""
     levels = levels or {}
-    known = [value for line in lines for value in line.values if value is not None and math.isfinite(value)]
-    known += list(levels.values())
+    finite = [value for line in lines for value in line.values if value is not None and math.isfinite(value)]
+    finite += list(levels.values())
     if logarithmic:
-        known = [value for value in known if value > 0]
-        low, high = 10.0 ** math.floor(math.log10(min(known))), 10.0 ** math.ceil(math.log10(1.01 * max(known)))
+        finite = [value for value in finite if value > 0]
+        low, high = 10.0 ** math.floor(math.log10(min(finite))), 10.0 ** math.ceil(math.log10(1.01 * max(finite)))
         decades = round(math.log10(high / low))
         ticks = [low * 10.0**k for k in range(0, decades + 1, 1 + decades // 6)]
     else:
-        low, ticks = 0.0, _ticks(max(known, default=1.0))
+        low, ticks = 0.0, _ticks(max(finite, default=1.0))
         high = ticks[-1]
 
     def y(value: float) -> float:
@@ -95,7 +95,7 @@ def _lines(
 
 
 def _ends(rows: Sequence[IterationStatus]) -> str:
-    """Draw how many trajectories of each iteration ended for which reason, as stacked bars."""
+    """Return a panel of stacked bars: numbers of trajectories by the reason of their end, for each iteration."""
     reasons = sorted({reason for row in rows for reason in row.stops}, key=lambda name: (name != "completed", name))
     ticks = _ticks(max((sum(row.stops.values()) for row in rows), default=1))
 
@@ -119,21 +119,21 @@ def _ends(rows: Sequence[IterationStatus]) -> str:
 
 def _panel(title: str, parts: Sequence[str], legend: Sequence[tuple[str, str]]) -> str:
     """Return an SVG with a title, a legend below it, and the name of the horizontal axis."""
-    words, x = [], _LEFT
+    entries, x = [], _LEFT
     for name, colour in legend:
-        words.append(f'<rect x="{x:.0f}" y="22" width="10" height="10" fill="var(--{colour})"/>')
-        words.append(f'<text x="{x + 14:.0f}" y="31">{html.escape(name)}</text>')
+        entries.append(f'<rect x="{x:.0f}" y="22" width="10" height="10" fill="var(--{colour})"/>')
+        entries.append(f'<text x="{x + 14:.0f}" y="31">{html.escape(name)}</text>')
         x += 30 + 6.5 * len(name)
     axis = f'<text x="{(_LEFT + _RIGHT) / 2}" y="{_HEIGHT - 3}" text-anchor="middle">iteration (0: seeding)</text>'
     heading = f'<text x="{_LEFT}" y="14" font-weight="600">{html.escape(title)}</text>'
     return (
         f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="{html.escape(title)}">'
-        f"{heading}{''.join(words)}{''.join(parts)}{axis}</svg>"
+        f"{heading}{''.join(entries)}{''.join(parts)}{axis}</svg>"
     )
 
 
 def _axes(ticks: Sequence[float], y: Callable[[float], float], count: int) -> str:
-    """Draw grid lines and labels at ticks of the vertical axis, and numbers of iterations."""
+    """Return grid lines and labels at ticks of the vertical axis, and numbers of iterations."""
     parts = []
     for tick in ticks:
         parts.append(f'<path d="M{_LEFT} {y(tick):.1f}H{_RIGHT}" stroke="var(--grid)"/>')
@@ -148,7 +148,7 @@ def _x(k: int, count: int) -> float:
 
 
 def _ticks(largest: float) -> list[float]:
-    """Return round values from 0 to one that is not below the largest, four to six of them."""
+    """Return four to six round values from 0 to the first that is not below `largest`."""
     if largest <= 0:
         return [0.0, 1.0]
     unit = 10.0 ** math.floor(math.log10(largest / 4))

@@ -1,7 +1,7 @@
-"""How far one reference is from another, on the configurations that a user has.
+"""Comparison of two references on the configurations of a user.
 
-Forces are compared by element and site, the pressure with the density error that follows from it, and the binding of
-ions.
+The comparison covers forces by element and site, the pressure with the density error that follows from it, and the
+binding of ions.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from electrolyte_ml.analysis.binding import Binding, binding_energy, complexes
 from electrolyte_ml.analysis.errors import GroupedErrors, group_atoms, group_errors
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import resolve_jobs
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
 from electrolyte_ml.reference.labels import label_hash
 from electrolyte_ml.structures import MOLECULES, Molecule, Topology
 from electrolyte_ml.structures.charge import bare_configuration
 
-STRAIN = 0.01  # of the lengths, by which molecules are moved apart and together for the bulk modulus
-NEAR = 0.2  # eV above the lowest minimum: minima of a reference from which the better one starts
+STRAIN = 0.01  # relative change of lengths when molecules are moved apart or together for the bulk modulus
+NEAR = 0.2  # eV above the lowest minimum: the better reference starts from the other's minima within this range
 
 
 @dataclass(frozen=True)
@@ -46,36 +47,36 @@ class Audit:
     Attributes
     ----------
     reference, against : str
-        Names of the two.
+        Names of the reference and of the better one.
     configurations : int
-        That both labelled.
+        Number of configurations that both labelled.
     failed : tuple of str
-        Reasons why others were not labelled.
+        Reasons why other configurations were not labelled.
     energy_rmse : float or None
-        meV/atom, after the best constant for each element is taken off; None with fewer than twice as many
-        configurations as elements.
+        Root mean square difference of the energies, meV/atom, after the best constant for each element is subtracted;
+        None with fewer than twice as many configurations as elements.
     force_rms, force_rmse, force_correlation : float
-        Of the components of all forces: root mean square of the better reference's and of the differences, eV/Å, and
-        Pearson's correlation.
+        Over the components of all forces: root mean square of the better reference's forces and of the differences,
+        eV/Å, and Pearson's correlation.
     forces : GroupedErrors
         Differences by element, species and site.
     pressure_bias, molecular_pressure_bias : Mean or None
         GPa, reference minus the better one; None without stresses. The molecular pressure leaves out the forces within
-        molecules: on configurations of another reference, bonds that are longer or shorter than its own shift the
-        atomic pressure, but not its density.
+        molecules: if configurations come from another reference, their bonds are longer or shorter than at the
+        reference's own minimum, which shifts the atomic pressure but not the density.
     bulk_modulus : Mean or None
-        GPa, of the reference, when molecules are moved apart and together as they are. A liquid that has time to
-        rearrange is softer.
+        Bulk modulus by the reference, GPa, for molecules that move apart and together without change of their shape
+        and orientation. A liquid that has time to rearrange is softer.
     density_bias : Mean or None
         Relative change of the density that the bias of the molecular pressure causes at this bulk modulus, to first
         order: a lower bound, because a liquid is softer.
     bindings : tuple of Binding
-        Of both references.
+        Bindings by both references.
     left_out : tuple of str
         Complexes that a reference cannot treat, with the reason.
     seconds : dict
-        Name of a reference -> mean time of a label on one core, where any was computed: wall-clock time by the number
-        of labels computed at once.
+        Name of a reference -> mean time of a label on one core, if any label was computed: wall-clock time multiplied
+        by the number of labels computed at once, per label.
     """
 
     reference: str
@@ -128,10 +129,10 @@ class Audit:
         return "\n".join(lines)
 
     def _binding_rows(self) -> list[tuple[str, str, str]]:
-        """Complex, and what each of the two references finds."""
-        found = {(one.complex, one.reference): f"{one.energy:.2f} eV {one.distance:.2f} Å" for one in self.bindings}
-        names = dict.fromkeys(one.complex for one in self.bindings)
-        return [(k, found.get((k, self.reference), "-"), found.get((k, self.against), "-")) for k in names]
+        """Return each complex with the binding energy and distance by the two references."""
+        texts = {(b.complex, b.reference): f"{b.energy:.2f} eV {b.distance:.2f} Å" for b in self.bindings}
+        names = dict.fromkeys(binding.complex for binding in self.bindings)
+        return [(k, texts.get((k, self.reference), "-"), texts.get((k, self.against), "-")) for k in names]
 
 
 def audit_reference(
@@ -152,18 +153,18 @@ def audit_reference(
     Parameters
     ----------
     configurations
-        Of the kind that is simulated. Labels that they have from one of the references, with its present settings,
-        are used.
+        Configurations of the systems to be simulated. Their labels are used if they come from one of the references
+        with its present settings.
     reference, against
-        The one in question, and a better one.
+        The reference in question, and a better one.
     store
-        Keeps every label, also those of minimisations: the same call after an interrupt computes none twice.
+        Store of all labels, including those of minimisations: the same call after an interrupt computes none twice.
     count
-        Configurations to label with both, in equal shares of all formulas.
+        Number of configurations to label with both references, in equal shares of all formulas.
     seed
-        Of the choice.
+        Seed of the choice of configurations.
     jobs
-        Labels computed at once.
+        Number of labels computed at once.
     bind
         Relax the ions with the solvents and with each other. Unknown molecules are left out.
     own_molecules
@@ -174,7 +175,7 @@ def audit_reference(
     Raises
     ------
     InputError
-        A reference cannot treat a configuration, or none could be labelled by both.
+        A reference cannot treat a configuration, or both references have labelled no configuration.
     """
     chosen = sample(configurations, count, seed)
     if not chosen:
@@ -188,23 +189,25 @@ def audit_reference(
             level.check(atoms, f"configuration {number} of the sample")
     for level in (reference, against):
         _keep_known(chosen, level, store)
-        began = time.perf_counter()
+        start = time.perf_counter()
         result = store.label_all(chosen, level, jobs, progress)
         if result.computed:
             seconds[level.name] = (
-                (time.perf_counter() - began) * min(resolve_jobs(jobs), result.computed) / result.computed
+                (time.perf_counter() - start) * min(resolve_jobs(jobs), result.computed) / result.computed
             )
         labelled.append(result.labelled)
-        failed += [f"{level.name}, configuration {one.index + 1} of the sample: {one.reason}" for one in result.failed]
+        failed += [
+            f"{level.name}, configuration {fail.index + 1} of the sample: {fail.reason}" for fail in result.failed
+        ]
     both = [(a, b) for a, b in zip(*labelled, strict=True) if a is not None and b is not None]
     if not both:
-        raise InputError(f"no configuration could be labelled by both references; the first because {failed[0]}")
+        raise InputError(f"no configuration could be labelled by both references: {failed[0]}")
     ours, theirs = [a for a, _ in both], [b for _, b in both]
-    found = compare_labels(ours, theirs, reference=reference.name, against=against.name, own_molecules=own_molecules)
-    found = replace(found, failed=tuple(failed), seconds=seconds)
-    if found.molecular_pressure_bias is not None:
-        found = _with_density(found, found.molecular_pressure_bias, ours, reference, store, jobs, progress)
-    return _with_bindings(found, chosen, reference, against, store, own_molecules or {}, progress) if bind else found
+    audit = compare_labels(ours, theirs, reference=reference.name, against=against.name, own_molecules=own_molecules)
+    audit = replace(audit, failed=tuple(failed), seconds=seconds)
+    if audit.molecular_pressure_bias is not None:
+        audit = _with_density(audit, audit.molecular_pressure_bias, ours, reference, store, jobs, progress)
+    return _with_bindings(audit, chosen, reference, against, store, own_molecules or {}, progress) if bind else audit
 
 
 def compare_labels(
@@ -215,7 +218,7 @@ def compare_labels(
     against: str,
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> Audit:
-    """Compare the labels that two references have given to the same configurations; nothing is labelled.
+    """Compare existing labels of the same configurations by two references.
 
     The result has neither a bulk modulus nor bindings, which need further labels: `audit_reference` computes them.
 
@@ -224,14 +227,14 @@ def compare_labels(
     ours, theirs
         Configurations with labels of the reference in question, and the same with labels of the better one.
     reference, against
-        Names of the two.
+        Names of the two references.
     own_molecules
         Molecules by name that are recognised before those of the library.
 
     Raises
     ------
     InputError
-        There are none, other numbers of configurations, or one that is not the same in both.
+        There are no configurations, or `ours` and `theirs` differ in number or in a configuration.
     """
     if len(ours) != len(theirs) or not ours:
         raise InputError(f"{len(ours)} and {len(theirs)} configurations cannot be compared")
@@ -271,9 +274,9 @@ def sample(configurations: Sequence[Atoms], count: int, seed: int) -> list[Atoms
     ----------
     configurations
     count
-        To choose at most.
+        Largest number to choose.
     seed
-        Of the choice.
+        Seed of the choice.
     """
     rng = np.random.default_rng(seed)
     groups: dict[str, list[Atoms]] = {}
@@ -286,15 +289,15 @@ def sample(configurations: Sequence[Atoms], count: int, seed: int) -> list[Atoms
 
 
 def molecular_pressure(atoms: Atoms) -> float:
-    """Return -dE/dV in GPa where the cell moves the centres of mass of the molecules, which do not change themselves.
+    """Return -dE/dV in GPa for a change of the cell that moves the molecules' centres of mass but not their shapes.
 
-    It is the atomic pressure without the virial of the forces within molecules [1]_; both have one mean in equilibrium,
-    if the kinetic part is that of the atoms or of the molecules.
+    This is the atomic pressure without the virial of the forces within molecules [1]_. Both pressures have the same
+    mean in equilibrium if the kinetic part of the atoms or of the molecules, respectively, is added.
 
     Parameters
     ----------
     atoms
-        With forces and stress, periodic in three directions.
+        Configuration with forces and stress, periodic in three directions.
 
     Raises
     ------
@@ -312,12 +315,12 @@ def molecular_pressure(atoms: Atoms) -> float:
 
 
 def moved_apart(atoms: Atoms, strain: float) -> Atoms:
-    """Return a configuration whose cell and centres of mass are strained, and whose molecules are as they were.
+    """Return a configuration with strained cell and centres of mass, and unchanged molecules.
 
     Parameters
     ----------
     atoms
-        Periodic in three directions.
+        Configuration, periodic in three directions.
     strain
         Relative change of all lengths.
     """
@@ -329,7 +332,7 @@ def moved_apart(atoms: Atoms, strain: float) -> Atoms:
 
 
 def _with_density(
-    found: Audit,
+    audit: Audit,
     bias: Mean,
     ours: Sequence[Atoms],
     reference: Reference,
@@ -347,15 +350,15 @@ def _with_density(
         if stretched is not None and squeezed is not None
     ]
     if not moduli:
-        return found
+        return audit
     modulus = _mean(moduli)
     value = -bias.value / modulus.value
     error = np.hypot(bias.error / modulus.value, value * modulus.error / modulus.value)
-    return replace(found, bulk_modulus=modulus, density_bias=Mean(value, float(error)))
+    return replace(audit, bulk_modulus=modulus, density_bias=Mean(value, float(error)))
 
 
 def _with_bindings(
-    found: Audit,
+    audit: Audit,
     configurations: Sequence[Atoms],
     reference: Reference,
     against: Reference,
@@ -363,31 +366,29 @@ def _with_bindings(
     own_molecules: Mapping[str, Molecule],
     progress: bool,
 ) -> Audit:
-    """Add the bindings of the species that are in the configurations."""
-    from tqdm import tqdm
-
+    """Add the bindings of the species in the configurations."""
     known = {**MOLECULES, **own_molecules}
     groups = group_atoms(configurations, own_molecules)
     left_out = [f"{formula}, which is not a known molecule" for formula in groups.unrecognised]
     bindings = []
     wanted = complexes(known[name] for name in groups.molecules)
-    for complex in tqdm(wanted, desc="complexes", disable=not progress):
-        starts = None  # of the better reference: the minima of the other one
+    for complex in progress_bar(wanted, desc="complexes", unit="", shown=progress):
+        starts = None  # the better reference starts from the minima of the other one
         for level in (reference, against):
             try:
-                one, minima = binding_energy(complex, level, store, starts)
+                binding, minima = binding_energy(complex, level, store, starts)
             except (InputError, LabelError) as error:
                 left_out.append(f"{complex} with {level.name}: {error}")
                 continue
-            bindings.append(one)
+            bindings.append(binding)
             starts = [
                 atoms for atoms in minima if atoms.get_potential_energy() < minima[0].get_potential_energy() + NEAR
             ]
-    return replace(found, bindings=tuple(bindings), left_out=tuple(left_out))
+    return replace(audit, bindings=tuple(bindings), left_out=tuple(left_out))
 
 
 def _keep_known(configurations: Sequence[Atoms], reference: Reference, store: LabelStore) -> None:
-    """Put labels into the store that configurations already have from this reference, with its present settings."""
+    """Store the labels that configurations already have from this reference with its present settings."""
     for atoms in configurations:
         if atoms.calc is not None and atoms.info.get("label_hash") == label_hash(atoms, reference):
             stress = atoms.get_stress() if _has_stress(atoms) else None
@@ -395,7 +396,7 @@ def _keep_known(configurations: Sequence[Atoms], reference: Reference, store: La
 
 
 def _energy_rmse(ours: Sequence[Atoms], theirs: Sequence[Atoms]) -> float | None:
-    """Root mean square difference of the energies in meV/atom, without the best constant for each element."""
+    """Return the root mean square difference of the energies, meV/atom, without the best constant for each element."""
     symbols = sorted({symbol for atoms in ours for symbol in atoms.symbols})
     if len(ours) < 2 * len(symbols):
         return None
@@ -411,7 +412,7 @@ def _energy_rmse(ours: Sequence[Atoms], theirs: Sequence[Atoms]) -> float | None
 
 
 def _mean(values: Sequence[float]) -> Mean:
-    """Mean and standard error; the error of one value is unknown."""
+    """Return mean and standard error; the error of a single value is NaN."""
     error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return Mean(float(np.mean(values)), float(error))
 
@@ -421,7 +422,7 @@ def _force_row(name: str, rms: float, rmse: float) -> str:
 
 
 def _pressure(atoms: Atoms) -> float:
-    """Pressure in GPa without the kinetic part."""
+    """Return the pressure in GPa without the kinetic part."""
     return float(-np.trace(atoms.get_stress(voigt=False)) / 3 / GPa)
 
 

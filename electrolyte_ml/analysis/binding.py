@@ -1,7 +1,7 @@
 """Binding of cations to solvents and anions by a reference, from relaxed complexes in vacuum.
 
 A complex is one cation with ligands around it. The binding energy of its last ligand is
-E(complex) - E(complex without the ligand) - E(ligand), each at its own minimum: negative where the ligand is bound.
+E(complex) - E(complex without the ligand) - E(ligand), each at its own minimum: negative if the ligand is bound.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from electrolyte_ml.structures import Molecule, Topology, changes
 from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.graphs import neighbours
 
-FORCE = 0.02  # eV/Å, below which all forces of a minimum are
-STEPS = 300  # of a minimisation at most
-BITE = 2.9  # Å, largest distance between two donors that hold one cation together
-SHELL = 1.25  # times the shortest distance from cation to donor: donors within it coordinate
+FORCE = 0.02  # eV/Å, limit of all forces at a minimum
+STEPS = 300  # largest number of steps of a minimisation
+BITE = 2.9  # Å, largest distance between two donors of a ligand that coordinate one cation
+SHELL = 1.25  # donors within this multiple of the shortest distance from cation to donor coordinate
 SAME_ENERGY, SAME_DISTANCE = 5e-3, 0.02  # eV and Å, within which two minima count as one
 
 
@@ -33,7 +33,7 @@ class Complex:
     Attributes
     ----------
     cation : Molecule
-        Of one atom.
+        Cation of one atom.
     ligands : tuple of Molecule
         Solvents and anions.
     """
@@ -58,7 +58,7 @@ class Complex:
 
     @property
     def name(self) -> str:
-        """Names of its parts with the charge, such as "Li+", "LiPF6", "LiPF6EC"."""
+        """Names of the parts and the charge, such as "Li+", "LiPF6", "LiPF6EC"."""
         sign = ("+" if self.charge > 0 else "-") if self.charge else ""
         number = abs(self.charge) if abs(self.charge) > 1 else ""
         return f"{''.join(part.name for part in (self.cation, *self.ligands))}{number}{sign}"
@@ -69,20 +69,20 @@ class Complex:
 
 @dataclass(frozen=True)
 class Binding:
-    """How a reference binds the last ligand of a complex.
+    """Binding of the last ligand of a complex by a reference.
 
     Attributes
     ----------
     complex : str
-        Such as "EC to Li+".
+        Ligand and the rest of the complex, such as "EC to Li+".
     reference : str
         Name of the level of theory.
     energy : float
-        eV; negative where the ligand is bound.
+        Binding energy, eV; negative if the ligand is bound.
     distance : float
-        Å, from the cation to the nearest donor of the last ligand.
+        Distance from the cation to the nearest donor of the last ligand, Å.
     denticity : int
-        Donors of the last ligand within 1.25 times this distance.
+        Number of donors of the last ligand within 1.25 times this distance.
     """
 
     complex: str
@@ -93,7 +93,7 @@ class Binding:
 
 
 def complexes(molecules: Iterable[Molecule]) -> list[Complex]:
-    """Return the complexes that show how the ions of an electrolyte bind.
+    """Return the complexes whose binding energies describe the ions of an electrolyte.
 
     They are each cation with each solvent and with each anion, and each neutral ion pair with each solvent.
 
@@ -119,17 +119,17 @@ def binding_energy(
     Parameters
     ----------
     complex
-        With one ligand at least.
+        Complex with at least one ligand.
     reference
     store
-        Keeps every step of the minimisations: the same call after an interrupt computes none twice.
+        Store of the label of every step of the minimisations: the same call after an interrupt computes none twice.
     starts
-        Geometries of the complex, such as the minima of another reference, as `minima` takes them.
+        Geometries of the complex, such as the minima of another reference, as for `minima`.
 
     Returns
     -------
     Binding
-        At the lowest minimum.
+        Binding at the lowest minimum.
     list of Atoms
         All distinct minima, the lowest first.
 
@@ -138,20 +138,20 @@ def binding_energy(
     InputError
         The reference cannot treat a charge or an element.
     LabelError
-        No start leads to a minimum in which all ligands are whole.
+        No start leads to a minimum in which all ligands keep their bonds.
     """
     for part in (complex.rest, complex):
         reference.check_charge(_together(part, np.zeros((len(part.symbols), 3))), str(complex))
-    found = minima(complex, reference, store, starts)
+    geometries = minima(complex, reference, store, starts)
     rest = minima(complex.rest, reference, store)[0]
     last = complex.ligands[-1]
     ligand = _relaxed([last], last.atoms(), reference, store)
     if ligand is None:
-        raise LabelError(f"{last.name} alone does not keep its bonds with {reference.name}")
-    energy = found[0].get_potential_energy() - rest.get_potential_energy() - ligand.get_potential_energy()
-    distances = np.sort(_donor_distances(complex, found[0]))
+        raise LabelError(f"{last.name} alone has no minimum of {reference.name} in which it keeps its bonds")
+    energy = geometries[0].get_potential_energy() - rest.get_potential_energy() - ligand.get_potential_energy()
+    distances = np.sort(_donor_distances(complex, geometries[0]))
     denticity = int((distances < SHELL * distances[0]).sum())
-    return Binding(str(complex), reference.name, float(energy), float(distances[0]), denticity), found
+    return Binding(str(complex), reference.name, float(energy), float(distances[0]), denticity), geometries
 
 
 def minima(
@@ -165,8 +165,8 @@ def minima(
         As for `binding_energy`.
     starts
         Geometries of the complex: the cation first, then the ligands in their order. By default the last ligand is
-        put to the lowest minimum of the rest, with each of its donors, and each two or three neighbouring ones, at the
-        cation.
+        added to the lowest minimum of the rest in several orientations: with each of its donors, and each set of two
+        or three neighbouring donors, at the cation.
 
     Raises
     ------
@@ -179,7 +179,7 @@ def minima(
     parts = [complex.cation, *complex.ligands]
     relaxed = [atoms for start in starts if (atoms := _relaxed(parts, start, reference, store)) is not None]
     if not relaxed:
-        raise LabelError(f"{complex}: no start leads to a minimum of {reference.name} in which all ligands are whole")
+        raise LabelError(f"{complex}: no start leads to a minimum of {reference.name} in which all bonds are kept")
     relaxed.sort(key=Atoms.get_potential_energy)
     distinct: list[Atoms] = []
     for atoms in relaxed:
@@ -188,16 +188,16 @@ def minima(
     return distinct
 
 
-def _same(complex: Complex, one: Atoms, other: Atoms) -> bool:
+def _same(complex: Complex, first: Atoms, second: Atoms) -> bool:
     """Return whether two minima agree in energy and in the distances from the cation to the last ligand's donors."""
-    if abs(one.get_potential_energy() - other.get_potential_energy()) > SAME_ENERGY:
+    if abs(first.get_potential_energy() - second.get_potential_energy()) > SAME_ENERGY:
         return False
-    distances = [np.sort(_donor_distances(complex, atoms)) for atoms in (one, other)] if complex.ligands else []
+    distances = [np.sort(_donor_distances(complex, atoms)) for atoms in (first, second)] if complex.ligands else []
     return not distances or bool(np.abs(distances[0] - distances[1]).max() < SAME_DISTANCE)
 
 
 def _donor_distances(complex: Complex, atoms: Atoms) -> np.ndarray:
-    """(n_donors,) Å from the cation to the donors of the last ligand."""
+    """Return the distances from the cation to the donors of the last ligand, (n_donors,) Å."""
     ligand = complex.ligands[-1]
     first = len(atoms) - len(ligand.symbols)
     donors = [first + atom for kind in ligand.donors.values() for atom in kind]
@@ -205,13 +205,13 @@ def _donor_distances(complex: Complex, atoms: Atoms) -> np.ndarray:
 
 
 def _starts(complex: Complex, rest: Atoms) -> Iterator[Atoms]:
-    """Yield the rest with the last ligand on its free side, each anchor of the ligand at the cation."""
+    """Yield geometries of the rest with the last ligand on its free side, one for each anchor of the ligand."""
     occupied = rest.positions[1:] - rest.positions[0]
     away = -occupied.sum(axis=0) if len(occupied) else np.array([0.0, 0.0, 1.0])
     for anchor in anchors(complex.ligands[-1]):
         ligand = placed(complex.ligands[-1], anchor, away / np.linalg.norm(away), complex.cation)
         radii = covalent_radii[complex.ligands[-1].numbers] + covalent_radii[complex.cation.numbers[0]]
-        if (np.linalg.norm(ligand, axis=1) < 0.8 * radii).any():  # donors around another atom, as of a carbonate group
+        if (np.linalg.norm(ligand, axis=1) < 0.8 * radii).any():  # another atom of the ligand is too near the cation
             continue
         yield _together(complex, np.concatenate([rest.positions, rest.positions[0] + ligand]))
 
@@ -222,23 +222,24 @@ def _together(complex: Complex, positions: np.ndarray) -> Atoms:
 
 
 def anchors(ligand: Molecule) -> list[tuple[int, ...]]:
-    """Return the donors of a ligand, and the pairs and triples of neighbouring ones, without equivalent repeats.
+    """Return the donors of a ligand, and the pairs and triples of neighbouring donors, without equivalent sets.
 
-    Two sets are equivalent if bonds place their atoms alike and their distances agree within 0.1 Å.
+    Two sets are equivalent if their atoms have the same sites in the bond graph and their distances agree within
+    0.1 Å.
     """
     donors = sorted(atom for kind in ligand.donors.values() for atom in kind)
-    found: dict[tuple[object, ...], tuple[int, ...]] = {}
+    sets: dict[tuple[object, ...], tuple[int, ...]] = {}
     for size in (1, 2, 3):
         for chosen in combinations(donors, size):
             lengths = [np.linalg.norm(ligand.positions[i] - ligand.positions[j]) for i, j in combinations(chosen, 2)]
             if all(length < BITE for length in lengths):
                 sites = sorted(int(ligand.graph.sites[atom]) for atom in chosen)
-                found.setdefault((*sites, *np.round(np.sort(lengths), 1).tolist()), chosen)
-    return list(found.values())
+                sets.setdefault((*sites, *np.round(np.sort(lengths), 1).tolist()), chosen)
+    return list(sets.values())
 
 
 def placed(ligand: Molecule, anchor: Sequence[int], direction: np.ndarray, cation: Molecule) -> np.ndarray:
-    """Turn and move a ligand so that a cation at the origin sees its anchor atoms along a direction.
+    """Turn and move a ligand so that its anchor atoms face a cation at the origin from a given direction.
 
     Parameters
     ----------
@@ -252,14 +253,15 @@ def placed(ligand: Molecule, anchor: Sequence[int], direction: np.ndarray, catio
     Returns
     -------
     (N, 3) Å
-        The anchor atoms are a sum of covalent radii away from the origin, as a root mean square: 1.9 Å for O and Li.
+        Positions. The root mean square distance of the anchor atoms from the origin is a sum of covalent radii, 1.9 Å
+        for O and Li.
     """
     chosen = list(anchor)
     centre = ligand.positions[chosen].mean(axis=0)
     bonded = neighbours(len(ligand.symbols), np.array(ligand.bonds))
     behind = sorted({j for i in chosen for j in bonded[i]} - {*chosen})
     outward = centre - ligand.positions[behind].mean(axis=0) if behind else centre
-    if np.linalg.norm(outward) < 1e-3:  # a single atom, or donors on both sides of the middle
+    if np.linalg.norm(outward) < 1e-3:  # a single atom, or donors on both sides of the centre
         outward = np.array([1.0, 0.0, 0.0])
     turned = (ligand.positions - centre) @ _rotation(outward / np.linalg.norm(outward), -np.asarray(direction)).T
     radii = covalent_radii[ligand.numbers[chosen]].mean() + covalent_radii[cation.numbers[0]]
@@ -268,18 +270,18 @@ def placed(ligand: Molecule, anchor: Sequence[int], direction: np.ndarray, catio
 
 
 def _rotation(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """(3, 3) rotation that turns one unit vector into another."""
+    """Return the (3, 3) rotation that turns one unit vector into another."""
     from scipy.spatial.transform import Rotation
 
     axis = np.cross(start, end)
-    if np.linalg.norm(axis) < 1e-9:  # parallel or opposite: about any axis at right angles
+    if np.linalg.norm(axis) < 1e-9:  # parallel or opposite: any perpendicular axis will do
         axis = np.cross(start, np.eye(3)[np.argmin(np.abs(start))])
     angle = np.arctan2(np.linalg.norm(np.cross(start, end)), start @ end)
     return np.asarray(Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix())
 
 
 def _relaxed(parts: Sequence[Molecule], start: Atoms, reference: Reference, store: LabelStore) -> Atoms | None:
-    """Return the minimum that a start leads to; None if a part changes its bonds, or no minimum is reached."""
+    """Return the minimum reached from a start; None if a part changes its bonds, or no minimum is reached."""
     from ase.optimize import BFGS
 
     atoms = bare_configuration(start)

@@ -1,8 +1,9 @@
 """Errors of averages over correlated frames, by resampling blocks of frames and whole trajectories.
 
-Frames close in time are alike, blocks that are several correlation times long are not. Drawing blocks with
-replacement therefore scatters any statistic as new runs would. Blocks hide differences between runs that persist for
-longer than a run: with three or more trajectories these are drawn as well, and the larger of both errors counts.
+Frames close in time are correlated; blocks of several correlation times are nearly independent. A statistic of blocks
+drawn with replacement therefore scatters as it would between new runs. Blocks do not show differences between runs that
+persist for longer than a run: from three trajectories on, whole trajectories are drawn as well, and the larger of both
+errors is taken.
 
 References
 ----------
@@ -21,7 +22,7 @@ import numpy as np
 from electrolyte_ml.analysis.density import mean_error
 
 MIN_BLOCKS, MAX_BLOCKS = 5, 40
-_BLOCK_IN_CORRELATIONS = 4.0  # length of a block in statistical inefficiencies (2 tau): misses 6 % of the error
+_BLOCK_IN_CORRELATIONS = 4.0  # length of a block in statistical inefficiencies (2 tau): the error is 6 % too small
 _REPLICATES = 400
 
 
@@ -32,14 +33,14 @@ class Estimate:
     Attributes
     ----------
     value
-        NaN where there was nothing to average.
+        Value; NaN if there was nothing to average.
     error
         One standard error; NaN for a single block, such as one frame.
     interval
-        95 % confidence interval (Student's t with as many degrees of freedom as blocks less one). Where the value is
-        0 or 1 in every block, the rule of three bounds it.
+        95 % confidence interval: Student's t with one degree of freedom less than blocks. If a fraction is 0 or 1, the
+        interval is that of the rule of three.
     band
-        The value with every cutoff 0.2 Å shorter and longer; NaN where there is no cutoff.
+        The value with every cutoff 0.2 Å shorter and longer; NaN if there is no cutoff.
     """
 
     value: float
@@ -57,21 +58,21 @@ class Blocks:
     Parameters
     ----------
     lengths
-        Frames of each trajectory.
+        Number of frames of each trajectory.
     series
-        For each trajectory (k, n_frames), averages over the ions of a frame that give the correlation time; the slowest
-        one counts.
+        For each trajectory (k, n_frames): k averages over the ions of a frame. The slowest of them gives the
+        correlation time.
     seed
-        Of the resampling.
+        Seed of the resampling.
 
     Attributes
     ----------
     of_frame : list of (n_frames,) int64
         Block of each frame of each trajectory, counted from 0 within it.
     first : (n_trajectories + 1,) int
-        Number of the first block of each trajectory.
+        Index of the first block of each trajectory, and the number of all blocks.
     frames : (n_blocks,) int
-        Frames in each block.
+        Number of frames in each block.
     independent : bool
         Whether the blocks are long enough; if not, the run is too short and errors are underestimated.
     """
@@ -81,14 +82,14 @@ class Blocks:
         for n, values in zip(lengths, series):
             if n >= MIN_BLOCKS:
                 inefficiency = max(inefficiency, *(n / mean_error(row)[1] for row in values))
-        # Uncorrelated frames are blocks of their own; only correlated ones have to be gathered.
-        wanted = 1 if inefficiency < 1.2 else int(np.ceil(_BLOCK_IN_CORRELATIONS * inefficiency))
+        # Each uncorrelated frame is a block; only correlated frames are joined to longer blocks.
+        shortest = 1 if inefficiency < 1.2 else int(np.ceil(_BLOCK_IN_CORRELATIONS * inefficiency))
         self.of_frame, counts = [], []
         self.independent = True
         for n in lengths:
-            blocks = min(n // wanted, MAX_BLOCKS)
+            blocks = min(n // shortest, MAX_BLOCKS)
             if blocks < MIN_BLOCKS:
-                self.independent = self.independent and (n // wanted) * len(lengths) >= 2 * MIN_BLOCKS
+                self.independent = self.independent and (n // shortest) * len(lengths) >= 2 * MIN_BLOCKS
                 blocks = min(MIN_BLOCKS, n)
             self.of_frame.append(np.arange(n, dtype=np.int64) * blocks // n)
             counts.append(blocks)
@@ -105,7 +106,7 @@ class Blocks:
         Parameters
         ----------
         values
-            For each trajectory (n_frames, ...).
+            Counts in each frame, (n_frames, ...) for each trajectory.
 
         Returns
         -------
@@ -123,14 +124,14 @@ class Blocks:
         Parameters
         ----------
         statistic
-            Turns (R, ...) sums of R drawings into (R, ...) values.
+            Function that turns (R, ...) sums of R replicates into (R, ...) values.
         sums
-            (n_blocks, ...)
+            (n_blocks, ...) sums over the frames of each block.
 
         Returns
         -------
         (...)
-            NaN for a single block, or where the value is not finite in most drawings.
+            Errors; NaN for a single block, or if the value is not finite in at least half of the replicates.
         """
         errors = []
         for weights, correction in self._draws:
@@ -157,11 +158,11 @@ class Blocks:
         Parameters
         ----------
         statistic, sums
-            As of :meth:`scatter`.
+            As for :meth:`scatter`.
         band
             The values with shorter and longer cutoffs.
         bounds
-            Between which the value must lie: (0, 1) for a fraction.
+            Limits of the value: (0, 1) for a fraction.
         observations
             Number of independent observations behind a fraction of 0 or 1, for the rule of three.
 
@@ -192,7 +193,7 @@ class Blocks:
         if n > 1:
             counts = np.diff(self.first)
             parts = [rng.multinomial(m, np.full(m, 1.0 / m), _REPLICATES) for m in counts]
-            # Blocks are drawn within each run, so that it keeps its weight; runs of one block are pooled.
+            # Blocks are drawn within each run, so that each run keeps its weight; runs of one block are pooled.
             alone = counts == 1
             if alone.any():
                 parts = [rng.multinomial(n, np.full(n, 1.0 / n), _REPLICATES)]

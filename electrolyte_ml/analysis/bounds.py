@@ -1,4 +1,4 @@
-"""Upper bounds of transport coefficients of runs in which too little moves to measure them."""
+"""Upper bounds of transport coefficients, for runs with too little motion to measure them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import numpy as np
 
 from electrolyte_ml.analysis.correlation import mean_squared_displacement
 
-_SHARE = 0.5  # of a run: the lag at which the displacements are taken
+_SHARE = 0.5  # lag at which the displacements are taken, as a fraction of the run
 _CONFIDENCE = 0.95
 
 
 def chord(series: Sequence[np.ndarray], timestep_ps: float, lag_ps: float) -> float:
-    """Return half the mean squared displacement per component over its lag, MSD(t) / (2 t); series as below.
+    """Return half the mean squared displacement per component divided by the lag, MSD(t) / (2 t).
 
-    Of diffusion it is the coefficient itself. A slope far below it belongs to particles that rattle about their places.
+    For diffusion this is the coefficient itself. If half the slope at long times is far below it, most of the
+    displacement is vibration about fixed places. The parameters are those of :func:`upper_bound`, and the lag in ps.
     """
     lag = min(max(1, round(lag_ps / timestep_ps)), len(series[0]) - 1)
     squares = [mean_squared_displacement(np.asarray(run, float)[:, None, :], lag + 1)[lag, 0, 0] for run in series]
@@ -23,11 +24,11 @@ def chord(series: Sequence[np.ndarray], timestep_ps: float, lag_ps: float) -> fl
 
 
 def upper_bound(series: Sequence[np.ndarray], timestep_ps: float) -> float | None:
-    """Return what half the long-time slope of a mean squared displacement does not exceed, with 95 % confidence.
+    """Return an upper bound, with 95 % confidence, of half the long-time slope of a mean squared displacement.
 
-    Where particles are caged or diffuse, the mean squared displacement is concave, and its slope is below the chord
-    from the origin, MSD(t) / t. It is taken at half of the run; independent displacements are then two of each
-    component and run, and their mean is chi-squared.
+    If particles are caged or diffuse, the mean squared displacement is concave, and its slope is below the chord
+    from the origin, MSD(t) / t. The chord is taken at half the length of the run: each component of each run then has
+    two independent displacements, and the mean of their squares is scaled chi-squared.
 
     Parameters
     ----------
@@ -39,8 +40,8 @@ def upper_bound(series: Sequence[np.ndarray], timestep_ps: float) -> float | Non
     Returns
     -------
     float or None
-        In the square of the unit over ps; None where the displacement still rises faster than in proportion to time,
-        so that the chord is no bound, or where nothing moves.
+        In the square of the unit over ps; None if the mean squared displacement still rises faster than in proportion
+        to time, so that the chord is no bound, or if nothing moves.
     """
     from scipy.stats import chi2
 

@@ -22,7 +22,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.trajectories.ions import IonTrajectory
 from electrolyte_ml.units import DIFFUSION_UNIT, conductivity_scale
 
-_LEAST_SHARE = 0.5  # of the mean squared displacement over time, which a slope is at least where most of it diffuses
+_LEAST_SHARE = 0.5  # slope over MSD(t) / t: below, most of the displacement is not diffusion
 _RATTLING = (
     "displacements grow much slower than in proportion to time: most of them is rattling, not diffusion, and the slope "
     "may be noise"
@@ -43,12 +43,12 @@ class ConductivityResult:
     refused
         Method -> the reason why it gives none.
     nernst_einstein, onsager
-        The complete results of these methods; None where they are not among the estimates.
+        The complete results of these methods; None if they are not among the estimates.
     bounds
-        Quantity -> what it does not exceed with 95 % confidence (:func:`electrolyte_ml.analysis.upper_bound`), where it
-        could not be measured: "conductivity" in S/m, "D of Li" in cm²/s.
+        Quantity that could not be measured -> its upper bound with 95 % confidence
+        (:func:`electrolyte_ml.analysis.upper_bound`): "conductivity" in S/m, "D of Li" in cm²/s.
     solvent_diffusion
-        Species -> self-diffusion coefficient of a solvent, cm²/s, where the solvents were read.
+        Species -> self-diffusion coefficient of a solvent, cm²/s, if the solvents were read.
     """
 
     temperature: float
@@ -62,12 +62,12 @@ class ConductivityResult:
 
     @property
     def best(self) -> TransportEstimate:
-        """The estimate of Green-Kubo, as in the paper, or of Einstein-Helfand where there are no velocities.
+        """The estimate by Green-Kubo, as in the paper, or else by Einstein-Helfand.
 
         Raises
         ------
         InputError
-            Neither gives one.
+            Neither method gave an estimate.
         """
         for method in ("green-kubo", "einstein-helfand"):
             if method in self.estimates:
@@ -86,8 +86,8 @@ class ConductivityResult:
             "upper_bounds": dict(self.bounds),
         }
         if self.solvent_diffusion:
-            found = self.solvent_diffusion
-            plain["solvent_diffusion"] = {name: estimate.to_dict() for name, estimate in found.items()}
+            solvents = self.solvent_diffusion
+            plain["solvent_diffusion"] = {name: estimate.to_dict() for name, estimate in solvents.items()}
         if self.nernst_einstein is not None:
             plain["diffusion"] = {name: estimate.to_dict() for name, estimate in self.nernst_einstein.diffusion.items()}
         if self.onsager is not None:
@@ -101,7 +101,7 @@ class ConductivityResult:
         return plain
 
     def report(self) -> str:
-        """Return the table of methods, their other results, the length that better runs need, and warnings."""
+        """Return the table of methods, their other results, the length of runs for an error of 10 %, and warnings."""
         lines = [str(self)]
         more = [] if self.nernst_einstein is None else list(self.nernst_einstein.diffusion.values())
         more += self.solvent_diffusion.values()
@@ -131,8 +131,8 @@ class ConductivityResult:
                 f"{method:18} {10 * estimate.value:10.4g} {10 * estimate.error:8.2g} {f'{low:.4g} to {high:.4g}':>17} "
                 f"{estimate.expected_error / estimate.value:8.0%}  {estimate.basis}"
             )
-        for method, why in self.refused.items():
-            lines.append(f"{method:18} {'-':>10}  {why}")
+        for method, reason in self.refused.items():
+            lines.append(f"{method:18} {'-':>10}  {reason}")
         for quantity, bound in self.bounds.items():
             value = f"{10 * bound:.3g} mS/cm" if quantity == "conductivity" else f"{bound:.3g} cm²/s"
             lines.append(f"{quantity} is below {value} (95 %, from displacements over half of each run)")
@@ -156,12 +156,12 @@ def measure_conductivity(
     temperature
         K.
     methods
-        Among :data:`METHODS`. A method that the runs do not support (no velocities, too short, its package not
-        installed) is refused with its reason, and the others go on.
+        Names among :data:`METHODS`. If a method cannot be applied (no velocities, too short runs, its package not
+        installed), the result holds the reason; the other methods are not affected.
     window_ps
-        The plateau, for all methods that have one; found by each otherwise.
+        The plateau, for all methods that have one; by default each method finds its own.
     viscosity_mpa_s
-        For the correction of Nernst-Einstein's for the size of the cell.
+        Viscosity of the liquid, for the correction of self-diffusion coefficients for the size of the cell.
 
     Returns
     -------
@@ -170,8 +170,7 @@ def measure_conductivity(
     Raises
     ------
     InputError
-        Without a trajectory, for an unknown method, or for trajectories of different ions, time steps, lengths or
-        volumes.
+        There is no trajectory, a method is unknown, or the trajectories differ in ions, time steps, lengths or volumes.
     """
     if not trajectories:
         raise InputError("there is no trajectory")
@@ -191,17 +190,17 @@ def measure_conductivity(
     def dipoles() -> list[np.ndarray]:
         return [run.dipole() for run in trajectories]
 
-    def moved() -> list[np.ndarray]:
+    def displacements() -> list[np.ndarray]:
         return [run.displacements() for run in trajectories]
 
     measure: dict[str, Callable[[], TransportEstimate | NernstEinsteinResult | OnsagerResult]] = {
         "green-kubo": lambda: green_kubo(currents(), *of_velocities, window_ps=window_ps),
         "einstein-helfand": lambda: einstein_helfand(dipoles(), *common, window_ps=window_ps),
         "nernst-einstein": lambda: nernst_einstein(
-            moved(), *ions, viscosity_mpa_s=viscosity_mpa_s, cell=first.cell, window_ps=window_ps
+            displacements(), *ions, viscosity_mpa_s=viscosity_mpa_s, cell=first.cell, window_ps=window_ps
         ),
         "onsager": lambda: onsager_coefficients(
-            moved(), *ions, masses=first.masses, solvent_mass=first.solvent_mass, window_ps=window_ps
+            displacements(), *ions, masses=first.masses, solvent_mass=first.solvent_mass, window_ps=window_ps
         ),
         "stacie": lambda: stacie_conductivity(currents(), *of_velocities),
         "kinisi": lambda: kinisi_conductivity(dipoles(), *common, window_ps=window_ps),
@@ -212,24 +211,24 @@ def measure_conductivity(
     collective: OnsagerResult | None = None
     for method in methods:
         try:
-            found = measure[method]()
+            result = measure[method]()
         except ElectrolyteError as error:
             refused[method] = str(error)
             continue
-        if isinstance(found, NernstEinsteinResult):
-            independent = found
-        elif isinstance(found, OnsagerResult):
-            collective = found
-        estimates[method] = found if isinstance(found, TransportEstimate) else found.conductivity
+        if isinstance(result, NernstEinsteinResult):
+            independent = result
+        elif isinstance(result, OnsagerResult):
+            collective = result
+        estimates[method] = result if isinstance(result, TransportEstimate) else result.conductivity
     if "green-kubo" in estimates:
-        moves = estimates.get("einstein-helfand")
-        if moves is None and first.positions is not None:
+        from_positions = estimates.get("einstein-helfand")
+        if from_positions is None and first.positions is not None:
             with suppress(ElectrolyteError):
-                moves = einstein_helfand(dipoles(), *common, window_ps=window_ps)
-        if why := doubtful_velocities(trajectories, temperature, estimates["green-kubo"], moves):
+                from_positions = einstein_helfand(dipoles(), *common, window_ps=window_ps)
+        if reason := doubtful_velocities(trajectories, temperature, estimates["green-kubo"], from_positions):
             for method in {"green-kubo", "stacie"} & set(estimates):
                 del estimates[method]
-                refused[method] = why
+                refused[method] = reason
     bounds: dict[str, float] = {}
     if first.positions is not None:
         scale = conductivity_scale(first.volume, temperature)
@@ -241,29 +240,29 @@ def measure_conductivity(
             bounds |= {} if bound is None else {"conductivity": scale * bound}
     if first.positions is not None and "centre of mass" not in first.missing:
         of_ions = {} if independent is None else independent.diffusion
-        caged = [name for name, run in _of_species(moved(), first.species).items()
+        caged = [name for name, run in _of_species(displacements(), first.species).items()
                  if _rattles(run, first.timestep_ps, of_ions.get(name), DIFFUSION_UNIT)]  # fmt: skip
         if caged:
             text = f"{' and '.join(caged)}: the {_RATTLING}"
             estimates["nernst-einstein"] = _noted(estimates["nernst-einstein"], text)
         if caged or "nernst-einstein" in refused:
-            bounds |= _diffusion_bounds(moved(), first.species, first.timestep_ps)
+            bounds |= _diffusion_bounds(displacements(), first.species, first.timestep_ps)
     solvents: dict[str, TransportEstimate] = {}
     if all(run.solvent_positions is not None for run in trajectories):
-        still = [run.solvent_displacements() for run in trajectories]
+        solvent_displacements = [run.solvent_displacements() for run in trajectories]
         try:
             solvents = diffusion_coefficients(
-                still, first.solvent_species, *common, viscosity_mpa_s=viscosity_mpa_s, cell=first.cell,
+                solvent_displacements, first.solvent_species, *common, viscosity_mpa_s=viscosity_mpa_s, cell=first.cell,
                 window_ps=window_ps,
             )  # fmt: skip
         except ElectrolyteError as error:
             refused["solvents"] = str(error)
-            bounds |= _diffusion_bounds(still, first.solvent_species, first.timestep_ps)
+            bounds |= _diffusion_bounds(solvent_displacements, first.solvent_species, first.timestep_ps)
     return ConductivityResult(temperature, first.volume, estimates, refused, independent, collective, bounds, solvents)
 
 
 def _rattles(series: Sequence[np.ndarray], timestep_ps: float, estimate: TransportEstimate | None, scale: float) -> str:
-    """Return a warning if an estimate, in units of `scale`, is far below the displacement over time; else nothing."""
+    """Return a warning if an estimate, in units of `scale`, is far below the chord of the displacement; else ""."""
     if estimate is None or estimate.plateau is None:
         return ""
     largest = scale * chord(series, timestep_ps, estimate.plateau.end_ps)
@@ -275,7 +274,7 @@ def _noted(estimate: TransportEstimate, note: str) -> TransportEstimate:
 
 
 def _of_species(displacements: Sequence[np.ndarray], species: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """Return the displacements (F, K) of all components of each species in each run, from (F, n, 3)."""
+    """Return the displacements of each species in each run, (F, K) for all its components, from (F, n, 3)."""
     names = dict.fromkeys(str(label) for label in species)
     return {name: [run[:, species == name].reshape(len(run), -1) for run in displacements] for name in names}
 
@@ -304,7 +303,7 @@ def _check_alike(trajectories: Sequence[IonTrajectory]) -> None:
         if other.cell is not None and first.cell is not None:
             metrics = [cell @ cell.T for cell in (other.cell, first.cell)]
             if np.abs(metrics[0] - metrics[1]).max() > 1e-3 * np.abs(metrics[1]).max():
-                raise InputError(f"{other.name} and {first.name} have cells of one volume but different shapes")
+                raise InputError(f"{other.name} and {first.name} have cells of the same volume but different shapes")
         if other.frames != first.frames:
             raise InputError(
                 f"{first.name} and {other.name} have {first.frames} and {other.frames} frames: trajectories of "

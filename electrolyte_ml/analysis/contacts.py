@@ -1,6 +1,6 @@
 """Contacts: the donor atoms in the first shell of each cation in each frame.
 
-Only contacts are kept, some ten numbers per ion and frame: positions are streamed.
+Positions are read frame by frame; only contacts, some ten numbers per ion and frame, are kept in memory.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from ase.data import chemical_symbols
 from electrolyte_ml.analysis.rdf import RadialDistribution, cation_pairs, radial_distributions
 from electrolyte_ml.analysis.runs import as_runs
 from electrolyte_ml.errors import InputError, TrajectoryWarning
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.structures.boxes import CATION_RADII
 from electrolyte_ml.structures.motifs import shell_radius
 from electrolyte_ml.trajectories.species import Species
 from electrolyte_ml.trajectories.trajectory import Trajectory
 
-BAND = 0.2  # Å by which cutoffs are varied, both ways
+BAND = 0.2  # Å by which cutoffs are shortened and lengthened
 _FRAMES_FOR_CUTOFFS = 1000  # at most, evenly spaced
-_BEYOND = 0.5  # Å: the first minimum of one species may lie so far beyond that of all
+_BEYOND = 0.5  # Å: largest distance of a species' first minimum beyond that of all donors
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Cutoff:
     Attributes
     ----------
     value, error
-        Å; the error is NaN for a value that was given.
+        Å; the error is NaN for a value from the user.
     source
         Origin of the value.
     """
@@ -55,7 +56,7 @@ class Donors:
     cutoff
         (n,) Å.
     names
-        Species that coordinate, or could: all but the cation.
+        Species that could coordinate: all but the cation.
     kinds
         Kinds of donors.
     """
@@ -76,13 +77,13 @@ class Contacts:
     Attributes
     ----------
     cation
-        The species in the middle.
+        The species at the centre of the shells.
     donors
-        The atoms that `donor` indexes.
+        The donor atoms; `donor` holds indices into them.
     n_frames
-        Of the trajectory.
+        Number of frames of the trajectory.
     frame, ion, donor
-        (P,) sorted by frame, then by ion.
+        (P,) indices, sorted by frame, then by ion.
     distance
         (P,) Å.
     """
@@ -101,17 +102,17 @@ def find_cutoffs(
 ) -> tuple[dict[str, Cutoff], dict[str, RadialDistribution]]:
     """Find the first minimum of the cation's RDF with the donors of each species.
 
-    A species that hardly ever coordinates has no first shell: what its RDF shows first is its second. It gets the
-    first minimum of the RDF with all donors, and so does one whose minimum lies elsewhere. Where this RDF has none, as
-    with few frames, shells end by the radii of cation and donors
-    (:func:`electrolyte_ml.structures.motifs.shell_radius`), with a warning.
+    A species that hardly ever coordinates has no first shell: the first peak of its RDF is its second shell. Such a
+    species, and any species whose minimum lies far from that of all donors, gets the first minimum of the RDF with all
+    donors. If this RDF has no minimum, for example with few frames, the cutoffs follow from the radii of cation and
+    donors (:func:`electrolyte_ml.structures.motifs.shell_radius`), with a warning.
 
     Parameters
     ----------
     trajectories
-        One or more runs of one system; at most a thousand frames of all are read.
+        One or more runs of one system; about a thousand frames of all runs together are read.
     cation
-        Its name, where there are several.
+        Name of the cation; needed if there are several.
 
     Returns
     -------
@@ -123,35 +124,35 @@ def find_cutoffs(
     Raises
     ------
     InputError
-        If the RDF with all donors has no first minimum, and the radius of the cation is not known.
+        The RDF with all donors has no first minimum, and the radius of the cation is not known.
     """
     runs = as_runs(trajectories)
     stride = max(1, sum(run.n_frames for run in runs) // _FRAMES_FOR_CUTOFFS)
     some = [run[::stride] for run in runs]
     pairs = cation_pairs(runs[0], cation)
     ion = runs[0].only("cation", cation).name
-    everything = f"{ion}-all donors"
-    pairs[everything] = (runs[0].roles[ion].centres, np.unique(np.concatenate([b for _, b in pairs.values()])))
-    found = radial_distributions(some, pairs)
-    shell = found[everything].shell
+    combined = f"{ion}-all donors"
+    pairs[combined] = (runs[0].roles[ion].centres, np.unique(np.concatenate([b for _, b in pairs.values()])))
+    distributions = radial_distributions(some, pairs)
+    shell = distributions[combined].shell
     if shell is None:
-        return _cutoffs_by_radii(runs[0], ion), found
+        return _cutoffs_by_radii(runs[0], ion), distributions
     cutoffs = {}
     for name, species in runs[0].roles.items():
         if not species.donors or name == ion:
             continue
-        own = found[f"{ion}-{name}"].shell
+        own = distributions[f"{ion}-{name}"].shell
         if own is not None and own.peak < shell.minimum and own.minimum < shell.minimum + _BEYOND:
             cutoffs[name] = Cutoff(own.minimum, own.error, f"first minimum of {ion}-{name}")
         else:
-            cutoffs[name] = Cutoff(shell.minimum, shell.error, f"first minimum of {everything}")
-    return cutoffs, found
+            cutoffs[name] = Cutoff(shell.minimum, shell.error, f"first minimum of {combined}")
+    return cutoffs, distributions
 
 
 def _cutoffs_by_radii(run: Trajectory, ion: str) -> dict[str, Cutoff]:
-    """Return shells by the radii of a cation and the donors of each species, and warn that they were not found."""
+    """Return cutoffs by the radii of a cation and the donors of each species, with a warning."""
     no_minimum = f"{run.name}: the RDF of {ion} with all donors has no first minimum beyond noise"
-    advice = "give the cutoffs (cutoffs=, --cutoff NAME=Å of every species), or more frames"
+    advice = "give the cutoffs (cutoffs=, --cutoff NAME=Å of every species) or more frames"
     symbols = {chemical_symbols[number] for number in run.numbers[run.roles[ion].centres]}
     if len(symbols) > 1 or not symbols <= CATION_RADII.keys():
         raise InputError(f"{no_minimum}: {advice}")
@@ -168,7 +169,8 @@ def _cutoffs_by_radii(run: Trajectory, ion: str) -> dict[str, Cutoff]:
         if len(species.donors) and name != ion
     }
     shells = ", ".join(f"{name} {cutoff.value:.2f} Å" for name, cutoff in cutoffs.items())
-    warnings.warn(f"{no_minimum}; shells end by radii: {shells}. Or {advice}", TrajectoryWarning, stacklevel=4)
+    text = f"{no_minimum}; cutoffs from the radii of the atoms are used: {shells}. To change this, {advice}"
+    warnings.warn(text, TrajectoryWarning, stacklevel=4)
     return cutoffs
 
 
@@ -184,9 +186,9 @@ def find_contacts(
     cutoffs
         Å, by species; one for each species with donors.
     cation
-        Its name, where there are several.
+        Name of the cation; needed if there are several.
     progress
-        Show a bar.
+        Show a progress bar.
 
     Returns
     -------
@@ -195,10 +197,8 @@ def find_contacts(
     Raises
     ------
     InputError
-        A species without a cutoff, a cutoff without its species, or one above half of the cell.
+        A species has no cutoff, a cutoff has no species, or a cutoff is above half of the cell.
     """
-    from tqdm import tqdm
-
     from electrolyte_ml.kernels.contacts import contacts
 
     ion = trajectory.only("cation", cation)
@@ -213,16 +213,16 @@ def find_contacts(
     reach = float(donors.cutoff.max()) + BAND
     parts: list[tuple[np.ndarray, ...]] = []
     done = 0
-    with tqdm(total=trajectory.n_frames, unit="frame", desc="shells", disable=not progress) as bar:
+    with progress_bar(total=trajectory.n_frames, unit="frame", desc="shells", shown=progress) as bar:
         for chunk in trajectory.chunks():
             frame, centre, donor, distance = contacts(
                 chunk.positions, chunk.cells, np.linalg.inv(chunk.cells), ion.centres, donors.atoms, reach
             )
             order = np.lexsort((distance, donor, centre, frame))
             frame, centre, donor, distance = frame[order], centre[order], donor[order], distance[order]
-            again = np.zeros(len(order), bool)  # another image of the same atom
-            again[1:] = (np.diff(frame) == 0) & (np.diff(centre) == 0) & (np.diff(donor) == 0)
-            keep = ~again & (distance < donors.cutoff[donor] + BAND)
+            repeated = np.zeros(len(order), bool)  # another image of the same atom
+            repeated[1:] = (np.diff(frame) == 0) & (np.diff(centre) == 0) & (np.diff(donor) == 0)
+            keep = ~repeated & (distance < donors.cutoff[donor] + BAND)
             parts.append((frame[keep] + np.int32(done), centre[keep], donor[keep], distance[keep].astype(np.float32)))
             done += len(chunk.positions)
             bar.update(len(chunk.positions))
@@ -242,8 +242,8 @@ def _donors(trajectory: Trajectory, ion: Species, cutoffs: Mapping[str, Cutoff |
             continue
         if name not in cutoffs:
             raise InputError(f"{trajectory.name}: no cutoff is given for {name}")
-        given = cutoffs[name]
-        value = float(given.value if isinstance(given, Cutoff) else given)
+        cutoff = cutoffs[name]
+        value = float(cutoff.value if isinstance(cutoff, Cutoff) else cutoff)
         if not (np.isfinite(value) and value > BAND):
             raise InputError(f"the cutoff of {name} must be a distance in Å, not {value}")
         for kind, atoms in species.donors.items():

@@ -1,4 +1,4 @@
-"""Sites of molecules told apart by coordination: donors in the shell of a cation, and the same donors outside of it."""
+"""Sites of molecules by coordination: donors in the shell of a cation are distinguished from those outside."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from electrolyte_ml.analysis.errors import AtomGroups, group_atoms
 from electrolyte_ml.structures import Molecule
 from electrolyte_ml.structures.motifs import cation_contacts
 
-AT = " at "  # ends the name of a site and begins the symbol of the cation that it coordinates
+AT = " at "  # between the name of a site and the symbol of the cation that it coordinates
 
 
 def group_coordinated(
@@ -23,15 +23,15 @@ def group_coordinated(
     Parameters
     ----------
     configurations
-        With atoms in any order, wrapped or not.
+        Configurations with atoms in any order, wrapped or not.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name that are recognised before those of the library.
 
     Returns
     -------
     AtomGroups
-        As of :func:`electrolyte_ml.analysis.group_atoms`, with sites such as "carbonyl O at Li" of the donors in the
-        shell of a cation (:func:`electrolyte_ml.structures.motifs.shell_radius`).
+        As from :func:`electrolyte_ml.analysis.group_atoms`, but donors in the shell of a cation
+        (:func:`electrolyte_ml.structures.motifs.shell_radius`) have sites such as "carbonyl O at Li".
 
     Raises
     ------
@@ -50,5 +50,5 @@ def group_coordinated(
 
 
 def is_coordinated(site: str) -> bool:
-    """Whether a site of `group_coordinated` is in the shell of a cation."""
+    """Return whether a site of `group_coordinated` is in the shell of a cation."""
     return AT in site

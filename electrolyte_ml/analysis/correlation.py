@@ -1,15 +1,15 @@
-"""Correlation functions, mean squared displacements and running integrals of long series, and where they level off.
+"""Correlation functions, mean squared displacements and running integrals of long series, and their plateaus.
 
-One fact ties the estimators together. For a stationary series x with correlation function c(t), each of the usual ways
-to a transport coefficient is a weighted integral D = int w(t) c(t) dt: the Green-Kubo integral averaged over a window
-[a, b] and the slope of the mean squared displacement between a and b both have w = 1 up to a, falling to 0 at b. Where
-the process is Gaussian and its memory is shorter than a, the estimate is then scaled chi-squared with
+All estimators of a transport coefficient have a common form. For a stationary series x with correlation function c(t),
+each estimate is a weighted integral D = int w(t) c(t) dt: the Green-Kubo integral averaged over a window [a, b] and the
+slope of the mean squared displacement between a and b both have w = 1 up to a, falling to 0 at b. If the process is
+Gaussian and its memory is shorter than a, the estimate is scaled chi-squared with
 
     degrees of freedom = K T / (2 int w(t)^2 dt)
 
 from K independent components over a total time T (Priestley, Spectral Analysis and Time Series, 1981, sec. 6.2; the
-flat-top window is that of Politis and Romano, J. Time Ser. Anal. 16, 67, 1995). This is where the relative error
-sqrt(4 tau / (3 T)) of a conductivity comes from, with tau = int w(t)^2 dt = a + (b - a) / 3.
+flat-top window is that of Politis and Romano, J. Time Ser. Anal. 16, 67, 1995). The relative error sqrt(4 tau / (3 T))
+of a conductivity follows, with tau = int w(t)^2 dt = a + (b - a) / 3.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 
-_STRETCH = 2.0**0.5  # between the windows that are compared
-_LONGEST = 0.45  # of a run: the end of the last of them
+_STRETCH = 2.0**0.5  # factor between the windows that are compared
+_LONGEST = 0.45  # latest end of a window, as a fraction of a run
 _TOLERANCE = 1.5  # standard errors by which a longer window may differ
-_NOISIEST = 0.25  # relative variance of the last of them: eight degrees of freedom
+_NOISIEST = 0.25  # largest relative variance of a window: eight degrees of freedom
 _BLOCK = 1 << 19  # values that are transformed at once: memory does not grow with the length of the run
 
 
@@ -34,20 +34,20 @@ def correlation(series: np.ndarray, n_lags: int) -> np.ndarray:
     ----------
     series
         (F, S, K): S vectors of K equivalent components. The mean is not subtracted: it is zero by symmetry, and
-        subtracting the sample's own would bias the integral by its length over the run's.
+        subtracting the mean of the sample would bias the integral, relatively by its length over that of the run.
     n_lags
         Number of lags from 0 on, at most F.
 
     Returns
     -------
     (n_lags, S, S)
-        Symmetrised (microscopic reversibility) and normalised by the number of pairs of frames, thus unbiased; by
-        zero-padded fast Fourier transforms of blocks, exact to rounding.
+        Symmetrised (microscopic reversibility) and divided by the number of pairs of frames, thus unbiased. The sums
+        are computed by zero-padded fast Fourier transforms of blocks and are exact to rounding.
 
     Raises
     ------
     InputError
-        For more lags than frames.
+        There are more lags than frames.
     """
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -59,12 +59,12 @@ def correlation(series: np.ndarray, n_lags: int) -> np.ndarray:
     spectrum = np.zeros((size // 2 + 1, count, count), dtype=complex)
     for k in range(components):
         for begin in range(0, frames, block):
-            here = rfft(series[begin : begin + block, :, k], size, axis=0)
+            origins = rfft(series[begin : begin + block, :, k], size, axis=0)
             if begin + block < frames:
-                beyond = rfft(series[begin : begin + block + n_lags - 1, :, k], size, axis=0)
+                later = rfft(series[begin : begin + block + n_lags - 1, :, k], size, axis=0)
             else:
-                beyond = here  # nothing comes behind the last block
-            spectrum += here.conj()[:, :, None] * beyond[:, None]
+                later = origins  # no frames follow the last block
+            spectrum += origins.conj()[:, :, None] * later[:, None]
     pairs = components * np.arange(frames, frames - n_lags, -1)
     products = irfft(spectrum, size, axis=0)[:n_lags] / pairs[:, None, None]
     return 0.5 * (products + products.transpose(0, 2, 1))
@@ -76,7 +76,7 @@ def mean_squared_displacement(positions: np.ndarray, n_lags: int) -> np.ndarray:
     Parameters
     ----------
     positions
-        (F, S, K) unwrapped; best given from the first frame on, so that nothing large cancels.
+        (F, S, K) unwrapped, best relative to the first frame: large offsets would cost digits.
     n_lags
         Number of lags from 0 on, at most F.
 
@@ -111,11 +111,11 @@ class Plateau:
     Attributes
     ----------
     start_ps, end_ps
-        The window [a, b] over which it is averaged.
+        Limits a and b of the window.
     memory_ps
-        Lag from which the correlation function is within its noise; NaN for a window that was given.
+        Lag from which the correlation function is within its noise; NaN for a window from the user.
     reason
-        Why this window, in a sentence.
+        Reason for this window, as a sentence.
     """
 
     start_ps: float
@@ -125,12 +125,12 @@ class Plateau:
 
     @property
     def effective_ps(self) -> float:
-        """A + (b - a) / 3, the tau of the error sqrt(4 tau / (3 T)) of a conductivity."""
+        """Time tau = a + (b - a) / 3 in the error sqrt(4 tau / (3 T)) of a conductivity."""
         return self.start_ps + (self.end_ps - self.start_ps) / 3.0
 
 
 def window_weights(times: np.ndarray, start: float, end: float) -> np.ndarray:
-    """Return the weight that averaging a running integral over [start, end] gives to each lag: 1, then falling to 0."""
+    """Return the weight of each lag in a running integral averaged over [start, end]: 1, then falling to 0."""
     return np.clip((end - times) / (end - start), 0.0, 1.0)
 
 
@@ -142,43 +142,43 @@ def relative_variance(
     Parameters
     ----------
     start, end, length
-        In one unit of time; the length is that of one run.
+        Limits of the window and length of one run, in the same unit of time.
     components
-        Number of independent components, those of all runs together.
+        Number of independent components of all runs together.
     less
-        An earlier window whose estimate is subtracted: the variance is then that of what lies in between.
+        An earlier window whose estimate is subtracted: the variance is then that of the difference.
     """
     times = np.linspace(0.0, end, 257)
     weights = window_weights(times, start, end)
     if less is not None:
         weights = weights - window_weights(times, *less)
-    # Lag t is averaged over length - t only: the plain formula is that of infinitely long runs.
+    # Lag t is averaged over length - t only; the textbook formula is for infinitely long runs.
     return float(4.0 / components * np.trapezoid(weights**2 / (length - times), times))
 
 
 def find_plateau(function: np.ndarray, timestep: float, length: float, components: float) -> Plateau | None:
     """Find the window in which the running integral of a correlation function levels off, and the reason for it.
 
-    The *memory* ends at the first lag from which the function stays, for as long again, within two standard errors of
-    zero. It is tested on the process averaged over blocks of a quarter of the lag (a second difference of the mean
-    squared displacement), so that fast rattling does not hide a slow tail; Bartlett's formula gives the standard error.
+    The *memory* ends at the first lag from which the function stays, up to twice this lag, within two standard errors
+    of zero. The test uses the process averaged over blocks of a quarter of the lag (a second difference of the mean
+    squared displacement), so that fast vibrations do not hide a slow tail; Bartlett's formula gives the standard error.
     The first window is [1.5, 3] memories. A slow process that is weak at every single lag may still contribute much at
-    longer times. Windows are therefore stretched by steps of the square root of 2, and the first one is taken from
-    which no longer window differs by more than one standard error of the difference (Lepski's rule).
+    longer times. Windows are therefore stretched by steps of the square root of 2. The result is the first window from
+    which no longer window differs by more than 1.5 standard errors of the difference (Lepski's rule).
 
     Parameters
     ----------
     function
         (n_lags,) correlation function from lag 0 on.
     timestep
-        Between lags.
+        Time between lags, ps.
     length, components
-        Of one run; number of independent components in all runs together.
+        Length of one run, ps; number of independent components of all runs together.
 
     Returns
     -------
     Plateau or None
-        None when the lags at hand do not reach twice the memory.
+        None if the lags do not reach 1.5 times the memory.
 
     References
     ----------
@@ -199,7 +199,7 @@ def find_plateau(function: np.ndarray, timestep: float, length: float, component
     value = [integral[start : end + 1].mean() for start, end in windows if end < len(function)]
 
     def change(i: int, j: int) -> tuple[float, float]:
-        """Relative change of the value of window i by window j, and its standard error."""
+        """Return the relative change of the value from window i to window j, and its standard error."""
         (a, b), (c, d) = windows[i], windows[j]
         variance = relative_variance(c * timestep, d * timestep, length, components, less=(a * timestep, b * timestep))
         return value[j] / value[i] - 1.0, float(np.sqrt(variance))
@@ -223,7 +223,7 @@ def find_plateau(function: np.ndarray, timestep: float, length: float, component
 
 
 def _memory(double: np.ndarray, timestep: float, length: float, components: float) -> int | None:
-    """Return the lag from which a correlation function is within its noise, by its double integral; None if never."""
+    """Return the lag from which a correlation function, given as its double integral, is noise; None if never."""
     lags = np.unique(np.round(2.0 ** (0.25 * np.arange(4 * np.log2(len(double)) + 1))).astype(int))
     tested, quiet = [], []
     for lag in lags:
@@ -238,11 +238,11 @@ def _memory(double: np.ndarray, timestep: float, length: float, components: floa
         noise = np.sqrt(width * timestep * (1.0 + 2.0 * np.sum(block[1:k] ** 2)) / pairs)
         tested.append(k * width)
         quiet.append(abs(block[k]) < 2.0 * noise)
-    at, silent = np.array(tested), np.array(quiet)
+    tested_lags, is_quiet = np.array(tested), np.array(quiet)
     for lag in tested:
-        if at[-1] < 1.5 * lag:
+        if tested_lags[-1] < 1.5 * lag:
             return None
-        if silent[(at >= lag) & (at <= 2 * lag)].all():
+        if is_quiet[(tested_lags >= lag) & (tested_lags <= 2 * lag)].all():
             return int(lag)
     return None
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from electrolyte_ml.analysis.bootstrap import Blocks, Estimate
 
-ALL = "all"  # species together
-Counts = dict[str, dict[tuple, np.ndarray]]  # what -> category -> (n_blocks,) how often
+ALL = "all"  # all species together
+Counts = dict[str, dict[tuple, np.ndarray]]  # quantity -> category -> (n_blocks,) counts
 
 
 def tally(blocks: Blocks, run: int, frame: np.ndarray, *category: np.ndarray) -> dict[tuple, np.ndarray]:
@@ -19,32 +19,32 @@ def tally(blocks: Blocks, run: int, frame: np.ndarray, *category: np.ndarray) ->
     Parameters
     ----------
     blocks
-        Of the frames.
+        Blocks of the frames.
     run, frame
-        Which trajectory, and (n,) the frame of every row.
+        Index of the trajectory, and (n,) the frame of every row.
     *category
-        (n,) integers each.
+        Columns that make up the category of every row, (n,) integers each.
 
     Returns
     -------
     dict of tuple to (n_blocks,) array
-        Category -> rows in each block.
+        Category -> number of rows in each block.
     """
     block = blocks.of_frame[run][frame] + blocks.first[run]
     if not category:
         return {(): np.bincount(block, minlength=len(blocks)).astype(float)}
-    found, index = np.unique(np.stack(category, axis=1), axis=0, return_inverse=True)
-    table = np.bincount(index.ravel() * len(blocks) + block, minlength=len(found) * len(blocks))
-    return {tuple(key): row for key, row in zip(found.tolist(), table.reshape(-1, len(blocks)).astype(float))}
+    categories, index = np.unique(np.stack(category, axis=1), axis=0, return_inverse=True)
+    table = np.bincount(index.ravel() * len(blocks) + block, minlength=len(categories) * len(blocks))
+    return {tuple(key): row for key, row in zip(categories.tolist(), table.reshape(-1, len(blocks)).astype(float))}
 
 
 def merge(parts: Iterable[Counts]) -> Counts:
     """Add up counts of several runs."""
     total: Counts = {}
     for part in parts:
-        for what, by in part.items():
-            sums = total.setdefault(what, {})
-            for key, row in by.items():
+        for quantity, categories in part.items():
+            sums = total.setdefault(quantity, {})
+            for key, row in categories.items():
                 sums[key] = sums[key] + row if key in sums else row
     return total
 
@@ -62,19 +62,19 @@ def ratio_of(
     Parameters
     ----------
     blocks
-        In which they were counted.
+        Blocks of the frames.
     counts
-        With the cutoffs as they are, shorter and longer.
+        Counts with the cutoffs unchanged, shorter and longer.
     top, bottom
-        What is counted, and the category.
+        Quantity and category of numerator and denominator.
     fraction
-        Whether the value lies between 0 and 1. The rule of three then takes the counts of `bottom` in one frame of a
-        block as independent, and all frames of a block as one.
+        Whether the value lies between 0 and 1. The rule of three then takes the counts of `bottom` in one frame as
+        independent, and all frames of a block as one frame.
     """
     zero = np.zeros(len(blocks))
 
     def pair(count: Counts) -> np.ndarray:
-        return np.stack([count[what].get(key, zero) for what, key in (top, bottom)], axis=1)
+        return np.stack([count[quantity].get(key, zero) for quantity, key in (top, bottom)], axis=1)
 
     def divide(total: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -85,9 +85,9 @@ def ratio_of(
     bounds = (0.0, 1.0) if fraction else (0.0, np.inf)
     observations = float(np.ceil(data[:, 1] / blocks.frames).sum()) if fraction else None
     estimates = blocks.estimate(divide, data, band=(less, more), bounds=bounds, observations=observations)
-    found: Estimate = estimates.item()
+    estimate: Estimate = estimates.item()
     if np.count_nonzero(data[:, 1]) > 1:
-        return found
-    # A category seen in one block only has no scatter; the rule of three still bounds a fraction of 0 or 1.
-    bounded = fraction and found.value in bounds
-    return replace(found, error=np.nan, interval=found.interval if bounded else (np.nan, np.nan))
+        return estimate
+    # A category that occurs in one block only has no scatter; the rule of three still bounds a fraction of 0 or 1.
+    bounded = fraction and estimate.value in bounds
+    return replace(estimate, error=np.nan, interval=estimate.interval if bounded else (np.nan, np.nan))

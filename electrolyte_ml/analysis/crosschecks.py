@@ -2,7 +2,7 @@
 
 STACIE fits a model to the low frequencies of the current's spectrum; kinisi fits a straight line to the mean squared
 displacement of the charges, by Bayesian regression with the covariance of its points. Neither shares code with
-:mod:`electrolyte_ml.analysis.transport`. Both come with ``pip install 'electrolyte-ml[crosscheck]'``.
+:mod:`electrolyte_ml.analysis.transport`. ``pip install 'electrolyte-ml[crosscheck]'`` installs both.
 
 References
 ----------
@@ -24,37 +24,38 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.units import conductivity_scale
 
 _INSTALL = "pip install 'electrolyte-ml[crosscheck]'"
-# How many intervals hold the value, of those given for 100 synthetic runs (single, or ten together) of 10, 30 and 100
-# correlation times. STACIE: 93 of 99 for 1 x 100, 97 of 100 for 10 x 30, 99 of 100 for 10 x 100, none given for less;
-# without the limit 88 for 1 x 30. kinisi: 74 of 81 for 10 x 30, 88 of 90 for 10 x 100, none given for less; without the
-# limit 80 for 1 x 30 and 75 of 92 for 10 x 10.
-_LARGEST_ERROR = 0.25  # of STACIE's
+# The limits below were tested on 100 synthetic samples of 1 or 10 runs of 10, 30 and 100 correlation times: number of
+# 95 % intervals that hold the exact value, of those that were given. STACIE: 93 of 99 for 1 x 100, 97 of 100 for
+# 10 x 30, 99 of 100 for 10 x 100, none given for less; without the limit 88 for 1 x 30. kinisi: 74 of 81 for 10 x 30,
+# 88 of 90 for 10 x 100, none given for less; without the limit 80 for 1 x 30 and 75 of 92 for 10 x 10.
+_LARGEST_ERROR = 0.25  # largest relative error accepted from STACIE
 _KINISI_LAGS = 20
-_FEWEST_LENGTHS = 30.0  # of the window's end in all runs together, for kinisi's variances
+_FEWEST_LENGTHS = 30.0  # fewest windows in all runs together, for kinisi's variances
 
 
 def stacie_conductivity(
     currents: Sequence[np.ndarray], timestep_ps: float, volume: float, temperature: float
 ) -> TransportEstimate:
-    """Conductivity from the spectrum of the charge current, by STACIE's Lorentz model.
+    """Return the conductivity from the spectrum of the charge current, by STACIE's Lorentz model.
 
     Parameters
     ----------
     currents, timestep_ps, volume, temperature
-        As of :func:`electrolyte_ml.analysis.green_kubo`.
+        As for :func:`electrolyte_ml.analysis.green_kubo`.
 
     Returns
     -------
     TransportEstimate
-        In S/m. STACIE's error is Gaussian on a positive number: the interval takes it for that of the logarithm.
+        In S/m. STACIE gives a Gaussian error, but the conductivity is positive: the interval is computed as if the
+        relative error were that of the logarithm.
 
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.analysis.green_kubo`, and for runs that are too short for STACIE: no cutoff frequency,
-        or an error above 25 %, which is then too small.
+        As for :func:`electrolyte_ml.analysis.green_kubo`, or the runs are too short for STACIE: it finds no cutoff
+        frequency, or its error is above 25 % and therefore not reliable.
     ElectrolyteError
-        Without STACIE.
+        STACIE is not installed.
     """
     try:
         from stacie import LorentzModel, compute_spectrum, estimate_acint
@@ -71,7 +72,7 @@ def stacie_conductivity(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            # A coarser scan than the default: the same answer within a twentieth of its error, in half the time.
+            # A coarser scan than the default takes half the time; the result changes by a twentieth of its error.
             result = estimate_acint(spectrum, LorentzModel(), nonlinear_budget=10, fcut_spacing=1.0)
         except (ValueError, ArithmeticError) as failure:
             raise InputError(f"stacie: {describe_runs(length, length[0])} are too short ({failure})") from failure
@@ -107,14 +108,14 @@ def kinisi_conductivity(
     window_ps: tuple[float, float] | None = None,
     seed: int = 0,
 ) -> TransportEstimate:
-    """Conductivity from the mean squared displacement of the charges, by kinisi's Bayesian regression.
+    """Return the conductivity from the mean squared displacement of the charges, by kinisi's Bayesian regression.
 
     Parameters
     ----------
     dipoles, timestep_ps, volume, temperature, window_ps
-        As of :func:`electrolyte_ml.analysis.einstein_helfand`; the line is fitted over the window.
+        As for :func:`electrolyte_ml.analysis.einstein_helfand`; the line is fitted over the window.
     seed
-        Of the sampling.
+        Seed of the sampling.
 
     Returns
     -------
@@ -124,10 +125,10 @@ def kinisi_conductivity(
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.analysis.einstein_helfand`, and for runs that hold fewer than 30 windows in all, from
-        which kinisi cannot estimate the variances that its likelihood rests on.
+        As for :func:`electrolyte_ml.analysis.einstein_helfand`, or the runs hold fewer than 30 windows in all: kinisi
+        then cannot estimate the variances for its likelihood.
     ElectrolyteError
-        Without kinisi.
+        kinisi is not installed.
     """
     try:
         import scipp
@@ -147,7 +148,7 @@ def kinisi_conductivity(
         )
     lags = np.linspace(plateau.start_ps, plateau.end_ps, _KINISI_LAGS) / timestep_ps
     frames = len(dipoles[0]) - 1
-    lags = np.append(np.unique(np.round(lags).astype(int)), frames)  # kinisi reads the run's length off the last lag
+    lags = np.append(np.unique(np.round(lags).astype(int)), frames)  # kinisi takes the last lag as the run's length
     moved = np.stack([np.asarray(run, float)[1:] - run[0] for run in dipoles], axis=1)  # (F - 1, M, 3)
     data = calculate_mstd(
         SimpleNamespace(

@@ -1,11 +1,11 @@
-"""Mean density of a run, its error, and whether it still drifts.
+"""Mean density of a run, its error, and a test for drift.
 
-Densities of successive rows are correlated for picoseconds, so that the naive error of the mean is several times too
-small. Averages over blocks much longer than the correlation are independent, and their scatter is the error
-(`block_errors`); but in a run of some tens of correlation times no block is both long and one of many, and the plateau
-is lost in noise. The error here is the plateau's value from the autocorrelation function instead, summed up to a window
-that balances noise and truncation (Wolff): on series with a known answer it is right within 3 % on average where
-automated blocking is 15 to 40 % too small.
+Densities of successive rows are correlated for picoseconds, so that the error of the mean without correlation is
+several times too small. Averages over blocks much longer than the correlation time are independent, and their scatter
+gives the error (`block_errors`). In a run of some tens of correlation times, however, long blocks are few, and the
+plateau of this error is lost in noise. The error here is therefore computed from the autocorrelation function, summed
+up to a window that balances noise and truncation (Wolff). On series with a known error it is right within 3 % on
+average; automated blocking is 15 to 40 % too small there.
 
 References
 ----------
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
 
 MIN_ROWS = 20
-FEWEST_INDEPENDENT = 5.0  # values with which a run can be said not to drift
+_LARGEST = 1000.0  # g/cm³
+FEWEST_INDEPENDENT = 5.0  # independent values; with fewer, "no drift" cannot be concluded
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,15 @@ class DensityResult:
     sigma
         Standard deviation of the instantaneous density, g/cm³.
     n_independent
-        Number of independent values with the same error. Below about ten the error itself is uncertain.
+        Number of independent values that would have the same error. Below about ten the error itself is uncertain.
     correlation_time_ps
         Integrated autocorrelation time.
     drift, drift_error
         Slope of the density, g/cm³ per ps, and its standard error.
     drifts
-        Whether the slope differs from zero at the level of 1 % (two-sided t test).
+        Whether the slope differs from zero at the 1 % level (two-sided t test).
     begin_ps, end_ps
-        The part of the run that was averaged.
+        Begin and end of the part of the run that was averaged.
     """
 
     mean: float
@@ -77,7 +78,7 @@ class DensityResult:
 
 @dataclass(frozen=True)
 class EnsembleDensity:
-    """Density by an ensemble of potentials.
+    """Mean density of an ensemble of potentials.
 
     Attributes
     ----------
@@ -86,7 +87,7 @@ class EnsembleDensity:
     sigma
         Standard deviation over the members, g/cm³: the effect of the random start of training. NaN for one member.
     members
-        Each member's own result.
+        Result of each member.
     """
 
     mean: float
@@ -105,8 +106,8 @@ def mean_density(
         A result of :func:`electrolyte_ml.dynamics.run_md`, its directory, or times (ps) and densities (g/cm³), evenly
         spaced.
     last_ps
-        Average over this time at the end of the run, as in the paper; by default over the end that has the most
-        independent values, which leaves the relaxation at the start out.
+        Average over this time at the end of the run, as in the paper. By default the averaged part begins so that it
+        has the most independent values, which leaves out the relaxation at the start.
 
     Returns
     -------
@@ -115,8 +116,14 @@ def mean_density(
     Raises
     ------
     InputError
-        Fewer than 20 rows, values that are not finite, uneven times, or a log that cannot be read.
+        There are fewer than 20 rows, densities are impossible, times are uneven, or the log cannot be read.
     """
+    if isinstance(run, (str, os.PathLike)):
+        log = Path(run, "log.csv") if Path(run).is_dir() else Path(run)
+        try:
+            return mean_density(_read_log(log), last_ps=last_ps)
+        except InputError as reason:
+            raise InputError(f"{log}: {reason}") from None
     times, densities = _series(run)
     if last_ps is None:
         first = _equilibrated_from(densities)
@@ -149,7 +156,7 @@ def ensemble_density(members: Sequence[DensityResult]) -> EnsembleDensity:
     Raises
     ------
     InputError
-        If there is none.
+        There are no members.
     """
     if not members:
         raise InputError("an ensemble needs at least one member")
@@ -164,22 +171,22 @@ def mean_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     Parameters
     ----------
     values
-        (n,) evenly spaced, stationary; n of 2 or more.
+        (n,) evenly spaced, stationary; n is at least 2.
 
     Returns
     -------
     error, n_independent : float
-        The second is the variance of a value over the square of the first: n at most, since anticorrelation is not
-        trusted to make a mean better than independence does.
+        The number is the variance of a value over the squared error, at most n: anticorrelation is not taken to make
+        the error smaller than that of independent values.
     """
     x = np.asarray(values, dtype=float)
     n, variance = len(x), float(x.var())
-    if variance <= (1e-12 * abs(x.mean())) ** 2:  # a constant, but for rounding
+    if variance <= (1e-12 * abs(x.mean())) ** 2:  # a constant, apart from rounding
         return 0.0, float(n)
     spectrum = np.fft.rfft(x - x.mean(), 2 * n)
     covariance = np.fft.irfft(np.abs(spectrum) ** 2)[:n] / np.arange(n, 0, -1)
     window = _window(covariance / covariance[0])
-    # The sample's own mean takes part of the correlation away: covariances are too small by variance-of-the-mean.
+    # The mean of the sample was subtracted: covariances are too small by the variance of this mean.
     covariance += (covariance[0] + 2.0 * covariance[1 : window + 1].sum()) / n
     total = (covariance[0] + 2.0 * covariance[1 : window + 1].sum()) * (1.0 + (2 * window + 1) / n)
     squared = max(total, variance) / n
@@ -187,7 +194,7 @@ def mean_error(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
 
 
 def block_errors(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the error of the mean from averages over blocks of each length; it rises to a plateau.
+    """Return the error of the mean from averages over blocks of increasing length; it rises to a plateau.
 
     Parameters
     ----------
@@ -214,21 +221,21 @@ def block_errors(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _window(correlation: np.ndarray) -> int:
-    """Return Wolff's window: where the noise, sqrt(W / n), exceeds the truncated part, exp(-W / tau)."""
+    """Return Wolff's window: the first lag W at which the noise, tau / sqrt(W n), exceeds the rest, exp(-W / tau)."""
     n = len(correlation)
     lags = np.arange(1, n)
     integrated = np.maximum(0.5 + np.cumsum(correlation[1:]), 0.5 + 1e-12)
     tau = 1.5 / np.log1p(2.0 / (2.0 * integrated - 1.0))
-    past = np.flatnonzero(np.exp(-lags / tau) < tau / np.sqrt(lags * n))
-    return int(lags[past[0]]) if past.size else n // 2
+    noisy = np.flatnonzero(np.exp(-lags / tau) < tau / np.sqrt(lags * n))
+    return int(lags[noisy[0]]) if noisy.size else n // 2
 
 
 def _equilibrated_from(densities: np.ndarray) -> int:
-    """Return the first row of the end that has the most independent values; at least a third is kept."""
+    """Return the first row from which the rest has the most independent values; at least a third is kept."""
     n = len(densities)
     candidates = np.unique(np.linspace(0, max(0, min(2 * n // 3, n - MIN_ROWS)), 41).astype(int))
-    worth = [mean_error(densities[first:])[1] for first in candidates]
-    return int(candidates[int(np.argmax(worth))])
+    independent = [mean_error(densities[first:])[1] for first in candidates]
+    return int(candidates[int(np.argmax(independent))])
 
 
 def _drift(times: np.ndarray, densities: np.ndarray) -> tuple[float, float, bool]:
@@ -237,24 +244,18 @@ def _drift(times: np.ndarray, densities: np.ndarray) -> tuple[float, float, bool
 
     centred = times - times.mean()
     slope = float(centred @ densities / (centred @ centred))
-    rest = densities - densities.mean() - slope * centred
-    _, n_independent = mean_error(rest)
+    residual = densities - densities.mean() - slope * centred
+    _, n_independent = mean_error(residual)
     freedom = max(n_independent - 2.0, 1.0)
-    # rest.var() * n / (centred^2 summed) is the white-noise error; correlation leaves n_independent of n values.
-    error = float(np.sqrt(rest.var() / centred.var() / freedom))
+    # The squared error of uncorrelated values is residual.var() / (n centred.var()); here n is the degrees of freedom.
+    error = float(np.sqrt(residual.var() / centred.var() / freedom))
     drifts = error > 0.0 and bool(2.0 * student.sf(abs(slope) / error, freedom) < 0.01)
     return slope, error, drifts
 
 
-def _series(run: RunResult | str | os.PathLike | tuple) -> tuple[np.ndarray, np.ndarray]:
+def _series(run: RunResult | tuple) -> tuple[np.ndarray, np.ndarray]:
     """Return times (ps) and densities (g/cm³) of a run."""
-    if isinstance(run, (str, os.PathLike)):
-        path = Path(run)
-        times, densities = _read_log(path / "log.csv" if path.is_dir() else path)
-    elif isinstance(run, tuple):
-        times, densities = run
-    else:
-        times, densities = run.times_ps, run.densities
+    times, densities = run if isinstance(run, tuple) else (run.times_ps, run.densities)
     times, densities = np.asarray(times, float), np.asarray(densities, float)
     if times.shape != densities.shape or times.ndim != 1:
         raise InputError(
@@ -264,19 +265,24 @@ def _series(run: RunResult | str | os.PathLike | tuple) -> tuple[np.ndarray, np.
         raise InputError(f"a mean density needs at least {MIN_ROWS} rows of the log, got {len(times)}")
     if not np.isfinite(densities).all():
         raise InputError("the densities are not all finite: was the run periodic?")
+    if not 0 < densities.min() <= densities.max() < _LARGEST:
+        raise InputError(f"densities from {densities.min():.4g} to {densities.max():.4g} g/cm³ are none of a liquid")
     steps = np.diff(times)
     if steps[-1] < 0.999 * steps[0]:  # a run that was stopped ends with a row between two intervals
         times, densities, steps = times[:-1], densities[:-1], steps[:-1]
-    if not (steps > 0).all() or np.ptp(steps) > 1e-3 * steps.mean():
+    if not np.isfinite(times).all() or not (steps > 0).all() or np.ptp(steps) > 1e-3 * steps.mean():
         raise InputError("the times are not evenly spaced")
     return times, densities
 
 
-def _read_log(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_log(path: Path) -> tuple[list[float], list[float]]:
     try:
         with open(path, newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        times, densities = (np.array([float(row[name]) for row in rows]) for name in ("time_ps", "density_g_cm3"))
+            reader = csv.DictReader(stream)
+            rows, columns = list(reader), reader.fieldnames or ()
+        if len(set(columns)) < len(columns):
+            raise ValueError
+        times, densities = ([float(row[name]) for row in rows] for name in ("time_ps", "density_g_cm3"))
     except (KeyError, TypeError, ValueError, csv.Error):
-        raise InputError(f"{path} is not the log of a run") from None
+        raise InputError("not the log of a run") from None
     return times, densities

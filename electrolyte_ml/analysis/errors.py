@@ -1,8 +1,8 @@
-"""Force errors by element, by species and by site: the equivalent atoms of a molecule (paper, Figs. 4 and 5).
+"""Force errors by element, by species and by site, a set of equivalent atoms of a molecule (paper, Figs. 4 and 5).
 
 Molecules are found by their bonds, under any periodic boundary. A molecule that is neither in the library nor named by
-the user may be a broken one, or two that have fused: it is counted by its formula, and takes part in the errors by
-element alone.
+the user may be broken, or two molecules that have fused: it is counted by its formula, and only the errors by element
+include it.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _UNKNOWN: Site = ("", "")
 
 @dataclass(frozen=True, eq=False)
 class AtomGroups:
-    """What each atom of a set of configurations is.
+    """Element, species and site of each atom of a set of configurations.
 
     Attributes
     ----------
     elements : (n,) str
-        Of all atoms, configuration by configuration.
+        Elements of all atoms, configuration by configuration.
     species, sites : (n,) str
         Name of the molecule and of the site in it, such as "EC" and "carbonyl C"; empty in unrecognised molecules.
     owners : (n,) int
-        Number of the molecule of each atom, counted through all configurations.
+        Index of the molecule of each atom, counted through all configurations.
     places : (n,) int
-        Atom of the library's molecule that each atom stands for; -1 in unrecognised molecules.
+        Index of the corresponding atom in the library's molecule; -1 in unrecognised molecules.
     molecules : dict of str to int
-        Recognised molecules of each name, of all configurations together.
+        Number of recognised molecules by name, in all configurations together.
     unrecognised : dict of str to int
-        All others, by Hill formula.
+        Number of unrecognised molecules by Hill formula.
     affected : int
-        Configurations that hold one of these.
+        Number of configurations with unrecognised molecules.
     """
 
     elements: np.ndarray
@@ -66,27 +66,27 @@ def group_atoms(configurations: Sequence[Atoms], own_molecules: Mapping[str, Mol
     Parameters
     ----------
     configurations
-        With atoms in any order, wrapped or not.
+        Configurations with atoms in any order, wrapped or not.
     own_molecules
         Molecules by name that are recognised before those of the library.
 
     Raises
     ------
     InputError
-        There are none.
+        There are no configurations.
     """
     if not len(configurations):
         raise InputError("there are no configurations")
     finder = _SiteFinder({**MOLECULES, **(own_molecules or {})})
     sites: list[Site] = []
     owners, places, n_molecules = [], [], 0
-    found: Counter[str] = Counter()
+    recognised: Counter[str] = Counter()
     others: Counter[str] = Counter()
     affected = 0
     for atoms in configurations:
         topology = Topology.of(atoms)
         known = topology.known(own_molecules)
-        found.update(name for name in known if name)
+        recognised.update(name for name in known if name)
         missing = [formula for formula, name in zip(topology.formulas, known) if not name]
         others.update(missing)
         affected += bool(missing)
@@ -101,14 +101,14 @@ def group_atoms(configurations: Sequence[Atoms], own_molecules: Mapping[str, Mol
         np.array([site for _, site in sites]),
         np.concatenate(owners),
         np.concatenate(places),
-        dict(sorted(found.items())),
+        dict(sorted(recognised.items())),
         dict(sorted(others.items())),
         affected,
     )
 
 
 class _SiteFinder:
-    """Names the sites of molecules after the same molecule of the library, so that no order of atoms matters."""
+    """Finder of sites by comparison with molecules of the library, in any order of atoms."""
 
     def __init__(self, known: Mapping[str, Molecule]) -> None:
         self.known = known
@@ -118,14 +118,14 @@ class _SiteFinder:
     def sites(
         self, numbers: np.ndarray, topology: Topology, names: Sequence[str | None]
     ) -> tuple[list[Site], np.ndarray]:
-        """Return site and atom of the library of each atom of a configuration, given the name of each molecule."""
-        found = [_UNKNOWN] * len(numbers)
+        """Return each atom's site and corresponding atom in the library, given the name of each molecule."""
+        sites = [_UNKNOWN] * len(numbers)
         atoms = np.full(len(numbers), -1)
-        place = np.zeros(len(numbers), dtype=int)  # of each atom in its molecule
+        place = np.zeros(len(numbers), dtype=int)  # index of each atom in its molecule
         parts = members(topology.labels)
         for part in parts:
             place[part] = np.arange(len(part))
-        # One order of equal bonds, so that molecules whose atoms are listed alike are compared with the library once.
+        # Sorted bonds: molecules with the same order of atoms are compared with the library only once.
         bonds = np.sort(topology.bonds, axis=1)
         bonds = bonds[np.lexsort((bonds[:, 1], bonds[:, 0], topology.labels[bonds[:, 0]]))]
         ends = np.cumsum(np.bincount(topology.labels[bonds[:, 0]], minlength=len(parts)))[:-1]
@@ -133,15 +133,15 @@ class _SiteFinder:
             if name is not None:
                 atoms[part] = self._mapping(name, numbers[part], own)
                 for atom in part:
-                    found[atom] = (name, self._names[name][atoms[atom]])
-        return found, atoms
+                    sites[atom] = (name, self._names[name][atoms[atom]])
+        return sites, atoms
 
     def _mapping(self, name: str, numbers: np.ndarray, bonds: np.ndarray) -> np.ndarray:
         key = name, numbers.tobytes(), bonds.tobytes()
         if key not in self._mappings:
             molecule = self.known[name]
             mapping = BondGraph(numbers, bonds).mapping_to(molecule.graph)
-            assert mapping is not None  # by which it was recognised
+            assert mapping is not None  # the molecule was recognised by this mapping
             self._mappings[key] = mapping
             self._names[name] = site_names(molecule.numbers, np.array(molecule.bonds))
         return self._mappings[key]
@@ -158,17 +158,17 @@ class GroupError:
     species : str
         Molecule of a site; empty otherwise.
     atoms : int
-        In all configurations together.
+        Number of atoms in all configurations together.
     rmse : float, eV/Å
         Root mean square error of the components of the force; the mean over an ensemble.
     spread : float, eV/Å
         Standard deviation over the ensemble, NaN for a single potential.
     size : float, eV/Å
-        Root mean square of the components of the reference's forces: what the error is to be compared with.
+        Root mean square of the components of the reference's forces, as a scale for the error.
     length : float, eV/Å
         Mean length of the error vector (the paper's measure in Fig. 4); the mean over an ensemble.
     length_spread : float, eV/Å
-        Standard deviation of it over the ensemble, NaN for a single potential.
+        Standard deviation of this length over the ensemble, NaN for a single potential.
     """
 
     name: str
@@ -186,12 +186,12 @@ _KINDS = ("elements", "species", "sites")  # the tables of `GroupedErrors`
 
 @dataclass(frozen=True)
 class GroupedErrors:
-    """Force errors by group; prints as tables.
+    """Force errors by group; `str` gives tables.
 
     Attributes
     ----------
     elements, species, sites : tuple of GroupError
-        Each in alphabetical order, sites by molecule first.
+        Errors in alphabetical order, sites by molecule first.
     molecules, unrecognised, affected
         As in `AtomGroups`.
     configurations : int
@@ -210,7 +210,7 @@ class GroupedErrors:
 
     @property
     def lengths(self) -> dict[Site, float]:
-        """Mean length of the force error, eV/Å, by molecule and site: what is drawn on molecules."""
+        """Mean length of the force error by molecule and site, eV/Å, for drawings of molecules."""
         return {(row.species, row.name): row.length for row in self.sites}
 
     def to_dict(self) -> dict[str, Any]:
@@ -232,15 +232,15 @@ class GroupedErrors:
         """Return the errors that `to_dict` wrote."""
 
         def row(entries: dict[str, Any]) -> GroupError:
-            known: dict[str, Any] = {k: float("nan") if v is None else v for k, v in entries.items()}
-            return GroupError(**known)
+            numbers: dict[str, Any] = {k: float("nan") if v is None else v for k, v in entries.items()}
+            return GroupError(**numbers)
 
         rows = {kind: tuple(row(entries) for entries in values[kind]) for kind in _KINDS}
         return cls(**{**values, **rows})
 
     @property
     def excluded(self) -> str:
-        """Name the molecules that were left out of the errors by species and site; empty if there are none."""
+        """Sentence about molecules left out of the errors by species and site; empty if there are none."""
         if not self.unrecognised:
             return ""
         text = ", ".join(f"{count} {formula}" for formula, count in self.unrecognised.items())
@@ -266,23 +266,23 @@ def group_errors(
 ) -> GroupedErrors:
     """Average force errors over groups of atoms.
 
-    Total forces, or their intra- or intermolecular parts, are treated alike.
+    The forces may be total forces or their intra- or intermolecular parts.
 
     Parameters
     ----------
     groups
-        Of the n atoms.
+        Groups of the n atoms.
     reference
-        (n, 3) eV/Å.
+        (n, 3) forces of the reference, eV/Å.
     predicted
-        (n, 3) eV/Å of one potential, or (members, n, 3) of an ensemble.
+        (n, 3) forces of one potential, eV/Å, or (members, n, 3) of an ensemble.
     configurations
-        Their number, for the report.
+        Number of configurations, for the report.
 
     Raises
     ------
     InputError
-        Arrays of other shapes, or forces that are not finite.
+        The shapes do not match, or forces are not finite.
     """
     forces = predicted[None] if predicted.ndim == 2 else predicted
     if reference.shape != (len(groups.elements), 3) or forces.shape[1:] != reference.shape:
@@ -294,19 +294,19 @@ def group_errors(
     sizes = (reference**2).mean(axis=1)  # (n,)
 
     def table(keys: np.ndarray, names: Mapping[str, tuple[str, str]]) -> tuple[GroupError, ...]:
-        found = []
+        rows = []
         for key, (species, name) in names.items():
             chosen = keys == key
             rmse = np.sqrt(squares[:, chosen].mean(axis=1))  # (members,)
             length = lengths[:, chosen].mean(axis=1)  # (members,)
             size = float(np.sqrt(sizes[chosen].mean()))
-            found.append(
+            rows.append(
                 GroupError(
                     name, species, int(chosen.sum()), float(rmse.mean()), _spread(rmse), size, float(length.mean()),
                     _spread(length),
                 )
             )  # fmt: skip
-        return tuple(found)
+        return tuple(rows)
 
     sites = np.char.add(np.char.add(groups.species, "\t"), groups.sites)
     site_keys = {key: tuple(key.split("\t")) for key in np.unique(sites[groups.species != ""]).tolist()}
@@ -332,24 +332,24 @@ def errors_by_group(
     configurations: Sequence[Atoms],
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> GroupedErrors:
-    """Evaluate a potential, or each one of an ensemble, and average its force errors by element, species and site.
+    """Evaluate a potential or an ensemble, and average the force errors by element, species and site.
 
     Parameters
     ----------
     potentials
-        One, or several.
+        One or several potentials.
     configurations
-        With energies and forces.
+        Configurations with energies and forces.
     own_molecules
         Molecules by name that are recognised before those of the library.
 
     Raises
     ------
     InputError
-        Naming the configuration that has no labels or does not fit a potential.
+        A configuration has no labels or does not fit a potential; the message names it.
     """
     ensemble = [potentials] if isinstance(potentials, Potential) else list(potentials)
     predictions = [predict(potential, configurations) for potential in ensemble]
-    forces = np.array([found.forces for found in predictions])
+    forces = np.array([prediction.forces for prediction in predictions])
     groups = group_atoms(configurations, own_molecules)
     return group_errors(groups, predictions[0].reference_forces, forces, len(configurations))

@@ -1,10 +1,10 @@
 """Estimates of transport coefficients with errors.
 
-All of them are weighted integrals of a correlation function (:mod:`electrolyte_ml.analysis.correlation`), so that one
-theory gives the error of each: estimates are scaled chi-squared with degrees of freedom that follow from the window and
+All estimates are weighted integrals of a correlation function (:mod:`electrolyte_ml.analysis.correlation`). One theory
+therefore gives all errors: estimates are scaled chi-squared, with degrees of freedom that follow from the window and
 the length of the runs. From five trajectories on, their scatter also gives an error (Student's t). The wider of the two
-intervals is reported: the scatter includes differences between trajectories that the theory does not, and the theory
-does not depend on a few numbers.
+intervals is reported: the scatter includes differences between trajectories that the theory neglects, but is itself
+uncertain because trajectories are few.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from electrolyte_ml.checks import number
 from electrolyte_ml.errors import InputError
 
 MIN_FRAMES = 20
-_POINTS = 1000  # of a curve: enough to draw
-MIN_SCATTER = 5  # trajectories from which on their scatter is an error
-GIVEN = "given"  # reason of a window that was not found
-_SEARCH = 1.2  # factor by which choosing the window from the same data raises the variance, for synthetic ions
-_FEW_DEGREES = 8.0  # of freedom: below, the standard error is more than half of the value
-_FEWEST_DEGREES = 2.5  # of freedom: with less, an interval of 95 % spans more than a factor of forty
+_POINTS = 1000  # number of points of a curve, enough for a plot
+MIN_SCATTER = 5  # fewest trajectories whose scatter gives an error
+GIVEN = "given"  # reason of a window that the user gave
+_SEARCH = 1.2  # factor by which the choice of the window from the same data raises the variance, for synthetic ions
+_FEW_DEGREES = 8.0  # degrees of freedom; with fewer, the standard error is more than half of the value
+_FEWEST_DEGREES = 2.5  # degrees of freedom; with fewer, the 95 % interval spans more than a factor of forty
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve with a plateau: a running integral against its upper limit, or the like.
+    """A curve with a plateau, such as a running integral against its upper limit.
 
     Attributes
     ----------
     times_ps
         (n,) lags.
     mean, error
-        (n,) mean over the trajectories and its standard error (the process's, below five trajectories); in the unit of
-        the estimate, but for mean squared displacements.
+        (n,) mean over the trajectories and its standard error, by theory for fewer than five trajectories; in the unit
+        of the estimate.
     """
 
     times_ps: np.ndarray
@@ -56,29 +56,29 @@ class Curve:
 
 @dataclass(frozen=True)
 class TransportEstimate:
-    """A transport coefficient with its error and the method behind both.
+    """A transport coefficient with its error and the method of its estimation.
 
     Attributes
     ----------
     quantity, unit, method
         Quantity, unit and estimator.
     value, error
-        The error is one standard error: by the scatter of the trajectories where there are five or more, as in the
-        paper, else by the theory.
+        The error is one standard error: from the scatter of five or more trajectories, as in the paper, otherwise by
+        theory.
     low, high
         95 % interval.
     expected_error
-        What the theory expects of runs of this number and length, sqrt(4 tau / (3 T)) of the value for a conductivity.
+        Error by theory for this number and length of runs: the value times sqrt(4 tau / (3 T)) for a conductivity.
     basis
         Source of the interval.
     trajectories, total_ps
-        How many runs, and their length in all.
+        Number of runs, and their total length.
     plateau
-        The window of the plateau and the reason for it; None where the method has none.
+        The window of the plateau and the reason for it; None if the method has none.
     curve
-        The curve from which it was read; None where the method has none.
+        The curve of the plateau; None if the method has none.
     notes
-        Warnings for the reader.
+        Warnings.
     """
 
     quantity: str
@@ -111,23 +111,23 @@ class TransportEstimate:
         return plain | {"notes": list(self.notes)}
 
     def scaled(self, factor: float, unit: str, quantity: str | None = None) -> TransportEstimate:
-        """Return the same estimate times a positive factor."""
+        """Return the estimate multiplied by a positive factor."""
         curve = self.curve and replace(self.curve, mean=factor * self.curve.mean, error=factor * self.curve.error)
         numbers = {name: factor * getattr(self, name) for name in ("value", "error", "low", "high", "expected_error")}
         return replace(self, **numbers, unit=unit, quantity=quantity or self.quantity, curve=curve)
 
 
 def check_series(series: Sequence[np.ndarray], columns: int | None, what: str) -> Sequence[np.ndarray]:
-    """Return the series of an estimator after checking that they have one length, enough frames and finite values."""
+    """Check that the series of an estimator have the same length, enough frames and finite values; return them."""
     if isinstance(series, np.ndarray) and series.ndim == (2 if columns else 3):
-        raise InputError(f"a list of trajectories is needed, one array of {what} each; a single one is [array]")
+        raise InputError(f"pass a list of trajectories, one array of {what} each: [array] for a single one")
     if not len(series):
         raise InputError("there is no trajectory")
     shapes = [np.shape(run) for run in series]
     for index, shape in enumerate(shapes, 1):
         if (columns and (len(shape) != 2 or shape[1] != columns)) or (not columns and len(shape) != 3):
-            wanted = f"(frames, {columns})" if columns else "(frames, ions, 3)"
-            raise InputError(f"trajectory {index}: {what} must be {wanted}, not {shape}")
+            expected = f"(frames, {columns})" if columns else "(frames, ions, 3)"
+            raise InputError(f"trajectory {index}: {what} must be {expected}, not {shape}")
         if shape[0] < MIN_FRAMES:
             few = "one frame: nothing moves in it" if shape[0] == 1 else f"{shape[0]} frames"
             raise InputError(f"trajectory {index} has {few}; transport needs at least {MIN_FRAMES}")
@@ -140,11 +140,11 @@ def check_series(series: Sequence[np.ndarray], columns: int | None, what: str) -
             )
     for index, run in enumerate(series, 1):
         if not np.isfinite(run).all():
-            raise InputError(f"trajectory {index}: {what} not finite in frame {_first_bad(run)}")
+            raise InputError(f"trajectory {index}: {what} not finite in frame {_first_not_finite(run)}")
     return series
 
 
-def _first_bad(values: np.ndarray) -> int:
+def _first_not_finite(values: np.ndarray) -> int:
     return int(np.argmax(~np.isfinite(values).reshape(len(values), -1).all(axis=1))) + 1
 
 
@@ -154,14 +154,14 @@ def length_of(series: Sequence[np.ndarray], timestep_ps: float) -> tuple[int, fl
 
 
 def describe_runs(length: tuple[int, float], count: int) -> str:
-    """Return the number of trajectories and their length, as in "3 trajectories of 100 ps"."""
+    """Return the number and length of trajectories as text, such as "3 trajectories of 100 ps"."""
     return f"{count} trajector{'y' if count == 1 else 'ies'} of {length[1]:.4g} ps"
 
 
 def plateau_of(
     series: Sequence[np.ndarray], timestep_ps: float, window_ps: tuple[float, float] | None, components: float
 ) -> Plateau:
-    """Find the plateau of the mean correlation function of series (F, 1, K), or take the one that is given."""
+    """Return the given window, or find the plateau of the mean correlation function of series (F, 1, K)."""
     number("the time between frames", timestep_ps, "ps")
     frames = len(series[0])
     length = frames * timestep_ps
@@ -169,20 +169,24 @@ def plateau_of(
         start, end = window_ps
         if not timestep_ps <= start < end <= 0.9 * length:
             raise InputError(
-                f"a window of {start:g}-{end:g} ps cannot be read off runs of {length:.4g} ps with frames every "
+                f"a window of {start:g}-{end:g} ps does not fit runs of {length:.4g} ps with frames every "
                 f"{timestep_ps:g} ps: it must lie between one frame and 0.9 of the run"
             )
         return Plateau(float(start), float(end), float("nan"), GIVEN)
     function = np.sum([correlation(run, frames)[:, 0, 0] for run in series], axis=0) / len(series)
     if not function[0] > 0:
         raise InputError("nothing moves: the correlation function is zero")
-    found = find_plateau(function, timestep_ps, length, components * len(series))
-    if found is not None and found.start_ps <= 0.5 * length:
-        return replace(found, end_ps=min(found.end_ps, 0.9 * length))
-    why = "is still above its noise" if found is None else f"is within its noise only from {found.memory_ps:.3g} ps on"
+    plateau = find_plateau(function, timestep_ps, length, components * len(series))
+    if plateau is not None and plateau.start_ps <= 0.5 * length:
+        return replace(plateau, end_ps=min(plateau.end_ps, 0.9 * length))
+    problem = (
+        "is still above its noise"
+        if plateau is None
+        else f"is within its noise only from {plateau.memory_ps:.3g} ps on"
+    )
     raise InputError(
-        f"no plateau within {describe_runs((0, length), len(series))}: the correlation {why}; longer runs are needed, "
-        "or a window that is known from elsewhere"
+        f"no plateau within {describe_runs((0, length), len(series))}: the correlation {problem}; longer runs are "
+        "needed, or a window that is known from elsewhere"
     )
 
 
@@ -193,7 +197,7 @@ def integrate(
     quantity: str,
     method: str,
 ) -> TransportEstimate:
-    """Integrate the correlation function per component of each (F, 1, K) and average the integral over the plateau."""
+    """Integrate the correlation function of each series (F, 1, K), per component, and average over the plateau."""
     components = series[0].shape[2]
     plateau = plateau_of(series, timestep_ps, window_ps, components)
     first, last = round(plateau.start_ps / timestep_ps), round(plateau.end_ps / timestep_ps)
@@ -206,7 +210,7 @@ def integrate(
         plateau.start_ps,
         plateau.end_ps,
     )
-    # Twice the step makes four times the trapezoid rule's error.
+    # The error of the trapezoid rule is four times as large for twice the step.
     if abs(coarse - values.mean()) / 3.0 > 0.05 * abs(values.mean()):
         raise InputError(
             f"frames {timestep_ps:g} ps apart are too far apart to integrate the correlation; save them more often, or "
@@ -229,12 +233,13 @@ def integrate(
 
 
 def slopes_of(series: Sequence[np.ndarray], timestep_ps: float, plateau: Plateau) -> tuple[np.ndarray, float, Curve]:
-    """Fit straight lines to the mean squared displacements of each (F, S, K) over the plateau.
+    """Fit straight lines to the mean squared displacements of each series (F, S, K) over the plateau.
 
     Returns
     -------
     slopes, relative_variance, curve
-        (M, S, S) half the slopes per component; the relative variance of their mean; half the local slope of [0, 0].
+        (M, S, S) half the slopes per component; the relative variance of their mean; half the local slope of the
+        element [0, 0].
     """
     last = round(plateau.end_ps / timestep_ps)
     first = min(round(plateau.start_ps / timestep_ps), last - 1)
@@ -255,7 +260,7 @@ def slopes_of(series: Sequence[np.ndarray], timestep_ps: float, plateau: Plateau
 
 
 def degrees_of(relative: float, plateau: Plateau) -> float:
-    """Return the degrees of freedom of an estimate of a relative variance: fewer where its data chose the window."""
+    """Return the degrees of freedom for a relative variance: fewer if the window was chosen from the same data."""
     return 2.0 / (relative if plateau.reason == GIVEN else _SEARCH * relative)
 
 
@@ -268,7 +273,28 @@ def judge(
     plateau: Plateau,
     scatter: float | None = None,
 ) -> TransportEstimate:
-    """Return the mean of one value per trajectory, with its error and its interval."""
+    """Return the mean of the values of the trajectories, with its error and interval.
+
+    Parameters
+    ----------
+    values
+        (M,) one value per trajectory.
+    relative
+        Relative variance of the mean by theory.
+    quantity, method
+        Names for the estimate and for messages.
+    length
+        Number of trajectories, and the length of one, ps.
+    plateau
+        Window of the estimate.
+    scatter
+        Standard error by the scatter; by default that of the values.
+
+    Raises
+    ------
+    InputError
+        There are too few degrees of freedom, or the mean is not positive.
+    """
     from scipy.stats import chi2
     from scipy.stats import t as student
 
@@ -281,8 +307,7 @@ def judge(
         )
     if not value > 0:
         raise InputError(
-            f"{quantity} by {method} came out as {value:.3g}, which is noise: {describe_runs(length, count)} are too "
-            "short"
+            f"{quantity} by {method} is {value:.3g}, which is noise: {describe_runs(length, count)} are too short"
         )
     expected = value * float(np.sqrt(relative))
     low, high = (degrees * value / chi2.ppf([0.975, 0.025], degrees)).tolist()
@@ -290,8 +315,8 @@ def judge(
     notes: tuple[str, ...] = ()
     if degrees < _FEW_DEGREES:
         notes = (
-            f"{describe_runs(length, count)}: only {degrees:.0f} independent samples of it, so that its standard error "
-            f"is {np.sqrt(2.0 / degrees):.0%}",
+            f"{describe_runs(length, count)}: only {degrees:.0f} independent samples, and thus a standard error of "
+            f"{np.sqrt(2.0 / degrees):.0%}",
         )
     if count >= MIN_SCATTER:
         own = float(np.std(values, ddof=1) / np.sqrt(count))

@@ -1,12 +1,12 @@
-"""The finite size of a periodic cell in self-diffusion coefficients, for cells of any shape.
+"""Effect of the finite size of a periodic cell of any shape on self-diffusion coefficients.
 
-A particle that moves in a periodic liquid drags its own images along. Its self-diffusion coefficient, averaged over the
-three directions, is smaller than that of the infinite liquid by
+A particle that moves in a periodic liquid interacts with its own images through the flow. Its self-diffusion
+coefficient, averaged over the three directions, is smaller than that of the infinite liquid by
 
     D - D(cell) = k_B T / (6 pi eta) * xi(cell),
 
-with xi the limit for r -> 0 of 1/r less the same of a lattice of images, 2.837297 / L for a cube of edge L. In long
-cells xi is smaller and may be negative: along the axis D is then larger than in the infinite liquid.
+with xi the limit for r -> 0 of 1/r minus the same function of a lattice of images, 2.837297 / L for a cube of edge L.
+In long cells xi is smaller and may be negative: D along the axis is then larger than in the infinite liquid.
 
 References
 ----------
@@ -21,15 +21,15 @@ import numpy as np
 from electrolyte_ml.errors import InputError
 
 _DECAY = 40.0  # exponent at which the sum ends: exp(-40) is 4e-18
-_WIDTH = 0.06  # of the smeared force, in units of the shortest height of the cell
+_WIDTH = 0.06  # width of the smeared force, in units of the shortest height of the cell
 
 
 def lattice_constant(cell: np.ndarray) -> float:
-    """Return xi of a cell, 1/Å: that of a point charge in a neutralising background.
+    """Return xi of a cell, 1/Å; it is the same as for a point charge in a neutralising background.
 
-    The forces on the liquid are smeared to Gaussians. The sum over the reciprocal lattice then converges; what the
-    smearing changes is linear in the square of its width, apart from terms that vanish exponentially, and is removed by
-    a second sum.
+    The forces on the liquid are smeared to Gaussians, so that the sum over the reciprocal lattice converges. The error
+    of smearing is linear in the square of the width, apart from terms that vanish exponentially, and is removed by a
+    second sum with another width.
 
     Parameters
     ----------
@@ -39,18 +39,18 @@ def lattice_constant(cell: np.ndarray) -> float:
     Raises
     ------
     InputError
-        For a cell without a volume.
+        The cell has no volume.
     """
     cell = np.asarray(cell, dtype=float)
     if cell.shape != (3, 3) or not np.isfinite(cell).all() or not abs(np.linalg.det(cell)) > 0:
-        raise InputError(f"the finite size needs a cell with a volume, not {cell.tolist()}")
+        raise InputError(f"the correction for the size of the cell needs a cell with a volume, not {cell.tolist()}")
     height = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0).max()
     square = (_WIDTH * height) ** 2
     return 2.0 * _smeared(cell, square) - _smeared(cell, 2.0 * square)
 
 
 def _smeared(cell: np.ndarray, square: float) -> float:
-    """Return 1/r less its lattice for Gaussian densities of this squared width, at r = 0."""
+    """Return 1/r minus its sum over the lattice for Gaussian densities of this squared width, at r = 0."""
     reciprocal = 2.0 * np.pi * np.linalg.inv(cell).T
     longest = np.sqrt(_DECAY / square)
     counts = np.ceil(longest * np.linalg.norm(cell, axis=1) / (2.0 * np.pi)).astype(int)

@@ -1,4 +1,4 @@
-"""Conductivity of ions that move independently of each other, from their self-diffusion.
+"""Nernst-Einstein conductivity: ions are assumed to move independently, with their self-diffusion coefficients.
 
 References
 ----------
@@ -38,8 +38,8 @@ class NernstEinsteinResult:
     diffusion
         Species -> self-diffusion coefficient, cm²/s, with the correction added.
     correction
-        Correction for the size and shape of the cell, added to each coefficient, cm²/s; 0 without a viscosity, negative
-        in long cells.
+        Correction for the size and shape of the cell, added to each coefficient, cm²/s; 0 without a viscosity, possibly
+        negative in long cells.
     """
 
     conductivity: TransportEstimate
@@ -59,26 +59,27 @@ def nernst_einstein(
     cell: np.ndarray | None = None,
     window_ps: tuple[float, float] | None = None,
 ) -> NernstEinsteinResult:
-    """Conductivity of the ions if they moved independently of each other, from their self-diffusion.
+    """Return the conductivity of the ions from their self-diffusion, as if they moved independently of each other.
 
     Parameters
     ----------
     displacements
-        (F, n, 3) of the ions of each trajectory since its first frame, Å (:meth:`IonTrajectory.displacements`).
+        (F, n, 3) displacements of the ions of each trajectory since its first frame, Å
+        (:meth:`IonTrajectory.displacements`).
     species, charges
         (n,) name and charge (e) of each ion.
     timestep_ps, volume, temperature, window_ps
-        As of :func:`electrolyte_ml.analysis.green_kubo`; without a window, one found from all species together.
+        As for :func:`electrolyte_ml.analysis.green_kubo`; by default the window is found from all species together.
     viscosity_mpa_s
-        Of the liquid, to correct for the finite size of the cell: D = D(cell) + xi k_B T / (6 pi eta)
+        Viscosity of the liquid, to correct for the finite size of the cell: D = D(cell) + xi k_B T / (6 pi eta)
         (:func:`electrolyte_ml.analysis.finite_size.lattice_constant`).
     cell
-        (3, 3) Å; without it a cube of this volume is assumed, for which xi is 2.837297 / L (Yeh and Hummer).
+        (3, 3) Å; without it a cube of this volume is assumed, with xi = 2.837297 / L (Yeh and Hummer).
 
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.analysis.einstein_helfand`.
+        As for :func:`electrolyte_ml.analysis.einstein_helfand`, or the ions are not neutral in total.
     """
     names, labels = names_of(species)
     charge_of = np.asarray(charges, float)  # (n,)
@@ -95,7 +96,7 @@ def nernst_einstein(
     if viscosity_mpa_s is None:
         notes.append("not corrected for the size of the cell: no viscosity was given")
     elif cell is None:
-        notes.append("corrected for the size of a cube: of the cell only the volume is known")
+        notes.append("corrected as for a cubic cell: only the volume of the cell is known")
     conductivity = replace(estimate, notes=(*estimate.notes, *notes))
     return NernstEinsteinResult(
         conductivity.scaled(conductivity_scale(volume, temperature), "S/m"), diffusion, correction * DIFFUSION_UNIT
@@ -113,19 +114,19 @@ def diffusion_coefficients(
     cell: np.ndarray | None = None,
     window_ps: tuple[float, float] | None = None,
 ) -> dict[str, TransportEstimate]:
-    """Self-diffusion coefficients of molecules, charged or not, such as those of the solvents.
+    """Return the self-diffusion coefficients of molecules, charged or not, such as those of the solvents.
 
     The parameters are those of :func:`nernst_einstein`.
 
     Returns
     -------
     dict of str to TransportEstimate
-        Species -> cm²/s, corrected for the size of the cell where a viscosity is given.
+        Species -> cm²/s, corrected for the size of the cell if a viscosity is given.
 
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.analysis.einstein_helfand`.
+        As for :func:`electrolyte_ml.analysis.einstein_helfand`.
     """
     names, labels = names_of(species)
     data = [np.asarray(run, float) for run in check_series(displacements, None, "displacements")]
@@ -177,7 +178,7 @@ class _Motion:
         timestep_ps: float,
         window_ps: tuple[float, float] | None,
     ) -> _Motion:
-        """Measure displacements (F, n, 3) of molecules whose species are labelled."""
+        """Measure the self-diffusion from displacements (F, n, 3) of molecules with (n,) labels of their species."""
         plateau = common_plateau(data, labels, timestep_ps, window_ps)
         counts = np.bincount(labels).astype(float)
         own, relative = self_diffusion(data, labels, timestep_ps, plateau)
@@ -187,23 +188,23 @@ class _Motion:
         return cls(own, relative, pairs, counts, length_of(data, timestep_ps), plateau)
 
     def judge(self, values: np.ndarray, weights: np.ndarray, quantity: str, method: str) -> TransportEstimate:
-        """Return the mean of one value per run, a sum of the coefficients with these weights, with its error."""
+        """Return the mean of (M,) values, weighted sums of the coefficients in each run, with its error."""
         spread = _self_variance(weights, self.own.mean(axis=0), self.pairs, self.counts)
         return judge(values, self.relative * spread, quantity, method, self.length, self.plateau)
 
     def diffusion(self, names: Sequence[str], correction: float) -> dict[str, TransportEstimate]:
         """Return the coefficient of each species, cm²/s, with a correction (Å²/ps) added."""
-        found = {}
+        estimates = {}
         for a, name in enumerate(names):
             weights = np.zeros(len(names))
             weights[a] = 1.0 / self.counts[a]
             estimate = self.judge(self.own[:, a], weights, f"D of {name}", "mean squared displacement")
-            found[name] = _shifted(estimate, correction).scaled(DIFFUSION_UNIT, "cm²/s")
-        return found
+            estimates[name] = _shifted(estimate, correction).scaled(DIFFUSION_UNIT, "cm²/s")
+        return estimates
 
 
 def _distinct(own: np.ndarray, together: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(S, S) coefficients of two different ions, from self and collective ones, clipped to what a process allows."""
+    """Return the (S, S) coefficients of two different ions, from self and collective ones, within physical limits."""
     pairs = np.outer(counts, counts) - np.diag(counts)
     distinct = (together - np.diag(counts * own)) / np.maximum(pairs, 1.0)
     bound = np.sqrt(np.outer(np.maximum(own, 0.0), np.maximum(own, 0.0)))
@@ -213,7 +214,7 @@ def _distinct(own: np.ndarray, together: np.ndarray, counts: np.ndarray) -> np.n
 def _self_variance(weights: np.ndarray, own: np.ndarray, pairs: np.ndarray, counts: np.ndarray) -> float:
     """Return the relative variance of sum_a w_a sum_i D_i in units of that of one ion's D, by Isserlis' theorem.
 
-    For Gaussian displacements Cov(x_i², x_j²) = 2 <x_i x_j>²: ions that move together count as fewer.
+    For Gaussian displacements Cov(x_i², x_j²) = 2 <x_i x_j>²: ions that move together give fewer independent values.
     """
     squares = pairs**2 * (np.outer(counts, counts) - np.diag(counts)) + np.diag(counts * own**2)
     return float(weights @ squares @ weights / (weights @ (counts * own)) ** 2)

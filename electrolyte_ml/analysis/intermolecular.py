@@ -1,11 +1,11 @@
 """Energies and forces within molecules and between them (paper, section 2.2 and ref. 14).
 
 The intramolecular energy of a configuration is the sum over its molecules, each alone in vacuum with its own charge and
-its geometry in the liquid; the forces are those of these molecules, atom by atom. What remains of the total is
-intermolecular. For a potential with charges the isolated molecule has the bare Coulomb sum. An ion of one atom has its
-isolated energy within, and no force.
+its geometry in the liquid; the intramolecular forces are those of these isolated molecules. The rest of the total is
+intermolecular. A potential with charges computes the Coulomb energy of an isolated molecule without periodic images.
+The intramolecular energy of an ion of one atom is its energy in vacuum, its intramolecular force is zero.
 
-A configuration with a broken, fused or unknown molecule is counted and left out.
+Configurations with broken, fused or unknown molecules are counted and left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from electrolyte_ml.structures import MOLECULES, Molecule, Topology
 from electrolyte_ml.structures.graphs import members
 
 PARTS = ("total", "intramolecular", "intermolecular")
-# eV per molecule: ions in a liquid attract each other by some 10 eV; more comes from labels of another reference.
+# eV per molecule: ions in a liquid attract each other by about 10 eV; more means labels of different references.
 _STRONGEST = 30.0
 
 
@@ -36,17 +36,17 @@ class Liquid:
     Attributes
     ----------
     configurations : list of Atoms
-        Those whose molecules are all whole and known.
+        Configurations whose molecules are all whole and known.
     molecules : list of Atoms
-        Of all configurations in turn; ``info["charge"]`` is the charge of the molecule.
+        Molecules of all configurations in turn; ``info["charge"]`` is the charge of the molecule.
     atoms : (N,) int
-        Atom of the configurations, counted through, that each atom of the molecules is.
+        For each atom of the molecules, its index among the atoms of all configurations.
     owners : (M,) int
         Configuration of each molecule.
     excluded : dict of str to int
-        Molecules that are not known (broken, fused, or of another substance), by formula.
+        Number of unknown molecules (broken, fused, or of another substance), by formula.
     affected : int
-        Configurations that hold one of them, and are left out.
+        Number of configurations with unknown molecules, which are left out.
     """
 
     configurations: list[Atoms]
@@ -63,14 +63,14 @@ class Liquid:
         Parameters
         ----------
         configurations
-            With atoms in any order, wrapped or not.
+            Configurations with atoms in any order, wrapped or not.
         own_molecules
             Molecules by name that are recognised before those of the library.
 
         Raises
         ------
         InputError
-            No configuration has known molecules only.
+            There is no configuration whose molecules are all known.
         """
         known = {**MOLECULES, **(own_molecules or {})}
         kept: list[Atoms] = []
@@ -104,30 +104,30 @@ class Liquid:
 
     @property
     def sizes(self) -> np.ndarray:
-        """(K,) atoms of each configuration."""
+        """Number of atoms of each configuration, (K,)."""
         return np.array([len(atoms) for atoms in self.configurations])
 
     @property
     def starts(self) -> np.ndarray:
-        """(K + 1,) first atom of each configuration, counted through, and the number of all atoms."""
+        """Index of the first atom of each configuration among all atoms, and the number of all atoms, (K + 1,)."""
         return np.concatenate([[0], np.cumsum(self.sizes)])
 
     @property
     def counts(self) -> list[Counter[str]]:
-        """Of each configuration, the number of its molecules by name."""
-        found: list[Counter[str]] = [Counter() for _ in self.configurations]
+        """Number of molecules by name, for each configuration."""
+        counts: list[Counter[str]] = [Counter() for _ in self.configurations]
         for molecule, owner in zip(self.molecules, self.owners, strict=True):
-            found[owner][molecule.info["name"]] += 1
-        return found
+            counts[owner][molecule.info["name"]] += 1
+        return counts
 
     @property
     def compositions(self) -> list[str]:
-        """Of each configuration, the ratio of its molecules: "EC", "7EC:3EMC"."""
+        """Ratio of the molecules of each configuration, such as "EC" or "7EC:3EMC"."""
         return [_ratio(counts) for counts in self.counts]
 
 
 def _ratio(counts: Mapping[str, int]) -> str:
-    """Return numbers of molecules as a ratio in small numbers, the names in alphabetical order."""
+    """Return numbers of molecules as a reduced ratio, with the names in alphabetical order."""
     divisor = gcd(*counts.values())
     if len(counts) == 1:
         return next(iter(counts))
@@ -143,7 +143,7 @@ class Split:
     energies : dict of str to (K,), eV
         "total", "intramolecular" and "intermolecular"; the last two sum to the first.
     forces : dict of str to (N, 3), eV/Å
-        Likewise.
+        The same parts of the forces.
     """
 
     energies: Mapping[str, np.ndarray]
@@ -158,7 +158,7 @@ class Split:
         alone: Sequence[float],
         alone_forces: Sequence[np.ndarray],
     ) -> Split:
-        """Split totals of the configurations, given energies (eV) and forces (n, 3) eV/Å of their molecules alone."""
+        """Split total energies (eV) and forces (n, 3) eV/Å of configurations, given those of their molecules alone."""
         total, total_forces = np.array(energies), np.concatenate(forces)
         intra = np.bincount(liquid.owners, alone, minlength=len(total))
         intra_forces = np.empty_like(total_forces)
@@ -170,46 +170,47 @@ class Split:
 
 
 def split_potential(liquid: Liquid, potential: Potential) -> Split:
-    """Split what a potential gives.
+    """Split the energies and forces of a potential.
 
     Parameters
     ----------
     liquid
     potential
-        Of any model; one with charges sums them in an isolated molecule without a cell, at the molecule's own charge.
+        Potential of any model. A model with charges treats an isolated molecule without a cell, at the molecule's own
+        total charge.
     """
     whole = [potential.evaluate(atoms) for atoms in liquid.configurations]
     alone = [potential.evaluate(atoms) for atoms in liquid.molecules]
     return Split.of(
         liquid,
-        [one.energy for one in whole],
-        [one.forces for one in whole],
-        [one.energy for one in alone],
-        [one.forces for one in alone],
+        [result.energy for result in whole],
+        [result.forces for result in whole],
+        [result.energy for result in alone],
+        [result.forces for result in alone],
     )
 
 
 def split_reference(
     liquid: Liquid, reference: Reference, store: LabelStore, jobs: int | None = 1, progress: bool = True
 ) -> Split:
-    """Split the labels of configurations, given the reference that labelled them, which labels the molecules too.
+    """Split the labels of configurations; the same reference labels the isolated molecules.
 
     Parameters
     ----------
     liquid
-        Its configurations carry energies and forces.
+        Configurations with energies and forces, and their molecules.
     reference
-        Takes the charges of the ions.
+        Reference of the labels; it must support the charges of the ions.
     store
-        Keeps the labels of the molecules: what it has is not computed again.
+        Store of the labels of the molecules; existing labels are not computed again.
     jobs, progress
         As for `LabelStore.label_all`.
 
     Raises
     ------
     InputError
-        A configuration without labels, or with labels of another reference; a charge or an element that the reference
-        cannot treat.
+        A configuration has no labels, or labels of another reference; or the reference cannot treat a charge or an
+        element.
     LabelError
         The reference failed for a molecule.
     """
@@ -219,7 +220,7 @@ def split_reference(
         named = atoms.info.get("reference")
         if named is not None and named != reference.name:
             raise InputError(
-                f"configuration {number} was labelled by {named}, its molecules cannot be by {reference.name}"
+                f"configuration {number} was labelled by {named}; {reference.name} cannot label its molecules"
             )
     result = store.label_all(liquid.molecules, reference, jobs, progress)
     if result.failed:
@@ -238,7 +239,7 @@ def split_reference(
     worst = int(strength.argmax())
     if strength[worst] > _STRONGEST:
         raise InputError(
-            f"configuration {worst + 1}: {strength[worst]:.0f} eV per molecule between molecules; its labels are not "
-            f"of the same reference and settings as those of the molecules ({reference.name})"
+            f"configuration {worst + 1}: an intermolecular energy of {strength[worst]:.0f} eV per molecule; its labels "
+            f"are not of the same reference and settings as those of the molecules ({reference.name})"
         )
     return split

@@ -1,4 +1,4 @@
-"""The graph of solvent-separated cations and the solvent molecules that bridge them."""
+"""Graph of solvent-separated cations and the solvent molecules that bridge them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class NetworkGraph:
     Attributes
     ----------
     shells
-        Of the run.
+        Shells of the run.
     size, network
-        (F, n_ions) number of cations in the network of each cation, 0 for those that are not solvent-separated; number
-        of the network, counted over all frames.
+        (F, n_ions) number of cations in the network of each cation, 0 if the cation is not solvent-separated; index of
+        the network, counted over all frames.
     frame, molecule, ion, species
         (B,) one row per bridging molecule and cation that it coordinates, sorted by frame and molecule.
     bridge
-        (B,) number of the bridging molecule, counted over all frames.
+        (B,) index of the bridging molecule, counted over all frames.
     donors
-        (n_bridges,) code of all the atoms through which a molecule bridges (:meth:`Shells.donor_label`).
+        (n_bridges,) code of all donor atoms through which a molecule bridges (:meth:`Shells.donor_label`).
     """
 
     shells: Shells
@@ -51,8 +51,8 @@ class NetworkGraph:
         key = s.ligand_frame[rows] * n_molecules + s.ligand_molecule[rows]
         order = np.argsort(key, kind="stable")
         rows, key = rows[order], key[order]
-        _, which, times = np.unique(key, return_inverse=True, return_counts=True)
-        rows = rows[times[which] > 1]
+        _, group, n_cations = np.unique(key, return_inverse=True, return_counts=True)
+        rows = rows[n_cations[group] > 1]
         _, bridge = np.unique(s.ligand_frame[rows] * n_molecules + s.ligand_molecule[rows], return_inverse=True)
         frame, ion = s.ligand_frame[rows], s.ligand_ion[rows]
         n_sites, n_bridges = s.n_frames * s.n_ions, int(bridge.max(initial=-1)) + 1
@@ -62,7 +62,7 @@ class NetworkGraph:
         n_components, label = connected_components(edges, directed=False)
         label = label[:n_sites]
         size = np.where(separated.ravel(), np.bincount(label, minlength=n_components)[label], 0)
-        # A donor on two cations is one atom of the bridge.
+        # A donor that coordinates two cations is counted once.
         bridge_of_ligand = np.full(len(s.ligand_frame), -1)
         bridge_of_ligand[rows] = bridge
         through = bridge_of_ligand[s.contact_ligand]
@@ -84,7 +84,7 @@ class NetworkGraph:
 
 
 def links(g: NetworkGraph) -> Bonds:
-    """Pairs of cations that share a solvent molecule."""
+    """Return the pairs of cations that share a solvent molecule, as bonds."""
     n_ions = g.shells.n_ions
     pairs = [np.zeros((0, 2), dtype=np.int64)]
     for step in range(1, n_ions):
@@ -98,13 +98,13 @@ def links(g: NetworkGraph) -> Bonds:
 
 
 def networks_over_time(g: NetworkGraph) -> Bonds:
-    """Networks of two or more cations as bonds: two networks are the same when they have the same cations."""
+    """Return the networks of two or more cations as bonds; networks of the same cations are the same bond."""
     n_ions = g.shells.n_ions
     rng = np.random.default_rng(0)
     frame, ion = np.nonzero(g.size > 1)
-    network, where, index = np.unique(g.network[frame, ion], return_index=True, return_inverse=True)
-    # A set is identified by the sum of random numbers of its cations; two sets share one with a chance of 1e-19.
+    network, first, index = np.unique(g.network[frame, ion], return_index=True, return_inverse=True)
+    # The sum of random numbers of its cations identifies a set; two sets have the same sum with probability 1e-19.
     sum_of_set = np.zeros(len(network), dtype=np.uint64)
     np.add.at(sum_of_set, index, rng.integers(0, 2**63, n_ions, dtype=np.uint64)[ion])
     _, bond = np.unique(sum_of_set, return_inverse=True)
-    return Bonds(bond, frame[where], 2 ** min(n_ions, 62), g.shells.n_frames)
+    return Bonds(bond, frame[first], 2 ** min(n_ions, 62), g.shells.n_frames)

@@ -1,8 +1,8 @@
 """Networks of solvent-separated cations that share solvent molecules.
 
-Two cations without anions in their shells are linked when one solvent molecule coordinates both. The connected
-components of this graph are the networks, their size is the number of cations, and a cation that shares no solvent is
-isolated: a network of one.
+Two cations without anions in their shells are linked if one solvent molecule coordinates both. The connected components
+of this graph are the networks; their size is the number of cations. A cation that shares no solvent is isolated: a
+network of one.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Example:
     Attributes
     ----------
     trajectory, frame
-        Counted from 0.
+        Indices from 0.
     ions, solvents
-        Molecules of the trajectory: the cations of the network, and everything in their shells.
+        Indices of molecules of the trajectory: the cations of the network, and all molecules in their shells.
     bridges
-        Those of the solvents that link two or more of the cations.
+        Indices of the solvents that link two or more of the cations.
     """
 
     trajectory: int
@@ -53,30 +53,30 @@ class Networks:
     Attributes
     ----------
     cation
-        Its name.
+        Name of the cation.
     ssip
         Fraction of the cations that are solvent-separated.
     networked
-        Fraction of these in networks of two or more.
+        Fraction of the solvent-separated cations in networks of two or more.
     sizes
-        Size in cations -> fraction of the solvent-separated cations in networks of it; 1 is isolated.
+        Number of cations in a network -> fraction of the solvent-separated cations in such networks; 1 is isolated.
     bridges
         Species -> fraction of the bridging molecules.
     bridge_donors
-        Species -> donor atoms through which a molecule bridges, all its cations together -> fraction of its bridges:
-        "carbonyl+ether" is a bridge through two atoms, "carbonyl" one through a single atom.
+        Species -> donor atoms through which a molecule bridges, for all its cations together -> fraction of its
+        bridges: "carbonyl+ether" is a bridge through two atoms, "carbonyl" through a single atom.
     links_per_bridge
-        How many solvent-separated cations a bridging molecule coordinates -> fraction of the bridging molecules.
+        Number of solvent-separated cations that a bridging molecule coordinates -> fraction of the bridging molecules.
     coordination, ligands
         "isolated", "network" -> species and "all" -> donor atoms, molecules in the shell of such a cation.
     coordination_distribution
         "isolated", "network" -> coordination number -> fraction of these cations.
     link_lifetime
-        Of a pair of cations that share any solvent molecule; None where times are unknown.
+        Lifetime of a pair of cations that share any solvent molecule; None if times are unknown.
     network_lifetime
-        Of networks of the same cations; None where times are unknown.
+        Lifetime of networks of the same cations; None if times are unknown.
     largest
-        The largest network of all frames, for drawing; None when there is none.
+        The largest network of all frames, for drawing; None if there is none.
     """
 
     cation: str
@@ -114,10 +114,10 @@ class Networks:
         lines += rows("fraction", {"solvent-separated": self.ssip, "of these in networks": self.networked})
         lines += rows(f"{self.cation} in networks of size", self.sizes)
         lines += rows("bridging molecules", self.bridges)
-        for name, by in self.bridge_donors.items():
-            lines += rows(f"donors of bridging {name}", by)
-        for where in (ISOLATED, NETWORKED):
-            lines += rows(f"ligands, {where}", self.ligands[where])
+        for name, fractions in self.bridge_donors.items():
+            lines += rows(f"donors of bridging {name}", fractions)
+        for side in (ISOLATED, NETWORKED):
+            lines += rows(f"ligands, {side}", self.ligands[side])
         for name, life in (("link", self.link_lifetime), ("network", self.network_lifetime)):
             if life is not None:
                 lines += rows(
@@ -140,7 +140,7 @@ def analyse_networks(
     Parameters
     ----------
     trajectories, cation, cutoffs, seed, progress
-        As of :func:`electrolyte_ml.analysis.analyse_solvation`.
+        As for :func:`electrolyte_ml.analysis.analyse_solvation`.
     shells
         Result of :func:`electrolyte_ml.analysis.find_shells`; the trajectories are then not read again.
 
@@ -151,28 +151,28 @@ def analyse_networks(
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.analysis.analyse_solvation`.
+        As for :func:`electrolyte_ml.analysis.analyse_solvation`.
     """
     runs = as_runs(trajectories)
-    found = shells or find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress)
-    graphs = [[NetworkGraph.of(s) for s in of_runs] for of_runs in found.shells]
-    blocks, first = found.blocks, found.shells[0][0]
-    counts = [merge(_tally(found, k, g) for k, g in enumerate(of_runs)) for of_runs in graphs]
-    solvents = {k: name for k, name in enumerate(first.names) if name in found.cutoffs and not first.anions[k]}
+    shells_of_runs = shells or find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress)
+    graphs = [[NetworkGraph.of(s) for s in of_runs] for of_runs in shells_of_runs.shells]
+    blocks, first = shells_of_runs.blocks, shells_of_runs.shells[0][0]
+    counts = [merge(_tally(shells_of_runs, k, g) for k, g in enumerate(of_runs)) for of_runs in graphs]
+    solvents = {k: name for k, name in enumerate(first.names) if name in shells_of_runs.cutoffs and not first.anions[k]}
     sides = {ISOLATED: 0, NETWORKED: 1}
 
-    def ratio(what: str, key: tuple, base: str, base_key: tuple = (), *, fraction: bool = True) -> Estimate:
-        return ratio_of(blocks, counts, (what, key), (base, base_key), fraction=fraction)
+    def ratio(quantity: str, key: tuple, base: str, base_key: tuple = (), *, fraction: bool = True) -> Estimate:
+        return ratio_of(blocks, counts, (quantity, key), (base, base_key), fraction=fraction)
 
-    def by_side(what: str) -> dict[str, dict[str, Estimate]]:
+    def by_side(quantity: str) -> dict[str, dict[str, Estimate]]:
         return {
-            side: {name: ratio(what, (s, k), "side", (s,), fraction=False) for k, name in solvents.items()}
-            | {ALL: ratio(f"all {what}", (s,), "side", (s,), fraction=False)}
+            side: {name: ratio(quantity, (s, k), "side", (s,), fraction=False) for k, name in solvents.items()}
+            | {ALL: ratio(f"all {quantity}", (s,), "side", (s,), fraction=False)}
             for side, s in sides.items()
         }
 
-    def keys(what: str) -> list[tuple]:
-        return sorted({key for count in counts for key in count.get(what, {})})
+    def keys(quantity: str) -> list[tuple]:
+        return sorted({key for count in counts for key in count.get(quantity, {})})
 
     donors: dict[str, dict[str, Estimate]] = {name: {} for name in solvents.values()}
     for k, code in keys("bridge donors"):
@@ -185,7 +185,7 @@ def analyse_networks(
             same, less, more = ([bonds(g) for g in of_runs] for of_runs in graphs)
             lifetimes[index] = residence_times(same, timestep, blocks, band=(less, more))
     return Networks(
-        cation=found.contacts[0].cation.name,
+        cation=shells_of_runs.contacts[0].cation.name,
         ssip=ratio("ssip", (), "ion"),
         networked=ratio("side", (1,), "ssip"),
         sizes={
@@ -203,15 +203,15 @@ def analyse_networks(
         },
         link_lifetime=lifetimes[0],
         network_lifetime=lifetimes[1],
-        largest=_largest(found, graphs[0]),
+        largest=_largest(shells_of_runs, graphs[0]),
     )
 
 
-def _tally(found: ShellsOfRuns, run: int, g: NetworkGraph) -> Counts:
+def _tally(shells_of_runs: ShellsOfRuns, run: int, g: NetworkGraph) -> Counts:
     s = g.shells
 
     def count(frame: np.ndarray, *category: np.ndarray) -> dict[tuple, np.ndarray]:
-        return tally(found.blocks, run, frame, *category)
+        return tally(shells_of_runs.blocks, run, frame, *category)
 
     frame, ion = np.nonzero(g.size)
     size = g.size[frame, ion]
@@ -221,7 +221,7 @@ def _tally(found: ShellsOfRuns, run: int, g: NetworkGraph) -> Counts:
     ligand = np.flatnonzero(bound)
     ligand_side = (g.size[s.ligand_frame, s.ligand_ion] > 1).astype(int)
     contact = s.contact_ligand[bound[s.contact_ligand]]
-    first = np.flatnonzero(np.diff(g.bridge, prepend=-1))  # one row of every bridge
+    first = np.flatnonzero(np.diff(g.bridge, prepend=-1))  # first row of every bridge
     return {
         "ion": count(np.repeat(np.arange(s.n_frames), s.n_ions)),
         "ssip": count(frame),
@@ -239,7 +239,7 @@ def _tally(found: ShellsOfRuns, run: int, g: NetworkGraph) -> Counts:
     }
 
 
-def _largest(found: ShellsOfRuns, graphs: Sequence[NetworkGraph]) -> Example | None:
+def _largest(shells_of_runs: ShellsOfRuns, graphs: Sequence[NetworkGraph]) -> Example | None:
     sizes = [int(g.size.max(initial=0)) for g in graphs]
     if max(sizes) < 2:
         return None
@@ -253,7 +253,7 @@ def _largest(found: ShellsOfRuns, graphs: Sequence[NetworkGraph]) -> Example | N
     return Example(
         trajectory=run,
         frame=frame,
-        ions=tuple(found.contacts[run].cation.molecules[ions].tolist()),
+        ions=tuple(shells_of_runs.contacts[run].cation.molecules[ions].tolist()),
         solvents=tuple(np.unique(s.ligand_molecule[around]).tolist()),
         bridges=tuple(np.unique(g.molecule[bridging]).tolist()),
     )

@@ -50,13 +50,13 @@ class OnsagerResult:
     self_part, distinct_part
         (S,) and (S, S), same unit: L_aa of ions that move independently, and the rest of L.
     contributions
-        (S, S) S/m: z_a z_b F² L_ab, which sum to the conductivity.
+        (S, S) z_a z_b F² L_ab, S/m; their sum is the conductivity.
     conductivity
-        Their sum.
+        Conductivity with all correlations, S/m.
     transference
-        Frame ("barycentric", and "solvent" where the solvent's mass is known) -> (S,) transference numbers.
+        Frame ("barycentric", and "solvent" if the solvent's mass is known) -> (S,) transference numbers.
     ionicity
-        Conductivity over that of Nernst and Einstein.
+        Conductivity over the Nernst-Einstein conductivity.
     """
 
     species: tuple[str, ...]
@@ -81,7 +81,7 @@ def onsager_coefficients(
     solvent_mass: float | None = None,
     window_ps: tuple[float, float] | None = None,
 ) -> OnsagerResult:
-    """Onsager coefficients, conductivity, transference numbers and ionicity from the displacements of the species.
+    """Measure Onsager coefficients, conductivity, transference numbers and ionicity from displacements of the species.
 
     L_ab = lim d/dt <dR_a . dR_b> / (6 V k_B T) with R_a the summed displacement of the ions of species a in the frame
     of the whole liquid's centre of mass. Intervals come from the Wishart distribution of the matrix.
@@ -89,15 +89,16 @@ def onsager_coefficients(
     Parameters
     ----------
     displacements, species, charges, timestep_ps, volume, temperature, window_ps
-        As of :func:`electrolyte_ml.analysis.nernst_einstein`; the displacements are barycentric.
+        As for :func:`electrolyte_ml.analysis.nernst_einstein`; the displacements are barycentric.
     masses, solvent_mass
-        (n,) amu of each ion, and of all else together: with them the transference numbers in the solvent's frame.
+        (n,) mass of each ion, and total mass of all other atoms, amu; needed for transference numbers in the solvent's
+        frame.
 
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.analysis.einstein_helfand`, and for a matrix that is not positive
-        definite: the runs are too short.
+        As for :func:`electrolyte_ml.analysis.einstein_helfand`, or the runs are too short: the matrix is not positive
+        definite or has too few degrees of freedom.
     """
     names, labels = names_of(species)
     charge_of = np.asarray(charges, float)  # (n,)
@@ -107,9 +108,9 @@ def onsager_coefficients(
     charge = np.array([charge_of[labels == a][0] for a in range(len(names))])  # (S,)
     summed = [summed_by_species(run, labels) for run in data]
     plateau = common_plateau(summed, np.arange(len(names)), timestep_ps, window_ps)
-    each, relative, _ = slopes_of(summed, timestep_ps, plateau)  # (M, S, S)
+    matrices, relative, _ = slopes_of(summed, timestep_ps, plateau)  # (M, S, S)
     own, _ = self_diffusion(data, labels, timestep_ps, plateau)  # (M, S)
-    matrix, degrees = each.mean(axis=0), degrees_of(relative, plateau)
+    matrix, degrees = matrices.mean(axis=0), degrees_of(relative, plateau)
     if np.linalg.eigvalsh(matrix).min() <= 0 or degrees < 3.5 * len(names):
         raise InputError(
             f"the Onsager matrix of {describe_runs(length_of(data, timestep_ps), len(data))} has {degrees:.1f} degrees "
@@ -117,13 +118,13 @@ def onsager_coefficients(
         )
     draws = _inverse_wishart(matrix, degrees)
     length = length_of(data, timestep_ps)
-    # A self part is known much better than the collective one that contains it: its own error is neglected.
-    alone = counts * own
+    # The statistical error of the self parts is neglected: it is much smaller than that of the collective matrix.
+    self_parts = counts * own
 
     def estimate(
-        of: Callable[[np.ndarray, np.ndarray], np.ndarray], quantity: str, unit: str = ""
+        function: Callable[[np.ndarray, np.ndarray], np.ndarray], quantity: str, unit: str = ""
     ) -> TransportEstimate:
-        return _judge_function(of, matrix, draws, each, alone, quantity, unit, degrees, length, plateau)
+        return _judge_function(function, matrix, draws, matrices, self_parts, quantity, unit, degrees, length, plateau)
 
     number, scale = ONSAGER_UNIT / (volume * temperature), conductivity_scale(volume, temperature)
     indices = range(len(names))
@@ -138,12 +139,12 @@ def onsager_coefficients(
             lambda m, s: scale * charge[a] * charge[b] * m[..., a, b], f"conductivity {names[a]}-{names[b]}", "S/m"
         ),
     )
-    numbers = nernst_einstein(
+    independent = nernst_einstein(
         data, species, charge_of, timestep_ps, volume, temperature, window_ps=(plateau.start_ps, plateau.end_ps)
     )
     to_self = ONSAGER_UNIT / (volume * temperature) / DIFFUSION_UNIT
     self_part = tuple(
-        numbers.diffusion[name].scaled(float(counts[a]) * to_self, "mol²/(J m s)", f"self L {name}")
+        independent.diffusion[name].scaled(float(counts[a]) * to_self, "mol²/(J m s)", f"self L {name}")
         for a, name in enumerate(names)
     )
     conductivity = estimate(lambda m, s: scale * np.einsum("...ab,a,b->...", m, charge, charge), "conductivity", "S/m")
@@ -173,19 +174,24 @@ def transference_numbers(collective: np.ndarray, charges: Sequence[float] | np.n
 def solvent_frame(
     collective: np.ndarray, counts: Sequence[int], masses: Sequence[float], solvent_mass: float
 ) -> np.ndarray:
-    """Transform Onsager coefficients from the barycentric to the solvent's frame.
+    """Transform Onsager coefficients from the barycentric frame to that of the solvent.
 
-    The solvent's centre of mass moves by minus the ions' momentum over its mass, so that in its frame the flux of
-    species a is J_a + N_a sum_b m_b J_b / M_solvent.
+    The velocity of the solvent's centre of mass is minus the ions' momentum over the solvent's mass. In the solvent's
+    frame the flux of species a is therefore J_a + N_a sum_b m_b J_b / M_solvent.
 
     Parameters
     ----------
     collective
-        (..., S, S) barycentric, any unit.
+        (..., S, S) barycentric coefficients, in any unit.
     counts, masses
-        (S,) ions of each species, and the mass of one, amu.
+        (S,) number of ions of each species, and mass of one ion, amu.
     solvent_mass
-        Mass of all that is not an ion, amu.
+        Mass of all atoms that do not belong to ions, amu.
+
+    Raises
+    ------
+    InputError
+        The solvent has no mass.
     """
     turn = _to_solvent(np.asarray(counts, float), np.asarray(masses, float), solvent_mass)
     return turn @ collective @ turn.T
@@ -198,7 +204,7 @@ def _to_solvent(counts: np.ndarray, masses: np.ndarray, solvent_mass: float) -> 
 
 
 def _inverse_wishart(matrix: np.ndarray, degrees: float) -> np.ndarray:
-    """Draw matrices from the inverse Wishart distribution of an estimate; of a 1 x 1 matrix inverse chi-squared."""
+    """Draw matrices from the inverse Wishart distribution of an estimate (inverse chi-squared for a 1 x 1 matrix)."""
     rng = np.random.default_rng(0)
     size = len(matrix)
     lower = np.zeros((_DRAWS, size, size))  # Bartlett's decomposition
@@ -210,33 +216,34 @@ def _inverse_wishart(matrix: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def _judge_function(
-    of: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray],
     matrix: np.ndarray,
     draws: np.ndarray,
-    each: np.ndarray,
-    alone: np.ndarray,
+    matrices: np.ndarray,
+    self_parts: np.ndarray,
     quantity: str,
     unit: str,
     degrees: float,
     length: tuple[int, float],
     plateau: Plateau,
 ) -> TransportEstimate:
-    """Return a function of the collective matrix (and the self parts) with its error and its interval."""
+    """Return the value of a function of the collective matrix and the self parts, with its error and interval."""
     from scipy.stats import t as student
 
-    count = len(each)
-    mean = alone.mean(axis=0)
-    value = float(of(matrix, mean))
-    spread = of(draws, mean)
+    count = len(matrices)
+    mean = self_parts.mean(axis=0)
+    value = float(function(matrix, mean))
+    spread = function(draws, mean)
     low, high = np.quantile(spread, [0.025, 0.975]).tolist()
     inner = np.quantile(spread, [0.1587, 0.8413])
     expected = error = 0.5 * float(inner[1] - inner[0])
     basis = f"Wishart, {degrees:.0f} degrees of freedom"
     if count >= MIN_SCATTER:
         left = [
-            (np.delete(each, m, axis=0).mean(axis=0), np.delete(alone, m, axis=0).mean(axis=0)) for m in range(count)
+            (np.delete(matrices, m, axis=0).mean(axis=0), np.delete(self_parts, m, axis=0).mean(axis=0))
+            for m in range(count)
         ]
-        without = np.array([of(m, s) for m, s in left])
+        without = np.array([function(m, s) for m, s in left])
         error = float(np.sqrt((count - 1) / count * np.sum((without - without.mean()) ** 2)))
         half = float(student.ppf(0.975, count - 1)) * error
         if 2.0 * half > high - low:

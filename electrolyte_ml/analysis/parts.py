@@ -1,4 +1,4 @@
-"""Errors of potentials in the energies and forces within molecules and between them (paper, Figs. 3, 4, S3, S4).
+"""Errors of potentials in intra- and intermolecular energies and forces (paper, Figs. 3, 4, S3, S4).
 
 Each part (total, intramolecular, intermolecular) is compared with the same part of the reference, for every potential
 of an ensemble, by composition and by site.
@@ -20,7 +20,7 @@ from electrolyte_ml.structures import Molecule
 
 @dataclass(frozen=True)
 class PartError:
-    """Errors of one part of energies and forces, of each potential of an ensemble.
+    """Errors of each potential of an ensemble in one part of the energies and forces.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class PartError:
     offsets : (members,) meV/atom
         Mean error: the part of the error that is the same in all configurations.
     energy_size : float, meV/atom
-        Standard deviation of the reference's energies within compositions: what the errors are to be compared with.
+        Standard deviation of the reference's energies within compositions, as a scale for the errors.
     forces : (members,) eV/Å
         Root mean square error of the components of the force.
     force_size : float, eV/Å
@@ -44,22 +44,22 @@ class PartError:
 
     @property
     def energy_rmse(self) -> float:
-        """Mean over the ensemble, meV/atom."""
+        """Mean error of the energies over the ensemble, meV/atom."""
         return float(np.mean(self.energies))
 
     @property
     def energy_spread(self) -> float:
-        """Standard deviation over the ensemble, meV/atom; NaN for one potential."""
+        """Standard deviation of the energy errors over the ensemble, meV/atom; NaN for one potential."""
         return _spread(self.energies)
 
     @property
     def force_rmse(self) -> float:
-        """Mean over the ensemble, eV/Å."""
+        """Mean error of the forces over the ensemble, eV/Å."""
         return float(np.mean(self.forces))
 
     @property
     def force_spread(self) -> float:
-        """Standard deviation over the ensemble, eV/Å; NaN for one potential."""
+        """Standard deviation of the force errors over the ensemble, eV/Å; NaN for one potential."""
         return _spread(self.forces)
 
 
@@ -70,10 +70,11 @@ class SetErrors:
     Attributes
     ----------
     configurations : int
+        Number of configurations.
     parts : dict of str to PartError
-        "total", "intramolecular", "intermolecular".
+        Errors of the parts "total", "intramolecular" and "intermolecular".
     sites : dict of str to GroupedErrors
-        The force errors of each part by element, species and site.
+        Force errors of each part by element, species and site.
     """
 
     configurations: int
@@ -83,18 +84,19 @@ class SetErrors:
 
 @dataclass(frozen=True)
 class SplitErrors:
-    """Errors of one kind of potential, by part and composition; prints as a table.
+    """Errors of one kind of potential, by part and composition; `str` gives a table.
 
     Attributes
     ----------
     compositions : dict of str to SetErrors
-        The more of the molecule that is first in the alphabet, the earlier: "EC", "7EC:3EMC", "3EC:7EMC", "EMC".
+        Errors by composition, in the order of the falling share of the alphabetically first molecule: "EC",
+        "7EC:3EMC", "3EC:7EMC", "EMC".
     overall : SetErrors
-        Of all configurations together.
+        Errors of all configurations together.
     excluded : dict of str to int
-        Broken, fused and unknown molecules, by formula.
+        Number of broken, fused and unknown molecules, by formula.
     affected : int
-        Configurations that hold one of them; they are in no error.
+        Number of configurations with such molecules; the errors do not include them.
     potentials : int
         1, or the size of the ensemble.
     """
@@ -167,14 +169,14 @@ def split_errors(
     predicted: Sequence[Split],
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> SplitErrors:
-    """Compare the parts of one potential, or of each one of an ensemble, with those of the reference.
+    """Compare the parts by one potential, or by an ensemble, with those by the reference.
 
     Parameters
     ----------
     liquid
         The configurations.
     reference, predicted
-        Their split by the reference, and by each potential.
+        Energies and forces of the configurations, split by the reference and by each potential.
     own_molecules
         As for `Liquid.of`.
 
@@ -189,7 +191,7 @@ def split_errors(
     first = min(name for count in counts for name in count)
     shares = {name: count[first] / count.total() for name, count in zip(names.tolist(), counts, strict=True)}
     ordered = sorted(shares, key=lambda name: (-shares[name], name))
-    everything = np.arange(len(names))
+    indices = np.arange(len(names))
 
     def errors(chosen: np.ndarray) -> SetErrors:
         atoms = _atoms_of(liquid, chosen)
@@ -197,21 +199,21 @@ def split_errors(
         parts, sites = {}, {}
         for part in PARTS:
             forces = np.array([split.forces[part][atoms] for split in predicted])  # (members, n, 3)
-            true = reference.forces[part][atoms]
+            reference_forces = reference.forces[part][atoms]
             parts[part] = _part_error(
                 [split.energies[part][chosen] for split in predicted],
                 reference.energies[part][chosen],
                 liquid.sizes[chosen],
                 names[chosen],
                 forces,
-                true,
+                reference_forces,
             )
-            sites[part] = group_errors(groups, true, forces, len(chosen))
+            sites[part] = group_errors(groups, reference_forces, forces, len(chosen))
         return SetErrors(len(chosen), parts, sites)
 
     return SplitErrors(
         {name: errors(np.flatnonzero(names == name)) for name in ordered},
-        errors(everything),
+        errors(indices),
         dict(liquid.excluded),
         liquid.affected,
         len(predicted),
@@ -220,22 +222,22 @@ def split_errors(
 
 def _part_error(
     energies: Sequence[np.ndarray],
-    true_energies: np.ndarray,
+    reference_energies: np.ndarray,
     sizes: np.ndarray,
     compositions: np.ndarray,
     forces: np.ndarray,
-    true_forces: np.ndarray,
+    reference_forces: np.ndarray,
 ) -> PartError:
     """Return errors of energies (K,) eV of K configurations with (K,) atoms, and of forces (members, n, 3) eV/Å."""
-    errors = [1e3 * (values - true_energies) / sizes for values in energies]  # (K,) meV/atom each
-    levels = 1e3 * true_energies / sizes
-    about = np.array([levels[compositions == name].mean() for name in compositions])
+    errors = [1e3 * (values - reference_energies) / sizes for values in energies]  # (K,) meV/atom each
+    per_atom = 1e3 * reference_energies / sizes
+    means = np.array([per_atom[compositions == name].mean() for name in compositions])
     return PartError(
         tuple(float(np.sqrt(np.mean(error**2))) for error in errors),
         tuple(float(error.mean()) for error in errors),
-        float(np.sqrt(np.mean((levels - about) ** 2))),
-        tuple(float(rmse) for rmse in np.sqrt(((forces - true_forces) ** 2).mean(axis=(1, 2)))),
-        float(np.sqrt(np.mean(true_forces**2))),
+        float(np.sqrt(np.mean((per_atom - means) ** 2))),
+        tuple(float(rmse) for rmse in np.sqrt(((forces - reference_forces) ** 2).mean(axis=(1, 2)))),
+        float(np.sqrt(np.mean(reference_forces**2))),
     )
 
 
@@ -254,18 +256,18 @@ def difference_by_site(
     liquid
         The configurations.
     first, second
-        Their split by each potential of two ensembles.
+        Energies and forces of the configurations, split by each potential of two ensembles.
     part
         "total", "intramolecular" or "intermolecular".
     composition
-        Of the configurations to compare, such as "3EC:7EMC"; all by default.
+        Composition of the configurations to compare, such as "3EC:7EMC"; all by default.
     own_molecules
         As for `Liquid.of`.
 
     Returns
     -------
     GroupedErrors
-        Of the mean of `second` against that of `first`; `length` is the mean length of the difference.
+        Differences of the mean of `second` from the mean of `first`; `length` is the mean length of the difference.
 
     Raises
     ------
@@ -276,13 +278,15 @@ def difference_by_site(
     if not chosen:
         raise InputError(f"there is no configuration of {composition}")
     atoms = _atoms_of(liquid, chosen)
-    here, there = (np.mean([split.forces[part][atoms] for split in ensemble], axis=0) for ensemble in (first, second))
+    first_mean, second_mean = (
+        np.mean([split.forces[part][atoms] for split in ensemble], axis=0) for ensemble in (first, second)
+    )
     groups = group_atoms([liquid.configurations[k] for k in chosen], own_molecules)
-    return group_errors(groups, here, there, len(chosen))
+    return group_errors(groups, first_mean, second_mean, len(chosen))
 
 
 def _atoms_of(liquid: Liquid, configurations: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Return the atoms of some configurations, counted through all."""
+    """Return the indices of the atoms of some configurations among the atoms of all."""
     return np.concatenate([np.arange(*liquid.starts[k : k + 2]) for k in configurations])
 
 
@@ -295,5 +299,5 @@ def _spread(values: Sequence[float]) -> float:
 
 
 def _number(value: float, spread: float, digits: int) -> str:
-    """Return a value with its spread, where there is one."""
+    """Return a value as text, with its spread unless that is NaN."""
     return f"{value:.{digits}f}" + (f" ± {spread:.{digits}f}" if spread == spread else "")

@@ -1,4 +1,4 @@
-"""Expected error of a conductivity, the time that an error needs, and how many runs were completed."""
+"""Expected error of a conductivity, simulated time for a given error, and counts of completed runs."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from electrolyte_ml.errors import InputError
 
 
 def expected_error(tau_ps: float, total_ps: float) -> float:
-    """Return the relative error to expect of a conductivity, sqrt(4 tau / (3 T)).
+    """Return the expected relative error of a conductivity, sqrt(4 tau / (3 T)).
 
     Parameters
     ----------
     tau_ps
-        Where the integral is cut off; for an average over the window [a, b] it is a + (b - a) / 3: 300 ps for the
-        paper's 200-500 ps.
+        Upper limit of the integral; for an average over the window [a, b] it is a + (b - a) / 3: 300 ps for the paper's
+        200-500 ps.
     total_ps
         Length of all trajectories together.
 
     Raises
     ------
     InputError
-        For times that are not positive.
+        A time is not positive.
     """
     if not (tau_ps > 0 and total_ps > 0):
         raise InputError("the correlation time and the length of the runs must be positive")
@@ -32,12 +32,12 @@ def expected_error(tau_ps: float, total_ps: float) -> float:
 
 
 def needed_time(tau_ps: float, error: float) -> float:
-    """Return the total length, ps, that a relative error needs, 4 tau / (3 error²); inverts :func:`expected_error`.
+    """Return the total length for a relative error, 4 tau / (3 error²), ps; the inverse of :func:`expected_error`.
 
     Raises
     ------
     InputError
-        For a time or an error that is not positive.
+        The time or the error is not positive.
     """
     if not (tau_ps > 0 and error > 0):
         raise InputError("the correlation time and the wanted error must be positive")
@@ -51,11 +51,11 @@ class Production:
     Attributes
     ----------
     planned, completed
-        Numbers of runs.
+        Number of planned and of completed runs.
     failures
-        Reason -> number of runs that it ended.
+        Reason -> number of runs that ended for this reason.
     completed_ps, lost_ps
-        Total length of the completed runs, and of the failed ones.
+        Total length of the completed runs, and of the failed runs.
     """
 
     planned: int
@@ -66,12 +66,12 @@ class Production:
 
     @classmethod
     def of(cls, runs: Sequence[tuple[float, str]]) -> Production:
-        """Count runs, each given by its length (ps) and "completed" or the reason of its end.
+        """Count runs, each given by its length (ps) and either "completed" or the reason of its end.
 
         Raises
         ------
         InputError
-            Without a run.
+            There is no run.
         """
         if not runs:
             raise InputError("there is no run to count")
@@ -85,7 +85,7 @@ class Production:
 
     @property
     def bias(self) -> str:
-        """Warning about averages over the completed runs; empty where no run failed."""
+        """Warning about averages over the completed runs; empty if no run failed."""
         if not self.failures:
             return ""
         return (
@@ -94,6 +94,6 @@ class Production:
         )
 
     def __str__(self) -> str:
-        why = ", ".join(f"{count} {reason}" for reason, count in self.failures.items())
-        failed = f"; failed: {why}" if why else ""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.failures.items())
+        failed = f"; failed: {reasons}" if reasons else ""
         return f"{self.completed} of {self.planned} runs completed, {self.completed_ps / 1000:.3g} ns{failed}"

@@ -1,8 +1,8 @@
 """Partial radial distribution functions, running coordination numbers, and their first minimum.
 
-With N_a centres in a volume V, and n(r) the mean number of other atoms within r of one of them,
-g(r) = V / (N_b 4 pi r^2) dn/dr. A shell ends at the first minimum of g behind its first maximum; counting
-errors distinguish both from noise, and no distance is preset.
+With N_b other atoms in a volume V, and n(r) the mean number of them within r of a centre,
+g(r) = V / (N_b 4 pi r^2) dn/dr. A shell ends at the first minimum of g after its first maximum. Both must exceed the
+counting errors; no distance is preset.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from electrolyte_ml.analysis.runs import as_runs
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.trajectories.trajectory import Trajectory
 
-_SMOOTHING = 0.06  # Å, the standard deviation of the Gaussian: a tenth of the narrowest shell, that of Li
-_SEGMENTS = 200  # of a trajectory, in which pairs are counted
+_SMOOTHING = 0.06  # Å, standard deviation of the Gaussian: a tenth of the narrowest shell, that of Li
+_SEGMENTS = 200  # largest number of segments of a trajectory in which pairs are counted
 _SIGNIFICANT = 3.0  # standard errors
 _CURVES = ("r", "g", "g_error", "coordination", "coordination_error")
 
@@ -31,11 +31,11 @@ class FirstShell:
     Attributes
     ----------
     peak, minimum
-        First maximum of g and the minimum behind it, Å. Where g is flat there, the middle of the flat part.
+        First maximum of g and the minimum after it, Å. If g is flat around the minimum, the middle of the flat part.
     error
         Standard error of the minimum, Å.
     coordination, coordination_error
-        Atoms within the minimum of one centre.
+        Mean number of atoms within the minimum around a centre, and its standard error.
     """
 
     peak: float
@@ -54,13 +54,13 @@ class RadialDistribution:
     name
         Name of the pair, such as "Li-EC".
     r
-        (n,) middles of the bins, Å.
+        (n,) centres of the bins, Å.
     g, g_error
-        (n,) and its standard error.
+        (n,) values of g(r) and their standard errors.
     coordination, coordination_error
-        (n,) atoms within the outer edge of each bin, and its standard error.
+        (n,) mean number of atoms within the outer edge of each bin, and its standard error.
     shell
-        The first shell, or None when g has no maximum followed by a minimum beyond noise.
+        The first shell, or None if g has no significant maximum followed by a minimum.
     """
 
     name: str
@@ -72,7 +72,7 @@ class RadialDistribution:
     shell: FirstShell | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return numbers and texts that JSON can hold, curves to six digits; errors that are not known are None."""
+        """Return values that JSON can hold, curves with six digits, and None for values that are not finite."""
         values: dict[str, Any] = {"name": self.name, "shell": None}
         for name in _CURVES:
             curve = getattr(self, name)
@@ -99,29 +99,29 @@ def radial_distributions(
     bin_width: float = 0.02,
     seed: int = 0,
 ) -> dict[str, RadialDistribution]:
-    """Radial distribution functions between molecules, with running coordination numbers and block errors.
+    """Return radial distribution functions between molecules, with running coordination numbers and block errors.
 
     Parameters
     ----------
     trajectories
         One or more runs of one system.
     pairs
-        Name -> centres and others, each an MDAnalysis selection or indices of atoms; {"Li-O": ("element Li",
-        "element O")}. By default the cation with the donors of every species that has some.
+        Name -> centres and other atoms, each an MDAnalysis selection or indices of atoms, such as {"Li-O": ("element
+        Li", "element O")}. By default the cation with the donors of every species that has donors.
     r_max, bin_width
-        Å. Beyond half of a cell all periodic images are counted.
+        Range and width of the bins, Å. Beyond half of a cell all periodic images are counted.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     dict of str to RadialDistribution
-        Pairs of one molecule are left out.
+        Functions by name; pairs within one molecule are left out.
 
     Raises
     ------
     InputError
-        A selection that finds nothing, or bad distances.
+        A selection finds no atom, or the bin width is not between 0 and `r_max`.
     """
     if not 0 < bin_width < r_max:
         raise InputError(f"bins of {bin_width} Å up to {r_max} Å cannot be counted")
@@ -129,11 +129,11 @@ def radial_distributions(
     if pairs is None:
         pairs = cation_pairs(runs[0])
     edges = bin_width * np.arange(round(r_max / bin_width) + 1)
-    found = {}
+    distributions = {}
     tallies = [_count(run, pairs, edges) for run in runs]
     for index, name in enumerate(pairs):
         counts = [tally.counts[:, index] for tally in tallies]
-        # Correlation is judged by how many atoms are within a half, three quarters and the whole of the range.
+        # The numbers of atoms within a half, three quarters and all of the range give the correlation time.
         marks = [len(edges) // 2, 3 * len(edges) // 4, len(edges) - 1]
         series = [np.stack([tally[:, :mark].sum(axis=1) for mark in marks]) for tally in counts]
         blocks = Blocks([len(tally) for tally in counts], series, seed)
@@ -145,22 +145,22 @@ def radial_distributions(
             ],
             axis=1,
         )
-        found[name] = _distribution(name, edges, sums, blocks)
-    return found
+        distributions[name] = _distribution(name, edges, sums, blocks)
+    return distributions
 
 
 def first_minimum(r: np.ndarray, g: np.ndarray, error: np.ndarray) -> tuple[float, float] | None:
-    """Find the first maximum of a smooth g(r) and the minimum behind it.
+    """Find the first maximum of a smooth g(r) and the minimum after it.
 
     Parameters
     ----------
     r, g, error
-        (n,) Å, the function, and its standard error.
+        (n,) distance (Å), the function, and its standard error.
 
     Returns
     -------
     (peak, minimum) or None
-        None when g never falls by a third from a maximum and rises again, both by more than three standard errors.
+        None if g never falls by a third from a maximum and rises again, both by more than three standard errors.
     """
     top = bottom = 0
     falling = False
@@ -184,7 +184,7 @@ def first_minimum(r: np.ndarray, g: np.ndarray, error: np.ndarray) -> tuple[floa
 
 
 def cation_pairs(trajectory: Trajectory, cation: str | None = None) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the cation's centres with the donors of every species that has some, named "Li-EC" and so on."""
+    """Return the cation's centres with the donors of every species that has donors, under names such as "Li-EC"."""
     ion = trajectory.only("cation", cation)
     pairs = {
         f"{ion.name}-{name}": (ion.centres, np.unique(np.concatenate(list(species.donors.values()))))
@@ -198,11 +198,11 @@ def cation_pairs(trajectory: Trajectory, cation: str | None = None) -> dict[str,
 
 @dataclass(frozen=True, eq=False)
 class _Tally:
-    """Pairs in the segments of one run: (segments, pairs, bins), and (segments, pairs) to normalise by."""
+    """Counts of pairs in the segments of one run, and their normalisation."""
 
-    counts: np.ndarray
-    ideal: np.ndarray  # pairs per Å^3 that there would be without any structure
-    centres: np.ndarray
+    counts: np.ndarray  # (segments, pairs, bins)
+    ideal: np.ndarray  # (segments, pairs) density of pairs without any structure, 1/Å^3, summed over frames
+    centres: np.ndarray  # (segments, pairs) number of centres, summed over frames
 
 
 def _count(run: Trajectory, pairs: Mapping[str, tuple], edges: np.ndarray) -> _Tally:
@@ -221,10 +221,12 @@ def _count(run: Trajectory, pairs: Mapping[str, tuple], edges: np.ndarray) -> _T
         for index, (a, b) in enumerate(atoms):
             frame, i, j, distance = contacts(chunk.positions, chunk.cells, inverses, a, b, float(edges[-1]))
             between = run.molecule[a[i]] != run.molecule[b[j]]
-            at = np.minimum((distance[between] / edges[1]).astype(np.int64), len(edges) - 2)
-            np.add.at(counts[:, index], (segment[frame[between]], at), 1.0)
-            others = (run.molecule[a][:, None] != run.molecule[b]).sum() if len(a) * len(b) < 10**7 else len(a) * len(b)
-            ideal[:, index] += np.bincount(segment, weights=density * others, minlength=segments)
+            bins = np.minimum((distance[between] / edges[1]).astype(np.int64), len(edges) - 2)
+            np.add.at(counts[:, index], (segment[frame[between]], bins), 1.0)
+            n_pairs = (
+                (run.molecule[a][:, None] != run.molecule[b]).sum() if len(a) * len(b) < 10**7 else len(a) * len(b)
+            )
+            ideal[:, index] += np.bincount(segment, weights=density * n_pairs, minlength=segments)
             centres[:, index] += np.bincount(segment, minlength=segments) * len(a)
         done += n
     return _Tally(counts, ideal, centres)
@@ -238,7 +240,7 @@ def _atoms(run: Trajectory, name: str, group: str | np.ndarray) -> np.ndarray:
 
 
 def _distribution(name: str, edges: np.ndarray, sums: np.ndarray, blocks: Blocks) -> RadialDistribution:
-    """sums: (n_blocks, bins + 2), the counts, the ideal density of pairs, and the centres."""
+    """Return the distribution from sums over blocks (n_blocks, bins + 2): counts, ideal density of pairs, centres."""
     r = 0.5 * (edges[1:] + edges[:-1])
     volumes = 4.0 / 3.0 * np.pi * np.diff(edges**3)
 
@@ -249,7 +251,7 @@ def _distribution(name: str, edges: np.ndarray, sums: np.ndarray, blocks: Blocks
         return np.cumsum(total[:, :-2], axis=1) / total[:, -1:]
 
     def ends(total: np.ndarray) -> np.ndarray:
-        """(R, 3) peak, minimum, coordination within it."""
+        """Return (R, 3) peak, minimum and coordination number within the minimum."""
         return np.array([_shell(edges, row) for row in total])
 
     total = sums.sum(axis=0)[None]
@@ -264,7 +266,7 @@ def _distribution(name: str, edges: np.ndarray, sums: np.ndarray, blocks: Blocks
 
 
 def _shell(edges: np.ndarray, total: np.ndarray) -> tuple[float, float, float]:
-    """Peak, minimum and coordination of one set of counts; NaN where there is no shell."""
+    """Return peak, minimum and coordination number of one set of counts; NaN if there is no shell."""
     from scipy.ndimage import convolve1d, gaussian_filter1d
 
     width = edges[1]
@@ -277,8 +279,9 @@ def _shell(edges: np.ndarray, total: np.ndarray) -> tuple[float, float, float]:
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     weights /= weights.sum()
     variance = convolve1d(np.maximum(counts, 1.0 / len(weights)) / ideal**2, weights**2, mode="nearest")
-    found = first_minimum(r, smooth, np.sqrt(variance))
-    if found is None:
+    extrema = first_minimum(r, smooth, np.sqrt(variance))
+    if extrema is None:
         return np.nan, np.nan, np.nan
-    within = np.interp(found[1], edges, np.r_[0.0, np.cumsum(counts)]) / total[-1]
-    return found[0], found[1], float(within)
+    peak, minimum = extrema
+    coordination = np.interp(minimum, edges, np.r_[0.0, np.cumsum(counts)]) / total[-1]
+    return peak, minimum, float(coordination)

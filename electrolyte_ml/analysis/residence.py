@@ -1,13 +1,14 @@
-"""Residence times, ps, of bonds: a solvent in a shell, a pair of ions, a link of a network.
+"""Residence times of bonds, ps: a solvent in a shell, a pair of ions, a link of a network.
 
-With h(t) = 1 while a bond is there,
+Let h(t) be 1 while a bond exists, and 0 otherwise.
 
-- the continuous time is that of an unbroken bond. At every later frame a bond has broken with the probability
-  p = breaks / (bond, next frame), hence tau = -dt / ln(1 - p). It needs no bond to be seen from its beginning to its
-  end, and it depends on the time between frames: what breaks and forms again in between is not seen;
-- the intermittent time lets a bond break and form again. c(t) = (<h(0) h(t)> / <h> - b) / (1 - b), with b the chance
-  to find any two partners together, falls from 1 to 0; for bonds that break at the rate 1/tau and form at random
-  it is exp(-t / (tau (1 - b))), so that tau = t_e / (1 - b), c(t_e) = 1/e.
+- The continuous time is the lifetime of an unbroken bond. Between two frames a bond breaks with probability p, the
+  number of breaks over the number of bonds that have a next frame; hence tau = -dt / ln(1 - p). Bonds need not be
+  observed from their beginning to their end. The time depends on the interval between frames: a bond that breaks and
+  forms again between two frames counts as unbroken.
+- For the intermittent time a bond may break and form again. c(t) = (<h(0) h(t)> / <h> - b) / (1 - b), with b the
+  probability that a possible bond exists, falls from 1 to 0. For bonds that break at the rate 1/tau and form at random
+  it is exp(-t / (tau (1 - b))), so that tau = t_e / (1 - b) with c(t_e) = 1/e.
 
 References
 ----------
@@ -34,14 +35,14 @@ class Residence:
     Attributes
     ----------
     continuous, intermittent
-        ps. Infinite when no bond breaks; NaN when there is none.
+        ps. Infinite if no bond breaks; NaN if there is no bond.
     extrapolated
-        Whether c(t) does not fall to 1/e within half of the run: the intermittent time is then longer than what was
-        seen, and is continued from where c(t) ends.
+        Whether c(t) does not fall to 1/e within half of the run. The intermittent time is then longer than half of the
+        run, and computed from the last value of c(t) as if c(t) were an exponential.
     times_ps
-        (n,)
+        (n,) times of the curves.
     survival, correlation
-        (n,) the fraction of bonds that are unbroken after a time, and c(t).
+        (n,) fraction of bonds that are unbroken after a time, and c(t).
     """
 
     continuous: Estimate
@@ -50,6 +51,12 @@ class Residence:
     times_ps: np.ndarray
     survival: np.ndarray
     correlation: np.ndarray
+
+    def is_extrapolated(self, which: str) -> bool:
+        """Return whether the ``"continuous"`` or the ``"intermittent"`` time is longer than what was seen."""
+        if which == "intermittent":
+            return self.extrapolated
+        return bool(self.continuous.value > self.times_ps[-1])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the times as values that JSON can hold."""
@@ -64,11 +71,11 @@ class Bonds:
     Attributes
     ----------
     bond, frame
-        (P,) a bond and a frame in which it exists, each pair once.
+        (P,) number of a bond and a frame in which it exists, each pair once.
     n_pairs
-        Number of possible bonds: ions times molecules.
+        Number of possible bonds, such as ions times molecules.
     n_frames
-        Of the run.
+        Number of frames of the run.
     """
 
     bond: np.ndarray
@@ -89,11 +96,11 @@ def residence_times(
     Parameters
     ----------
     runs
-        One for each trajectory, at least two frames each.
+        Bonds of each trajectory, which has at least two frames.
     timestep_ps
-        Between frames.
+        Time between frames.
     blocks
-        Of the same trajectories.
+        Blocks of the frames of the same trajectories.
     band
         The bonds with shorter and with longer cutoffs.
 
@@ -106,7 +113,7 @@ def residence_times(
     times = lags * timestep_ps
 
     def times_of(total: np.ndarray) -> np.ndarray:
-        """(R, 2) continuous and intermittent."""
+        """Return (R, 2) continuous and intermittent times."""
         survival, correlation, chance = _curves(total)
         with np.errstate(invalid="ignore", divide="ignore"):
             continuous = np.where(survival[:, 1] < 1.0, -timestep_ps / np.log(survival[:, 1]), np.inf)
@@ -124,7 +131,7 @@ def residence_times(
 
 
 def _sums(runs: Sequence[Bonds], lags: np.ndarray, blocks: Blocks) -> np.ndarray:
-    """Return (n_blocks, 3 L + 2): origins, again and unbroken at each lag, then existing and possible bonds."""
+    """Return (n_blocks, 3 L + 2) numbers of bonds: origins, existing and unbroken ones per lag, all, and possible."""
     from electrolyte_ml.kernels.lifetimes import survivals
 
     sums = np.zeros((len(blocks), 3 * len(lags) + 2))
@@ -143,17 +150,17 @@ def _sums(runs: Sequence[Bonds], lags: np.ndarray, blocks: Blocks) -> np.ndarray
 
 
 def _curves(total: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (R, L) survival, (R, L) c(t) and (R,) b of sums of R drawings."""
+    """Return (R, L) survival, (R, L) c(t) and (R,) b from sums of R replicates."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        origins, again, unbroken = np.moveaxis(total[:, :-2].reshape(len(total), 3, -1), 1, 0)
+        origins, existing, unbroken = np.moveaxis(total[:, :-2].reshape(len(total), 3, -1), 1, 0)
         chance = total[:, -2] / total[:, -1]
         b = chance[:, None]
-        correlation = np.where(b < 1.0, (again / origins - b) / (1.0 - b), 1.0)
+        correlation = np.where(b < 1.0, (existing / origins - b) / (1.0 - b), 1.0)
         return unbroken / origins, correlation, chance
 
 
 def _fall(times: np.ndarray, correlation: np.ndarray) -> tuple[float, bool]:
-    """Return when c(t) falls to 1/e, interpolated exponentially, and whether it is extrapolated beyond the last lag."""
+    """Return the time at which c(t) is 1/e, by exponential interpolation, and whether it is beyond the last lag."""
     if not np.isfinite(correlation).all():
         return np.nan, False
     below = np.flatnonzero(correlation < np.exp(-1.0))

@@ -1,4 +1,4 @@
-"""The shells of all runs, read once: solvation and networks are counted from them."""
+"""Shells of all runs, read once for the analyses of solvation and networks."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class ShellsOfRuns:
     Attributes
     ----------
     cutoffs, distributions
-        As of :class:`electrolyte_ml.analysis.Solvation`.
+        As in :class:`electrolyte_ml.analysis.Solvation`.
     contacts
-        Of each run.
+        Contacts of each run.
     shells
-        Of each run: with the cutoffs as they are, shorter, longer.
+        Shells of each run, with the cutoffs unchanged, shorter and longer.
     blocks
         Blocks of the frames.
     """
@@ -48,32 +48,32 @@ def find_shells(
     progress: bool = False,
     mixed: bool = False,
 ) -> ShellsOfRuns:
-    """Read the trajectories once and return the shells that solvation and networks are counted from.
+    """Read the trajectories once and return the shells for the analyses of solvation and networks.
 
     Parameters
     ----------
     trajectories, cation, cutoffs, seed, progress, mixed
-        As of :func:`electrolyte_ml.analysis.analyse_solvation`.
+        As for :func:`electrolyte_ml.analysis.analyse_solvation`.
 
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.analysis.analyse_solvation`.
+        As for :func:`electrolyte_ml.analysis.analyse_solvation`.
     """
     runs = as_runs(trajectories, mixed=mixed)
     if mixed and cutoffs is None:
         raise InputError("runs of several systems have no common distributions: give the cutoffs")
     distributions: dict[str, RadialDistribution] = {}
     if cutoffs is None:
-        found, distributions = find_cutoffs(runs, cation=cation)
+        limits_by_species, distributions = find_cutoffs(runs, cation=cation)
     else:
-        found = {name: Cutoff(float(value), float("nan"), "given") for name, value in cutoffs.items()}
+        limits_by_species = {name: Cutoff(float(value), float("nan"), "given") for name, value in cutoffs.items()}
 
     def of_run(run: Trajectory, limits: Mapping[str, Cutoff]) -> Mapping[str, Cutoff]:
         return {name: limit for name, limit in limits.items() if name in run.roles} if mixed else limits
 
-    contacts = [find_contacts(run, of_run(run, found), cation=cation, progress=progress) for run in runs]
-    further = _further_cations(runs, contacts[0].cation.name, None if cutoffs is None else found)
+    contacts = [find_contacts(run, of_run(run, limits_by_species), cation=cation, progress=progress) for run in runs]
+    further = _further_cations(runs, contacts[0].cation.name, None if cutoffs is None else limits_by_species)
     tables = [
         [
             find_contacts(run, of_run(run, limits), cation=name, progress=progress)
@@ -83,7 +83,7 @@ def find_shells(
         for run in runs
     ]
     if mixed:
-        contacts = _of_one_naming(contacts)
+        contacts = _with_common_names(contacts)
     kinds = {name: role.kind for run in runs for name, role in run.roles.items()}
     anions = _anions(contacts[0], kinds)
 
@@ -99,20 +99,20 @@ def find_shells(
         atoms, of_anions = s.coordination.sum(axis=(1, 2)), s.coordination[..., anions].sum(axis=(1, 2))
         series.append(np.stack([atoms, of_anions, (s.pairing == SSIP).sum(axis=1)]))
     blocks = Blocks([run.n_frames for run in runs], series, seed)
-    return ShellsOfRuns(found, distributions, contacts, (same, shorter, longer), blocks)
+    return ShellsOfRuns(limits_by_species, distributions, contacts, (same, shorter, longer), blocks)
 
 
 def _anions(contacts: Contacts, kinds: Mapping[str, str]) -> np.ndarray:
-    """Return (n_species,) which of the donors' species are anions."""
+    """Return a mask of the donors' species that are anions, (n_species,)."""
     return np.array([kinds[name] == "anion" for name in contacts.donors.names])
 
 
 def _further_cations(
     runs: Sequence[Trajectory], cation: str, given: Mapping[str, Cutoff] | None
 ) -> dict[str, Mapping[str, Cutoff]]:
-    """Return the cutoffs of each further kind of cation: those given, or those of its own RDFs.
+    """Return the cutoffs of each further kind of cation: the given ones, or those from its own RDFs.
 
-    There are none where no anion could bind it.
+    The result is empty if no anion could bind a cation.
     """
     species = {name: role for run in runs for name, role in run.roles.items()}
     if not any(role.kind == "anion" and role.donors for role in species.values()):
@@ -121,8 +121,8 @@ def _further_cations(
     return {name: find_cutoffs(runs, cation=name)[0] if given is None else given for name in names}
 
 
-def _of_one_naming(contacts: list[Contacts]) -> list[Contacts]:
-    """Return the contacts of several systems with the species and kinds of donors of all of them, numbered alike."""
+def _with_common_names(contacts: list[Contacts]) -> list[Contacts]:
+    """Return the contacts of several systems with a common list of species and kinds of donors."""
     names = tuple(dict.fromkeys(name for table in contacts for name in table.donors.names))
     kinds = tuple(sorted({kind for table in contacts for kind in table.donors.kinds}))
     renamed = []

@@ -1,4 +1,4 @@
-"""Several runs of one system, analysed together."""
+"""Checks of several runs that are analysed together."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from electrolyte_ml.trajectories.trajectory import Trajectory
 
 
 def as_runs(trajectories: Trajectory | Sequence[Trajectory], *, mixed: bool = False) -> list[Trajectory]:
-    """Return one or several trajectories as a list, after checking that they are of one system unless `mixed`.
+    """Return one or several trajectories as a list; unless `mixed`, check that they are of the same system.
 
     Raises
     ------
     InputError
-        If there is none, or their molecules differ.
+        There is no trajectory, or their molecules differ.
     """
     runs = [trajectories] if isinstance(trajectories, Trajectory) else list(trajectories)
     if not runs:
         raise InputError("there is no trajectory to analyse")
     for run in [] if mixed else runs[1:]:
-        for what, of in (("molecules", _composition), ("donors", _donors)):
-            if of(run) != of(runs[0]):
-                raise InputError(f"{run.name} does not hold the {what} of {runs[0].name}")
+        for parts, count in (("molecules", _composition), ("donors", _donors)):
+            if count(run) != count(runs[0]):
+                raise InputError(f"{run.name} does not hold the {parts} of {runs[0].name}")
     return runs
 
 
 def common_timestep(runs: Sequence[Trajectory]) -> float | None:
-    """Return the time between frames of all runs, ps; None where it is unknown or a run has one frame.
+    """Return the time between frames of all runs, ps; None if it is unknown or a run has one frame.
 
     Raises
     ------
     InputError
-        If it differs.
+        The time between frames differs.
     """
     times = [run.timestep_ps for run in runs if run.timestep_ps is not None]
     if len(times) < len(runs) or any(run.n_frames < 2 for run in runs):
@@ -48,14 +48,14 @@ def common_timestep(runs: Sequence[Trajectory]) -> float | None:
 
 
 def without_times(runs: Sequence[Trajectory]) -> str:
-    """Return why the runs have no common time between frames, by the first run that has none; empty if all have one."""
+    """Return why the first run without a time between frames has none; empty if all runs have one."""
     for run in runs:
         if run.uneven:
             return f"{run.name}: its frames are not evenly spaced in time ({run.uneven})"
         if run.n_frames < 2:
             return f"{run.name} has one frame"
         if run.timestep_ps is None:
-            return f"{run.name} does not say when its frames were written (timestep_ps=, --timestep)"
+            return f"{run.name} has no times of its frames (timestep_ps=, --timestep)"
     return ""
 
 

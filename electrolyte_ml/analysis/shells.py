@@ -1,9 +1,10 @@
 """First shells, ligands and ion clusters of every cation in every frame, from its contacts.
 
-A ligand coordinates a cation with one or more of its donor atoms; how many is its denticity. A cation without an anion
-in its shell is solvent-separated (SSIP). Cations and anions that are bound to each other form a cluster: one of each is
-a contact pair (CIP), anything larger an aggregate (AGG). Clusters are the connected components of the graph whose edges
-are the cation-anion contacts, those of further kinds of cation included, and the cations are counted, not the clusters.
+A ligand coordinates a cation with one or more of its donor atoms; their number is its denticity. A cation without an
+anion in its shell is solvent-separated (SSIP). Cations and anions that are bound to each other form a cluster: one of
+each is a contact pair (CIP), any larger cluster an aggregate (AGG). Clusters are the connected components of the graph
+whose edges are the cation-anion contacts, including those of further kinds of cation. Fractions count cations, not
+clusters.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from electrolyte_ml.analysis.contacts import Contacts
 
 PAIRING = ("SSIP", "CIP", "AGG")
 SSIP, CIP, AGG = range(3)
-_BASE = 16  # more donors of one kind than one ligand has on one ion
+_BASE = 16  # base of the codes: above the number of donors of one kind of a ligand, or of ligands in a shell
 
 
 class Pairs(NamedTuple):
-    """Cations and anions that are bound, (n,) each: frame, number of the cation of its kind, molecule of the anion."""
+    """Bound cations and anions, (n,) each: frame, index of the cation in its kind, molecule of the anion."""
 
     frame: np.ndarray
     cation: np.ndarray
@@ -44,23 +45,23 @@ class Shells:
     Attributes
     ----------
     n_frames, n_ions
-        Of the run.
+        Number of frames and of cations of the run.
     names, kinds, anions
-        Species that could coordinate, kinds of donors, and (n_species,) which species are anions.
+        Species that could coordinate, kinds of donors, and a mask of the species that are anions, (n_species,).
     ligand_frame, ligand_ion, ligand_molecule, ligand_species
-        (L,) one row for each ligand on each ion, sorted; `ligand_species` counts within `names`.
+        (L,) one row for each ligand on each ion, sorted; `ligand_species` are indices into `names`.
     ligand_donors
-        (L, n_kinds) donors of each kind with which it coordinates.
+        (L, n_kinds) number of donors of each kind with which the ligand coordinates.
     coordination
-        (F, n_ions, n_species) donor atoms.
+        (F, n_ions, n_species) number of donor atoms in the shell.
     ligands
-        (F, n_ions, n_species) molecules.
+        (F, n_ions, n_species) number of molecules in the shell.
     pairing
-        (F, n_ions) 0 SSIP, 1 CIP, 2 AGG.
+        (F, n_ions) 0 for SSIP, 1 for CIP, 2 for AGG.
     cluster_cations, cluster_anions
-        (F, n_ions) how many ions the cluster of the cation has.
+        (F, n_ions) number of cations and of anions in the cluster of the cation.
     contact_ligand, contact_donor, contact_kind
-        (C,) of every contact: row of its ligand, its donor counted within the contacts' donors, and kind of donor.
+        (C,) for every contact: row of its ligand, index of its donor in the contacts' donors, and kind of donor.
     """
 
     n_frames: int
@@ -89,13 +90,13 @@ class Shells:
         Parameters
         ----------
         contacts
-            Of a run.
+            Contacts of a run.
         anions
-            (n_species,) which of the donors' species are anions.
+            Mask of the donors' species that are anions, (n_species,).
         shift
-            Å, added to every cutoff; at most the band with which the contacts were found.
+            Change of every cutoff, Å; at most the band with which the contacts were found.
         others
-            Of the further kinds of cation, which belong to the clusters too.
+            Pairs of the further kinds of cation, which belong to the clusters too.
         """
         donors = contacts.donors
         n_frames, n_ions, n_species = contacts.n_frames, len(contacts.cation), len(donors.names)
@@ -139,7 +140,7 @@ class Shells:
         )
 
     def code(self, donors: np.ndarray) -> np.ndarray:
-        """(L,) one number for every set of donors, given (L, n_kinds) counts; :meth:`donor_label` names it."""
+        """Return (L,) codes of sets of donors, given (L, n_kinds) counts; :meth:`donor_label` gives their names."""
         return donors.astype(np.int64) @ _BASE ** np.arange(len(self.kinds), dtype=np.int64)
 
     def donor_label(self, code: int) -> str:
@@ -147,7 +148,7 @@ class Shells:
         return "+".join(kind for k, kind in enumerate(self.kinds) for _ in range(code // _BASE**k % _BASE))
 
     def shell_code(self) -> np.ndarray:
-        """(F, n_ions) one number for every composition of a shell; :meth:`shell_label` names it."""
+        """Return (F, n_ions) codes of the compositions of shells; :meth:`shell_label` gives their names."""
         return self.ligands.astype(np.int64) @ _BASE ** np.arange(len(self.names), dtype=np.int64)
 
     def shell_label(self, code: int) -> str:
@@ -159,25 +160,25 @@ class Shells:
 def _clusters(kinds: Sequence[Pairs], n_frames: int, n_ions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return pairing, cations and anions of the cluster of every cation of the first kind, each (F, n_ions).
 
-    Every ion is a node in every frame; of the first kind those without an anion, too.
+    Every bound ion in every frame is a node of the graph; cations of the first kind are nodes also without an anion.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     n_sites = n_frames * n_ions
-    places = [kinds[0].frame * n_ions + kinds[0].cation]
+    cation_nodes = [kinds[0].frame * n_ions + kinds[0].cation]
     size = n_sites
     for pairs in kinds[1:]:
         nodes, node = np.unique(
             pairs.frame * (int(pairs.cation.max(initial=0)) + 1) + pairs.cation, return_inverse=True
         )
-        places.append(size + node)
+        cation_nodes.append(size + node)
         size += len(nodes)
     n_cations = size
     frame, anion = (np.concatenate([getattr(pairs, name) for pairs in kinds]) for name in ("frame", "anion"))
     nodes, node = np.unique(frame * (int(anion.max(initial=0)) + 1) + anion, return_inverse=True)
     size += len(nodes)
-    edges = coo_array((np.ones(len(node), bool), (np.concatenate(places), n_cations + node)), shape=(size, size))
+    edges = coo_array((np.ones(len(node), bool), (np.concatenate(cation_nodes), n_cations + node)), shape=(size, size))
     n_components, label = connected_components(edges, directed=False)
     cations = np.bincount(label[:n_cations], minlength=n_components)[label[:n_sites]]
     anions = np.bincount(label[n_cations:], minlength=n_components)[label[:n_sites]]

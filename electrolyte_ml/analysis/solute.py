@@ -1,9 +1,9 @@
-"""The `Solute` of solvation-analysis, made from any trajectory that this package opens.
+"""Conversion of any trajectory that this package opens to the `Solute` of solvation-analysis.
 
-The package of Cohen and co-workers reads shells, coordination numbers and speciation as this one does, and its table
-and plots are often what one wants. Two of its counts mean something else: `Networking.solute_status` counts clusters,
-not ions, and a ligand that is never there raises an error instead of counting 0. Ion pairs and networks are therefore
-counted by :mod:`electrolyte_ml.analysis.solvation` and :mod:`electrolyte_ml.analysis.networks`.
+The package of Cohen and co-workers defines shells, coordination numbers and speciation as this package does, and adds
+tables and plots. Two of its counts differ: `Networking.solute_status` counts clusters, not ions, and a ligand that
+never occurs raises an error instead of counting 0. Ion pairs and networks are therefore counted by
+:mod:`electrolyte_ml.analysis.solvation` and :mod:`electrolyte_ml.analysis.networks`.
 
 References
 ----------
@@ -38,23 +38,23 @@ def to_solute(
     Parameters
     ----------
     trajectory
-        All its frames are held in memory, in single precision: take a slice of a long one.
+        All its frames are held in memory, in single precision; use a slice of a long trajectory.
     cutoffs
-        Å, by species: those with donors that are to be its solvents.
+        Å, by species, for the species that become the solvents of the `Solute`; they must have donors.
     cation
-        Its name, where there are several.
+        Name of the cation; needed if there are several.
     **options
         Further arguments of `Solute.from_atoms`, such as `analysis_classes`.
 
     Returns
     -------
     solvation_analysis.solute.Solute
-        Its atoms are the cation and the donors: a molecule coordinates as it does for this package.
+        Its atoms are the cation and the donors, so that coordination is defined as in this package.
 
     Raises
     ------
     InputError
-        The package is not installed, or a cutoff is of a species without donors.
+        solvation-analysis is not installed, or a cutoff is for a species without donors.
     """
     try:
         from solvation_analysis.solute import Solute
@@ -68,7 +68,7 @@ def to_solute(
     positions, boxes = [], []
     for chunk in trajectory.chunks():
         for x, cell in zip(chunk.positions, chunk.cells):
-            standard = np.asarray(Cell(cell).standard_form()[0])  # first vector along x, as MDAnalysis has it
+            standard = np.asarray(Cell(cell).standard_form()[0])  # first vector along x, as MDAnalysis needs
             positions.append((x @ np.linalg.inv(cell) @ standard).astype(np.float32))
             boxes.append(triclinic_box(*standard))
     universe = plain_universe(trajectory.numbers, trajectory.molecule)

@@ -1,6 +1,6 @@
 """Solvation of a cation: coordination numbers, ligands, ion pairs, denticity and residence times, with errors.
 
-Every number is a ratio of counts. Its error comes from drawing blocks of frames and whole trajectories with replacement
+Every number is a ratio of counts. Blocks of frames and whole trajectories, drawn with replacement, give its error
 (:mod:`electrolyte_ml.analysis.bootstrap`). Since no shell ends sharply, every number is also given for cutoffs 0.2 Å
 shorter and longer.
 """
@@ -32,19 +32,19 @@ class Solvation:
     Attributes
     ----------
     cation, n_ions
-        Its name and how many there are, in the first run if they differ.
+        Name of the cation, and the number of cations in the first run.
     n_frames, n_trajectories, n_blocks
-        Of all trajectories together.
+        Total number of frames, trajectories and blocks.
     converged
         Whether the trajectories hold enough independent blocks for reliable errors.
     cutoffs
-        By species.
+        Cutoffs by species.
     distributions
-        The RDFs from which cutoffs were found; empty when all were given.
+        The RDFs from which cutoffs were found; empty if the cutoffs were given.
     coordination
-        Donor atoms in a shell, by species and for "all".
+        Mean number of donor atoms in a shell, by species and for "all".
     ligands
-        Molecules in a shell, by species and for "all".
+        Mean number of molecules in a shell, by species and for "all".
     ion_pairs
         Fraction of the cations that are "SSIP", "CIP", "AGG".
     anions_in_shell
@@ -52,7 +52,7 @@ class Solvation:
     clusters
         Cations and anions of an ion cluster -> fraction of the cations in such clusters.
     coordination_distribution
-        "all", "SSIP", "CIP", "AGG" -> coordination number -> fraction of these cations.
+        "all", "SSIP", "CIP", "AGG" -> coordination number -> fraction of such cations.
     ligand_distribution
         Number of ligands -> fraction of the cations.
     denticity
@@ -64,9 +64,9 @@ class Solvation:
     shells
         Composition of a shell, such as "3 EC + 1 EMC" -> fraction of the cations; the commonest first.
     residence
-        Species -> residence times of its molecules; empty where times are unknown.
+        Species -> residence times of its molecules; empty if times are unknown.
     without_residence
-        Reason why there are no residence times; empty where there are.
+        Reason why there are no residence times; empty if there are any.
     """
 
     cation: str
@@ -125,7 +125,7 @@ class Solvation:
     def _lines(self) -> Iterable[str]:
         runs = f" of {self.n_trajectories} trajectories" if self.n_trajectories > 1 else ""
         frames, blocks = (
-            f"{n} {what}{'s' * (n > 1)}" for n, what in ((self.n_frames, "frame"), (self.n_blocks, "block"))
+            f"{n} {noun}{'s' * (n > 1)}" for n, noun in ((self.n_frames, "frame"), (self.n_blocks, "block"))
         )
         yield f"{self.n_ions} {self.cation} in {frames}{runs}, {blocks}"
         if self.n_blocks < 2:
@@ -152,8 +152,10 @@ class Solvation:
         yield from rows("molecules not bound", self.free)
         yield from rows("commonest shells", dict(list(self.shells.items())[:6]))
         for name, stay in self.residence.items():
-            later = " (extrapolated)" if stay.extrapolated else ""
-            times = {"continuous": stay.continuous, f"intermittent{later}": stay.intermittent}
+            times = {
+                which + (" (extrapolated)" if stay.is_extrapolated(which) else ""): getattr(stay, which)
+                for which in ("continuous", "intermittent")
+            }
             yield from rows(f"residence of {name} (ps)", times)
         if self.without_residence:
             yield f"  no residence times: {self.without_residence}"
@@ -176,18 +178,18 @@ def analyse_solvation(
     trajectories
         One or more runs of one system, of any lengths; each frame counts the same.
     cation
-        Its name, where there are several.
+        Name of the cation; needed if there are several.
     cutoffs
-        Å, by species, for all of those with donors; by default the first minima of the RDFs
+        Å, for every species with donors; by default the first minima of the RDFs
         (:func:`electrolyte_ml.analysis.find_cutoffs`).
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
     progress
-        Show a bar.
+        Show a progress bar.
     shells
         Result of :func:`electrolyte_ml.analysis.find_shells`; the trajectories are then not read again.
     mixed
-        The runs are of several systems with the same cation; cutoffs are then needed, of the species of all.
+        Whether the runs are of several systems with the same cation; cutoffs for the species of all are then needed.
 
     Returns
     -------
@@ -196,15 +198,20 @@ def analyse_solvation(
     Raises
     ------
     InputError
-        No cation, no donors, cutoffs that cannot be found or are not those of the species, runs of different systems.
+        There is no cation or no donor, cutoffs cannot be found or do not match the species, or the runs are of
+        different systems.
     """
     runs = as_runs(trajectories, mixed=mixed)
-    found = shells or find_shells(runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress, mixed=mixed)
-    blocks, first = found.blocks, found.shells[0][0]
+    shells_of_runs = shells or find_shells(
+        runs, cation=cation, cutoffs=cutoffs, seed=seed, progress=progress, mixed=mixed
+    )
+    blocks, first = shells_of_runs.blocks, shells_of_runs.shells[0][0]
     n_ions = first.n_ions
     sizes = [[len(run.roles.get(name, ())) for name in first.names] for run in runs]
-    counts = [merge(_tally_run(blocks, k, s, sizes[k]) for k, s in enumerate(of_runs)) for of_runs in found.shells]
-    names = {k: name for k, name in enumerate(first.names) if name in found.cutoffs}
+    counts = [
+        merge(_tally_run(blocks, k, s, sizes[k]) for k, s in enumerate(of_runs)) for of_runs in shells_of_runs.shells
+    ]
+    names = {k: name for k, name in enumerate(first.names) if name in shells_of_runs.cutoffs}
 
     def ratio(what: str, key: tuple, base: str, base_key: tuple = (), *, fraction: bool = True) -> Estimate:
         return ratio_of(blocks, counts, (what, key), (base, base_key), fraction=fraction)
@@ -233,17 +240,17 @@ def analyse_solvation(
     timestep = common_timestep(runs)
     if timestep is not None:
         for k, name in names.items():
-            bonds = [[_bonds(shells, k, sizes[0][k]) for shells in of_runs] for of_runs in found.shells]
+            bonds = [[_bonds(shells, k, sizes[0][k]) for shells in of_runs] for of_runs in shells_of_runs.shells]
             stay[name] = residence_times(bonds[0], timestep, blocks, band=(bonds[1], bonds[2]))
     return Solvation(
-        cation=found.contacts[0].cation.name,
+        cation=shells_of_runs.contacts[0].cation.name,
         n_ions=n_ions,
         n_frames=sum(run.n_frames for run in runs),
         n_trajectories=len(runs),
         n_blocks=len(blocks),
         converged=blocks.independent and len(blocks) > 1,
-        cutoffs=found.cutoffs,
-        distributions=found.distributions,
+        cutoffs=shells_of_runs.cutoffs,
+        distributions=shells_of_runs.distributions,
         coordination=by_species("contact"),
         ligands=by_species("ligand"),
         ion_pairs=pairing,
@@ -295,7 +302,7 @@ def _tally_run(blocks: Blocks, run: int, s: Shells, sizes: Sequence[int]) -> Cou
         "molecule": {},
         "free": {},
     }
-    # A molecule on two ions is bound once.
+    # A molecule that coordinates two ions is counted as one bound molecule.
     of_molecule = np.stack([s.ligand_frame, s.ligand_species, s.ligand_molecule], axis=1)
     frame, species, _ = np.unique(of_molecule, axis=0).T
     bound = count(frame, species)

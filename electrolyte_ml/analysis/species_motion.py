@@ -1,4 +1,4 @@
-"""Displacements of ions by species, for Nernst-Einstein and Onsager."""
+"""Displacements of ions by species, for Nernst-Einstein conductivities and Onsager coefficients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from electrolyte_ml.analysis.correlation import Plateau, relative_variance
 from electrolyte_ml.analysis.estimates import plateau_of, slopes_of
 from electrolyte_ml.errors import InputError
 
-_FRAMES_FOR_RHO = 20000  # of each run, at most twice as many
+_FRAMES_FOR_RHO = 20000  # largest number of frames of each run for the correlation of columns
 
 
 def check_ions(data: Sequence[np.ndarray], labels: np.ndarray, charges: np.ndarray) -> None:
@@ -26,7 +26,7 @@ def check_ions(data: Sequence[np.ndarray], labels: np.ndarray, charges: np.ndarr
 
 
 def names_of(species: Sequence[str] | np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return the species in the order in which they occur, and (n,) the index of each ion's."""
+    """Return the species in the order of first occurrence, and (n,) the index of each ion's species."""
     names = tuple(dict.fromkeys(str(name) for name in species))
     return names, np.array([names.index(str(name)) for name in species])
 
@@ -39,9 +39,9 @@ def summed_by_species(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def common_plateau(
     data: Sequence[np.ndarray], labels: np.ndarray, timestep_ps: float, window_ps: tuple[float, float] | None
 ) -> Plateau:
-    """Return one plateau for displacements (F, n, 3) of several species, each given the same weight.
+    """Return one plateau for displacements (F, n, 3) of several species with equal weights.
 
-    Columns that move together count as fewer: by Isserlis' theorem n² / sum_ij rho_ij² of them are independent.
+    Correlated columns are fewer independent ones: by Isserlis' theorem n² / sum_ij rho_ij² of n are independent.
     """
     moves = [np.diff(run, axis=0) for run in data]
     for a in range(labels.max() + 1):
@@ -60,7 +60,7 @@ def common_plateau(
 def self_diffusion(
     data: Sequence[np.ndarray], labels: np.ndarray, timestep_ps: float, plateau: Plateau
 ) -> tuple[np.ndarray, float]:
-    """(M, S) self-diffusion coefficients, Å²/ps, and the relative variance of that of a single ion in all runs."""
+    """Return (M, S) self-diffusion coefficients, Å²/ps, and the relative variance of that of one ion over all runs."""
     columns = []
     for a in range(labels.max() + 1):
         flat = [run[:, labels == a].reshape(len(run), 1, -1) for run in data]

@@ -1,9 +1,9 @@
-"""Synthetic ions whose transport coefficients are known exactly, to test estimators.
+"""Synthetic ions with exactly known transport coefficients, to test estimators.
 
 Velocities are Ornstein-Uhlenbeck processes: Gaussian, stationary, with correlation functions that are sums of
-exponentials. Ions of one species are exchangeable, and any two different ions may move together or against each other,
-so that Nernst-Einstein, which sees each ion alone, is wrong by a factor that is known. Positions are sampled together
-with the velocities from the exact transition density: neither depends on the length of the time step.
+exponentials. Ions of one species are exchangeable. Any two different ions may move together or against each other, so
+that the Nernst-Einstein conductivity, which neglects such correlations, is wrong by a known factor. Positions and
+velocities are sampled together from the exact transition density and are exact for any time step.
 
 References
 ----------
@@ -34,28 +34,27 @@ class OrnsteinUhlenbeckIons:
     Attributes
     ----------
     counts, charges, masses
-        (S,) number of ions of each species, their charges (e) and masses (amu).
+        (S,) number of ions of each species, charge (e) and mass (amu) of one ion.
     diffusion
         (S,) self-diffusion coefficients, Å²/ps.
     distinct
-        (S, S) symmetric: the integral of the velocity correlation of two *different* ions of these species, Å²/ps;
-        none by default.
+        (S, S) symmetric: integral of the velocity correlation of two *different* ions of these species, Å²/ps; zero by
+        default.
     relaxation_ps, weights
-        (K,) relaxation times and the share of the diffusion that each carries; the shares are positive and sum to 1.
+        (K,) relaxation times, and their shares of the diffusion, which are positive and sum to 1.
     side
         Edge of the cubic cell, Å.
     temperature
         K.
     solvent_mass
-        Mass of all that is not an ion, amu; it defines the solvent's frame.
+        Total mass of the solvent, amu; it defines the solvent's frame.
     names
         (S,) names of the species.
 
     Raises
     ------
     InputError
-        When the coefficients belong to no process: a covariance that is not positive, shares that do not sum to one,
-        shapes that disagree.
+        No process has these coefficients: the covariance is not positive, the shares do not sum to 1, or shapes differ.
     """
 
     counts: tuple[int, ...] = (8, 8)
@@ -94,7 +93,7 @@ class OrnsteinUhlenbeckIons:
         """(S, S) coefficients of the species' mean velocities."""
         return self._distinct + np.diag((np.asarray(self.diffusion) - np.diag(self._distinct)) / self.counts)
 
-    # -- the exact answers --------------------------------------------------------------------------------------------
+    # -- exact values -------------------------------------------------------------------------------------------------
 
     @property
     def volume(self) -> float:
@@ -103,13 +102,13 @@ class OrnsteinUhlenbeckIons:
 
     @property
     def collective(self) -> np.ndarray:
-        """(S, S) integral of <V_a(t) . V_b(0)> / 3 of the species' summed velocities, Å²/ps."""
+        """Integral of <V_a(t) . V_b(0)> / 3 of the species' summed velocities, (S, S) Å²/ps."""
         counts = np.asarray(self.counts, float)
         return counts[:, None] * self._mean_coefficients * counts
 
     @property
     def onsager(self) -> np.ndarray:
-        """(S, S) Onsager coefficients L_ab, mol²/(J m s): collective / (V k_B T) per mole squared."""
+        """Onsager coefficients L_ab = collective / (V k_B T), (S, S) mol²/(J m s)."""
         return self.collective * ONSAGER_UNIT / (self.volume * self.temperature)
 
     @property
@@ -125,7 +124,7 @@ class OrnsteinUhlenbeckIons:
         return float(conductivity_scale(self.volume, self.temperature) * own)
 
     def transference(self, frame: str = "barycentric") -> np.ndarray:
-        """(S,) transference numbers in the ``barycentric`` or the ``solvent`` frame."""
+        """Return (S,) transference numbers in the ``barycentric`` or the ``solvent`` frame."""
         collective = self.collective
         if frame == "solvent":
             collective = solvent_frame(collective, self.counts, self.masses, self.solvent_mass)
@@ -146,17 +145,17 @@ class OrnsteinUhlenbeckIons:
         time_ps, timestep_ps
             Length, and time between frames.
         seed
-            Of the random numbers; different seeds give independent trajectories.
+            Seed of the random numbers; different seeds give independent trajectories.
 
         Returns
         -------
         IonTrajectory
-            With velocities and unwrapped positions, the first ones uniform in the cell.
+            Trajectory with velocities and unwrapped positions; the first positions are uniform in the cell.
 
         Raises
         ------
         InputError
-            For a length below one time step.
+            The time step is not positive, or the length is below one time step.
         """
         frames = round(time_ps / timestep_ps) + 1
         if timestep_ps <= 0 or frames < 2:
@@ -174,7 +173,7 @@ class OrnsteinUhlenbeckIons:
             for a, (begin, end) in enumerate(pairwise(ends)):
                 spread = np.sqrt(share * (self.diffusion[a] - self._distinct[a, a]))
                 for out, own, mean in ((velocities, v_own, v_mean), (moves, x_own, x_mean)):
-                    # What is common to a species is drawn apart, so the ions' own parts must not have a mean.
+                    # The motion common to a species is drawn separately; the ions' own parts must have zero mean.
                     part = own[:, begin:end] - own[:, begin:end].mean(axis=1, keepdims=True)
                     common = np.einsum("k,fkc->fc", root[a], mean)
                     out[:, begin:end] += spread * part + np.sqrt(share) * common[:, None]
@@ -198,12 +197,12 @@ class OrnsteinUhlenbeckIons:
 def _unit_process(
     rng: np.random.Generator, frames: int, columns: int, tau: float, step: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw velocities (frames, columns, 3) with diffusion coefficient 1, and exact displacements of each step."""
+    """Draw velocities (frames, columns, 3) with diffusion coefficient 1, and the exact displacements of each step."""
     from scipy.signal import lfilter
 
     decay, h = np.exp(-step / tau), step / tau
     variance = 1.0 / tau
-    # The velocity and the displacement over one step are jointly Gaussian given the velocity before (Gillespie 1996).
+    # The velocity and displacement after a step are jointly Gaussian, given the velocity before it (Gillespie 1996).
     v_v = variance * (1.0 - decay**2)
     x_v = (1.0 - decay) ** 2
     x_x = tau * (2.0 * h - 3.0 + 4.0 * decay - decay**2)

@@ -1,4 +1,4 @@
-"""Estimates as lines of text."""
+"""Tables of estimates as lines of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Solvation in a training set: configurations of several compositions, some without ions or with broken molecules."""
+"""Solvation in a training set of several compositions, with configurations without ions or with broken molecules."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class SetSolvation:
     Attributes
     ----------
     solvation : Solvation
-        Of all whole configurations with a cation.
+        Solvation in the configurations that have a cation and only known molecules.
     configurations : int
-        Of the set.
+        Number of configurations of the set.
     broken : int
-        Of these, configurations with broken or unknown molecules, which are left out.
+        Number of configurations with broken or unknown molecules, which are left out.
     without_cation : int
-        Of these, whole configurations without a cation.
+        Number of other configurations without a cation, which are left out.
     """
 
     solvation: Solvation
@@ -62,17 +62,17 @@ def analyse_set(
     Parameters
     ----------
     configurations
-        Of any compositions, with one kind of cation.
+        Configurations of any compositions, with one kind of cation.
     cutoffs
-        Å, by species. By default those of :func:`electrolyte_ml.structures.motifs.shell_radius`: the configurations of
-        a set are few and alike, and their radial distribution functions noisy.
+        Å, by species. By default those of :func:`electrolyte_ml.structures.motifs.shell_radius`, because the radial
+        distribution functions of a set with few configurations are noisy.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name that are recognised before those of the library.
 
     Raises
     ------
     InputError
-        No whole configuration has a cation, there are several kinds of cation, or a cutoff is missing.
+        No configuration of known molecules has a cation, there are several kinds of cation, or a cutoff is missing.
     """
     known = {**MOLECULES, **(own_molecules or {})}
     groups: dict[tuple[object, ...], list[Atoms]] = {}
@@ -107,6 +107,6 @@ def analyse_set(
 
 
 def _cutoff(cation: str, ligand: Molecule) -> float:
-    """Return where the shell of a cation ends for the donors of a ligand, the largest of theirs, Å."""
+    """Return the largest shell radius of a cation over the donors of a ligand, Å."""
     elements = {ligand.symbols[atom] for atoms in ligand.donors.values() for atom in atoms}
     return max(shell_radius(cation, element) for element in elements)

@@ -1,6 +1,6 @@
-"""Conductivity and viscosity of independent trajectories by the textbook's estimators.
+"""Conductivity and viscosity of independent trajectories by textbook estimators.
 
-Every function takes plain arrays, one per trajectory, and returns a :class:`TransportEstimate`.
+Every function takes NumPy arrays, one per trajectory, and returns a :class:`TransportEstimate`.
 
 References
 ----------
@@ -35,11 +35,11 @@ def green_kubo(
     *,
     window_ps: tuple[float, float] | None = None,
 ) -> TransportEstimate:
-    """Conductivity from the autocorrelation of the charge current (eq. 13), as the paper does it.
+    """Return the conductivity from the autocorrelation of the charge current, as in the paper (eq. 13).
 
-    For each trajectory sigma(t) = int_0^t <J(0) . J(s)> ds / (3 V k_B T); their mean and its standard error over the
-    trajectories; and the averages of both over the plateau. Averaging the error, and not the curves, takes all errors
-    on the plateau for the same one: the paper's conservative choice.
+    For each trajectory sigma(t) = int_0^t <J(0) . J(s)> ds / (3 V k_B T). The mean over the trajectories and its
+    standard error are computed for each t, and both are averaged over the plateau. The average of the errors is an
+    upper limit, as if all errors on the plateau were the same: the paper's conservative choice.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def green_kubo(
     volume, temperature
         Å³, K.
     window_ps
-        The plateau. The paper's are (200, 500), 500 ps of correlation of which the last 300 are averaged, and
-        (80, 100). By default it is found (:func:`electrolyte_ml.analysis.correlation.find_plateau`).
+        The plateau. In the paper it is (200, 500), the last 300 ps of a correlation over 500 ps, or (80, 100). By
+        default it is found (:func:`electrolyte_ml.analysis.correlation.find_plateau`).
 
     Returns
     -------
@@ -61,8 +61,9 @@ def green_kubo(
     Raises
     ------
     InputError
-        Trajectories of different lengths or below 20 frames, numbers that are not finite, no plateau within the runs'
-        length, frames too far apart for an integral over them, or a window that the runs do not hold.
+        Trajectories have different lengths or fewer than 20 frames, numbers are not finite, there is no plateau within
+        the length of the runs, frames are too far apart for the integral, the window does not fit into the runs, or the
+        runs are too short for an error.
     """
     series = [np.asarray(run, float)[:, None, :] for run in check_series(currents, 3, "current")]
     estimate = integrate(series, timestep_ps, window_ps, "conductivity", "Green-Kubo")
@@ -77,27 +78,27 @@ def einstein_helfand(
     *,
     window_ps: tuple[float, float] | None = None,
 ) -> TransportEstimate:
-    """Conductivity from the mean squared displacement of the charges, which needs no velocities.
+    """Return the conductivity from the mean squared displacement of the charges, without velocities.
 
-    sigma = lim d/dt <|P(t) - P(0)|²> / (6 V k_B T) with P = sum q r of unwrapped positions: the slope of a straight
-    line through the plateau's window.
+    sigma = lim d/dt <|P(t) - P(0)|²> / (6 V k_B T) with P = sum q r of unwrapped positions. The slope is that of a
+    straight line fitted over the plateau's window.
 
     Parameters
     ----------
     dipoles
-        (F, 3) of each trajectory, e Å (:meth:`IonTrajectory.dipole`).
+        (F, 3) dipole P of each trajectory, e Å (:meth:`IonTrajectory.dipole`).
     timestep_ps, volume, temperature, window_ps
-        As of :func:`green_kubo`.
+        As for :func:`green_kubo`.
 
     Returns
     -------
     TransportEstimate
-        In S/m; its curve is half the local slope of the displacement, the same sigma(t) as Green-Kubo's.
+        In S/m; its curve is half the local slope of the mean squared displacement, the same sigma(t) as by Green-Kubo.
 
     Raises
     ------
     InputError
-        As :func:`green_kubo`, but for frames far apart, which are welcome.
+        As for :func:`green_kubo`, except that frames may be far apart.
     """
     series = [np.asarray(run, float)[:, None, :] for run in check_series(dipoles, 3, "dipole")]
     plateau = plateau_of([np.diff(run, axis=0) for run in series], timestep_ps, window_ps, 3)
@@ -115,14 +116,14 @@ def viscosity(
     *,
     window_ps: tuple[float, float] | None = None,
 ) -> TransportEstimate:
-    """Shear viscosity by Green-Kubo from the five independent components of the traceless stress (Daivis and Evans).
+    """Return the shear viscosity by Green-Kubo from the five components of the traceless stress (Daivis and Evans).
 
     Parameters
     ----------
     stresses
-        (F, 6) of each trajectory, bar, in the order xx, yy, zz, yz, xz, xy; the sign does not matter.
+        (F, 6) stress of each trajectory, bar, in the order xx, yy, zz, yz, xz, xy, with either sign.
     timestep_ps, volume, temperature, window_ps
-        As of :func:`green_kubo`.
+        As for :func:`green_kubo`.
 
     Returns
     -------
@@ -132,7 +133,7 @@ def viscosity(
     Raises
     ------
     InputError
-        As :func:`green_kubo`.
+        As for :func:`green_kubo`.
     """
     series = []
     for run in check_series(stresses, 6, "stress"):

@@ -1,4 +1,4 @@
-"""Shear viscosity of runs that have recorded their pressure tensor."""
+"""Shear viscosity from the recorded pressure tensors of runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def run_viscosity(
     Parameters
     ----------
     records
-        Of the same system, at the same constant volume.
+        Pressure tensors of runs of the same system at the same constant volume.
     temperature
         K.
     window_ps
-        Part of the integral that is averaged; found from the data by default.
+        Plateau over which the integral is averaged; by default it is found from the data.
 
     Returns
     -------
@@ -32,7 +32,8 @@ def run_viscosity(
     Raises
     ------
     InputError
-        No record, records of different intervals or volumes, or as :func:`electrolyte_ml.analysis.viscosity`.
+        There is no record, or records differ in interval or volume, or as for
+        :func:`electrolyte_ml.analysis.viscosity`.
     """
     if not records:
         raise InputError("there is no record of the pressure")

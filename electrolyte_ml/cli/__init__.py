@@ -1,4 +1,4 @@
-"""The command ``electrolyte-ml``: one file a family of commands, each a thin face of public functions."""
+"""The command ``electrolyte-ml``, with one file per family of commands that call public functions."""
 
 from electrolyte_ml.cli.entry import build_parser, main
 

@@ -20,14 +20,14 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "active-learn",
         run_active_learn,
-        "learn a potential actively, resuming where it was",
+        "train a potential by active learning, or resume an interrupted run",
         "active-learn runs/ec",
     )
     parser.add_argument(
-        "directory", nargs="?", type=Path, metavar="DIR", help="folder with settings.toml, which keeps everything"
+        "directory", nargs="?", type=Path, metavar="DIR", help="folder of the run, which contains settings.toml"
     )
     parser.add_argument(
-        "--defaults", action="store_true", help="print a settings.toml for liquid EC with every setting, and end"
+        "--defaults", action="store_true", help="print a settings.toml for liquid EC with all settings, and exit"
     )
     add_trust(parser, "settings.toml")
 
@@ -35,7 +35,7 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "mix",
         run_mix,
-        "learn one potential for all mixtures of liquids that have been learnt, resuming where it was",
+        "train one potential for all mixtures of liquids from their runs, or resume an interrupted run",
         "mix runs/ec runs/emc --between EC=16 EMC=8 --densities 1.25 0.95 -o runs/ec-emc",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="DIR", help="folders of the runs of the liquids")
@@ -44,36 +44,44 @@ def add_parser(subparsers: Subparsers) -> None:
         nargs=2,
         required=True,
         metavar=("FIRST", "SECOND"),
-        help="the boxes at both ends, such as EC=16 and EMC=8; quote several names, such as 'EC=8 EMC=8'",
+        help="compositions of both ends, such as EC=16 and EMC=8; quote several names, such as 'EC=8 EMC=8'",
     )
-    parser.add_argument("--densities", nargs=2, type=positive, required=True, metavar="RHO", help="of both ends, g/cm³")
     parser.add_argument(
-        "--compositions", type=count, default=11, metavar="N", help="on the line between them (default 11)"
+        "--densities", nargs=2, type=positive, required=True, metavar="RHO", help="densities of both ends, g/cm³"
+    )
+    parser.add_argument(
+        "--compositions",
+        type=count,
+        default=11,
+        metavar="N",
+        help="number of compositions from end to end (default 11)",
     )
     parser.add_argument(
         "--uniform",
         type=count,
         default=20,
         metavar="N",
-        help="configurations for the preliminary fit, evenly spaced over all sets (default 20)",
+        help="number of configurations for the preliminary fit, evenly spaced over all sets (default 20)",
     )
-    parser.add_argument("--level", type=count, help="of the moment tensor potential (default that of the first run)")
-    add_seed(parser, "of the first parameters and the velocities")
+    parser.add_argument(
+        "--level", type=count, help="level of the moment tensor potential (default: that of the first run)"
+    )
+    add_seed(parser, "seed of the initial parameters and the velocities")
     add_trust(parser, "the first run's settings")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the new run, which keeps everything"
+        "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the new run and all its files"
     )
 
     parser = add_command(
-        subparsers, "status", run_status, "how far a run of active learning has come", "status runs/ec --html"
+        subparsers, "status", run_status, "show the progress of a run of active learning", "status runs/ec --html"
     )
     parser.add_argument("directory", type=Path, metavar="DIR", help="folder of the run")
-    parser.add_argument("--html", action="store_true", help="write the status page anew: status.html in the folder")
+    parser.add_argument("--html", action="store_true", help="write the status page: status.html in the folder")
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the timeline")
 
 
 def run_active_learn(args: argparse.Namespace) -> int:
-    """Learn until the settings are met; 1 if they are not."""
+    """Run or resume active learning; return 1 if it has not converged."""
     from electrolyte_ml.active_learning import ActiveLearningSettings, active_learn
     from electrolyte_ml.active_learning.records import SETTINGS
 
@@ -81,7 +89,7 @@ def run_active_learn(args: argparse.Namespace) -> int:
         print(ActiveLearningSettings(composition=("EC=8",), density=(1.15, 1.25, 1.35)).to_toml(), end="")
         return 0
     if args.directory is None:
-        raise InputError("name the folder with settings.toml; active-learn --defaults prints one to begin with")
+        raise InputError("name the folder with settings.toml; active-learn --defaults prints a first version of it")
     path = args.directory / SETTINGS
     ask_for_trust(path, ActiveLearningSettings.from_toml(path), args.directory, args.trust)
     result = active_learn(args.directory)
@@ -91,7 +99,7 @@ def run_active_learn(args: argparse.Namespace) -> int:
 
 
 def run_mix(args: argparse.Namespace) -> int:
-    """Learn the mixtures until nothing is new, and say where the set comes from; 1 if the run has not converged."""
+    """Run or resume active learning of mixtures, and print the origins of its set; return 1 if it has not converged."""
     from electrolyte_ml.active_learning import active_learn
     from electrolyte_ml.active_learning.mixing import Mixture, count_origins, mixing_line, mixture_settings
 
@@ -111,7 +119,7 @@ def run_mix(args: argparse.Namespace) -> int:
 
 
 def run_status(args: argparse.Namespace) -> None:
-    """Print the table of iterations and what is known of the rest."""
+    """Print the table of iterations, and bounds of the remaining time."""
     from electrolyte_ml.active_learning.page import read_run, remaining, write_page
     from electrolyte_ml.active_learning.status import StatusTable
 

@@ -1,4 +1,4 @@
-"""The command that advises on a potential to fit: ``suggest``."""
+"""The command ``suggest``, which recommends a model and a number of labels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "suggest",
         run_suggest,
-        "level, cutoff, weights and number of labels for a wanted error, from a learning curve on your labels",
+        "recommend level, cutoff, weights and number of labels for a target error, from learning curves on your labels",
         "suggest set.xyz --target-force-error 0.1 --minutes 60 --figure learning_curve.png",
     )
     add_configurations(parser, labelled=True)
@@ -28,27 +28,29 @@ def add_parser(subparsers: Subparsers) -> None:
         type=positive,
         default=0.1,
         metavar="ERROR",
-        help="wanted RMSE of force components on unseen configurations, eV/Å (default 0.1)",
+        help="target RMSE of force components on unseen configurations, eV/Å (default 0.1)",
     )
-    parser.add_argument("--levels", nargs="+", type=whole, default=[8, 12, 16], help="default 8 12 16")
-    parser.add_argument("--cutoffs", nargs="+", type=positive, default=[5.0], help="Å (default 5)")
-    parser.add_argument("--splits", type=count, default=3, help="ways to hold a fifth out (default 3)")
-    parser.add_argument("--max-iterations", type=count, default=300, help="of each fit (default 300)")
-    parser.add_argument("--minutes", type=positive, default=30.0, help="time for fits, about (default 30)")
-    parser.add_argument("--jobs", type=count, help="fits at once (default: one per core)")
+    parser.add_argument("--levels", nargs="+", type=whole, default=[8, 12, 16], help="levels (default 8 12 16)")
+    parser.add_argument("--cutoffs", nargs="+", type=positive, default=[5.0], help="cutoffs, Å (default 5)")
+    parser.add_argument(
+        "--splits", type=count, default=3, help="number of splits, each with a fifth held out (default 3)"
+    )
+    parser.add_argument("--max-iterations", type=count, default=300, help="iterations of each fit (default 300)")
+    parser.add_argument("--minutes", type=positive, default=30.0, help="approximate time for all fits (default 30)")
+    parser.add_argument("--jobs", type=count, help="number of parallel fits (default: one per core)")
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder of the fits, with which the command goes on where it was (default: DATA_suggest)",
+        help="folder of the fits, from which an interrupted command is resumed (default: DATA_suggest)",
     )
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the learning curves")
     add_json(parser)
 
 
 def run_suggest(args: argparse.Namespace) -> None:
-    """Fit at several set sizes, and print what the errors suggest."""
+    """Fit at several set sizes, and print the recommendation."""
     from electrolyte_ml.training import inspect_labels, suggest
 
     if args.figure:

@@ -31,28 +31,33 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "conductivity",
         run_conductivity,
-        "ionic conductivity of independent trajectories, by several methods",
+        "measure the ionic conductivity of independent trajectories, by several methods",
         "conductivity run1.trr run2.trr --topology box.gro --temperature 300 --method all --figure sigma.png\n"
         "  electrolyte-ml conductivity nvt_run/ --temperature 300 --window 200 500 --json\n"
         "  electrolyte-ml conductivity runs/lipf6 --temperature 300  (of electrolyte-ml produce)",
     )
     add_trajectories(parser)
-    parser.add_argument("--temperature", type=positive, required=True, help="K")
+    parser.add_argument("--temperature", type=positive, required=True, help="temperature of the runs, K")
     parser.add_argument(
         "--method",
         nargs="+",
         default=["green-kubo", "einstein-helfand", "nernst-einstein", "onsager"],
         metavar="M",
-        help="green-kubo einstein-helfand nernst-einstein onsager (default: these) stacie kinisi, or all",
+        help="methods among green-kubo einstein-helfand nernst-einstein onsager (default: these four) stacie kinisi, "
+        "or all",
     )
     parser.add_argument(
-        "--window", nargs=2, type=positive, metavar=("A", "B"), help="plateau, ps (default: found); the paper: 200 500"
+        "--window",
+        nargs=2,
+        type=positive,
+        metavar=("A", "B"),
+        help="window of the plateau, ps (default: found from the data); the paper's: 200 500",
     )
     parser.add_argument(
         "--viscosity",
         type=positive,
         metavar="MPA_S",
-        help="for the correction of Nernst-Einstein (default: of the runs' pressure, where they have recorded it)",
+        help="viscosity for the finite-size correction of Nernst-Einstein (default: from the runs' recorded pressure)",
     )
     parser.add_argument(
         "--pressure",
@@ -60,24 +65,24 @@ def add_parser(subparsers: Subparsers) -> None:
         type=Path,
         default=[],
         metavar="FILE",
-        help="tables of the pressure tensor of runs like these at constant volume, one for each run, from which the "
-        "viscosity is measured: .xvg of gmx energy, or text whose header names Pxx Pyy Pzz Pyz Pxz Pxy",
+        help="tables of the pressure tensor, one per run at constant volume, to measure the viscosity: .xvg of gmx "
+        "energy, or text whose header names Pxx Pyy Pzz Pyz Pxz Pxy",
     )
-    parser.add_argument("--pressure-unit", choices=tuple(PRESSURE_UNITS), help="of --pressure (.xvg: bar)")
+    parser.add_argument("--pressure-unit", choices=tuple(PRESSURE_UNITS), help="unit of --pressure (.xvg: bar)")
     parser.add_argument(
         "--pressure-interval",
         type=positive,
         metavar="PS",
-        help="between rows of --pressure, if the file does not say it",
+        help="time between rows of --pressure, if the file does not contain it",
     )
     parser.add_argument(
-        "--solvents", action="store_true", help="measure the diffusion of the solvents, too, from the whole frames"
+        "--solvents", action="store_true", help="measure the diffusion of the solvents, too, from whole frames"
     )
-    parser.add_argument("--unwrapped", action="store_true", help="positions cross the cell's faces freely")
+    parser.add_argument("--unwrapped", action="store_true", help="the positions in the files are not wrapped")
     parser.add_argument(
         "--heavy-hydrogen",
         action="store_true",
-        help="read runs with heavy hydrogen (md --hydrogen-mass), too, once paired runs have agreed",
+        help="accept runs with heavy hydrogen (md --hydrogen-mass), once they agree with runs of normal masses",
     )
     add_json(parser)
     parser.add_argument("--figure", type=Path, metavar="FILE", help="draw sigma(t) with its plateau (.png, .pdf, .svg)")
@@ -86,22 +91,26 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "plan-conductivity",
         run_plan_conductivity,
-        "how long to run for a wanted error of a conductivity",
+        "compute the length of runs for a target error of the conductivity, or the reverse",
         "plan-conductivity --tau 300 --error 0.1",
     )
     parser.add_argument(
-        "--tau", type=positive, required=True, metavar="PS", help="end of the integral; a + (b - a)/3 of a window a-b"
+        "--tau",
+        type=positive,
+        required=True,
+        metavar="PS",
+        help="upper limit of the integral; a + (b - a)/3 for a window a-b",
     )
-    wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--error", type=fraction, help="relative error that is wanted, such as 0.1")
-    wanted.add_argument("--time", type=positive, metavar="PS", help="length of all runs, whose error is wanted")
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument("--error", type=fraction, help="target relative error, such as 0.1")
+    target.add_argument("--time", type=positive, metavar="PS", help="total length of all runs, to compute the error")
     add_json(parser)
 
     parser = add_command(
         subparsers,
         "solvation",
         run_solvation,
-        "shells, ion pairs, residence times and networks in a trajectory",
+        "analyse shells, ion pairs, residence times and networks in a trajectory",
         "solvation run.xtc --topology run.pdb --figure shells.png\n"
         "  electrolyte-ml solvation dump.lammpstrj --topology system.data --solvent 'BN=formula C4H7N' --json\n"
         "  electrolyte-ml solvation npt_run/  (of electrolyte-ml md)",
@@ -112,15 +121,15 @@ def add_parser(subparsers: Subparsers) -> None:
         nargs="+",
         default=[],
         metavar="NAME=Å",
-        help="of all species (default: the first minima of the RDFs)",
+        help="cutoffs of all species (default: the first minima of the RDFs)",
     )
-    add_seed(parser, "of the bootstrap")
+    add_seed(parser, "seed of the bootstrap")
     add_json(parser)
     parser.add_argument("--figure", type=Path, metavar="PNG", help="figure to draw (.png, .pdf, .svg)")
 
 
 def run_conductivity(args: argparse.Namespace) -> None:
-    """Print the conductivity by every method, and draw its plateau."""
+    """Print the conductivity by every method, and draw the plateau."""
     from electrolyte_ml.analysis import measure_conductivity
     from electrolyte_ml.analysis.conductivity import METHODS
 
@@ -130,12 +139,12 @@ def run_conductivity(args: argparse.Namespace) -> None:
         raise InputError("--viscosity and --pressure both give the viscosity: name one of them")
     for option in ("pressure_unit", "pressure_interval"):
         if getattr(args, option) and not args.pressure:
-            raise InputError(f"--{option.replace('_', '-')} goes with --pressure")
+            raise InputError(f"--{option.replace('_', '-')} needs --pressure")
     methods = METHODS if args.method == ["all"] else tuple(args.method)
     if not (args.solvents or "nernst-einstein" in methods):
         refuse_given(args, ("viscosity", "pressure"), "--method nernst-einstein or --solvents, which it corrects")
     if args.window and args.window[0] >= args.window[1]:
-        raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: it must begin before it ends")
+        raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: the first time must be the smaller one")
     _check_temperature(args)
     runs = read_ions_of(args, progress=sys.stderr.isatty())
     _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
@@ -168,7 +177,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
 
 
 def _check_temperature(args: argparse.Namespace) -> None:
-    """Refuse a temperature that is not the one at which a run was made, where the folder of the run says it."""
+    """Refuse a temperature that differs from the one recorded in the folder of a run."""
     from electrolyte_ml.files import read_json
 
     for folder in run_paths(args):
@@ -176,17 +185,17 @@ def _check_temperature(args: argparse.Namespace) -> None:
         if not folder.is_dir() or not record.is_file():
             continue
         run = read_json(record)
-        known, end = run.get("temperature"), run.get("temperature_end")
-        if run.get("ensemble") == "nve" or not isinstance(known, (int, float)):
+        recorded, end = run.get("temperature"), run.get("temperature_end")
+        if run.get("ensemble") == "nve" or not isinstance(recorded, (int, float)):
             continue
         if end is not None:
-            raise InputError(f"{folder}: its temperature goes from {known:g} to {end:g} K: it has no one conductivity")
-        if abs(known - args.temperature) > _SAME_TEMPERATURE:
-            raise InputError(f"--temperature {args.temperature:g}: {folder} was run at {known:g} K")
+            raise InputError(f"{folder}: the temperature changes from {recorded:g} to {end:g} K; it must be constant")
+        if abs(recorded - args.temperature) > _SAME_TEMPERATURE:
+            raise InputError(f"--temperature {args.temperature:g}: {folder} was run at {recorded:g} K")
 
 
 def _viscosity(args: argparse.Namespace, volume: float) -> TransportEstimate | None:
-    """Return the viscosity of the pressures given, or of those that all runs have recorded; None if there is none."""
+    """Return the viscosity from --pressure, or from pressures that all runs have recorded; None without either."""
     from electrolyte_ml.analysis import run_viscosity
     from electrolyte_ml.production.result import measured_viscosity
     from electrolyte_ml.trajectories import read_stress_table
@@ -200,7 +209,7 @@ def _viscosity(args: argparse.Namespace, volume: float) -> TransportEstimate | N
 
 
 def run_plan_conductivity(args: argparse.Namespace) -> None:
-    """Print the length of the runs and the error of the conductivity that go together."""
+    """Print the error of the conductivity for a length of the runs, or the reverse."""
     from electrolyte_ml.analysis import expected_error, needed_time
 
     time_ps = args.time or needed_time(args.tau, args.error)
@@ -208,13 +217,13 @@ def run_plan_conductivity(args: argparse.Namespace) -> None:
     if error > 1.0:
         raise InputError(
             f"--time {time_ps:g} ps is too short for tau = {args.tau:g} ps: sqrt(4 tau / 3 T) holds for runs much "
-            f"longer than tau, and below {4 * args.tau / 3:g} ps, where it exceeds 100 %, no error can be expected"
+            f"longer than tau; below {4 * args.tau / 3:g} ps it exceeds 100 % and means nothing"
         )
     if args.json:
         print(as_json_text({"tau_ps": args.tau, "total_ps": time_ps, "relative_error": error}))
         return
     print(f"{time_ps / 1000:.4g} ns in all give an error of {error:.1%} (one standard error) for tau = {args.tau:g} ps")
-    print("Runs of at least ten tau each, from independent starts, show by their scatter whether that holds.")
+    print("Check this error by the scatter of runs of at least ten tau each, from independent starts.")
 
 
 def run_solvation(args: argparse.Namespace) -> None:
@@ -248,7 +257,7 @@ def run_solvation(args: argparse.Namespace) -> None:
 
 
 def _cutoffs(items: Sequence[str]) -> dict[str, float]:
-    """Å by name, of ``--cutoff``."""
+    """Return the cutoffs (Å) of ``--cutoff`` by name."""
     cutoffs = {}
     for name, value in pairs(items, "--cutoff").items():
         try:
@@ -258,18 +267,18 @@ def _cutoffs(items: Sequence[str]) -> dict[str, float]:
     return cutoffs
 
 
-def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory], what: str) -> None:
+def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory], quantities: str) -> None:
     """Print one line on standard error if hydrogens of a run have another mass than their own."""
     masses = {run.hydrogen_mass for run in runs if run.hydrogen_mass is not None}
     if masses:
-        given = " and ".join(f"{mass:g}" for mass in sorted(masses))
+        text = " and ".join(f"{mass:g}" for mass in sorted(masses))
         print(
-            f"warning: hydrogens have {given} amu in these runs: {what} are only those of the liquid as far as paired "
-            "runs agree",
+            f"warning: hydrogens have {text} amu in these runs: {quantities} are those of the liquid only if runs of "
+            "normal masses agree",
             file=sys.stderr,
         )
 
 
 def _counted(names: Sequence[str]) -> str:
-    """Such as "8 Li, 8 PF6"."""
+    """Return the names with their counts, such as "8 Li, 8 PF6"."""
     return ", ".join(f"{count} {name}" for name, count in Counter(str(name) for name in names).items())

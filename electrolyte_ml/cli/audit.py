@@ -1,4 +1,4 @@
-"""The command that compares two references: ``audit-reference``."""
+"""The command ``audit-reference``, which compares two references."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "audit-reference",
         run_audit,
-        "show how far a reference is from a better one on configurations of yours",
+        "compare a reference with a better one on your configurations",
         "audit-reference liquid.extxyz --reference gfn1-xtb --against pyscf-pbe-d3 --count 10 -j 2",
     )
     add_configurations(parser)
-    parser.add_argument("--reference", default="gfn1-xtb", metavar="A", help="the one in question (default gfn1-xtb)")
-    parser.add_argument("--against", required=True, metavar="B", help="a better one: preset, calculator or command")
-    parser.add_argument("--count", type=count, default=20, help="configurations to label with both (default 20)")
-    add_seed(parser, "of their choice")
+    parser.add_argument("--reference", default="gfn1-xtb", metavar="A", help="reference to test (default gfn1-xtb)")
+    parser.add_argument("--against", required=True, metavar="B", help="better reference: preset, calculator or command")
+    parser.add_argument(
+        "--count", type=count, default=20, help="number of configurations to label with both (default 20)"
+    )
+    add_seed(parser, "seed of the choice of configurations")
     add_store(parser)
     parser.add_argument("--no-binding", action="store_true", help="do not relax the ions with solvents and anions")
     parser.add_argument("--figure", type=Path, metavar="FILE", help="figure to write (.png, .pdf, .svg)")
@@ -54,7 +56,7 @@ def run_audit(args: argparse.Namespace) -> None:
 
     if args.figure:
         check_output_file(args.figure, (".png", ".pdf", ".svg"))
-    found = audit_reference(
+    audit = audit_reference(
         read_configurations(args.data, species=args.species, **given_keys(args)),
         reference.get(args.reference),
         reference.get(args.against),
@@ -65,9 +67,9 @@ def run_audit(args: argparse.Namespace) -> None:
         bind=not args.no_binding,
         own_molecules=own_molecules(args.molecule),
     )
-    print(as_json_text(asdict(found)) if args.json else found)
+    print(as_json_text(asdict(audit)) if args.json else audit)
     if args.figure:
         from electrolyte_ml.figures import reference_audit
 
-        write_figure(reference_audit(found), args.figure)
+        write_figure(reference_audit(audit), args.figure)
         print(f"Figure: {args.figure}")

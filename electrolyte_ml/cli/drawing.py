@@ -1,4 +1,4 @@
-"""What the figures of commands say of their data, and where they are written."""
+"""Labels of the figures of commands, and writing of figures."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 
 def reference_of(configurations: Sequence[Atoms]) -> str:
-    """Name what labelled the configurations, if they say it."""
+    """Return the names of the references in the configurations' info, for a figure."""
     names = {str(atoms.info["reference"]) for atoms in configurations if "reference" in atoms.info}
     return ", ".join(sorted(names)) or "not stated in the file"
 
 
 def scale_of(path: Path, configurations: Sequence[Atoms]) -> str:
-    """Name the data of a figure."""
+    """Return the name of the data of a figure."""
     return f"{path.name}, {len(configurations)} configurations"
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Write a figure in the format that the name's ending states."""
+    """Write a figure in the format of the file's suffix."""
     content = io.BytesIO()
     figure.savefig(content, dpi=150, format=path.suffix[1:] or "png")
     atomic_write(path, content.getvalue())
 
 
 def save(figure: Figure, path: Path, quiet: bool) -> None:
-    """Write a figure, and say so unless the command prints JSON."""
+    """Write a figure, and print its path unless `quiet`."""
     write_figure(figure, path)
     if not quiet:
         print(f"Figure: {path}")

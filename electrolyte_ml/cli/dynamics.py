@@ -1,4 +1,4 @@
-"""The command of molecular dynamics: ``md``."""
+"""The command ``md``, which runs molecular dynamics."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis.density import DensityResult
     from electrolyte_ml.dynamics import Monitor, RunResult
 
-GRADE_EVERY = 50  # steps, unless --grade-every says otherwise
-_FARTHEST = 3.0  # times or part of the density of the start, at which a liquid has boiled or collapsed
-_ROWS_TO_JUDGE = 40  # of the log: with fewer a drift cannot be told from noise
+GRADE_EVERY = 50  # steps, the default of --grade-every
+_FARTHEST = 3.0  # factor from the density of the start beyond which a liquid has boiled or collapsed
+_ROWS_TO_JUDGE = 40  # smallest number of rows of the log in which a drift can be distinguished from noise
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -42,7 +42,7 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "md",
         run_molecular_dynamics,
-        "molecular dynamics with a potential",
+        "run molecular dynamics with a potential",
         "md pot.mtp start.xyz --ensemble npt --temperature 300 --pressure 1 --time 10 -o run",
     )
     add_potential(parser)
@@ -50,69 +50,81 @@ def add_parser(subparsers: Subparsers) -> None:
         "start",
         type=Path,
         metavar="START",
-        help="starting configuration (the last one of the file), or the folder of a run that has ended: its last "
-        "configuration with cell and velocities",
+        help="file whose last configuration is the start, or folder of a run that has ended, whose last configuration "
+        "is the start, with cell and velocities",
     )
     add_charge_key(parser)
-    parser.add_argument("--ensemble", choices=("nve", "nvt", "npt"), default="npt")
+    parser.add_argument(
+        "--ensemble", choices=("nve", "nvt", "npt"), default="npt", help="ensemble of the run (default npt)"
+    )
     parser.add_argument(
         "--temperature",
         type=_temperatures,
         default=(300.0, None),
         metavar="T",
-        help="K (default 300); 300:380 heats from 300 to 380 K during the run",
+        help="temperature, K (default 300); 300:380 heats from 300 to 380 K during the run",
     )
-    parser.add_argument("--pressure", type=number, default=1.01325, help="bar (default 1.01325)")
+    parser.add_argument("--pressure", type=number, default=1.01325, help="pressure, bar (default 1.01325)")
     parser.add_argument(
         "--anisotropic",
         action="store_true",
         help="at constant pressure, change the three lengths of an orthorhombic cell independently",
     )
-    parser.add_argument("--time", type=positive, required=True, help="ps")
-    parser.add_argument("--timestep", type=timestep, default=1.0, help="fs, up to 10 (default 1)")
+    parser.add_argument("--time", type=positive, required=True, help="length of the run, ps")
+    parser.add_argument("--timestep", type=timestep, default=1.0, help="time step, fs, up to 10 (default 1)")
     parser.add_argument(
         "--frame-interval",
         type=positive,
         default=100.0,
         metavar="FS",
-        help="between frames of the trajectory (default 100); 10 for Green-Kubo",
+        help="time between frames of the trajectory (default 100); 10 for Green-Kubo",
     )
-    parser.add_argument("--threads", type=count, help="of the forces (default: by the number of atoms)")
+    parser.add_argument(
+        "--threads", type=count, help="number of threads for the forces (default: by the number of atoms)"
+    )
     parser.add_argument(
         "--hydrogen-mass",
         type=positive,
         metavar="AMU",
-        help="of all hydrogens, taken from the heavy atoms that they are bonded to: 3 allows --timestep 2; changes "
-        "diffusion and conductivity, but no average over configurations (default: their own)",
+        help="mass of all hydrogens, moved from the heavy atoms that they are bonded to: 3 allows --timestep 2; it "
+        "changes diffusion and conductivity, but not averages over configurations (default: their own)",
     )
     parser.add_argument(
-        "--precision", choices=("double", "mixed"), default="double", help="mixed: pairs in float32, 1.3 times faster"
+        "--precision",
+        choices=("double", "mixed"),
+        default="double",
+        help="precision (default double); mixed: pairs in float32, 1.3 times faster",
     )
     parser.add_argument(
-        "--train", type=Path, metavar="SET", help="training set of the grade: save above 2, stop above 10"
+        "--train",
+        type=Path,
+        metavar="SET",
+        help="training set for extrapolation grades: configurations are saved above 2, the run stops above 10",
     )
     parser.add_argument(
         "--grade-every",
         type=count,
         metavar="STEPS",
-        help="between two grades, each as slow as 1 to 3 steps, or 2 to 19 in mode neighbourhood "
+        help="steps between two grades; a grade takes as long as 1 to 3 steps, or 2 to 19 in mode neighbourhood "
         f"(default {GRADE_EVERY})",
     )
     add_rows(parser)
-    parser.add_argument("--relax", type=whole, default=0, help="steps of minimisation before the run (default 0)")
-    add_seed(parser, "of the velocities")
+    parser.add_argument(
+        "--relax", type=whole, default=0, help="number of minimisation steps before the run (default 0)"
+    )
+    add_seed(parser, "seed of the velocities")
     parser.add_argument(
         "-o",
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder of the run, which the same command resumes (default START_ENSEMBLE)",
+        help="folder of the run, which the same command resumes (default: START_ENSEMBLE)",
     )
     add_json(parser)
 
 
 def run_molecular_dynamics(args: argparse.Namespace) -> int:
-    """Run or resume a run, print its averages; 1 if a monitor stopped it."""
+    """Run or resume dynamics, and print averages; return 1 if the run ended early."""
     from electrolyte_ml.dynamics import ContactMonitor, DensityMonitor, GradeMonitor, MoleculeMonitor, run_md
     from electrolyte_ml.potentials import System, load
     from electrolyte_ml.structures import density
@@ -132,8 +144,8 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         System.of(start, potential.species)  # refuses an unknown element or an impossible charge
     monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
     if args.ensemble == "npt" and start.pbc.all():
-        given = density(start)
-        monitors.append(DensityMonitor(given / _FARTHEST, given * _FARTHEST))
+        initial = density(start)
+        monitors.append(DensityMonitor(initial / _FARTHEST, initial * _FARTHEST))
     if args.train:
         monitors.append(GradeMonitor(read_active_set(args, potential), every=args.grade_every or GRADE_EVERY))
     with in_options(
@@ -188,18 +200,18 @@ def _last_configuration(start: Path) -> Path:
     Raises
     ------
     InputError
-        A folder without the last configuration of a run.
+        The folder has no last configuration of a run.
     """
     if not start.is_dir():
         return start
     last = start / "last.xyz"
     if not last.is_file():
-        raise InputError(f"{start} holds no last.xyz: it is no folder of a run, or its run has not ended")
+        raise InputError(f"{start} holds no last.xyz: it is not the folder of a run, or the run has not ended")
     return last
 
 
 def _temperatures(text: str) -> tuple[float, float | None]:
-    """A positive number, or two with a colon between them."""
+    """Return the temperatures of a positive number, or of two with a colon between them."""
     first, sign, last = text.partition(":")
     return positive(first), positive(last) if sign else None
 
@@ -208,48 +220,49 @@ _temperatures.__name__ = "temperature"  # argparse names the type: "invalid temp
 
 
 def _is_steady(result: RunResult) -> bool:
-    """Whether the density of a run should come to rest: constant pressure and temperature."""
+    """Return whether the density should equilibrate: at constant pressure and temperature."""
     return result.settings["ensemble"] == "npt" and result.settings["temperature_end"] is None
 
 
 def _drift(result: RunResult) -> str:
-    """Say what the density was before, and whether it still drifts in the second half of a run."""
+    """Return a remark on the density of the first half, and on its drift in the second half of a run."""
     from electrolyte_ml.analysis.density import FEWEST_INDEPENDENT
 
     late = result.times_ps >= result.times_ps[-1] / 2
-    before = f" ({result.densities[~late].mean():.4f} in the first half)" if late.sum() >= _ROWS_TO_JUDGE else ""
-    found = _second_half(result)
-    if found is None:
-        return f"{before}; too short to tell whether it drifts"
-    if found.drifts:
-        return f"{before}, which drifts by {found.drift:+.2g} ± {found.drift_error:.1g} g/cm³ per ps: it is not at rest"
-    if found.n_independent >= FEWEST_INDEPENDENT:
-        return before
-    few = f"the second half holds {found.n_independent:.1f} independent values"
-    if _moves(found):
-        change = found.drift * (found.end_ps - found.begin_ps)
-        return f"{before}, which drifts by {change:+.2g} g/cm³ in the second half: it is not at rest, though {few} only"
-    return f"{before}; {few}, too few to tell whether it drifts"
+    first = f" ({result.densities[~late].mean():.4f} in the first half)" if late.sum() >= _ROWS_TO_JUDGE else ""
+    half = _second_half(result)
+    if half is None:
+        return f"{first}; too short to detect a drift"
+    if half.drifts:
+        rate = f"{half.drift:+.2g} ± {half.drift_error:.1g} g/cm³ per ps"
+        return f"{first}, which drifts by {rate}: not equilibrated"
+    if half.n_independent >= FEWEST_INDEPENDENT:
+        return first
+    values = f"{half.n_independent:.1f} independent values"
+    if _moves(half):
+        change = half.drift * (half.end_ps - half.begin_ps)
+        return f"{first}, which drifts by {change:+.2g} g/cm³ in the second half ({values}): not equilibrated"
+    return f"{first}; {values} in the second half are too few to detect a drift"
 
 
-def _moves(found: DensityResult) -> bool:
-    """Whether the trend is more than half of the variance: of few independent values no test can tell more."""
-    return abs(found.drift) * (found.end_ps - found.begin_ps) > 6.0**0.5 * found.sigma
+def _moves(half: DensityResult) -> bool:
+    """Return whether the trend is more than half of the variance; few independent values allow no better test."""
+    return abs(half.drift) * (half.end_ps - half.begin_ps) > 6.0**0.5 * half.sigma
 
 
-def _drifts(found: DensityResult | None) -> bool | None:
-    """Whether the density drifts; None where the second half holds too few values to tell."""
+def _drifts(half: DensityResult | None) -> bool | None:
+    """Return whether the density drifts; None if the second half holds too few values to decide."""
     from electrolyte_ml.analysis.density import FEWEST_INDEPENDENT
 
-    if found is None:
+    if half is None:
         return None
-    if found.n_independent >= FEWEST_INDEPENDENT:
-        return found.drifts
-    return True if found.drifts or _moves(found) else None
+    if half.n_independent >= FEWEST_INDEPENDENT:
+        return half.drifts
+    return True if half.drifts or _moves(half) else None
 
 
 def _second_half(result: RunResult) -> DensityResult | None:
-    """Return density and drift of the second half; None where it has too few rows."""
+    """Return density and drift of the second half; None if it has too few rows."""
     from electrolyte_ml.analysis import mean_density
 
     half = result.times_ps[-1] / 2
@@ -259,28 +272,28 @@ def _second_half(result: RunResult) -> DensityResult | None:
 
 
 def _least_certain(result: RunResult) -> str:
-    """Return the atom of the highest grade among the saved configurations."""
-    known = [(grade, atoms.info["least_certain"]) for _, grade, atoms in result.saved if "least_certain" in atoms.info]
-    return f"{max(known)[1]}, grade {max(known)[0]:.3g}" if known else ""
+    """Return the atom of the highest grade among the saved configurations; empty if single atoms are not graded."""
+    graded = [(grade, atoms.info["least_certain"]) for _, grade, atoms in result.saved if "least_certain" in atoms.info]
+    return f"{max(graded)[1]}, grade {max(graded)[0]:.3g}" if graded else ""
 
 
 def _summary(result: RunResult) -> dict[str, Any]:
-    """Return how a run ended, and the averages of its second half, for JSON."""
-    half = result.times_ps >= result.times_ps[-1] / 2
+    """Return the end of a run and the averages of its second half, for JSON."""
+    late = result.times_ps >= result.times_ps[-1] / 2
     summary: dict[str, Any] = {
         "reason": result.reason,
         "detail": result.detail,
         "time_ps": float(result.times_ps[-1]),
-        "temperature_K": float(result.temperatures[half].mean()),
-        "density_g_cm3": float(result.densities[half].mean()),
+        "temperature_K": float(result.temperatures[late].mean()),
+        "density_g_cm3": float(result.densities[late].mean()),
         "saved": len(result.saved),
         "least_certain": _least_certain(result) or None,
         "folder": str(result.directory),
     }
     if _is_steady(result):
-        found = _second_half(result)
-        summary["density_drifts"] = _drifts(found)
-        summary["density_independent_values"] = None if found is None else found.n_independent
-        summary["density_drift_g_cm3_ps"] = None if found is None else found.drift
-        summary["density_drift_error_g_cm3_ps"] = None if found is None else found.drift_error
+        half = _second_half(result)
+        summary["density_drifts"] = _drifts(half)
+        summary["density_independent_values"] = None if half is None else half.n_independent
+        summary["density_drift_g_cm3_ps"] = None if half is None else half.drift
+        summary["density_drift_error_g_cm3_ps"] = None if half is None else half.drift_error
     return summary

@@ -1,4 +1,4 @@
-"""The program: all commands in one parser, and every error as one line with an exit code."""
+"""Entry point of the program: the parser of all commands, and errors as one line with an exit code."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def build_parser() -> Parser:
     """Return the parser of every command."""
     parser = Parser(
         prog="electrolyte-ml",
-        description="Moment tensor potentials of battery electrolytes, learnt actively from real labels.",
+        description="Moment tensor potentials of battery electrolytes, trained by active learning.",
         epilog="example: electrolyte-ml reproduce --only 04",
     )
     parser.add_argument("--version", action="version", version=f"electrolyte-ml {__version__}")
@@ -70,31 +70,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments
-        Of the program, by default ``sys.argv[1:]``.
+        Arguments of the program, by default ``sys.argv[1:]``.
 
     Returns
     -------
     int
-        0, 1 after an error, 2 for a command line that cannot be parsed, 130 when interrupted. SIGTERM and SIGHUP end
-        the command as an interrupt does, with 143 and 129.
+        0 for success, 1 after an error, 2 for a command line that cannot be parsed, 130 after an interrupt. SIGTERM and
+        SIGHUP end the command like an interrupt, with 143 and 129.
     """
     try:
         args, unknown = build_parser().parse_known_args(arguments)
-        if unknown:  # reported by the command, whose --help is the one to see
+        if unknown:  # the command's own parser reports them, and refers to its --help
             args.parser.refuse(unknown)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
         with _signals_unwind(), warnings_in_one_line():
             code = int(args.run(args) or 0)
-            sys.stdout.flush()  # what cannot be printed is an error of the command, too
+            sys.stdout.flush()  # a failure to print is an error of the command, too
             return code
     except SystemExit as stop:
         return int(stop.code or 0)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of the output has gone, as after `| head`
+    except BrokenPipeError:  # the output's reader has ended, as with `| head`
         _drop_output()
         return 1
     except (ElectrolyteError, OSError, MemoryError) as error:
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"error: {one_line(_about_output(error))}", file=sys.stderr)
         return 1
-    except Exception as error:  # a bug of this package: still one line, and how to see more
+    except Exception as error:  # a bug of this package: one line, with a hint to the traceback
         if args.debug:
             traceback.print_exc()
         hint = "" if args.debug else " (a fault of electrolyte-ml; --debug shows where)"
@@ -112,9 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _signals_unwind() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise `SystemExit`, so that everything that is to be removed or ended is.
+    """Make SIGTERM and SIGHUP raise `SystemExit`, so that temporary files are removed and processes ended.
 
-    A signal that is ignored (nohup) stays so; after the first one further ones do not disturb.
+    A signal that is ignored (nohup) remains ignored; after the first signal further ones are ignored, too.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -127,29 +127,29 @@ def _signals_unwind() -> Iterator[None]:
         print(f"ended by {signal.Signals(number).name}", file=sys.stderr)
         raise SystemExit(128 + number)
 
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number, handler in before.items():
+    previous = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in previous.items():
         if handler is signal.SIG_DFL:
             signal.signal(number, stop)
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 def _about_output(error: Exception) -> Exception:
-    """Return the error of an output that cannot be written, with its name, or any other error as it is."""
+    """Return an error of the standard output with its name, or any other error unchanged."""
     if isinstance(error, OSError) and error.filename is None:
         try:
             print(flush=True)
-        except OSError as same:
+        except OSError as output_error:
             _drop_output()
-            return OSError(same.errno, same.strerror, "the standard output")
+            return OSError(output_error.errno, output_error.strerror, "the standard output")
     return error
 
 
 def _drop_output() -> None:
-    """Let what is still to be printed go nowhere: the interpreter prints it at its end."""
+    """Discard buffered output, which the interpreter would try to print at its end."""
     with suppress(OSError, ValueError):  # no file, as in tests
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

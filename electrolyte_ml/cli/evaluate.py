@@ -1,4 +1,4 @@
-"""The command that measures the errors of potentials: ``evaluate``."""
+"""The command ``evaluate``, which measures the errors of potentials."""
 
 from __future__ import annotations
 
@@ -48,35 +48,36 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "evaluate",
         run_evaluate,
-        "errors of a potential, or of an ensemble, on labelled configurations",
+        "measure the errors of a potential, or of an ensemble, on labelled configurations",
         "evaluate pot.mtp test.xyz --sites --split --figure errors.png",
     )
     parser.add_argument(
-        "potentials", nargs="+", type=Path, metavar="POT", help="potential (.mtp); several are one ensemble"
+        "potentials", nargs="+", type=Path, metavar="POT", help="potential (.mtp), or several as an ensemble"
     )
-    add_species(parser, "chemical symbols, for files that carry none")
+    add_species(parser, "chemical symbols, for files without species")
     add_configurations(parser, labelled=True)
     parser.add_argument("--sites", action="store_true", help="print force errors by element, molecule and site")
     parser.add_argument(
         "--split",
         action="store_true",
-        help="print errors within and between molecules by composition; the reference labels each molecule alone",
+        help="print errors within and between molecules by composition, for which single molecules are labelled",
     )
     parser.add_argument(
         "--figure",
         type=Path,
         metavar="PATH",
-        help="draw parity by element, errors by site and, with an active set, errors against grades; with --sites maps "
-        "on the molecules, with --split the parts: a folder, or the name of the first PNG, which the others extend",
+        help="folder of figures, or name of the first PNG, which the other names extend: parity by element, errors by "
+        "site and, with an active set, errors against grades; with --sites maps on the molecules, with --split the "
+        "errors within and between molecules",
     )
     parser.add_argument(
         "--train",
         type=Path,
         metavar="SET",
-        help="the potential's training set, for grades (default: active_set.npz beside the potential, if it is there)",
+        help="training set of the potential, for grades (default: active_set.npz beside the potential, if it exists)",
     )
     parser.add_argument(
-        "--reference", metavar="NAME", help="what labels the molecules of --split (default: what labelled the data)"
+        "--reference", metavar="NAME", help="reference that labels the molecules of --split (default: that of the data)"
     )
     add_reference_settings(parser)
     add_store(parser)
@@ -102,7 +103,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
             errors = evaluate_errors(potential, configurations)
             values = {
                 name: None if value != value else value for name, value in asdict(errors).items()
-            }  # JSON has no NaN, which says that no configuration has that label
+            }  # NaN means that no configuration has that label; JSON has no NaN
             printed |= values if len(potentials) == 1 else {str(path): values}
             if not args.json:
                 print(errors if len(potentials) == 1 else f"{path}: {errors}")
@@ -118,36 +119,36 @@ def run_evaluate(args: argparse.Namespace) -> None:
 def _compare_references(
     args: argparse.Namespace, potentials: Sequence[Potential], configurations: Sequence[Atoms]
 ) -> None:
-    """Say where potential and data name different levels of theory: the errors are then those of the levels, too."""
+    """Print a warning if potential and data have different levels of theory, whose differences enter the errors."""
     labelled_by = sorted({str(atoms.info["reference"]) for atoms in configurations if "reference" in atoms.info})
     for path, potential in zip(args.potentials, potentials, strict=True):
         others = [name for name in labelled_by if potential.reference not in (None, name)]
         if others:
             print(
                 f"warning: {path} was trained on labels of {potential.reference}, {args.data} has labels of "
-                f"{', '.join(others)}: the errors are the differences between these as well",
+                f"{', '.join(others)}: the errors include the differences between these references",
                 file=sys.stderr,
             )
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    """Refuse options that go with others, or with a single potential."""
+    """Refuse options that need other options or a single potential."""
     if args.figure is None:
         refuse_given(args, ("train", "mode", "terms"), "--figure, which draws the grades")
     if args.train is not None and len(args.potentials) > 1:
-        raise InputError("--train goes with one potential: each of an ensemble has an active set of its own")
+        raise InputError("--train needs a single potential: each of an ensemble has an active set of its own")
     if args.molecule and not (args.sites or args.split or args.figure):
-        raise InputError("--molecule goes with --sites, --split or --figure")
+        raise InputError("--molecule needs --sites, --split or --figure")
     if not args.split:
-        given = {"reference": args.reference, "set": args.set, "jobs": args.jobs != 1, "store": args.store != STORE}
-        for option, is_given in given.items():
+        options = {"reference": args.reference, "set": args.set, "jobs": args.jobs != 1, "store": args.store != STORE}
+        for option, is_given in options.items():
             if is_given:
-                raise InputError(f"--{option} goes with --split")
+                raise InputError(f"--{option} needs --split")
 
 
 @dataclass(frozen=True)
 class _Report:
-    """What ``--sites``, ``--split`` and ``--figure`` print and draw of potentials on labelled configurations."""
+    """Results of ``--sites``, ``--split`` and ``--figure`` for potentials on labelled configurations."""
 
     args: argparse.Namespace
     potentials: Sequence[Potential]
@@ -156,7 +157,7 @@ class _Report:
     paths: dict[str, Path]
 
     def sites(self) -> dict[str, Any]:
-        """Print errors by group, or return them for JSON, and draw the figures."""
+        """Print errors by group, or return them for JSON, and draw figures."""
         import numpy as np
 
         from electrolyte_ml.analysis import group_atoms, group_errors
@@ -166,11 +167,11 @@ class _Report:
         predictions = [predict(potential, configurations) for potential in self.potentials]
         mean = replace(
             predictions[0],
-            energies=np.mean([found.energies for found in predictions], axis=0),
-            forces=np.mean([found.forces for found in predictions], axis=0),
+            energies=np.mean([prediction.energies for prediction in predictions], axis=0),
+            forces=np.mean([prediction.forces for prediction in predictions], axis=0),
         )
         groups = group_atoms(configurations, self.own)
-        forces = np.array([found.forces for found in predictions])
+        forces = np.array([prediction.forces for prediction in predictions])
         grouped = group_errors(groups, mean.reference_forces, forces, len(configurations))
         printed: dict[str, Any] = {}
         if args.sites and args.json:
@@ -181,17 +182,17 @@ class _Report:
             return printed
         from electrolyte_ml.figures import parity_by_element, site_errors
 
-        named_by = reference_of(configurations)
+        reference = reference_of(configurations)
         compositions = [atoms.symbols.formula.reduce()[0].format("hill") for atoms in configurations]
         of_mean = f", mean of {len(predictions)} potentials" if len(predictions) > 1 else ""
         parity = parity_by_element(
-            mean, groups.elements, compositions, reference=named_by, scale=f"{self._scale}{of_mean}"
+            mean, groups.elements, compositions, reference=reference, scale=f"{self._scale}{of_mean}"
         )
         self._save(parity, "parity")
-        self._save(site_errors(grouped, reference=named_by, scale=self._scale), "sites")
+        self._save(site_errors(grouped, reference=reference, scale=self._scale), "sites")
         if args.sites and not args.split:
-            self._draw_maps({"total": grouped.lengths}, named_by)
-        self._draw_grades(((mean.forces - mean.reference_forces) ** 2).mean(axis=1), named_by)
+            self._draw_maps({"total": grouped.lengths}, reference)
+        self._draw_grades(((mean.forces - mean.reference_forces) ** 2).mean(axis=1), reference)
         return printed
 
     def split(self) -> dict[str, Any]:
@@ -205,8 +206,9 @@ class _Report:
         store = LabelStore(args.store)
         if not args.json:
             print(store.estimate(liquid.molecules, reference, args.jobs), file=sys.stderr, flush=True)
-        of_reference = split_reference(liquid, reference, store, args.jobs, progress=not args.json)
-        errors = split_errors(liquid, of_reference, [split_potential(liquid, one) for one in self.potentials], self.own)
+        reference_parts = split_reference(liquid, reference, store, args.jobs, progress=not args.json)
+        parts = [split_potential(liquid, potential) for potential in self.potentials]
+        errors = split_errors(liquid, reference_parts, parts, self.own)
         if not args.json:
             print(errors)
         if self.paths:
@@ -233,7 +235,7 @@ class _Report:
         save(figure, self.paths[name], self.args.json)
 
     def _draw_maps(self, lengths: dict[str, dict[tuple[str, str], float]], reference: str) -> None:
-        """Draw force errors on the molecules; say what is missing where RDKit is."""
+        """Draw force errors on the molecules; print a warning if RDKit is missing."""
         from electrolyte_ml.figures import site_maps
 
         if not any(lengths.values()):
@@ -253,7 +255,7 @@ class _Report:
         self._save(figure, "maps")
 
     def _draw_grades(self, squares: np.ndarray, reference: str) -> None:
-        """Draw errors against grades where there is an active set; `squares` (N,) are of the atoms' force errors."""
+        """Draw errors against grades if there is an active set; `squares` (N,) are the atoms' squared force errors."""
         from electrolyte_ml.figures import grade_errors
 
         if len(self.potentials) > 1:
@@ -263,7 +265,7 @@ class _Report:
         except InputError as error:
             if self.args.train is not None:
                 raise
-            print(f"warning: no grades are drawn: {error}", file=sys.stderr)  # nobody has asked for them
+            print(f"warning: no grades are drawn: {error}", file=sys.stderr)  # no error: no option requires grades
             return
         if active_set is None:
             return
@@ -272,30 +274,30 @@ class _Report:
 
 
 def _labelled_by(configurations: Sequence[Atoms]) -> str:
-    """Return the preset whose labels the configurations say to carry.
+    """Return the preset of the reference in the configurations' info.
 
     Raises
     ------
     InputError
-        They say nothing, or name several levels of theory, or one of no preset.
+        The configurations have no reference, several references, or one that is not a preset.
     """
     from electrolyte_ml.reference import preset_named
 
     names = sorted({str(atoms.info.get("reference", "")) for atoms in configurations})
     if names == [""]:
-        raise InputError("the data do not say what labelled them: name it with --reference")
+        raise InputError("the data do not contain the name of their reference: name it with --reference")
     if len(names) > 1:
         raise InputError(f"the data were labelled by {', '.join(names)}: name one with --reference")
     preset = preset_named(names[0])
     if preset is None:
-        raise InputError(f"the data were labelled by {names[0]}, which is no preset: name it with --reference")
+        raise InputError(f"the data were labelled by {names[0]}, which is not a preset: name it with --reference")
     return preset
 
 
 def _graded(
     active_set: ActiveSet, configurations: Sequence[Atoms], squares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Grades and rms force errors of atoms, or of configurations, and which of the two they are of."""
+    """Return grades and rms force errors of atoms or configurations, and "atom" or "configuration"."""
     import numpy as np
 
     if active_set.mode == "neighbourhood":
@@ -307,7 +309,7 @@ def _graded(
 
 
 def _figure_paths(path: Path | None) -> dict[str, Path]:
-    """Return the file of each figure: in a folder, or beside the one named."""
+    """Return the file of each figure: in a folder, or with names that extend that of a PNG."""
     if path is None:
         return {}
     if path.suffix == ".png":

@@ -1,4 +1,4 @@
-"""Commands of extrapolation grades: ``grade`` and ``select``."""
+"""Commands for extrapolation grades: ``grade`` and ``select``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
 
-_HUGE = 1e3  # grade that tells of a direction without any row, not of an unusual configuration
+_HUGE = 1e3  # grade caused by a direction without any row in the active set, not by an unusual configuration
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -39,41 +39,45 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "grade",
         run_grade,
-        "extrapolation grades of configurations",
+        "compute extrapolation grades of configurations",
         "grade pot.mtp new.xyz --train set.xyz",
     )
     add_potential(parser)
     add_configurations(parser)
-    _add_training_set(parser, "the active set that comes with the potential")
+    _add_training_set(parser, "the active set in the potential's file or beside it")
     add_json(parser)
 
     parser = add_command(
         subparsers,
         "select",
         run_select,
-        "choose the configurations that are worth a label, by MaxVol",
+        "select configurations to label, by MaxVol",
         "select pot.mtp new.xyz --train set.xyz -o chosen.xyz",
     )
     add_potential(parser)
     add_configurations(parser)
-    _add_training_set(parser, "nothing is known")
+    _add_training_set(parser, "none")
     parser.add_argument(
-        "--count", type=count, help="choose so many, one after the other that of the largest grade (default: all new)"
+        "--count",
+        type=count,
+        help="number of configurations, each of the largest grade relative to those before (default: all new ones)",
     )
     parser.add_argument(
-        "--threshold", type=number, help="growth of MaxVol's volume worth a label (default 1.001), without --count"
+        "--threshold",
+        type=number,
+        help="smallest growth of MaxVol's volume by a selected configuration (default 1.001), without --count",
     )
-    add_output(parser, "chosen configurations (.xyz, .cfg)")
+    add_output(parser, "selected configurations (.xyz, .cfg)")
 
 
 def _add_training_set(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add what `find_active_set` needs; `default` says what is taken without a training set."""
-    parser.add_argument("--train", type=Path, metavar="SET", help=f"the training set (default: {default})")
+    """Add the options of `find_active_set`; `default` is the help's text on the default training set."""
+    parser.add_argument("--train", type=Path, metavar="SET", help=f"training set (default: {default})")
     add_rows(parser)
 
 
 def read_active_set(args: argparse.Namespace, potential: Potential) -> ActiveSet:
-    """Build the active set of the training set that the options name."""
+    """Return the active set of the training set of ``--train``."""
     from electrolyte_ml.active_learning.active_set import ActiveSet
 
     _check_terms(args, potential)
@@ -83,14 +87,15 @@ def read_active_set(args: argparse.Namespace, potential: Potential) -> ActiveSet
 
 
 def find_active_set(args: argparse.Namespace, potential: Potential, path: Path) -> ActiveSet | None:
-    """Return the active set of the training set given, else the one that comes with the potential.
+    """Return the active set of the training set of ``--train``, else the one stored with the potential, or None.
 
-    That is in the file itself (MLIP-3's ``.almtp``), or in ``active_set.npz`` beside it.
+    The latter is in the potential's file (MLIP-3's ``.almtp``), or in ``active_set.npz`` beside it.
 
     Raises
     ------
     InputError
-        The set that comes with it cannot be read, belongs to another potential, or is none of what the options name.
+        The stored set cannot be read, belongs to another potential, or has another mode or other terms than the
+        options.
     """
     from electrolyte_ml.active_learning.active_set import ActiveSet
     from electrolyte_ml.active_learning.records import ACTIVE_SET
@@ -102,22 +107,22 @@ def find_active_set(args: argparse.Namespace, potential: Potential, path: Path) 
     holder = path if path.is_file() and has_selection(path) else beside if beside.exists() else None
     if holder is None:
         return None
-    found = ActiveSet.load(holder, potential)
-    for option, given, own in (("--mode", args.mode, found.mode), ("--terms", tuple(args.terms), found.terms)):
-        if given and given != own:
-            raise InputError(f"{holder}: its rows are not those of {option}; name the training set to choose (--train)")
-    return found
+    stored = ActiveSet.load(holder, potential)
+    for option, value, own in (("--mode", args.mode, stored.mode), ("--terms", tuple(args.terms), stored.terms)):
+        if value and value != own:
+            raise InputError(f"{holder}: its rows are not those of {option}; name the training set with --train")
+    return stored
 
 
 def mode_of(args: argparse.Namespace) -> Mode:
-    """Return the mode of ``--mode``, that of active learning by default."""
+    """Return the mode of ``--mode``, by default that of active learning."""
     from electrolyte_ml.active_learning.sections import GradeSettings
 
     return args.mode or GradeSettings().mode
 
 
 def _check_terms(args: argparse.Namespace, potential: Potential) -> None:
-    """Refuse ``--terms`` that the potential has not."""
+    """Refuse ``--terms`` that the potential lacks."""
     from electrolyte_ml.active_learning.active_set import part_graded
 
     with about("--terms"):
@@ -135,7 +140,7 @@ def run_grade(args: argparse.Namespace) -> None:
     configurations = read(args, args.data, potential.species)
     active_set = find_active_set(args, potential, args.potential)
     if active_set is None:
-        raise InputError(f"no active set comes with {args.potential}: name its training set (--train)")
+        raise InputError(f"{args.potential} has no active set: name its training set (--train)")
     grades, places = [], []
     for index, atoms in enumerate(configurations, start=1):
         with about(f"{args.data}, configuration {index}"):
@@ -154,8 +159,8 @@ def run_grade(args: argparse.Namespace) -> None:
         print(f"the training set spans {rank} of {most} directions of {term}")
     if max(grades) > _HUGE and any(rank < most for rank, most in ranks.values()):
         print(
-            "warning: grades are so large because configurations go in directions that the training set does not span: "
-            "it is too small to grade by, however usual they are",
+            "warning: these grades are large because the training set spans too few directions, not because the "
+            "configurations are unusual: it is too small for grades",
             file=sys.stderr,
         )
     print("configuration  grade" + ("      least certain" if places[0] else ""))
@@ -165,13 +170,13 @@ def run_grade(args: argparse.Namespace) -> None:
 
 
 def _least_certain(active_set: ActiveSet, atoms: Atoms) -> dict[str, Any] | None:
-    """Return the atom of the highest grade with its molecule, both counted from 1; None where atoms have no grade."""
+    """Return the atom of the highest grade with its molecule, both counted from 1; None if atoms are not graded."""
     from electrolyte_ml.structures import Topology
 
-    found = active_set.least_certain(atoms)
-    if found is None:
+    worst = active_set.least_certain(atoms)
+    if worst is None:
         return None
-    atom, grade = found
+    atom, grade = worst
     topology = Topology.of(atoms)
     molecule = int(topology.labels[atom])
     symbol, name = str(atoms.symbols[atom]), topology.names[molecule]
@@ -179,7 +184,7 @@ def _least_certain(active_set: ActiveSet, atoms: Atoms) -> dict[str, Any] | None
 
 
 def run_select(args: argparse.Namespace) -> None:
-    """Write the configurations that are worth a label."""
+    """Select configurations to label, and write them."""
     from electrolyte_ml.active_learning.active_set import ActiveSet
     from electrolyte_ml.active_learning.choice import choose
     from electrolyte_ml.potentials import load
@@ -187,7 +192,7 @@ def run_select(args: argparse.Namespace) -> None:
 
     check_output_file(args.output)
     if args.threshold is not None and args.count is not None:
-        raise InputError("--threshold goes without --count")
+        raise InputError("--threshold and --count exclude each other")
     threshold = 1.001 if args.threshold is None else args.threshold
     if not threshold > 1:
         raise InputError(f"--threshold {threshold:g}: must be above 1")

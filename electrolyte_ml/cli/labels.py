@@ -1,4 +1,4 @@
-"""The command that labels configurations: ``label``."""
+"""The command ``label``, which labels configurations."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--reference", default="gfn1-xtb", help="preset, ASE calculator or command (default gfn1-xtb)")
     add_reference_settings(parser)
     add_store(parser)
-    parser.add_argument("--retry", action="store_true", help="try again what failed in an earlier call")
+    parser.add_argument("--retry", action="store_true", help="retry labels that failed in an earlier call")
     add_species(parser, "elements of a .cfg, in the order of its types")
     add_output(parser, "labelled configurations (default IN.labelled.extxyz)", required=False)
 
 
 def run_label(args: argparse.Namespace) -> int:
-    """Label what the store does not hold yet; 1 if the reference failed for a configuration."""
+    """Label configurations that are not in the store yet; return 1 if a label failed."""
     from electrolyte_ml.reference import label_file
 
     output, result = label_file(

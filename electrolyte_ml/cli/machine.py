@@ -17,39 +17,39 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "benchmark",
         run_benchmark,
-        "time the kernels here",
+        "time the kernels on this machine",
         "benchmark --levels 16 --atoms 1000 --tasks forces\n"
         "  electrolyte-ml benchmark --against ../old_checkout --repeats 15",
     )
-    parser.add_argument("--levels", nargs="+", type=whole, default=[12, 16, 20], help="default 12 16 20")
+    parser.add_argument("--levels", nargs="+", type=whole, default=[12, 16, 20], help="levels (default 12 16 20)")
     parser.add_argument(
         "--atoms",
         nargs="+",
         type=count,
-        help="default 160 1000 4000 32000, or 160 1000 beside another checkout; 1144 4576 for coulomb",
+        help="numbers of atoms (default 160 1000 4000 32000; 160 1000 with --against; 1144 4576 for coulomb)",
     )
     parser.add_argument(
-        "--threads", nargs="+", type=count, help="of our kernels (default: 1 and all; 1 beside another checkout)"
+        "--threads", nargs="+", type=count, help="numbers of threads (default: 1 and all; 1 with --against)"
     )
     parser.add_argument(
         "--tasks",
         nargs="+",
         metavar="TASK",
         default=["forces", "gradient", "rows", "md", "neighbours", "coulomb"],
-        help="of forces gradient rows md neighbours coulomb (default: all)",
+        help="tasks among forces gradient rows md neighbours coulomb (default: all)",
     )
     parser.add_argument(
-        "--charges", metavar="NAME", help="time forces, gradient and md with this model of the charges, too: qrd"
+        "--charges", metavar="NAME", help="model of the charges, qrd: time forces, gradient and md with it, too"
     )
-    parser.add_argument("--repeats", type=count, default=7, help="rounds of the interleaved measurement (default 7)")
+    parser.add_argument("--repeats", type=count, default=7, help="number of measurements of each task (default 7)")
     parser.add_argument(
         "--against",
         type=Path,
         metavar="CHECKOUT",
-        help="time this code and that of another checkout in alternation, and print the ratios",
+        help="other checkout: time both codes in alternation, and print the ratios",
     )
     add_json(parser, "print JSON instead of the table")
-    add_output(parser, "JSON file to write beside what is printed", required=False)
+    add_output(parser, "JSON file to write as well", required=False)
 
     add_command(subparsers, "warmup", run_warmup, "compile every kernel, once for all later runs", "warmup")
 
@@ -69,7 +69,7 @@ def run_benchmark(args: argparse.Namespace) -> None:
         table = format_benchmark(result)
     else:
         if args.threads is not None and len(args.threads) > 1:
-            raise InputError("--against times one number of threads: give --threads one number")
+            raise InputError("--threads takes a single number with --against")
         threads = args.threads[0] if args.threads else 1
         result = compare(args.against, args.levels, args.atoms, threads=threads, **choices)
         table = format_comparison(result)
@@ -83,5 +83,5 @@ def run_warmup(args: argparse.Namespace) -> None:
     """Compile the kernels."""
     from electrolyte_ml.warmup import warm_up
 
-    print("Compiling the kernels that are not on disk yet", flush=True)
+    print("Compiling the kernels that are not yet in the cache", flush=True)
     print(f"Ready after {warm_up():.1f} s")

@@ -1,4 +1,4 @@
-"""Errors and warnings in one line; an error names the file or the option to change."""
+"""Formatting of errors and warnings as one line that names the file or the option to change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def warnings_in_one_line() -> Iterator[None]:
 
 @contextmanager
 def about(source: object) -> Iterator[None]:
-    """Put the file, or the place in it, before the message of an `InputError`."""
+    """Prefix the message of an `InputError` with a file or a place in it."""
     try:
         yield
     except InputError as error:
@@ -50,12 +50,12 @@ def about(source: object) -> Iterator[None]:
 
 @contextmanager
 def in_options(**options: str) -> Iterator[None]:
-    """Replace parameters' names in the message of an `InputError` by the options that set them.
+    """Replace names of parameters in the message of an `InputError` by the options that set them.
 
     Parameters
     ----------
     **options
-        The option of each parameter, such as ``time_ps="--time"``.
+        Option of each parameter, such as ``time_ps="--time"``.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Commands about a model itself: ``new`` and ``info``."""
+"""Commands for models: ``new`` and ``info``."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def add_parser(subparsers: Subparsers) -> None:
     add_output(parser, "potential to write (.mtp)")
 
     parser = add_command(
-        subparsers, "info", run_info, "what a potential or a level consists of", "info --level 16 --species H C O"
+        subparsers, "info", run_info, "describe a potential or a level", "info --level 16 --species H C O"
     )
     parser.add_argument("potential", nargs="?", type=Path, metavar="POT", help="potential (.mtp)")
     add_level(parser)
-    add_species(parser, "chemical symbols, in the file's order")
+    add_species(parser, "chemical symbols, in the order of the file")
     add_radial_basis_size(parser)
     add_charges(parser)
     add_json(parser)
@@ -53,12 +53,12 @@ def run_new(args: argparse.Namespace) -> None:
 
 
 def run_info(args: argparse.Namespace) -> None:
-    """Print the facts about a potential's file, or about the model that the options describe."""
+    """Print the properties of a potential's file, or of the model that the options describe."""
     from electrolyte_ml.potentials import load
     from electrolyte_ml.potentials.mlip3 import has_selection, read_selection
 
     if (args.potential is None) == (args.level is None):
-        raise InputError("info takes either a potential's file or --level with --species")
+        raise InputError("info needs either a potential's file or --level with --species")
     if args.potential is not None:
         potential = load(args.potential, species=args.species)
         facts = potential.facts()
@@ -68,7 +68,7 @@ def run_info(args: argparse.Namespace) -> None:
     elif args.species:
         facts = model_spec(args).random(args.species).facts()
         for part in (facts, *facts.get("terms", ())):
-            for name in ("cutoff", "min_distance", "scaling", "reference"):  # which only a file tells
+            for name in ("cutoff", "min_distance", "scaling", "reference"):  # known only for a file
                 part.pop(name, None)
     else:
         raise InputError("--level needs --species, for example --species H C O")
@@ -79,7 +79,7 @@ def run_info(args: argparse.Namespace) -> None:
 
 
 def _print(facts: dict[str, Any], indent: str = "") -> None:
-    """Print a line for each fact; those of the terms of a sum stand below it, indented."""
+    """Print a line for each property; properties of the terms of a sum are indented below it."""
     for name, value in facts.items():
         if name == "terms":
             for term in value:
@@ -93,7 +93,7 @@ def _print(facts: dict[str, Any], indent: str = "") -> None:
 
 
 def _lines(value: Any) -> list[str]:
-    """Return a fact as lines of text: words of a list in one line, sentences in a line each."""
+    """Return a property as lines of text: words of a list in one line, sentences in a line each."""
     if not isinstance(value, list):
         return ["unknown" if value is None else str(value)]
     words = [str(item) for item in value]

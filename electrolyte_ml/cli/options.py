@@ -1,4 +1,4 @@
-"""Types of options, and the options that several commands share."""
+"""Types of option values, and options that several commands share."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.spec import ModelSpec
     from electrolyte_ml.structures import Molecule
 
-STORE = Path("labels")  # folder of all labels, unless the user names another
+STORE = Path("labels")  # default folder of labels
 
 # -- types of values --------------------------------------------------------------------------------------------------
 
 
 def number(text: str) -> float:
-    """A finite number."""
+    """Convert a text to a finite number."""
     value = float(text)
     if value - value != 0.0:  # NaN and infinity
         raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
@@ -29,7 +29,7 @@ def number(text: str) -> float:
 
 
 def positive(text: str) -> float:
-    """A number above 0."""
+    """Convert a text to a number above 0."""
     value = number(text)
     if value <= 0.0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
@@ -37,7 +37,7 @@ def positive(text: str) -> float:
 
 
 def not_negative(text: str) -> float:
-    """A number from 0."""
+    """Convert a text to a number of 0 or more."""
     value = number(text)
     if value < 0.0:
         raise argparse.ArgumentTypeError(f"{text!r} is negative")
@@ -45,7 +45,7 @@ def not_negative(text: str) -> float:
 
 
 def fraction(text: str) -> float:
-    """A number between 0.0001 and 1."""
+    """Convert a text to a number between 0.0001 and 1."""
     value = number(text)
     if not 1e-4 <= value < 1.0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a fraction between 0.0001 and 1")
@@ -53,15 +53,15 @@ def fraction(text: str) -> float:
 
 
 def timestep(text: str) -> float:
-    """A time step in fs."""
+    """Convert a text to a time step in fs, at most 10."""
     value = positive(text)
     if value > 10.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is above 10 fs, in which a bond with hydrogen vibrates once")
+        raise argparse.ArgumentTypeError(f"{text!r} is above 10 fs, the period of a bond with hydrogen")
     return value
 
 
 def whole(text: str) -> int:
-    """A whole number from 0."""
+    """Convert a text to a whole number of 0 or more."""
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is negative")
@@ -69,7 +69,7 @@ def whole(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """A whole number from 1."""
+    """Convert a text to a whole number of 1 or more."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
@@ -77,7 +77,7 @@ def count(text: str) -> int:
 
 
 for _type in (number, positive, not_negative, fraction, timestep):
-    _type.__name__ = "number"  # argparse names the type when float() or int() refuses: "invalid number value: 'x'"
+    _type.__name__ = "number"  # argparse prints this name if float() or int() fails: "invalid number value: 'x'"
 for _type in (whole, count):
     _type.__name__ = "whole number"
 
@@ -90,35 +90,35 @@ def pairs(items: Sequence[str], option: str) -> dict[str, str]:
     InputError
         Naming the option and the item that is not of this form.
     """
-    found = {}
+    values = {}
     for item in items:
         name, sign, value = item.partition("=")
         if not (name and sign and value):
             raise InputError(f"{option} {item}: write NAME=VALUE")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
-def refuse_given(args: argparse.Namespace, options: Sequence[str], goes_with: str) -> None:
-    """Refuse options that were given and have no effect.
+def refuse_given(args: argparse.Namespace, options: Sequence[str], needed: str) -> None:
+    """Refuse options that were given but have no effect without another option.
 
     Parameters
     ----------
     args
-        Of a command.
+        Arguments of a command.
     options
         Names of the options, such as "grade_every".
-    goes_with
-        What they go with.
+    needed
+        The option that they need.
 
     Raises
     ------
     InputError
-        Naming the first that is not at its default.
+        Naming the first option that is not at its default.
     """
     for option in options:
         if getattr(args, option) != args.parser.get_default(option):
-            raise InputError(f"--{option.replace('_', '-')} goes with {goes_with}")
+            raise InputError(f"--{option.replace('_', '-')} needs {needed}")
 
 
 # -- options ----------------------------------------------------------------------------------------------------------
@@ -145,17 +145,17 @@ def add_output(parser: argparse.ArgumentParser, help: str, required: bool = True
 
 
 def add_potential(parser: argparse.ArgumentParser) -> None:
-    """Add a potential's file and the species of files that do not name them."""
+    """Add a potential's file, and the species for files that lack them."""
     parser.add_argument("potential", type=Path, metavar="POT", help="potential (.mtp)")
-    add_species(parser, "chemical symbols, for files that carry none")
+    add_species(parser, "chemical symbols, for files without species")
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
-    """Add ``--mode`` and ``--terms``, which say what the rows of the extrapolation grade are."""
+    """Add ``--mode`` and ``--terms``, which define the rows of the extrapolation grade."""
     parser.add_argument(
         "--mode",
         choices=("configuration", "neighbourhood"),
-        help="grade of the configuration as a whole, or of its worst atom (default, as in active-learn)",
+        help="grade of the configuration as a whole, or highest grade of its atoms (default, as in active-learn)",
     )
     parser.add_argument(
         "--terms",
@@ -176,12 +176,12 @@ def add_own_molecules(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME=SMILES",
-        help="names for molecules that are not in the library, by their SMILES or files",
+        help="molecules that are not in the library: names with SMILES or files",
     )
 
 
 def own_molecules(items: Sequence[str]) -> dict[str, Molecule]:
-    """Molecules by name, of ``--molecule``."""
+    """Return the molecules of ``--molecule`` by name."""
     from electrolyte_ml.structures import name_molecule
 
     return {name: name_molecule(name, text) for name, text in pairs(items, "--molecule").items()}
@@ -193,19 +193,19 @@ _KEYS = ("energy_key", "forces_key", "stress_key", "charge_key")
 
 
 def add_configurations(parser: argparse.ArgumentParser, metavar: str = "DATA", labelled: bool = False) -> None:
-    """Add a file of configurations as the argument ``data``, and the keys of what it holds.
+    """Add a file of configurations as the argument ``data``, and the keys of its labels and charges.
 
     Parameters
     ----------
     parser
-        Of the command.
+        Parser of the command.
     metavar
         Name of the argument in the help.
     labelled
-        Whether the command reads labels, so that they have keys as well.
+        Whether the command reads labels, for which keys are added.
     """
-    what = "labelled configurations" if labelled else "configurations"
-    parser.add_argument("data", type=Path, metavar=metavar, help=f"{what} (.xyz, .extxyz, .cfg)")
+    content = "labelled configurations" if labelled else "configurations"
+    parser.add_argument("data", type=Path, metavar=metavar, help=f"{content} (.xyz, .extxyz, .cfg)")
     for label in ("energy", "forces", "stress") if labelled else ():
         parser.add_argument(f"--{label}-key", help=f"name of the {label} in the file, if not ASE's")
     add_charge_key(parser)
@@ -227,7 +227,7 @@ def read(args: argparse.Namespace, path: Path, species: Sequence[str] | None, **
     Parameters
     ----------
     args
-        With the options of `add_configurations`.
+        Arguments of a command, with the options of `add_configurations`.
     path
         The file.
     species, **options
@@ -242,8 +242,8 @@ def read(args: argparse.Namespace, path: Path, species: Sequence[str] | None, **
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Add ``--jobs`` and ``--store``, where labels are kept."""
-    parser.add_argument("-j", "--jobs", type=count, default=1, help="labels computed at once (default 1)")
+    """Add ``--jobs`` and ``--store``, the number of parallel labels and their folder."""
+    parser.add_argument("-j", "--jobs", type=count, default=1, help="number of labels computed in parallel (default 1)")
     parser.add_argument("--store", type=Path, default=STORE, help=f"folder of all labels (default {STORE}/)")
 
 
@@ -264,7 +264,7 @@ def reference_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """Return a setting as TOML would read it: a number, true or false; anything else is a text."""
+    """Return a setting as a number, true or false, as in TOML; anything else remains a text."""
     if text in ("true", "false"):
         return text == "true"
     for kind in (int, float):
@@ -281,45 +281,55 @@ def _value(text: str) -> Any:
 def add_level(parser: argparse.ArgumentParser, default: int | None = None) -> None:
     """Add ``--level``."""
     parser.add_argument(
-        "--level", type=whole, default=default, help="even number from 2" + (f" (default {default})" if default else "")
+        "--level",
+        type=whole,
+        default=default,
+        help="level, an even number of 2 or more" + (f" (default {default})" if default else ""),
     )
 
 
 def add_radial_basis_size(parser: argparse.ArgumentParser) -> None:
     """Add ``--radial-basis-size``."""
-    parser.add_argument("--radial-basis-size", type=count, default=8, help="Chebyshev polynomials (default 8)")
+    parser.add_argument(
+        "--radial-basis-size", type=count, default=8, help="number of Chebyshev polynomials (default 8)"
+    )
 
 
 def add_charges(parser: argparse.ArgumentParser) -> None:
-    """Add ``--charges`` and the choices that go with it."""
+    """Add ``--charges`` and its options."""
     parser.add_argument("--charges", metavar="NAME", help="model of the charges to add, such as qrd (default: none)")
     parser.add_argument(
         "--charge-form",
         metavar="FORM",
-        help="of its parameters: positive (weights, the default) or raw (as in the paper)",
+        help="form of the charges' parameters: positive (weights, the default) or raw (as in the paper)",
     )
-    parser.add_argument("--charge-width", type=positive, help="of Gaussian charges, Å (default: point charges)")
+    parser.add_argument("--charge-width", type=positive, help="width of Gaussian charges, Å (default: point charges)")
 
 
 def add_model(parser: argparse.ArgumentParser, species_required: bool = False) -> None:
-    """Add the choices that make a model, its species and the seed of its parameters.
+    """Add the options that define a model, its species and the seed of its parameters.
 
-    Each option has the name of a field of `ModelSpec`; `model_spec` passes on those that a command has.
+    Each option has the name of a field of `ModelSpec`; `model_spec` uses those that a command has.
     """
     add_level(parser, default=16)
     default = "" if species_required else " (default: those of the data, by atomic number)"
     add_species(parser, f"chemical symbols{default}", required=species_required)
-    parser.add_argument("--cutoff", type=positive, default=5.0, help="Å (default 5)")
-    parser.add_argument("--min-distance", type=not_negative, default=0.9, help="Å (default 0.9)")
+    parser.add_argument("--cutoff", type=positive, default=5.0, help="cutoff, Å (default 5)")
+    parser.add_argument(
+        "--min-distance",
+        type=not_negative,
+        default=0.9,
+        help="smallest distance of the radial functions, Å (default 0.9)",
+    )
     add_radial_basis_size(parser)
     add_charges(parser)
-    parser.add_argument("--repulsion", metavar="NAME", help="repulsive floor to add, such as zbl (default: none)")
+    parser.add_argument("--repulsion", metavar="NAME", help="short-range repulsion to add, such as zbl (default: none)")
     parser.add_argument(
         "--on-top-of",
         metavar="POT",
-        help="potential of another reference that the model corrects; its parameters are fixed (default: none)",
+        help="potential of another reference that the model corrects, with fixed parameters (default: none)",
     )
-    add_seed(parser, "of the random parameters")
+    add_seed(parser, "seed of the random parameters")
 
 
 def model_spec(args: argparse.Namespace) -> ModelSpec:
@@ -328,7 +338,7 @@ def model_spec(args: argparse.Namespace) -> ModelSpec:
     Raises
     ------
     InputError
-        Naming the option of a choice that makes no model.
+        The options do not define a model; the message names one of them.
     """
     from dataclasses import fields
 

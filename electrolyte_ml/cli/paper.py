@@ -1,4 +1,4 @@
-"""The command of the paper: ``reproduce``."""
+"""The command ``reproduce``, which runs the notebooks of the paper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.paper.scales import Scale
     from electrolyte_ml.potentials.spec import ModelSpec
 
-_TIMED_ATOMS = 480  # of the box whose dynamics are timed
+_TIMED_ATOMS = 480  # atoms of the box whose dynamics are timed
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -21,13 +21,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = add_command(
         subparsers, "reproduce", run_reproduce, "run the notebooks and judge the claims", "reproduce --only 04"
     )
-    parser.add_argument("--only", metavar="NN", help="run only the notebooks whose names begin so")
-    parser.add_argument("--scale", help="quick (default), standard or paper")
-    parser.add_argument("--plan", action="store_true", help="only say what it will take on this machine")
+    parser.add_argument("--only", metavar="NN", help="run only notebooks whose names begin with NN")
+    parser.add_argument("--scale", help="scale of the runs: quick (default), standard or paper")
+    parser.add_argument("--plan", action="store_true", help="only print the estimated time on this machine")
 
 
 def run_reproduce(args: argparse.Namespace) -> int:
-    """Say what the run will take, and run the notebooks; 1 if one of them failed."""
+    """Print the estimated time, and run the notebooks; return 1 if one of them failed."""
     from electrolyte_ml.paper.reproduce import reproduce
     from electrolyte_ml.paper.scales import scale
 
@@ -47,7 +47,7 @@ def _plan(scale: Scale) -> str:
 
 
 def _speed() -> Speed:
-    """Time the kernels here, each kind of model once."""
+    """Return functions that time the kernels on this machine, each kind of model once."""
     from functools import cache
 
     from electrolyte_ml._benchmarks import cases
@@ -69,7 +69,7 @@ def _speed() -> Speed:
 
 
 def _seconds(call: Call) -> float:
-    """Return the seconds of a call on one core, after a first one that loads the kernels."""
+    """Return the time of a call on one core, s, after a first call that loads the kernels."""
     from electrolyte_ml._benchmarks.cases import seconds_per_call
 
     call()

@@ -1,4 +1,4 @@
-"""The parser of one command: its help with an example, and usage errors in one line."""
+"""Parser of one command: help with an example, and usage errors in one line."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import argparse
 import difflib
 import re
 from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from electrolyte_ml.errors import shortened
 
-Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"  # what the families add their commands to
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
-# What other programs call our commands.
+# Names of our commands in other programs.
 _ELSEWHERE = {
     "al": "active-learn", "build": "box", "calc-grade": "grade", "diffusion": "conductivity", "fit": "train",
     "learn": "active-learn", "msd": "conductivity", "pack": "box", "plan": "plan-conductivity", "predict": "evaluate",
@@ -21,24 +21,29 @@ _ELSEWHERE = {
     "validate": "evaluate",
 }  # fmt: skip
 _CHOICE = re.compile(r"invalid choice: '(?P<word>.*)' \(choose from (?P<choices>.*)\)", re.DOTALL)
-_LONGEST = 40  # characters of a user's word in a message
+_NEGATIVE = re.compile(r"-(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
+_LONGEST = 40  # largest number of characters of a quoted word in a message
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that reports a usage error in one line."""
+    """Parser that reports a usage error in one line, and reads -2e4 as a number."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = _NEGATIVE  # argparse's own takes -2e4 for an option
 
     def error(self, message: str) -> NoReturn:
-        """Print the error with the command whose ``--help`` explains it, and exit with code 2."""
-        if found := _CHOICE.search(message):
-            choices = re.findall(r"'([^']*)'", found["choices"])
-            word = found["word"]
+        """Print the error with a reference to the command's ``--help``, and exit with code 2."""
+        if match := _CHOICE.search(message):
+            choices = re.findall(r"'([^']*)'", match["choices"])
+            word = match["word"]
             message = (
-                f"{message[: found.start()]}there is no {_short(word)}, but {', '.join(choices)}{guess(word, choices)}"
+                f"{message[: match.start()]}there is no {_short(word)}, but {', '.join(choices)}{guess(word, choices)}"
             )
         self.exit(2, f"error: {shortened(message)} (see {self.prog} --help)\n")
 
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
-        """Report arguments that nobody has asked for, the first one with a guess of what was meant."""
+        """Report unknown arguments, with a suggestion for the first one."""
         known = [option for action in self._actions for option in action.option_strings]
         word = unknown[0].partition("=")[0]
         hint = guess(word, known) if word.startswith("-") else ""
@@ -46,9 +51,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def guess(word: str, choices: Sequence[str]) -> str:
-    """Return ": did you mean ...?", or nothing where no choice is near."""
-    meant = _ELSEWHERE.get(word)
-    near = [meant] if meant in choices else difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    """Return ": did you mean ...?" with the most similar choice, or an empty text if none is similar."""
+    plain = {choice.lower(): choice for choice in choices}
+    meant = plain.get(_ELSEWHERE.get(word.lower(), ""))
+    near = [meant] if meant else [plain[name] for name in difflib.get_close_matches(word.lower(), plain, 1, 0.6)]
     return f": did you mean {near[0]}?" if near else ""
 
 
@@ -68,15 +74,15 @@ def add_command(
     Parameters
     ----------
     subparsers
-        Of the program.
+        Subparsers of the program.
     name
-        Of the command.
+        Name of the command.
     run
-        What the command does; it returns the exit code, or None for 0.
+        Function of the command, which returns the exit code, or None for 0.
     summary
-        One line, in lower case and without a full stop.
+        Description in one line, in lower case and without a full stop.
     example
-        Arguments of a typical call, from the command's name on.
+        Typical call, from the command's name on.
     """
     parser = subparsers.add_parser(
         name,

@@ -1,4 +1,4 @@
-"""The command of production runs: ``produce``."""
+"""The command ``produce``, which runs productions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from electrolyte_ml.files import as_json_text, check_output_folder
 if TYPE_CHECKING:
     from electrolyte_ml.production import ProductionSettings
 
-# Options that replace a setting, by its dotted name.
+# Options, and the dotted names of the settings that they replace.
 _SETTINGS = {
     "potential": "potential",
     "composition": "composition",
@@ -41,36 +41,48 @@ def add_parser(subparsers: Subparsers) -> None:
         subparsers,
         "produce",
         run_produce,
-        "anneal, fix the volume, run independent trajectories and measure the conductivity, resuming where it was",
+        "run annealing, equilibration and independent trajectories, and measure the conductivity; or resume it",
         "produce runs/lipf6 --potential pot.mtp --composition 'EC=24 EMC=56 LiPF6=8' --density 1.1 --temperature 300\n"
-        "  electrolyte-ml produce runs/lipf6  (goes on; or begins with the settings.toml in the folder)",
+        "  electrolyte-ml produce runs/lipf6  (resumes, or starts with the settings.toml in the folder)",
     )
     parser.add_argument(
-        "directory", type=Path, metavar="DIR", help="folder of the production, whose settings.toml the options replace"
+        "directory",
+        type=Path,
+        metavar="DIR",
+        help="folder of the production; the options replace values of its settings.toml",
     )
-    parser.add_argument("--potential", metavar="POT", help="potential (file, or the name of one that is shipped)")
+    parser.add_argument("--potential", metavar="POT", help="potential: a file, or the name of one of the package")
     parser.add_argument("--composition", metavar="BOX", help="molecules of the box, such as 'EC=24 EMC=56 LiPF6=8'")
-    parser.add_argument("--density", type=positive, metavar="RHO", help="of the packed box, g/cm³")
+    parser.add_argument("--density", type=positive, metavar="RHO", help="density of the packed box, g/cm³")
     parser.add_argument("--start", metavar="FILE", help="configurations to anneal in place of packed boxes")
-    parser.add_argument("--temperature", nargs="+", type=positive, metavar="T", help="one or several, K (default 300)")
-    parser.add_argument("--trajectories", type=count, metavar="N", help="at each temperature (default 10)")
-    parser.add_argument("--time", type=positive, metavar="PS", help="length of each (default 1000)")
-    parser.add_argument("--timestep", type=timestep, metavar="FS", help="of the production (default 1)")
     parser.add_argument(
-        "--equilibration", type=positive, metavar="PS", help="at constant pressure before each (default 200)"
+        "--temperature", nargs="+", type=positive, metavar="T", help="one or more temperatures, K (default 300)"
     )
-    parser.add_argument("--boxes", type=count, metavar="N", help="packed and annealed independently (default 1)")
     parser.add_argument(
-        "--active-set", metavar="FILE", help="active_set.npz, or training set, of the grades (default: no grades)"
+        "--trajectories", type=count, metavar="N", help="number of trajectories at each temperature (default 10)"
     )
-    parser.add_argument("--seed", type=whole, help="of packing, velocities and thermostats (default 0)")
-    parser.add_argument("-j", "--jobs", type=count, help="trajectories at once (default: one per core)")
-    parser.add_argument("--plan", action="store_true", help="only print what the production takes")
+    parser.add_argument("--time", type=positive, metavar="PS", help="length of each trajectory (default 1000)")
+    parser.add_argument("--timestep", type=timestep, metavar="FS", help="time step of the trajectories (default 1)")
+    parser.add_argument(
+        "--equilibration",
+        type=positive,
+        metavar="PS",
+        help="length of the equilibration at constant pressure before each trajectory (default 200)",
+    )
+    parser.add_argument(
+        "--boxes", type=count, metavar="N", help="number of boxes, packed and annealed independently (default 1)"
+    )
+    parser.add_argument(
+        "--active-set", metavar="FILE", help="active_set.npz, or training set, for the grades (default: no grades)"
+    )
+    parser.add_argument("--seed", type=whole, help="seed of packing, velocities and thermostats (default 0)")
+    parser.add_argument("-j", "--jobs", type=count, help="number of parallel trajectories (default: one per core)")
+    parser.add_argument("--plan", action="store_true", help="only print the estimated cost")
     add_json(parser, "print the results as JSON")
 
 
 def run_produce(args: argparse.Namespace) -> int:
-    """Run or resume a production and print its results; 1 if a trajectory ended early."""
+    """Run or resume a production and print its results; return 1 if a trajectory ended early."""
     from electrolyte_ml.production import produce
     from electrolyte_ml.production.workflow import cost_of, prepare
 
@@ -86,7 +98,7 @@ def run_produce(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> ProductionSettings | None:
-    """Return the settings of the folder with those that options give; None if the folder alone decides."""
+    """Return the settings of the folder with those of the options; None if there are no options."""
     from electrolyte_ml.production.places import SETTINGS
     from electrolyte_ml.production.settings import ProductionSettings
 

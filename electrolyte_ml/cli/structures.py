@@ -1,4 +1,4 @@
-"""The commands that make structures: ``box``, ``motif`` and ``molecule``."""
+"""Commands that make structures: ``box``, ``motif`` and ``molecule``."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_composition(parser)
     parser.add_argument("--charge", type=int, default=0, metavar="Q", help="total charge of the box, e (default 0)")
     add_own_molecules(parser)
-    add_seed(parser, "of the packing")
+    add_seed(parser, "seed of the packing")
     add_output(parser, "configuration to write")
 
     parser = add_command(
         subparsers,
         "motif",
         run_motif,
-        "pack cells in which all cations are in one kind of solvated ion pair",
+        "pack cells with one kind of solvated ion pair",
         "motif EC=3 EMC=7 LiPF6=1 --kind cip --count 4 --density 1.15 -o cip.xyz\n"
         "  electrolyte-ml motif PC=8 NaPF6=1 --kind ssip --density 1.2 --relax --reference gfn1-xtb -o ssip.xyz",
     )
@@ -60,36 +60,43 @@ def add_parser(subparsers: Subparsers) -> None:
         "--kind",
         choices=("ssip", "cip", "agg"),
         required=True,
-        help="solvent-separated pair, contact pair, or aggregate of two cations and two anions in a doubled cell",
+        help="kind of all cations: solvent-separated pair, contact pair, or aggregate of two cations and two anions in "
+        "a doubled cell",
     )
-    parser.add_argument("--count", type=count, default=1, metavar="N", help="cells, no two alike (default 1)")
-    parser.add_argument("--donors", type=count, default=4, metavar="N", help="in the shell of each cation (default 4)")
+    parser.add_argument("--count", type=count, default=1, metavar="N", help="number of different cells (default 1)")
+    parser.add_argument(
+        "--donors", type=count, default=4, metavar="N", help="number of donors around each cation (default 4)"
+    )
     parser.add_argument("--relax", action="store_true", help="minimise the energy over positions and cell")
-    parser.add_argument("--reference", default="gfn1-xtb", help="that relaxes (default gfn1-xtb)")
+    parser.add_argument("--reference", default="gfn1-xtb", help="reference for the relaxation (default gfn1-xtb)")
     add_reference_settings(parser)
     parser.add_argument("--fmax", type=positive, default=0.05, help="largest force of a minimum, eV/Å (default 0.05)")
-    parser.add_argument("--steps", type=count, default=200, metavar="N", help="of a relaxation at most (default 200)")
+    parser.add_argument(
+        "--steps", type=count, default=200, metavar="N", help="largest number of steps of a relaxation (default 200)"
+    )
     add_store(parser)
     add_own_molecules(parser)
-    add_seed(parser, "of the packing")
+    add_seed(parser, "seed of the packing")
     add_output(parser, "configurations to write")
 
     parser = add_command(
         subparsers,
         "molecule",
         run_molecule,
-        "show what is understood by a name, SMILES or file, and make a file of it",
+        "describe the molecule of a name, SMILES or file, and write it to a file",
         "molecule 'C1COC(=O)O1'\n"
         "  electrolyte-ml molecule 'CCOC(=O)C(F)F' --relax gfn1-xtb -o EDFA.xyz\n"
         "  electrolyte-ml molecule --list",
     )
     parser.add_argument("molecule", nargs="?", metavar="MOLECULE", help="name, SMILES, or file (.xyz, .mol, .sdf)")
     parser.add_argument("--list", action="store_true", help="list the molecules and ions of the library")
-    parser.add_argument("--charge", type=int, metavar="Q", help="total charge, e: needed for an .xyz without it")
-    parser.add_argument("--full-name", metavar="NAME", help="to write into the file, such as 'ethylene carbonate'")
+    parser.add_argument("--charge", type=int, metavar="Q", help="total charge, e, for an .xyz that lacks it")
+    parser.add_argument("--full-name", metavar="NAME", help="full name for the file, such as 'ethylene carbonate'")
     parser.add_argument("--relax", metavar="REFERENCE", help="minimise conformers with a reference, such as gfn1-xtb")
-    parser.add_argument("--conformers", type=count, default=20, metavar="N", help="to minimise (default 20)")
-    add_seed(parser, "of the conformers")
+    parser.add_argument(
+        "--conformers", type=count, default=20, metavar="N", help="number of conformers to minimise (default 20)"
+    )
+    add_seed(parser, "seed of the conformers")
     add_output(parser, "file of the molecule to write, NAME.xyz", required=False)
 
 
@@ -101,7 +108,7 @@ def _add_composition(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=COUNT",
         help="names of molecules and salts (electrolyte-ml molecule --list), SMILES, or files (.xyz, .mol, .sdf)",
     )
-    parser.add_argument("--density", type=positive, required=True, help="g/cm³")
+    parser.add_argument("--density", type=positive, required=True, help="density, g/cm³")
 
 
 def run_box(args: argparse.Namespace) -> None:
@@ -120,7 +127,7 @@ def run_box(args: argparse.Namespace) -> None:
 
 
 def run_motif(args: argparse.Namespace) -> int:
-    """Pack cells of a motif, relax them where asked to, and write those that keep it; 1 if some do not."""
+    """Pack cells of a motif, relax them with --relax, and write those that keep the motif; return 1 if some do not."""
     from electrolyte_ml.structures import density, pack_motifs, parse_composition, write_configurations
 
     check_output_file(args.output, (".xyz", ".extxyz", ".cfg"))
@@ -141,7 +148,7 @@ def run_motif(args: argparse.Namespace) -> int:
 
 
 def _relaxed_motifs(cells: list[Atoms], args: argparse.Namespace, own: dict[str, Molecule]) -> list[Atoms]:
-    """Relax each cell and say what came of it; return those that keep their motif."""
+    """Relax each cell, print the results, and return the cells that keep their motif."""
     from electrolyte_ml import reference
     from electrolyte_ml.parallel import map_progress
 
@@ -166,12 +173,12 @@ def _relaxed_motifs(cells: list[Atoms], args: argparse.Namespace, own: dict[str,
 
 
 def run_molecule(args: argparse.Namespace) -> None:
-    """Show a molecule or list the library; minimise it and write its file where asked to."""
+    """Describe a molecule or list the library; with options, minimise the molecule and write its file."""
     if args.list:
         _list_library()
         return
     if args.molecule is None:
-        raise InputError("name a molecule, a SMILES or a file, or list the library by --list")
+        raise InputError("name a molecule, a SMILES or a file, or list the library with --list")
     if not args.relax:
         refuse_given(args, ("conformers", "seed"), "--relax")
     from electrolyte_ml.structures import MOLECULES, describe, find_molecule, write_molecule
@@ -183,19 +190,19 @@ def run_molecule(args: argparse.Namespace) -> None:
         for name, number in ions.items():
             print(f"{number} of\n{describe(MOLECULES[name])}\n")
         return
-    found = find_molecule(args.molecule, charge=args.charge)
+    molecule = find_molecule(args.molecule, charge=args.charge)
     if args.full_name:
-        found = replace(found, full_name=args.full_name)
+        molecule = replace(molecule, full_name=args.full_name)
     if args.relax:
-        found = _relaxed(found, args)
-    print(describe(found))
+        molecule = _relaxed(molecule, args)
+    print(describe(molecule))
     if args.output:
-        write_molecule(args.output, replace(found, made_by=_command(args)))
+        write_molecule(args.output, replace(molecule, made_by=_command(args)))
         print(f"\nMolecule: {args.output}")
 
 
 def _relaxed(molecule: Molecule, args: argparse.Namespace) -> Molecule:
-    """Minimise conformers of a molecule, or its own geometry where no SMILES is known."""
+    """Return a molecule at its lowest minimum, from conformers, or from its own geometry without SMILES."""
     from electrolyte_ml import reference
     from electrolyte_ml.structures.minima import lowest_conformer
     from electrolyte_ml.structures.smiles import conformers
@@ -207,7 +214,7 @@ def _relaxed(molecule: Molecule, args: argparse.Namespace) -> Molecule:
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The command that makes the file."""
+    """Return the command line that makes the file."""
     words = ["electrolyte-ml", "molecule", args.molecule]
     for option in ("charge", "full_name", "relax", "conformers", "seed", "output"):
         value = getattr(args, option)
@@ -217,7 +224,7 @@ def _command(args: argparse.Namespace) -> str:
 
 
 def _list_library() -> None:
-    """Print the molecules and ions of the library, and how salts are named."""
+    """Print the molecules and ions of the library, and the rule for names of salts."""
     from electrolyte_ml.structures import MOLECULES
     from electrolyte_ml.structures.molecules import signed
 

@@ -1,4 +1,4 @@
-"""The command that fits a potential: ``train``."""
+"""The command ``train``, which fits a potential."""
 
 from __future__ import annotations
 
@@ -46,24 +46,26 @@ def add_parser(subparsers: Subparsers) -> None:
         "--start",
         type=Path,
         metavar="POT",
-        help="start from this potential, or, where it is untrained, from random parameters of its model",
+        help="potential from which the fit starts; if it is untrained, from random parameters of its model",
     )
     parser.add_argument("--energy-weight", type=not_negative, default=1.0, help="w_e of the loss (default 1)")
     parser.add_argument("--force-weight", type=not_negative, default=0.01, help="w_f of the loss (default 0.01)")
     parser.add_argument("--stress-weight", type=not_negative, default=0.0, help="w_s of the loss (default 0)")
-    parser.add_argument("--method", choices=("default", "paper"), default="default", help="how the loss is minimised")
-    parser.add_argument("--max-iterations", type=count, help="stop the optimiser after so many iterations")
+    parser.add_argument("--method", choices=("default", "paper"), default="default", help="method of minimisation")
+    parser.add_argument("--max-iterations", type=count, help="largest number of iterations")
     parser.add_argument(
-        "--starts", type=count, default=1, help="begin from so many random starts, go on from the best (default 1)"
+        "--starts", type=count, default=1, help="number of random starts, of which the best is continued (default 1)"
     )
     parser.add_argument(
         "--charge-restraint",
         nargs="+",
         metavar="X=CHARGE",
-        help="pull the mean charge of species weakly to a value in e, such as Li=1 P=1.2 (default: none)",
+        help="weak restraint of mean charges of species to values in e, such as Li=1 P=1.2 (default: none)",
     )
-    parser.add_argument("--charge-restraint-weight", type=positive, help="of that pull, eV²/e² (default 0.01)")
-    parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted fit goes on")
+    parser.add_argument(
+        "--charge-restraint-weight", type=positive, help="weight of the restraint, eV²/e² (default 0.01)"
+    )
+    parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted fit is resumed")
     add_output(parser, "potential to write (.mtp)")
 
 
@@ -85,16 +87,16 @@ def run_train(args: argparse.Namespace) -> None:
     if args.start:
         for option in ("charges", "charge_form", "charge_width", "repulsion", "on_top_of"):
             if getattr(args, option) is not None:
-                raise InputError(f"--{option.replace('_', '-')} goes with a random start, not with --start")
+                raise InputError(f"--{option.replace('_', '-')} needs a random start, without --start")
         for option in ("level", "cutoff", "min_distance", "radial_basis_size"):
             if getattr(args, option) != args.parser.get_default(option):
-                raise InputError(f"--{option.replace('_', '-')} is that of --start, {args.start}: leave it out")
+                raise InputError(f"--{option.replace('_', '-')} is fixed by --start {args.start}: leave it out")
         start = load(args.start, species=args.species, seed=args.seed)
     else:
         start = model_spec(args).random(args.species or species_of(configurations), args.seed)
     restraint = _restraint(args)
     if restraint is not None and not start.uses_charge:
-        raise InputError("--charge-restraint goes with a model of the charges: --charges qrd")
+        raise InputError("--charge-restraint needs a model of the charges: --charges qrd")
     limits = {} if args.max_iterations is None else {"max_iterations": args.max_iterations}
     with about(args.data):
         result = train(
@@ -118,14 +120,12 @@ def run_train(args: argparse.Namespace) -> None:
 
 
 def _check_stresses(args: argparse.Namespace, configurations: Sequence[Atoms]) -> None:
-    """Refuse a weight of stresses where there are none."""
+    """Refuse a weight of stresses if no configuration has a stress."""
     if not args.stress_weight or any("stress" in atoms.calc.results for atoms in configurations if atoms.calc):
         return
     unread = sorted({name for atoms in configurations for name in atoms.info if "stress" in name or "virial" in name})
     hint = f"; is it {' or '.join(map(repr, unread))} (--stress-key)?" if unread else ""
-    raise InputError(
-        f"{args.data}: --stress-weight {args.stress_weight:g} has nothing to weigh: no stress is read{hint}"
-    )
+    raise InputError(f"{args.data}: --stress-weight {args.stress_weight:g} has no effect: no stress was read{hint}")
 
 
 def _restraint(args: argparse.Namespace) -> ChargeRestraint | None:
@@ -134,13 +134,13 @@ def _restraint(args: argparse.Namespace) -> ChargeRestraint | None:
 
     if args.charge_restraint is None:
         if args.charge_restraint_weight is not None:
-            raise InputError("--charge-restraint-weight goes with --charge-restraint")
+            raise InputError("--charge-restraint-weight needs --charge-restraint")
         return None
     charges = {}
     for symbol, text in pairs(args.charge_restraint, "--charge-restraint").items():
         try:
             charges[symbol] = float(text)
         except ValueError:
-            raise InputError(f"--charge-restraint {symbol}={text}: {text!r} is no number") from None
+            raise InputError(f"--charge-restraint {symbol}={text}: {text!r} is not a number") from None
     weight = {} if args.charge_restraint_weight is None else {"weight": args.charge_restraint_weight}
     return ChargeRestraint(charges, **weight)

@@ -1,4 +1,4 @@
-"""The options that open trajectories, shared by the commands that analyse them."""
+"""Options that open trajectories, shared by the commands that analyse them."""
 
 from __future__ import annotations
 
@@ -20,75 +20,79 @@ if TYPE_CHECKING:
 
 
 def add_trajectories(parser: argparse.ArgumentParser) -> None:
-    """Add the files of the runs, what their atoms are, and which frames to read."""
+    """Add options for the files of the runs, the identity of their atoms, and the frames to read."""
     parser.add_argument(
         "trajectories",
         nargs="+",
         type=Path,
         metavar="TRAJ",
-        help="runs of one system, each a file or the folder of a run; or the folder of a production, or of one of its "
-        "temperatures, for all its completed trajectories",
+        help="runs of one system, each a file or the folder of a run; or the folder of a production or of one of its "
+        "temperatures, with all completed trajectories",
     )
     parser.add_argument(
         "--join",
         action="store_true",
-        help="all TRAJ are the parts of one run, in their order (with --timestep if each counts from its own start)",
+        help="all TRAJ are consecutive parts of one run (with --timestep if the times of each part start anew)",
     )
-    parser.add_argument("--topology", type=Path, metavar="T", help="file that says what the atoms are")
+    parser.add_argument("--topology", type=Path, metavar="T", help="file with the elements or bonds of the atoms")
     parser.add_argument(
         "--cation",
         nargs="+",
         default=[],
         metavar="NAME[=SELECTION]",
-        help="cations that are not known; the first one is the one whose shells are read (selections are MDAnalysis's, "
-        "or 'formula C4H8O3')",
+        help="cations that are not recognised; the shells of the first one are analysed (selections of MDAnalysis, or "
+        "'formula C4H8O3')",
     )
-    parser.add_argument("--li", metavar="SELECTION", help="short for --cation Li=SELECTION")
-    parser.add_argument("--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="anions not known")
-    parser.add_argument("--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="solvents not known")
+    parser.add_argument("--li", metavar="SELECTION", help="abbreviation of --cation Li=SELECTION")
+    parser.add_argument(
+        "--anion", nargs="+", default=[], metavar="NAME=SELECTION", help="anions that are not recognised"
+    )
+    parser.add_argument(
+        "--solvent", nargs="+", default=[], metavar="NAME=SELECTION", help="solvents that are not recognised"
+    )
     add_own_molecules(parser)
     parser.add_argument(
         "--charge",
         nargs="+",
         default=[],
         metavar="NAME=Q",
-        help="of one ion, e (default 1 and -1, or of the library), as Mg=2; for conductivity also scaled, as Li=0.8 "
-        "PF6=-0.8",
+        help="charges of ions, e, such as Mg=2 (default: 1 and -1, or those of the library); scaled ones for the "
+        "conductivity, such as Li=0.8 PF6=-0.8",
     )
     parser.add_argument(
         "--donor",
         nargs="+",
         default=[],
         metavar="NAME:KIND=SELECTION",
-        help="donors of these (default: by their bonds)",
+        help="donor atoms of these species (default: from their bonds)",
     )
     parser.add_argument(
         "--timestep",
         nargs="+",
         type=positive,
         metavar="PS",
-        help="between frames, if the file does not say it: one for all runs, or one for each",
+        help="time between frames, if the file does not contain it: one for all runs, or one for each",
     )
     parser.add_argument(
-        "--cell", nargs="+", type=positive, metavar="Å", help="lengths (and angles), if not in the file"
+        "--cell", nargs="+", type=positive, metavar="Å", help="lengths (and angles) of the cell, if not in the file"
     )
     parser.add_argument("--elements", nargs="+", default=[], metavar="TYPE=X", help="element of each type of atom")
     parser.add_argument(
         "--lammps-units",
         choices=("metal", "real"),
-        help="of the velocities of a LAMMPS dump, and of the times of a DCD file of LAMMPS",
+        help="units of the velocities of a LAMMPS dump, and of the times of a DCD file of LAMMPS",
     )
     parser.add_argument("--begin", type=whole, default=0, metavar="N", help="leave out the first N frames (default 0)")
-    parser.add_argument("--end", type=count, metavar="N", help="leave out what comes after the first N frames")
+    parser.add_argument("--end", type=count, metavar="N", help="read only the first N frames")
     parser.add_argument("--stride", type=count, default=1, metavar="N", help="take every N-th frame (default 1)")
 
 
 def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
-    """Open every run, of each the frames that were asked for; a truncated file is a warning on standard error."""
+    """Open the chosen frames of every run; a truncated file is a warning on standard error."""
     (roles, unused), own = _roles(args), own_molecules(args.molecule)
     if unused:
         name = next(iter(unused))
-        raise InputError(f"--charge {name}: name the species by --cation, --anion or --solvent as well")
+        raise InputError(f"--charge {name}: name the species with --cation, --anion or --solvent as well")
     runs = [_open(parts, args, roles, own, step) for parts, step in _runs(args)]
     if len(args.timestep or ()) == 1:
         check_counts([(run.name, run.ps_per_count) for run in runs])
@@ -96,7 +100,7 @@ def open_trajectories(args: argparse.Namespace) -> list[Trajectory]:
 
 
 def read_ions_of(args: argparse.Namespace, *, progress: bool) -> list[IonTrajectory]:
-    """Read the ions of every run: from their compact record if there is one and solvents are not asked for."""
+    """Read the ions of every run, from the compact record if there is one and solvents are not needed."""
     from electrolyte_ml.trajectories import has_ion_record, read_ion_record, read_ions
 
     (roles, scaled), own, heavy = _roles(args), own_molecules(args.molecule), args.heavy_hydrogen
@@ -114,21 +118,21 @@ def read_ions_of(args: argparse.Namespace, *, progress: bool) -> list[IonTraject
 
 
 def check_counts(counts: Sequence[tuple[str, float | None]]) -> None:
-    """Refuse one time between frames for files that count different numbers of steps between them.
+    """Refuse one time between frames for files with different numbers of steps between frames.
 
     Parameters
     ----------
     counts
-        Name and length of one step, ps, of each run; None where the file does not count.
+        Name of each run, and length of one of its steps, ps; None if the file does not count steps.
 
     Raises
     ------
     InputError
-        Naming two of them.
+        Two runs differ; the message names them.
     """
-    known = [(name, value) for name, value in counts if value is not None]
-    for name, value in known[1:]:
-        first, expected = known[0]
+    counted = [(name, value) for name, value in counts if value is not None]
+    for name, value in counted[1:]:
+        first, expected = counted[0]
         if abs(value - expected) > 1e-3 * expected:
             ratio = expected / value
             raise InputError(
@@ -138,30 +142,30 @@ def check_counts(counts: Sequence[tuple[str, float | None]]) -> None:
 
 
 def _runs(args: argparse.Namespace) -> list[tuple[list[Path], float | None]]:
-    """Return the parts of each run, one or with ``--join`` all, and its time between frames, None if not given."""
+    """Return the parts of each run (one, or all with ``--join``), and its time between frames or None."""
     paths = run_paths(args)
     steps = _timesteps(args, len(paths))
     if not args.join:
         return [([path], step) for path, step in zip(paths, steps)]
     if len(set(steps)) > 1:
         raise InputError(
-            f"--timestep: frames every {' and '.join(f'{step:g}' for step in steps if step)} ps make no one run"
+            f"--timestep: frames every {' and '.join(f'{step:g}' for step in steps if step)} ps cannot be joined"
         )
     return [(paths, steps[0])]
 
 
 def _timesteps(args: argparse.Namespace, n: int) -> Sequence[float | None]:
-    """Return the time between frames of each run, None where it is not given."""
-    given = args.timestep or [None]
-    if len(given) == 1:
-        return given * n
-    if len(given) != n:
-        raise InputError(f"--timestep: {len(given)} times are given for {n} runs")
-    return list(given)
+    """Return the time between frames of each run, None if it is not given."""
+    times = args.timestep or [None]
+    if len(times) == 1:
+        return times * n
+    if len(times) != n:
+        raise InputError(f"--timestep: {len(times)} times are given for {n} runs")
+    return list(times)
 
 
 def run_paths(args: argparse.Namespace) -> list[Path]:
-    """Return the runs: those that are named, and of a production all completed trajectories."""
+    """Return the runs that are named; for a production, all its completed trajectories."""
     from electrolyte_ml.production import run_folders
 
     paths: list[Path] = []
@@ -178,7 +182,7 @@ def _open(
     own: Mapping[str, Molecule],
     timestep: float | None,
 ) -> Trajectory:
-    """Open one run from its parts, of it the frames that were asked for."""
+    """Open the chosen frames of one run from its parts."""
     from electrolyte_ml.trajectories import open_trajectory
 
     with warnings.catch_warnings(record=True) as caught:
@@ -201,14 +205,14 @@ def _open(
 
 
 def chosen_cation(args: argparse.Namespace) -> str | None:
-    """Return the name of the cation whose shells are read, or None for the only one there is."""
+    """Return the name of the cation whose shells are analysed, or None for the only one in the system."""
     if args.li:
         return "Li"
     return args.cation[0].partition("=")[0] if args.cation else None
 
 
 def _roles(args: argparse.Namespace) -> tuple[dict[str, Role], dict[str, float]]:
-    """Species by name, from ``--cation --li --anion --solvent --charge --donor``, and charges of no such species."""
+    """Return species by name (``--cation --li --anion --solvent --charge --donor``), and charges of other species."""
     from electrolyte_ml.trajectories import Role
 
     donors: dict[str, dict[str, str]] = {}
@@ -230,7 +234,7 @@ def _roles(args: argparse.Namespace) -> tuple[dict[str, Role], dict[str, float]]
                 raise InputError(f"{option} {name}={selection}: {name} is named twice")
             roles[name] = Role(selection, kind=kind, charge=charges.pop(name, None), donors=donors.pop(name, None))
     if donors:
-        raise InputError(f"--donor {next(iter(donors))}: name the species by --cation, --anion or --solvent as well")
+        raise InputError(f"--donor {next(iter(donors))}: name the species with --cation, --anion or --solvent as well")
     return roles, charges
 
 

@@ -1,4 +1,4 @@
-"""Programs that a file of settings runs, and folders that it writes to: asked about before anything is done."""
+"""Confirmation before settings from a file run a program or write outside of the run's folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from electrolyte_ml.commands import PREFIX
 from electrolyte_ml.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,56 +15,56 @@ if TYPE_CHECKING:
 
 
 def add_trust(parser: argparse.ArgumentParser, source: str) -> None:
-    """Add ``--trust``; `source` names the settings."""
+    """Add ``--trust``; `source` is the name of the settings in the help."""
     parser.add_argument(
         "--trust",
         action="store_true",
-        help=f"follow {source} without a question where they run a program or write outside of DIR",
+        help=f"allow {source} to run a program or to write outside of DIR, without asking",
     )
 
 
 def ask_for_trust(source: Path, settings: ActiveLearningSettings, folder: Path, trusted: bool) -> None:
-    """Say which program the settings run and where they write, and ask unless that is trusted.
+    """Print the programs that the settings run and the folders that they write to, and ask for permission.
 
     Parameters
     ----------
     source
         File or folder of the settings, for messages.
     settings
-        With absolute paths.
+        Settings with absolute paths.
     folder
         Folder of the run, to which it may write.
     trusted
-        Whether to go on without a question.
+        Whether to continue without asking.
 
     Raises
     ------
     InputError
-        The answer is no, or nobody is there to ask.
+        The answer is no, or the standard input is not a terminal.
     """
-    wishes = _programs(settings)
+    actions = _programs(settings)
     if settings.labels is not None and not Path(settings.labels).is_relative_to(folder.resolve()):
-        wishes.append(f"write labels to {settings.labels}")
-    if not wishes:
+        actions.append(f"write labels to {settings.labels}")
+    if not actions:
         return
-    text = f"{source} wants to {' and to '.join(wishes)}"
+    text = f"{source} would {' and '.join(actions)}"
     print(text, flush=True)
     if trusted:
         return
     if not sys.stdin.isatty():
         raise InputError(f"{text}: allow it with --trust")
-    if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
-        raise InputError("nothing was done")
+    if input("Continue? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise InputError("cancelled: nothing was run or written")
 
 
 def _programs(settings: ActiveLearningSettings) -> list[str]:
-    """Return what the reference runs beside the programs of presets; numbers given to a calculator run nothing."""
+    """Return the actions of the reference that need permission; presets and numbers for a calculator do not."""
     from electrolyte_ml.reference import PRESETS
 
-    name, given = settings.reference.name, settings.reference.settings
-    if name.startswith("command:"):
-        return [f"run the program {name.removeprefix('command:')!r}"]
+    name, options = settings.reference.name, settings.reference.settings
+    if name.startswith(PREFIX):
+        return [f"run the program {name.removeprefix(PREFIX)!r}"]
     if name.strip().lower() in PRESETS:
-        return [f"run the program {str(given['program'])!r}"] if "program" in given else []
-    texts = [f"{key} = {value!r}" for key, value in given.items() if not isinstance(value, (bool, int, float))]
+        return [f"run the program {str(options['program'])!r}"] if "program" in options else []
+    texts = [f"{key} = {value!r}" for key, value in options.items() if not isinstance(value, (bool, int, float))]
     return [f"label with ASE's calculator {name!r}, {', '.join(texts)}"] if texts else []

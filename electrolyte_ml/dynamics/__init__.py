@@ -1,4 +1,4 @@
-"""What runs a potential: NVE, NVT and NPT with monitors, trajectories that MDAnalysis opens, and restarts."""
+"""Molecular dynamics: NVE, NVT and NPT with monitors, restarts, and trajectories that MDAnalysis opens."""
 
 from electrolyte_ml.dynamics.monitors import (
     CellMonitor,

@@ -1,11 +1,11 @@
-"""The files of one run: log.csv, trajectory.trr, saved.xyz, records, which only grow; restart.npz, which is replaced.
+"""The files of one run: growing ones (log.csv, trajectory.trr, saved.xyz, records) and restart.npz, which is replaced.
 
-The restart file holds the length that each growing file had when it was written. Whatever a killed run wrote after
-that is cut off when the run resumes, and written again: no row or frame is lost or there twice. A run without a
-directory keeps the same bytes in memory.
+The restart file stores the length that each growing file had when the restart file was written. When a killed run
+resumes, everything after that length is cut off and written again, so that no row or frame is lost or written twice.
+A run without a directory keeps the same bytes in memory.
 
-Rows and frames go to the system's memory at once. Making them safe on the disk takes milliseconds, and on a network's
-disk more: a thread does that while the run goes on.
+Rows and frames are handed to the operating system at once. Flushing them to the disk takes milliseconds, longer on a
+network disk; a thread does it while the run continues.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from electrolyte_ml.files import atomic_write, naming, parse_json, read_arrays
 from electrolyte_ml.locks import hold_folder
 
 GROWING = ("log.csv", "trajectory.trr", "saved.xyz")
-LOCK_PATIENCE = 10.0  # s; workers of a killed program live on for a moment
+LOCK_PATIENCE = 10.0  # s; workers of a killed program take a moment to end
 
 
 class RunFiles:
-    """Growing files and the restart file of a run; a context manager that holds the directory's lock.
+    """Growing files and restart file of a run, as a context manager that holds the directory's lock.
 
     Parameters
     ----------
     directory
-        Made when missing; None keeps everything in memory.
+        Folder of the files, made when missing; None keeps everything in memory.
     records
         Names of further growing files.
 
@@ -68,12 +68,12 @@ class RunFiles:
             self._lock.close()
 
     def open(self, lengths: dict[str, int] | None = None) -> None:
-        """Open the growing files at the given lengths; by default empty.
+        """Open the growing files and cut them to the given lengths (bytes); to empty files by default.
 
         Raises
         ------
         InputError
-            If a file is shorter than it was when the restart file was written.
+            If a file is shorter than its length in the restart file.
         """
         for name in self.growing:
             length = lengths[name] if lengths else 0
@@ -83,7 +83,7 @@ class RunFiles:
             path = self.directory / name
             stream = open(path, "ab", buffering=0)  # noqa: SIM115 - every write is one whole row or frame
             if stream.tell() < length:
-                raise InputError(f"{path} is {stream.tell()} bytes long, the restart file knows of {length}")
+                raise InputError(f"{path} has {stream.tell()} bytes, fewer than the {length} of the restart file")
             with naming(path):
                 stream.truncate(length)
             self.streams[name] = stream
@@ -93,11 +93,11 @@ class RunFiles:
         stream = self.streams[name]
         with naming(self.place(name)):
             written = stream.write(content)
-            while written < len(content):  # an unbuffered write may take a part: a full disk raises at the next one
+            while written < len(content):  # an unbuffered write may be partial; on a full disk the next one raises
                 written += stream.write(content[written:])
 
     def place(self, name: str) -> Path:
-        """Return where a file of the run is, for messages."""
+        """Return the path of a file of the run, for messages."""
         return Path(name) if self.directory is None else self.directory / name
 
     def read(self, name: str) -> bytes:
@@ -107,12 +107,12 @@ class RunFiles:
         return (self.directory / name).read_bytes()
 
     def write_restart(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-        """Make the growing files safe on the disk, then replace the restart file: begun here, done behind the run.
+        """Flush the growing files to the disk, then replace the restart file, in a thread while the run continues.
 
         Raises
         ------
         OSError
-            If the last one could not be written.
+            If the previous restart file could not be written.
         """
         if self.directory is None:
             return
@@ -129,18 +129,18 @@ class RunFiles:
         atomic_write(path, content)
 
     def settle(self) -> None:
-        """Wait until what was begun is on the disk.
+        """Wait until the restart file being written is on the disk.
 
         Raises
         ------
         OSError
-            If it could not be written.
+            If the file could not be written.
         """
         if self._flushing is not None:
             self._flushing.result()
 
     def read_restart(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """Return arrays and meta of the restart file, or None where there is none yet.
+        """Return arrays and metadata of the restart file, or None if there is no such file yet.
 
         Raises
         ------
@@ -158,5 +158,5 @@ class RunFiles:
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is not a restart file ({first_line(error)})") from None
         if not isinstance(meta, dict):
-            raise InputError(f"{path} is not a restart file (its meta is no object)")
+            raise InputError(f"{path} is not a restart file (its metadata is not a JSON object)")
         return arrays, meta

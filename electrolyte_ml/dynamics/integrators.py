@@ -1,7 +1,7 @@
-"""Time steps of a configuration: one set of half steps, around an ASE calculator or a potential.
+"""Integrators: time steps of a configuration with forces from an ASE calculator or a potential.
 
-The equations stand in :mod:`electrolyte_ml.kernels.dynamics`. Around an ASE calculator they are called step by step;
-a potential's stepper takes many steps in one call. Units are those of ASE (eV, Å, amu, Å·sqrt(amu/eV)).
+The equations are in :mod:`electrolyte_ml.kernels.dynamics`. With an ASE calculator they are called step by step; a
+potential's stepper takes many steps in one call. Units are those of ASE (eV, Å, amu, Å·sqrt(amu/eV)).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.structures.neighbours import OVERLAP, neighbour_list
 from electrolyte_ml.threads import default_threads
 
-_BLOCK = 1024  # steps whose noise is drawn at once
+_BLOCK = 1024  # steps for which noise is drawn at once
 
 
 class Noise:
-    """What is random in the steps of a run: a function of the seed and of the step's number, and of nothing else.
+    """Random numbers of the steps of a run: a function of the seed and of the step's number alone.
 
-    A run that is resumed, or walks in strides of another length, therefore meets the same noise.
+    A run that is resumed, or that advances by other numbers of steps at a time, therefore gets the same noise.
     """
 
     def __init__(self, seed: int, freedom: int) -> None:
@@ -36,10 +36,10 @@ class Noise:
         self._block, self._rows = -1, np.empty((0, 5))
 
     def rows(self, first: int, last: int) -> np.ndarray:
-        """Return (n, 5) for the steps from `first` on, to `last` or as far as one block goes.
+        """Return the noise (n, 5) of the steps from `first` up to `last` or to the end of a block of 1024 steps.
 
-        A normal number and a chi-square one of freedom - 1 degrees for the thermostat, three normal ones for the
-        barostat, of which it uses the first where the cell keeps its shape.
+        The columns are a normal number and a chi-square number of freedom - 1 degrees for the thermostat, and three
+        normal numbers for the barostat, which uses only the first of them if the cell keeps its shape.
         """
         block, place = divmod(first, _BLOCK)
         if block != self._block:
@@ -52,17 +52,17 @@ class Noise:
 
 
 class Integrator:
-    """A configuration in an ensemble, `step` time steps from its start.
+    """A configuration that is propagated in an ensemble.
 
-    Positions, momenta and cell are those of `atoms`, changed in place.
+    Positions, momenta and cell of `atoms` change in place.
 
     Attributes
     ----------
     step : int
-        Steps done.
+        Number of steps done since the start.
     forces : (N, 3), eV/Å
     scalars : (13,)
-        What else a resumed run must know; see the kernels.
+        Further state that a resumed run needs; see :mod:`electrolyte_ml.kernels.dynamics`.
     """
 
     threads = 1
@@ -93,21 +93,21 @@ class Integrator:
 
     @property
     def given(self) -> float:
-        """The energy (eV) that thermostat and barostat have given; total energy minus this is conserved."""
+        """Energy (eV) added by thermostat and barostat; the total energy minus this one is conserved."""
         return float(self.scalars[kernels.GIVEN])
 
     @property
     def stress(self) -> np.ndarray | None:
-        """(6,) eV/Å^3 in ASE's sign and order, or None without a volume or where the calculator gives none."""
+        """Stress (6,) eV/Å^3 in ASE's sign and order; None without a volume or if the calculator has no stress."""
         raise NotImplementedError
 
     @property
     def known(self) -> dict[str, Any]:
-        """What else monitors may use of this step."""
+        """Further results of this step for monitors."""
         return {}
 
     def finite(self) -> bool:
-        """Tell whether energy, forces and stress are numbers."""
+        """Return whether energy, forces and stress are finite."""
         total = self.scalars[kernels.ENERGY] + self.scalars[kernels.VIRIAL] + self.forces.sum()
         return math.isfinite(total)
 
@@ -116,21 +116,21 @@ class Integrator:
         raise NotImplementedError
 
     def advance(self, to: int) -> None:
-        """Go on to a step, or to the first one whose forces are not finite.
+        """Advance to a step, or to the first step with forces that are not finite.
 
         Raises
         ------
         Exception
-            Whatever the calculator raises; `step` counts the steps finished before.
+            Any error of the calculator; `step` counts the steps finished before it.
         """
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Forget what is remembered of earlier steps (neighbour lists, wave functions) and may decide the last bits."""
+        """Discard data of earlier steps (neighbour lists, wave functions), which may affect the last bits."""
         raise NotImplementedError
 
     def relax(self, steps: int) -> None:
-        """Minimise the energy in the fixed cell by at most so many steps of FIRE."""
+        """Minimise the energy in the fixed cell by at most `steps` steps of FIRE."""
         from ase.optimize import FIRE
 
         self.atoms.calc = _Landscape(self)
@@ -140,7 +140,7 @@ class Integrator:
 
 
 class _Landscape:
-    """What ASE's optimisers see of an integrator."""
+    """Calculator for ASE's optimisers that takes energy and forces from an integrator."""
 
     def __init__(self, integrator: Integrator) -> None:
         self.integrator = integrator
@@ -161,7 +161,7 @@ class _Landscape:
 
 
 class CalculatorIntegrator(Integrator):
-    """Forces by an ASE calculator, one call a step."""
+    """Integrator with forces from an ASE calculator, one call per step."""
 
     def __init__(self, atoms: Atoms, ensemble: kernels.Ensemble, noise: Noise, calculator: Any) -> None:
         super().__init__(atoms, ensemble, noise)
@@ -177,16 +177,16 @@ class CalculatorIntegrator(Integrator):
             self.properties.append("stress")
         self.changes = all_changes
         self._stress: np.ndarray | None = None
-        self._stretch = np.ones(3)  # no list holds by it
+        self._stretch = np.ones(3)  # required by the kernel; only a potential's neighbour list depends on it
 
     @property
     def stress(self) -> np.ndarray | None:
-        """(6,) eV/Å^3 as the calculator gave it, or None."""
+        """Stress (6,) eV/Å^3 of the calculator, or None."""
         return self._stress
 
     def evaluate(self) -> None:
-        """Ask the calculator."""
-        # ASE's own way compares the whole configuration with a copy, several times a step.
+        """Compute energy, forces and stress with the calculator."""
+        # ASE's get_forces compares the whole configuration with a copy, several times per step.
         self.calculator.calculate(self.atoms, self.properties, self.changes)
         results = self.calculator.results
         self.forces[:] = results["forces"]
@@ -198,7 +198,7 @@ class CalculatorIntegrator(Integrator):
         self.changes = ["positions", "cell"]
 
     def advance(self, to: int) -> None:
-        """Go on to a step, one evaluation each."""
+        """Advance to a step, with one evaluation per step."""
         while self.step < to:
             for draws in self.noise.rows(self.step, to):
                 kernels.before_forces(self.ensemble, draws, self.particles, self._stretch)
@@ -209,7 +209,7 @@ class CalculatorIntegrator(Integrator):
                     return
 
     def reset(self) -> None:
-        """Ask the calculator to reset itself, if it can."""
+        """Reset the calculator, if it has a method for that."""
         if isinstance(self.calculator, PotentialCalculator):
             self.calculator.forget_pairs()
         if hasattr(self.calculator, "reset"):
@@ -218,9 +218,9 @@ class CalculatorIntegrator(Integrator):
 
 
 class PotentialIntegrator(Integrator):
-    """Forces by a potential's stepper, which takes many steps in one call.
+    """Integrator with forces from a potential's stepper, which takes many steps in one call.
 
-    Small boxes have one thread; the atoms of larger ones are shared by all threads there are.
+    Small boxes run on one thread; the atoms of larger boxes are divided among all available threads.
     """
 
     def __init__(
@@ -240,16 +240,16 @@ class PotentialIntegrator(Integrator):
 
     @property
     def stress(self) -> np.ndarray | None:
-        """(6,) eV/Å^3 in ASE's order, or None without a volume."""
+        """Stress (6,) eV/Å^3 in ASE's order, or None without a volume."""
         return stress_of(self.particles.virial, self.atoms.cell.volume) if self.atoms.pbc.all() else None
 
     @property
     def known(self) -> dict[str, Any]:
-        """The potential, its threads, and the configuration with its pairs, in arrays that the next step changes."""
+        """Potential, number of threads, and configuration with its pairs, in arrays that the next step changes."""
         return {"potential": self.potential, "geometry": self.stepper.geometry(), "threads": self.threads}
 
     def evaluate(self) -> None:
-        """Compute energy, forces and virial with a new list."""
+        """Compute energy, forces and virial with a new neighbour list."""
         particles = self.particles
         self._renew()
         particles.forces[:] = 0.0
@@ -257,7 +257,7 @@ class PotentialIntegrator(Integrator):
         self.scalars[kernels.ENERGY], self.scalars[kernels.VIRIAL] = energy, np.trace(particles.virial)
 
     def advance(self, to: int) -> None:
-        """Go on to a step, one call for as long as a list holds."""
+        """Advance to a step, with one call for as long as a neighbour list is valid."""
         while self.step < to:
             draws = self.noise.rows(self.step, to)
             status, steps = self.stepper.advance(self.ensemble, draws, self.particles, self.limits)
@@ -270,11 +270,11 @@ class PotentialIntegrator(Integrator):
                 return
 
     def reset(self) -> None:
-        """Forget the neighbour list."""
+        """Discard the neighbour list."""
         self.stepper.invalidate()
 
     def _renew(self) -> None:
-        """Make a new neighbour list; refuses positions of which none can be made."""
+        """Make a new neighbour list; positions for which none can be made are refused."""
         positions, cell, system = self.particles.positions, self.particles.cell, self.stepper.system
         reach = self.potential.cutoff + self.skin
         pairs = neighbour_list(positions, cell, system.pbc, reach, system.species, len(system.symbols))
@@ -296,17 +296,17 @@ def build(
     anisotropic: bool | None = None,
     seed: int = 0,
 ) -> Integrator:
-    """Set up the integrator of an ensemble ("nve", "nvt" or "npt") for atoms at rest as a whole.
+    """Return the integrator of an ensemble ("nve", "nvt" or "npt") for atoms whose centre of mass is at rest.
 
     With `anisotropic` the three lengths of an orthorhombic cell change independently in "npt".
 
-    ASE counts 3 N degrees of freedom where a system at rest has 3 N - 3: a box of 40 atoms would be 2.6 % (8 K) too
-    hot. Here they are 3 N - 3.
+    A system whose centre of mass is at rest has 3 N - 3 degrees of freedom, which are counted here. ASE counts 3 N: a
+    box of 40 atoms would be 2.6 % (8 K) too hot.
 
     Raises
     ------
     InputError
-        If the calculator cannot give what the ensemble needs.
+        If the calculator lacks a property that the ensemble needs.
     """
     freedom = 3 * len(atoms) - 3
     kind = kernels.CHAIN if thermostat == "nose-hoover" and ensemble == "nvt" else kernels.RESCALING

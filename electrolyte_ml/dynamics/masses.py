@@ -21,21 +21,21 @@ def heavy_hydrogen_masses(atoms: Atoms, hydrogen_mass: float) -> np.ndarray:
 
     The difference is taken from the heavy atom that the hydrogen is bonded to: the nearest one, relative to the sum of
     the covalent radii, within the stretch at which a bond counts as broken (C-H 1.71 Å), so that neither vibrations nor
-    hydrogen bonds matter. Hydrogens that have the wanted mass already are left alone: masses moved once are not moved
-    again.
+    hydrogen bonds matter. Hydrogens that already have the wanted mass are left unchanged, so that a second call
+    changes nothing.
 
     Parameters
     ----------
     atoms
         A configuration under any boundary, with its masses.
     hydrogen_mass
-        amu, above that of hydrogen, 1.008.
+        Mass of a hydrogen, amu, above its own of 1.008.
 
     Raises
     ------
     InputError
-        Naming the atom: a hydrogen without a heavy atom to take mass from (H2, H+, a broken bond), a hydrogen that is
-        heavier than `hydrogen_mass` already, or a heavy atom that would be lighter than its hydrogens.
+        Naming the atom: a hydrogen without a bonded heavy atom (H2, H+, a broken bond), a hydrogen that is already
+        heavier than `hydrogen_mass`, or a heavy atom that would become lighter than its hydrogens.
 
     References
     ----------
@@ -61,16 +61,16 @@ def heavy_hydrogen_masses(atoms: Atoms, hydrogen_mass: float) -> np.ndarray:
     if len(light):
         atom = light[0]
         raise InputError(
-            f"hydrogens of {hydrogen_mass:g} amu would leave {masses[atom]:.3g} amu to atom {atom + 1} "
+            f"hydrogens of {hydrogen_mass:g} amu would leave only {masses[atom]:.3g} amu for atom {atom + 1} "
             f"({atoms.symbols[atom]}), which they are bonded to: choose a smaller hydrogen mass"
         )
     return masses
 
 
 def exchange_masses(atoms: Atoms, masses: np.ndarray) -> None:
-    """Give atoms other masses (N,) in amu, in place, at the kinetic energy that each of them has.
+    """Change the masses (N,) of atoms in amu, in place, at the same kinetic energy of each atom.
 
-    Momenta follow the square root of the mass: a Maxwell-Boltzmann distribution stays one of the same temperature.
+    Momenta scale with the square root of the mass: a Maxwell-Boltzmann distribution keeps its temperature.
     """
     before = atoms.get_masses()
     if np.array_equal(masses, before):
@@ -88,12 +88,11 @@ def _bonded_heavy_atoms(atoms: Atoms, hydrogens: np.ndarray) -> np.ndarray:
     useful = (atoms.numbers[first] == 1) & (atoms.numbers[second] != 1)
     order = np.flatnonzero(useful)[np.argsort(-stretch[useful], kind="stable")]
     nearest = np.full(len(atoms), -1)
-    nearest[first[order]] = second[order]  # of several the last one stays, the nearest
-    found = nearest[hydrogens]
-    if (found < 0).any():
-        atom = hydrogens[(found < 0).argmax()]
+    nearest[first[order]] = second[order]  # the last assignment, the nearest atom, overwrites the others
+    donors = nearest[hydrogens]
+    if (donors < 0).any():
+        atom = hydrogens[(donors < 0).argmax()]
         raise InputError(
-            f"atom {atom + 1} (H) is bonded to no heavy atom, from which a hydrogen mass could be taken: leave the "
-            "hydrogen mass out"
+            f"atom {atom + 1} (H) is bonded to no heavy atom that mass could be taken from: leave the hydrogen mass out"
         )
-    return found
+    return donors

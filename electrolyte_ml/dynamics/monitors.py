@@ -1,11 +1,11 @@
-"""Watchers of a running simulation: each looks every so many steps and returns a verdict.
+"""Monitors of a running simulation: checks at fixed intervals that may save a configuration or stop the run.
 
 Anything with `reason` (a word for the kind of stop), `every` (steps) and ``check(step, atoms, results)`` is a monitor.
-`results` holds what the last step gave: `energy` (eV), `forces` ((N, 3) eV/Å), `stress` ((6,) eV/Å^3 or None),
+`results` holds the results of the last step: `energy` (eV), `forces` ((N, 3) eV/Å), `stress` ((6,) eV/Å^3 or None),
 `temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar), `time_ps` and `saved`, the number
-of configurations saved so far; and where a potential runs by itself, `potential`, its `threads`, and `geometry`, the
-configuration with its pairs. `check` changes none of this; it returns None or a `Verdict`. Monitors keep nothing that a
-resumed run would miss: what they compare with is given when they are made.
+of configurations saved so far. If the forces come from a potential, not from an ASE calculator, it also holds
+`potential`, its `threads`, and `geometry`, the configuration with its pairs. `check` changes none of this; it returns
+None or a `Verdict`. A monitor has no state that a resumed run would lack: reference values are set when it is made.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from electrolyte_ml.structures.topology import Topology, changes
 
 
 class Verdict(NamedTuple):
-    """What a monitor found.
+    """Result of a monitor's check.
 
     Attributes
     ----------
     stop : str or None
-        Why the run has to stop, in words.
+        Why the run has to stop, in words; None to continue.
     save : bool
-        Whether to keep the configuration among the saved ones, with its grade.
+        Whether to save the configuration, with its grade.
     grade : float or None
         Extrapolation grade of the configuration.
     pause : int
-        Steps for which the monitor need not look again.
+        Number of steps during which the monitor need not check again.
     note : str
-        What a configuration that is kept is remembered by.
+        Text stored with a saved configuration, as its ``info["least_certain"]``.
     """
 
     stop: str | None = None
@@ -48,13 +48,13 @@ class Verdict(NamedTuple):
 
 
 class Monitor(Protocol):
-    """What :func:`electrolyte_ml.dynamics.run_md` asks of a monitor."""
+    """Interface of the monitors of :func:`electrolyte_ml.dynamics.run_md`."""
 
     reason: str
     every: int
 
     def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
-        """Look at a step; None if there is nothing to report."""
+        """Check a step; None if there is nothing to report."""
 
 
 class TemperatureMonitor:
@@ -63,9 +63,9 @@ class TemperatureMonitor:
     Parameters
     ----------
     maximum, minimum
-        K. In a small box the temperature fluctuates by sqrt(2 / (3 N - 3)), 13 % for 40 atoms.
+        Limits, K. In a small box the temperature fluctuates by sqrt(2 / (3 N - 3)), 13 % for 40 atoms.
     every
-        Steps between two looks.
+        Steps between two checks.
     """
 
     reason = "temperature"
@@ -73,7 +73,7 @@ class TemperatureMonitor:
     def __init__(self, maximum: float, minimum: float = 0.0, every: int = 10) -> None:
         if not 0 <= minimum < maximum:
             raise InputError(
-                f"the temperatures allowed must be a range of positive values, not {minimum} to {maximum} K"
+                f"the allowed temperatures must be a range of positive values, not {minimum} to {maximum} K"
             )
         self.minimum, self.maximum, self.every = minimum, maximum, _interval(every)
 
@@ -91,9 +91,9 @@ class DensityMonitor:
     Parameters
     ----------
     minimum, maximum
-        g/cm³.
+        Limits, g/cm³.
     every
-        Steps between two looks.
+        Steps between two checks.
     """
 
     reason = "density"
@@ -101,13 +101,13 @@ class DensityMonitor:
     def __init__(self, minimum: float, maximum: float, every: int = 10) -> None:
         if not 0 <= minimum < maximum:
             raise InputError(
-                f"the densities allowed must be a range of positive values, not {minimum} to {maximum} g/cm³"
+                f"the allowed densities must be a range of positive values, not {minimum} to {maximum} g/cm³"
             )
         self.minimum, self.maximum, self.every = minimum, maximum, _interval(every)
 
     @classmethod
     def around(cls, atoms: Atoms, fraction: float, every: int = 10) -> DensityMonitor:
-        """Allow a drift by `fraction` of the density of `atoms`, the start of the run, either way."""
+        """Allow deviations by `fraction` of the density of `atoms`, the start of the run, in both directions."""
         start = density(atoms)
         return cls(start * (1 - fraction), start * (1 + fraction), every)
 
@@ -125,9 +125,9 @@ class MoleculeMonitor:
     Parameters
     ----------
     atoms
-        The start of the run, whose molecules are taken as the right ones.
+        The start of the run; its molecules must persist.
     every
-        Steps between two looks; a look costs about as much as a few force evaluations.
+        Steps between two checks; a check costs about as much as a few force evaluations.
     """
 
     reason = "broken molecule"
@@ -147,9 +147,9 @@ class ContactMonitor:
     Parameters
     ----------
     distance
-        Å; the shortest bonds of the electrolyte, C-H, are 1.1 Å long.
+        Smallest distance allowed, Å; the shortest bonds of the electrolyte, C-H, are 1.1 Å long.
     every
-        Steps between two looks.
+        Steps between two checks.
     """
 
     reason = "overlap"
@@ -160,7 +160,7 @@ class ContactMonitor:
         self.distance, self.every = distance, _interval(every)
 
     def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
-        """Look for the closest pair of atoms."""
+        """Compare the smallest distance of two atoms with the limit."""
         cell = atoms.cell.array
         i, j, shift = periodic_pairs(atoms.positions, cell, atoms.pbc, self.distance)
         if not len(i):
@@ -172,14 +172,14 @@ class ContactMonitor:
 
 
 class CellMonitor:
-    """Stop when the periodic cell becomes narrower than wanted, between any pair of opposite faces.
+    """Stop when the periodic cell becomes too narrow between any pair of opposite faces.
 
     Parameters
     ----------
     minimum_width
-        Å.
+        Smallest width allowed, Å.
     every
-        Steps between two looks.
+        Steps between two checks.
     """
 
     reason = "cell"
@@ -190,7 +190,7 @@ class CellMonitor:
         self.minimum_width, self.every = minimum_width, _interval(every)
 
     def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
-        """Measure the three widths V / |b x c|."""
+        """Compare the smallest of the three widths, such as V / |b x c|, with the limit."""
         width = (1.0 / np.linalg.norm(atoms.cell.reciprocal().array, axis=1))[atoms.pbc].min(initial=np.inf)
         if width >= self.minimum_width:
             return None
@@ -198,28 +198,28 @@ class CellMonitor:
 
 
 class GradeMonitor:
-    """Save configurations on which the potential extrapolates, and stop where it does so too far (paper 4.4).
+    """Save configurations on which the potential extrapolates; stop when it extrapolates too far (paper 4.4).
 
-    The run keeps what is saved in its result (`saved`), the configuration that stopped it included, and writes the
-    highest grade since the last line in its log.
+    The result of the run holds the saved configurations (`saved`), including the one that stopped it. The log holds
+    the highest grade since its previous line.
 
     Parameters
     ----------
     active_set
-        Anything with ``grade(atoms) -> float``, and with ``least_certain(atoms)`` where single atoms are graded
+        Anything with ``grade(atoms) -> float``, and with ``least_certain(atoms)`` if single atoms are graded
         (:meth:`electrolyte_ml.active_learning.ActiveSet.least_certain`).
     save, break_
-        Save above the first grade, stop above the second.
+        Grade above which a configuration is saved, and grade above which the run stops.
     every
-        Steps between two looks. Where the run's own potential is graded, a look takes as long as 1 to 3 steps if
-        configurations are the rows of the active set, and as 2 to 19 steps if neighbourhoods are, with charges or
-        without; the most for six species. 5 % of a run's time are thus every 20th to 380th step.
+        Steps between two checks. If the run's own potential is graded, a check takes as long as 1 to 3 steps when the
+        rows of the active set are configurations, and as 2 to 19 steps when they are neighbourhoods, with or without
+        charges; the most for six species. Grading then takes 5 % of a run's time at every 20th to 380th step.
     longest
-        Steps between two looks while the grade is low: at most so many below 0.4 of `save`, half as many below 0.5 and
-        a quarter below 0.6, since a grade rises over tens of femtoseconds. `every` by default.
+        Largest number of steps between two checks while the grade is low: this many below 0.4 of `save`, half as many
+        below 0.5 and a quarter below 0.6, since a grade rises over tens of femtoseconds. `every` by default.
     most
-        Stop, too, when so many configurations have been saved; 0 for no limit. A run that stays between the two grades
-        is driven by forces outside the training domain, and drifts away from the liquid.
+        Number of saved configurations at which the run stops, too; 0 for no limit. A run that stays between the two
+        grades is driven by forces outside the training domain, and drifts away from the liquid.
     """
 
     reason = "grade"
@@ -243,7 +243,8 @@ class GradeMonitor:
 
     def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict:
         """Grade the configuration."""
-        # The pairs are known where the very potential that runs is graded: most of what a grade costs in a small box.
+        # If the run's own potential is graded, its pairs are used again: finding pairs is most of a grade's cost in a
+        # small box.
         known = "potential" in results and getattr(self.active_set, "potential", None) is results["potential"]
         grade = float(self.active_set.grade(results["geometry"] if known else atoms))
         save = not grade <= self.save  # a NaN is saved and stops, too
@@ -258,16 +259,16 @@ class GradeMonitor:
         return Verdict(stop, save, grade, pause=int(share * self.longest), note=worst)
 
 
-# Grade in units of the one to save at, and share of the longest interval until the next look. Of four trajectories of
-# 6 EMC at 400 K (level 16, the potential of a seeding and one from later), no grade below 0.5 was above 1 within 20 fs,
-# none below 0.4 within 40 fs; of those below 0.6, 2 % were within 20 fs.
+# Upper limits of the grade in units of `save`, each with the share of the longest interval until the next check. In
+# four trajectories of 6 EMC at 400 K (level 16; the potential after seeding and a later one), no grade below 0.5 rose
+# above 1 within 20 fs and none below 0.4 within 40 fs; of the grades below 0.6, 2 % did within 20 fs.
 _CALM = ((0.4, 1.0), (0.5, 0.5), (0.6, 0.25))
 
 
 def _least_certain(active_set: Any, atoms: Atoms) -> str:
-    """Return the name of the atom of the highest grade; empty where single atoms have none."""
-    found = active_set.least_certain(atoms) if hasattr(active_set, "least_certain") else None
-    return "" if found is None else Topology.of(atoms).place(found[0])
+    """Return the name of the atom of the highest grade; empty if single atoms are not graded."""
+    graded = active_set.least_certain(atoms) if hasattr(active_set, "least_certain") else None
+    return "" if graded is None else Topology.of(atoms).place(graded[0])
 
 
 def _interval(every: int) -> int:

@@ -1,9 +1,9 @@
-"""Writers of further files of a run: each adds a frame to a file of its own every so many steps.
+"""Recorders: writers of further files of a run, each adding a frame to its own file at a fixed interval.
 
 Anything with `file` (its name), `every` (steps), `constant_volume`, ``header(atoms, settings)`` and
-``frame(step, time_ps, atoms, results)`` is a recorder. The header stands in a .json beside the file. The atoms have
-the masses of the dynamics, `results` is what monitors see of a step. Files of recorders grow and resume as the
-trajectory does. Recorders keep nothing that a resumed run would miss.
+``frame(step, time_ps, atoms, results)`` is a recorder. The header is stored in a .json file of the same name. The atoms
+have the masses of the dynamics; `results` is the same as for monitors. Files of recorders grow and resume as the
+trajectory does. A recorder has no state that a resumed run would lack.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from electrolyte_ml.trajectories.trr import encode
 
 
 class Recorder(Protocol):
-    """What :func:`electrolyte_ml.dynamics.run_md` asks of a recorder."""
+    """Interface of the recorders of :func:`electrolyte_ml.dynamics.run_md`."""
 
     file: str
     every: int
-    constant_volume: bool  # whether the record means nothing where the cell changes
+    constant_volume: bool  # whether the record has a meaning only at constant volume
 
     def header(self, atoms: Atoms, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a reader of the file must know, as plain numbers and strings."""
+        """Return the facts needed to read the file, as plain numbers and strings."""
 
     def frame(self, step: int, time_ps: float, atoms: Atoms, results: Mapping[str, Any]) -> bytes:
-        """Return what is added to the file at a step; always of the same length."""
+        """Return the bytes added to the file at a step, always of the same length."""
 
 
 class IonRecorder:
-    """Writes positions and velocities of the ions' centres of mass, and of that of the whole system.
+    """Write positions and velocities of the ions' centres of mass and of the whole system's.
 
-    The file, ``ions.trr``, holds one particle for each charged molecule, and last the centre of mass of all atoms,
-    relative to which currents and displacements are measured: 300 bytes a frame for four ion pairs, whatever the number
-    of solvent molecules. :func:`electrolyte_ml.trajectories.read_ion_record` reads it.
+    The file, ``ions.trr``, holds one particle for each charged molecule, and last the centre of mass of all atoms, the
+    origin of currents and displacements. A frame of four ion pairs takes 300 bytes, whatever the number of solvent
+    molecules. :func:`electrolyte_ml.trajectories.read_ion_record` reads the file.
 
     Parameters
     ----------
@@ -54,17 +54,17 @@ class IonRecorder:
     every
         Steps between two frames.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name, with precedence over those of the library.
 
     Attributes
     ----------
     charges : list of float
-        e, of each ion.
+        Charge of each ion, e.
 
     Raises
     ------
     InputError
-        A molecule that is not known, or no ions.
+        A molecule is not known, or there are no ions.
     """
 
     file = ION_FILE
@@ -76,24 +76,24 @@ class IonRecorder:
         species = find_species(atoms.numbers, topology.bonds, topology.labels, own_molecules=own_molecules)
         charged = {name: kind for name, kind in species.items() if kind.charge}
         if not charged:
-            raise InputError(f"there are no ions among {', '.join(species)}, whose motion could be recorded")
+            raise InputError(f"no ions to record: none of {', '.join(species)} is charged")
         self._species = [name for name, kind in charged.items() for _ in kind.molecules]
         self.charges = [kind.charge for kind in charged.values() for _ in kind.molecules]
         self._ions = [atoms_of for kind in charged.values() for atoms_of in kind.atoms]
-        # Positions are never wrapped in a run: molecules that are whole once stay so.
+        # A run never wraps positions: molecules that are whole at the start stay whole.
         self._shift = topology.unwrapped - atoms.positions  # (N, 3) Å
         self._rotation = standard_rotation(atoms)
         self._shares: np.ndarray | None = None
 
     def header(self, atoms: Atoms, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Return species, charges (e) and masses (amu) of the ions, the mass of all else, volume and interval."""
+        """Return species, charges (e) and masses (amu) of the ions, the solvent's mass, volume and interval."""
         masses = atoms.get_masses()
-        of_ions = [float(masses[ion].sum()) for ion in self._ions]
+        ion_masses = [float(masses[ion].sum()) for ion in self._ions]
         return {
             "species": self._species,
             "charges": self.charges,
-            "masses": of_ions,
-            "solvent_mass": float(masses.sum()) - sum(of_ions),
+            "masses": ion_masses,
+            "solvent_mass": float(masses.sum()) - sum(ion_masses),
             "volume": float(atoms.cell.volume),
             "interval_ps": self.every * settings["timestep_fs"] / 1000.0,
         }
@@ -104,11 +104,11 @@ class IonRecorder:
             self._shares = self._mass_shares(atoms.get_masses())
         positions = self._shares @ (atoms.positions + self._shift)
         velocities = self._shares @ atoms.get_velocities() * (1000.0 * units.fs)
-        turn = self._rotation
-        return encode(positions @ turn, velocities @ turn, atoms.cell.array @ turn, step, time_ps)
+        rotation = self._rotation
+        return encode(positions @ rotation, velocities @ rotation, atoms.cell.array @ rotation, step, time_ps)
 
     def _mass_shares(self, masses: np.ndarray) -> np.ndarray:
-        """Return the share of each atom in the mass of each ion and, last, in that of all, (n + 1, N)."""
+        """Return the share of each atom in the mass of each ion and, in the last row, in the total mass, (n + 1, N)."""
         shares = np.zeros((len(self._ions) + 1, len(masses)))
         for row, ion in zip(shares, self._ions):
             row[ion] = masses[ion] / masses[ion].sum()
@@ -117,9 +117,9 @@ class IonRecorder:
 
 
 class StressRecorder:
-    """Writes the pressure tensor, kinetic part included, from which the viscosity is computed.
+    """Write the pressure tensor, kinetic part included, for the viscosity.
 
-    Bonds with hydrogen vibrate once in 11 fs: frames should be 5 fs apart at most.
+    Bonds with hydrogen have a period of 11 fs: frames should be at most 5 fs apart.
     :func:`electrolyte_ml.trajectories.read_stress_record` reads the file, ``pressure.f4``.
 
     Parameters
@@ -143,15 +143,15 @@ class StressRecorder:
         }
 
     def frame(self, step: int, time_ps: float, atoms: Atoms, results: Mapping[str, Any]) -> bytes:
-        """Return the six components, bar.
+        """Return the six components of the pressure tensor, bar.
 
         Raises
         ------
         InputError
-            The calculator gives no stress.
+            The calculator has no stress.
         """
         if results["stress"] is None:
-            raise InputError("the viscosity needs a stress, and the calculator gives none")
+            raise InputError("the viscosity needs a stress, and the calculator has none")
         momenta = atoms.arrays["momenta"]
         kinetic = momenta.T @ (momenta / atoms.get_masses()[:, None]) / atoms.cell.volume  # (3, 3) eV/Å³
         return encode_pressures((kinetic[VOIGT] - results["stress"]) / units.bar)

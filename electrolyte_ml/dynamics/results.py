@@ -1,4 +1,4 @@
-"""What a run leaves behind: its last configuration, the log, and what monitors kept."""
+"""Results of a run: its last configuration, its log, and the configurations that monitors saved."""
 
 from __future__ import annotations
 
@@ -30,30 +30,31 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run that has ended, for whatever reason.
+    """Result of a run that has ended, for whatever reason.
 
     Attributes
     ----------
     atoms
-        The last configuration with its momenta; of a run that a calculator ended, the one on which it failed. After a
-        run with heavy hydrogen it has the masses of the start again, and each atom its kinetic energy.
+        The last configuration with its momenta; if the calculator failed, the configuration on which it failed. After
+        a run with heavy hydrogen the atoms have the masses of the start again, at the same kinetic energies.
     reason, detail
-        "completed", or what ended the run ("temperature", "density", "broken molecule", "overlap", "cell", "grade",
-        "nan", "calculator") and, in `detail`, how.
+        "completed", or the cause of the end ("temperature", "density", "broken molecule", "overlap", "cell", "grade",
+        "nan", "calculator") and, in `detail`, an explanation.
     steps
-        Time steps done.
+        Number of time steps done.
     times_ps, temperatures, densities, energies, kinetic_energies, pressures, conserved_energies, grades
-        (n_rows,) of the log: ps, K, g/cm³, eV, eV, bar, eV; the highest grade since the row before. NaN where there
-        is none. The conserved energy is the total energy minus what thermostat and barostat have given.
+        Columns of the log, (n_rows,): ps, K, g/cm³, eV, eV, bar, eV; the highest grade since the previous row. A
+        missing value is NaN. The conserved energy is the total energy minus the energy added by thermostat and
+        barostat.
     saved
-        (step, grade, configuration) of every configuration that a monitor asked to keep; where single atoms are graded,
-        its ``info["least_certain"]`` names the one of the highest grade.
+        (step, grade, configuration) of every configuration that a monitor saved; if single atoms are graded, its
+        ``info["least_certain"]`` names the atom of the highest grade.
     settings
-        What the run was asked for.
+        Settings of the run.
     masses
-        (N,) of the dynamics, amu; `frames` have them.
+        Masses (N,) of the dynamics, amu; `frames` have them.
     directory
-        Where its files are; None if it ran in memory.
+        Folder of the run's files; None if it ran in memory.
     """
 
     atoms: Atoms
@@ -84,7 +85,7 @@ class RunResult:
         template = self.atoms.copy()
         template.set_masses(self.masses)
         if self._trajectory is None:
-            assert self.directory is not None  # else the run was in memory, and left its trajectory here
+            assert self.directory is not None  # a run in memory sets _trajectory
             return read_trajectory(self.directory / "trajectory.trr", template)
         return decode_frames(self._trajectory, template)
 
@@ -92,14 +93,20 @@ class RunResult:
 def read_result(
     files: RunFiles, arrays: dict[str, np.ndarray], meta: dict[str, Any], settings: dict[str, Any]
 ) -> RunResult:
-    """Put together what the files of a run that has ended say."""
+    """Return the result of a run that has ended, from its files.
+
+    Raises
+    ------
+    InputError
+        The log or the file of saved configurations is damaged.
+    """
     from ase.io import read
 
     try:
         rows = np.array([line.split(",") for line in files.read("log.csv").decode().splitlines()[1:]], dtype=float)
         columns = dict(zip(COLUMNS, rows.T, strict=True))
-        known = ("time_ps", "temperature_K", "potential_energy_eV", "kinetic_energy_eV")  # density and grade may be NaN
-        if meta["reason"] == "completed" and not all(np.isfinite(columns[name]).all() for name in known):
+        finite = ("time_ps", "temperature_K", "potential_energy_eV", "kinetic_energy_eV")  # others may be NaN
+        if meta["reason"] == "completed" and not all(np.isfinite(columns[name]).all() for name in finite):
             raise ValueError
     except (ValueError, OverflowError):
         raise InputError(f"{files.place('log.csv')} is damaged: not the log of a run") from None
@@ -107,7 +114,7 @@ def read_result(
         text = files.read("saved.xyz").decode()
         frames = read(io.StringIO(text), index=":", format="extxyz") if text else []
         saved = [(int(frame.info["step"]), float(frame.info["grade"]), frame) for frame in frames]
-    except Exception as error:  # ASE raises nearly anything
+    except Exception as error:  # ASE raises many kinds of errors
         raise InputError(f"{files.place('saved.xyz')} is damaged ({first_line(error)})") from None
     atoms = Atoms(
         arrays["numbers"],
@@ -116,9 +123,9 @@ def read_result(
         pbc=arrays["pbc"],
         masses=arrays["masses"],
         momenta=arrays["momenta"],
-        info=meta.get("info", {}),  # absent where an older version wrote the file
+        info=meta.get("info", {}),  # absent in files of older versions
     )
-    exchange_masses(atoms, arrays.get("start_masses", arrays["masses"]))  # absent where an older version wrote them
+    exchange_masses(atoms, arrays.get("start_masses", arrays["masses"]))  # absent in files of older versions
     return RunResult(
         atoms=atoms,
         reason=meta["reason"],

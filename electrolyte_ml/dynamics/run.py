@@ -1,4 +1,4 @@
-"""One run: the atoms, their integrator, and the state that a restart file holds."""
+"""State and main loop of one run of molecular dynamics."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ from electrolyte_ml.dynamics.results import COLUMNS, RunResult, read_result
 from electrolyte_ml.dynamics.trajectory import encode_frame, encode_topology, standard_rotation
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
 from electrolyte_ml.structures.configurations import write_configurations
 from electrolyte_ml.units import DENSITY_UNIT
 
-_RAMP = 10  # steps at one temperature, while it rises or falls
-_STRIDE = 100  # steps at most from one look at the clock, and at the keyboard, to the next
+_RAMP = 10  # steps at one temperature during a temperature ramp
+_STRIDE = 100  # largest number of steps between two updates of the progress line, and until an interrupt is noticed
 
 
 class Run:
-    """One run: the atoms, their integrator, and the state that a restart file holds."""
+    """One run: the atoms, their integrator, and the state that the restart file stores."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Run:
         self.atoms.set_momenta(atoms.get_momenta())
         if settings["hydrogen_mass"] is not None:
             exchange_masses(self.atoms, heavy_hydrogen_masses(atoms, settings["hydrogen_mass"]))
-        self.start_masses = atoms.get_masses()  # (N,) amu, to which the last configuration returns
+        self.start_masses = atoms.get_masses()  # (N,) amu, those of the last configuration, too
         self.start_positions, self.start_cell = atoms.positions.copy(), atoms.cell.array.copy()
         names = inspect.signature(build).parameters.keys() & settings.keys()
         self.integrator = build(self.atoms, calculator, **{name: settings[name] for name in names})
@@ -66,22 +67,28 @@ class Run:
         if settings["temperature_end"] is not None:
             self.events.add(_RAMP)
         self.grade = math.nan  # the highest since the last row of the log
-        self.saved = 0  # configurations that monitors asked to keep
-        self.resting = [0] * len(monitors)  # step before which each need not look
+        self.saved = 0  # number of configurations that monitors saved
+        self.resting = [0] * len(monitors)  # step before which each monitor need not check
         self.stop: tuple[str, str] | None = None
 
     @property
     def step(self) -> int:
-        """Steps done."""
+        """Number of steps done."""
         return self.integrator.step
 
     @property
     def time_ps(self) -> float:
-        """Time done, ps."""
+        """Simulated time so far, ps."""
         return self.step * self.settings["timestep_fs"] / 1000.0
 
     def start(self) -> None:
-        """Minimise if asked, draw velocities, and write what belongs to step 0."""
+        """Minimise if the settings say so, draw velocities, and write the files of step 0.
+
+        Raises
+        ------
+        ElectrolyteError
+            The calculator fails on the start.
+        """
         atoms, settings = self.atoms, self.settings
         try:
             self.integrator.evaluate()
@@ -107,15 +114,15 @@ class Run:
         self._write_restart()
 
     def _relax(self, steps: int) -> None:
-        """Minimise; a potential that lets atoms fall into each other ends the run on the start as it was given."""
+        """Minimise the energy; if the calculator fails (atoms collapse), restore the start and end the run."""
         atoms = self.atoms
-        given = atoms.positions.copy()
+        start_positions = atoms.positions.copy()
         try:
             self.integrator.relax(steps)
         except Exception as error:
             self.stop = "calculator", f"{one_line(error)}, while the energy was minimised"
             atoms.calc = None
-            atoms.arrays["positions"][:] = given
+            atoms.arrays["positions"][:] = start_positions
             self.integrator.reset()
             self.integrator.evaluate()
 
@@ -125,43 +132,41 @@ class Run:
         Raises
         ------
         InputError
-            If the calculator gives another energy than the one the run was started with.
+            The calculator's energy differs from the stored one: the run was started with another potential.
         """
         atoms, integrator = self.atoms, self.integrator
         atoms.arrays["positions"][:] = arrays["positions"]
         atoms.arrays["momenta"][:] = arrays["momenta"]
         atoms.cell.array[:] = arrays["cell"]
         integrator.evaluate()
-        found = integrator.energy
-        integrator.forces[:], known = arrays["forces"], arrays["scalars"]
-        integrator.scalars[: len(known)] = known  # fewer where an older version wrote the file
+        computed = integrator.energy
+        integrator.forces[:], stored = arrays["forces"], arrays["scalars"]
+        integrator.scalars[: len(stored)] = stored  # fewer in files of older versions
         integrator.particles.virial[:] = arrays.get("virial", integrator.particles.virial)
-        # A mesh for charges may have been chosen for another cell: its error is below 2e-5 eV per atom.
-        if not math.isclose(found, integrator.energy, rel_tol=1e-6, abs_tol=2e-5 * len(atoms)):
+        # The mesh for charges may have been chosen for another cell: its error is below 2e-5 eV per atom.
+        if not math.isclose(computed, integrator.energy, rel_tol=1e-6, abs_tol=2e-5 * len(atoms)):
             raise InputError(
-                f"{self.files.directory} was begun with another potential: its last configuration has "
-                f"{integrator.energy:.6f} eV there and {found:.6f} eV here; choose another directory"
+                f"{self.files.directory} was started with another potential: the energy of its last configuration is "
+                f"{integrator.energy:.6f} eV there and {computed:.6f} eV here; choose another directory"
             )
         integrator.reset()
         integrator.step, self.grade, self.saved = meta["step"], meta["grade"], meta["saved"]
-        if len(meta.get("resting", ())) == len(self.monitors):  # others may watch now
+        if len(meta.get("resting", ())) == len(self.monitors):  # the monitors may be others now
             self.resting = list(meta["resting"])
         self.files.open(meta["lengths"])
 
     def until(self, n_steps: int, progress: bool) -> RunResult:
-        """Run to step `n_steps` or to whatever stops it before, and write the result."""
-        from tqdm import tqdm
-
-        began, first, threads = time.perf_counter(), self.step, self.integrator.threads
-        with tqdm(
+        """Run to step `n_steps`, or until a monitor or an error stops the run, and write the result."""
+        start_time, first, threads = time.perf_counter(), self.step, self.integrator.threads
+        with progress_bar(
             total=n_steps,
             initial=first,
             desc=f"{self.settings['ensemble'].upper()} {self.settings['temperature']:g} K"
             + (f" to {self.settings['temperature_end']:g} K" if self.settings["temperature_end"] is not None else "")
             + (f", {threads} threads" if threads > 1 else ""),
             unit="step",
-            smoothing=0.0,  # the mean speed: the remaining time does not jump
-            disable=not progress,
+            smoothing=0.0,  # use the mean speed, so that the remaining time does not jump
+            shown=progress,
         ) as bar:
             while self.stop is None and self.step < n_steps:
                 event = min(self.step - self.step % every + every for every in self.events)
@@ -176,7 +181,7 @@ class Run:
                 if self.step % self.restart_every == 0:
                     self._write_restart()
                 if progress:
-                    rate = (self.step - first) / (time.perf_counter() - began)
+                    rate = (self.step - first) / (time.perf_counter() - start_time)
                     speed = rate * self.settings["timestep_fs"] * 1e-6 * 86400.0
                     bar.set_postfix_str(f"{speed:.3g} ns/day", refresh=False)
                     bar.update(self.step - bar.n)
@@ -186,18 +191,18 @@ class Run:
         return read_result(self.files, arrays, meta, self.settings)
 
     def _ramped(self) -> float:
-        """Return the temperature of the next steps, K: a function of the step alone, constant over ten."""
+        """Return the temperature of the next steps, K: a function of the step alone, constant over ten steps."""
         settings = self.settings
         done = (self.step // _RAMP + 0.5) * _RAMP * settings["timestep_fs"] / (1000.0 * settings["ramp_ps"])
         return float(settings["temperature"] + min(done, 1.0) * (settings["temperature_end"] - settings["temperature"]))
 
     def _observe(self) -> None:
-        """Do what is due after a step: look for a reason to stop, and write."""
+        """Run the monitors that are due after a step, and write the log, the records and the trajectory."""
         step, integrator = self.step, self.integrator
         if not integrator.finite():
             bad = np.flatnonzero(~np.isfinite(integrator.forces).all(axis=1))
-            what = f"the force on atom {bad[0] + 1} ({self.atoms.symbols[bad[0]]})" if bad.size else "energy or stress"
-            self.stop = "nan", f"{what} is not a number after {self.time_ps:g} ps"
+            name = f"the force on atom {bad[0] + 1} ({self.atoms.symbols[bad[0]]})" if bad.size else "energy or stress"
+            self.stop = "nan", f"{name} is not a number after {self.time_ps:g} ps"
         due = [k for k, monitor in enumerate(self.monitors) if step % monitor.every == 0 and step >= self.resting[k]]
         recorders = [recorder for recorder in self.recorders if step % recorder.every == 0]
         log_due = step % self.log_every == 0
@@ -215,7 +220,7 @@ class Run:
             self.files.append("trajectory.trr", encode_frame(self.atoms, step, self.time_ps, self.rotation))
 
     def _judge(self, k: int, results: dict[str, Any]) -> None:
-        """Ask the k-th monitor, and do what its verdict demands."""
+        """Run the check of the k-th monitor, and act on its verdict."""
         monitor = self.monitors[k]
         verdict = monitor.check(self.step, self.atoms, results)
         if verdict is None:
@@ -232,7 +237,7 @@ class Run:
             self.stop = monitor.reason, verdict.stop
 
     def _results(self) -> dict[str, Any]:
-        """What monitors and the log see of a step."""
+        """Return the results of a step for monitors, recorders and the log."""
         atoms, integrator = self.atoms, self.integrator
         kinetic = integrator.kinetic_energy
         temperature = 2.0 * kinetic / (self.freedom * units.kB)
@@ -241,7 +246,7 @@ class Run:
         if self.periodic:
             volume = atoms.cell.volume
             density = self.total_mass / volume * DENSITY_UNIT
-            if stress is not None:  # N k_B T counts the centre of mass, too, which is at rest by convention only
+            if stress is not None:  # N k_B T includes the centre of mass, which is at rest by convention only
                 trace = float(stress[0] + stress[1] + stress[2])
                 pressure = (len(atoms) * units.kB * temperature / volume - trace / 3.0) / units.bar
         return integrator.known | {
@@ -264,7 +269,7 @@ class Run:
         )  # fmt: skip
         self.files.append("log.csv", f"{self.step},{','.join(f'{x:.10g}' for x in values)}\n".encode())
         self.grade = math.nan
-        # Forces that do not add up to exactly zero would set the box in motion, at the temperature's expense.
+        # Forces that do not sum to exactly zero would accelerate the box and so lower the temperature.
         self._remove_drift()
 
     def _remove_drift(self) -> None:
@@ -316,7 +321,7 @@ class Run:
         return arrays, meta
 
     def _summarise(self, directory: Path, reason: str, detail: str) -> None:
-        """Write how the run ended, and its last configuration."""
+        """Write the last configuration and a summary: reason of the end, length, settings."""
         if np.isfinite(self.atoms.positions).all():
             last = self.atoms.copy()
             exchange_masses(last, self.start_masses)
@@ -327,6 +332,6 @@ class Run:
 
 
 def one_line(error: Exception) -> str:
-    """Return an error in one line; one of another package with its type."""
+    """Return an error in one line; an error of another package with its type."""
     text = str(error).strip().split("\n", 1)[0]
     return text if isinstance(error, ElectrolyteError) else f"{type(error).__name__}: {text}"

@@ -1,8 +1,7 @@
-"""Molecular dynamics in one call: run, watch, write, and resume from the directory."""
+"""Molecular dynamics in one call, resumed from its directory if a run was interrupted."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +17,11 @@ from electrolyte_ml.dynamics.results import RunResult, read_result
 from electrolyte_ml.dynamics.run import Run
 from electrolyte_ml.dynamics.start import check_orthorhombic, check_restart, check_same_run, check_start
 from electrolyte_ml.errors import InputError
+
+# Beyond these there are no molecules, and no end of the run.
+_HOTTEST = 1e5  # K
+_HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
+_MOST_STEPS = 10**12
 
 
 def run_md(
@@ -46,59 +50,60 @@ def run_md(
     restart_interval_fs: float = 1000.0,
     progress: bool = True,
 ) -> RunResult:
-    """Run molecular dynamics of a liquid and return what happened.
+    """Run molecular dynamics of a liquid and return the result.
 
     With a directory the run writes ``log.csv``, ``topology.pdb``, ``trajectory.trr``, ``saved.xyz``, ``restart.npz``
     and at the end ``result.json`` and ``last.xyz``, the last configuration with its momenta. The same call on the same
-    directory resumes a run that was killed, at any moment, and continues it as if it had not been; a longer `time_ps`
-    extends it; a run that has ended is returned at once.
+    directory resumes a killed run, with the results of a run that was not interrupted; a longer `time_ps` extends a
+    completed run; otherwise the result of a run that has ended is returned at once.
 
     Parameters
     ----------
     atoms
-        The start; not changed. Its momenta are kept if it has any, otherwise drawn at `temperature`; its total charge
-        is kept. The motion of the centre of mass is removed.
+        The start, which is not changed. Its momenta are kept if it has any, otherwise drawn at `temperature`; its total
+        charge is kept. The motion of the centre of mass is removed.
     calculator
         A potential or an ASE calculator.
     ensemble
         "nve", "nvt", or "npt", in which all lengths of the cell change by one factor, or independently with
         `anisotropic`.
     temperature, pressure_bar
-        K and bar.
+        Temperature (K) and pressure (bar) of the thermostat and the barostat.
     temperature_end
-        K, to which the temperature of thermostat and barostat goes linearly during the run, in steps of ten time steps;
-        constant by default. Not with "nve" or "nose-hoover"; such a run cannot be extended.
+        Final temperature of a linear ramp over the whole run, K, in intervals of ten time steps; constant temperature
+        by default. Not with "nve" or "nose-hoover"; such a run cannot be extended.
     time_ps, timestep_fs
         Length of the run and time step.
     hydrogen_mass
-        Mass of all hydrogens in amu, taken from the heavy atoms that they are bonded to in the start
-        (:mod:`electrolyte_ml.dynamics.masses`); by default their own. With 3 amu a step of 2 fs conserves the energy.
+        Mass of all hydrogens in amu, by default their own; the difference is taken from the heavy atoms that they are
+        bonded to in the start (:mod:`electrolyte_ml.dynamics.masses`). With 3 amu a step of 2 fs conserves the energy.
         Averages over configurations do not depend on it; diffusion and conductivity do.
     directory
-        Where the files go; None keeps everything in memory.
+        Folder of the files; None keeps everything in memory.
     monitors
-        Watchers that may stop the run, see :mod:`electrolyte_ml.dynamics.monitors`. Energies and forces that are not
+        Checks that may stop the run, see :mod:`electrolyte_ml.dynamics.monitors`. Energies and forces that are not
         finite always stop it.
     recorders
         Writers of further files, see :mod:`electrolyte_ml.dynamics.recorders`.
     relax
-        Up to so many steps of minimisation (FIRE, fixed cell) before the run, for a freshly packed start.
+        Largest number of minimisation steps (FIRE, fixed cell) before the run, for a freshly packed start.
     seed
-        Of the velocities and of the stochastic thermostat and barostat.
+        Seed of the velocities and of the stochastic thermostat and barostat.
     thermostat
-        Of "nvt": "bussi" (stochastic velocity rescaling, also that of "npt") or "nose-hoover" (a chain of three).
+        Thermostat of "nvt": "bussi" (stochastic velocity rescaling, which "npt" always uses) or "nose-hoover" (a chain
+        of three).
     tdamp_fs, pdamp_fs
         Relaxation times of temperature and pressure.
     compressibility_per_bar
-        Sets, with `pdamp_fs`, the pace of the volume; it changes no average.
+        Determines, with `pdamp_fs`, how fast the volume changes; averages do not depend on it.
     anisotropic
         In "npt", change the three lengths of an orthorhombic cell along x, y and z independently: for crystals,
-        interfaces and packed boxes that are not cubes. In a liquid nothing holds the shape of the cell, which becomes
-        narrow in a long run.
+        interfaces and packed boxes that are not cubes. A liquid does not resist changes of the cell's shape, so that
+        the cell becomes narrow in a long run.
     log_interval_fs, frame_interval_fs, restart_interval_fs
-        Between rows of the log, frames of the trajectory, and restart files.
+        Time between rows of the log, between frames of the trajectory, and between restart files.
     progress
-        Show a progress line with the speed and the remaining time.
+        Whether to show a progress line with the speed and the remaining time.
 
     Returns
     -------
@@ -107,16 +112,16 @@ def run_md(
     Raises
     ------
     InputError
-        A setting or the start makes no sense, the calculator cannot do what the ensemble needs, or the directory
-        holds another run.
+        A setting or the start is not valid, the calculator lacks a property that the ensemble needs, or the directory
+        holds another run or is in use by another process.
     ElectrolyteError
-        The calculator fails on the start itself, or another process is running in the directory.
+        The calculator fails on the start itself.
 
     Notes
     -----
     An error of the calculator during the run ends it with the reason "calculator"; everything written is kept.
-    Neighbour lists are made anew, and an ASE calculator is `reset()`, whenever a restart file is written: a resumed run
-    starts with fresh ones, and would otherwise differ in the last bits.
+    Whenever a restart file is written, neighbour lists are made anew and an ASE calculator is `reset()`: a resumed run
+    begins with new ones, and would otherwise differ in the last bits.
 
     References
     ----------
@@ -127,8 +132,8 @@ def run_md(
     recorders = list(recorders)
     settings = {
         "ensemble": one_of("ensemble", ensemble, ("nve", "nvt", "npt")),
-        "temperature": number("temperature", temperature, "K"),
-        "pressure_bar": number("pressure_bar", pressure_bar, "bar", least=-math.inf),
+        "temperature": number("temperature", temperature, "K", most=_HOTTEST),
+        "pressure_bar": number("pressure_bar", pressure_bar, "bar", least=-_HIGHEST_PRESSURE, most=_HIGHEST_PRESSURE),
         "timestep_fs": timestep_fs,
         "hydrogen_mass": None if hydrogen_mass is None else number("hydrogen_mass", hydrogen_mass, "amu"),
         "thermostat": one_of("thermostat", thermostat, ("bussi", "nose-hoover")),
@@ -141,19 +146,22 @@ def run_md(
         "relax": whole("relax", relax, least=0),
         "seed": whole("seed", seed, least=0),
         "anisotropic": bool(anisotropic) or None,
-        "temperature_end": None if temperature_end is None else number("temperature_end", temperature_end, "K"),
+        "temperature_end": None
+        if temperature_end is None
+        else number("temperature_end", temperature_end, "K", most=_HOTTEST),
         "ramp_ps": None if temperature_end is None else number("time_ps", time_ps, "ps"),
         "records": {recorder.file: recorder.every for recorder in recorders} or None,
     }
-    n_steps = round(number("time_ps", time_ps, "ps", least=0) * 1000.0 / timestep_fs)
+    longest_ps = _MOST_STEPS * timestep_fs / 1000.0
+    n_steps = round(number("time_ps", time_ps, "ps", least=0, most=longest_ps) * 1000.0 / timestep_fs)
     check_start(atoms, ensemble)
     if anisotropic:
         check_orthorhombic(atoms, ensemble)
     if temperature_end is not None and (ensemble == "nve" or settings["thermostat"] == "nose-hoover"):
         kind = "nve" if ensemble == "nve" else "nose-hoover"
-        raise InputError(f"temperature_end goes with the thermostat bussi of nvt and npt, not with {kind}")
-    if ensemble == "npt" and (moved := [recorder.file for recorder in recorders if recorder.constant_volume]):
-        raise InputError(f"{moved[0]} is recorded at constant volume only: a barostat moves the molecules, too")
+        raise InputError(f"temperature_end needs the thermostat bussi of nvt and npt; it does not work with {kind}")
+    if ensemble == "npt" and (refused := [recorder.file for recorder in recorders if recorder.constant_volume]):
+        raise InputError(f"{refused[0]} can be recorded only at constant volume: a barostat moves the molecules, too")
     folder = Path(directory) if directory is not None else None
     with RunFiles(folder, [recorder.file for recorder in recorders]) as files:
         stored = files.read_restart()

@@ -1,4 +1,4 @@
-"""What can be run: checks of a start, and of a directory against it."""
+"""Checks before a run: of the start, and of a directory that may hold another run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_start(atoms: Atoms, ensemble: str) -> None:
     Raises
     ------
     InputError
-        Naming what is wrong, and the atom.
+        The start is not valid; the message names the fault and the atom.
     """
     if len(atoms) < 2:
         raise InputError(f"a run needs at least two atoms, not {len(atoms)}")
@@ -34,7 +34,7 @@ def check_start(atoms: Atoms, ensemble: str) -> None:
         )
     total_charge(atoms, "the start")
     if atoms.constraints:
-        raise InputError("the start has constraints, which no ensemble here honours; remove them")
+        raise InputError("the start has constraints, which no ensemble supports; remove them")
     if not np.isfinite(atoms.cell.array).all():
         raise InputError("the cell is not finite")
     lengths = atoms.cell.lengths()
@@ -52,10 +52,10 @@ def check_orthorhombic(atoms: Atoms, ensemble: str) -> None:
     Raises
     ------
     InputError
-        Saying which.
+        The ensemble or the cell does not allow it; the message says which.
     """
     if ensemble != "npt":
-        raise InputError(f"anisotropic changes of the cell go with constant pressure, npt, not with {ensemble}")
+        raise InputError(f"anisotropic changes of the cell need constant pressure, npt, not {ensemble}")
     cell = atoms.cell.array
     if np.abs(cell - np.diag(np.diag(cell))).max() > 1e-9 * np.abs(cell).max() or (np.diag(cell) <= 0).any():
         raise InputError("anisotropic changes of the cell need an orthorhombic cell with its vectors along x, y and z")
@@ -66,12 +66,12 @@ _META = {"step": int, "saved": int, "reason": str, "detail": str, "settings": di
 
 
 def check_restart(directory: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-    """Refuse a restart file that lacks something, or holds what no run has written.
+    """Refuse a restart file with missing or impossible content.
 
     Raises
     ------
     InputError
-        Naming the file and the first thing that is wrong with it.
+        Naming the file and its first fault.
     """
     path = directory / "restart.npz"
     n_atoms = len(arrays["numbers"]) if np.ndim(arrays.get("numbers", 0)) else 0
@@ -106,14 +106,14 @@ def check_same_run(
                 f"{directory} holds a run with {name} = {meta['settings'].get(name)}, not {value}; "
                 "choose another directory or delete it"
             )
-    charge = meta.get("info", {}).get("charge", 0)  # absent where an older version wrote the file
+    charge = meta.get("info", {}).get("charge", 0)  # absent in files of older versions
     if charge != total_charge(atoms):
         raise InputError(
             f"{directory} holds a run of total charge {charge}, not {total_charge(atoms)}; "
             "choose another directory or delete it"
         )
     same = np.array_equal(arrays["numbers"], atoms.numbers) and np.array_equal(arrays["pbc"], atoms.pbc)
-    # A start that went through a text file may differ in the last digits.
+    # A start that was read from a text file may differ in the last digits.
     if (
         not same
         or not np.allclose(arrays["start_positions"], atoms.positions, atol=1e-4)

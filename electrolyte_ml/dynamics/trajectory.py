@@ -1,12 +1,11 @@
-"""Trajectories as GROMACS .trr files: frames that stand by themselves, appended one write at a time.
+"""Trajectories as GROMACS .trr files of independent frames, each appended in one write.
 
-MDAnalysis, GROMACS, VMD, OVITO and MDTraj read them with box, times and velocities. A frame needs nothing from those
-before it, so that a killed run leaves whole frames (at most the last one is cut), and a resumed one cuts the file at a
-known length and appends: bit for bit what it would have written without the interruption. The elements are not in it;
-they stand in the .pdb file beside it.
+MDAnalysis, GROMACS, VMD, OVITO and MDTraj read them with box, times and velocities. No frame depends on an earlier one:
+a killed run leaves whole frames (at most the last one is cut), and a resumed run cuts the file at the stored length
+and appends, with the same bytes as a run that was not interrupted. The elements are in a .pdb file beside it.
 
 A .trr box is read as three lengths and three angles. Cells are therefore written in their standard orientation
-(first vector along x, second in the xy plane), positions and velocities turned with them.
+(first vector along x, second in the xy plane), and positions and velocities are rotated with them.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ _PER_PS = 1000.0 * units.fs  # Å/ps of one Å per ASE time unit
 
 
 def standard_rotation(atoms: Atoms) -> np.ndarray:
-    """Return the (3, 3) matrix Q whose product x Q turns row vectors so that the cell becomes lower triangular.
+    """Return the (3, 3) matrix Q that rotates row vectors, x Q, such that the cell becomes lower triangular.
 
     Raises
     ------
     InputError
-        If the cell is left-handed: no rotation makes it standard.
+        If the cell is left-handed: no rotation makes it lower triangular with a positive diagonal.
     """
     if atoms.cell.rank < 3:
         return np.eye(3)
@@ -45,13 +44,13 @@ def standard_rotation(atoms: Atoms) -> np.ndarray:
 
 
 def encode_frame(atoms: Atoms, step: int, time_ps: float, rotation: np.ndarray) -> bytes:
-    """Return one frame, turned by `rotation`."""
+    """Return one frame, rotated by `rotation`."""
     velocities = atoms.get_velocities() @ rotation * _PER_PS
     return encode(atoms.positions @ rotation, velocities, atoms.cell.array @ rotation, step, time_ps)
 
 
 def decode_frames(content: bytes, template: Atoms) -> list[Atoms]:
-    """Return the whole frames in `content`; a frame that was cut by a killed run is left out."""
+    """Return the whole frames in `content`, without a last frame that a killed run left incomplete."""
     charge = bare_configuration(template).info
     frames = []
     for step, time_ps, cell, positions, velocities in zip(*decode(content, len(template))):
@@ -76,17 +75,17 @@ def read_trajectory(path: str | os.PathLike[str], template: Atoms) -> list[Atoms
     path
         The .trr file.
     template
-        Atoms in the file's order: elements, masses and boundary conditions are taken from them.
+        Atoms in the order of the file, with their elements, masses and boundary conditions.
 
     Returns
     -------
     list of Atoms
-        With velocities, and `step` and `time_ps` in their `info`.
+        Frames with velocities, and with `step` and `time_ps` in their `info`.
 
     Raises
     ------
     InputError
-        If the file is another kind of file or holds another number of atoms.
+        If the file is not a .trr file or has another number of atoms.
     """
     content = Path(path).read_bytes()
     if not is_trr(content):
@@ -98,12 +97,12 @@ def read_trajectory(path: str | os.PathLike[str], template: Atoms) -> list[Atoms
 
 
 def encode_topology(atoms: Atoms, rotation: np.ndarray, hydrogen_mass: float | None = None) -> str:
-    """Return the .pdb text that names the atoms of a .trr: elements, box and start, one residue a molecule.
+    """Return the .pdb text for a .trr: elements, box and start, with one residue per molecule.
 
-    A mass of hydrogen (amu) that is not its own stands in a remark; readers take masses from the elements.
+    A changed mass of hydrogen (amu) is written as a remark, since readers take masses from the elements.
     """
     topology = Topology.of(atoms)
-    # The columns of the file have room for three letters.
+    # A residue name has at most three letters.
     names = [name[:3] if name in MOLECULES else "MOL" for name in topology.names]
     lines = [] if hydrogen_mass is None else [hydrogen_mass_remark(hydrogen_mass)]
     if atoms.cell.rank == 3:

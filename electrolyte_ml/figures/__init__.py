@@ -1,4 +1,4 @@
-"""One function a figure: each takes results, computes nothing else, and returns a matplotlib figure."""
+"""Figures: one function per figure, which draws given results and returns a matplotlib figure."""
 
 from electrolyte_ml.figures.audit import reference_audit
 from electrolyte_ml.figures.charges import (
@@ -19,10 +19,16 @@ from electrolyte_ml.figures.conductivity import (
 )
 from electrolyte_ml.figures.errors import grade_errors, parity_by_element, site_errors
 from electrolyte_ml.figures.fig1 import density_comparison, density_trace, energy_density
+from electrolyte_ml.figures.graded_run import graded_frames, view_run
 from electrolyte_ml.figures.grades import grade_trace, maxvol_plane
 from electrolyte_ml.figures.ion_pairs import coordinated_errors, element_charges, ion_pair_set, models_compared
 from electrolyte_ml.figures.learning import learning_progress, training_history
 from electrolyte_ml.figures.learning_curve import learning_curve
+from electrolyte_ml.figures.live.charges import gauge_sliders, identified_sliders, pole_sliders
+from electrolyte_ml.figures.live.cutoffs import cutoff_sliders
+from electrolyte_ml.figures.live.models import model_sliders
+from electrolyte_ml.figures.live.plateau import plateau_sliders
+from electrolyte_ml.figures.live.thresholds import threshold_sliders
 from electrolyte_ml.figures.mixtures import mixture_densities, mixture_set, mixture_traces
 from electrolyte_ml.figures.model import basis_growth, parity, radial_functions
 from electrolyte_ml.figures.molecule_maps import site_maps, snapshot_map
@@ -47,6 +53,7 @@ __all__ = [
     "conductivity_temperature",
     "coordinated_errors",
     "coordination_numbers",
+    "cutoff_sliders",
     "density_comparison",
     "density_trace",
     "denticity",
@@ -58,9 +65,12 @@ __all__ = [
     "failing_shares",
     "fitted_charges",
     "gauge_comparison",
+    "gauge_sliders",
     "grade_errors",
     "grade_trace",
+    "graded_frames",
     "identified_directions",
+    "identified_sliders",
     "interval_coverage",
     "ion_pair_set",
     "ion_pairs",
@@ -70,6 +80,7 @@ __all__ = [
     "mixture_densities",
     "mixture_set",
     "mixture_traces",
+    "model_sliders",
     "models_compared",
     "network_shells",
     "network_sizes",
@@ -77,6 +88,8 @@ __all__ = [
     "parity_by_element",
     "part_errors",
     "picture",
+    "plateau_sliders",
+    "pole_sliders",
     "radial_distribution",
     "radial_functions",
     "reference_audit",
@@ -87,6 +100,8 @@ __all__ = [
     "sliders",
     "snapshot_map",
     "solvation_overview",
+    "threshold_sliders",
     "training_history",
     "view",
+    "view_run",
 ]

@@ -1,4 +1,4 @@
-"""The figure of how far a reference is from a better one."""
+"""Figure of the differences between a reference and a better one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def reference_audit(audit: Audit, *, scale: str = "configurations of the user") 
     Parameters
     ----------
     audit
-        The differences.
+        Differences of the two references.
     scale
-        For the caption.
+        Scale, for the caption.
     """
     panels = 1 + (audit.pressure_bias is not None) + bool(audit.bindings)
     height = 2.4 + 0.22 * (1 + len(audit.forces.elements) + len(audit.forces.sites))
@@ -33,7 +33,7 @@ def reference_audit(audit: Audit, *, scale: str = "configurations of the user") 
     forces = next(remaining)
     rows = [("all", audit.force_rmse, audit.force_rms)]
     rows += [(row.name, row.rmse, row.size) for row in audit.forces.elements]
-    sites = [row for row in audit.forces.sites if row.name != row.species]  # an ion of one atom is its element
+    sites = [row for row in audit.forces.sites if row.name != row.species]  # a monatomic ion is among the elements
     rows += [(f"{row.species} {row.name}", row.rmse, row.size) for row in sites]
     places = np.arange(len(rows))
     forces.barh(places, [rmse for _, rmse, _ in rows], color=BLUE, height=0.65)
@@ -58,22 +58,22 @@ def reference_audit(audit: Audit, *, scale: str = "configurations of the user") 
         pressure.set_xlim(-0.6, 1.6)
         pressure.set_ylabel("mean difference of the pressure (GPa)")
         density = audit.density_bias
-        what = f"\ndensity {100 * density.value:+.1f} ± {100 * density.error:.1f} % at least" if density else ""
-        pressure.set_title(f"Pressure{what}")
+        bias = f"\ndensity {100 * density.value:+.1f} ± {100 * density.error:.1f} % at least" if density else ""
+        pressure.set_title(f"Pressure{bias}")
 
     if audit.bindings:
         bound = next(remaining)
-        complexes = list(dict.fromkeys(one.complex for one in audit.bindings))
+        complexes = list(dict.fromkeys(binding.complex for binding in audit.bindings))
         for reference, colour, marker, shift in (
             (audit.reference, BLUE, "o", -0.12),
             (audit.against, VERMILION, "s", 0.12),
         ):
-            found = [(complexes.index(b.complex) + shift, b) for b in audit.bindings if b.reference == reference]
-            if not found:
+            points = [(complexes.index(b.complex) + shift, b) for b in audit.bindings if b.reference == reference]
+            if not points:
                 continue
-            y = np.array([place for place, _ in found])
-            bound.plot([-b.energy for _, b in found], y, marker, color=colour, ms=7, label=reference)
-            for place, b in found:
+            y = np.array([place for place, _ in points])
+            bound.plot([-b.energy for _, b in points], y, marker, color=colour, ms=7, label=reference)
+            for place, b in points:
                 bound.annotate(
                     f"{b.distance:.2f} Å", (-b.energy, place), xytext=(7, 0), textcoords="offset points",
                     va="center", fontsize=8, color=colour,

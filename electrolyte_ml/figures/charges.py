@@ -1,4 +1,4 @@
-"""Figures of charges: Ewald's sum, charge redistribution by composition, random starts, fitted charges, dipoles."""
+"""Figures of charges: Ewald sums, charge redistribution by composition, random starts, fitted charges, dipoles."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.charges import Identifiability, Share
 
 _NONE = "none (formulas alone)"
-STARTED, FITTED = 3.0, 4.0  # ends of the axes of charges, of starts and of fits, e
+STARTED, FITTED = 3.0, 4.0  # limits of the axes for charges of starts and of fits, e
 _FORMS = {"raw": VERMILION, "ours": BLUE}
 
 
@@ -41,22 +41,19 @@ def ewald_convergence(
     forces: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,
     accuracy: float,
-    scale: str,
 ) -> Figure:
-    """Draw how Ewald's sum does not depend on its splitting, and how it converges with waves and with mesh points.
+    """Draw the parts of an Ewald sum against its splitting, and its convergence with waves and with mesh points.
 
     Parameters
     ----------
     parts
-        Name of a part -> alpha (1/Å) and the energy of the part (eV).
+        Name of a part -> alpha (1/Å) and energy of the part (eV).
     constant
         Name of a splitting -> number of waves and error of the Madelung constant.
     forces
         Name of an order of splines -> spacing of the mesh (Å) and rms error of the forces (eV/Å).
     accuracy
-        Wanted error of the forces by default (eV/Å), drawn as a line.
-    scale
-        Scale of the notebook.
+        Default target error of the forces (eV/Å), drawn as a line.
     """
     figure, (left, middle, right) = subplots(1, 3, size=(12.0, 4.0))
     for colour, (name, (alpha, energy)) in zip((BLUE, ORANGE, GREY, BLACK), parts.items()):
@@ -77,7 +74,7 @@ def ewald_convergence(
     right.set_ylabel("rms error of forces (eV/Å)")
     for axes in (left, middle, right):
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, columnspacing=1.0, handlelength=1.4)
-    caption(figure, "Ewald's sum and its mesh", scale=scale, reference=_NONE)
+    caption(figure, "Ewald's sum and its mesh", reference=_NONE)
     return figure
 
 
@@ -87,10 +84,9 @@ def gauge_comparison(
     charges: Mapping[str, Mapping[str, float]],
     species: Sequence[str],
     *,
-    scale: str,
     note: str = "",
 ) -> Figure:
-    """Draw the parameters b and s of two models beside the charges that they give.
+    """Draw the parameters b and s of two models beside their charges.
 
     Parameters
     ----------
@@ -100,10 +96,8 @@ def gauge_comparison(
         Name of a model -> species -> charge (e).
     species
         Chemical symbols, in the order of the parameters.
-    scale
-        Scale of the notebook.
     note
-        Last line.
+        Last line of the caption.
     """
     figure, (left, right) = subplots(1, 2, size=(9.4, 3.9), width_ratios=(1.6, 1.0))
     labels = [f"$b_\\mathrm{{{z}}}$" for z in species] + [f"$s_\\mathrm{{{z}}}$" for z in species]
@@ -118,7 +112,7 @@ def gauge_comparison(
     for axes in (left, right):
         axes.axhline(0, color=BLACK, lw=0.8)
         axes.grid(axis="x", visible=False)
-    caption(figure, "Parameters and charges", scale=scale, reference=_NONE, note=note)
+    caption(figure, "Parameters and charges", reference=_NONE, note=note)
     return figure
 
 
@@ -130,7 +124,6 @@ def charges_by_composition(
     poles: Mapping[str, Sequence[float]],
     *,
     trained: float,
-    scale: str,
     salt: float = 1.0,
     chosen: float | None = None,
 ) -> Figure:
@@ -141,19 +134,17 @@ def charges_by_composition(
     fraction : (n,)
         EC / (EC + EMC) by amount of substance.
     models
-        Name of a model -> charges (n, S) in e, NaN for a species that is not there.
+        Name of a model -> charges (n, S) in e, NaN for a missing species.
     species
         Chemical symbols.
     poles
-        Name of a model -> the fractions at which its charges are infinite.
+        Name of a model -> fractions at which its charges are infinite.
     trained
         Fraction of the training set.
-    scale
-        Scale of the notebook.
     salt
-        LiPF6 for ten molecules of solvent.
+        Number of LiPF6 for ten molecules of solvent.
     chosen
-        Another fraction to mark, such as a slider's.
+        Another fraction to mark, such as that of a slider.
     """
     figure, panels = subplots(1, len(models), size=(4.0 + 3.2 * len(models), 4.0), sharey=True, squeeze=False)
     for axes, (name, charges) in zip(panels[0], models.items()):
@@ -175,7 +166,7 @@ def charges_by_composition(
     panels[0, 0].set_ylabel("charge (e)")
     legend_beside(panels[0, -1])
     caption(
-        figure, "Charges of a start, by composition", scale=scale, reference=_NONE,
+        figure, "Charges of a start, by composition", reference=_NONE,
         note=f"{salt:g} LiPF6 to ten molecules of solvent. Grey band: EC in the training set."
         + (f" Orange: {chosen:.2f}." if chosen is not None else ""),
     )  # fmt: skip
@@ -183,36 +174,34 @@ def charges_by_composition(
 
 
 @styled
-def identified_directions(steps: Mapping[str, Identifiability], *, scale: str, note: str = "") -> Figure:
-    """Draw how many directions of the charge parameters a set fixes as compositions are added to it.
+def identified_directions(steps: Mapping[str, Identifiability], *, note: str = "") -> Figure:
+    """Draw the number of charge-parameter directions that a set determines, as compositions are added to it.
 
     Parameters
     ----------
     steps
-        What is added -> what the set fixes from then on.
-    scale
-        Scale of the notebook.
+        Name of an added composition -> directions that the set then determines.
     note
-        Last line.
+        Last line of the caption.
 
     Raises
     ------
     InputError
-        If there is no set.
+        There is no set.
     """
     if not steps:
         raise InputError("there is no set to draw")
     figure, axes = subplots(size=(7.6, 1.6 + 0.45 * len(steps)))
-    for row, found in enumerate(steps.values()):
-        axes.barh(row, found.directions, 0.6, color="#E6E6E6")
-        axes.barh(row, found.rank, 0.6, color=BLUE)
-        axes.text(found.directions + 0.1, row, f"{found.rank} of {found.directions}", va="center", fontsize=9)
+    for row, step in enumerate(steps.values()):
+        axes.barh(row, step.directions, 0.6, color="#E6E6E6")
+        axes.barh(row, step.rank, 0.6, color=BLUE)
+        axes.text(step.directions + 0.1, row, f"{step.rank} of {step.directions}", va="center", fontsize=9)
     axes.set_yticks(range(len(steps)), list(steps))
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.15 * max(found.directions for found in steps.values()))
+    axes.set_xlim(0, 1.15 * max(step.directions for step in steps.values()))
     axes.set_xlabel("directions of b and s that change a charge")
     axes.grid(axis="y", visible=False)
-    caption(figure, "What a set fixes", scale=scale, reference=_NONE, note=f"Blue: fixed. Grey: free. {note}".strip())
+    caption(figure, "What a set fixes", reference=_NONE, note=f"Blue: fixed. Grey: free. {note}".strip())
     return figure
 
 
@@ -231,7 +220,7 @@ def failing_shares(
     shares
         Panel -> group ("raw" and "ours") -> composition -> share with its interval.
     scale, title, note
-        For the caption.
+        Scale, title and note of the caption.
     """
     planned = list(next(iter(next(iter(shares.values())).values())))
     figure, panels = subplots(1, len(shares), size=(3.6 + 3.2 * len(shares), 4.2), sharey=True, squeeze=False)
@@ -247,7 +236,7 @@ def failing_shares(
                 axes.barh(y, max(value, left) - left, 0.38, left=left, color=colour, label=None if row else group)
                 if share.value > 0:
                     axes.plot([max(low, left), high], [y, y], color=BLACK, lw=1.2)
-                else:  # none was seen: the end of the interval is what is known
+                else:  # no model failed: only the upper end of the interval is known
                     axes.plot([left, high], [y, y], color=colour, lw=1.2, ls=":")
                     axes.plot(high, y, "<", color=colour, ms=5)
         axes.set_title(name, loc="left")
@@ -270,7 +259,7 @@ def fitted_charges(
     reference: str,
     scale: str,
 ) -> Figure:
-    """Draw the charges in which fits from random starts end, fit by fit, with mean and spread (Fig. S6).
+    """Draw the charges of fits from random starts, fit by fit, with mean and spread (Fig. S6).
 
     Parameters
     ----------
@@ -279,20 +268,22 @@ def fitted_charges(
     species
         Chemical symbols.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
     """
     figure, panels = subplots(
         1, len(compositions), size=(1.8 + 3.6 * len(compositions), 4.2), sharey=True, squeeze=False
     )
+    largest = max(float(np.abs(charges).max()) for groups in compositions.values() for charges in groups.values())
+    end = min(1.2 * largest, FITTED)
     for axes, (name, groups) in zip(panels[0], compositions.items()):
         for k, (group, charges) in enumerate(groups.items()):
             colour = _FORMS.get(group, GREY)
             x = np.arange(len(species)) + (0.18 if k else -0.18)
             for place, values in zip(x, charges.T):
-                _dots(axes, np.full(len(values), place), values, FITTED, colour)
+                _dots(axes, np.full(len(values), place), values, end, colour)
             spread = charges.std(axis=0, ddof=1) if len(charges) > 1 else None
             axes.errorbar(x, charges.mean(axis=0), spread, fmt="_", color=colour, ms=12, capsize=3, label=group)
-        axes.set_ylim(-FITTED, FITTED)
+        axes.set_ylim(-end, end)
         axes.axhline(0, color=BLACK, lw=0.8)
         axes.set_title(name, loc="left")
         axes.set_xticks(range(len(species)), list(species))
@@ -320,7 +311,7 @@ def dipoles(
     models
         Group ("raw" and "ours") -> molecule -> dipole moments (n_fits,) by the charges, along the reference's.
     reference, scale
-        The level of theory, and the scale.
+        Level of theory, and scale.
     """
     figure, axes = subplots(size=(7.4, 4.2))
     x = np.arange(len(expected))
@@ -330,9 +321,9 @@ def dipoles(
         colour, place = _FORMS.get(group, GREY), x + 0.3 * k
         medians = [np.median(values[name]) for name in expected]
         axes.bar(place, medians, 0.26, color=colour, alpha=0.35, label=f"{group}, median of the fits")
-        for at, name in zip(place, expected):
-            beside = np.linspace(-0.08, 0.08, len(values[name]))
-            _dots(axes, at + beside, values[name], limit, colour)
+        for centre, name in zip(place, expected):
+            offsets = np.linspace(-0.08, 0.08, len(values[name]))
+            _dots(axes, centre + offsets, values[name], limit, colour)
     axes.set_ylim(-limit, limit)
     axes.axhline(0, color=BLACK, lw=0.8)
     axes.set_xticks(x, list(expected))
@@ -348,16 +339,16 @@ def dipoles(
 
 
 @styled
-def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
+def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, note: str = "") -> Figure:
     """Draw errors without and with charges against the level, a column for each set and part.
 
     Parameters
     ----------
     rows
-        As `benchmarks/charges.py` sums them up: each has `data`, `part`, `level` and, for "MTP" and "MTP-QRd", the mean
+        Summary of `benchmarks/charges.py`: each row has `data`, `part`, `level` and, for "MTP" and "MTP-QRd", the mean
         and the standard deviation over seeds of `energy_rmse` (meV/atom), `force_rmse` (eV/Å) and `stress_rmse` (GPa).
-        Training errors are left out.
-    reference, scale
+        Training errors are not drawn.
+    reference, note
         For the caption.
     """
     drawn = {
@@ -391,14 +382,14 @@ def errors_by_level(rows: Sequence[Mapping[str, Any]], *, reference: str, scale:
             axes.set_ylabel(label)
     panels[0, 0].legend()
     caption(
-        figure, "Errors without and with charge redistribution", scale=scale, reference=reference,
-        note="Bars: standard deviation over the seeds.",
+        figure, "Errors without and with charge redistribution", reference=reference,
+        note=f"Bars: standard deviation over the seeds. {note}".strip(),
     )  # fmt: skip
     return figure
 
 
 def _dots(axes: Axes, x: np.ndarray, values: np.ndarray, limit: float, colour: str) -> None:
-    """Draw values as dots; those beyond the limit of the axis as triangles at its end, with the value beside."""
+    """Draw values as dots; values beyond the limit of the axis are labelled triangles at its end."""
     for place, value in zip(x, values):
         if abs(value) <= limit:
             axes.plot(place, value, "o", color=colour, ms=4, alpha=0.7, lw=0)
@@ -411,7 +402,7 @@ def _dots(axes: Axes, x: np.ndarray, values: np.ndarray, limit: float, colour: s
 
 
 def _plain_ticks(axes: Axes, values: Sequence[np.ndarray]) -> None:
-    """Write the ticks of a short logarithmic axis as plain numbers."""
+    """Label the ticks of a short logarithmic axis with plain numbers."""
     from matplotlib.ticker import NullFormatter
 
     ticks = np.unique(np.round(np.concatenate(values), 1))

@@ -1,4 +1,4 @@
-"""Conductivity: sigma against correlation time (Fig. S7, S8), against temperature (Fig. 6), and by several methods."""
+"""Figures of conductivity: against correlation time (Figs. S7, S8) and temperature (Fig. 6), and by several methods."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def running_conductivity(
     estimates: Mapping[str, TransportEstimate],
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     exact: float | None = None,
     title: str = "Conductivity against correlation time (Fig. S7, S8)",
 ) -> Figure:
-    """Draw sigma(t) with its standard error, the plateau over which each value is averaged, and the value.
+    """Draw sigma(t) with its standard error, and the value averaged over the plateau.
 
     Parameters
     ----------
     estimates
         Name (a temperature, a composition, a method) -> estimate with a curve, S/m.
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
     exact
         The exact conductivity of a synthetic process, S/m.
     title
@@ -55,7 +55,7 @@ def running_conductivity(
     Raises
     ------
     InputError
-        If there is nothing to draw, or an estimate without a curve.
+        There is nothing to draw, or an estimate has no curve.
     """
     if not estimates:
         raise InputError("there is no conductivity to draw")
@@ -92,30 +92,30 @@ def conductivity_temperature(
     estimates: Mapping[str, Mapping[float, TransportEstimate]],
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     measured: Mapping[str, Mapping[float, Measured]],
     source: str,
     paper_deviation: float | None = None,
 ) -> Figure:
-    """Draw Fig. 6: sigma against temperature, beside experiment and the deviation stated in the paper.
+    """Draw Fig. 6: sigma against temperature, with experiment and the deviation stated in the paper.
 
     Parameters
     ----------
     estimates
         EC:EMC molar ratio ("3:7", "2:3", "1:1") -> temperature (K) -> conductivity, S/m.
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
     measured
         Ratio -> temperature (K) -> measured conductivity, mS/cm.
     source
-        Who measured it, for the caption.
+        Source of the measured values, for the caption.
     paper_deviation
-        Mean relative deviation from experiment that the paper states, drawn as a band where it is given.
+        Mean relative deviation from experiment stated in the paper, drawn as a band if given.
 
     Raises
     ------
     InputError
-        If there is nothing to draw, or no measured value for a composition.
+        There is nothing to draw, or a composition has no measured value.
     """
     if not any(estimates.values()):
         raise InputError("there is no conductivity to draw")
@@ -123,9 +123,9 @@ def conductivity_temperature(
         raise InputError(f"no measured conductivity is given for EC:EMC {', '.join(missing)}")
     figure, panels = subplots(1, len(estimates), size=(2.6 + 2.6 * len(estimates), 4.2), sharey=True, squeeze=False)
     for axes, colour, marker, (ratio, by_temperature) in zip(panels[0], CYCLE, _MARKERS, estimates.items()):
-        known = measured[ratio]
-        temperatures = np.array(sorted(known))
-        values = np.array([known[t].value for t in temperatures])
+        experiment = measured[ratio]
+        temperatures = np.array(sorted(experiment))
+        values = np.array([experiment[t].value for t in temperatures])
         if paper_deviation is not None:
             axes.fill_between(
                 temperatures, (1 - paper_deviation) * values, (1 + paper_deviation) * values, color=GREY, alpha=0.18,
@@ -133,17 +133,17 @@ def conductivity_temperature(
             )  # fmt: skip
         axes.plot(temperatures, values, "--", marker="_", color=BLACK, lw=1.2, ms=9, label="experiment")
         ours = sorted(by_temperature)
-        found = [by_temperature[t] for t in ours]  # S/m
-        value = 10 * np.array([estimate.value for estimate in found])
-        bars = 10 * np.abs([[e.value - e.low for e in found], [e.high - e.value for e in found]])
+        points = [by_temperature[t] for t in ours]  # S/m
+        value = 10 * np.array([estimate.value for estimate in points])
+        bars = 10 * np.abs([[e.value - e.low for e in points], [e.high - e.value for e in points]])
         axes.errorbar(ours, value, bars, fmt="none", ecolor=colour, elinewidth=1, capsize=2, alpha=0.6)
         axes.errorbar(
-            ours, value, [10 * estimate.error for estimate in found], fmt=marker, color=colour, ms=7, capsize=4, lw=2,
+            ours, value, [10 * estimate.error for estimate in points], fmt=marker, color=colour, ms=7, capsize=4, lw=2,
             label="ours ± standard error; thin: 95 %",
         )  # fmt: skip
         for temperature, sigma in zip(ours, value):
-            if temperature in known:
-                deviation = sigma / known[temperature].value - 1
+            if temperature in experiment:
+                deviation = sigma / experiment[temperature].value - 1
                 axes.annotate(
                     f"{deviation:+.0%}", (temperature, sigma), xytext=(8, -3), textcoords="offset points",
                     color=colour, fontsize=9,
@@ -163,7 +163,7 @@ def conductivity_temperature(
 
 @styled
 def conductivity_methods(
-    result: ConductivityResult, *, reference: str, scale: str, exact: float | None = None
+    result: ConductivityResult, *, reference: str, scale: str | None, exact: float | None = None
 ) -> Figure:
     """Draw one conductivity by several methods, with standard errors and 95 % intervals.
 
@@ -172,14 +172,14 @@ def conductivity_methods(
     result
         Result of :func:`electrolyte_ml.analysis.measure_conductivity`.
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
     exact
         The exact conductivity of a synthetic process, S/m.
 
     Raises
     ------
     InputError
-        If every method was refused.
+        No method gave a conductivity.
     """
     if not result.estimates:
         raise InputError(f"no method gave a conductivity: {'; '.join(result.refused.values())}")
@@ -205,21 +205,21 @@ def conductivity_methods(
 
 @styled
 def interval_coverage(
-    coverage: Mapping[str, Mapping[float, tuple[int, int, int]]], *, reference: str, scale: str
+    coverage: Mapping[str, Mapping[float, tuple[int, int, int]]], *, reference: str, scale: str | None
 ) -> Figure:
-    """Draw how often 95 % intervals contain the exact value, against the length of the runs.
+    """Draw the share of 95 % intervals that contain the exact value, against the length of the runs.
 
     Parameters
     ----------
     coverage
-        Method -> length in correlation times -> (intervals that contain it, intervals given, runs refused).
+        Method -> length in correlation times -> numbers of (intervals that contain the value, intervals, runs refused).
     reference, scale
-        The process that was run, and the scale.
+        Name of the process, and scale.
 
     Raises
     ------
     InputError
-        If there is nothing to draw.
+        There is nothing to draw.
     """
     if not coverage:
         raise InputError("there is no coverage to draw")
@@ -228,13 +228,13 @@ def interval_coverage(
     axes.axhspan(90, 99, color=GREY, alpha=0.15, lw=0)
     for shift, (colour, marker, (method, by_length)) in enumerate(zip(CYCLE, _MARKERS, coverage.items())):
         lengths = sorted(length for length in by_length if by_length[length][1])
-        held = np.array([by_length[length][0] for length in lengths], float)
-        given = np.array([by_length[length][1] for length in lengths], float)
-        share = held / given
+        containing = np.array([by_length[length][0] for length in lengths], float)
+        intervals = np.array([by_length[length][1] for length in lengths], float)
+        share = containing / intervals
         axes.errorbar(
             np.array(lengths) * 1.05 ** (shift - len(coverage) / 2), 100 * share,
-            100 * np.sqrt(np.maximum(share * (1 - share), 0.5 / given) / given), fmt=marker, color=colour, ms=7,
-            capsize=3,
+            100 * np.sqrt(np.maximum(share * (1 - share), 0.5 / intervals) / intervals), fmt=marker, color=colour,
+            ms=7, capsize=3,
             label=f"{method} ({sum(entry[2] for entry in by_length.values())} runs refused)",
         )  # fmt: skip
     axes.set_xscale("log")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis import GroupedErrors
     from electrolyte_ml.training import Predictions
 
-_MOST_POINTS = 6000  # of a panel, drawn at random beyond it: a cloud of more looks the same
+_MOST_POINTS = 6000  # largest number of points of a panel; of more, a random sample is drawn
 
 
 @styled
@@ -41,18 +41,18 @@ def parity_by_element(
     Parameters
     ----------
     predictions
-        Of a set of configurations.
+        Predictions for a set of configurations.
     elements
         (n,) chemical symbols of all atoms, in the order of the forces.
     compositions
-        (K,) of each configuration, such as "C3H4O3": energies are drawn above the lowest of their composition.
+        (K,) composition of each configuration, such as "C3H4O3"; energies are drawn above the lowest of a composition.
     reference, scale
-        The level of theory of the labels, and the data.
+        Level of theory of the labels, and name of the data.
 
     Raises
     ------
     InputError
-        If there are other numbers of elements and forces.
+        The numbers of elements and forces, or of compositions and energies, differ.
     """
     if len(elements) != len(predictions.forces) or len(compositions) != len(predictions.energies):
         raise InputError(
@@ -98,14 +98,14 @@ def _parity(axes: Axes, true: np.ndarray, predicted: np.ndarray, *, colour: str,
 
 @styled
 def site_errors(errors: GroupedErrors, *, reference: str, scale: str) -> Figure:
-    """Draw the force errors of elements, molecules and sites, beside the size of the forces.
+    """Draw the force errors of elements, molecules and sites, absolute and relative to the forces.
 
     Parameters
     ----------
     errors
-        By group.
+        Errors by group.
     reference, scale
-        The level of theory of the labels, and the data.
+        Level of theory of the labels, and name of the data.
     """
     rows = [(f"all {row.name}", row, GREY) for row in errors.elements]
     colours = dict(zip([row.name for row in errors.species], CYCLE * len(errors.species)))
@@ -158,16 +158,16 @@ def grade_errors(
     grades, errors
         (n,) grade, and rms of the force error's components, eV/Å, of each atom or configuration.
     of
-        What is graded: "atom" or "configuration".
+        Graded object: "atom" or "configuration".
     reference, scale
-        The level of theory of the labels, and the data.
+        Level of theory of the labels, and name of the data.
     grade_save, grade_break
-        The grades at which a trajectory saves configurations and stops.
+        Grades above which a trajectory saves configurations and stops.
 
     Raises
     ------
     InputError
-        If there are other numbers of grades and errors, or none.
+        The numbers of grades and errors differ, or are zero.
     """
     if len(grades) != len(errors) or not len(grades):
         raise InputError(f"{len(grades)} grades for {len(errors)} errors")
@@ -185,7 +185,7 @@ def grade_errors(
         rasterized=True,
         label=f"one {of}",
     )
-    # Quantiles in tenths of the data, so that each stands on as many points.
+    # Quantiles are computed in tenths of the data, with the same number of points each.
     parts = [part for part in np.array_split(np.argsort(grades), max(1, min(10, len(grades) // 10)))]
     if len(parts) > 1:
         centres = [np.median(grades[part]) for part in parts]

@@ -1,4 +1,4 @@
-"""Fig. 1 of the paper: densities of the pure solvents, the diagram of a training set, and density against time."""
+"""Figures of the pure solvents (Fig. 1): densities, energy-density diagram of a training set, density against time."""
 
 from __future__ import annotations
 
@@ -42,27 +42,27 @@ def density_comparison(
     functional: Mapping[str, Measured] | None = None,
     reference_densities: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw Fig. 1a: densities by ensembles of potentials, beside experiment and the deviation stated in the paper.
+    """Draw Fig. 1a: densities by ensembles of potentials, with experiment and the deviation stated in the paper.
 
     Parameters
     ----------
     ensembles
         Liquid ("EC", "EMC", ...) -> densities by the ensemble.
     reference, scale
-        The level of theory of the training labels, and the scale at which the potentials were made.
+        Level of theory of the training labels, and scale of the potentials.
     measured
         Liquid -> measured density at 300 K, g/cm³.
     paper_deviation
-        Mean relative deviation from experiment that the paper states, drawn as a band where it is given.
+        Mean relative deviation from experiment stated in the paper, drawn as a band if given.
     functional
-        Liquid -> density by PBE-D3(BJ) in the literature where it is known, g/cm³.
+        Liquid -> density by PBE-D3(BJ) in the literature, if known, g/cm³.
     reference_densities
-        Liquid -> density by the reference method itself where it is known, g/cm³.
+        Liquid -> density by the reference method itself, if known, g/cm³.
 
     Raises
     ------
     InputError
-        If there is no ensemble, or a liquid without a measured density.
+        There is no ensemble, or a liquid has no measured density.
     """
     if not ensembles:
         raise InputError("there is no ensemble to compare")
@@ -72,23 +72,23 @@ def density_comparison(
     labelled: set[str] = set()
 
     def once(text: str) -> str | None:
-        """Return a label the first time it is used, so that the legend holds it once."""
+        """Return a label the first time it is used, and None later, so that the legend has it once."""
         if text in labelled:
             return None
         labelled.add(text)
         return text
 
     for x, (liquid, ensemble) in enumerate(ensembles.items()):
-        known = measured[liquid]
+        experiment = measured[liquid]
         if paper_deviation is not None:
-            margin = paper_deviation * known.value
+            margin = paper_deviation * experiment.value
             axes.fill_between(
-                [x - 0.42, x + 0.42], known.value - margin, known.value + margin, color=SKY, alpha=0.25, lw=0,
+                [x - 0.42, x + 0.42], experiment.value - margin, experiment.value + margin, color=SKY, alpha=0.25, lw=0,
                 label=once(f"paper's mean deviation, ±{paper_deviation:.0%} of experiment"),
             )  # fmt: skip
-        axes.hlines(known.value, x - 0.42, x + 0.42, color=BLACK, lw=1.5, label=once("experiment, 300 K"))
-        if known.error:
-            axes.errorbar(x - 0.32, known.value, known.error, color=BLACK, capsize=3, lw=1.2)
+        axes.hlines(experiment.value, x - 0.42, x + 0.42, color=BLACK, lw=1.5, label=once("experiment, 300 K"))
+        if experiment.error:
+            axes.errorbar(x - 0.32, experiment.value, experiment.error, color=BLACK, capsize=3, lw=1.2)
         if functional and liquid in functional:
             axes.plot(
                 x - 0.2, functional[liquid].value, "D", color=ORANGE, ms=6, mec="white", mew=0.5,
@@ -113,7 +113,7 @@ def density_comparison(
         for place, member in zip(places, ensemble.members):
             if member.drifts:
                 axes.plot(place, member.mean, "x", color=VERMILION, ms=9, mew=2, label=once("density still drifts"))
-        deviation = ensemble.mean / known.value - 1.0
+        deviation = ensemble.mean / experiment.value - 1.0
         axes.annotate(
             f"{deviation:+.1%}", (x + 0.08, ensemble.mean), xytext=(-9, 0), textcoords="offset points", color=BLUE,
             ha="right", va="center", fontsize=9,
@@ -139,24 +139,24 @@ def energy_density(
     liquid: str = "EC",
     paper_range: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw Fig. 1b: energy against density of a training set, coloured by the order in which configurations joined.
+    """Draw Fig. 1b: energy against density of a training set, coloured by the order of its configurations.
 
     Parameters
     ----------
     diagram
-        `index`, `iteration` (0 is the seeding), `density` (g/cm³) and `energy` (eV/atom) of every configuration, as
-        :meth:`electrolyte_ml.active_learning.ActiveLearningResult.energy_density` gives them.
+        `index`, `iteration` (0 is the seeding), `density` (g/cm³) and `energy` (eV/atom) of every configuration, from
+        :meth:`electrolyte_ml.active_learning.ActiveLearningResult.energy_density`.
     reference, scale
-        The level of theory of the energies, and the scale.
+        Level of theory of the energies, and scale.
     liquid
         Name of the liquid, for the title.
     paper_range
-        Lowest and highest density of the paper's set of this liquid, g/cm³, drawn along the axis where it is given.
+        Lowest and highest density of the paper's set of this liquid, g/cm³, drawn along the axis if given.
 
     Raises
     ------
     InputError
-        If there is no configuration.
+        There is no configuration.
     """
     index, iteration, density, energy = (np.asarray(diagram[k]) for k in ("index", "iteration", "density", "energy"))
     if not len(index):
@@ -186,7 +186,7 @@ def energy_density(
             handle.set(array=None, facecolor=GREY)  # colours mean the index, not the kind
     caption(
         figure, f"How the training set of {liquid} grew (Fig. 1b)", scale=scale, reference=reference,
-        note=f"{len(index)} configurations, last iteration {iteration.max()}.",
+        note=f"{len(index)} configurations; the last joined in iteration {iteration.max()}.",
     )  # fmt: skip
     return figure
 
@@ -202,27 +202,27 @@ def density_trace(
     means: Mapping[str, DensityResult] | None = None,
     smooth_ps: float = 1.0,
 ) -> Figure:
-    """Draw the density of one or more runs against time, to see whether it drifts.
+    """Draw the density of one or more runs against time, with means and drifts.
 
     Parameters
     ----------
     runs
-        Name (a seed, say) -> run in NPT.
+        Name (for example a seed) -> run in NPT.
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
     liquid
         Name of the liquid, for the title.
     measured
-        Its measured density, g/cm³, drawn as a line where it is given.
+        Measured density, g/cm³, drawn as a line if given.
     means
-        Name -> mean density, drawn with its error over the part of the run that was averaged.
+        Name -> mean density, drawn with its error over the averaged part of the run.
     smooth_ps
         Width of the running mean, ps; the instantaneous density is drawn behind it.
 
     Raises
     ------
     InputError
-        If there is no run.
+        There is no run.
     """
     if not runs:
         raise InputError("there is no run to draw")
@@ -263,7 +263,7 @@ def density_trace(
 
 
 def _colours(count: int) -> list[Any]:
-    """Return distinct colours: Okabe and Ito's if there are enough, else viridis."""
+    """Return distinct colours: those of Okabe and Ito if there are enough, else viridis."""
     if count <= len(CYCLE):
         return list(CYCLE[:count])
     import matplotlib

@@ -1,4 +1,4 @@
-"""Figures of extrapolation grades: MaxVol in the plane, and the grade along a run."""
+"""Figures of extrapolation grades: MaxVol in two dimensions, and the grade along a run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def maxvol_plane(rows: np.ndarray, result: MaxVolResult, *, scale: str) -> Figure:
+def maxvol_plane(rows: np.ndarray, result: MaxVolResult) -> Figure:
     """Draw a pool of rows with two columns, the two rows that MaxVol selected, and the lines of grade 1 and 2.
 
     Parameters
@@ -38,13 +38,11 @@ def maxvol_plane(rows: np.ndarray, result: MaxVolResult, *, scale: str) -> Figur
         The pool, (n, 2).
     result
         Result of MaxVol on the pool.
-    scale
-        Scale of the notebook.
 
     Raises
     ------
     InputError
-        If the rows do not have two columns.
+        The rows do not have two columns.
     """
     if rows.ndim != 2 or rows.shape[1] != 2:
         raise InputError(f"only rows with two columns can be drawn in a plane, not {rows.shape}")
@@ -64,7 +62,7 @@ def maxvol_plane(rows: np.ndarray, result: MaxVolResult, *, scale: str) -> Figur
     legend_beside(axes)
     volume = abs(np.linalg.det(result.matrix))
     caption(
-        figure, "MaxVol in two dimensions", scale=scale, reference="none (made-up rows)",
+        figure, "MaxVol in two dimensions", reference="none (made-up rows)",
         note=f"|det A| = {volume:.2f}: the area that the two arrows span.",
     )  # fmt: skip
     return figure
@@ -86,14 +84,14 @@ def grade_trace(
     runs
         Name -> run with a grade monitor.
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
     grade_save, grade_break
-        The grades at which a run saves configurations and at which it stops.
+        Grades above which a run saves configurations and stops.
 
     Raises
     ------
     InputError
-        If there is no run.
+        There is no run.
     """
     if not runs:
         raise InputError("there is no run to draw")
@@ -101,7 +99,7 @@ def grade_trace(
     lowest, highest = 1.0, 1.3 * grade_break
     for colour, (name, run) in zip(CYCLE * len(runs), runs.items()):
         known = np.isfinite(run.grades)
-        label = name if run.completed else f"{name}: stopped, {run.reason}"
+        label = name if run.completed else f"{name} (stopped: {run.reason})"
         grades.plot(run.times_ps[known], run.grades[known], color=colour, lw=1.2, label=label)
         densities.plot(run.times_ps, run.densities, color=colour, lw=1.2)
         if not run.completed:

@@ -1,4 +1,4 @@
-"""Figures of ion pairs: what is in the training set of an electrolyte, and where its forces are wrong (Figs. 5, S5)."""
+"""Figures of ion pairs: contents of an electrolyte's training set, and its force errors by site (Figs. 5, S5)."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
 
 _PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
 _ELEMENTS = {"H": GREY, "C": BLACK, "O": VERMILION, "F": GREEN, "P": ORANGE, "Li": PURPLE}
-_NAMED = 3  # sites of the largest errors, which are named beside Li and what it coordinates
+_NAMED = 3  # number of sites of the largest errors that are named, in addition to Li and its donors
 
 
 @styled
 def ion_pair_set(
     found: Mapping[str, Any], *, reference: str, scale: str, paper: Mapping[str, float] | None = None
 ) -> Figure:
-    """Draw what is in the training set of an electrolyte: ion pairs, ligands, coordination numbers, denticity (Fig. 5).
+    """Draw ion pairs, ligands, coordination numbers and denticity in an electrolyte's training set (Fig. 5).
 
     Parameters
     ----------
     found
-        Stored result ``ion_pair_set``: "solvation", "set".
+        Stored result ``ion_pair_set`` with "solvation" and "set".
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
     paper
-        Share of SSIP, CIP and AGG in the paper's set, drawn beside ours where it is given.
+        Shares of SSIP, CIP and AGG in the paper's set, drawn beside ours if given.
     """
     solvation, counts = found["solvation"], found["set"]
     cation = solvation["cation"]
@@ -79,10 +79,10 @@ def ion_pair_set(
     shown = [kind for kind in kinds if any(e["value"] for e in by_kind[kind].values())]
     width = 0.8 / max(len(shown), 1)
     for k, kind in enumerate(shown):
-        met = {int(number): estimate for number, estimate in by_kind[kind].items() if estimate["value"]}
-        for number, estimate in met.items():
+        nonzero = {int(number): estimate for number, estimate in by_kind[kind].items() if estimate["value"]}
+        for number, estimate in nonzero.items():
             shift = (k - (len(shown) - 1) / 2) * width
-            label = kind if number == min(met) else None
+            label = kind if number == min(nonzero) else None
             _bar(numbers, number + shift, estimate, width, _PAIRING[kind], percent=True, label=label)
     numbers.set_xlabel(f"coordination number of {cation} (donor atoms)")
     numbers.set_ylabel(f"of the {cation} of this kind (%)")
@@ -120,9 +120,9 @@ def models_compared(found: Mapping[str, Mapping[str, Any]], *, reference: str, s
     Parameters
     ----------
     found
-        Name of a kind -> stored result of its solvation: "solvation", "networks".
+        Name of a kind -> stored result of its solvation, with "solvation" and "networks".
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
 
     Raises
     ------
@@ -148,12 +148,12 @@ def models_compared(found: Mapping[str, Mapping[str, Any]], *, reference: str, s
                 if key in values:
                     label = name if panel == place == 0 else None
                     _bar(panels.flat[panel], place + shift, values[key], width, colour, percent=True, label=label)
-        for panel, what in ((2, "ligands"), (3, "coordination_distribution")):
+        for panel, quantity in ((2, "ligands"), (3, "coordination_distribution")):
             for side, alpha in (("isolated", 0.4), ("network", 1.0)):
                 for place, key in enumerate(ticks[panel]):
-                    if key in networks[what][side]:
+                    if key in networks[quantity][side]:
                         offset = shift + (-0.25 if side == "isolated" else 0.25) * width
-                        _bar(panels.flat[panel], place + offset, networks[what][side][key], 0.5 * width, colour,
+                        _bar(panels.flat[panel], place + offset, networks[quantity][side][key], 0.5 * width, colour,
                              percent=panel == 3, alpha=alpha)  # fmt: skip
     titles = ("Ion pairs", "Networks", "Ligands", "Coordination numbers")
     labels = ("cations (%)", "solvent-separated cations (%)", "molecules per cation", "cations of each kind (%)")
@@ -183,7 +183,7 @@ def _bar(
     label: str | None = None,
     alpha: float = 0.85,
 ) -> None:
-    """Draw a bar with its interval; nothing where the value is not known."""
+    """Draw a bar with its interval, or nothing if the value is not known."""
     factor = 100.0 if percent else 1.0
     if estimate["value"] is None:
         return
@@ -195,7 +195,7 @@ def _bar(
 
 @styled
 def coordinated_errors(kinds: Mapping[str, GroupedErrors], *, reference: str, scale: str) -> Figure:
-    """Draw the force error of each site against the size of its force: coordinated donors and all others (Fig. 5, S5).
+    """Draw the force error of each site against its rms force, for coordinated donors and all others (Figs. 5, S5).
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def coordinated_errors(kinds: Mapping[str, GroupedErrors], *, reference: str, sc
         Name of a kind of potential -> its errors, with the sites of
         :func:`electrolyte_ml.analysis.group_coordinated`.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
 
     Raises
     ------
@@ -252,7 +252,7 @@ def coordinated_errors(kinds: Mapping[str, GroupedErrors], *, reference: str, sc
 
 
 def _legend_above(axes: Axes) -> None:
-    """Put the legend above the right end of the axes, where it covers no data."""
+    """Put the legend above the right end of the axes, outside of the data."""
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, columnspacing=1.2, handlelength=1.2)
 
 
@@ -266,14 +266,14 @@ def _element(site: str) -> str:
 
 @styled
 def element_charges(charges: Mapping[str, Mapping[str, Any]], *, reference: str, scale: str) -> Figure:
-    """Draw the charges of elements by several kinds of potential, each composition a panel (Fig. S5).
+    """Draw the charges of elements by several kinds of potential, one panel per composition (Fig. S5).
 
     Parameters
     ----------
     charges
         Name of a kind -> composition -> element -> charge (e) by each of its potentials.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
 
     Raises
     ------

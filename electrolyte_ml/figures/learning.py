@@ -1,4 +1,4 @@
-"""Figures of training and of active learning."""
+"""Figures of training and active learning."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.active_learning import IterationStatus
 
 
-_OF_REASONS = (SKY, VERMILION, ORANGE, PURPLE, GREEN, YELLOW, BLACK)  # of the ends of trajectories, the first completed
+_OF_REASONS = (SKY, VERMILION, ORANGE, PURPLE, GREEN, YELLOW, BLACK)  # colours of ends of trajectories, completed first
 
 
 @styled
@@ -48,16 +48,16 @@ def learning_progress(
     Parameters
     ----------
     status
-        One row for each iteration, as in ``ActiveLearningResult.status``.
+        One row per iteration, as in ``ActiveLearningResult.status``.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
     grade_save, grade_break
-        The grades at which trajectories saved configurations and stopped.
+        Grades above which trajectories saved configurations and stopped.
 
     Raises
     ------
     InputError
-        If there is no iteration.
+        There is no iteration.
     """
     if not len(status):
         raise InputError("active learning has not finished any iteration")
@@ -120,12 +120,12 @@ def training_history(
     histories
         Name (a seed, a method) -> (iteration, loss, seconds) of every iteration, as in ``FitResult.history``.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
 
     Raises
     ------
     InputError
-        If there is no history.
+        There is no history.
     """
     if not histories or not all(len(history) for history in histories.values()):
         raise InputError("there is no training history to draw")

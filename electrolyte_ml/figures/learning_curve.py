@@ -1,4 +1,4 @@
-"""Figure of learning curves: held-out errors against the size of the training set, and what a wanted error needs."""
+"""Figure of learning curves: held-out errors against the size of the training set, with a target error."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _MARKERS = "osD^vPX"
 
 @styled
 def learning_curve(suggestion: Suggestion, *, reference: str, scale: str) -> Figure:
-    """Draw errors on configurations held out against the size of the training set, with the power laws and their bands.
+    """Draw errors on held-out configurations against the size of the training set, with power laws and their bands.
 
     Parameters
     ----------
     suggestion
-        With fits at several set sizes.
+        Suggestion with fits at several set sizes.
     reference, scale
-        The level of theory of the labels, and the data.
+        Level of theory of the labels, and name of the data.
 
     Raises
     ------
     InputError
-        If there is no fit.
+        There is no fit.
     """
     curves = [curve for curve in suggestion.curves if curve.trials]
     if not curves:
@@ -47,9 +47,9 @@ def learning_curve(suggestion: Suggestion, *, reference: str, scale: str) -> Fig
             (energies, "energy_rmse", 1e3, curve.energy_law),
         ):
             values = [factor * curve.errors(quantity, size) for size in curve.sizes]
-            for size, found in zip(curve.sizes, values):
-                axes.plot(np.full(len(found), size), found, marker, color=colour, ms=3.5, alpha=0.5, mew=0)
-            means = [found.mean() for found in values]
+            for size, errors in zip(curve.sizes, values):
+                axes.plot(np.full(len(errors), size), errors, marker, color=colour, ms=3.5, alpha=0.5, mew=0)
+            means = [errors.mean() for errors in values]
             axes.plot(curve.sizes, means, marker, color=colour, ms=6, label=curve.name)
             if law is not None:
                 middle, low, high = factor * law.error(x)

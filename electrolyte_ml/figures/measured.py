@@ -1,12 +1,12 @@
-"""What a figure needs of a measured value."""
+"""Interface of measured values in figures."""
 
 from typing import Protocol
 
 
 class Measured(Protocol):
-    """A value in the unit of the figure's axis, and its standard uncertainty, None where it is not known.
+    """A value in the unit of the figure's axis, and its standard uncertainty, None if it is not known.
 
-    :class:`electrolyte_ml.paper.experiment.Measurement` is one.
+    :class:`electrolyte_ml.paper.experiment.Measurement` has this interface.
     """
 
     @property
@@ -15,4 +15,4 @@ class Measured(Protocol):
 
     @property
     def error(self) -> float | None:
-        """One standard uncertainty."""
+        """Standard uncertainty of the value."""

@@ -1,4 +1,4 @@
-"""Mixtures of EC and EMC: where the training set comes from, and densities from one solvent to the other."""
+"""Figures of the mixtures of EC and EMC: growth of the training set, and densities (Figs. 2, S1, S2)."""
 
 from __future__ import annotations
 
@@ -40,30 +40,30 @@ def mixture_set(
     available: int | None = None,
     paper: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw how the training set of mixtures grew, and what is in it at the end (Fig. S1).
+    """Draw the growth of the training set of mixtures, and its final contents (Fig. S1).
 
     Parameters
     ----------
     growth
-        For each iteration the configurations that joined: molecules in them -> number. The first are inherited.
+        For each iteration, molecules -> number of configurations added; the first entry is the inherited set.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
     available
-        Configurations of the inherited sets together.
+        Number of configurations of all inherited sets together.
     paper
-        Molecules -> share of the paper's set, drawn beside ours where it is given.
+        Molecules -> share of the paper's set, drawn beside ours if given.
 
     Raises
     ------
     InputError
-        If there is no iteration.
+        There is no iteration.
     """
     if not growth:
         raise InputError("the training set has no iteration")
-    found = sorted({name for joined in growth for name in joined})
-    names = [name for name in paper or () if name in found]
-    names += [name for name in found if name not in names]
-    counts = np.array([[joined.get(name, 0) for name in names] for joined in growth])
+    contents = sorted({name for added in growth for name in added})
+    names = [name for name in paper or () if name in contents]
+    names += [name for name in contents if name not in names]
+    counts = np.array([[added.get(name, 0) for name in names] for added in growth])
     totals = counts.cumsum(axis=0)
     figure, (sizes, shares) = subplots(1, 2, size=(9.6, 4.2), width_ratios=(1.5, 1.0))
     below = np.zeros(len(growth))
@@ -85,7 +85,7 @@ def mixture_set(
         for colour, name in zip(_OF_CONTENTS * len(names), names):
             share = values.get(name, 0.0)
             shares.barh(row, share, 0.6, left=left, color=colour)
-            if share > 0.04:
+            if share > 0.06:  # the label fits into the bar
                 shares.text(
                     left + share / 2, row, f"{100 * share:.0f} %", ha="center", va="center", color="white", fontsize=9
                 )
@@ -122,18 +122,18 @@ def mixture_densities(
     fractions
         Liquid -> mole fraction of EMC.
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
     measured
         Liquid -> measured density at 300 K, g/cm³.
     functional
-        Liquid -> density by PBE-D3(BJ) in the literature where it is known, g/cm³.
+        Liquid -> density by PBE-D3(BJ) in the literature, if known, g/cm³.
     failed
-        Liquid -> kind -> runs that did not reach their end, named in the note.
+        Liquid -> kind -> number of runs that ended early, for the note.
 
     Raises
     ------
     InputError
-        If there is no density, or a liquid without a measured density.
+        There is no density, or a liquid has no measured density.
     """
     if not densities:
         raise InputError("there is no density to draw")
@@ -143,15 +143,16 @@ def mixture_densities(
     kinds = list(dict.fromkeys(kind for liquid in liquids for kind in densities[liquid]))
     figure, (absolute, relative) = subplots(1, 2, size=(10.4, 4.6))
     x = np.array([fractions[liquid] for liquid in liquids])
-    known = np.array([measured[liquid].value for liquid in liquids])
-    absolute.plot(x, known, "-", color=BLACK, lw=1.5, marker="_", ms=12, label="experiment, 300 K")
+    experiment = np.array([measured[liquid].value for liquid in liquids])
+    absolute.plot(x, experiment, "-", color=BLACK, lw=1.5, marker="_", ms=12, label="experiment, 300 K")
     relative.axhline(0.0, color=BLACK, lw=1.5)
     if functional:
         places = [k for k, liquid in enumerate(liquids) if liquid in functional]
         values = np.array([functional[liquids[k]].value for k in places])
         label = "PBE-D3(BJ), literature,\n298 K (EC 313 K)"
         absolute.plot(x[places], values, "--", color=GREY, lw=1.2, marker="D", ms=5, label=label)
-        relative.plot(x[places], 100 * (values / known[places] - 1), "--", color=GREY, lw=1.2, marker="D", ms=5)
+        deviations = 100 * (values / experiment[places] - 1)
+        relative.plot(x[places], deviations, "--", color=GREY, lw=1.2, marker="D", ms=5)
     shifts = 0.022 * (np.arange(len(kinds)) - (len(kinds) - 1) / 2)
     for colour, marker, shift, kind in zip(CYCLE * len(kinds), _MARKERS * len(kinds), shifts, kinds):
         for axes, scaled in ((absolute, False), (relative, True)):
@@ -160,7 +161,7 @@ def mixture_densities(
                 if not len(values):
                     continue
                 if scaled:
-                    values = 100 * (values / known[k] - 1)
+                    values = 100 * (values / experiment[k] - 1)
                 spread = values.std(ddof=1) if len(values) > 1 else None
                 axes.errorbar(
                     x[k] + shift, values.mean(), spread, fmt=marker, color=colour, ms=7, capsize=4, lw=1.6, zorder=4,
@@ -195,21 +196,21 @@ def mixture_traces(
     scale: str,
     measured: Mapping[str, Measured],
 ) -> Figure:
-    """Draw Fig. S2: density against time of every run, a row for each liquid, a column for each kind of potential.
+    """Draw Fig. S2: density against time of every run, with a row per liquid and a column per kind of potential.
 
     Parameters
     ----------
     traces
         Liquid -> kind -> times (ps) and densities (g/cm³) of each run.
     reference, scale
-        The level of theory of the training labels, and the scale.
+        Level of theory of the training labels, and scale.
     measured
         Liquid -> measured density, g/cm³.
 
     Raises
     ------
     InputError
-        If there is no run.
+        There is no run.
     """
     if not traces:
         raise InputError("there is no run to draw")

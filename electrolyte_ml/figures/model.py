@@ -1,4 +1,4 @@
-"""Figures of a potential: its radial functions, the size of its basis, and its predictions against the labels."""
+"""Figures of a potential: size of the basis, radial functions, and predictions against labels."""
 
 from __future__ import annotations
 
@@ -30,22 +30,20 @@ if TYPE_CHECKING:
 
 
 @styled
-def basis_growth(bases: Sequence[Basis], *, scale: str, species: int = 3) -> Figure:
+def basis_growth(bases: Sequence[Basis], *, species: int = 3) -> Figure:
     """Draw the numbers of basis functions, by number of factors, and of parameters against the level.
 
     Parameters
     ----------
     bases
         Bases of several levels.
-    scale
-        Scale of the notebook; the counts do not depend on it.
     species
         Number of species for which parameters are counted.
 
     Raises
     ------
     InputError
-        If there is no basis.
+        There is no basis.
     """
     if not bases:
         raise InputError("there is no basis to draw")
@@ -72,7 +70,7 @@ def basis_growth(bases: Sequence[Basis], *, scale: str, species: int = 3) -> Fig
         axes.set_xlabel("level")
         axes.set_xticks(levels)
         axes.grid(axis="x", visible=False)
-    caption(figure, "What a level holds", scale=scale, reference="none (counted, not computed)")
+    caption(figure, "What a level holds", reference="none (counted, not computed)")
     return figure
 
 
@@ -83,21 +81,21 @@ def radial_functions(potential: MomentTensorPotential, *, scale: str, centre: st
     Parameters
     ----------
     potential
-        The potential; its reference is named below the figure.
+        The potential; its reference is in the caption.
     scale
-        The scale at which the potential was made.
+        Scale of the potential.
     centre
         Symbol of the central atom.
 
     Raises
     ------
     InputError
-        If the element is not among the species of the potential.
+        The element is not a species of the potential.
     """
     from electrolyte_ml.potentials.mtp.twin import radial_basis
 
     if centre not in potential.species:
-        raise InputError(f"the potential knows {' '.join(potential.species)}, not {centre!r}")
+        raise InputError(f"the potential has the elements {' '.join(potential.species)}, not {centre!r}")
     r = np.linspace(potential.min_distance, potential.cutoff, 300)
     basis, _ = radial_basis(r, potential)  # (size, n)
     figure, panels = subplots(
@@ -105,7 +103,8 @@ def radial_functions(potential: MomentTensorPotential, *, scale: str, centre: st
     )
     for beta, values in enumerate(basis):
         panels[0, 0].plot(r, values, color=GREY, lw=1.0, alpha=1.0 - 0.1 * beta)
-    panels[0, 0].set_ylabel("basis $T^{(\\beta)}(r)\\,(R_\\mathrm{cut} - r)^2$ (Å²)")
+    scaling = f"{potential.scaling:g}" + "\\," if potential.scaling != 1.0 else ""
+    panels[0, 0].set_ylabel(f"basis ${scaling}T^{{(\\beta)}}(r)\\,(R_\\mathrm{{cut}} - r)^2$ (Å²)")
     coefficients = potential.radial[potential.species.index(centre)]  # (S, R, size)
     values = np.einsum("smb,bn->smn", coefficients, basis)
     for axes, neighbour, functions in zip(panels[0, 1:], potential.species, values):
@@ -135,12 +134,12 @@ def parity(sets: Mapping[str, Predictions], *, reference: str, scale: str) -> Fi
     sets
         Name ("training", "unseen") -> predictions, drawn in this order.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
 
     Raises
     ------
     InputError
-        If there is no set.
+        There is no set.
     """
     if not sets:
         raise InputError("there are no predictions to draw")
@@ -161,11 +160,11 @@ def parity(sets: Mapping[str, Predictions], *, reference: str, scale: str) -> Fi
             rmse = np.sqrt(np.mean((predicted - true) ** 2))
             label = f"{name}, RMSE {rmse:.2g} {unit}"
             axes.scatter(true, predicted, s=size, color=colour, alpha=0.5, lw=0, label=label)
-    for axes, what, unit in ((energy, "energy", "meV/atom"), (force, "force component", "eV/Å")):
+    for axes, quantity, unit in ((energy, "energy", "meV/atom"), (force, "force component", "eV/Å")):
         axes.axline((0, 0), slope=1, color=BLACK, lw=0.8)
-        axes.set_xlabel(f"{what} by {reference} ({unit})")
-        axes.set_ylabel(f"{what} by the potential ({unit})")
-        # Above the axes: a wide cloud leaves no corner free.
+        axes.set_xlabel(f"{quantity} by {reference} ({unit})")
+        axes.set_ylabel(f"{quantity} by the potential ({unit})")
+        # The legend is above the axes, since the points may fill all corners.
         axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), markerscale=2)
     caption(
         figure, "The potential against its reference", scale=scale, reference=reference,

@@ -1,4 +1,4 @@
-"""Figures that draw force errors on molecules in a plane (Figs. 4, S3, S4); RDKit lays the molecules out."""
+"""Figures of force errors on flat drawings of molecules by RDKit (Figs. 4, S3, S4)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis import AtomGroups
 
 Site = tuple[str, str]  # molecule and site in it
-_ATOM = 0.56  # radius of an atom, where a bond is 1.5 long
-_INCHES = 0.31  # of a figure for a unit of a drawing
-_SEQUENTIAL, _DIVERGING = "cividis", "PuOr"  # both hold for every kind of colour vision
+_ATOM = 0.56  # radius of an atom, in units in which a bond is 1.5 long
+_INCHES = 0.31  # inches of a figure per unit of a drawing
+_SEQUENTIAL, _DIVERGING = "cividis", "PuOr"  # both suit all kinds of colour vision
 
 
 @styled
@@ -40,7 +40,7 @@ def site_maps(
     own_molecules: Mapping[str, Molecule] | None = None,
     signed: bool = False,
 ) -> Figure:
-    """Draw a value of each site on the molecules, a column for each kind of potential, with the numbers in the atoms.
+    """Draw a value of each site on the molecules, with numbers in the atoms and a column per kind of potential.
 
     Parameters
     ----------
@@ -48,32 +48,32 @@ def site_maps(
         Title of a column -> molecule and site -> value, such as `GroupedErrors.lengths`. Equivalent atoms of a molecule
         are one site and share its value.
     title, quantity
-        Title of the figure; the quantity with its unit.
+        Title of the figure, and name of the quantity with its unit.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
     note
-        What the caption adds.
+        Note of the caption.
     molecules
-        Those to draw, from top to bottom; by default all of more than one atom, in alphabetical order.
+        Molecules to draw, from top to bottom; by default all with more than one atom, in alphabetical order.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name, with precedence over those of the library.
     signed
-        Whether the values are differences: the colours are then those of a diverging scale around 0.
+        Whether the values are differences, which have a diverging scale of colours around 0.
 
     Raises
     ------
     InputError
-        RDKit is missing; there is nothing to draw; a molecule is unknown or one of its sites has no value.
+        RDKit is missing, there is nothing to draw, a molecule is unknown, or one of its sites has no value.
     """
-    known = {**MOLECULES, **(own_molecules or {})}
-    found = {name for column in values.values() for name, _ in column}
-    names = sorted(name for name in found if len(known[name].symbols) > 1) if molecules is None else list(molecules)
+    library = {**MOLECULES, **(own_molecules or {})}
+    present = {name for column in values.values() for name, _ in column}
+    names = sorted(name for name in present if len(library[name].symbols) > 1) if molecules is None else list(molecules)
     if not values or not names:
         raise InputError("there are no values of molecules to draw")
-    if missing := set(names) - set(known):
-        raise InputError(f"{min(missing)} is no molecule of the library: give it in own_molecules")
-    drawings = {name: draw(known[name]) for name in names}
-    of_atoms = {heading: {name: _of_atoms(name, known[name], heading, column) for name in names}
+    if missing := set(names) - set(library):
+        raise InputError(f"{min(missing)} is not a molecule of the library: give it in own_molecules")
+    drawings = {name: draw(library[name]) for name in names}
+    of_atoms = {heading: {name: _of_atoms(name, library[name], heading, column) for name in names}
                 for heading, column in values.items()}  # fmt: skip
     colours = _colours(np.concatenate([row for column in of_atoms.values() for row in column.values()]), signed)
     heights = [np.ptp(drawings[name].positions[:, 1]) + 1.8 for name in names]
@@ -89,7 +89,7 @@ def site_maps(
     for column, (heading, by_molecule) in enumerate(of_atoms.items()):
         for row, (name, numbers) in enumerate(by_molecule.items()):
             axes: Axes = grid[row, column]
-            _draw_molecule(axes, known[name], drawings[name], numbers, colours, (width, heights[row]), signed)
+            _draw_molecule(axes, library[name], drawings[name], numbers, colours, (width, heights[row]), signed)
             if row == 0:
                 axes.set_title(heading, fontsize=11)
             if column == 0:
@@ -111,31 +111,31 @@ def snapshot_map(
     columns: int = 4,
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> Figure:
-    """Draw the force error of every atom of one configuration on its molecules, the worst molecule first.
+    """Draw the force error of every atom of one configuration on its molecules, largest errors first.
 
     Parameters
     ----------
     groups
-        Of the configuration alone.
+        Groups of the atoms of this configuration.
     lengths
         (N,) length of the force error of each atom, eV/Å.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
     title, note
-        Title of the figure, and what the caption adds.
+        Title of the figure, and note of the caption.
     columns
-        Molecules in a row.
+        Number of molecules in a row.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name, with precedence over those of the library.
 
     Raises
     ------
     InputError
-        RDKit is missing; there are other numbers of atoms and errors; no molecule of several atoms is recognised.
+        RDKit is missing, the numbers of atoms and errors differ, or no molecule of several atoms is recognised.
     """
     if len(lengths) != len(groups.elements):
         raise InputError(f"{len(lengths)} force errors for {len(groups.elements)} atoms")
-    known = {**MOLECULES, **(own_molecules or {})}
+    library = {**MOLECULES, **(own_molecules or {})}
     drawings: dict[str, Drawing] = {}
     shown: list[tuple[float, str, np.ndarray]] = []
     for owner in np.unique(groups.owners[groups.species != ""]):
@@ -143,7 +143,7 @@ def snapshot_map(
         if len(atoms) == 1:
             continue
         name = str(groups.species[atoms[0]])
-        drawings.setdefault(name, draw(known[name]))
+        drawings.setdefault(name, draw(library[name]))
         values = np.empty(len(atoms))
         values[groups.places[atoms]] = lengths[atoms]
         shown.append((float(values.max()), name, values))
@@ -163,7 +163,7 @@ def snapshot_map(
     for axes in grid.ravel()[len(shown) :]:
         axes.axis("off")
     for axes, (_, name, values) in zip(grid.ravel(), shown, strict=False):
-        _draw_molecule(axes, known[name], drawings[name], values, colours, (width, height), signed=False)
+        _draw_molecule(axes, library[name], drawings[name], values, colours, (width, height), signed=False)
         axes.set_title(name, fontsize=10, loc="left")
     figure.colorbar(colours, ax=grid, label="length of the force error (eV/Å)", shrink=0.8, aspect=30, pad=0.02)
     caption(figure, title, scale=scale, reference=reference, note=f"The molecule with the worst atom first. {note}")
@@ -171,7 +171,7 @@ def snapshot_map(
 
 
 def _of_atoms(name: str, molecule: Molecule, heading: str, values: Mapping[Site, float]) -> np.ndarray:
-    """Return the value of each atom of a molecule, that of its site."""
+    """Return the value of the site of each atom of a molecule."""
     sites = site_names(molecule.numbers, np.array(molecule.bonds))
     if gap := [site for site in sites if (name, site) not in values]:
         raise InputError(f"{heading}: there is no value of the {gap[0]} of {name}")
@@ -179,7 +179,7 @@ def _of_atoms(name: str, molecule: Molecule, heading: str, values: Mapping[Site,
 
 
 def _colours(values: np.ndarray, signed: bool) -> ScalarMappable:
-    """Return the scale of colours of finite values: from 0, or around 0."""
+    """Return the scale of colours for finite values, from 0 or symmetric around 0."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -196,7 +196,7 @@ def _draw_molecule(
     extent: tuple[float, float],
     signed: bool,
 ) -> None:
-    """Draw bonds, and atoms as discs with their element and value, on axes of this width and height."""
+    """Draw bonds, and atoms as discs with element and value, on axes of the given width and height."""
     width, height = extent
     from matplotlib.patches import Circle
 

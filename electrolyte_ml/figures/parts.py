@@ -25,11 +25,11 @@ def part_errors(errors: Mapping[str, SplitErrors], *, reference: str, scale: str
     Parameters
     ----------
     errors
-        Kind of potential ("MTP12", "QRd12") -> its errors. A bar is the mean over its potentials, a dot one of them.
+        Kind of potential ("MTP12", "QRd12") -> its errors. A dot is a potential, a bar the mean over the potentials.
     reference, scale
-        The level of theory of the labels, and the scale.
+        Level of theory of the labels, and scale.
     note
-        What the caption adds.
+        Note of the caption.
 
     Raises
     ------
@@ -51,10 +51,10 @@ def part_errors(errors: Mapping[str, SplitErrors], *, reference: str, scale: str
         for row in (0, 1):
             axes = grid[row, column]
             for place, kind in enumerate(errors.values()):
-                found = kind.compositions.get(composition)
-                for k, (part, colour) in enumerate(_COLOURS.items() if found else ()):
-                    assert found is not None  # there is nothing to draw without it
-                    error = found.parts[part]
+                split = kind.compositions.get(composition)
+                for k, (part, colour) in enumerate(_COLOURS.items() if split else ()):
+                    assert split is not None  # else the loop is empty
+                    error = split.parts[part]
                     members = np.array(error.energies if row == 0 else error.forces)
                     x = place + 0.27 * (k - 1)
                     label = part if place == 0 and row == 0 and column == 0 else None

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from electrolyte_ml.analysis import Estimate, Networks, RadialDistribution, Solvation
+    from electrolyte_ml.analysis.contacts import Cutoff
 
 _ERRORS = "Bars: 95 % intervals from blocks and trajectories; grey lines: cutoffs 0.2 Å shorter to longer."
-_PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
+PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
 _SIDES = {"isolated": ORANGE, "network": BLUE}
 
 
@@ -37,60 +38,76 @@ def radial_distribution(
     distributions: Mapping[str, RadialDistribution],
     *,
     reference: str,
-    scale: str,
+    scale: str | None,
     r_max: float = 6.0,
     measured: tuple[float, float] | None = None,
+    cutoffs: Mapping[str, Cutoff] | None = None,
 ) -> Figure:
-    """Draw radial distribution functions, running coordination numbers, and the ends of the first shells.
+    """Draw radial distribution functions, running coordination numbers, and the limits of the first shells.
+
+    Each function has a column of its own: a high peak hides no other function.
 
     Parameters
     ----------
     distributions
         Name -> radial distribution function g(r).
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     r_max
-        End of the axis, Å.
+        Upper limit of the axis, Å.
     measured
-        Lowest and highest first maximum by experiment, Å.
+        Lowest and highest measured position of the first maximum, Å.
+    cutoffs
+        Species -> cutoff in use (:func:`electrolyte_ml.analysis.find_shells`), drawn in the column of the cation and
+        this species: it need not be the minimum of this column's function.
 
     Raises
     ------
     InputError
-        If there is nothing to draw.
+        There is nothing to draw.
     """
     if not distributions:
         raise InputError("there is no radial distribution function to draw")
-    figure, (above, below) = subplots(2, 1, size=(7.4, 5.6), sharex=True)
-    for colour, (name, d) in zip(CYCLE * len(distributions), distributions.items()):
+    n = len(distributions)
+    figure, panels = subplots(2, n, size=(7.4 if n == 1 else 1.2 + 2.5 * n, 5.6), sharex=True, squeeze=False)
+    used = {name: cutoff.value for name, cutoff in (cutoffs or {}).items()}
+    for (above, below), colour, (name, d) in zip(panels.T, CYCLE * n, distributions.items()):
         near = d.r <= r_max
         for axes, values, errors in ((above, d.g, d.g_error), (below, d.coordination, d.coordination_error)):
-            axes.plot(d.r[near], values[near], color=colour, lw=1.4, label=name)
+            axes.plot(d.r[near], values[near], color=colour, lw=1.4)
             low, high = values - errors, values + errors
             axes.fill_between(d.r[near], low[near], high[near], color=colour, alpha=0.25, lw=0)
-        if d.shell is not None and d.shell.minimum <= r_max:
-            for axes in (above, below):
-                axes.axvline(d.shell.minimum, color=colour, lw=1, ls=":")
-            below.plot(d.shell.minimum, d.shell.coordination, "o", color=colour, ms=5)
+        shell = d.shell if d.shell is not None and d.shell.minimum <= r_max else None
+        cutoff = used.get(name.partition("-")[2])
+        if shell is not None:
+            below.plot(shell.minimum, shell.coordination, "o", color=colour, ms=5)
+        for axes in (above, below):
+            if shell is not None:
+                axes.axvline(shell.minimum, color=colour, lw=1.2, ls=":")
+            if cutoff is not None:
+                axes.axvline(cutoff, color=BLACK, lw=1, ls="--")
+        if measured is not None:
+            above.axvspan(*measured, color=GREY, alpha=0.3, lw=0, label="first maximum, experiment")
+        above.set_title(name, loc="left")
+        above.set_ylim(bottom=0)
+        below.set_xlabel("r (Å)")
+        below.set_ylim(0, 1.05 * max(float(np.interp(r_max, d.r, d.coordination)), 1e-3))
+    panels[0, 0].set_ylabel("g(r)")
+    panels[1, 0].set_ylabel("coordination number n(r)")
+    panels[1, 0].set_xlim(0.5 if r_max > 1 else 0, r_max)
     if measured is not None:
-        above.axvspan(*measured, color=GREY, alpha=0.3, lw=0, label="first maximum, experiment")
-    above.set_ylabel("g(r)")
-    above.set_ylim(bottom=0)
-    below.set_ylabel("coordination number n(r)")
-    below.set_xlabel("r (Å)")
-    within = max(float(np.interp(r_max, d.r, d.coordination)) for d in distributions.values())
-    below.set_ylim(0, 1.05 * max(within, 1e-3))
-    below.set_xlim(0.5 if r_max > 1 else 0, r_max)
-    legend_beside(above)
+        legend_beside(panels[0, -1])
+    dashed = " Dashed: the cutoff that is used." if used else ""
+    scales = " Every panel has its own vertical axis." if n > 1 else ""
     caption(
         figure, "Radial distribution", scale=scale, reference=reference,
-        note="Dotted: first minimum. Bands: one standard error.",
+        note=f"Dotted: first minimum of the curve.{dashed} Bands: one standard error.{scales}",
     )  # fmt: skip
     return figure
 
 
 @styled
-def solvation_overview(result: Solvation, networks: Networks, *, reference: str, scale: str) -> Figure:
+def solvation_overview(result: Solvation, networks: Networks, *, reference: str, scale: str | None) -> Figure:
     """Draw ligands, coordination numbers, ion pairs and networks on one page.
 
     Parameters
@@ -98,14 +115,14 @@ def solvation_overview(result: Solvation, networks: Networks, *, reference: str,
     result, networks
         Results of `analyse_solvation` and `analyse_networks`.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     """
     figure, panels = subplots(2, 2, size=(11.0, 7.2))
     species = list(result.ligands)
-    for k, (colour, what, label) in enumerate(
+    for k, (colour, numbers, label) in enumerate(
         ((BLUE, result.coordination, "donor atoms"), (ORANGE, result.ligands, "molecules"))
     ):
-        _bars(panels[0, 0], np.arange(len(species)), [what[name] for name in species], k, 2, colour, label)
+        draw_bars(panels[0, 0], np.arange(len(species)), [numbers[name] for name in species], k, 2, colour, label)
     panels[0, 0].set_xticks(range(len(species)), species)
     panels[0, 0].set_ylim(bottom=0.0)
     panels[0, 0].set_ylabel(f"in the shell of {result.cation}")
@@ -119,7 +136,7 @@ def solvation_overview(result: Solvation, networks: Networks, *, reference: str,
 
 
 @styled
-def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Figure:
+def coordination_numbers(result: Solvation, *, reference: str, scale: str | None) -> Figure:
     """Draw the distribution of coordination numbers of all cations, and of each kind of ion pair.
 
     Parameters
@@ -127,7 +144,7 @@ def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Fi
     result
         Result of `analyse_solvation`.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     """
     figure, axes = subplots(size=(7.6, 4.2))
     _draw_numbers(axes, result)
@@ -137,7 +154,7 @@ def coordination_numbers(result: Solvation, *, reference: str, scale: str) -> Fi
 
 
 @styled
-def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -> Figure:
+def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str | None) -> Figure:
     """Draw the percentages of cations that are solvent-separated, in contact pairs and in aggregates.
 
     Parameters
@@ -145,12 +162,12 @@ def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -
     results
         Name of a system or a model -> its result.
     reference, scale
-        The level of theory behind the trajectories, and the scale.
+        Level of theory of the trajectories, and scale.
 
     Raises
     ------
     InputError
-        If there is nothing to draw.
+        There is nothing to draw.
     """
     if not results:
         raise InputError("there is no result to draw")
@@ -163,15 +180,15 @@ def ion_pairs(results: Mapping[str, Solvation], *, reference: str, scale: str) -
 
 
 @styled
-def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
-    """Draw the donors by which the ligands of each species coordinate.
+def denticity(result: Solvation, *, reference: str, scale: str | None) -> Figure:
+    """Draw the shares of donors with which ligands of each species coordinate.
 
     Parameters
     ----------
     result
         Result of `analyse_solvation`.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     """
     rows = [
         (f"{name}: {_short(donors)}", estimate, 100.0, colour)
@@ -186,7 +203,7 @@ def denticity(result: Solvation, *, reference: str, scale: str) -> Figure:
 
 
 @styled
-def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
+def residence(result: Solvation, *, reference: str, scale: str | None) -> Figure:
     """Draw the decay of the shells: fraction of bonds never broken, and of bonds that may break and form again.
 
     Parameters
@@ -194,12 +211,12 @@ def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
     result
         Result of `analyse_solvation` on a trajectory with known times.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
 
     Raises
     ------
     InputError
-        If the times are unknown, or nothing coordinates.
+        The times are unknown, or nothing coordinates.
     """
     shown = {name: stay for name, stay in result.residence.items() if np.isfinite(stay.survival).any()}
     if not shown:
@@ -211,7 +228,7 @@ def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
         for colour, (name, stay) in zip(CYCLE * len(shown), shown.items()):
             time = getattr(stay, which)
             error = f" ± {time.error:.2g}" if np.isfinite(time.error) else ""
-            later = ", continued" if which == "intermittent" and stay.extrapolated else ""
+            later = ", extrapolated" if stay.is_extrapolated(which) else ""
             axes.plot(
                 stay.times_ps, getattr(stay, curve), color=colour, lw=1.5, marker="o", ms=2.5,
                 label=f"{name}: {time.value:.3g}{error} ps{later}",
@@ -222,12 +239,13 @@ def residence(result: Solvation, *, reference: str, scale: str) -> Figure:
         axes.set_ylim(-0.05, 1.02)
         axes.legend(loc="lower left")
     panels[0].set_ylabel("fraction of bonds")
-    caption(figure, f"Residence in the shell of {result.cation}", scale=scale, reference=reference, note="Dashed: 1/e.")
+    note = "Dashed: 1/e. Extrapolated: the time is longer than the longest that was seen."
+    caption(figure, f"Residence in the shell of {result.cation}", scale=scale, reference=reference, note=note)
     return figure
 
 
 @styled
-def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str) -> Figure:
+def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str | None) -> Figure:
     """Draw the percentages of solvent-separated cations in networks of each size, and the molecules that bridge them.
 
     Parameters
@@ -235,12 +253,12 @@ def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str
     results
         Name of a system or a model -> its networks.
     reference, scale
-        The level of theory behind the trajectories, and the scale.
+        Level of theory of the trajectories, and scale.
 
     Raises
     ------
     InputError
-        If there is nothing to draw.
+        There is nothing to draw.
     """
     if not results:
         raise InputError("there is no result to draw")
@@ -263,7 +281,7 @@ def network_sizes(results: Mapping[str, Networks], *, reference: str, scale: str
 
 
 @styled
-def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
+def network_shells(result: Networks, *, reference: str, scale: str | None) -> Figure:
     """Draw coordination numbers and ligands of cations in networks beside those of isolated ones.
 
     Parameters
@@ -271,7 +289,7 @@ def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
     result
         Result of `analyse_networks`.
     reference, scale
-        The level of theory behind the trajectory, and the scale.
+        Level of theory of the trajectory, and scale.
     """
     figure, (left, right) = subplots(1, 2, size=(9.6, 3.9))
     numbers = sorted({n for by in result.coordination_distribution.values() for n, e in by.items() if e.value > 0})
@@ -280,8 +298,8 @@ def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
     for k, (side, colour) in enumerate(_SIDES.items()):
         label = "isolated" if side == "isolated" else "in a network"
         by = result.coordination_distribution[side]
-        _bars(left, np.array(numbers), [by.get(n) for n in numbers], k, 2, colour, label, percent=True)
-        _bars(right, np.arange(len(species)), [result.ligands[side][s] for s in species], k, 2, colour, label)
+        draw_bars(left, np.array(numbers), [by.get(n) for n in numbers], k, 2, colour, label, percent=True)
+        draw_bars(right, np.arange(len(species)), [result.ligands[side][s] for s in species], k, 2, colour, label)
     left.set_xticks(numbers)
     left.set_xlabel("donor atoms in the shell")
     left.set_ylabel("such cations (%)")
@@ -294,7 +312,7 @@ def network_shells(result: Networks, *, reference: str, scale: str) -> Figure:
 
 def _draw_numbers(axes: Axes, result: Solvation) -> None:
     """Draw the coordination numbers of all cations and of each kind of pair."""
-    groups = {"all": BLACK} | _PAIRING
+    groups = {"all": BLACK} | PAIRING
     labels = {
         name: name if name == "all" else f"{name} ({100 * result.ion_pairs[name].value:.1f} %)" for name in groups
     }
@@ -306,7 +324,7 @@ def _draw_numbers(axes: Axes, result: Solvation) -> None:
     numbers = [n for n in result.coordination_distribution["all"] if any(by[n].value > 0 for by in shown.values())]
     numbers = list(range(min(numbers), max(numbers) + 1))
     for k, (name, by) in enumerate(shown.items()):
-        _bars(axes, np.array(numbers), [by[n] for n in numbers], k, len(shown), groups[name], labels[name])
+        draw_bars(axes, np.array(numbers), [by[n] for n in numbers], k, len(shown), groups[name], labels[name])
     axes.set_xticks(numbers)
     axes.set_xlabel(f"donor atoms in the shell of {result.cation}")
     axes.set_ylabel(f"fraction of these {result.cation}")
@@ -314,10 +332,10 @@ def _draw_numbers(axes: Axes, result: Solvation) -> None:
 
 def _draw_pairs(axes: Axes, results: Mapping[str, Solvation]) -> None:
     """Draw the percentages of SSIP, CIP and AGG."""
-    kinds = list(_PAIRING)
+    kinds = list(PAIRING)
     for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
         estimates = [result.ion_pairs[kind] for kind in kinds]
-        _bars(axes, np.arange(3), estimates, k, len(results), colour, name, percent=True)
+        draw_bars(axes, np.arange(3), estimates, k, len(results), colour, name, percent=True)
     axes.set_xticks(range(3), ["SSIP\nno anion in the shell", "CIP\none pair", "AGG\nlarger clusters"])
     axes.set_ylabel("cations (%)")
     axes.grid(axis="x", visible=False)
@@ -328,7 +346,7 @@ def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
     sizes = np.arange(1, max(max(result.sizes) for result in results.values()) + 1)
     for k, (colour, (name, result)) in enumerate(zip(CYCLE * len(results), results.items())):
         known = [result.sizes.get(int(size)) for size in sizes]
-        _bars(axes, sizes, known, k, len(results), colour, name, percent=True)
+        draw_bars(axes, sizes, known, k, len(results), colour, name, percent=True)
     axes.set_xticks(sizes)
     axes.set_xlabel("size of the network (cations; 1: isolated)")
     axes.set_ylabel("solvent-separated cations (%)")
@@ -336,7 +354,7 @@ def _draw_sizes(axes: Axes, results: Mapping[str, Networks]) -> None:
 
 
 def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Estimate, float, str]], label: str) -> None:
-    """Draw a horizontal bar for each row: label, share, the whole that the share is taken of (%), and colour."""
+    """Draw a horizontal bar for each row of label, share, size of the whole (%), and colour."""
     for y, (_, share, whole, colour) in enumerate(rows):
         axes.barh(y, whole * share.value, color=colour, height=0.7)
         axes.hlines(y, *(whole * v for v in share.interval), color=BLACK, lw=1.2)
@@ -348,7 +366,7 @@ def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Estimate, float, str]], l
     axes.set_xlabel(label)
 
 
-def _bars(
+def draw_bars(
     axes: Axes,
     x: np.ndarray,
     estimates: Sequence[Estimate | None],
@@ -359,7 +377,7 @@ def _bars(
     *,
     percent: bool = False,
 ) -> None:
-    """Draw the bars of group k of n, each with its interval and, beside that, its band over the cutoffs."""
+    """Draw the bars of group k of n, each with its interval and its band over the cutoffs."""
     width = 0.8 / n
     factor = 100.0 if percent else 1.0
     for index, (place, e) in enumerate(zip(x + (k - (n - 1) / 2) * width, estimates)):
@@ -377,7 +395,7 @@ def _legend_above(axes: Axes) -> None:
 
 
 def _short(donors: str) -> str:
-    """Write "fluoride+fluoride" as "2 fluoride"."""
+    """Return donors with counts, such as "2 fluoride" for "fluoride+fluoride"."""
     kinds = donors.split("+")
     counts = {kind: kinds.count(kind) for kind in kinds}
     return " + ".join(kind if count == 1 else f"{count} {kind}" for kind, count in counts.items())

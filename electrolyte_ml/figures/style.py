@@ -1,4 +1,4 @@
-"""The common style of the figures: colours for every kind of colour vision, and a line naming reference and scale."""
+"""Common style of the figures: colours for all kinds of colour vision, and a caption with reference and scale."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from electrolyte_ml.figures.description import add_description
 from electrolyte_ml.files import private_temporary_folder
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ _RC: dict[Any, object] = {
 
 
 def styled(function: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Make a function that draws a figure do so in the common style.
+    """Decorate a function such that it draws its figure in the common style.
 
-    Figures that the function opened are closed in pyplot when it ends. Without that a notebook would show a returned
-    figure twice, and a half-drawn one after an error.
+    The figure gets a caption and an alternative text, see `description`.
+
+    Figures that the function opens are closed in pyplot when it ends. A notebook would otherwise show a returned figure
+    twice, and an incomplete one after an error.
     """
 
     @wraps(function)
@@ -57,7 +60,9 @@ def styled(function: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]
         others = set(plt.get_fignums())
         try:
             with plt.rc_context(_RC):
-                return function(*arguments, **options)
+                figure = function(*arguments, **options)
+            add_description(figure, function.__name__)
+            return figure
         finally:
             for number in set(plt.get_fignums()) - others:
                 plt.close(number)
@@ -68,7 +73,7 @@ def styled(function: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]
 def subplots(
     rows: int = 1, columns: int = 1, size: tuple[float, float] = (6.4, 4.2), **options: Any
 ) -> tuple[Figure, Any]:
-    """Return a new figure and its axes, as `matplotlib.pyplot.subplots` does, laid out without overlaps.
+    """Return a new figure and its axes, as `matplotlib.pyplot.subplots`, with a layout without overlaps.
 
     Parameters
     ----------
@@ -77,19 +82,31 @@ def subplots(
     size
         Width and height in inches.
     options
-        For `matplotlib.pyplot.subplots`.
+        Further arguments of `matplotlib.pyplot.subplots`.
     """
     import matplotlib.pyplot as plt
 
     return plt.subplots(rows, columns, figsize=size, layout="constrained", **options)
 
 
-def caption(figure: Figure, title: str, *, scale: str, reference: str, note: str = "") -> None:
-    """Write the title above a figure, and the reference, the scale and a note below it."""
+def caption(figure: Figure, title: str, *, reference: str, scale: str | None = None, note: str = "") -> None:
+    """Write the title above a figure, and the reference, the scale and a note below it.
+
+    Parameters
+    ----------
+    figure, title
+        The figure and its title.
+    reference
+        Level of theory behind the figure.
+    scale
+        Scale of the computation; None where the figure does not depend on one.
+    note
+        Text that follows.
+    """
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    text = f"Reference: {reference}. Scale: {scale}."
+    words = [f"Reference: {reference}.", f"Scale: {scale}." if scale is not None else "", note]
     width = int(figure.get_figwidth() * 15)
-    lines = textwrap.fill(f"{text} {note}".strip(), width)
+    lines = textwrap.fill(" ".join(filter(None, words)), width)
     figure.supxlabel(lines, x=0.01, ha="left", fontsize=8, color=GREY)
 
 
@@ -102,7 +119,7 @@ def level_label(axes: Axes, y: float, text: str, colour: str) -> None:
 
 
 def grade_levels(axes: Axes, grade_save: float, grade_break: float) -> None:
-    """Draw the grades at which a run saves configurations and at which it stops, with their labels."""
+    """Draw the grades above which a run saves configurations and stops, with their labels."""
     for level, name, colour in ((grade_save, "save", ORANGE), (grade_break, "stop", VERMILION)):
         axes.axhline(level, color=colour, lw=1.2, ls="--")
         level_label(axes, level, name, colour)
@@ -118,14 +135,14 @@ def plain_logarithmic(axis: Axis) -> None:
 
 
 def legend_beside(axes: Axes) -> None:
-    """Put the legend to the right of the axes, where it covers no data."""
+    """Put the legend to the right of the axes, outside of the data."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
-def _give_matplotlib_a_folder() -> None:
-    """Let matplotlib keep its fonts in a temporary folder where the home folder cannot be written to.
+def _set_matplotlib_folder() -> None:
+    """Set matplotlib's folder for its cache of fonts to a temporary one if the home folder is not writable.
 
-    By itself it would warn at length, and search for the fonts again in every process.
+    Otherwise matplotlib would print a long warning, and search for the fonts again in every process.
     """
     if "MPLCONFIGDIR" in os.environ or "matplotlib" in sys.modules:
         return
@@ -134,11 +151,11 @@ def _give_matplotlib_a_folder() -> None:
             folder = Path(os.environ.get(variable) or Path.home() / usual) / "matplotlib"
             folder.mkdir(parents=True, exist_ok=True)
             writable = os.access(folder, os.W_OK)
-        except (OSError, RuntimeError):  # the second: nobody knows where the home is
+        except (OSError, RuntimeError):  # RuntimeError: the home folder is not known
             writable = False
         if not writable:
             os.environ["MPLCONFIGDIR"] = str(private_temporary_folder())
             return
 
 
-_give_matplotlib_a_folder()
+_set_matplotlib_folder()

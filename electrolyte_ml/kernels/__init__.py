@@ -1,8 +1,6 @@
-"""Numba kernels: pure functions over arrays, one algorithm a file."""
+"""Numba kernels: pure functions of arrays, one algorithm per file."""
 
-import contextlib
 import sys
-from pathlib import Path
 
 from numba.core import event
 
@@ -10,7 +8,7 @@ from electrolyte_ml.kernels.cache import use_checked_cache
 
 
 class Notice(event.Listener):
-    """A message, once a process, that explains a long first call; kernels found on disk are not compiled."""
+    """Message that explains a slow first call, printed once per process and only if a kernel must be compiled."""
 
     shown = False
 
@@ -19,8 +17,8 @@ class Notice(event.Listener):
         if not Notice.shown and (event.data["dispatcher"].py_func.__module__ or "").startswith(__name__):
             Notice.shown = True
             print(
-                "Compiling kernels; they are kept on disk, so this minute is spent once "
-                "(`electrolyte-ml warmup` spends it ahead)",
+                "Compiling kernels: this takes about a minute, once; later runs load them from disk "
+                "(`electrolyte-ml warmup` compiles them in advance)",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
 
@@ -28,20 +26,5 @@ class Notice(event.Listener):
         """Do nothing."""
 
 
-def forget_stale(folder: Path) -> None:
-    """Remove compiled kernels that are older than any source in a folder.
-
-    numba compares each with the file of its own source, not with those of the kernels that it calls: after an update of
-    one file alone, the others would go on calling what that file held before.
-    """
-    newest = max(source.stat().st_mtime_ns for source in folder.glob("*.py"))
-    for index in (folder / "__pycache__").glob("*.nbi"):
-        # Another process may be about the same; a folder that cannot be written to holds no cache.
-        with contextlib.suppress(OSError):
-            if index.stat().st_mtime_ns < newest:
-                index.unlink()
-
-
-forget_stale(Path(__file__).parent)
 use_checked_cache()
 event.register("numba:compile", Notice())

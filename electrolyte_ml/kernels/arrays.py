@@ -1,4 +1,4 @@
-"""The named tuples that kernels read and fill."""
+"""Named tuples of arrays that the kernels read and fill."""
 
 from typing import NamedTuple
 
@@ -11,17 +11,17 @@ class Model(NamedTuple):
     Attributes
     ----------
     graph : Graph
-        The basis, see :class:`electrolyte_ml.potentials.mtp.graph.Graph`.
+        Basis, see :class:`electrolyte_ml.potentials.mtp.graph.Graph`.
     linear : (n_nodes,) float64
         Coefficients of the basis functions that are nodes of the graph.
     quad : float64
         Factor of every term of `graph.quad_other`: quad_factor * w[quad_pair].
     radial : (S, S, R, size) float64 or float32
-        c[centre, neighbour, mu, beta]. Its precision is that of everything computed for pairs; the moments of an atom,
-        their products, energies and the sums of forces are float64 in either case.
+        c[centre, neighbour, mu, beta]. All quantities of pairs are computed in its precision; the moments of an atom,
+        their products, energies and the sums of forces are always float64.
     shifts : (S,) float64, eV
     low, high : float, Å
-        The interval [min_distance, cutoff] that xi maps to [-1, 1].
+        Interval [min_distance, cutoff] that xi maps to [-1, 1].
     scaling : float
     """
 
@@ -36,14 +36,14 @@ class Model(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """The pairs within a cutoff, each atom's sorted by the neighbour's species.
+    """Pairs within a cutoff; the neighbours of each atom are sorted by species.
 
     Attributes
     ----------
     species : (N,) int64
-        Of the central atoms.
+        Species of the central atoms.
     segment : (N, S + 1) int64
-        The neighbours of species s of atom i stand at segment[i, s]:segment[i, s + 1].
+        The neighbours of species s of atom i are the entries segment[i, s]:segment[i, s + 1] of the arrays below.
     other : (P,) int32
         Atom number of each neighbour.
     vector : (3, P) float64, Å
@@ -57,19 +57,19 @@ class Neighbours(NamedTuple):
 
 
 class Sites(NamedTuple):
-    """The results of an evaluation, and how threads share it.
+    """Results of an evaluation, and the division of atoms among threads.
 
     Attributes
     ----------
     energies, virials : (N,), (N, 3, 3) float64, eV
     virial : (3, 3) float64, eV
-        The sum of `virials`.
+        Sum of `virials`.
     cuts : (threads + 1,) int64
         Thread k computes the atoms cuts[k]:cuts[k + 1].
     pushes : (threads, N, 3) float64, eV/Å
-        The forces that each thread's atoms exert.
+        Forces from the site energies of the atoms of each thread, on all atoms.
     closest : (threads,) float64, Å^2
-        The smallest squared distance that each thread has met.
+        Smallest squared distance found by each thread.
     """
 
     energies: np.ndarray
@@ -81,18 +81,18 @@ class Sites(NamedTuple):
 
 
 class VerletArrays(NamedTuple):
-    """A neighbour list made with cutoff + skin, and what tells how long it holds.
+    """Neighbour list made with cutoff + skin, and the data for the test whether it is still valid.
 
     Attributes
     ----------
     listed, neighbour, owner, shift
-        From `neighbours.neighbour_list`; there may be unused room behind them.
+        From `neighbours.neighbour_list`; the arrays may have unused entries at their ends.
     placed : (M, 3) float64, Å
-        From `neighbours.place`, for the present positions.
+        From `bins.place`, for the present positions.
     origin : (N, 3) float64, Å
-        The positions for which the list was made.
+        Positions for which the list was made.
     stretch : (3,) float64
-        Factors by which lengths along x, y and z have grown since then; NaN where there is no list.
+        Growth factors of lengths along x, y and z since then; NaN if there is no list.
     """
 
     listed: np.ndarray
@@ -105,14 +105,14 @@ class VerletArrays(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Everything but the model that one evaluation after the other reads and fills.
+    """Arrays other than the model that every evaluation reads and fills.
 
     Attributes
     ----------
     sites : Sites
     verlet : VerletArrays
     near : Neighbours
-        The pairs within the cutoff at the last evaluation; those of atom i stand from place listed[i, 0] on.
+        Pairs within the cutoff at the last evaluation; those of atom i start at index listed[i, 0].
     """
 
     sites: Sites
@@ -121,7 +121,7 @@ class Workspace(NamedTuple):
 
 
 class Cotangents(NamedTuple):
-    """Derivatives of a loss by energies, forces and virials, spread over the atoms.
+    """Derivatives of a loss by energies, forces and virials, given for every atom.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Cotangents(NamedTuple):
     force : (N, 3) float64
         dL/dF_i.
     virial : (N, 3, 3) float64
-        dL/dVirial of the atom's configuration, symmetric.
+        dL/dVirial of the configuration that the atom belongs to, symmetric.
     """
 
     energy: np.ndarray
@@ -145,9 +145,9 @@ class ModelGradient(NamedTuple):
     ----------
     radial : (S, S, R, size) float64
     node : (n_linear,) float64
-        By the basis functions that are nodes of the graph.
+        Derivatives by the coefficients of basis functions that are nodes of the graph.
     pair : (n_pairs,) float64
-        By the products of the leaves.
+        Derivatives by the coefficients of the products of the leaves.
     """
 
     radial: np.ndarray

@@ -1,8 +1,8 @@
-"""Atoms and their periodic images, sorted into bins, for searches in time linear in the number of atoms.
+"""Sorting of atoms and their periodic images into bins, for searches in time linear in the number of atoms.
 
-Each atom is brought into the cell, and every image of an atom within the cutoff of the cell becomes an atom of its own
-behind the real ones; from there on nothing is periodic, and a narrow cell is no special case. All are sorted into bins
-of half the cutoff or more. `place` moves atoms and images to other positions.
+Each atom is wrapped into the cell, and every periodic image within the cutoff of the cell is appended as an atom of its
+own. The later steps then need no periodic boundary conditions, and a narrow cell is no special case. Atoms and images
+are sorted into bins whose width is at least half the cutoff. `place` moves atoms and images to new positions.
 """
 
 from typing import NamedTuple
@@ -10,23 +10,23 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-# Of the pieces that only kernels call: a way in from Python would take half of their time to compile.
+# Options of functions that only kernels call: an entry point for Python would double their compile time.
 PIECE = {"cache": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 class Grid(NamedTuple):
-    """Atoms and images, M together, sorted into bins.
+    """M atoms and images, sorted into bins.
 
     Attributes
     ----------
     bins, reach : (3,) int64
-        Bins along each axis, and how many of them the cutoff reaches over.
+        Number of bins along each axis, and number of neighbouring bins within the cutoff.
     start : (number of bins + 2,) int64
-        The atoms of bin b are start[b]:start[b + 1] of those sorted.
+        Bin b holds the entries start[b]:start[b + 1] of the sorted arrays below.
     number, species : (M,) uint32
-        Of those sorted.
+        Number and species of each sorted atom or image.
     x, y, z : (M,) float64, Å
-        Of those sorted.
+        Position of each sorted atom or image.
     """
 
     bins: np.ndarray
@@ -41,7 +41,7 @@ class Grid(NamedTuple):
 
 @njit(cache=True, error_model="numpy")
 def resized(values, n, size):
-    """The first n of `values` in a new array of `size`."""
+    """Copy the first n of `values` to a new array of length `size`."""
     copy = np.empty(size, values.dtype)
     for p in range(n):
         copy[p] = values[p]
@@ -50,7 +50,7 @@ def resized(values, n, size):
 
 @njit(cache=True, error_model="numpy")
 def place(positions, cell, owner, shift, placed):
-    """Fill `placed` (M, 3): atom m stands at positions[owner[m]] + shift[m] . cell."""
+    """Fill `placed` (M, 3) with the positions positions[owner[m]] + shift[m] . cell of atoms and images."""
     for m in range(placed.shape[0]):
         i = owner[m]
         a, b, c = float(shift[m, 0]), float(shift[m, 1]), float(shift[m, 2])
@@ -60,19 +60,19 @@ def place(positions, cell, owner, shift, placed):
 
 @njit(**PIECE)
 def margins(inverse, cutoff):
-    """Distances between planes of whole fractional coordinates, Å, and the cutoff in fractional coordinates."""
-    # Element by element, as everywhere here: array expressions take five times as long to compile, and run no faster.
+    """Heights of the cell between opposite faces, Å, and the cutoff in fractional coordinates."""
+    # Loops over elements, as in all of this file: array expressions compile five times more slowly and run no faster.
     height, margin = np.empty(3), np.empty(3)
     for axis in range(3):
         # Planes of constant fractional coordinate are 1 / |column of the inverse| apart.
         height[axis] = 1.0 / np.sqrt(inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2)
-        margin[axis] = cutoff / height[axis] + 1e-9  # an edge's rounding must lose no pair
+        margin[axis] = cutoff / height[axis] + 1e-9  # rounding at an edge must lose no pair
     return height, margin
 
 
 @njit(**PIECE)
 def with_images(positions, inverse, pbc, margin):
-    """Every atom inside the cell, and all images no further than `margin` (3,) from it in fractional coordinates.
+    """Wrap every atom into the cell, and append all images within `margin` (3,) of it in fractional coordinates.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def with_images(positions, inverse, pbc, margin):
             continue
         reach = np.int64(np.ceil(margin[axis]))
         m = count = len(owner)
-        for counted in range(2):  # first how many, then which
+        for counted in range(2):  # the first pass counts the images, the second writes them
             if counted:
                 old_owner, old_shift, old_fractional = owner, shift, fractional
                 owner = resized(old_owner, m, count)
@@ -124,10 +124,10 @@ def with_images(positions, inverse, pbc, margin):
 
 @njit(**PIECE)
 def choose_bins(extent, cutoff, m, bins, reach):
-    """Bins along each axis of length `extent` (Å, between planes), and how many of them the cutoff reaches over.
+    """Set the number of bins along each axis of length `extent` (Å), and the number of bins within the cutoff.
 
-    Bins of half the cutoff leave a quarter of the candidates within it, whole ones a seventh; bins that hold less than
-    an atom cost more to visit than they save.
+    With bins as wide as half the cutoff, a quarter of the candidates lie within the cutoff; with bins as wide as the
+    cutoff, a seventh. Bins with fewer than one atom on average cost more to visit than they save.
     """
     narrowest = max(0.5 * cutoff, (2.0 * extent[0] * extent[1] * extent[2] / (m + 1)) ** (1.0 / 3.0))
     for axis in range(3):
@@ -144,19 +144,19 @@ def choose_bins(extent, cutoff, m, bins, reach):
 
 @njit(**PIECE)
 def bin_of(value, low, per, bins):
-    """The bin along one axis of a fractional coordinate, the first or the last one for those outside."""
+    """Return the bin of a fractional coordinate along one axis; a coordinate outside belongs to the nearest bin."""
     return min(max(np.int64((value - low) * per), 0), bins - 1)
 
 
 @njit(**PIECE)
 def sort_into_bins(owner, fractional, placed, height, cutoff, species):
-    """The `Grid` of atoms and images, by a counting sort.
+    """Sort atoms and images into a `Grid` by a counting sort.
 
     Returns
     -------
     grid : Grid
     low, per : (3,) float64
-        The lowest fractional coordinates, and bins per unit of them.
+        Lowest fractional coordinate along each axis, and bins per unit of fractional coordinate.
     """
     m = len(owner)
     low, per, extent = np.zeros(3), np.empty(3), np.ones(3)

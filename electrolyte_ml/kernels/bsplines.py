@@ -1,8 +1,8 @@
-"""Cardinal B-splines: weights by which a charge is shared among the points of a mesh.
+"""Cardinal B-splines: weights that divide a charge among the points of a mesh.
 
-The B-spline of `order` pieces is a polynomial of degree order - 1 on each. A charge at t in [0, 1) beyond a mesh point
-meets all pieces at the same place t: the lanes of a vector hold one piece each, and the weights of up to eight points
-come from one evaluation of a polynomial.
+A B-spline consists of `order` pieces, each a polynomial of degree order - 1. For a charge at t in [0, 1) beyond a mesh
+point, every piece is evaluated at the same t: each lane of a vector holds one piece, so that one polynomial evaluation
+gives the weights of up to eight points.
 """
 
 from numba import njit
@@ -12,7 +12,7 @@ from electrolyte_ml.kernels.lanes import PIECE, load, spread, store
 
 @njit(**PIECE)
 def fill_splines(t, table, axis, weights):
-    """Set row 2 axis of `weights` to the splines at t in [0, 1), and row 2 axis + 1 to their derivatives by t.
+    """Set row 2 axis of `weights` to the splines at t in [0, 1), and row 2 axis + 1 to their derivatives.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def fill_splines(t, table, axis, weights):
         See :func:`electrolyte_ml.potentials.coulomb.splines.spline_table`.
     axis : int
     weights : (6, 8) float64
-        Of the points from the first to the last, and zero behind these.
+        Weights of the `order` points in ascending order, then zeros.
     """
     u = t - 0.5
     value, slope = load(table, 0), spread(0.0, table)

@@ -1,6 +1,7 @@
-"""Compiled kernels on disk: numba's cache, with a checksum for each file and a folder where there is no other."""
+"""Disk cache of compiled kernels: numba's cache with a checksum in each file and a fallback folder."""
 
 import contextlib
+import functools
 import hashlib
 import os
 import sys
@@ -12,11 +13,24 @@ from numba.core import caching, config, dispatcher
 from electrolyte_ml.files import atomic_write, private_temporary_folder
 
 _PACKAGE = __name__.rpartition(".")[0]
-_DIGEST = 32  # bytes at the end of a file
+_DIGEST = 32  # bytes of the checksum at the end of a file
+
+
+@functools.cache
+def _stamp(folder):
+    """Return a hash of all sources in the folder of the kernels.
+
+    numba compares a kernel with the file of its own source, not with those of the kernels that it calls: after an
+    update of one file alone, the others would go on calling what that file held before.
+    """
+    content = hashlib.sha256()
+    for source in sorted(folder.glob("*.py")):
+        content.update(f"{source.name}\0".encode() + source.read_bytes())
+    return content.hexdigest()
 
 
 class _CheckedFiles(caching.IndexDataCacheFile):
-    """The files of one kernel; one that is damaged counts as missing: its machine code would crash the process."""
+    """Cache files of one kernel; a damaged file counts as missing, because its machine code would crash the process."""
 
     @contextlib.contextmanager
     def _open_for_write(self, filepath):
@@ -30,12 +44,12 @@ class _CheckedFiles(caching.IndexDataCacheFile):
 
     def _load_data(self, name):
         if not _is_whole(self._data_path(name)):
-            raise OSError(f"{self._data_path(name)} is damaged")  # numba compiles then
+            raise OSError(f"{self._data_path(name)} is damaged")  # numba then compiles the kernel
         return super()._load_data(name)
 
 
 class _Buffer(bytearray):
-    """What is written to a file."""
+    """Content of a file, collected in memory."""
 
     def __enter__(self):
         return self
@@ -44,27 +58,26 @@ class _Buffer(bytearray):
         pass
 
     def write(self, content):
-        """Add to the content."""
+        """Append to the content."""
         self.extend(content)
 
 
 class _Cache(caching.FunctionCache):
-    """The cache of one kernel; where it cannot be written, the kernel is compiled anew by the next process."""
+    """Cache of one kernel; if it cannot be written, the next process compiles the kernel again."""
 
-    told = False
+    warned = False
 
     def __init__(self, py_func):
         super().__init__(py_func)
-        files = self._cache_file
-        self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base, files._source_stamp)
+        self._cache_file = _CheckedFiles(self._cache_path, self._impl.filename_base, _stamp(Path(__file__).parent))
 
     def save_overload(self, sig, data):
-        """Save a compiled kernel, or say once why none can be saved."""
+        """Save a compiled kernel; if this fails, print the reason once."""
         try:
             super().save_overload(sig, data)
         except OSError as error:
-            if not _Cache.told:
-                _Cache.told = True
+            if not _Cache.warned:
+                _Cache.warned = True
                 print(f"Compiled kernels cannot be kept in {self._cache_path}: {error.strerror}", file=sys.stderr)
 
 
@@ -82,23 +95,23 @@ def _cache_of(py_func):
 
 
 def use_checked_cache():
-    """Keep the kernels of this package in checked files, in a temporary folder if there is no other place.
+    """Keep the kernels of this package in checked files, in a temporary folder if numba finds no other.
 
-    The places are numba's: NUMBA_CACHE_DIR, beside the source, in the user's home. A package that is installed
-    read-only for a user without a home has none of them. Workers inherit what is found here.
+    numba tries NUMBA_CACHE_DIR, the folder of the source, and the user's home folder. None of them can be written to if
+    the package is installed read-only and the user has no home folder. Worker processes inherit the chosen folder.
     """
     dispatcher.FunctionCache = _cache_of
     try:
         njit(cache=True)(_nothing)
-    except RuntimeError:  # numba's, where it finds no place
+    except RuntimeError:  # numba found no folder
         folder = private_temporary_folder()
         config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"] = str(folder)
         print(
             f"Compiled kernels are kept in {folder}: neither {Path(__file__).parent} nor the home folder can be "
-            "written to (NUMBA_CACHE_DIR names another place)",
+            "written to (set NUMBA_CACHE_DIR to choose another folder)",
             file=sys.stderr,
         )
 
 
 def _nothing():
-    """Do nothing: a function that could be kept."""
+    """Do nothing: a function for the test of the cache."""

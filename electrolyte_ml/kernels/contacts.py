@@ -1,7 +1,7 @@
-"""Pairs of a few centres and many other atoms within a distance, frame by frame, in any triclinic cell.
+"""Pairs of centres and other atoms within a cutoff, for each frame of a trajectory in any triclinic cell.
 
-The others and their images are sorted into bins as for a neighbour list, so that the time is linear in the number of
-atoms; but only the bins around the centres are searched. The twin is `contacts_reference`.
+The other atoms and their images are sorted into bins as for a neighbour list, but only the bins around the centres are
+searched; the time is linear in the number of atoms. The twin is `contacts_reference`.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ from electrolyte_ml.kernels.bins import bin_of, margins, place, resized, sort_in
 
 
 def contacts_reference(positions, cells, centres, others, cutoff):
-    """Every pair of every frame by brute force over all images: the kernel's plain twin.
+    """Find every pair of every frame by brute force over all images: the twin of the kernel `contacts`.
 
     Returns
     -------
     list of (frame, centre, other, distance)
-        `centre` and `other` count within `centres` and `others`; sorted.
+        Sorted; `centre` and `other` are indices into `centres` and `others`.
     """
     found = []
     for frame, (x, cell) in enumerate(zip(positions, cells)):
@@ -37,14 +37,14 @@ def contacts_reference(positions, cells, centres, others, cutoff):
 
 @njit(cache=True, error_model="numpy")
 def contacts(positions, cells, inverses, centres, others, cutoff):
-    """Pairs of centres and others that are closer than the cutoff, all images counted.
+    """Find pairs of centres and other atoms that are closer than the cutoff, including all images.
 
     Parameters
     ----------
     positions : (F, N, 3) float64, Å
-        Need not lie inside the cell.
+        Inside or outside the cell.
     cells, inverses : (F, 3, 3) float64
-        Row vectors, and the inverse matrices.
+        Cell vectors as rows, and the inverse matrices.
     centres : (C,) int64
     others : (M,) int64
     cutoff : float, Å
@@ -52,7 +52,7 @@ def contacts(positions, cells, inverses, centres, others, cutoff):
     Returns
     -------
     frame, centre, other : (P,) int32
-        `centre` and `other` count within `centres` and `others`; sorted by frame, then by centre.
+        Sorted by frame, then by centre; `centre` and `other` are indices into `centres` and `others`.
     distance : (P,) float64, Å
     """
     n_frames, n_centres, n = len(positions), len(centres), len(others)
@@ -90,7 +90,7 @@ def contacts(positions, cells, inverses, centres, others, cutoff):
                         size = 2 * (count + end - begin)
                         frame_, centre_ = resized(frame_, count, size), resized(centre_, count, size)
                         other_, square_ = resized(other_, count, size), resized(square_, count, size)
-                    for m in range(begin, end):  # each is written down, and overwritten by the next if it is too far
+                    for m in range(begin, end):  # no branch: the next pair overwrites one that is too far
                         dx, dy, dz = grid.x[m] - seat[i, 0], grid.y[m] - seat[i, 1], grid.z[m] - seat[i, 2]
                         square = dx * dx + dy * dy + dz * dz
                         j = owner[grid.number[m]]

@@ -1,9 +1,9 @@
-"""From the basic moments of LANES atoms to their energies, and back to A = dE/dM: the graph of products.
+"""Graph of moment contractions: energies of LANES atoms from their basic moments, and the derivatives A = dE/dM.
 
-`moments[node]` is a vector over atoms: every atom does the same products, so nothing is shuffled and an index read once
-serves eight atoms. Each node gathers its terms in a register and is stored once. Basis functions that nothing else uses
-are no nodes: their sum is a quadratic form of the nodes, whose derivative the reverse sweep starts from and which gives
-the energy on the way.
+`moments[node]` is a vector over atoms: every atom needs the same products, so that no lanes are shuffled and each index
+is read once for eight atoms. The terms of a node are summed in a register and stored once. Basis functions that no
+other product uses are not nodes: their sum is a quadratic form of the nodes. The reverse sweep starts from the
+derivative of this form and computes the energy as well.
 """
 
 from numba import njit
@@ -14,7 +14,7 @@ from electrolyte_ml.kernels.moments import fill_traces, spread_traces
 
 @njit(**PIECE)
 def forward(graph, moments):
-    """Traces and inner nodes from the summed moments: 3 LANES flops a product."""
+    """Compute traces and inner nodes from the summed moments: 3 LANES flops per product."""
     fill_traces(graph.trace, moments)
     for t in range(graph.n_nodes - graph.n_basic):
         node = spread(0.0, moments)
@@ -26,9 +26,10 @@ def forward(graph, moments):
 
 @njit(**PIECE)
 def reverse(graph, linear, quad, moments, adjoint):
-    """A of every node, and the energies of LANES atoms: 3 LANES flops a factor of a product, 2 of the quadratic form.
+    """Compute A of every node, and return the energies of LANES atoms.
 
-    `linear` (n_nodes,) are the coefficients of functions that are nodes, `quad` those of `graph.quad_other`.
+    `linear` (n_nodes,) holds the coefficients of basis functions that are nodes, `quad` those of the terms in
+    `graph.quad_other`. Cost: 3 LANES flops per factor of a product, 2 LANES per term of the quadratic form.
     """
     energy = spread(0.0, moments)
     for node in range(graph.n_nodes - 1, -1, -1):

@@ -1,8 +1,8 @@
-"""The sum over pairs of charges from a neighbour list that was made with a larger cutoff, each pair once.
+"""Sum over pairs of charges from a neighbour list made with a larger cutoff, each pair counted once.
 
-Steps of a run share one list, which is halved when it is made. The pairs of an atom that are within the cutoff are
-collected side by side and computed in vectors, and their reactions are added to the other atoms one by one. Each thread
-adds to results of its own.
+Many steps of a run use one list, which is halved when it is made. The pairs of an atom within the cutoff are collected
+in contiguous arrays and computed in vectors; the reactions are then added to the other atoms one by one. Each thread
+adds to a result array of its own.
 """
 
 from typing import NamedTuple
@@ -15,12 +15,12 @@ from electrolyte_ml.kernels.lanes import KERNEL, LANES, aligned
 
 
 class HalfList(NamedTuple):
-    """A neighbour list with each pair once.
+    """Neighbour list that contains each pair once.
 
     Attributes
     ----------
     start : (N + 1,) int64
-        The neighbours of atom i are start[i]:start[i + 1] of all.
+        The neighbours of atom i are the entries start[i]:start[i + 1] of `neighbour`.
     neighbour, owner, shift
         As in :class:`electrolyte_ml.structures.neighbours.NeighbourList`.
     placed : (M, 4) float64
@@ -36,9 +36,9 @@ class HalfList(NamedTuple):
 
 @njit(cache=True, error_model="numpy")
 def halved(listed, neighbour, owner, shift):
-    """Return the `HalfList` of a list that has each pair from both ends.
+    """Return the `HalfList` of a list that contains each pair from both atoms.
 
-    The pair is kept at the atom of the lower number; of an atom's own images, one of each two opposite ones.
+    A pair is kept at the atom with the lower number. Of two opposite images of the atom itself, one is kept.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def place_charges(positions, cell, charges, pairs):
 
 @njit(**KERNEL, nogil=True)
 def listed_pairs_sum(first, last, listed, interaction, results):
-    """Sum the pairs of the atoms from `first` to `last` that are within the cutoff now.
+    """Sum the pairs of the atoms from `first` to `last` that are within the cutoff at the present positions.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def listed_pairs_sum(first, last, listed, interaction, results):
         After `place_charges`.
     interaction : Interaction
     results : (N, 4) float64
-        Overwritten by forces (e²/Å²) and potentials (e/Å) that these pairs give to all atoms.
+        Overwritten by forces (e²/Å²) and potentials (e/Å) of these pairs on all atoms.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def listed_pairs_sum(first, last, listed, interaction, results):
     for i in range(first, last):
         count = np.uint64(0)
         x, y, z, charge = placed[i, 0], placed[i, 1], placed[i, 2], placed[i, 3]
-        # Without a branch: each number is written down, and overwritten by the next if it is too far.
+        # No branch: each number is written, and the next one overwrites it if it is too far away.
         for p in range(np.uint64(start[i]), np.uint64(start[i + 1])):
             m = neighbour[p]
             dx, dy, dz = placed[m, 0] - x, placed[m, 1] - y, placed[m, 2] - z

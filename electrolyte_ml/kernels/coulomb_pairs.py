@@ -1,14 +1,14 @@
 """Sums over pairs of charges: potentials, forces and virial.
 
-The interaction of two charges of 1 e is any of the form
+The interaction of two charges of 1 e has the form
 
     f(r) = direct / r - P(r^2) + screened erfc(alpha r) / r,    r < cutoff,
 
-which is 1/r, the erf(alpha r)/r of Gaussian charges, and the short-ranged part of an Ewald sum. There erfc is either
-computed as such, or as 1/r - P with a polynomial P that takes the place of erf(alpha r)/r: vectors of pairs are then
-computed together, see :mod:`electrolyte_ml.potentials.coulomb.interactions`.
+which includes 1/r, the erf(alpha r)/r of Gaussian charges, and the real-space part of an Ewald sum. In the last,
+erfc(alpha r)/r is either computed directly, or as 1/r - P with a polynomial P that approximates erf(alpha r)/r and is
+evaluated for vectors of pairs, see :mod:`electrolyte_ml.potentials.coulomb.interactions`.
 
-Each pair is seen from both ends; an atom's pairs are collected side by side first.
+Each pair is counted from both atoms; the pairs of an atom are first collected in contiguous arrays.
 """
 
 import math
@@ -19,12 +19,12 @@ from numba import njit
 
 from electrolyte_ml.kernels.lanes import KERNEL, LANES, PIECE, aligned, load, root, spread, store, total, width
 
-X, Y, Z, CHARGE, VALUE, PULL = 0, 1, 2, 3, 4, 5  # rows of an atom's pairs; PULL is f'(r)/r
+X, Y, Z, CHARGE, VALUE, PULL = 0, 1, 2, 3, 4, 5  # rows of the pairs of an atom; PULL is f'(r)/r
 ROWS = 6
 
 
 class Interaction(NamedTuple):
-    """Of two charges of 1 e at the distance r, in e²/Å.
+    """Interaction of two charges of 1 e at the distance r, in e²/Å.
 
     Attributes
     ----------
@@ -32,11 +32,11 @@ class Interaction(NamedTuple):
         Factors of 1/r and of erfc(alpha r)/r.
     alpha : float, 1/Å
     cutoff : float, Å
-        Pairs beyond it are passed over; may be infinite.
+        Pairs beyond it are ignored; may be infinite.
     taper : float, Å
-        Width of the last part of the cutoff, where erfc(alpha r)/r is switched off.
+        Width of the interval below the cutoff in which erfc(alpha r)/r is switched off.
     polynomial : (n,) float64, 1/Å
-        Coefficients of P in 2 r²/cutoff² - 1, the highest power first; n = 0 where there is none.
+        Coefficients of P as a polynomial of 2 r²/cutoff² - 1, the highest power first; n = 0 without P.
     """
 
     direct: float
@@ -49,10 +49,10 @@ class Interaction(NamedTuple):
 
 @njit(**PIECE)
 def screened(r, alpha, cutoff, taper):
-    """erfc(alpha r)/r and its derivative by r.
+    """Return erfc(alpha r)/r, switched off smoothly at the cutoff, and its derivative by r.
 
-    Between cutoff - taper and the cutoff it is multiplied by a polynomial that falls from 1 to 0: neither the function
-    nor its first two derivatives jump.
+    Between cutoff - taper and the cutoff, the function is multiplied by a polynomial that falls from 1 to 0: the
+    function and its first two derivatives are continuous.
     """
     value = math.erfc(alpha * r) / r
     slope = -(value + 2.0 / math.sqrt(math.pi) * alpha * math.exp(-alpha * alpha * r * r)) / r
@@ -67,7 +67,7 @@ def screened(r, alpha, cutoff, taper):
 
 @njit(**PIECE)
 def interact(n, interaction, pairs):
-    """Set the rows VALUE and PULL of n pairs, a whole number of vectors."""
+    """Set the rows VALUE and PULL of n pairs; n is a multiple of the vector width."""
     polynomial = interaction.polynomial
     scale = 2.0 / (interaction.cutoff * interaction.cutoff)
     for j in range(0, n, width(pairs)):
@@ -93,8 +93,8 @@ def interact(n, interaction, pairs):
 def sum_pairs(count, charge, interaction, pairs, virials):
     """Sum over the collected pairs of an atom with a charge.
 
-    The forces on the atom by each pair take the place of the vectors; their virials are added to `virials` (6, 8),
-    components xx, yy, zz, yz, xz, xy, still to be summed over the second axis.
+    The vectors of the pairs are overwritten by the forces on the atom; the virials are added to `virials` (6, 8), with
+    components xx, yy, zz, yz, xz, xy, and must still be summed over the second axis.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def sum_pairs(count, charge, interaction, pairs, virials):
 
 @njit(**PIECE)
 def summed(virials, factor):
-    """The virial (3, 3) of `sum_pairs`, times a factor."""
+    """Return the virial (3, 3) from the sums of `sum_pairs`, times a factor."""
     virial = np.empty((3, 3))
     virial[0, 0] = factor * total(load(virials, 0))
     virial[1, 1] = factor * total(load(virials, 1))
@@ -150,7 +150,7 @@ def summed(virials, factor):
 
 @njit(**PIECE)
 def set_results(i, count, interaction, charges, pairs, virials, potentials, forces):
-    """Set the potential and the force of atom i, whose pairs are collected."""
+    """Set the potential and the force of atom i from its collected pairs."""
     potential, fx, fy, fz = sum_pairs(count, charges[i], interaction, pairs, virials)
     potentials[i] = potential
     forces[i, 0], forces[i, 1], forces[i, 2] = fx, fy, fz
@@ -158,16 +158,16 @@ def set_results(i, count, interaction, charges, pairs, virials, potentials, forc
 
 @njit(**PIECE)
 def room(most, like):
-    """Rows for the pairs of one atom."""
+    """Allocate the rows for at most `most` pairs of one atom."""
     lanes = width(like)
     return aligned(ROWS, (most + lanes) // lanes * lanes, like)
 
 
 @njit(**PIECE)
 def collect(begin, end, near, wide, charges, limit, pairs):
-    """Copy the pairs begin:end side by side, those within the cutoff alone if some are not; returns their number.
+    """Copy the pairs begin:end to contiguous rows, if `wide` only those within the cutoff; return their number.
 
-    Without a branch: each pair is written down, and overwritten by the next if it is too far.
+    The loop has no branch: each pair is written, and the next one overwrites it if it is too far away.
     """
     other, vector = near.other, near.vector
     if not wide:
@@ -188,15 +188,15 @@ def collect(begin, end, near, wide, charges, limit, pairs):
 
 @njit(**KERNEL, nogil=True)
 def near_pairs_sum(first, last, near, wide, charges, interaction, potentials, forces):
-    """Set the potentials and forces of the atoms from `first` to `last` by the pairs within the cutoff.
+    """Set the potentials and forces of the atoms from `first` to `last` from the pairs within the cutoff.
 
     Parameters
     ----------
     first, last : int
     near : Neighbours
-        All pairs within the cutoff, each seen from both ends.
+        At least all pairs within the cutoff, each counted from both atoms.
     wide : bool
-        Whether there are others, too.
+        Whether `near` also contains pairs beyond the cutoff.
     charges : (N,) float64, e
     interaction : Interaction
     potentials : (N,) float64, e/Å
@@ -205,7 +205,7 @@ def near_pairs_sum(first, last, near, wide, charges, interaction, potentials, fo
     Returns
     -------
     virial : (3, 3) float64, e²/Å
-        The share of these atoms, half of each pair's.
+        Contribution of these atoms: half of the virial of each pair.
     """
     segment, species = near.segment, near.segment.shape[1] - 1
     most = 0
@@ -222,7 +222,7 @@ def near_pairs_sum(first, last, near, wide, charges, interaction, potentials, fo
 
 @njit(**KERNEL, nogil=True)
 def all_pairs_sum(first, last, positions, charges, interaction, potentials, forces):
-    """The same for all pairs of atoms at `positions` (N, 3) float64, Å, without images; returns the virial."""
+    """Do the same as `near_pairs_sum` for all pairs of atoms at `positions` (N, 3), Å, without periodic images."""
     n = positions.shape[0]
     pairs, virials = room(n, charges), aligned(6, LANES, charges)
     for i in range(first, last):
@@ -239,17 +239,17 @@ def all_pairs_sum(first, last, positions, charges, interaction, potentials, forc
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def complete(charges, own, background, unit, potentials, forces, virial):
-    """Add what does not depend on positions, and multiply all results by a unit.
+    """Add the terms that do not depend on positions, and convert all results to another unit.
 
     Parameters
     ----------
     charges : (N,) float64, e
     own : float, 1/Å
-        Potential that a charge of 1 e has at itself; it is taken out.
+        Potential of a charge of 1 e at its own position, which is subtracted.
     background : float, 1/Å
-        Potential of a uniform background that neutralises 1 e, by the short-ranged part alone, times -1.
+        -1 times the potential of a uniform background that neutralises 1 e, in the real-space interaction.
     unit : float
-        Of the results, in e²/Å.
+        Factor by which all results, in e²/Å, are multiplied.
     potentials, forces, virial : (N,), (N, 3), (3, 3) float64
         Changed in place.
 

@@ -1,11 +1,11 @@
-"""Molecular dynamics, many steps in a call: the half steps of every ensemble, and the forces between them.
+"""Molecular dynamics steps of every ensemble, many steps per call.
 
-A step is `before_forces` (thermostat, half a kick, drift, barostat), one evaluation, `after_forces` (half a kick,
-thermostat); where the forces come from elsewhere, the same two functions are called. Everything outside the evaluation
-is linear in the number of atoms with a small factor, and nothing is allocated. The caller renews a neighbour list that
-no longer holds: it does so every tenth step or so, and this file compiles in half the time without it.
+A step consists of `before_forces` (thermostat, half a kick, drift, barostat), one force evaluation, and `after_forces`
+(half a kick, thermostat). If the forces come from another program, the caller uses the same two functions. All parts
+outside the evaluation are cheap, linear in the number of atoms, and allocate nothing. The caller rebuilds the neighbour
+list when it is no longer valid (about every tenth step); without this part the file compiles in half the time.
 
-Units are those in which eV, Å and amu leave no factor: time in Å sqrt(amu / eV).
+Units: eV, Å and amu, hence time in Å sqrt(amu / eV).
 """
 
 from typing import NamedTuple
@@ -18,39 +18,39 @@ from electrolyte_ml.kernels.evaluation import collect, evaluate
 
 NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 
-# Places in `Particles.scalars`: potential energy, trace of the virial, the energy that thermostat and barostat have
-# given, logarithm of the last step's length factor, whether a step waits for its forces, the chain's coordinates and
-# momenta, and the logarithms along y and z where the three lengths change independently.
+# Indices of `Particles.scalars`: potential energy; trace of the virial; energy added by thermostat and barostat;
+# logarithm of the length factor of the last step; whether a step waits for its forces; coordinates and momenta of the
+# thermostat chain; logarithms of the length factors along y and z if the three lengths change independently.
 ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, GROWTH_Y, GROWTH_Z, N_SCALARS = 0, 1, 2, 3, 4, 5, 8, 11, 12, 13
 GROWTHS = (GROWTH, GROWTH_Y, GROWTH_Z)
-LARGEST_GROWTH = 0.07  # of the logarithm of a length in one step
+LARGEST_GROWTH = 0.07  # largest change of the logarithm of a length per step
 
-# Why a stretch of steps ended: all done, a neighbour list that no longer holds, atoms that overlap, forces that are not
-# numbers, or an evaluation that raised an exception.
+# Reasons for the end of a series of steps: all steps done, neighbour list no longer valid, overlapping atoms, forces
+# not finite, exception raised by the evaluation.
 DONE, SPENT, OVERLAP, NOT_FINITE, FAILED = 0, 1, 2, 3, 4
 
-# Suzuki and Yoshida's weights of a product of second order whose error is of fourth.
+# Suzuki-Yoshida weights: three substeps of second order make one of fourth order.
 OUTER = 1.0 / (2.0 - 2.0 ** (1.0 / 3.0))
 INNER = 1.0 - 2.0 * OUTER
 
 
 class Ensemble(NamedTuple):
-    """What is held constant, and how.
+    """Thermostat and barostat.
 
     Attributes
     ----------
     thermostat : int
         NO_THERMOSTAT, RESCALING or CHAIN.
     timestep, tdamp : float
-        The thermostat's relaxation time.
+        Time step, and relaxation time of the thermostat.
     kT : float, eV
     freedom : float
-        Degrees of freedom: 3 N - 3, the centre of mass being at rest.
+        Degrees of freedom: 3 N - 3, because the centre of mass is at rest.
     pressure : float, eV/Å^3
     rate : float
-        Compressibility over the barostat's relaxation time; 0 for constant volume.
+        Compressibility divided by the relaxation time of the barostat; 0 for constant volume.
     anisotropic : bool
-        Whether the three lengths of an orthorhombic cell change independently, or all by one factor.
+        Whether the three lengths of an orthorhombic cell change independently; if not, all change by one factor.
     """
 
     thermostat: int
@@ -64,14 +64,14 @@ class Ensemble(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What ends a stretch of steps: the Verlet list's skin is used up, or two atoms overlap; both in Å."""
+    """Limits that end a series of steps: the skin of the Verlet list and the distance of overlapping atoms, in Å."""
 
     skin: float
     overlap: float
 
 
 class Particles(NamedTuple):
-    """What time steps change in place, float64.
+    """State that time steps change in place, float64.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class Particles(NamedTuple):
     cell : (3, 3) Å
     scalars : (N_SCALARS,)
     virial : (3, 3) eV
-        Of the last forces.
+        Virial of the last evaluation.
     """
 
     masses: np.ndarray
@@ -94,7 +94,7 @@ class Particles(NamedTuple):
 
 @njit(cache=True, error_model="numpy")
 def kinetic_energy(particles):
-    """Half the sum of p^2 / m."""
+    """Return half the sum of p^2 / m."""
     total = 0.0
     for i in range(len(particles.masses)):
         px, py, pz = particles.momenta[i, 0], particles.momenta[i, 1], particles.momenta[i, 2]
@@ -113,7 +113,7 @@ def scale_rows(values, factor):
 
 @njit(**PIECE)
 def determinant(cell):
-    """Of three row vectors."""
+    """Return the determinant of three row vectors."""
     return (
         cell[0, 0] * (cell[1, 1] * cell[2, 2] - cell[1, 2] * cell[2, 1])
         + cell[0, 1] * (cell[1, 2] * cell[2, 0] - cell[1, 0] * cell[2, 2])
@@ -123,9 +123,9 @@ def determinant(cell):
 
 @njit(**PIECE)
 def rescale_velocities(ensemble, normal, chi_square, particles):
-    """Stochastic velocity rescaling over one time step.
+    """Apply stochastic velocity rescaling for one time step.
 
-    With c = exp(-dt / tdamp), K0 = freedom kT / 2, R a normal number and S a sum of freedom - 1 squares of others,
+    With c = exp(-dt / tdamp), K0 = freedom kT / 2, a normal random number R and a sum S of freedom - 1 squared ones,
 
         K' / K = c + (1 - c) K0 / (freedom K) (R^2 + S) + 2 R sqrt(c (1 - c) K0 / (freedom K)).
 
@@ -141,15 +141,15 @@ def rescale_velocities(ensemble, normal, chi_square, particles):
 
 @njit(**PIECE)
 def chain_half_step(ensemble, particles):
-    """Half a time step of a chain of three thermostats.
+    """Propagate a Nosé-Hoover chain of three thermostats by half a time step.
 
     Martyna, Klein, Tuckerman, J. Chem. Phys. 97, 2635 (1992), in the order of Martyna et al., Mol. Phys. 87, 1117
-    (1996): forces on the chain from its end to its beginning, the velocities, and back.
+    (1996): thermostats from the last to the first, then velocities, then thermostats from the first to the last.
     """
     scalars, kT, freedom = particles.scalars, ensemble.kT, ensemble.freedom
     twice, factor = 2.0 * kinetic_energy(particles), 1.0
     light = kT * ensemble.tdamp * ensemble.tdamp
-    heavy = freedom * light  # masses: the first thermostat holds all atoms, each further one the one before
+    heavy = freedom * light  # thermostat masses: the first acts on all atoms, each other one on its predecessor
     for weight in (OUTER, INNER, OUTER):
         step = 0.5 * ensemble.timestep * weight
         for k in range(6):
@@ -168,7 +168,7 @@ def chain_half_step(ensemble, particles):
                 twice *= slower * slower
                 factor *= slower
     scale_rows(particles.momenta, factor)
-    # What the atoms have lost, the chain holds.
+    # Energy given to the atoms = - energy of the chain.
     given = -freedom * kT * scalars[ETA] - 0.5 * scalars[P_ETA] * scalars[P_ETA] / heavy
     for j in range(1, 3):
         given -= kT * scalars[ETA + j] + 0.5 * scalars[P_ETA + j] * scalars[P_ETA + j] / light
@@ -177,16 +177,16 @@ def chain_half_step(ensemble, particles):
 
 @njit(**PIECE)
 def scale_cell(ensemble, normal, particles):
-    """Stochastic cell rescaling over one time step; returns the factor of all lengths.
+    """Apply isotropic stochastic cell rescaling for one time step; return the factor of all lengths.
 
     With lambda = sqrt(V) and rate = compressibility / relaxation time,
 
         d lambda = - rate lambda / 2 (P0 - P - kT / (2 V)) dt + sqrt(kT rate / 2) dW.
 
-    It is of first order: a badly packed box, at a pressure of GPa, relaxes to its density without ringing. The centre
-    of mass is at rest, but its share kT / V belongs to the pressure: it is 100 bar in a box of 40 atoms. The potential
-    part of the pressure is that of the geometry at the beginning of the step, so that there is one evaluation a step
-    and every force belongs to its geometry.
+    The equation is of first order: the density of a badly packed box at a pressure of some GPa relaxes without
+    oscillation. The centre of mass is at rest, but its contribution kT / V is added to the pressure: 100 bar in a box
+    of 40 atoms. The potential part of the pressure is that at the beginning of the step, so that one evaluation per
+    step suffices.
 
     Bernetti, Bussi, J. Chem. Phys. 153, 114107 (2020).
     """
@@ -196,8 +196,8 @@ def scale_cell(ensemble, normal, particles):
     dt = ensemble.timestep
     drift = -0.5 * ensemble.rate * (ensemble.pressure - pressure - 0.5 * ensemble.kT / volume) * dt
     noise = np.sqrt(0.5 * ensemble.kT * ensemble.rate * dt / volume) * normal
-    # lambda' / lambda = 1 + drift + noise. An overlapping start may have any pressure: no single step changes a length
-    # by more than 7 %.
+    # lambda' / lambda = 1 + drift + noise. Overlapping atoms may cause any pressure: a length changes by at most 7 %
+    # per step.
     scale = min(max(1.0 + drift + noise, 0.9), 1.1) ** (2.0 / 3.0)
     scale_rows(particles.positions, scale)
     scale_rows(particles.momenta, 1.0 / scale)
@@ -208,15 +208,15 @@ def scale_cell(ensemble, normal, particles):
 
 @njit(**PIECE)
 def scale_lengths(ensemble, normals, particles, stretch):
-    """Stochastic cell rescaling of the three lengths of an orthorhombic cell over one time step.
+    """Apply stochastic rescaling of the three lengths of an orthorhombic cell for one time step.
 
     With e = ln L of a length and P the pressure along it,
 
         de = - rate / 3 (P0 - P) dt + sqrt(2 kT rate / (3 V)) dW.
 
-    In Ito's sense it samples the density exp(-(F + P0 V) / kT) of the three lengths, and so of the volume the same one
-    as `scale_cell`: dLx dLy dLz is dV times the differential of two ratios of lengths. The momenta along the axis are
-    scaled by the inverse.
+    In the Ito interpretation, this equation samples the density exp(-(F + P0 V) / kT) of the three lengths, and hence
+    the same distribution of the volume as `scale_cell`, because dLx dLy dLz is dV times the differential of two ratios
+    of lengths. Momenta along an axis are divided by its scale factor.
 
     Bernetti, Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto, Raiteri, Bernetti, Bussi, Appl. Sci. 12, 1139 (2022).
     """
@@ -243,17 +243,18 @@ def scale_lengths(ensemble, normals, particles, stretch):
 
 @njit(cache=True, error_model="numpy")
 def before_forces(ensemble, draws, particles, stretch):
-    """A time step up to the positions at its end.
+    """Take the part of a time step before the force evaluation: the positions are then those at its end.
 
     Parameters
     ----------
     ensemble : Ensemble
     draws : (5,) float64
-        A normal number, a chi-square one of freedom - 1 degrees, and three normal ones for the barostat.
+        Random numbers: one normal and one chi-square number (freedom - 1 degrees) for the thermostat, three normal ones
+        for the barostat.
     particles : Particles
-        `forces`, `virial`, ENERGY and VIRIAL are those of its positions.
+        `forces`, `virial`, ENERGY and VIRIAL must belong to `positions`.
     stretch : (3,) float64
-        Multiplied by the factors by which the lengths along x, y and z grow.
+        Multiplied in place by the growth factors of the lengths along x, y and z.
     """
     if ensemble.thermostat == RESCALING:
         rescale_velocities(ensemble, draws[0], draws[1], particles)
@@ -271,7 +272,7 @@ def before_forces(ensemble, draws, particles, stretch):
         scale_lengths(ensemble, draws[2:], particles, stretch)
         return
     scale = scale_cell(ensemble, draws[2], particles)
-    # Scaling by exp(g) raises the potential energy by the integral of tr(virial) dg: half of it is this.
+    # Scaling by exp(g) adds the integral of tr(virial) dg to the potential energy (trapezoid rule: first half here).
     particles.scalars[GROWTH] = np.log(scale)
     particles.scalars[GIVEN] += 0.5 * particles.scalars[GROWTH] * particles.scalars[VIRIAL]
     for axis in range(3):
@@ -280,7 +281,7 @@ def before_forces(ensemble, draws, particles, stretch):
 
 @njit(cache=True, error_model="numpy")
 def after_forces(ensemble, particles):
-    """The rest of the time step, with `forces`, ENERGY and VIRIAL of the new positions; tells if all are finite."""
+    """Finish a time step with `forces`, ENERGY and VIRIAL of the new positions; return whether all are finite."""
     scalars = particles.scalars
     kick = 0.5 * ensemble.timestep
     total = scalars[ENERGY] + scalars[VIRIAL]
@@ -300,17 +301,17 @@ def after_forces(ensemble, particles):
 
 @njit(cache=True, error_model="numpy")
 def holds(positions, origin, stretch, cutoff, skin):
-    """Whether no pair can have come within the cutoff without being in the list.
+    """Return whether the neighbour list certainly contains all pairs within the cutoff.
 
-    With lengths grown by factors of at least s since the list was made and atoms moved by at most u beyond that, a pair
-    now at `cutoff` was at most cutoff / s + 2 u apart; the list has all up to cutoff + skin.
+    If lengths have grown by factors of at least s since the list was made, and atoms have moved by at most u in
+    addition, a pair at `cutoff` was at most cutoff / s + 2 u apart; the list contains all pairs up to cutoff + skin.
 
     Parameters
     ----------
     positions, origin : (N, 3) float64, Å
-        Now, and when the list was made.
+        Present positions, and positions when the list was made.
     stretch : (3,) float64
-        The factors along x, y and z; NaN where there is no list.
+        Growth factors of lengths along x, y and z; NaN if there is no list.
     cutoff, skin : float, Å
     """
     x, y, z = 1.0 / stretch[0], 1.0 / stretch[1], 1.0 / stretch[2]
@@ -328,7 +329,7 @@ def holds(positions, origin, stretch, cutoff, skin):
 
 @njit(cache=True, error_model="numpy")
 def begin_step(ensemble, draws, particles, stretch):
-    """A time step up to the positions whose forces are needed, unless it has got there already."""
+    """Take the part of a time step before the force evaluation, unless it is done already."""
     if particles.scalars[HALFWAY] == 0.0:
         before_forces(ensemble, draws, particles, stretch)
         particles.scalars[HALFWAY] = 1.0
@@ -336,14 +337,14 @@ def begin_step(ensemble, draws, particles, stretch):
 
 @njit(cache=True, error_model="numpy")
 def end_step(ensemble, particles):
-    """The rest of a time step; returns whether its forces are numbers."""
+    """Finish a time step; return whether energy, virial and forces are finite."""
     particles.scalars[HALFWAY] = 0.0
     return after_forces(ensemble, particles)
 
 
 @njit(cache=True, error_model="numpy")
 def take_forces(sites, particles):
-    """Copy the results of an evaluation to where the half steps read them."""
+    """Copy the results of an evaluation to `particles`."""
     for i in range(particles.forces.shape[0]):
         for axis in range(3):
             particles.forces[i, axis] = 0.0
@@ -362,7 +363,7 @@ def advance(ensemble, draws, particles, limits, model, work, flags):
     ----------
     ensemble : Ensemble
     draws : (n_steps, 5) float64
-        As in `before_forces`, one row a step.
+        As in `before_forces`, one row per step.
     particles : Particles
     limits : Limits
     model, work, flags
@@ -371,10 +372,10 @@ def advance(ensemble, draws, particles, limits, model, work, flags):
     Returns
     -------
     status : int
-        DONE; SPENT or OVERLAP in the middle of a step that needs a new list or cannot go on; NOT_FINITE after a step
-        whose forces are not numbers.
+        DONE; SPENT or OVERLAP in the middle of a step that needs a new list or has overlapping atoms; NOT_FINITE after
+        a step whose energy, virial or forces are not finite.
     steps : int
-        Those finished.
+        Number of finished steps.
     """
     verlet = work.verlet
     for step in range(draws.shape[0]):

@@ -1,17 +1,17 @@
 """Energy, forces and virial of a moment tensor potential: one forward and one reverse sweep, no stored Jacobian.
 
-E_i = shift + sum_alpha xi_alpha B_alpha. The reverse sweep gives A = dE_i/dM for every basic moment; then, a neighbour
-at a time, with P_mu(u) = sum_k A_k u^k over the moments k of this mu,
+E_i = shift + sum_alpha xi_alpha B_alpha. The reverse sweep gives A = dE_i/dM for every basic moment. Then, for each
+neighbour, with P_mu(u) = sum_k A_k u^k over the moments k of this mu,
 
     dE_i/dr_ij = u sum_mu f'_mu P_mu + (1 - u u^T)/r . sum_mu f_mu grad P_mu .
 
-The coefficients of the polynomial grad P_mu are those of A times a power, the same for all neighbours; and P_mu costs
-nothing more, because it is a sum of homogeneous parts, and u . grad of one of degree d is d times the part itself.
+The coefficients of the polynomial grad P_mu are entries of A times an exponent, and are the same for all neighbours.
+P_mu costs nothing more: it is a sum of homogeneous parts, and u . grad of a part of degree d is d times the part.
 
-Eight atoms are a block: while their moments are summed and their forces computed, the lanes of a vector are the
-neighbours of one of them; in between, in the graph of products, they are the eight atoms. What the second half needs
-of the first (unit vectors, f_mu and f'_mu) is kept, some 5 KB an atom; monomials are made anew, which is cheaper than
-reading them again. `electrolyte_ml._benchmarks.pairs.energy_forces_flops` counts the flops.
+Eight atoms form a block. In the sums over neighbours and in the forces, the lanes of a vector are neighbours of one
+atom; in the graph of products between them, the lanes are the eight atoms. The unit vectors, f_mu and f'_mu are kept
+for the forces (about 5 KB per atom); the monomials are computed again, which is cheaper than reading them.
+`electrolyte_ml._benchmarks.pairs.energy_forces_flops` counts the flops.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ from electrolyte_ml.kernels.radial import (
 
 @njit(**PIECE)
 def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, out):
-    """dE_i/dr_ij of one atom's neighbours, into the rows of `out` (3, n): about (6 terms + 20 groups) n flops."""
+    """Set `out` (3, n) to dE_i/dr_ij for the neighbours of one atom: about (6 terms + 20 groups) n flops."""
     for j in range(0, n, width(pairs)):
         x, y, z = load(pairs, base + X, j), load(pairs, base + Y, j), load(pairs, base + Z, j)
         monomials(graph, graph.n_lower, x, y, z, power)
@@ -61,9 +61,9 @@ def pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, o
 
 @njit(**PIECE)
 def add_to_atom(n, pairs, base, gradient, force, virial):
-    """Sums over the neighbours: dE_i/dr_ij adds to `force` (3,), r_ij (x) dE_i/dr_ij to `virial` (3, 3).
+    """Add sum_j dE_i/dr_ij to `force` (3,) and sum_j r_ij (x) dE_i/dr_ij to `virial` (3, 3).
 
-    The latter is symmetric, as no rotation of the neighbours changes E_i: 6 of 9.
+    The virial is symmetric because E_i is invariant to rotations: 6 of 9 components are summed.
     """
     fx, fy, fz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
     xx, yy, zz = spread(0.0, pairs), spread(0.0, pairs), spread(0.0, pairs)
@@ -98,12 +98,13 @@ def add_to_atom(n, pairs, base, gradient, force, virial):
 
 @njit(**KERNEL, nogil=True)
 def energy_forces(begin, end, model, near, energies, forces, virials):
-    """Atoms begin:end, on the calling thread: add to `forces` and to their own `virials`, set their `energies`.
+    """Compute the atoms begin:end on the calling thread: add to `forces` and `virials`, set `energies`.
 
     Parameters
     ----------
     begin, end : int
-        Shares of different threads need forces of their own: neighbours feel the reaction. The rest they may share.
+        Threads with different ranges need separate arrays `forces`, which also receive the reaction on neighbours; they
+        may share all other arrays.
     model : Model
     near : Neighbours
     energies : (N,) float64, eV
@@ -147,7 +148,7 @@ def energy_forces(begin, end, model, near, energies, forces, virials):
             pair_forces(graph, n_radial, n, pairs, base, slopes, adjoint, lane, power, gradient)
             add_to_atom(n, pairs, base, gradient, forces[i], virials[i])
             for j in range(segment[i, n_species] - first):
-                other = np.uint32(index[first + j])  # spares the test for a negative one
+                other = np.uint32(index[first + j])  # avoids numba's test for negative indices
                 forces[other, 0] -= gradient[0, j]
                 forces[other, 1] -= gradient[1, j]
                 forces[other, 2] -= gradient[2, j]

@@ -1,7 +1,7 @@
-"""The long-ranged part of an Ewald sum, wave by wave.
+"""Reciprocal-space part of an Ewald sum, summed over wave vectors.
 
-The waves exp(2 pi i n.x), n whole and x fractional coordinates, come as rows: in a row n[0] and n[1] are the same, and
-n[2] runs through an interval. Of n and -n only one is listed.
+The waves are exp(2 pi i n.x) with integer vectors n and fractional coordinates x. They are grouped in rows: n[0] and
+n[1] are constant in a row, and n[2] runs through an interval. Only one of n and -n is listed.
 """
 
 import math
@@ -14,18 +14,18 @@ from electrolyte_ml.kernels.bins import PIECE
 
 
 class Waves(NamedTuple):
-    """A set of K waves in R rows.
+    """K wave vectors in R rows.
 
     Attributes
     ----------
     head : (R, 2) int64
-        n[0], which is not negative, and n[1].
+        n[0] >= 0 and n[1] of each row.
     low : (R,) int64
-        The first n[2].
+        First n[2] of each row.
     start : (R + 1,) int64
-        The waves of row r are start[r]:start[r + 1] of all.
+        Row r holds the waves start[r]:start[r + 1].
     most : (3,) int64
-        The largest |n| along each axis.
+        Largest |n| along each axis.
     """
 
     head: np.ndarray
@@ -53,7 +53,7 @@ def structure_factors(first, last, fractional, charges, waves):
     ----------
     first, last : int
     fractional : (N, 3) float64
-        Within [0, 1): large ones would lose digits.
+        Within [0, 1): larger values would lose digits.
     charges : (N,) float64, e
     waves : Waves
 
@@ -82,7 +82,7 @@ def structure_factors(first, last, fractional, charges, waves):
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def far_part(first, last, fractional, charges, waves, weighted, potentials, slopes):
-    """Add the long-ranged part of the potentials of the atoms from `first` to `last`, and set its slopes.
+    """Add the reciprocal-space part of the potentials of the atoms from `first` to `last`, and set its slopes.
 
     Parameters
     ----------
@@ -91,10 +91,10 @@ def far_part(first, last, fractional, charges, waves, weighted, potentials, slop
     charges : (N,) float64, e
     waves : Waves
     weighted : (2, K) float64, e/Å
-        Structure factors times the weight of each wave in the energy, E = sum_k weight |S|^2.
+        Structure factors times the weight of their wave in the energy, E = sum_k weight |S|^2.
     potentials : (N,) float64, e/Å
     slopes : (N, 3) float64, e²/Å
-        Derivative of the energy by the fractional coordinates.
+        Derivatives of the energy by the fractional coordinates.
     """
     head, low, start, most = waves.head, waves.low, waves.start, waves.most
     longest = 2 * max(most[0], most[1], most[2]) + 1

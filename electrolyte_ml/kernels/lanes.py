@@ -1,12 +1,12 @@
 """Explicit SIMD vectors for numba.
 
-Left to itself the compiler turns a loop over a few dozen neighbours into vectors, tests for overlapping arrays and
-scalar rests, which cost more than the arithmetic. A value of `LanesType` is a vector in any context: `load`
-and `store` move it, + - * / (also with a plain number, which is then in all lanes) work lane by lane, `total` adds the
-lanes in a fixed order. From an array of float64 it has 8 lanes, from one of float32 16: one AVX-512 register, two of
-AVX2, four of NEON. A number that meets it is rounded to its precision, so that no literal promotes anything.
+The compiler's own vectorisation of a loop over a few dozen neighbours adds tests for overlapping arrays and scalar
+remainder loops, which cost more than the arithmetic. A value of `LanesType` is always a vector: `load` and `store` move
+it, + - * / work lane by lane (a plain number is copied to all lanes), and `total` adds the lanes in a fixed order. A
+vector has 8 lanes of float64 or 16 of float32: one register of AVX-512, two of AVX2, four of NEON. A number in an
+operation with a vector is rounded to its precision, so that literals do not promote float32 to float64.
 
-Without the compiler (NUMBA_DISABLE_JIT=1) it is a NumPy array, and the kernels run as plain Python.
+Without compilation (NUMBA_DISABLE_JIT=1) a vector is a NumPy array, and the kernels run as plain Python.
 """
 
 import operator
@@ -19,7 +19,7 @@ from numba.core.datamodel import PrimitiveModel
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic, lower_builtin, register_model
 
-LANES = 8  # atoms that go through the graph of products together, in float64
+LANES = 8  # atoms that are processed together in the graph of products, in float64
 
 # Sums may be reassociated and products contracted, but a NaN must stay a NaN.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -27,12 +27,12 @@ KERNEL = {"cache": True, "error_model": "numpy", "fastmath": FAST}
 # Options of functions that only kernels call: an entry point for Python would double their compile time.
 PIECE = {**KERNEL, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-_BYTES = 64  # of a vector
+_BYTES = 64  # size of a vector
 _INT = ir.IntType(32)
 
 
 class LanesType(types.Type):
-    """Numba's type of a vector of numbers of type `dtype`."""
+    """Numba type of a vector of numbers of type `dtype`."""
 
     def __init__(self, dtype: types.Float) -> None:
         super().__init__(name=f"Lanes({dtype})")
@@ -45,7 +45,7 @@ class LanesType(types.Type):
 
     @property
     def vector(self) -> ir.VectorType:
-        """The compiler's type."""
+        """LLVM type of the vector."""
         return ir.VectorType(ir.DoubleType() if self.dtype == types.float64 else ir.FloatType(), self.width)
 
 
@@ -56,17 +56,17 @@ class _LanesModel(PrimitiveModel):
 
 
 def _in_all_lanes(context, builder, kind, value, lanes):
-    """The value as a vector: a number is put into every lane."""
+    """Return the value as a vector; a number is copied to every lane."""
     if isinstance(kind, LanesType):
         return value
     number = context.cast(builder, value, kind, lanes.dtype)
     empty = ir.Constant(lanes.vector, ir.Undefined)
-    one = builder.insert_element(empty, number, _INT(0))
-    return builder.shuffle_vector(one, empty, ir.Constant(ir.VectorType(_INT, lanes.width), [0] * lanes.width))
+    first_lane = builder.insert_element(empty, number, _INT(0))
+    return builder.shuffle_vector(first_lane, empty, ir.Constant(ir.VectorType(_INT, lanes.width), [0] * lanes.width))
 
 
 def _define(symbol, instruction) -> None:
-    """Give numba an operator between vectors, or between a vector and a number."""
+    """Define an operator between two vectors, or a vector and a number, for numba."""
 
     @infer_global(symbol)
     class Operator(AbstractTemplate):
@@ -96,10 +96,10 @@ for _symbol, _inplace, _instruction in (
 
 
 def _address(context, builder, kinds, values, vector):
-    """Of a vector in a C-contiguous array from [row, column] on; without a column, of its row if rows are as wide."""
+    """Return the address of the vector at [row, column] of a C-contiguous array; without a column, of a whole row."""
     array, pointer = context.make_array(kinds[0])(context, builder, values[0]), vector.as_pointer()
     row = context.cast(builder, values[1], kinds[1], types.intp)
-    if isinstance(kinds[2], types.Omitted):  # a shift where another width needs a product
+    if isinstance(kinds[2], types.Omitted):  # rows as wide as the vector: a shift replaces a product
         return builder.gep(builder.bitcast(array.data, pointer), [row])
     column = context.cast(builder, values[2], kinds[2], types.intp)
     first = builder.add(builder.mul(row, builder.extract_value(array.shape, 1)), column)
@@ -108,7 +108,7 @@ def _address(context, builder, kinds, values, vector):
 
 @intrinsic
 def load(typing, array, row, column=None):
-    """The vector array[row, column : column + width(array)]; without a column the row of an array that wide."""
+    """Load the vector array[row, column : column + width(array)]; without a column, a row of an array of this width."""
     lanes = LanesType(array.dtype)
 
     def generate(context, builder, signature, values):
@@ -120,7 +120,7 @@ def load(typing, array, row, column=None):
 
 @intrinsic
 def store(typing, value, array, row, column=None):
-    """Set what `load` reads. Of a row of eight float32 numbers, eight float64 lanes are rounded."""
+    """Store a vector where `load` reads it; eight float64 lanes are rounded for a row of eight float32 numbers."""
     lanes = value if isinstance(value, LanesType) else LanesType(array.dtype)
 
     def generate(context, builder, signature, values):
@@ -136,7 +136,7 @@ def store(typing, value, array, row, column=None):
 
 @intrinsic
 def spread(typing, number, array):
-    """The number in all lanes of a vector of the array's kind."""
+    """Return a vector of the type of the array, with the number in all lanes."""
     lanes = LanesType(array.dtype)
 
     def generate(context, builder, signature, values):
@@ -147,7 +147,7 @@ def spread(typing, number, array):
 
 @intrinsic
 def width(typing, array):
-    """Lanes of a vector of the array's kind."""
+    """Return the number of lanes of a vector of the type of the array."""
     lanes = LanesType(array.dtype).width
 
     def generate(context, builder, signature, values):
@@ -157,7 +157,7 @@ def width(typing, array):
 
 
 def _element(context, builder, kinds, values):
-    """The address of array[row] in a table, or of array[row, lane] in an array (rows, LANES)."""
+    """Return the address of array[row] in a table, or of array[row, lane] in an array (rows, LANES)."""
     view = context.make_array(kinds[0])(context, builder, values[0])
     place = context.cast(builder, values[1], kinds[1], types.intp)
     if not isinstance(kinds[2], types.Omitted):
@@ -168,9 +168,9 @@ def _element(context, builder, kinds, values):
 
 @intrinsic
 def at(typing, array, row, lane=None):
-    """array[row] of a table, array[row, lane] of an array (rows, LANES), for indices that are not negative.
+    """Read array[row] of a table, or array[row, lane] of an array (rows, LANES), for non-negative indices.
 
-    Numba reads those from the end, and tests for them; and it multiplies by strides that it reads.
+    This avoids numba's test for negative indices and its multiplication by strides read from memory.
     """
 
     def generate(context, builder, signature, values):
@@ -192,7 +192,7 @@ def put(typing, value, array, row, lane):
 
 @intrinsic
 def total(typing, value):
-    """The sum of the lanes, as a float64."""
+    """Return the sum of the lanes as a float64."""
 
     def generate(context, builder, signature, values):
         rest, lanes = values[0], value.width
@@ -209,7 +209,7 @@ def total(typing, value):
 
 @intrinsic
 def root(typing, value):
-    """The square root of each lane."""
+    """Return the square root of each lane."""
 
     def generate(context, builder, signature, values):
         name = f"llvm.sqrt.v{value.width}f{value.dtype.bitwidth}"
@@ -244,7 +244,7 @@ if config.DISABLE_JIT:
 
 @njit(**PIECE)
 def aligned(rows, columns, like):
-    """(rows, columns) zeros of the kind of `like`, from the start of a cache line: across two a vector takes longer."""
+    """Return zeros (rows, columns) of the type of `like`, aligned to a cache line for fast vector access."""
     lanes = width(like)
     flat = np.zeros(rows * columns + lanes, like.dtype)
     skip = -(flat.ctypes.data // flat.itemsize) % lanes

@@ -1,6 +1,6 @@
-"""How long bonds last: correlation of a bond's being there, with and without leave to break in between.
+"""Survival of bonds: intermittent and continuous time correlation of their existence.
 
-Bonds are given by the frames in which each of them is there. The twin is `survivals_reference`.
+Each bond is given by the frames in which it exists. The twin is `survivals_reference`.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ from numba import njit
 
 
 def survivals_reference(first, frames, n_frames, lags, block):
-    """Count as the kernel does, from a table of ones and zeros: the kernel's plain twin."""
+    """Count surviving bonds from a table of booleans: the twin of the kernel `survivals`."""
     n_blocks = int(block.max()) + 1
     origins, again, unbroken = (np.zeros((n_blocks, len(lags)), dtype=np.int64) for _ in range(3))
     for bond in range(len(first) - 1):
@@ -25,12 +25,12 @@ def survivals_reference(first, frames, n_frames, lags, block):
 
 @njit(cache=True, error_model="numpy")
 def survivals(first, frames, n_frames, lags, block):
-    """Count bonds that are there again, or still, some frames after they were.
+    """Count bonds that exist again, or without interruption, some frames later.
 
     Parameters
     ----------
     first : (B + 1,) int64
-        Bond b is there in frames[first[b]:first[b + 1]], which ascend.
+        Bond b exists in frames[first[b]:first[b + 1]], in ascending order.
     frames : (P,) int64
     n_frames : int
     lags : (L,) int64
@@ -41,8 +41,8 @@ def survivals(first, frames, n_frames, lags, block):
     Returns
     -------
     origins, again, unbroken : (n_blocks, L) int64
-        By the block of the earlier frame: bonds in frames with such a later one, of these the bonds that are there in
-        the later one, and of these those that were there all the time.
+        Counts by the block of the earlier frame and by lag: bonds in frames that have a frame one lag later; those of
+        them that exist in the later frame; those of them that also exist in every frame between.
     """
     n_blocks = 0
     for t in range(n_frames):
@@ -50,7 +50,7 @@ def survivals(first, frames, n_frames, lags, block):
     origins = np.zeros((n_blocks, len(lags)), np.int64)
     again = np.zeros((n_blocks, len(lags)), np.int64)
     unbroken = np.zeros((n_blocks, len(lags)), np.int64)
-    last = np.full(n_frames, -1, np.int64)  # of the unbroken stretch that a frame belongs to; -1: not there
+    last = np.full(n_frames, -1, np.int64)  # last frame of the unbroken stretch of each frame; -1: no bond
     for bond in range(len(first) - 1):
         begin, end = first[bond], first[bond + 1]
         for p in range(end - 1, begin - 1, -1):

@@ -1,12 +1,12 @@
-"""The long-ranged part of an Ewald sum on a mesh (smooth particle-mesh Ewald).
+"""Reciprocal-space part of an Ewald sum on a mesh (smooth particle-mesh Ewald).
 
-Charges are spread over the points of a mesh by B-splines, the mesh of charges becomes one of potentials by Fourier
-transforms, and potentials at the atoms and their slopes are read from it by the same B-splines and their derivatives.
-The mesh is fixed to fractional coordinates.
+Charges are spread over the points of a mesh by B-splines; Fourier transforms turn the charges into potentials; the same
+B-splines and their derivatives interpolate the potentials and their slopes at the atoms. The mesh is fixed to
+fractional coordinates.
 
-Rows along the third axis have eight points more than the mesh: a charge is written to eight points in a row, whether
-these go beyond the edge or not, and what is beyond is added to the points of which it is an image. The functions of a
-thread take its own range of atoms; `transform` is the part between them.
+Rows along the third axis have eight points more than the mesh: a charge is always written to eight points of a row, and
+the points beyond the edge are later added to the points whose periodic images they are. `spread_charges` and
+`gather_potentials` take the range of atoms of one thread; `transform` runs between them for all atoms.
 """
 
 import math
@@ -21,15 +21,15 @@ from electrolyte_ml.kernels.lanes import KERNEL, LANES, PIECE, aligned, load, sp
 
 
 class Mesh(NamedTuple):
-    """A mesh of (X, Y, Z) points, and the arrays that one sum after the other uses.
+    """Mesh of (X, Y, Z) points, and arrays that are reused by every sum.
 
-    A row of waves has W = Z // 2 + 1 of them and, up to a whole number of vectors, zeros. Its numbers are real and
-    imaginary parts in turn; `influence`, `stretch` and `number` hold the same for either of them.
+    A row holds W waves: Z // 2 + 1 of the mesh, then zeros up to a whole number of SIMD vectors. Real and imaginary
+    parts alternate; `influence`, `stretch` and `number` repeat each value for both parts.
 
     Attributes
     ----------
     shape : tuple of three int
-        Each at least the order of the splines.
+        Each is at least the order of the splines.
     alpha : float, 1/Å
     table : (order, 8) float64
         See :func:`electrolyte_ml.potentials.coulomb.splines.spline_table`.
@@ -38,17 +38,17 @@ class Mesh(NamedTuple):
     number : (1, 2 W) float64
         0, 0, 1, 1, 2, 2, ...
     lines : (threads, X * Y, Z + 8) float64
-        Charges (e), then in those of the first thread potentials (e/Å).
+        Charges (e) of each thread; after `transform`, `lines[0]` holds potentials (e/Å).
     waves : (X * Y, 2 W) float64, e
         Fourier transform of the charges.
     spectrum : (X, Y, Z // 2 + 1) complex128
-        A view of `waves`.
+        View of `waves`.
     influence : (X * Y, 2 W) float64, 1/Å
-        Potential by the charge of each wave, for the cell of `inverse`.
+        Potential per charge of each wave, for the cell of `inverse`.
     stretch : (X * Y, 2 W) float64, Å²
-        -2 times the derivative of the influence by the square of the wave vector, relative to the influence.
+        -2 times the derivative of the influence by the square of the wave vector, divided by the influence.
     inverse : (3, 3) float64, 1/Å
-        Of the cell, its vectors as rows, for which `influence` was made; NaN at first.
+        Inverse of the cell (vectors as rows) for which `influence` was made; initially NaN.
     """
 
     shape: tuple
@@ -68,12 +68,12 @@ class Mesh(NamedTuple):
 
 @njit(**PIECE)
 def locate(position, inverse, mesh, point, weights):
-    """Set the first mesh point (3,) of an atom along each axis, and its splines and their slopes (6, 8)."""
+    """Set the first mesh point (3,) of an atom, and its spline weights and their slopes (6, 8)."""
     for axis in range(3):
         x = position[0] * inverse[0, axis] + position[1] * inverse[1, axis] + position[2] * inverse[2, axis]
         size = mesh.shape[axis]
         u = (x - math.floor(x)) * size
-        # Of a tiny negative number the fraction is rounded to 1; where a position is NaN the results are, too.
+        # The fraction of a tiny negative number rounds to 1. A NaN position leads to NaN results through the splines.
         whole = max(min(np.int64(u), size - 1), 0)
         point[axis] = whole
         fill_splines(u - whole, mesh.table, axis, weights)
@@ -81,13 +81,13 @@ def locate(position, inverse, mesh, point, weights):
 
 @njit(**PIECE)
 def wrapped(place, size):
-    """A place along an axis of the mesh, less than once beyond its end."""
+    """Wrap an index that lies at most one period beyond the end of a mesh axis."""
     return place - size if place >= size else place
 
 
 @njit(**PIECE)
 def add_to_lines(order, charge, point, weights, column, mesh, lines):
-    """Add one charge to the mesh. Where `order` is a literal number, the compiler unrolls the inner loop."""
+    """Add one charge to the mesh. If `order` is a literal number, the compiler unrolls the inner loop."""
     nx, ny, _ = mesh.shape
     z = point[2]
     along = charge * load(weights, 4)
@@ -103,14 +103,14 @@ def add_to_lines(order, charge, point, weights, column, mesh, lines):
 
 @njit(**KERNEL, nogil=True)
 def spread_charges(thread, first, last, positions, inverse, charges, mesh):
-    """Spread the charges of the atoms from `first` to `last` over a thread's own mesh.
+    """Spread the charges of the atoms from `first` to `last` over the mesh of one thread.
 
     Parameters
     ----------
     thread, first, last : int
     positions : (N, 3) float64, Å
     inverse : (3, 3) float64, 1/Å
-        Of the cell with its vectors as rows.
+        Inverse of the cell (vectors as rows).
     charges : (N,) float64, e
     mesh : Mesh
     """
@@ -133,15 +133,15 @@ def spread_charges(thread, first, last, positions, inverse, charges, mesh):
 
 @njit(**PIECE)
 def wave_number(place, size):
-    """The whole number of a wave at a place of a spectrum's axis."""
+    """Return the integer wave number at an index along an axis of the spectrum."""
     return place if 2 * place <= size else place - size
 
 
 @njit(**PIECE)
 def fill_influence(inverse, volume, mesh):
-    """Set `influence` and `stretch` for another cell.
+    """Set `influence` and `stretch` for a new cell.
 
-    exp(-x) is a power series of x / 2^n <= 0.7, squared n times: arithmetic alone, for a vector of waves at once.
+    exp(-x) is the power series at x / 2^n <= 0.7, squared n times: this needs only arithmetic, which works on vectors.
     """
     nx, ny, _ = mesh.shape
     influence, stretch, number = mesh.influence, mesh.stretch, mesh.number
@@ -151,7 +151,7 @@ def fill_influence(inverse, volume, mesh):
     longest = 0.0
     for axis in range(3):
         of_axis = inverse[0, axis] ** 2 + inverse[1, axis] ** 2 + inverse[2, axis] ** 2
-        longest += math.pi * (mesh.shape[axis] + 2 * LANES) * math.sqrt(of_axis)  # the zeros behind a row included
+        longest += math.pi * (mesh.shape[axis] + 2 * LANES) * math.sqrt(of_axis)  # includes the padding of a row
     halvings = max(0, math.ceil(math.log2(width * longest * longest / 0.7)))
     fraction = -width * 0.5**halvings
     for a in range(nx):
@@ -182,7 +182,7 @@ def fill_influence(inverse, volume, mesh):
                 over = 1.0 / (square + 1e-300)
                 store(load(mesh.factors_z, 0, j) * factor * e * over, influence, row, j)
                 store(2.0 * over + 2.0 * width, stretch, row, j)
-    for j in range(2):  # the wave of no length is left out
+    for j in range(2):  # the wave k = 0 is left out
         influence[0, j], stretch[0, j] = 0.0, 0.0
     for a in range(3):
         for b in range(3):
@@ -191,7 +191,7 @@ def fill_influence(inverse, volume, mesh):
 
 @njit(**PIECE)
 def multiply(inverse, mesh, virial):
-    """Multiply the spectrum by the influence; set the virial (3, 3), e²/Å, and return the energy, e²/Å."""
+    """Multiply the spectrum by the influence, set the virial (3, 3), e²/Å, and return the energy, e²/Å."""
     nx, ny, _ = mesh.shape
     waves, influence, stretch, number = mesh.waves, mesh.influence, mesh.stretch, mesh.number
     twice_pi = 2.0 * math.pi
@@ -214,7 +214,7 @@ def multiply(inverse, mesh, virial):
                 weights += weight
                 moments += moment
                 seconds += moment * c
-            # An entry stands for the waves n and -n, but those with n[2] = 0 have entries of their own.
+            # An entry represents the waves n and -n, except for n[2] = 0, where each has its own entry.
             energy += total(shares) + first
             weight, moment, second = total(weights) + first * stretch[row, 0], total(moments), total(seconds)
             # Sums over c of weight k k^T, k = p + c z.
@@ -236,29 +236,29 @@ def multiply(inverse, mesh, virial):
 if config.DISABLE_JIT:
 
     def forward(points, spectrum, workers):
-        """As below."""
+        """Fourier transform of a real array (half of the waves)."""
         spectrum[:] = np.fft.rfftn(points)
 
     def backward(spectrum, points, workers):
-        """As below."""
+        """Inverse transform without normalisation: the sum over all waves at each point."""
         points[:] = np.fft.irfftn(spectrum, points.shape, norm="forward")
 
 else:
 
     @njit(**PIECE)
     def forward(points, spectrum, workers):
-        """Fourier transform of a real array, half of its waves."""
+        """Fourier transform of a real array (half of the waves)."""
         rocket_fft.r2c(points, spectrum, np.arange(3), True, 1.0, workers)
 
     @njit(**PIECE)
     def backward(spectrum, points, workers):
-        """The sum over all waves, at each point."""
+        """Inverse transform without normalisation: the sum over all waves at each point."""
         rocket_fft.c2r(spectrum, points, np.arange(3), False, 1.0, workers)
 
 
 @njit(**KERNEL, nogil=True)
 def transform(inverse, volume, mesh):
-    """Turn the charges on the meshes of all threads into potentials, in `lines` of the first thread.
+    """Turn the charges on the meshes of all threads into potentials, which are stored in `mesh.lines[0]`.
 
     Parameters
     ----------
@@ -300,7 +300,7 @@ def transform(inverse, volume, mesh):
 
 @njit(**KERNEL, nogil=True)
 def gather_potentials(first, last, positions, inverse, charges, mesh, potentials, forces):
-    """Add the long-ranged part of the potentials and forces of the atoms from `first` to `last`.
+    """Add the reciprocal-space part of the potentials and forces of the atoms from `first` to `last`.
 
     Parameters
     ----------
@@ -331,7 +331,7 @@ def gather_potentials(first, last, positions, inverse, charges, mesh, potentials
             rise_y += weights[0, a] * row_rise
         along, slope = load(weights, 4), load(weights, 5)
         potentials[i] += total(level * along)
-        # The slopes are those by fractional coordinates.
+        # Derivatives by fractional coordinates.
         sx = -charges[i] * nx * total(rise_x * along)
         sy = -charges[i] * ny * total(rise_y * along)
         sz = -charges[i] * nz * total(level * slope)

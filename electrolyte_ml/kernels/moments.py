@@ -1,9 +1,9 @@
-"""The basic moments, sums over one atom's neighbours of radial functions times monomials of the unit vector.
+"""Basic moments: sums over the neighbours of an atom of radial functions times monomials of the unit vector.
 
     M(mu; a, b, c) = sum_j f_mu(r_ij) u_x^a u_y^b u_z^c                                (eq. 4 of Chalykh et al.)
 
-Because |u| = 1, a moment is the trace of the one of the same mu and two ranks more: of each mu only the two highest
-ranks are summed over neighbours. The moments of an atom are one lane of `moments[node]`, as the graph wants them.
+Because |u| = 1, a moment is a trace of the moment with the same mu and a rank higher by two: only the two highest ranks
+of each mu are summed over neighbours. The moments of an atom are one lane of `moments[node]`, the layout of the graph.
 """
 
 from numba import njit
@@ -14,7 +14,7 @@ from electrolyte_ml.kernels.radial import RADIAL, X, Y, Z
 
 @njit(**PIECE)
 def monomials(graph, count, x, y, z, out):
-    """The first `count` monomials of a vector of neighbours, into the rows of `out`: one flop each."""
+    """Set the rows of `out` to the first `count` monomials of a vector of neighbours: one flop each."""
     store(spread(1.0, out), out, 0)
     store(x, out, 1)
     store(y, out, 2)
@@ -25,9 +25,9 @@ def monomials(graph, count, x, y, z, out):
 
 @njit(**PIECE)
 def sum_moments(graph, n, pairs, base, powers, moments, lane):
-    """The moments that are sums, two at a time that differ by one power of z: 5/2 flops a neighbour each.
+    """Sum moments over neighbours, in pairs that differ by one power of z: 5/2 flops per neighbour and moment.
 
-    `powers` (3 n_powers, n) takes f_mu x^a, y^b and z^c. The sums stay in registers for all neighbours of the atom.
+    `powers` (3 n_powers, n) is overwritten by f_mu x^a, y^b and z^c. The sums stay in registers.
     """
     y_rows, z_rows = graph.n_powers, 2 * graph.n_powers
     for j in range(0, n, width(pairs)):
@@ -57,7 +57,7 @@ def sum_moments(graph, n, pairs, base, powers, moments, lane):
 
 @njit(**PIECE)
 def fill_traces(trace, moments):
-    """The moments that are traces, for LANES atoms: 2 flops each."""
+    """Set the moments that are traces, for LANES atoms: 2 flops per trace and atom."""
     for t in range(len(trace)):
         xx, yy, zz = load(moments, trace[t, 0]), load(moments, trace[t, 1]), load(moments, trace[t, 2])
         store(xx + yy + zz, moments, trace[t, 3])
@@ -65,7 +65,7 @@ def fill_traces(trace, moments):
 
 @njit(**PIECE)
 def spread_traces(trace, adjoint):
-    """The transpose of `fill_traces`: a derivative by a trace is one by each of its three terms."""
+    """Apply the transpose of `fill_traces`: add the derivative by a trace to those by its three terms."""
     for t in range(len(trace) - 1, -1, -1):
         a = load(adjoint, trace[t, 3])
         for k in range(3):
@@ -74,7 +74,7 @@ def spread_traces(trace, adjoint):
 
 @njit(**PIECE)
 def slope_coefficients(graph, adjoint, out):
-    """The coefficients of grad P_mu by x, y and z, for LANES atoms: (3 n_terms, LANES)."""
+    """Set `out` (3 n_terms, LANES) to the coefficients of grad P_mu (x, y and z components) for LANES atoms."""
     for t in range(len(graph.slope_monomial)):
         for axis in range(3):
             store(graph.slope_factor[t, axis] * load(adjoint, graph.slope_node[t, axis]), out, 3 * t + axis)
@@ -82,24 +82,24 @@ def slope_coefficients(graph, adjoint, out):
 
 @njit(**PIECE)
 def polynomial(graph, mu, coefficients, lane, power):
-    """P_mu = sum_k c_k u^k of a vector of neighbours, c_k = coefficients[k, lane]: 2 flops a summed moment.
+    """Return P_mu = sum_k c_k u^k for a vector of neighbours, c_k = coefficients[k, lane]: 2 flops per summed moment.
 
-    Two sums, as each addition waits for the one before.
+    Two independent sums hide the latency of the additions.
     """
     first, end = graph.sum_first[mu], graph.sum_first[mu + 1]
     half = (end - first) // 2
-    one, other = spread(0.0, power), spread(0.0, power)
+    sum_a, sum_b = spread(0.0, power), spread(0.0, power)
     for k in range(first, first + half):
-        one += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
-        other += at(coefficients, k + half, lane) * load(power, at(graph.sum_monomial, k + half))
+        sum_a += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
+        sum_b += at(coefficients, k + half, lane) * load(power, at(graph.sum_monomial, k + half))
     for k in range(first + 2 * half, end):
-        one += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
-    return one + other
+        sum_a += at(coefficients, k, lane) * load(power, at(graph.sum_monomial, k))
+    return sum_a + sum_b
 
 
 @njit(**PIECE)
 def polynomial_gradient(graph, group, slopes, lane, power):
-    """The part of grad P_mu that comes from the moments of one degree, for a vector of neighbours: 6 flops a term."""
+    """Return the part of grad P_mu from moments of one degree, for a vector of neighbours: 6 flops per term."""
     px, py, pz = spread(0.0, power), spread(0.0, power), spread(0.0, power)
     for t in range(graph.slope_first[group], graph.slope_first[group + 1]):
         u = load(power, at(graph.slope_monomial, t))

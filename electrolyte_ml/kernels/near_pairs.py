@@ -1,4 +1,4 @@
-"""Pairs within a cutoff now, from a neighbour list made with a larger one."""
+"""Pairs within a cutoff at the present positions, from a neighbour list made with a larger cutoff."""
 
 import numpy as np
 from numba import njit
@@ -9,16 +9,16 @@ from electrolyte_ml.kernels.bins import PIECE, place, resized
 
 @njit(**PIECE)
 def gather_pairs(i, start, verlet, cutoff, near):
-    """Write those of atom i's listed neighbours that are within the cutoff now into `near`, from place `start` on.
+    """Write the listed neighbours of atom i that are within the cutoff to `near`, from index `start` on.
 
-    Without a branch, as in `choose_near`: up to one place more is written for each neighbour read.
+    The loop has no branch, as in `choose_near`: it may write one entry beyond the last neighbour.
 
     Returns
     -------
     end : int
-        The place after the last one.
+        Index after the last neighbour.
     closest : float, Å^2
-        The nearest one's squared distance (infinite if there is none).
+        Squared distance of the nearest neighbour (infinite if there is none).
     """
     placed, owner, listed, neighbour = verlet.placed, verlet.owner, verlet.listed, verlet.neighbour
     segment, index, vector = near.segment, near.other, near.vector
@@ -40,7 +40,7 @@ def gather_pairs(i, start, verlet, cutoff, near):
 
 @njit(cache=True, error_model="numpy")
 def near_pairs(positions, cell, pairs, species, cutoff):
-    """Pairs that are within the cutoff now, from a neighbour list made with a larger one.
+    """Select the pairs within the cutoff from a neighbour list made with a larger one.
 
     Parameters
     ----------

@@ -1,10 +1,11 @@
 """Neighbour list under any boundary conditions, in time linear in the number of atoms.
 
-For a few neighbouring bins at a time, the atoms of the bins around them are copied side by side, by species; distances
-to these, and the choice of those that are near, are then plain loops over memory. The twin is
-`neighbour_list_reference` below: all pairs of all images.
+For a few adjacent bins at a time, the atoms of the surrounding bins are copied into contiguous arrays, by species.
+Distances, and the selection of near atoms, are then plain loops over memory. The twin is `neighbour_list_reference`,
+which tests all pairs of all images.
 
-A list is good for other positions, too: `place` moves the images along, and a pair is one difference of two of them.
+A list can be used for other positions: `place` moves the images with their atoms, and the vector of a pair is the
+difference of two placed positions.
 """
 
 from typing import NamedTuple
@@ -14,22 +15,23 @@ from numba import njit
 
 from electrolyte_ml.kernels.bins import PIECE, margins, place, resized, sort_into_bins, with_images
 
-GROUP = 3  # bins along the third axis that share their candidates: fewer copies, but more of them are too far away
-FIRST_ROOM = 512  # candidates of each species
+GROUP = 3  # bins along the third axis that share their candidates: fewer copies, but more candidates too far away
+FIRST_ROOM = 512  # initial capacity, candidates per species
 
 
 class Candidates(NamedTuple):
-    """The atoms around a few bins; those of species s stand at s * room:end[s].
+    """Atoms around a few bins; the entries s * room:end[s] belong to species s.
 
     Attributes
     ----------
     end : (S,) uint64
     x, y, z : (S * room,) float64, Å
     square : (S * room,) float64, Å^2
-        Distances from one atom.
+        Squared distances from one central atom.
     number : (S * room,) uint32
+        Numbers of atoms and images.
     own : (M,) uint64
-        Place of each of those sorted.
+        Index among the candidates of each sorted atom or image.
     """
 
     end: np.ndarray
@@ -42,7 +44,7 @@ class Candidates(NamedTuple):
 
 
 def neighbour_list_reference(positions, cell, pbc, cutoff):
-    """Every (i, j, shift) with |x_j + shift . cell - x_i| < cutoff, by brute force: the kernel's plain twin.
+    """Find every (i, j, shift) with |x_j + shift . cell - x_i| < cutoff by brute force: the twin of the kernel.
 
     Returns
     -------
@@ -55,7 +57,7 @@ def neighbour_list_reference(positions, cell, pbc, cutoff):
     reach = np.zeros(3, int)
     for axis in range(3):
         if pbc[axis] and len(positions):
-            # A point at distance < cutoff differs in this fractional coordinate by at most cutoff * |row of the
+            # Two points closer than the cutoff differ in this fractional coordinate by at most cutoff * |column of the
             # inverse|.
             reach[axis] = int(np.ceil(cutoff * np.linalg.norm(inverse[:, axis]) + np.ptp(spread[:, axis])))
     ranges = [range(-n, n + 1) for n in reach]
@@ -73,7 +75,7 @@ def neighbour_list_reference(positions, cell, pbc, cutoff):
 
 @njit(**PIECE)
 def room_for(n_species, m, room):
-    """Candidates with room for so many of each species."""
+    """Allocate `Candidates` with a capacity of `room` per species."""
     size = n_species * room
     return Candidates(
         np.empty(n_species, np.uint64), np.empty(size), np.empty(size), np.empty(size), np.empty(size),
@@ -83,7 +85,7 @@ def room_for(n_species, m, room):
 
 @njit(**PIECE)
 def collect_candidates(a, b, first, last, grid, candidates):
-    """Copy the atoms around the bins (a, b, first) to (a, b, last); False where there is no room for them."""
+    """Copy the atoms around the bins (a, b, first) to (a, b, last); return False if the capacity is too small."""
     room = np.uint64(len(candidates.square) // len(candidates.end))
     for s in range(np.uint64(len(candidates.end))):
         candidates.end[s] = s * room
@@ -105,10 +107,10 @@ def collect_candidates(a, b, first, last, grid, candidates):
 
 @njit(**PIECE)
 def choose_near(m, grid, candidates, limit, start, listed, neighbour):
-    """Write the neighbours of the m-th of the atoms sorted from place `start` on; returns the place after them.
+    """Write the neighbours of the m-th sorted atom to the list from index `start` on; return the index after them.
 
-    Without a branch, of which every fourth would be mispredicted: each candidate is written down, and overwritten by
-    the next if it is too far. Unsigned places spare the test for negative ones.
+    The loop has no branch, because a quarter of the branches would be mispredicted: each candidate is written, and the
+    next one overwrites it if it is too far away. Unsigned indices avoid numba's test for negative ones.
     """
     total, n_species = np.uint64(start), np.uint64(len(candidates.end))
     room = np.uint64(len(candidates.square)) // n_species
@@ -119,7 +121,7 @@ def choose_near(m, grid, candidates, limit, start, listed, neighbour):
             dx, dy, dz = candidates.x[p] - x, candidates.y[p] - y, candidates.z[p] - z
             candidates.square[p] = dx * dx + dy * dy + dz * dz
         if grid.species[m] == s:
-            candidates.square[candidates.own[m]] = np.inf  # an atom is no neighbour of itself, but its images are
+            candidates.square[candidates.own[m]] = np.inf  # exclude the atom itself, but not its images
         for p in range(s * room, candidates.end[s]):
             neighbour[total] = candidates.number[p]
             total += np.uint64(candidates.square[p] < limit)
@@ -129,14 +131,14 @@ def choose_near(m, grid, candidates, limit, start, listed, neighbour):
 
 @njit(cache=True, error_model="numpy")
 def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
-    """The full neighbour list, each atom's neighbours sorted by species.
+    """Build the full neighbour list; the neighbours of each atom are sorted by species.
 
     Parameters
     ----------
     positions : (N, 3) float64, Å
-        Need not lie inside the cell.
+        Inside or outside the cell.
     cell, inverse : (3, 3) float64
-        Row vectors, completed to three independent ones along axes that have none, and the inverse matrix.
+        Cell vectors as rows (missing ones are completed to three independent vectors), and the inverse matrix.
     pbc : (3,) bool
     cutoff : float, Å
     species : (N,) int64
@@ -145,13 +147,13 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
     Returns
     -------
     listed : (N, n_species + 1) int64
-        Neighbours of species s of atom i stand at listed[i, s]:listed[i, s + 1].
+        The neighbours of species s of atom i are the entries listed[i, s]:listed[i, s + 1] of `neighbour`.
     neighbour : (P,) uint32
         Numbers of atoms and images.
     owner : (M,) uint32
-        The atom itself for the first N, then those whose images the others are.
+        Atom of each entry: the first N entries are the atoms themselves, the others are images.
     shift : (M, 3) int32
-        Each stands at positions[owner] + shift . cell; the first N in the cell.
+        The position of each entry is positions[owner] + shift . cell; the first N lie inside the cell.
     """
     n = positions.shape[0]
     height, margin = margins(inverse, cutoff)
@@ -163,7 +165,7 @@ def neighbour_list(positions, cell, inverse, pbc, cutoff, species, n_species):
     grid, _, _ = sort_into_bins(owner, fractional, placed, height, cutoff, species)
     bins, start, number = grid.bins, grid.start, grid.number
 
-    # Typed, or the functions that take them would be compiled once more for a literal number.
+    # Typed integers: numba would compile the called functions again for literal ones.
     room, total = np.int64(FIRST_ROOM), np.int64(0)
     candidates = room_for(n_species, m, room)
     listed = np.zeros((n, n_species + 1), np.int64)

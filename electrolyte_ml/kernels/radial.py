@@ -1,14 +1,15 @@
-"""One atom's neighbours as the kernels hold them: unit vectors, distances, and the radial functions f_mu.
+"""Unit vectors, distances and radial functions f_mu of the neighbours of one atom.
 
     f_mu(r) = sum_beta c[z_i, z_j, mu, beta] phi_beta(r),   phi_beta(r) = scaling (Rcut - r)^2 T_beta(xi(r))
 
-(eq. 5 of Chalykh et al.). The neighbours are the columns, sorted by species, so that a coefficient is one number for a
-whole vector of them, and padded to whole vectors by points at r = Rcut, where f and f' are exactly 0.
+(eq. 5 of Chalykh et al.). The columns are neighbours. They are sorted by species, so that a coefficient is the same for
+a whole vector, and padded to whole vectors by points at r = Rcut, where f and f' are exactly 0.
 
-T_b = (U_b - U_(b-2)) / 2 and T'_b = b U_(b-1) with the Chebyshev polynomials of the second kind, so that one recursion
-serves the functions and their slopes: `tables` are the coefficients of gap^-2 f and of its derivative by r in U.
+T_b = (U_b - U_(b-2)) / 2 and T'_b = b U_(b-1) with the Chebyshev polynomials U of the second kind: one recursion gives
+the functions and their slopes. `tables` holds the coefficients in U of gap^-2 f and of its derivative by r, with gap =
+Rcut - r.
 
-Counts are flops per neighbour; R radial functions of `size` terms.
+Flops are counted per neighbour, for R radial functions of `size` terms.
 """
 
 import numpy as np
@@ -21,7 +22,7 @@ X, Y, Z, DISTANCE, INVERSE, RADIAL = 0, 1, 2, 3, 4, 5  # rows of an atom's pairs
 
 @njit(**PIECE)
 def columns_of(segment, begin, end, lanes):
-    """Columns that hold the neighbours of any of the atoms begin:end, and the rest of a vector that begins there."""
+    """Return the number of columns for the neighbours of any of the atoms begin:end, padded by one more vector."""
     most = 0
     for i in range(begin, end):
         most = max(most, segment[i, -1] - segment[i, 0])
@@ -30,7 +31,7 @@ def columns_of(segment, begin, end, lanes):
 
 @njit(**PIECE)
 def load_pairs(vector, begin, end, cutoff, pairs, base):
-    """Unit vectors and distances of the pairs begin:end into the rows from `base` on; returns the padded number."""
+    """Set the rows from `base` on to unit vectors and distances of the pairs begin:end; return their padded number."""
     n, lanes = end - begin, width(pairs)
     padded = (n + lanes - 1) // lanes * lanes
     for axis in range(3):
@@ -52,7 +53,7 @@ def load_pairs(vector, begin, end, cutoff, pairs, base):
 
 @njit(**PIECE)
 def radial_tables(radial, low, high, scaling):
-    """Coefficients c (S, S, R, size) in U_k of both kinds: (S, S, R, 2 size)."""
+    """Convert coefficients c (S, S, R, size) to those of the functions and their slopes in U_k: (S, S, R, 2 size)."""
     n_species, _, n_radial, size = radial.shape
     tables = np.zeros((n_species, n_species, n_radial, 2 * size), radial.dtype)
     for a in range(n_species):
@@ -70,7 +71,7 @@ def radial_tables(radial, low, high, scaling):
 
 @njit(**PIECE)
 def add_by_coefficients(by_tables, low, high, scaling, out):
-    """The transpose of `radial_tables`, for one pair of species and mu: (2 size,) adds to (size,)."""
+    """Apply the transpose of `radial_tables` for one pair of species and one mu: (2 size,) adds to `out` (size,)."""
     size = len(out)
     for k in range(size):
         total = by_tables[k] if k == 0 else 0.5 * by_tables[k]
@@ -83,18 +84,20 @@ def add_by_coefficients(by_tables, low, high, scaling, out):
 
 @njit(**PIECE)
 def vectors_of(segment, s, n):
-    """First column and end of the neighbours of species s, of which `segment` (S + 1,) bounds those of each.
+    """Return the first column and the end of the neighbours of species s, from the bounds `segment` (S + 1,).
 
-    What its last vector writes beyond them, the next species overwrites; the last species takes in the padding.
+    The last vector of a species may write beyond the end; the next species overwrites this. The range of the last
+    species includes the padding.
     """
     return segment[s] - segment[0], segment[s + 1] - segment[0] if s < len(segment) - 2 else n
 
 
 @njit(**PIECE)
 def radial_values(n, segment, tables, low, high, pairs, base, polynomials, top):
-    """f_mu and f'_mu, and the U_k of one vector of neighbours after the other: about (2 + 4 R) size flops.
+    """Set f_mu, f'_mu and the U_k of each vector of neighbours: about (2 + 4 R) size flops.
 
-    `tables` (S, R, 2 size) belong to the central atom's species. `polynomials` takes U_k in its rows from `top` on.
+    `tables` (S, R, 2 size) belongs to the species of the central atom. U_k is written to the rows of `polynomials` from
+    `top` on.
     """
     n_species, n_radial, size = tables.shape[0], tables.shape[1], tables.shape[2] // 2
     to_xi = 2.0 / (high - low)
@@ -121,10 +124,10 @@ def radial_values(n, segment, tables, low, high, pairs, base, polynomials, top):
 
 @njit(**PIECE)
 def sum_by_tables(n, segment, n_radial, size, weights, polynomials, top, out):
-    """Add to the derivatives by the tables of the central atom's species: 4 R size flops.
+    """Add to the derivatives by the tables of the species of the central atom: 4 R size flops.
 
-    `weights` (2 R, n) multiply U_k there; `out` (S R 2 size, LANES) is summed over lanes by the caller, once
-    for many atoms. The last vector of a species holds some of the next: `mask` takes them out.
+    `weights` (2 R, n) are the factors of U_k; the caller sums `out` (S R 2 size, LANES) over lanes, once for many
+    atoms. The last vector of a species contains neighbours of the next species: `mask` excludes them.
     """
     mask = aligned(1, 2 * LANES, weights)
     for k in range(LANES):

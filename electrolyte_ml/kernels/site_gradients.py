@@ -1,8 +1,8 @@
-"""Derivatives of each site energy by the parameters: the rows of MaxVol.
+"""Derivatives of each site energy by the parameters: the rows of the MaxVol matrix.
 
     dE_i/dxi_alpha = B_alpha(n_i),    dE_i/dc[z_i, s, mu, beta] = sum_{j of species s} phi_beta(r_ij) sum_k A_k u_ij^k,
 
-with A = dE_i/dM from the same sweeps as the forces; about the cost of one energy-force evaluation.
+with A = dE_i/dM from the same sweeps as for the forces. The cost is about that of one evaluation of energy and forces.
 """
 
 import numpy as np
@@ -28,9 +28,9 @@ from electrolyte_ml.kernels.radial import (
 
 @njit(**PIECE)
 def energy_weights(graph, n, high, pairs, base, summed, lane, power, weights):
-    """What multiplies U_k in dE_i/d(tables) of each neighbour: gap^2 P_mu, and 0 for the slopes; (2 R, n).
+    """Set the factors of U_k in dE_i/d(tables) for each neighbour: gap^2 P_mu, and 0 for the slopes; (2 R, n).
 
-    A flop a monomial and two a summed moment, a neighbour.
+    Cost per neighbour: one flop per monomial and two per summed moment.
     """
     n_radial = len(graph.sum_first) - 1
     for j in range(0, n, LANES):
@@ -44,7 +44,7 @@ def energy_weights(graph, n, high, pairs, base, summed, lane, power, weights):
 
 @njit(**KERNEL, nogil=True)
 def site_gradients(model, near):
-    """Rows of all atoms, on the calling thread.
+    """Compute the rows of all atoms on the calling thread.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def site_gradients(model, near):
     Returns
     -------
     by_radial : (N, S, R, size)
-        dE_i/dc[z_i, s, mu, beta]; by the coefficients of other central species it is zero.
+        dE_i/dc[z_i, s, mu, beta]; derivatives by coefficients of other central species are zero and not stored.
     by_scalar : (N, n_scalars)
     """
     graph, radial, low, high = model.graph, model.radial, model.low, model.high
@@ -67,14 +67,14 @@ def site_gradients(model, near):
     tables = radial_tables(radial, low, high, model.scaling)
     columns = columns_of(segment, 0, n_atoms, LANES)
     rows = RADIAL + 2 * n_radial
-    vectors = columns // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
+    vectors = columns // LANES + n_species  # per atom; the last vector of a species may be partly filled
     pairs, polynomials = aligned(LANES * rows, columns, radial), aligned(LANES * vectors * size, LANES, radial)
     powers = aligned(3 * graph.n_powers, columns, radial)
     moments, adjoint = aligned(graph.n_nodes + 1, LANES, radial), aligned(graph.n_nodes, LANES, radial)
     power, weights = aligned(len(graph.monomial_left), LANES, radial), aligned(2 * n_radial, columns, radial)
     by_tables = aligned(n_species * n_radial * 2 * size, LANES, radial)
     summed = aligned(len(graph.sum_node), LANES, radial)
-    one = np.empty(2 * size)
+    table_gradient = np.empty(2 * size)
     padded = np.zeros(LANES, np.int64)
     for block in range(0, n_atoms, LANES):
         lanes = min(LANES, n_atoms - block)
@@ -109,6 +109,6 @@ def site_gradients(model, near):
             for s in range(n_species):
                 for mu in range(n_radial):
                     for k in range(2 * size):
-                        one[k] = total(load(by_tables, (s * n_radial + mu) * 2 * size + k))
-                    add_by_coefficients(one, low, high, model.scaling, by_radial[i, s, mu])
+                        table_gradient[k] = total(load(by_tables, (s * n_radial + mu) * 2 * size + k))
+                    add_by_coefficients(table_gradient, low, high, model.scaling, by_radial[i, s, mu])
     return by_radial, by_scalar

@@ -1,12 +1,12 @@
-"""Threads that take turns together without going to sleep in between.
+"""Synchronisation of a team of threads by spinning on flags.
 
-A leader does the serial part of a turn, announces the turn, does its own range and waits for the ranges of the other
-threads. Waking a thread takes 50 to 200 µs, while a turn of a thousand atoms takes a millisecond; the others therefore
-spin for the next turn, and leave only when none has come for some milliseconds. What a thread wrote before it stored a
-flag is visible to any thread that has loaded that flag.
+In each turn (one evaluation) the leader does the serial part, announces the turn, computes its own range of atoms and
+waits for the other threads. To wake a sleeping thread takes 50 to 200 µs, but a turn of a thousand atoms only about a
+millisecond; the other threads therefore spin until the next turn, and leave if none comes for some milliseconds. All
+data that a thread wrote before it stored a flag are visible to a thread that has loaded this flag.
 
-`flags` (8 threads,) int64 has one cache line for each thread. The first number of a line is the turn that the leader
-has begun, or the last turn that the thread has finished. The leader counts its turns in the second number of its line.
+`flags` (8 threads,) int64 has one cache line per thread. The first number of a line is the current turn (leader) or the
+last finished turn (other threads). The second number of the leader's line counts its turns.
 """
 
 import platform
@@ -19,8 +19,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LINE = 8  # int64 numbers in a cache line
-TURN = 1  # place of the leader's count of turns
-DETACHED = np.int64(2**62)  # flag of a leader without further turns, or of a thread that takes no part any more
+TURN = 1  # index of the leader's count of turns
+DETACHED = np.int64(2**62)  # flag of a leader that has no more turns, or of a thread that has left
 PATIENCE = 100_000  # loads, of some 20 ns each, without a new turn
 YIELD_EVERY = 1_000  # loads after which the core is offered to other threads
 
@@ -34,7 +34,7 @@ def _address(context, builder, kinds, values):
 
 @intrinsic
 def load_acquire(typing, flags, place):
-    """flags[place], and with it all that its writer had written before."""
+    """Read flags[place]; all data that its writer stored before the flag are then visible."""
 
     def generate(context, builder, signature, values):
         return builder.load_atomic(_address(context, builder, signature.args, values), "acquire", 8)
@@ -44,7 +44,7 @@ def load_acquire(typing, flags, place):
 
 @intrinsic
 def store_release(typing, flags, place, value):
-    """Set flags[place] after all that the caller has written before."""
+    """Set flags[place] after all earlier writes of the caller."""
 
     def generate(context, builder, signature, values):
         number = context.cast(builder, values[2], signature.args[2], types.int64)
@@ -85,7 +85,7 @@ if config.DISABLE_JIT:
 
 @njit(cache=True, error_model="numpy")
 def wait_for(flags, thread, turn, patience):
-    """Whether a thread's flag reaches `turn` within so many loads; without limit for a patience of 0."""
+    """Wait until the flag of a thread reaches `turn`; return False after `patience` loads (0: no limit)."""
     loads = 0
     while load_acquire(flags, LINE * thread) < turn:
         loads += 1
@@ -99,5 +99,5 @@ def wait_for(flags, thread, turn, patience):
 
 @njit(cache=True, error_model="numpy")
 def detach(flags, thread):
-    """Let no other thread wait for this one any more."""
+    """Mark a thread as detached, so that no other thread waits for it."""
     store_release(flags, LINE * thread, DETACHED)

@@ -1,18 +1,18 @@
-"""The gradient of a loss in energies, forces and stresses by all parameters: one tangent and one reverse sweep.
+"""Gradient of a loss of energies, forces and stresses by all parameters: one tangent and one reverse sweep.
 
-With alpha = dL/dE of an atom's configuration, W = dL/dF, S = dL/dVirial and w_ij = W_i - W_j + S r_ij, the chain rule:
+With alpha = dL/dE of the configuration, W = dL/dF, S = dL/dVirial and w_ij = W_i - W_j + S r_ij, the chain rule gives
 
     dL/dtheta = d/dtheta [ alpha E + D ],     D = sum_ij w_ij . dE_i/dr_ij,
 
 because F_i = sum_j (dE_i/dr_ij - dE_j/dr_ji). D is the derivative of E along the displacements w_ij, so a forward sweep
-that carries the tangents dM beside the moments M gives dB_alpha = dD/dxi_alpha, and a reverse sweep that carries
-A = dE/dM and its tangent dA gives the derivative by the radial functions. With P_mu = sum_k A_k u^k as for the forces,
+of the moments M and their tangents dM gives dB_alpha = dD/dxi_alpha, and a reverse sweep of A = dE/dM and its tangent
+dA gives the derivative by the radial functions. With P_mu = sum_k A_k u^k as for the forces,
 
     dL/df_mu(r_j) = sum_k (alpha A_k + dA_k) u^k + du . grad P_mu,      dL/df'_mu(r_j) = dr P_mu .
 
-No Jacobian of the forces is ever formed; memory is that of the pairs. The blocks are those of `energy_forces`. What the
-derivatives by the radial coefficients of one pair of species have in common with all atoms is summed in vectors to the
-end of the share: only there are their lanes added, and the tables' coefficients turned into those of the potential.
+The Jacobian of the forces is never formed; memory grows with the number of pairs only. The blocks are those of
+`energy_forces`. The derivatives by the radial tables are summed in vectors over all atoms of the range; at its end the
+lanes are added, and derivatives by the tables are converted to derivatives by the coefficients of the potential.
 """
 
 import numpy as np
@@ -42,12 +42,12 @@ from electrolyte_ml.kernels.radial import (
     sum_by_tables,
 )
 
-DX, DY, DZ, DR, MOVES = 0, 1, 2, 3, 4  # rows of the tangents of an atom's pairs, and their number
+DX, DY, DZ, DR, MOVES = 0, 1, 2, 3, 4  # rows of the tangents of the pairs of an atom, and number of rows
 
 
 @njit(**PIECE)
 def load_moves(vector, index, weights, stretch, i, begin, end, n, pairs, base, moves, to):
-    """Tangents of u and r of atom i's neighbours along w_ij = W_i - W_j + S r_ij."""
+    """Set the tangents of u and r along w_ij = W_i - W_j + S r_ij for the neighbours of atom i."""
     for p in range(begin, end):
         other, j = index[p], p - begin
         vx, vy, vz = vector[0, p], vector[1, p], vector[2, p]
@@ -68,9 +68,9 @@ def load_moves(vector, index, weights, stretch, i, begin, end, n, pairs, base, m
 
 @njit(**PIECE)
 def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, lane):
-    """M as in `sum_moments`, and dM = sum_j (f' dr u^k + f du^k): 15/2 flops a neighbour and moment.
+    """Sum M as in `sum_moments`, and dM = sum_j (f' dr u^k + f du^k): 15/2 flops per neighbour and moment.
 
-    `powers` (6 n_powers, n) takes f_mu x^a, y^b, z^c, then their tangents.
+    `powers` (6 n_powers, n) is overwritten by f_mu x^a, y^b, z^c, then by their tangents.
     """
     n_radial, rows = len(graph.sum_first) - 1, graph.n_powers
     y_rows, z_rows, tangent = rows, 2 * rows, 3 * rows
@@ -123,7 +123,7 @@ def sum_tangents(graph, n, pairs, base, moves, to, powers, moments, dmoments, la
 
 @njit(**PIECE)
 def forward_tangents(graph, moments, dmoments):
-    """Traces and inner nodes, and their tangents, for LANES atoms: 8 LANES flops a product."""
+    """Compute traces, inner nodes and their tangents for LANES atoms: 8 LANES flops per product."""
     fill_traces(graph.trace, moments)
     fill_traces(graph.trace, dmoments)
     for t in range(graph.n_nodes - graph.n_basic):
@@ -139,7 +139,10 @@ def forward_tangents(graph, moments, dmoments):
 
 @njit(**PIECE)
 def reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint):
-    """A and dA of every node, for LANES atoms: 8 LANES flops a factor of a product, 4 of the quadratic form."""
+    """Compute A and dA of every node for LANES atoms.
+
+    Cost: 8 LANES flops per factor of a product, 4 LANES per term of the quadratic form.
+    """
     for node in range(graph.n_nodes - 1, -1, -1):
         a, da = spread(linear[node], moments), spread(0.0, moments)
         for p in range(graph.quad_first[node], graph.quad_first[node + 1]):
@@ -159,7 +162,7 @@ def reverse_tangents(graph, linear, quad, moments, dmoments, adjoint, dadjoint):
 
 @njit(**PIECE)
 def add_scalars(graph, alpha, moments, dmoments, by_node, by_pair):
-    """Sums alpha B + dB of the functions that are nodes and of the products of the leaves, over lanes."""
+    """Add alpha B + dB, summed over lanes, for basis functions that are nodes and for the products of the leaves."""
     for k in range(len(graph.linear_node)):
         node = graph.linear_node[k]
         by_node[k] += total(load(alpha, 0) * load(moments, node) + load(dmoments, node))
@@ -172,7 +175,7 @@ def add_scalars(graph, alpha, moments, dmoments, by_node, by_pair):
 
 @njit(**PIECE)
 def blend(graph, alpha, adjoint, dadjoint, out):
-    """Sums alpha A + dA of the summed moments, for LANES atoms."""
+    """Set `out` to alpha A + dA of the summed moments for LANES atoms."""
     for k in range(len(graph.sum_node)):
         node = graph.sum_node[k]
         store(load(alpha, 0) * load(adjoint, node) + load(dadjoint, node), out, k)
@@ -180,9 +183,10 @@ def blend(graph, alpha, adjoint, dadjoint, out):
 
 @njit(**PIECE)
 def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blended, lane, power, weights):
-    """What multiplies U_k in dL/d(tables) of each neighbour, of the functions and of their slopes: (2 R, n).
+    """Set the factors of U_k in dL/d(tables) for each neighbour, for the functions and their slopes: (2 R, n).
 
-    A flop a monomial, two a summed moment, six a term of grad P_mu and a dozen for each of its degrees, a neighbour.
+    Cost per neighbour: one flop per monomial, two per summed moment, six per term of grad P_mu and about twelve for
+    each of its degrees.
     """
     n_radial = len(graph.sum_first) - 1
     for j in range(0, n, LANES):
@@ -201,7 +205,7 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
             store(load(weights, mu, j) + px * dx + py * dy + pz * dz, weights, mu, j)
             part = (px * x + py * y + pz * z) * graph.slope_share[group]
             store(load(weights, n_radial + mu, j) + part, weights, n_radial + mu, j)
-        # f = gap^2 e . U and f' = gap^2 d . U - 2 gap e . U, so that the slope's weight goes to both tables
+        # f = gap^2 e . U and f' = gap^2 d . U - 2 gap e . U: the weight of the slope contributes to both tables.
         gap, dr = high - load(pairs, base + DISTANCE, j), load(moves, to + DR, j)
         for mu in range(n_radial):
             by_slope = dr * gap * load(weights, n_radial + mu, j)
@@ -211,7 +215,7 @@ def loss_weights(graph, n, high, pairs, base, moves, to, slopes, adjoint, blende
 
 @njit(**KERNEL, nogil=True)
 def training_gradient(begin, end, model, near, cotangents, gradient):
-    """Add the atoms begin:end to the derivatives of the loss, on the calling thread.
+    """Add the contributions of the atoms begin:end to the derivatives of the loss, on the calling thread.
 
     Parameters
     ----------
@@ -228,7 +232,7 @@ def training_gradient(begin, end, model, near, cotangents, gradient):
     tables = radial_tables(radial, low, high, model.scaling)
     columns = columns_of(segment, begin, end, LANES)
     rows = RADIAL + 2 * n_radial
-    vectors = columns // LANES + n_species  # of an atom's neighbours: a species' last one need not be full
+    vectors = columns // LANES + n_species  # per atom; the last vector of a species may be partly filled
     pairs, moves = aligned(LANES * rows, columns, radial), aligned(LANES * MOVES, columns, radial)
     polynomials, powers = aligned(LANES * vectors * size, LANES, radial), aligned(6 * graph.n_powers, columns, radial)
     moments, dmoments = aligned(graph.n_nodes + 1, LANES, radial), aligned(graph.n_nodes + 1, LANES, radial)
@@ -241,7 +245,7 @@ def training_gradient(begin, end, model, near, cotangents, gradient):
     for block in range(begin, end, LANES):
         lanes = min(LANES, end - block)
         if lanes < LANES:
-            moments[:] = 0.0  # an empty lane must add nothing
+            moments[:] = 0.0  # empty lanes must contribute nothing
             dmoments[:] = 0.0
         for lane in range(lanes):
             i, base, to = block + lane, lane * rows, lane * MOVES
@@ -273,10 +277,10 @@ def training_gradient(begin, end, model, near, cotangents, gradient):
                 lane * vectors * size,
                 by_tables[species[i]],
             )
-    one = np.empty(2 * size)
+    table_gradient = np.empty(2 * size)
     for a in range(n_species):
         for b in range(n_species):
             for mu in range(n_radial):
                 for k in range(2 * size):
-                    one[k] = total(load(by_tables[a], (b * n_radial + mu) * 2 * size + k))
-                add_by_coefficients(one, low, high, model.scaling, gradient.radial[a, b, mu])
+                    table_gradient[k] = total(load(by_tables[a], (b * n_radial + mu) * 2 * size + k))
+                add_by_coefficients(table_gradient, low, high, model.scaling, gradient.radial[a, b, mu])

@@ -1,17 +1,17 @@
-"""The bits of a compressed XTC frame, followed without decoding them.
+"""Structure check of a compressed XTC frame, without decoding its coordinates.
 
-The layout is GROMACS's: each atom has three integers of together `width` bits and one bit that says whether five more
-follow; these state how many of the next atoms are small differences, and whether the size of such differences changes.
+GROMACS's layout: each atom has three integers, `width` bits in total, and one bit; if this bit is set, five more
+follow. They state how many of the next atoms are stored as small differences, and whether the size of these changes.
 """
 
 from numba import njit
 
-FIRST_SIZE, SIZES = 9, 73  # the sizes of small differences that the format knows: FIRST_SIZE to SIZES - 1
+FIRST_SIZE, SIZES = 9, 73  # the format has sizes of small differences from FIRST_SIZE to SIZES - 1
 
 
 @njit(cache=True)
 def _bits(content, start, count):
-    """Return up to eight bits from a place counted in bits, the highest first."""
+    """Return `count` bits (at most eight) from bit number `start` on, the highest first."""
     value = 0
     for bit in range(start, start + count):
         value = 2 * value + ((content[bit // 8] >> (7 - bit % 8)) & 1)
@@ -20,20 +20,20 @@ def _bits(content, start, count):
 
 @njit(cache=True)
 def is_whole(content, start, size, n_atoms, width, small):
-    """Whether the bits of a frame hold its atoms: neither more nor fewer, and nothing beyond their end.
+    """Return whether the bits of a frame hold exactly its atoms and do not run beyond the end of the frame.
 
     Parameters
     ----------
     content : (n,) uint8
-        The file.
+        Bytes of the file.
     start, size
-        Where the bits begin, and how many bytes they are.
+        First byte of the compressed coordinates, and number of bytes.
     n_atoms
-        Atoms of the frame.
+        Number of atoms in the frame.
     width
-        Bits of the three integers of an atom.
+        Total bits of the three integers of an atom.
     small
-        Size of small differences at the beginning: the bits of three of them.
+        Initial size of small differences: the total bits of three of them.
     """
     bit, end, atoms, run = 8 * start, 8 * (start + size), 0, 0
     while atoms < n_atoms:

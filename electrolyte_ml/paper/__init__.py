@@ -1,5 +1,1 @@
-"""What belongs to the paper that the notebooks rebuild.
-
-Scales and their protocols, measured values, stored results, claims with verdicts, and the runner of the
-notebooks.
-"""
+"""Reproduction of the paper: scales, protocols, measured values, stored results, claims, and runner of notebooks."""

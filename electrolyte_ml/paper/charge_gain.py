@@ -1,4 +1,4 @@
-"""What charges buy: kinds with and without them compared at equal level and at equal number of parameters.
+"""Effect of charges on errors: potentials with and without charges at equal level and equal number of parameters.
 
 References
 ----------
@@ -19,20 +19,20 @@ from electrolyte_ml.paper.validation import CHARGED, ValidationErrors
 if TYPE_CHECKING:
     from electrolyte_ml.analysis import PartError
 
-_SIGNIFICANT = 2.0  # standard errors of the mean over the seeds
+_SIGNIFICANT = 2.0  # significant difference, in standard errors of the mean over the seeds
 QUANTITIES = tuple((part, what) for part in PARTS for what in ("energies", "forces"))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One error of a kind with charges beside the same without.
+    """One error of a kind of potential, without and with charges.
 
     Attributes
     ----------
     part, what : str
-        "intermolecular", "forces" and the like.
+        Part of the error, such as "intermolecular", and quantity, "energies" or "forces".
     plain, charged : float, meV/atom or eV/Å
-        Means over the seeds.
+        Means over the seeds, without and with charges.
     noise : float
         Standard error of their difference, from the spread over the seeds; NaN for one seed.
     """
@@ -50,7 +50,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """One of "smaller" and "larger" with charges, or "within the spread" if the seeds do not tell."""
+        """Verdict on the error with charges: "smaller", "larger", or "within the spread" if it is not significant."""
         if not abs(self.charged - self.plain) > _SIGNIFICANT * self.noise:
             return "within the spread"
         return "smaller" if self.charged < self.plain else "larger"
@@ -59,38 +59,38 @@ class Comparison:
 def at_equal_level(errors: ValidationErrors, kind: str) -> list[Comparison]:
     """Compare a kind without charges with the same level with charges, over all compositions."""
     plain, charged = (errors.kinds[name].overall.parts for name in (kind, kind + CHARGED))
-    found = []
+    comparisons = []
     for part, what in QUANTITIES:
-        here, there = (np.array(getattr(parts[part], what)) for parts in (plain, charged))
-        noise = np.hypot(_standard_error(here), _standard_error(there))
-        found.append(Comparison(part, what, float(here.mean()), float(there.mean()), float(noise)))
-    return found
+        without, with_charges = (np.array(getattr(parts[part], what)) for parts in (plain, charged))
+        noise = np.hypot(_standard_error(without), _standard_error(with_charges))
+        comparisons.append(Comparison(part, what, float(without.mean()), float(with_charges.mean()), float(noise)))
+    return comparisons
 
 
 def equivalent_parameters(errors: ValidationErrors, kind: str, part: str, what: str) -> float | None:
-    """Return how many parameters a kind without charges needs for the error of `kind`, by interpolation.
+    """Return the number of parameters at which a potential without charges has the error of `kind`, by interpolation.
 
-    The logarithm of the error is taken as linear in that of the number of parameters between two neighbouring levels.
+    Between neighbouring levels the logarithm of the error is taken as linear in that of the number of parameters.
 
     Returns
     -------
     float or None
-        None outside the range of the levels that were run, where nothing is interpolated.
+        None outside the range of the levels that were run.
     """
     names = errors.plain
     numbers = np.log([errors.parameters[name] for name in names])
     values = np.log([_mean(errors.kinds[name].overall.parts[part], what) for name in names])
-    wanted = np.log(_mean(errors.kinds[kind].overall.parts[part], what))
+    target = np.log(_mean(errors.kinds[kind].overall.parts[part], what))
     for k in range(len(names) - 1):
         low, high = sorted((values[k], values[k + 1]))
-        if low <= wanted <= high and low < high:
-            share = (wanted - values[k]) / (values[k + 1] - values[k])
+        if low <= target <= high and low < high:
+            share = (target - values[k]) / (values[k + 1] - values[k])
             return float(np.exp(numbers[k] + share * (numbers[k + 1] - numbers[k])))
     return None
 
 
 def charge_gain(errors: ValidationErrors) -> str:
-    """Say in words what charges buy at equal level and at equal number of parameters.
+    """Describe the effect of charges on the errors at equal level and at equal number of parameters.
 
     Raises
     ------
@@ -102,15 +102,15 @@ def charge_gain(errors: ValidationErrors) -> str:
         raise InputError("no level was run both without and with charges")
     lines, verdicts = [], []
     for name in pairs:
-        compared = at_equal_level(errors, name)
-        verdicts += [one.verdict for one in compared]
+        comparisons = at_equal_level(errors, name)
+        verdicts += [row.verdict for row in comparisons]
         numbers = errors.parameters[name], errors.parameters[name + CHARGED]
         lines.append(f"{name} against {name}{CHARGED} ({numbers[0]} and {numbers[1]} parameters):")
-        for one in compared:
-            unit, digits = ("meV/atom", 2) if one.what == "energies" else ("eV/Å", 4)
+        for row in comparisons:
+            unit, digits = ("meV/atom", 2) if row.what == "energies" else ("eV/Å", 4)
             lines.append(
-                f"  {one.part:<14} {one.what:<9} {one.plain:.{digits}f} → {one.charged:.{digits}f} {unit:<9}"
-                f"{one.change:+7.1%}  {one.verdict}"
+                f"  {row.part:<14} {row.what:<9} {row.plain:.{digits}f} → {row.charged:.{digits}f} {unit:<9}"
+                f"{row.change:+7.1%}  {row.verdict}"
             )
     smaller, larger = (verdicts.count(word) for word in ("smaller", "larger"))
     unclear = len(verdicts) - smaller - larger
@@ -132,10 +132,10 @@ def charge_gain(errors: ValidationErrors) -> str:
         lines.append("So charges cost accuracy here: most errors are larger with them, beyond the seeds' spread.")
     else:
         clear = [
-            f"the {one.part} {one.what} of {name} ({one.change:+.0%})"
+            f"the {row.part} {row.what} of {name} ({row.change:+.0%})"
             for name in pairs
-            for one in at_equal_level(errors, name)
-            if one.verdict != "within the spread"
+            for row in at_equal_level(errors, name)
+            if row.verdict != "within the spread"
         ]
         lines.append(
             "So charges buy no accuracy that our seeds could tell from chance in most errors"
@@ -145,7 +145,7 @@ def charge_gain(errors: ValidationErrors) -> str:
 
 
 def _sizes(errors: ValidationErrors, pairs: list[str]) -> list[str]:
-    """Say which size without charges is as accurate as each kind with them."""
+    """Describe, for each kind with charges, the size of an equally accurate potential without charges."""
     if len(errors.plain) < 2:
         return ["One level was run: how many parameters without charges would do as well is not known."]
     lines = []
@@ -169,7 +169,7 @@ def _sizes(errors: ValidationErrors, pairs: list[str]) -> list[str]:
 
 
 def _by_chance(seeds: int) -> float:
-    """Return the probability that two equal means of so many seeds differ by `_SIGNIFICANT` standard errors."""
+    """Return the probability that two equal means over `seeds` seeds differ by `_SIGNIFICANT` standard errors."""
     from scipy.stats import t
 
     return float(2 * t.sf(_SIGNIFICANT, 2 * seeds - 2))
@@ -180,5 +180,5 @@ def _mean(error: PartError, what: str) -> float:
 
 
 def _standard_error(values: np.ndarray) -> float:
-    """Return the standard error of a mean, NaN of one value."""
+    """Return the standard error of a mean, NaN for a single value."""
     return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")

@@ -1,4 +1,4 @@
-"""Section 4.6: the ionic conductivity of a potential of LiPF6 in EC and EMC, at any scale."""
+"""Ionic conductivity of LiPF6 in EC and EMC by a potential, at any scale (section 4.6)."""
 
 from __future__ import annotations
 
@@ -43,28 +43,29 @@ def conductivity_runs(
     member: int = 0,
     progress: bool = True,
 ) -> dict[str, ProductionResult]:
-    """Run the protocol of the conductivity with a potential, and store the results; what has run is not run again.
+    """Run the protocol of the conductivity with a potential, and store the results; completed runs are reused.
 
     Parameters
     ----------
     scale
-        One of :data:`electrolyte_ml.paper.scales.SCALES`; keeps the runs among its results, under the potential's
+        One of :data:`electrolyte_ml.paper.scales.SCALES`; the runs are kept among its results, under the potential's
         fingerprint.
     potential
+        The potential.
     model
-        "mtp", "qrd", or "corrected" (the corrected MTP, with the runs of the MTP): the name under which
-        the results are stored.
+        Name under which the results are stored: "mtp", "qrd", or "corrected" (the corrected MTP, with the runs of the
+        MTP).
     reference
-        Level of theory of the training labels; the one that the potential names by default.
+        Level of theory of the training labels; by default the one stored with the potential.
     active_set
-        File of an active set or of the training set, by which the trajectories are graded.
+        File of an active set or of the training set, for grades of the trajectories.
     seed
-        Another one makes another, independent set of runs.
+        Seed of the runs; another seed makes an independent set of runs.
     member
-        Number of the potential among those of other seeds, under which the results are stored. Those from 1 on run in
-        the first cell alone (:class:`~electrolyte_ml.paper.scales.Conductivity`).
+        Number of the potential among those of other seeds, under which the results are stored. Potentials from number
+        1 on run in the first cell alone (:class:`~electrolyte_ml.paper.scales.Conductivity`).
     progress
-        Print what the production takes, and a progress line.
+        Whether to print the estimated cost and a progress line.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def conductivity_runs(
     Raises
     ------
     InputError
-        The scale has no conductivities, the reference is not known, another model, or as of
+        The scale has no conductivities, the reference or the model is not known, or for a reason of
         :func:`electrolyte_ml.production.produce`.
     """
     from electrolyte_ml.production import produce
@@ -82,7 +83,7 @@ def conductivity_runs(
     protocol = _protocol(scale)
     reference = reference or potential.reference
     if reference is None:
-        raise InputError("the potential does not name what labelled its training set: give the reference")
+        raise InputError("the potential does not contain the reference of its training set: give the reference")
     results = {}
     for cell in protocol.cells_of(member):
         directory = production_folder(scale, cell, potential, seed)
@@ -93,7 +94,7 @@ def conductivity_runs(
         settings = production_settings(scale, cell, file, model=model, active_set=active_set, seed=seed, member=member)
         results[cell] = produce(directory, settings, potential=potential, progress=progress)
     sizes: dict[str, dict[int, dict[float, ConductivityResult]]] = {}
-    first: dict[str, ProductionResult] = {}  # of a ratio; other cells of it show what their size changes
+    first: dict[str, ProductionResult] = {}  # first cell of each ratio; other cells show the effect of the size
     for cell, result in results.items():
         first.setdefault(ratio_of(cell), result)
         sizes.setdefault(ratio_of(cell), {})[atoms_in(cell)] = _measured(result)
@@ -102,14 +103,20 @@ def conductivity_runs(
         model=model,
         reference=reference,
         scale=scale,
-        production={ratio: {t: each.production for t, each in one.conditions.items()} for ratio, one in first.items()},
+        production={
+            ratio: {t: condition.production for t, condition in result.conditions.items()}
+            for ratio, result in first.items()
+        },
         sizes=sizes,
         states={
             ratio: {
-                t: {"density": each.density if isfinite(each.density) else None, "trusted": each.trusted}
-                for t, each in one.conditions.items()
+                t: {
+                    "density": condition.density if isfinite(condition.density) else None,
+                    "trusted": condition.trusted,
+                }
+                for t, condition in result.conditions.items()
             }
-            for ratio, one in first.items()
+            for ratio, result in first.items()
         },
         member=member,
     )
@@ -117,15 +124,15 @@ def conductivity_runs(
 
 
 def learnt_conductivities(scale: Scale, *, progress: bool = True) -> None:
-    """Run `conductivity_runs` with all potentials of LiPF6 of a scale; what has run is not run again.
+    """Run `conductivity_runs` with all potentials of LiPF6 of a scale; completed runs are reused.
 
-    These are MTP, MTP-QRd, the MTP with its correction to a better reference where the scale has one, and fits to the
-    same sets from other random parameters (:func:`~electrolyte_ml.paper.mixtures.fit_kinds`).
+    These are MTP, MTP-QRd, the MTP with its correction to a better reference if the scale has one, and fits to the same
+    sets from other random parameters (:func:`~electrolyte_ml.paper.mixtures.fit_kinds`).
 
     Raises
     ------
     InputError, ElectrolyteError
-        As of :func:`~electrolyte_ml.paper.ion_pairs.learn_ion_pairs` and `conductivity_runs`.
+        As for :func:`~electrolyte_ml.paper.ion_pairs.learn_ion_pairs` and `conductivity_runs`.
     """
     protocol = _protocol(scale)
     for model, charges in (("mtp", None), ("qrd", "qrd")):
@@ -150,11 +157,11 @@ def learnt_conductivities(scale: Scale, *, progress: bool = True) -> None:
 
 
 def _measured(result: ProductionResult) -> dict[float, ConductivityResult]:
-    """Return the conductivities of a production that has some, by temperature."""
+    """Return the conductivities of a production by temperature, without temperatures that have none."""
     return {
-        temperature: each.conductivity
-        for temperature, each in result.conditions.items()
-        if each.conductivity is not None and has_best(each.conductivity)
+        temperature: condition.conductivity
+        for temperature, condition in result.conditions.items()
+        if condition.conductivity is not None and has_best(condition.conductivity)
     }
 
 
@@ -173,16 +180,16 @@ def production_settings(
     Parameters
     ----------
     scale, model, active_set, seed, member
-        As of :func:`conductivity_runs`.
+        As for :func:`conductivity_runs`.
     cell
-        One of the protocol's.
+        A cell of the protocol.
     potential
-        File.
+        File of the potential.
 
     Raises
     ------
     InputError
-        The scale has no conductivities, or another model.
+        The scale has no conductivities, or the model is not known.
     """
     protocol = _protocol(scale)
     if model not in MODELS:
@@ -205,20 +212,20 @@ def production_settings(
 
 
 def electrolyte_production(scale: Scale, *, progress: bool = True) -> ProductionResult:
-    """Run the shipped potential of NaPF6 in PC for a few picoseconds; what has run is not run again.
+    """Run the potential of NaPF6 in PC of the source tree for a few picoseconds; completed runs are reused.
 
-    Its ions have the protocol of section 4.6 at every scale, with the numbers of `scale.electrolyte`.
+    The protocol is that of section 4.6 at every scale, with the numbers of `scale.electrolyte`.
 
     Raises
     ------
     InputError
-        Without a source tree, with which the potential comes.
+        There is no source tree, which holds the potential.
     """
     from electrolyte_ml.production import produce
 
     root = checkout()
     if root is None:
-        raise InputError("the potential of NaPF6 in PC comes with the source tree: run this in a clone of it")
+        raise InputError("the potential of NaPF6 in PC is part of the source tree: run this in a clone of it")
     electrolyte = scale.electrolyte
     run = electrolyte.density.run
     settings = ProductionSettings(
@@ -244,23 +251,23 @@ def solvation_of_runs(
     Parameters
     ----------
     scale, potential, model, seed
-        As of `conductivity_runs`.
+        As for `conductivity_runs`.
     cell
-        One of the protocol's.
+        A cell of the protocol.
     temperature
         K.
 
     Raises
     ------
     InputError
-        There are no such runs, none is complete, or the potential does not name its reference.
+        There are no such runs, none is complete, or the potential does not contain its reference.
     """
     from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
     from electrolyte_ml.production import run_folders
     from electrolyte_ml.trajectories import open_trajectory
 
     if potential.reference is None:
-        raise InputError("the potential does not name what labelled its training set")
+        raise InputError("the potential does not contain the reference of its training set")
     directory = production_folder(scale, cell, potential, seed)
     folders = run_folders(directory, temperature)
     if folders is None:
@@ -280,7 +287,7 @@ def solvation_of_runs(
 
 
 def _sections(runs: ConductivityRuns, active_set: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """Return the sections of the settings of a production that its runs determine."""
+    """Return the sections of the settings of a production that depend on the protocol's runs."""
     return {
         "trajectories": TrajectorySettings(
             count=runs.trajectories,
@@ -294,7 +301,7 @@ def _sections(runs: ConductivityRuns, active_set: str | os.PathLike[str] | None)
 
 
 def production_folder(scale: Scale, cell: str, potential: Potential, seed: int = 0) -> Path:
-    """Return the folder of a cell's production; `electrolyte-ml conductivity` reads it."""
+    """Return the folder of a cell's production, which `electrolyte-ml conductivity` can read."""
     name = f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}_seed{seed}"
     return scale.directory / "conductivity" / name
 
@@ -310,7 +317,7 @@ def ratio_of(cell: str) -> str:
 
 
 def has_best(result: ConductivityResult) -> bool:
-    """Whether Green-Kubo or Einstein-Helfand gave a conductivity."""
+    """Return whether Green-Kubo or Einstein-Helfand gave a conductivity."""
     return not {"green-kubo", "einstein-helfand"}.isdisjoint(result.estimates)
 
 

@@ -1,7 +1,8 @@
-"""The correction of the potential of LiPF6 in EC and EMC to a better reference, in cells that it can label.
+"""Correction of the potential of LiPF6 in EC and EMC to a better reference, trained in small cells.
 
-The potential of :mod:`electrolyte_ml.paper.ion_pairs` is fixed, and a small moment tensor potential is learnt on top of
-it: dynamics run the sum of both, and the better reference labels only what the correction's own grade asks for.
+The potential of :mod:`electrolyte_ml.paper.ion_pairs` is fixed, and a small moment tensor potential is trained on top
+of it. Dynamics use the sum of both; the better reference labels only configurations selected by the correction's own
+grade.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from electrolyte_ml.potentials import Potential
 
 
 def correction_training(scale: Scale, base: Path) -> ActiveLearningSettings:
-    """Return the settings that learn a correction of a potential.
+    """Return the settings for learning a correction of a potential.
 
     Parameters
     ----------
     scale
+        Scale with a correction.
     base
-        File of the potential that is corrected.
+        File of the potential to be corrected.
 
     Raises
     ------
@@ -50,27 +52,28 @@ def learn_correction(
     on_iteration: Callable[[ActiveLearningResult], None] | None = None,
     progress: bool = True,
 ) -> ActiveLearningResult:
-    """Learn the correction of a potential, or go on where an earlier call was stopped.
+    """Learn the correction of a potential, or resume an interrupted run.
 
     Parameters
     ----------
     scale
+        Scale with a correction.
     potential
-        The one to be corrected; it is saved beside the run.
+        The potential to be corrected, which is saved beside the run.
     on_iteration
-        Called after each iteration with the state so far.
+        Function called after each iteration with the present state.
     progress
-        Print the status table as it grows.
+        Whether to print the status table as it grows.
 
     Returns
     -------
     ActiveLearningResult
-        Its potential is the sum of both.
+        Result whose potential is the sum of both.
 
     Raises
     ------
     InputError, ElectrolyteError
-        The scale has no correction; otherwise as of :func:`electrolyte_ml.active_learn`.
+        The scale has no correction; otherwise as for :func:`electrolyte_ml.active_learn`.
     """
     _training(scale)
     base = scale.directory / "corrections" / f"base_{potential.fingerprint[:12]}{potential.suffix}"

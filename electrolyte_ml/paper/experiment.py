@@ -1,4 +1,4 @@
-"""Measured values with their sources, and the values of the paper and of its functional beside them."""
+"""Measured values with their sources, and values of the paper and of its density functional."""
 
 from dataclasses import dataclass
 
@@ -22,9 +22,9 @@ class Measurement:
     Attributes
     ----------
     value, error
-        In `unit`; the error is one standard uncertainty, None where the source gives none.
+        Value and standard uncertainty, in `unit`; the error is None if the source gives none.
     unit
-        Of both.
+        Unit of value and error.
     temperature
         K.
     source
@@ -38,7 +38,7 @@ class Measurement:
     source: str
 
 
-# Liquids at ambient pressure, by name; mixtures are EC:EMC by amount of substance.
+# Densities of liquids at ambient pressure by name; mixtures are EC:EMC by amount of substance.
 DENSITY: dict[str, Measurement] = {
     "EC": Measurement(1.33, 0.01, "g/cm³", 300.0, EC_EXTRAPOLATED),
     "EC:EMC 7:3": Measurement(1.211, None, "g/cm³", 300.0, WANG),
@@ -46,7 +46,7 @@ DENSITY: dict[str, Measurement] = {
     "EMC": Measurement(1.004, None, "g/cm³", 300.0, WANG),
 }
 
-# A density that is off by 4 to 7 % can be the functional's: potentials are also held against these.
+# The functional's own error of a density is 4 to 7 %: potentials are also compared with these densities.
 DENSITY_PBE_D3_BJ: dict[str, Measurement] = {
     "EC": Measurement(1.233, None, "g/cm³", 313.0, PBE_D3_BJ),
     "EC:EMC 7:3": Measurement(1.129, None, "g/cm³", 298.0, PBE_D3_BJ),
@@ -70,10 +70,10 @@ CONDUCTIVITY: dict[str, dict[float, Measurement]] = {
     for ratio, values in {"3:7": (5.97, 8.82, 11.70), "2:3": (6.17, 9.46, 12.93), "1:1": (6.13, 9.74, 13.62)}.items()
 }
 
-# First maximum of g(r) of Li and O in carbonate solutions, Å, by X-ray and neutron scattering; about 4 O are behind it.
+# First maximum of g(r) of Li and O in carbonate solutions, Å, by X-ray and neutron scattering; about 4 O belong to it.
 LI_O_PEAK = (1.90, 2.04)
 
-# Section 2.3.3: the mean absolute deviations that the paper states, MTP at all compositions and MTP-QRd at 3:7.
+# Section 2.3.3: mean absolute deviations stated in the paper, for MTP at all compositions and for MTP-QRd at 3:7.
 PAPER_CONDUCTIVITY_DEVIATIONS = {"mtp": 0.11, "qrd": 0.06}
 
 # Section 2.1 of the paper, on its ensembles of three for EC and for EMC at 300 K; Fig. 1a has no numbers.
@@ -95,7 +95,7 @@ def density(liquid: str) -> Measurement:
     Raises
     ------
     InputError
-        If no measured density of it is known.
+        No measured density of this liquid is known.
     """
     if liquid not in DENSITY:
         raise InputError(f"no measured density of {liquid!r}; there are {', '.join(DENSITY)}")
@@ -113,7 +113,7 @@ def conductivities(ratio: str) -> dict[float, Measurement]:
     Raises
     ------
     InputError
-        If no measured conductivity of it is known.
+        No measured conductivity at this ratio is known.
     """
     if ratio not in CONDUCTIVITY:
         raise InputError(f"no measured conductivity of EC:EMC {ratio!r}; there are {', '.join(CONDUCTIVITY)}")

@@ -1,4 +1,4 @@
-"""Validation of potentials of LiPF6 in EC and EMC (section 2.3.2): force errors by site, and g(r) of Li and O."""
+"""Validation of potentials of LiPF6 in EC and EMC: force errors by site, and g(r) of Li and O (section 2.3.2)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
     from electrolyte_ml.potentials import Potential
 
-_STARTS: tuple[Pairing, ...] = ("SSIP", "CIP")  # of the validation runs, cell by cell
-_SEED = 1_000_000  # of the packing, so that no start is one of the training set's
+_STARTS: tuple[Pairing, ...] = ("SSIP", "CIP")  # motifs of the starts of validation runs, cell by cell
+_SEED = 1_000_000  # seed of the packing, so that the starts differ from those of the training set
 
 
 # -- runs -------------------------------------------------------------------------------------------------------------
@@ -35,30 +35,30 @@ _SEED = 1_000_000  # of the packing, so that no start is one of the training set
 def ion_pair_validation_set(scale: Scale, potential: Potential, *, progress: bool = True) -> list[Atoms]:
     """Run a potential in each cell of the protocol, and label configurations that are evenly spaced in time.
 
-    The first cell starts from a solvent-separated pair, the next one from a contact pair, and so on. Runs are kept
-    beside the scale's results, under the potential's fingerprint, and labels in the scale's store: a call that was
-    stopped goes on where it was.
+    The first cell starts from a solvent-separated pair, the next one from a contact pair, and so on. Runs are kept with
+    the scale's results, under the potential's fingerprint, and labels in the scale's store, so that an interrupted call
+    can be resumed.
 
     Parameters
     ----------
     scale
-        Its `ion_pair_training` names cells, run and number of configurations, which the cells share.
+        Scale whose `ion_pair_training` defines cells, run and total number of configurations.
     potential
-        Drives the dynamics.
+        Potential of the dynamics.
     progress
-        Show progress lines.
+        Whether to show progress lines.
 
     Returns
     -------
     list of Atoms
-        Labelled, cell by cell, in the order of time.
+        Labelled configurations, cell by cell, in the order of time.
 
     Raises
     ------
     InputError
         The scale does not learn ion pairs, or the run has too few frames.
     ElectrolyteError
-        A run did not reach its end, or a configuration was not labelled: a set is complete, or it is none.
+        A run ended early, or a label failed: incomplete sets are refused.
     """
     training = _training(scale)
     share = -(-training.validation_configurations // len(training.cells))
@@ -79,16 +79,15 @@ def ion_pair_validation_set(scale: Scale, potential: Potential, *, progress: boo
 def li_o_distribution(scale: Scale, potential: Potential) -> RadialDistribution:
     """Measure g(r) of Li and the O of the solvents in the protocol's cell (claim 19).
 
-    The cell is packed and runs at constant pressure for as long as the run at constant volume that follows, whose
-    volume is the mean over the second half; g(r) is that of all frames of the second run. What has run is not run
-    again.
+    The packed cell runs at constant pressure first, and then for the same time at constant volume: the mean volume of
+    the second half of the first run. All frames of the second run give g(r). Completed runs are reused.
 
     Raises
     ------
     InputError
         The scale does not learn ion pairs.
     ElectrolyteError
-        A run did not reach its end.
+        A run ended early.
     """
     from electrolyte_ml.analysis import radial_distributions
     from electrolyte_ml.production.stages import at_volume
@@ -98,24 +97,24 @@ def li_o_distribution(scale: Scale, potential: Potential) -> RadialDistribution:
     cell = training.rdf_cell
     folder = _folder(scale, cell, potential, "li_o")
     packed = pack(parse_composition(cell), training.densities[-1])
-    before = replace(training.rdf, ensemble="npt", pressure_bar=None)
-    pressed = watched_run(packed, potential, before, packed, folder / "equilibration", relax=RELAX)
-    _require_end(pressed, cell, "at constant pressure")
-    last = pressed.times_ps >= 0.5 * before.time_ps
-    volume = float(np.mean(pressed.masses.sum() * DENSITY_UNIT / pressed.densities[last]))
-    run = watched_run(at_volume(pressed.atoms, volume), potential, training.rdf, packed, folder, relax=0)
+    settings = replace(training.rdf, ensemble="npt", pressure_bar=None)
+    equilibration = watched_run(packed, potential, settings, packed, folder / "equilibration", relax=RELAX)
+    _require_end(equilibration, cell, "at constant pressure")
+    last = equilibration.times_ps >= 0.5 * settings.time_ps
+    volume = float(np.mean(equilibration.masses.sum() * DENSITY_UNIT / equilibration.densities[last]))
+    run = watched_run(at_volume(equilibration.atoms, volume), potential, training.rdf, packed, folder, relax=0)
     _require_end(run, cell, "at constant volume")
     return radial_distributions(open_trajectory(folder), {"Li-O": ("element Li", "element O")})["Li-O"]
 
 
-def _require_end(run: RunResult, cell: str, which: str) -> None:
+def _require_end(run: RunResult, cell: str, condition: str) -> None:
     if not run.completed:
-        raise ElectrolyteError(f"the run of {cell} {which} ended early: {run.reason}, {run.detail}")
+        raise ElectrolyteError(f"the run of {cell} {condition} ended early: {run.reason}, {run.detail}")
 
 
-def _folder(scale: Scale, cell: str, potential: Potential, what: str) -> Path:
+def _folder(scale: Scale, cell: str, potential: Potential, parent: str) -> Path:
     name = f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
-    return scale.directory / "ion_pairs" / what / name
+    return scale.directory / "ion_pairs" / parent / name
 
 
 def _training(scale: Scale) -> IonPairTraining:
@@ -129,7 +128,7 @@ def _training(scale: Scale) -> IonPairTraining:
 
 @dataclass(frozen=True)
 class IonPairErrors:
-    """Force errors of several kinds of potential: what Fig. 5 and Fig. S5 show (claims 18 and 20).
+    """Force errors of several kinds of potential, shown in Figs. 5 and S5 (claims 18 and 20).
 
     Attributes
     ----------
@@ -138,9 +137,9 @@ class IonPairErrors:
     kinds : dict of str to GroupedErrors
         Name of a kind ("MTP16", "MTP16-QRd") -> its errors, with donors in the shell of Li as sites of their own.
     parameters : dict of str to int
-        Of a potential of each kind.
+        Name of a kind -> number of parameters of a potential.
     differences : dict of str to GroupedErrors
-        Name of a kind with charges -> difference of its mean forces and those of the same kind without, by site.
+        Name of a kind with charges -> difference of its mean forces from those of the kind without charges, by site.
     charges : dict
         Name of a kind with charges -> composition -> element -> charge (e) by each of its potentials.
     """
@@ -164,7 +163,7 @@ class IonPairErrors:
         return sorted(names, key=lambda name: self.parameters[name])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return numbers and texts that JSON can hold."""
+        """Return the errors as numbers and texts for JSON."""
         return {
             "reference": self.reference,
             "kinds": {name: errors.to_dict() for name, errors in self.kinds.items()},
@@ -175,12 +174,12 @@ class IonPairErrors:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> IonPairErrors:
-        """Return the errors that `to_dict` wrote."""
+        """Return the errors from the result of `to_dict`."""
         from electrolyte_ml.analysis import GroupedErrors
 
         tables = {
-            what: {name: GroupedErrors.from_dict(errors) for name, errors in values[what].items()}
-            for what in ("kinds", "differences")
+            table: {name: GroupedErrors.from_dict(errors) for name, errors in values[table].items()}
+            for table in ("kinds", "differences")
         }
         return cls(values["reference"], parameters=values["parameters"], charges=values["charges"], **tables)
 
@@ -188,15 +187,15 @@ class IonPairErrors:
 def ion_pair_errors(
     configurations: Sequence[Atoms], potentials: Mapping[str, Mapping[int, Potential]], reference: str
 ) -> IonPairErrors:
-    """Measure the force errors of every kind of potential by site, and the charges of those that have some.
+    """Measure the force errors of every kind of potential by site, and the charges of kinds with charges.
 
     Parameters
     ----------
     configurations
-        Labelled.
+        Labelled configurations.
     potentials
-        Name of a kind -> seed -> potential. Kinds with charges have "-QRd" in their names, which begin with that of the
-        same kind without.
+        Name of a kind -> seed -> potential. The name of a kind with charges begins with that of the kind without
+        charges, followed by "-QRd".
     reference
         Level of theory of the labels.
 
@@ -216,8 +215,8 @@ def ion_pair_errors(
         name: [predict(potential, configurations) for potential in members.values()]
         for name, members in potentials.items()
     }
-    true = next(iter(predictions.values()))[0].reference_forces
-    forces = {name: np.array([one.forces for one in members]) for name, members in predictions.items()}
+    reference_forces = next(iter(predictions.values()))[0].reference_forces
+    forces = {name: np.array([prediction.forces for prediction in members]) for name, members in predictions.items()}
     differences = {
         name: group_errors(groups, forces[plain].mean(axis=0), forces[name].mean(axis=0), count)
         for name in potentials
@@ -225,7 +224,7 @@ def ion_pair_errors(
     }
     return IonPairErrors(
         reference,
-        {name: group_errors(groups, true, predicted, count) for name, predicted in forces.items()},
+        {name: group_errors(groups, reference_forces, predicted, count) for name, predicted in forces.items()},
         {name: next(iter(members.values())).n_parameters for name, members in potentials.items()},
         differences,
         {name: _charges(configurations, members) for name, members in potentials.items() if CHARGED in name},
@@ -233,19 +232,19 @@ def ion_pair_errors(
 
 
 def _charges(configurations: Sequence[Atoms], potentials: Mapping[int, Potential]) -> dict[str, dict[str, list[float]]]:
-    """Composition -> element -> mean charge by each potential, in the first configuration of the composition."""
-    found: dict[str, dict[str, list[float]]] = {}
+    """Return composition -> element -> mean charge by each potential, in a composition's first configuration."""
+    by_cell: dict[str, dict[str, list[float]]] = {}
     for atoms in configurations:
         names = Topology.of(atoms).known()
-        if None in names or (cell := written(dict(sorted(Counter(map(str, names)).items())))) in found:
+        if None in names or (cell := written(dict(sorted(Counter(map(str, names)).items())))) in by_cell:
             continue
         symbols = np.array(atoms.get_chemical_symbols())
         of_cell: dict[str, list[float]] = {}
         for potential in potentials.values():
             charges = potential.evaluate(atoms).charges
             if charges is None:
-                raise InputError("a potential whose kind has charges gives none")
+                raise InputError("a potential has no charges, although its kind has charges")
             for symbol in dict.fromkeys(symbols.tolist()):
                 of_cell.setdefault(symbol, []).append(float(charges[symbols == symbol].mean()))
-        found[cell] = of_cell
-    return found
+        by_cell[cell] = of_cell
+    return by_cell

@@ -1,9 +1,9 @@
-"""The training set of LiPF6 in EC and EMC (section 2.3.1): ion pairs until nothing is new, then aggregates.
+"""Training set of LiPF6 in EC and EMC: active learning of ion pairs, then of aggregates (section 2.3.1).
 
-Cells of solvent-separated and contact pairs are packed and relaxed by the reference, whose short dynamics from each of
-them give labelled configurations. A first run of active learning inherits these beside other sets and explores from the
-cells. When it has ended, the same is done for aggregates: MaxVol chooses among their dynamics with the potential of the
-first run, and a second run goes on from there.
+Cells of solvent-separated and contact pairs are packed and relaxed with the reference, and short reference dynamics
+from each of them give labelled configurations. A first run of active learning inherits these and other sets, and
+explores from the cells. A second run does the same for aggregates: it continues the first one, whose potential MaxVol
+uses to select among the dynamics of aggregates.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from electrolyte_ml.structures.motifs import Pairing
 
 Stage = Literal["pairs", "aggregates"]
 STAGES: dict[Stage, tuple[Pairing, ...]] = {"pairs": ("SSIP", "CIP"), "aggregates": ("AGG",)}
-_TRIES = 3  # packed cells of which one must keep its motif when it is relaxed
+_TRIES = 3  # number of packed cells that are tried until one keeps its motif in the relaxation
 
 
 class IonPairs(NamedTuple):
-    """The runs of both stages; the second has the whole training set."""
+    """Results of both stages; the second has the whole training set."""
 
     pairs: ActiveLearningResult
     aggregates: ActiveLearningResult
 
 
 def motif_cells(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
-    """Pack and relax the cells of a stage; what has been relaxed is not relaxed again.
+    """Pack and relax the cells of a stage, unless the file of the cells exists.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def _relaxed_motif(job: tuple[Pairing, int], scale: Scale) -> Atoms:
 
 
 def motif_dynamics(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
-    """Run the reference's dynamics from the cells of a stage; what has run is not run again.
+    """Run reference dynamics from the cells of a stage, unless the file of the dynamics exists.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def motif_dynamics(scale: Scale, stage: Stage, *, progress: bool = True) -> Path
     Raises
     ------
     ElectrolyteError
-        A label failed: the set is that of the protocol, or none. Otherwise as `motif_cells`.
+        A label failed: incomplete sets are refused. Otherwise as for `motif_cells`.
     """
     path = _starts(scale) / f"{stage}_dynamics.extxyz"
     if not path.exists():
@@ -125,17 +125,18 @@ def motif_dynamics(scale: Scale, stage: Stage, *, progress: bool = True) -> Path
 def ion_pair_training(
     scale: Scale, stage: Stage = "pairs", *, charges: str | None = None, seed: int = 0
 ) -> ActiveLearningSettings:
-    """Return the settings of a stage, whose cells and dynamics `learn_ion_pairs` makes before.
+    """Return the settings of a stage; `learn_ion_pairs` makes its cells and dynamics first.
 
     Parameters
     ----------
     scale
+        Scale that learns ion pairs.
     stage
-        "pairs", or "aggregates", which goes on from the run of the pairs.
+        "pairs", or "aggregates", which continues the run of the pairs.
     charges
-        Model of the charges to add, such as "qrd"; grades are then those of all parameters, the charges' included.
+        Model of the charges to add, such as "qrd"; grades then include the parameters of the charges.
     seed
-        Of the potential's parameters and the trajectories' velocities.
+        Seed of the potential's parameters and the trajectories' velocities.
 
     Raises
     ------
@@ -167,7 +168,7 @@ def ion_pair_training(
 
 
 def ion_pair_run(scale: Scale, stage: Stage, *, charges: str | None = None, seed: int = 0) -> Path:
-    """Return the folder in which a stage learns. Other settings are another run, in another folder."""
+    """Return the folder of the run of a stage, which depends on its settings."""
     settings = ion_pair_training(scale, stage, charges=charges, seed=seed)
     return scale.directory / "ion_pairs" / f"{stage}_{digest(placeless(settings))}"
 
@@ -180,23 +181,24 @@ def learn_ion_pairs(
     on_iteration: Callable[[ActiveLearningResult], None] | None = None,
     progress: bool = True,
 ) -> IonPairs:
-    """Learn ion pairs until nothing is new, then aggregates, or go on where an earlier call was stopped.
+    """Learn ion pairs, then aggregates, or resume an interrupted run.
 
-    A stage that has used up its iterations is followed by the next all the same: `converged` of its result tells.
+    The second stage follows also if the first has used up its iterations without convergence: see `converged` of its
+    result.
 
     Parameters
     ----------
     scale, charges, seed
-        As for `ion_pair_training`. Where the scale inherits its mixtures, they must have been learnt.
+        As for `ion_pair_training`. If the scale inherits the set of its mixtures, the mixtures must be learnt first.
     on_iteration
-        Called after each iteration with the state so far.
+        Function called after each iteration with the present state.
     progress
-        Print the status table as it grows.
+        Whether to print the status table as it grows.
 
     Raises
     ------
     InputError, ElectrolyteError
-        As `motif_cells`, `motif_dynamics` and `active_learn`.
+        As for `motif_cells`, `motif_dynamics` and `active_learn`.
     """
     results = []
     for stage in STAGES:
@@ -208,19 +210,19 @@ def learn_ion_pairs(
 
 
 def _inherited(scale: Scale) -> list[Path]:
-    """Return the files or folders of the sets that the pairs inherit beside their own dynamics."""
+    """Return the files or folders of the sets that the pairs inherit in addition to their own dynamics."""
     training = _training(scale)
     paths = [mixtures_run(scale)] if training.mixtures else []
     if training.sets:
         root = checkout()
         if root is None:
-            raise InputError(f"{', '.join(training.sets)} come with the source tree: run this in a clone of it")
+            raise InputError(f"{', '.join(training.sets)} are part of the source tree: run this in a clone of it")
         paths += [root / "data" / name for name in training.sets]
     return paths
 
 
 def _starts(scale: Scale) -> Path:
-    """Return the folder of the cells and their dynamics, which models and seeds share."""
+    """Return the folder of the cells and their dynamics, which all models and seeds share."""
     training = _training(scale)
     learning = training.learning
     content = json.dumps(

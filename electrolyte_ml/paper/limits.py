@@ -1,7 +1,7 @@
-"""What limits a conductivity: too few data, the potential, the size of the cell, or the reference.
+"""Sources of error of a conductivity: length of the runs, potential, size of the cell, and reference.
 
-The deviation from experiment is split into what was measured for each of them. The effect of the reference cannot be
-measured apart: it is what the others leave, together with all that the ensemble of potentials has in common.
+The deviation from experiment is split into measured contributions of these sources. The effect of the reference cannot
+be measured separately: it is the remainder, together with errors that all potentials of the ensemble have in common.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Limit:
     ----------
     source : str
     shift : float or None
-        Relative change of the conductivity; None for a source that only scatters, or was not measured.
+        Relative change of the conductivity; None for a purely random error, or if it was not measured.
     error : float or None
-        One standard error, relative to the conductivity; None where it was not measured.
+        Standard error relative to the conductivity; None if it was not measured.
     evidence : str
-        The numbers behind it, or what is missing.
+        The underlying numbers, or the missing ones.
     """
 
     source: str
@@ -49,18 +49,18 @@ class Limit:
 
 @dataclass(frozen=True)
 class ConductivityLimits:
-    """The deviation of a conductivity from experiment, by source. Prints as a table.
+    """Deviation of a conductivity from experiment by its sources, printed as a table.
 
     Attributes
     ----------
     condition : str
         Ratio and temperature.
     value, measured : float
-        mS/cm.
+        Computed and measured conductivity, mS/cm.
     deviation : float
         value / measured - 1.
     rows : tuple of Limit
-        Statistics, potential, size of the cell, and the rest.
+        Length of the runs, potential, size of the cell, and the remainder.
     """
 
     condition: str
@@ -90,10 +90,10 @@ def conductivity_limits(
     Parameters
     ----------
     members
-        What :func:`~electrolyte_ml.paper.stored.store_conductivity` has stored of each potential of an ensemble; the
-        first one is judged.
+        Results stored by :func:`~electrolyte_ml.paper.stored.store_conductivity` for each potential of an ensemble; the
+        conductivity is that of the first.
     ratio, temperature
-        Condition; K.
+        Condition: EC:EMC molar ratio, and temperature in K.
     errors
         Force errors of the potential, with donors in the shell of Li as sites of their own.
     audit
@@ -102,15 +102,15 @@ def conductivity_limits(
     Raises
     ------
     InputError
-        There is no conductivity at this condition, or no experiment.
+        There is no computed or no measured conductivity at this condition.
     """
-    found = [point for one in members if (point := one["points"].get(ratio, {}).get(f"{temperature:g}"))]
+    points = [point for member in members if (point := member["points"].get(ratio, {}).get(f"{temperature:g}"))]
     if not members or f"{temperature:g}" not in members[0]["points"].get(ratio, {}):
         raise InputError(f"there is no conductivity of {ratio} at {temperature:g} K")
-    known = experiment.conductivities(ratio)
-    if temperature not in known:
+    experiments = experiment.conductivities(ratio)
+    if temperature not in experiments:
         raise InputError(f"no measured conductivity of {ratio} at {temperature:g} K is known")
-    first, measured = found[0], known[temperature].value
+    first, measured = points[0], experiments[temperature].value
     deviation = first["value"] / measured - 1.0
     statistics = Limit(
         "length of the runs",
@@ -118,7 +118,7 @@ def conductivity_limits(
         first["error"] / first["value"],
         f"{first['trajectories']} trajectories, {first['total_ps'] / 1000:.3g} ns, {first['method']}",
     )
-    potential = _potential(found, members[0]["states"].get(ratio, {}).get(f"{temperature:g}", {}), errors)
+    potential = _potential(points, members[0]["states"].get(ratio, {}).get(f"{temperature:g}", {}), errors)
     size = _size(members[0]["sizes"].get(ratio, {}), f"{temperature:g}")
     shift = (1.0 + deviation) / (1.0 + (size.shift or 0.0)) - 1.0
     scatter = [row.error * first["value"] / measured for row in (statistics, potential, size) if row.error is not None]
@@ -133,7 +133,7 @@ def conductivity_limits(
 
 
 def shipped_audit(reference: str) -> dict[str, Any] | None:
-    """Return the audit of a reference on cells with LiPF6 that comes with the source tree, or None if there is none."""
+    """Return the audit of a reference on cells with LiPF6 from the source tree, or None if there is none."""
     root = checkout()
     path = None if root is None else root / "data" / "reference_audit.json"
     if path is None or not path.is_file():
@@ -143,7 +143,7 @@ def shipped_audit(reference: str) -> dict[str, Any] | None:
 
 
 def _potential(points: Sequence[Mapping[str, Any]], state: Mapping[str, Any], errors: GroupedErrors | None) -> Limit:
-    """Spread of the ensemble beyond its statistics, the share of frames trusted, and force errors at Li."""
+    """Return the limit of the potential: spread of the ensemble beyond its statistics, trusted frames, force errors."""
     evidence = []
     spread = None
     if len(points) > 1:
@@ -166,20 +166,20 @@ def _potential(points: Sequence[Mapping[str, Any]], state: Mapping[str, Any], er
 
 
 def _size(sizes: Mapping[str, Mapping[str, Any]], temperature: str) -> Limit:
-    """Difference of the cell that is judged, the first one, from the largest; their errors are independent."""
-    known = [(int(atoms), points[temperature]) for atoms, points in sizes.items() if temperature in points]
-    if len(known) < 2:
+    """Return the limit of the cell's size: difference of the first cell from the largest, with independent errors."""
+    cells = [(int(atoms), points[temperature]) for atoms, points in sizes.items() if temperature in points]
+    if len(cells) < 2:
         return Limit("size of the cell", None, None, "one cell, so that its effect is not known")
-    atoms, one = known[0]
-    largest, other = max(known[1:], key=lambda item: item[0])
-    ratio = one["value"] / other["value"]
-    error = ratio * float(np.hypot(one["error"] / one["value"], other["error"] / other["value"]))
-    evidence = f"{one['value']:.2f} mS/cm with {atoms} atoms, {other['value']:.2f} with {largest}"
+    atoms, first = cells[0]
+    largest, other = max(cells[1:], key=lambda item: item[0])
+    ratio = first["value"] / other["value"]
+    error = ratio * float(np.hypot(first["error"] / first["value"], other["error"] / other["value"]))
+    evidence = f"{first['value']:.2f} mS/cm with {atoms} atoms, {other['value']:.2f} with {largest}"
     return Limit("size of the cell", ratio - 1.0, error, evidence)
 
 
 def _reference(name: str, audit: Mapping[str, Any] | None) -> str:
-    """Return in words how far the reference is from a better one."""
+    """Return the differences of the reference from a better one in words."""
     if audit is None:
         return f"labels by {name}, not audited"
     evidence = []
@@ -188,9 +188,10 @@ def _reference(name: str, audit: Mapping[str, Any] | None) -> str:
     if bias := audit["density_bias"]:
         evidence.append(f"density {bias['value']:+.0%} at least")
     bindings: dict[str, dict[str, float]] = {}
-    for one in audit["bindings"]:
-        bindings.setdefault(one["complex"], {})[one["reference"]] = one["energy"]
-    for complex, by in bindings.items():
-        if {audit["reference"], audit["against"]} <= by.keys():
-            evidence.append(f"energy of {complex} {by[audit['reference']] - by[audit['against']]:+.2f} eV")
+    for binding in audit["bindings"]:
+        bindings.setdefault(binding["complex"], {})[binding["reference"]] = binding["energy"]
+    for complex, energies in bindings.items():
+        if {audit["reference"], audit["against"]} <= energies.keys():
+            difference = energies[audit["reference"]] - energies[audit["against"]]
+            evidence.append(f"energy of {complex} {difference:+.2f} eV")
     return f"{audit['reference']} against {audit['against']}: {', '.join(evidence) or 'forces only'}"

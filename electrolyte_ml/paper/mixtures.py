@@ -1,4 +1,4 @@
-"""One potential for every ratio of EC and EMC (sections 2.2 and S1): its training set, its kinds, their densities."""
+"""Mixtures of EC and EMC: training set, kinds of potential, and their densities (sections 2.2 and S1)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Kinds = Mapping[str, Mapping[int, Potential]]  # name of a kind of potential -> 
 
 
 def mixture_training(scale: Scale, *, seed: int = 0) -> ActiveLearningSettings:
-    """Return the settings that learn the mixtures from the sets of the pure solvents, those of their first seed.
+    """Return the settings for learning the mixtures from the pure solvents' training sets of the first seed.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def _inherited(scale: Scale) -> list[Path]:
     if names := _training(scale).sets:
         root = checkout()
         if root is None:
-            raise InputError(f"{', '.join(names)} come with the source tree: run this in a clone of it")
+            raise InputError(f"{', '.join(names)} are part of the source tree: run this in a clone of it")
         return [root / "data" / "sets" / name for name in names]
     return [solvent_run(scale, solvent, scale.pure_solvents.seeds[0]) for solvent in solvents(scale)]
 
@@ -83,22 +83,22 @@ def learn_mixtures(
     on_iteration: Callable[[ActiveLearningResult], None] | None = None,
     progress: bool = True,
 ) -> ActiveLearningResult:
-    """Learn the mixtures (section S1), or go on where an earlier call was stopped.
+    """Learn the mixtures (section S1), or resume an interrupted run.
 
     Parameters
     ----------
     scale
-        Its pure solvents must have been learnt.
+        Scale whose pure solvents have been learnt.
     on_iteration
-        Called after each iteration with the state so far.
+        Function called after each iteration with the present state.
     progress
-        Print the status table as it grows.
+        Whether to print the status table as it grows.
     """
     return active_learn(mixtures_run(scale), mixture_training(scale), on_iteration=on_iteration, progress=progress)
 
 
 def mixtures_run(scale: Scale) -> Path:
-    """Return the folder in which `learn_mixtures` learns. Other settings are another run, in another folder."""
+    """Return the folder of the run of `learn_mixtures`, which depends on its settings."""
     return scale.directory / "mixtures" / f"learning_{digest(placeless(mixture_training(scale)))}"
 
 
@@ -107,18 +107,18 @@ def fit_kinds(
 ) -> dict[str, dict[int, Potential]]:
     """Fit every kind of potential of the scale to one training set, from several random starts each.
 
-    A fit that was interrupted goes on where it was, and one that has ended is read.
+    An interrupted fit is resumed, and a completed one is read from its file.
 
     Parameters
     ----------
     scale
-        Its `mixture_density` names the fit and the seeds.
+        Scale whose `mixture_density` defines the fit and the seeds.
     training_set
-        Labelled.
+        Labelled configurations.
     kinds
-        Those of `mixture_density` by default.
+        Kinds of potential, by default those of `mixture_density`.
     progress
-        Show a progress line.
+        Whether to show a progress line.
 
     Returns
     -------
@@ -127,7 +127,8 @@ def fit_kinds(
     """
     protocol = _density(scale)
     kinds = protocol.kinds if kinds is None else kinds
-    content = hashlib.blake2b(json.dumps(asdict(protocol.fit)).encode(), digest_size=4)
+    options = {name: value for name, value in asdict(protocol.fit).items() if value is not None}
+    content = hashlib.blake2b(json.dumps(options).encode(), digest_size=4)  # a new option, unset, renames no folder
     for atoms in training_set:
         for values in (atoms.numbers, atoms.positions, atoms.cell.array, atoms.get_forces()):
             content.update(np.ascontiguousarray(values).tobytes())
@@ -143,10 +144,10 @@ def fit_kinds(
         weights=[kind.level * (2 if kind.charges else 1) for kind, _ in jobs],
         progress=progress,
     )
-    found: dict[str, dict[int, Potential]] = {kind.name: {} for kind in kinds}
+    potentials: dict[str, dict[int, Potential]] = {kind.name: {} for kind in kinds}
     for (kind, seed), folder in zip(jobs, folders, strict=True):
-        found[kind.name][seed] = load_potential(folder)
-    return found
+        potentials[kind.name][seed] = load_potential(folder)
+    return potentials
 
 
 def _fit_kind(
@@ -174,12 +175,12 @@ def _fit_kind(
 def mixture_density_runs(
     scale: Scale, potentials: Kinds, *, progress: bool = True
 ) -> dict[str, dict[str, dict[int, RunResult]]]:
-    """Run every potential in a box of every ratio (Figs. 2 and S2); several run at once, none twice.
+    """Run every potential in a box of every ratio, in parallel (Figs. 2 and S2); completed runs are reused.
 
     Returns
     -------
     dict
-        Cell, such as "EC=35 EMC=15", -> name of the kind -> seed -> run. `reason` says whether it reached its end.
+        Cell, such as "EC=35 EMC=15", -> name of the kind -> seed -> run, which may have ended early (see `reason`).
     """
     protocol = _density(scale)
     cells = dict(zip(protocol.density.cells, protocol.packing_densities, strict=True))
@@ -195,29 +196,29 @@ def mixture_density_runs(
         return density_run(potential, scale, protocol.density, cell, cells[cell])
 
     runs = map_progress(run, jobs, None, "density runs", progress=progress)
-    found: dict[str, dict[str, dict[int, RunResult]]] = {}
-    for (cell, name, seed, _), one in zip(jobs, runs, strict=True):
-        found.setdefault(cell, {}).setdefault(name, {})[seed] = one
-    return found
+    by_cell: dict[str, dict[str, dict[int, RunResult]]] = {}
+    for (cell, name, seed, _), result in zip(jobs, runs, strict=True):
+        by_cell.setdefault(cell, {}).setdefault(name, {})[seed] = result
+    return by_cell
 
 
 def describe_training(result: ActiveLearningResult, reference: str) -> dict[str, Any]:
-    """Return what is stored of the mixtures' training set (claim 7, Fig. S1) as ``mixture_training``.
+    """Return the stored result ``mixture_training`` on the mixtures' training set (claim 7, Fig. S1).
 
     Returns
     -------
     dict
-        ``origins`` as `count_origins` gives them, ``growth``: molecules -> number of the configurations that joined in
-        each iteration, ``available``: configurations of the inherited sets, and ``converged``.
+        ``origins``: result of `count_origins`; ``growth``: molecules -> number of configurations added, for each
+        iteration; ``available``: number of configurations of the inherited sets; and ``converged``.
     """
     last = max(atoms.info["iteration"] for atoms in result.training_set)
     by_iteration: list[list[Atoms]] = [[] for _ in range(last + 1)]
     for atoms in result.training_set:
         by_iteration[atoms.info["iteration"]].append(atoms)
     growth = []
-    for joined in by_iteration:
+    for added in by_iteration:
         contents: Counter[str] = Counter()
-        for kinds in count_origins(joined).values():
+        for kinds in count_origins(added).values():
             contents.update(kinds)
         growth.append(dict(contents))
     return {
@@ -232,16 +233,16 @@ def describe_training(result: ActiveLearningResult, reference: str) -> dict[str,
 def describe_densities(
     scale: Scale, runs: Mapping[str, Mapping[str, Mapping[int, RunResult]]], reference: str
 ) -> dict[str, Any]:
-    """Return what is stored of the densities (claims 9 to 11, Figs. 2 and S2) as ``mixture_density``.
+    """Return the stored result ``mixture_density`` on the densities (claims 9 to 11, Figs. 2 and S2).
 
     Returns
     -------
     dict
         ``runs`` and ``traces`` by liquid, such as "EC:EMC 7:3", kind and seed; see
-        :mod:`electrolyte_ml.paper.claims.mixtures`. Traces are means over a picosecond.
+        :mod:`electrolyte_ml.paper.claims.mixtures`. Traces are averaged over a picosecond.
     """
     protocol = _density(scale)
-    found: dict[str, Any] = {"reference": reference, "levels": list(protocol.levels), "runs": {}, "traces": {}}
+    values: dict[str, Any] = {"reference": reference, "levels": list(protocol.levels), "runs": {}, "traces": {}}
     for cell, kinds in runs.items():
         liquid = liquid_of(cell)
         for kind, members in kinds.items():
@@ -250,9 +251,9 @@ def describe_densities(
                 if run.completed:
                     density = mean_density(run, last_ps=protocol.density.average_last_ps)
                     entry = {"mean": density.mean, "error": density.error, "drifts": density.drifts}
-                found["runs"].setdefault(liquid, {}).setdefault(kind, {})[str(seed)] = entry
-                found["traces"].setdefault(liquid, {}).setdefault(kind, {})[str(seed)] = _trace(run)
-    return found
+                values["runs"].setdefault(liquid, {}).setdefault(kind, {})[str(seed)] = entry
+                values["traces"].setdefault(liquid, {}).setdefault(kind, {})[str(seed)] = _trace(run)
+    return values
 
 
 def _trace(run: RunResult) -> list[list[float]]:
@@ -266,7 +267,7 @@ def _trace(run: RunResult) -> list[list[float]]:
 
 
 def liquid_of(cell: str) -> str:
-    """Return the name of a liquid as experiments have it: "EC", or "EC:EMC 7:3" for "EC=35 EMC=15"."""
+    """Return the name of a cell's liquid, as for measured values: "EC", or "EC:EMC 7:3" for "EC=35 EMC=15"."""
     counts = parse_composition(cell)
     if len(counts) == 1:
         return next(iter(counts))

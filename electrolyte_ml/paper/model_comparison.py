@@ -1,7 +1,7 @@
-"""Whether two potentials agree in the conductivity though they differ in the structure (section 2.3.3).
+"""Comparison of two potentials in conductivity and structure (section 2.3.3).
 
-The paper finds all Li solvent-separated with MTP, 5 % of them in contact with MTP-QRd, and the same conductivity: it
-would be insensitive to the structure. Both halves of that sentence are tested here, each with its errors.
+In the paper all Li are solvent-separated with MTP and 5 % are in contact with MTP-QRd, at the same conductivity: the
+conductivity would thus be insensitive to the structure. Both parts of this statement are tested here, with errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 
-FACTOR = 2.0  # standard errors of a difference beyond which two values differ
+FACTOR = 2.0  # significant difference, in standard errors of the difference
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Comparison:
     Attributes
     ----------
     quantity : str
-        With its unit.
+        Name of the quantity, with its unit.
     values, errors : tuple of float
-        Of the two; one standard error.
+        Values and standard errors of both.
     """
 
     quantity: str
@@ -35,7 +35,7 @@ class Comparison:
 
     @property
     def deviation(self) -> float:
-        """The difference in units of its standard error; infinite where two exact values differ."""
+        """Difference in units of its standard error; infinite if two exact values differ."""
         difference, error = abs(self.values[0] - self.values[1]), float(np.hypot(*self.errors))
         return difference / error if error > 0 else (float("inf") if difference else 0.0)
 
@@ -53,7 +53,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Conductivities and structures of two potentials. Prints as a table that ends with the verdict.
+    """Conductivities and structures of two potentials, printed as a table with the verdict.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class ModelComparison:
 
     @property
     def verdict(self) -> str:
-        """Whether the conductivity is insensitive to the structure, in words."""
+        """Conclusion on the sensitivity of the conductivity to the structure, in words."""
         if not any(row.differs for row in self.structure):
             return "the structures agree within their errors: these runs cannot tell whether σ is sensitive to them"
         if any(row.differs for row in self.transport):
@@ -92,20 +92,21 @@ def compare_models(
     Parameters
     ----------
     conductivity, solvation
-        Name of each of the two -> what :func:`~electrolyte_ml.paper.stored.store_conductivity` and
-        :func:`~electrolyte_ml.paper.stored.store_solvation` have stored of it.
+        Name of each potential -> results stored by :func:`~electrolyte_ml.paper.stored.store_conductivity` and
+        :func:`~electrolyte_ml.paper.stored.store_solvation`.
 
     Raises
     ------
     InputError
-        There are not two of the same names, their runs are of other systems, or they have no conductivity in common.
+        There are not exactly two potentials, with the same names in both, or their systems differ, or they have no
+        conductivity at the same condition.
     """
     names = tuple(conductivity)
     if len(names) != 2 or set(names) != set(solvation):
-        raise InputError("two potentials are compared, by their conductivities and structures")
-    one, other = names
-    if solvation[one]["system"] != solvation[other]["system"]:
-        raise InputError(f"{solvation[one]['system']} and {solvation[other]['system']} are not the same liquid")
+        raise InputError("a comparison needs conductivities and structures of the same two potentials")
+    first, second = names
+    if solvation[first]["system"] != solvation[second]["system"]:
+        raise InputError(f"{solvation[first]['system']} and {solvation[second]['system']} are not the same liquid")
     points = [conductivity[name]["points"] for name in names]
     transport = [
         Comparison(
@@ -118,16 +119,18 @@ def compare_models(
         if temperature in points[1].get(ratio, {})
     ]
     if not transport:
-        raise InputError(f"{one} and {other} have no conductivity at the same ratio and temperature")
-    wanted: list[tuple[str, tuple[str, ...]]] = [
+        raise InputError(f"{first} and {second} have no conductivity at the same ratio and temperature")
+    quantities: list[tuple[str, tuple[str, ...]]] = [
         (f"share of {kind}", ("solvation", "ion_pairs", kind)) for kind in ("SSIP", "CIP", "AGG")
     ]
-    wanted += [(f"donors of {name} per Li", ("solvation", "coordination", name)) for name in _species(solvation)]
-    wanted.append(("share of SSIP in networks", ("networks", "networked")))
+    quantities += [(f"donors of {name} per Li", ("solvation", "coordination", name)) for name in _species(solvation)]
+    quantities.append(("share of SSIP in networks", ("networks", "networked")))
     structure = [
-        row for what, path in wanted if (row := _structure(what, path, solvation[one], solvation[other])) is not None
+        row
+        for quantity, path in quantities
+        if (row := _structure(quantity, path, solvation[first], solvation[second])) is not None
     ]
-    return ModelComparison((one, other), tuple(transport), tuple(structure))
+    return ModelComparison((first, second), tuple(transport), tuple(structure))
 
 
 def _species(solvation: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -135,17 +138,17 @@ def _species(solvation: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _structure(
-    what: str, path: tuple[str, ...], first: Mapping[str, Any], second: Mapping[str, Any]
+    quantity: str, path: tuple[str, ...], first: Mapping[str, Any], second: Mapping[str, Any]
 ) -> Comparison | None:
-    """Compare a stored estimate; None where a potential has none. A quarter of the interval stands for its error."""
+    """Compare a stored estimate, with a quarter of its 95 % interval as its error; None if a potential has none."""
     values, errors = [], []
     for stored in (first, second):
-        found: Any = stored
+        estimate: Any = stored
         for key in path:
-            found = found.get(key, {})
-        if found.get("value") is None or None in found["interval_95"]:
+            estimate = estimate.get(key, {})
+        if estimate.get("value") is None or None in estimate["interval_95"]:
             return None
-        low, high = found["interval_95"]
-        values.append(found["value"])
+        low, high = estimate["interval_95"]
+        values.append(estimate["value"])
         errors.append((high - low) / 4.0)
-    return Comparison(what, (values[0], values[1]), (errors[0], errors[1]))
+    return Comparison(quantity, (values[0], values[1]), (errors[0], errors[1]))

@@ -1,4 +1,4 @@
-"""What a scale will take before it is run: labels, fits, dynamics, and the hours of this machine for each."""
+"""Cost of a scale before it is run: labels, fits, dynamics, and hours of this machine for each."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from electrolyte_ml.reference.base import duration
 from electrolyte_ml.structures import Molecule, parse_composition
 from electrolyte_ml.structures.composition import atoms_in, molecules_of, written
 
-# What a loop asks for is not known before it has run. Pure EC at the standard scale (383 parameters) ended after 9
-# iterations with 101 labels beside those of its seeding; these numbers stand for every loop here.
+# The labels of a loop are not known before it has run. Pure EC at the standard scale (383 parameters) ended after 9
+# iterations with 101 labels in addition to its seeding; these numbers are used for every loop.
 EXPECTED_ITERATIONS = 9
 LABELS_PER_PARAMETER = 101 / 383
 
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast this machine is, on one core.
+    """Speed of one core of this machine.
 
     Attributes
     ----------
     step : callable
-        Model -> seconds of one step of NPT dynamics, for each atom.
+        Model -> time of one step of NPT dynamics per atom, s.
     gradient : callable
-        Model -> seconds of the loss and its gradient, for each atom of the training set.
+        Model -> time of the loss and its gradient per atom of the training set, s.
     """
 
     step: Callable[[ModelSpec], float]
@@ -47,21 +47,21 @@ class Speed:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of a scale, and what it takes.
+    """Cost of one stage of a scale.
 
     Attributes
     ----------
     name : str
     labels : int
-        To be computed.
+        Number of labels.
     fits : int
-        To be made, refits of a loop among them.
+        Number of fits, including refits of a loop.
     time_ns : float
         Total length of the dynamics.
     label_hours, fit_hours, dynamics_hours : float
-        Of one core.
+        Hours of one core.
     expected : bool
-        Whether a loop is part of it, so that its numbers are an estimate.
+        Whether the stage includes a loop, so that its numbers are estimates.
     """
 
     name: str
@@ -75,12 +75,12 @@ class Stage:
 
     @property
     def hours(self) -> float:
-        """Hours of one core in all."""
+        """Total hours of one core."""
         return self.label_hours + self.fit_hours + self.dynamics_hours
 
 
 class _Counter:
-    """Adds up what a stage takes."""
+    """Sum of the labels, fits and dynamics of a stage."""
 
     def __init__(self, scale: Scale, speed: Speed) -> None:
         self.scale, self.speed = scale, speed
@@ -95,7 +95,7 @@ class _Counter:
             self.label_seconds += count * self.cost(round(atoms))
 
     def fit(self, model: ModelSpec, iterations: int, atoms: float) -> None:
-        """Count a fit to a set of so many atoms."""
+        """Count a fit to a set with `atoms` atoms in all."""
         self.fits += 1
         self.fit_seconds += iterations * atoms * self.speed.gradient(model)
 
@@ -109,16 +109,16 @@ class _Counter:
                 self.run(model, run, atoms_in(cell))
 
     def learn(self, learning: LearningProtocol, cells: Sequence[str], inherited: int = 0) -> int:
-        """Count a loop; return the expected size of its set.
+        """Count a loop of active learning, and return the expected size of its set.
 
         Parameters
         ----------
         learning
-            Of the loop.
+            Protocol of the loop.
         cells
-            In which it explores.
+            Cells of the exploration.
         inherited
-            Configurations that stand in for the seeding.
+            Number of inherited configurations, which replace the seeding; 0 for a seeding.
         """
         self.expected = True
         model, seeding = learning.model, learning.seeding
@@ -129,13 +129,13 @@ class _Counter:
             size = seeding.configurations or seeding.steps * trajectories
             self.label(seeding.steps * trajectories, atoms_in(cells[0]))
         species = sorted({symbol for cell in cells for molecule in _molecules(cell) for symbol in molecule.symbols})
-        asked = round(LABELS_PER_PARAMETER * model.random(tuple(species), 0).n_parameters)
-        self.label(asked, atoms)
+        new_labels = round(LABELS_PER_PARAMETER * model.random(tuple(species), 0).n_parameters)
+        self.label(new_labels, atoms)
         self.fit(model, learning.fit.iterations, size * atoms)
         for _ in range(EXPECTED_ITERATIONS):
-            self.fit(model, learning.fit.refit_iterations, (size + asked) * atoms)
+            self.fit(model, learning.fit.refit_iterations, (size + new_labels) * atoms)
             self.run(model, learning.exploration, atoms, learning.exploration.trajectories)
-        return size + asked
+        return size + new_labels
 
     def stage(self, name: str) -> Stage:
         return Stage(
@@ -155,16 +155,16 @@ def _molecules(cell: str) -> list[Molecule]:
 
 
 def plan(scale: Scale, speed: Speed) -> list[Stage]:
-    """Return the stages of a scale that take long, in the order of the notebooks.
+    """Return the expensive stages of a scale, in the order of the notebooks.
 
-    Nothing is taken off for what an earlier run has left in the scale's folder.
+    Results of earlier runs in the scale's folder are not subtracted.
 
     Parameters
     ----------
     scale
         One of :data:`electrolyte_ml.paper.scales.SCALES`.
     speed
-        Of this machine.
+        Speed of this machine.
     """
     return list(_stages(scale, speed))
 
@@ -195,7 +195,7 @@ def _stages(scale: Scale, speed: Speed) -> Iterator[Stage]:
 
 
 def _densities(counter: _Counter, density: MixtureDensity, atoms: float) -> Stage:
-    """Count fits to a set of so many atoms, and the density runs of each."""
+    """Count fits to a set with `atoms` atoms in all, and the density runs of each fit."""
     _fits(counter, density.kinds, density.seeds, density.fit, atoms)
     for kind, _, cell in product(density.kinds, density.seeds, density.density.cells):
         counter.density(kind, density.density, cell)
@@ -205,7 +205,7 @@ def _densities(counter: _Counter, density: MixtureDensity, atoms: float) -> Stag
 def _errors(
     counter: _Counter, training: MixtureTraining, density: MixtureDensity, errors: IntermolecularErrors, atoms: float
 ) -> Stage:
-    """Count the validation sets, each molecule of which is labelled alone, too, and fits that the densities lack."""
+    """Count the validation sets, labels of their single molecules, and fits of kinds that have no density runs."""
     further = [kind for kind in validation_kinds(counter.scale) if kind not in density.kinds]
     _fits(counter, further, errors.seeds, density.fit, atoms)
     for cell in validation_cells(errors):
@@ -217,7 +217,7 @@ def _errors(
 
 
 def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
-    """Count relaxations of at most so many steps, dynamics with the reference, two loops and the validation."""
+    """Count relaxations (at most), dynamics with the reference, two loops and the validation."""
     pairs = training.cells
     larger = tuple(written({name: 2 * n for name, n in parse_composition(cell).items()}) for cell in pairs)
     size = 0
@@ -233,13 +233,13 @@ def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
 
 
 def _correction(counter: _Counter, training: CorrectionTraining) -> Stage:
-    """Count the loop; its first set, from dynamics of the corrected potential, is among the labels."""
+    """Count the loop, without a reference seeding: its first set comes from dynamics with the corrected potential."""
     counter.learn(training.learning, training.cells, inherited=1)
     return counter.stage("correction")
 
 
 def _conductivity(counter: _Counter, model: ModelSpec, protocol: Conductivity) -> Stage:
-    """Count equilibration and production of every cell and temperature, without charges and with them."""
+    """Count equilibration and production of every cell and temperature, without and with charges."""
     for charges, runs in ((None, protocol.mtp), ("qrd", protocol.qrd)):
         kind = replace(model, charges=charges)
         jobs = [(member, cell) for member in range(protocol.members) for cell in protocol.cells_of(member)]
@@ -264,7 +264,7 @@ def _fits(
 
 
 def format_plan(stages: Sequence[Stage], scale: Scale, cores: int) -> str:
-    """Return the plan as a table with a line on what it rests on."""
+    """Return the plan as a table, with notes on its assumptions."""
     counts = f"{'stage':<22}{'labels':>8}{'fits':>6}{'ns':>8}"
     head = f"{counts}   core hours: {'labels':>8}{'fits':>8}{'dynamics':>10}{'all':>8}"
     rows = [
@@ -273,18 +273,16 @@ def format_plan(stages: Sequence[Stage], scale: Scale, cores: int) -> str:
         for stage in stages
     ]
     total = sum(stage.hours for stage in stages)
-    lines = [f"What the {scale.name} scale takes on this machine, from nothing:", head, *rows]
+    lines = [f"Estimated cost of the {scale.name} scale on this machine, without earlier results:", head, *rows]
     lines.append(
-        f"In all {duration(3600 * total)} of one core: about {duration(3600 * total / cores)} on {cores} cores."
+        f"Total: {duration(3600 * total)} of one core, about {duration(3600 * total / cores)} on {cores} cores."
     )
     if scale.reference.make().cost is None:
         lines.append(f"The hours of the labels are missing: {scale.reference.name} has no measured cost.")
     if any(stage.expected for stage in stages):
         lines.append(
-            f"How many labels active learning asks for shows only when it runs; {EXPECTED_ITERATIONS} iterations and "
-            f"{LABELS_PER_PARAMETER:.2f} labels for each parameter are taken for each loop, as pure EC needed."
+            f"The number of labels of active learning is not known in advance; each loop is counted with "
+            f"{EXPECTED_ITERATIONS} iterations and {LABELS_PER_PARAMETER:.2f} labels per parameter, as for pure EC."
         )
-    lines.append(
-        f"It can be stopped at any time and goes on where it was; what {scale.directory} holds is not repeated."
-    )
+    lines.append(f"The run can be stopped and resumed at any time; results in {scale.directory} are reused.")
     return "\n".join(lines)

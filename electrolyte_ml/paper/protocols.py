@@ -1,4 +1,4 @@
-"""The runs that the notebooks ask for by name, at any scale and on the labels that the scale keeps."""
+"""Runs of the notebooks at any scale, with the labels stored for that scale."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.scales import DensityRun, Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.structures import pack, parse_composition, species_of
 
 if TYPE_CHECKING:
@@ -36,21 +37,21 @@ RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van 
 def pure_solvent(
     scale: Scale, solvent: str, *, seed: int = 0, labels: str | os.PathLike[str] | None = None
 ) -> ActiveLearningSettings:
-    """Return the settings that learn a pure solvent (section 2.1) at a scale.
+    """Return the settings for learning a pure solvent (section 2.1) at a scale.
 
     Parameters
     ----------
     scale
         One of :data:`electrolyte_ml.paper.scales.SCALES`.
     solvent
-        Its molecule, ``"EC"`` or ``"EMC"``.
+        Name of the molecule, ``"EC"`` or ``"EMC"``.
     seed, labels
         As in `ActiveLearningSettings`.
 
     Raises
     ------
     InputError
-        If the scale has no cell of this solvent.
+        The scale has no cell of this solvent.
     """
     protocol, place = scale.pure_solvents, _place(scale, solvent)
     larger = protocol.larger_cells[place : place + 1]
@@ -65,22 +66,22 @@ def pure_solvent(
 
 
 def label_store(scale: Scale) -> references.LabelStore:
-    """Return the store of everything that is labelled at a scale, so that no notebook computes a label twice."""
+    """Return the store of all labels of a scale, which the notebooks share."""
     return references.LabelStore(scale.directory / "labels")
 
 
 def reference_of(scale: Scale) -> references.Reference:
-    """Return what labels the data of a scale."""
+    """Return the reference that labels the data of a scale."""
     return scale.reference.make()
 
 
 def tour_seeding(scale: Scale, *, progress: bool = True) -> list[Walker]:
-    """Run the short reference dynamics from which the small potential of notebooks 00, 02 and 03 learns.
+    """Run the short reference dynamics for the training set of the small potential of notebooks 00, 02 and 03.
 
     Returns
     -------
     list of Walker
-        One for each packing density; `samples` are its labelled configurations in the order of time.
+        A walker for each packing density; `samples` are its labelled configurations in the order of time.
     """
     tour, seeding = scale.tour, scale.tour.seeding
     starts = packed_starts([tour.cell], tour.packing_densities, seeding.trajectories, seeding.seed)
@@ -88,17 +89,17 @@ def tour_seeding(scale: Scale, *, progress: bool = True) -> list[Walker]:
 
 
 def charge_sets(scale: Scale, *, progress: bool = True) -> tuple[list[Atoms], list[Atoms]]:
-    """Run the short reference dynamics of droplets from which the fits of notebook 07 learn their charges.
+    """Run the short reference dynamics of droplets for the fits of charges of notebook 07.
 
     Returns
     -------
     trained, planned : list of Atoms
-        Labelled configurations of the composition of the training set, and of another.
+        Labelled configurations of the composition of the training set, and of another composition.
 
     Raises
     ------
     ElectrolyteError
-        If a label fails: the sets are those of the protocol, or none.
+        A label failed: incomplete sets are refused.
     """
     study = scale.charges
     reference, store = study.reference.make(), label_store(scale)
@@ -131,28 +132,26 @@ def charge_fits(
     Parameters
     ----------
     scale
-        Its study of charges names model, seeds and fit.
+        Scale whose study of charges defines model, seeds and fit.
     configurations
         The training set.
     form
         "raw" for starts as in the paper, "positive" for ours. Both start from the same moment tensor potentials.
     progress
-        Show a progress line.
+        Whether to show a progress line.
 
     Returns
     -------
     dict
-        Seed -> fit; the last term of its potential has the charges.
+        Seed -> fit; the last term of its potential is the model of the charges.
     """
-    from tqdm import tqdm
-
     from electrolyte_ml.training import train
 
     study = scale.charges
     options = study.fit.options(refit=False)
     model, species = replace(study.model, charges="qrd", charge_form=form), species_of(configurations)
     fits = {}
-    for seed in tqdm(study.seeds, desc=f"fits from {form} starts", disable=not progress):
+    for seed in progress_bar(study.seeds, desc=f"fits from {form} starts", unit="", shown=progress):
         fits[seed] = train(configurations, model.random(species, seed), **options, progress=False)
     return fits
 
@@ -165,19 +164,19 @@ def learn_pure_solvent(
     on_iteration: Callable[[ActiveLearningResult], None] | None = None,
     progress: bool = True,
 ) -> ActiveLearningResult:
-    """Learn a pure solvent from nothing (section 2.1), or go on where an earlier call was stopped.
+    """Learn a pure solvent from a random potential (section 2.1), or resume an interrupted run.
 
     Parameters
     ----------
     scale, solvent
-        As for `pure_solvent`; labels come from and go to the scale's store.
+        As for `pure_solvent`; labels are kept in the scale's store.
     seed
-        Of the potential's parameters and the trajectories' velocities; the scale's first by default. The seeding is
-        the same for all.
+        Seed of the potential's parameters and the trajectories' velocities, by default the scale's first seed. The
+        seeding is the same for all seeds.
     on_iteration
-        Called after each iteration with the state so far.
+        Function called after each iteration with the present state.
     progress
-        Print the status table as it grows.
+        Whether to print the status table as it grows.
     """
     seed = scale.pure_solvents.seeds[0] if seed is None else seed
     settings = pure_solvent(scale, solvent, seed=seed, labels=label_store(scale).directory)
@@ -186,20 +185,20 @@ def learn_pure_solvent(
 
 
 def solvent_run(scale: Scale, solvent: str, seed: int) -> Path:
-    """Return the folder in which `learn_pure_solvent` learns. Other settings are another run, in another folder."""
+    """Return the folder of the run of `learn_pure_solvent`, which depends on its settings."""
     return scale.directory / "pure_solvents" / f"{solvent}_seed{seed}_{digest(pure_solvent(scale, solvent, seed=seed))}"
 
 
 def placeless(settings: ActiveLearningSettings) -> ActiveLearningSettings:
-    """Return settings that do not depend on where the files of a run are, for the name of its folder."""
-    given, model = settings.inheritance, settings.model
-    start, run, base = (path and Path(path).name for path in (settings.start, given.run, model.on_top_of))
+    """Return the settings with names in place of paths, for a folder name that does not depend on locations."""
+    inheritance, model = settings.inheritance, settings.model
+    start, run, base = (path and Path(path).name for path in (settings.start, inheritance.run, model.on_top_of))
     return replace(
         settings,
         labels=None,
         start=start,
         model=replace(model, on_top_of=base),
-        inheritance=replace(given, sets=tuple(Path(path).name for path in given.sets), run=run),
+        inheritance=replace(inheritance, sets=tuple(Path(path).name for path in inheritance.sets), run=run),
     )
 
 
@@ -216,20 +215,20 @@ def solvents(scale: Scale) -> list[str]:
 def density_runs(
     scale: Scale, solvent: str, potentials: Sequence[Potential], *, progress: bool = True
 ) -> list[RunResult]:
-    """Run the density protocol (Fig. 1a) with each potential, from one packed box; several run at once.
+    """Run the density protocol (Fig. 1a) with each potential from the same packed box, in parallel.
 
-    The runs are kept beside the scale's results, under the potential's fingerprint: what has run is not run again.
+    The runs are kept with the scale's results, under the potential's fingerprint; completed runs are reused.
 
     Returns
     -------
     list of RunResult
-        In the order of the potentials; `reason` says whether a run reached its end. One that already broke while it
-        was heated is returned as it ended there.
+        Runs in the order of the potentials, some of which may have ended early (see `reason`). If the heating ended
+        early, its result is returned.
 
     Raises
     ------
     InputError
-        If the scale has no cell of this solvent.
+        The scale has no cell of this solvent.
     """
     place = _place(scale, solvent)
     density = scale.pure_solvents.density
@@ -256,25 +255,27 @@ def density_run(
     packing_density: float,
     folder: str = "density",
 ) -> RunResult:
-    """Run a potential in a packed box, after the heating where the protocol has one; what has run is not run again.
+    """Run a potential in a packed box, after a heating if the protocol has one; completed runs are reused.
 
     Parameters
     ----------
     potential
+        The potential.
     scale
-        Keeps the run among its results, under the potential's fingerprint.
+        Scale among whose results the run is kept, under the potential's fingerprint.
     protocol
+        Protocol of the run.
     cell
-        One of the protocol's compositions.
+        Composition, one of the protocol's.
     packing_density
         g/cm³.
     folder
-        Below the scale's directory.
+        Name of a folder in the scale's directory.
 
     Returns
     -------
     RunResult
-        Of the heating if that did not reach its end.
+        Result of the run, or of the heating if that ended early.
     """
     packed = pack(parse_composition(cell), packing_density)
     directory = scale.directory / folder / _folder(cell, potential)
@@ -284,19 +285,21 @@ def density_run(
     if not heated.completed:
         return heated
     start = heated.atoms
-    start.set_momenta(np.zeros_like(start.positions))  # to be drawn anew, at the temperature of the run
+    start.set_momenta(np.zeros_like(start.positions))  # new ones are drawn at the temperature of the run
     return watched_run(start, potential, protocol.run, packed, directory, relax=0)
 
 
 def electrolyte_density(scale: Scale, start: Atoms, potential: Potential) -> RunResult:
-    """Run the density protocol of notebook 20 with a potential; what has run is not run again.
+    """Run the density protocol of notebook 20 with a potential; a completed run is reused.
 
     Parameters
     ----------
     scale
+        Scale among whose results the run is kept.
     start
         Configuration of a liquid in the cell of the protocol.
     potential
+        The potential.
     """
     protocol = scale.electrolyte
     directory = scale.directory / "density" / _folder(protocol.cell, potential)
@@ -304,24 +307,25 @@ def electrolyte_density(scale: Scale, start: Atoms, potential: Potential) -> Run
 
 
 def _folder(cell: str, potential: Potential) -> str:
-    """Name of the folder of a run."""
+    """Return the name of the folder of a run."""
     return f"{cell.replace('=', '').replace(' ', '_')}_{potential.fingerprint[:12]}"
 
 
 def watched_run(
     start: Atoms, potential: Potential, run: MDRun, molecules: Atoms, directory: Path, relax: int
 ) -> RunResult:
-    """Run dynamics that end when a molecule breaks or the temperature runs away; what has run is not run again.
+    """Run dynamics that end if a molecule breaks or the temperature rises fourfold; a completed run is reused.
 
     Parameters
     ----------
     start, potential, run
+        Start, potential and settings of the run.
     molecules
-        Configuration whose molecules are to stay whole.
+        Configuration with the molecules that must stay whole.
     directory
-        Keeps the run.
+        Folder of the run.
     relax
-        Steps of minimisation before it, at most.
+        Largest number of minimisation steps before the run.
     """
     from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
 
@@ -332,14 +336,14 @@ def watched_run(
         directory=directory,
         monitors=[MoleculeMonitor(molecules), TemperatureMonitor(maximum=4 * run.temperature)],
         relax=relax,
-        # One seed a potential: with the same noise their volumes fluctuate alike, and the spread is too small.
+        # Each potential has its own seed: with the same noise volumes would be correlated, and their spread too small.
         seed=int(potential.fingerprint[:8], 16),
         progress=False,
     )
 
 
 def _place(scale: Scale, solvent: str) -> int:
-    known = solvents(scale)
-    if solvent not in known:
-        raise InputError(f"the {scale.name} scale learns {' and '.join(known)}, not {solvent!r}")
-    return known.index(solvent)
+    names = solvents(scale)
+    if solvent not in names:
+        raise InputError(f"the {scale.name} scale learns {' and '.join(names)}, not {solvent!r}")
+    return names.index(solvent)

@@ -1,4 +1,4 @@
-"""Execution of the notebooks in order, one HTML report of all of them, and the verdicts on the claims."""
+"""Execution of the notebooks in order, the verdicts on the claims, and the report of both."""
 
 import html
 import os
@@ -13,22 +13,14 @@ from typing import Any
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
-from electrolyte_ml.paper.claims import JudgedClaim, claims_html, format_claims, judge_claims, judge_shipped_claims
+from electrolyte_ml.paper.claims import JudgedClaim, format_claims, judge_claims, judge_shipped_claims
+from electrolyte_ml.paper.notebooks import make_portable
 from electrolyte_ml.paper.places import checkout, results_root
+from electrolyte_ml.paper.report import ExecutedNotebook, render_report
 from electrolyte_ml.paper.scales import Scale, scale
 
 # Figures go into the notebook, whatever backend the user's environment names.
 _INLINE = "module://matplotlib_inline.backend_inline"
-
-
-@dataclass(frozen=True)
-class ExecutedNotebook:
-    """A notebook after its run: name, document with outputs, duration, and the error if it failed."""
-
-    name: str
-    document: Any  # nbformat.NotebookNode
-    seconds: float
-    failure: str | None
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,7 @@ class Reproduction:
 
 
 def find_notebooks(only: str | None = None) -> list[Path]:
-    """Return the notebooks of the source tree in order, or those whose names begin with `only`.
+    """Return the notebooks of the source tree, the index first, or those whose names begin with `only`.
 
     Raises
     ------
@@ -56,7 +48,9 @@ def find_notebooks(only: str | None = None) -> list[Path]:
     root = checkout()
     if root is None:
         raise InputError("the notebooks come with the source tree: run make reproduce in a clone of it")
-    notebooks = sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    notebooks = sorted((root / "notebooks").glob("index.ipynb")) + sorted(
+        (root / "notebooks").glob("[0-9][0-9]_*.ipynb")
+    )
     chosen = [path for path in notebooks if only is None or path.stem.startswith(only)]
     if not chosen:
         names = ", ".join(path.stem for path in notebooks) or "none at all"
@@ -143,6 +137,12 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
                 bar.set_postfix_str(lines[-1].strip()[:60] if lines else "")
             return super().output(outs, msg, display_id, cell_index)
 
+        def handle_comm_msg(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+            text = msg["content"]["data"].get("state", {}).get("value")
+            if shown and isinstance(text, str):  # of the widget of a progress bar
+                bar.set_postfix_str(html.unescape(text).strip()[:60])
+            super().handle_comm_msg(outs, msg, cell_index)
+
     client = Client(
         document,
         timeout=None,
@@ -163,70 +163,8 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
         failure = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     finally:
         bar.close()
-    _drop_widgets(document)
+    make_portable(document)
     return ExecutedNotebook(path.stem, document, time.perf_counter() - started, failure)
-
-
-def _drop_widgets(document: Any) -> None:
-    """Leave of each widget the text that stands for it: without its kernel a widget is an empty frame."""
-    document.metadata.pop("widgets", None)
-    for cell in document.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-
-
-def render_report(
-    notebooks: list[ExecutedNotebook],
-    claims: list[JudgedClaim],
-    at: Scale,
-    seconds: float,
-    shipped: list[JudgedClaim] | None = None,
-) -> str:
-    """Return one self-contained HTML page: the claims, then every executed notebook with its figures."""
-    from pygments.formatters import HtmlFormatter
-
-    toc = "".join(
-        f'<li><a href="#{n.name}">{html.escape(n.name)}</a> <span class="{"bad" if n.failure else "soft"}">'
-        f"{n.seconds:.0f} s{', failed: ' + html.escape(n.failure) if n.failure else ''}</span></li>"
-        for n in notebooks
-    )
-    sections = "".join(f'<section id="{n.name}">{_body(n.document)}</section>' for n in notebooks)
-    title = f"Electrolytes by active learning: the {at.name} scale"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_CSS}{HtmlFormatter().get_style_defs('.highlight')}</style></head><body>"
-        f"<h1>{title}</h1><p>Labels by {html.escape(claims[0].reference)}; {seconds / 60:.1f} minutes in all.</p>"
-        f'<ul><li><a href="#claims">Claims</a></li>{toc}</ul>'
-        f'<section id="claims"><h1>Claims of the paper</h1>{claims_html(claims, shipped=shipped)}</section>{sections}'
-        "</body></html>\n"
-    )
-
-
-def _body(document: Any) -> str:
-    """One notebook as an HTML fragment; equations become MathML, which a browser shows without a network."""
-    from jinja2 import pass_context
-    from latex2mathml.converter import convert
-    from nbconvert import HTMLExporter
-    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-
-    class Renderer(IPythonRenderer):
-        def inline_math(self, body: str) -> str:
-            return convert(body)
-
-        def block_math(self, body: str) -> str:
-            return convert(body, display="block")
-
-        def latex_environment(self, name: str, body: str) -> str:
-            return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
-
-    class Exporter(HTMLExporter):
-        @pass_context
-        def markdown2html(self, context: Any, source: str) -> str:
-            renderer = Renderer(escape=False, exclude_anchor_links=True)
-            return MarkdownWithMath(renderer=renderer).render(source)
-
-    exporter = Exporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
-    return exporter.from_notebook_node(document)[0]
 
 
 def _save_executed(notebook: ExecutedNotebook, at: Scale) -> None:
@@ -259,14 +197,3 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-_CSS = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-section { border-top: 2px solid #ccc; margin-top: 3rem; padding-top: 1rem; }
-pre { font: 13px/1.4 ui-monospace, monospace; overflow-x: auto; white-space: pre-wrap; }
-.input pre, .highlight pre { background: #f6f7f9; border-left: 3px solid #9db4d0; padding: .5rem .8rem; }
-table { border-collapse: collapse; font-size: 14px; } th, td { border: 1px solid #ddd; padding: .25rem .5rem; }
-th { text-align: left; background: #f6f7f9; } img { max-width: 100%; } .anchor-link { display: none; }
-.bad { color: #b00020; } .soft { color: #777; } .output_stderr pre { color: #8a5a00; }
-"""

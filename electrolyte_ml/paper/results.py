@@ -1,4 +1,4 @@
-"""Results of runs, kept as small JSON files beside the labels, from which claims are judged later."""
+"""Stored results of runs: small JSON files beside the labels, from which the claims are judged."""
 
 import json
 from pathlib import Path
@@ -21,23 +21,23 @@ def save_result(name: str, values: dict[str, Any], scale: Scale) -> None:
     Parameters
     ----------
     name
-        Name of the result, ``"pure_solvents"`` for example; an old one of that name is replaced.
+        Name of the result, for example ``"pure_solvents"``; an older result of this name is replaced.
     values
         Numbers, strings, lists and dictionaries of them; NumPy arrays and numbers are converted.
     scale
-        The scale at which they were computed.
+        Scale at which the result was computed.
     """
     text = json.dumps(values, indent=1, default=_plain)
     atomic_write(result_path(name, scale), text + "\n")
 
 
 def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
-    """Return a stored result, or None when the scale has none of that name.
+    """Return a stored result, or None if the scale has none of this name.
 
     Raises
     ------
     InputError
-        When the file is not JSON.
+        The file is not JSON.
     """
     path = result_path(name, scale)
     try:
@@ -47,7 +47,7 @@ def load_result(name: str, scale: Scale) -> dict[str, Any] | None:
 
 
 def shipped_result(name: str, scale: str) -> dict[str, Any] | None:
-    """Return a result of a scale that comes with the source tree, or None when it has none of that name."""
+    """Return a result of a scale in the source tree, or None if there is none of this name."""
     chosen = shipped(scale)
     return None if chosen is None else load_result(name, chosen)
 

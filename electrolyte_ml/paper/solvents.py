@@ -1,4 +1,4 @@
-"""What is stored of the pure solvents (section 2.1), by the reference of the scale and by others beside it."""
+"""Stored results on the pure solvents, by the reference of the scale and by further ones (section 2.1)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.training import Errors
 
-_FRAMES, _APART = 2, 100  # configurations of a run whose pressure is compared, and how many frames lie between them
+_FRAMES, _APART = 2, 100  # number of configurations of a run whose pressure is compared, and frames between them
 
 
 def solvents_beside(scale: Scale, reference: ReferenceSettings, *, progress: bool = True) -> dict[str, Any]:
-    """Learn the pure solvents with another reference, from the first seed, and run their densities.
+    """Learn the pure solvents with another reference and the first seed, and run their densities.
 
-    Whatever an earlier call has done is not done again.
+    Results of earlier calls are reused.
 
     Returns
     -------
     dict
-        As `describe_solvents` gives it.
+        Result of `describe_solvents`.
     """
     other = scale.with_reference(reference)
     learned = {solvent: learn_pure_solvent(other, solvent, progress=progress) for solvent in solvents(other)}
@@ -49,39 +49,39 @@ def errors_in_runs(
 ) -> dict[str, list[Errors]]:
     """Label the last configurations of each run, and measure the errors of its potential on them.
 
-    The bias of the pressure tells how much of a density is the potential's: 0.1 GPa shift a liquid by 4 to 5 %.
+    The bias of the pressure shows the error of a density by the potential: 0.1 GPa change a density by 4 to 5 %.
 
     Parameters
     ----------
     scale
-        Its reference labels, its store keeps the labels.
+        Scale with the reference and the store of the labels.
     potentials, runs
-        Liquid -> potentials, and the run of each.
+        Liquid -> potentials, and liquid -> run of each potential.
     progress
-        Show progress lines.
+        Whether to show progress lines.
 
     Returns
     -------
     dict
-        Liquid -> errors of each potential whose run reached its end.
+        Liquid -> errors of each potential whose run was completed.
 
     Raises
     ------
     LabelError
-        A configuration was not labelled.
+        A label failed.
     """
     from electrolyte_ml.training import evaluate_errors
 
-    found: dict[str, list[Errors]] = {}
+    errors: dict[str, list[Errors]] = {}
     for solvent, members in potentials.items():
-        found[solvent] = []
+        errors[solvent] = []
         for potential, run in zip(members, runs[solvent], strict=True):
             if run.completed:
                 frames = run.frames()[-1:0:-_APART][:_FRAMES]
                 labels = label_store(scale).label_all(frames, reference_of(scale), None, progress)
                 labelled = labels.complete(f"frames of the density run of {solvent}")
-                found[solvent].append(evaluate_errors(potential, labelled))
-    return found
+                errors[solvent].append(evaluate_errors(potential, labelled))
+    return errors
 
 
 def describe_solvents(
@@ -90,17 +90,18 @@ def describe_solvents(
     runs: Mapping[str, Sequence[RunResult]],
     errors: Mapping[str, Sequence[Errors]],
 ) -> dict[str, Any]:
-    """Return what is stored of the pure solvents as ``pure_solvents`` (claims 3 to 5, Fig. 1).
+    """Return the stored result ``pure_solvents`` on the pure solvents (claims 3 to 5, Fig. 1).
 
     Parameters
     ----------
     scale
+        Scale of the runs.
     learned
-        Solvent -> its training set, of the first seed.
+        Solvent -> result of active learning with the first seed.
     runs
-        Solvent -> density run of each seed. One that ended early has no density, and is counted.
+        Solvent -> density run of each seed. A run that ended early has no density, and is counted as failed.
     errors
-        Solvent -> errors of the potentials whose runs reached their end, as `errors_in_runs` gives them.
+        Solvent -> errors of the potentials whose runs were completed, from `errors_in_runs`.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def describe_solvents(
         entries[solvent] = {
             "members": [asdict(member) for member in members],
             "failed": [run.reason for run in runs[solvent] if not run.completed],
-            "pressure_biases": [one.pressure_bias for one in errors[solvent]],
+            "pressure_biases": [error.pressure_bias for error in errors[solvent]],
             "experiment": experiment.density(solvent).value,
             "set_energies": diagram["energy"],
             "set_densities": diagram["density"],
@@ -128,7 +129,7 @@ def describe_solvents(
 
 
 def stored_densities(stored: Mapping[str, Any]) -> dict[str, EnsembleDensity]:
-    """Return the densities of a stored result by solvent, of those that any run of reached its end."""
+    """Return the densities of a stored result by solvent, for solvents with a completed run."""
     from electrolyte_ml.analysis import DensityResult, ensemble_density
 
     return {

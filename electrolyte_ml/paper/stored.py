@@ -1,6 +1,6 @@
 """Storage of the results on electrolytes and charges, from which the claims of the paper are judged.
 
-Each kind of potential ("mtp", "qrd") keeps results of its own, so that either can be run without the other.
+Each kind of potential ("mtp", "qrd") has results of its own, so that one can be run without the other.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.paper.validation import ValidationErrors
     from electrolyte_ml.potentials.charges import Share
 
-MODELS = ("mtp", "qrd", "corrected")  # "corrected": the MTP with its correction to a better reference
+MODELS = ("mtp", "qrd", "corrected")  # "corrected" is the MTP with its correction to a better reference
 
 
 def store_conductivity(
@@ -47,33 +47,33 @@ def store_conductivity(
     Parameters
     ----------
     results
-        EC:EMC molar ratio ("3:7", "2:3", "1:1") -> temperature (K) -> result; its best estimate counts.
+        EC:EMC molar ratio ("3:7", "2:3", "1:1") -> temperature (K) -> result, whose best estimate is stored.
     model
         One of `MODELS`.
     reference, scale
-        Level of theory of the training labels, and the scale at which the potential ran.
+        Level of theory of the training labels, and scale of the runs.
     production
         Ratio -> temperature -> numbers of planned and completed runs (Table 1).
     sizes
         Ratio -> atoms of a cell -> temperature -> result, for all cells of the ratio.
     states
-        Ratio -> temperature -> "density" (g/cm³) and "trusted" (share of frames), None where it is not known.
+        Ratio -> temperature -> "density" (g/cm³) and "trusted" (share of frames), None if not known.
     member
-        Number of the potential among those of other seeds; those from 1 on are stored as ``conductivity_<model>_1``.
+        Number of the potential among those of other seeds; number 1 is stored as ``conductivity_<model>_1``.
 
     Raises
     ------
     InputError
-        For another model, or a result without a conductivity.
+        The model is not known, or a result has no conductivity.
     """
-    ended = {
-        ratio: {f"{temperature:g}": vars(ended_runs) for temperature, ended_runs in by_temperature.items()}
+    run_counts = {
+        ratio: {f"{temperature:g}": vars(counts) for temperature, counts in by_temperature.items()}
         for ratio, by_temperature in (production or {}).items()
     }
     values = {
         "reference": reference,
         "points": {ratio: _points(by_temperature) for ratio, by_temperature in results.items()},
-        "production": ended,
+        "production": run_counts,
         "sizes": {
             ratio: {str(atoms): _points(by_temperature) for atoms, by_temperature in by_size.items()}
             for ratio, by_size in (sizes or {}).items()
@@ -92,7 +92,7 @@ def conductivity_name(model: str, member: int = 0) -> str:
     Raises
     ------
     InputError
-        For another model.
+        The model is not known.
     """
     return _name("conductivity", model) + (f"_{member}" if member else "")
 
@@ -114,7 +114,7 @@ def _points(by_temperature: Mapping[float, ConductivityResult]) -> dict[str, dic
 
 
 def conductivities_of(stored: Mapping[str, Any]) -> dict[str, dict[float, TransportEstimate]]:
-    """Return the conductivities (S/m) that `store_conductivity` stored, by ratio and temperature (K)."""
+    """Return the conductivities (S/m) of a result of `store_conductivity`, by ratio and temperature (K)."""
     return {
         ratio: {
             float(temperature): TransportEstimate(
@@ -145,14 +145,14 @@ def store_solvation(
         Results of :func:`~electrolyte_ml.analysis.analyse_solvation` and
         :func:`~electrolyte_ml.analysis.analyse_networks`.
     model, reference, scale
-        As of :func:`store_conductivity`.
+        As for :func:`store_conductivity`.
     system
         Composition and temperature of the simulation.
 
     Raises
     ------
     InputError
-        For another model.
+        The model is not known.
     """
     values = {
         "reference": reference,
@@ -164,18 +164,18 @@ def store_solvation(
 
 
 def store_ion_pairs(found: SetSolvation, learnt: IonPairs, *, reference: str, scale: Scale) -> None:
-    """Store how ion pairs were learnt, and what is in the set (claims 16 and 17).
+    """Store the learning of ion pairs and the contents of the training set (claims 16 and 17).
 
     ``ion_pair_training`` has the stages, ``ion_pair_set`` ion pairs, shells and origins of the configurations.
 
     Parameters
     ----------
     found
-        Shells and ion pairs of the configurations of the set, by :func:`~electrolyte_ml.analysis.analyse_set`.
+        Shells and ion pairs of the configurations of the set, from :func:`~electrolyte_ml.analysis.analyse_set`.
     learnt
         Result of :func:`~electrolyte_ml.paper.ion_pairs.learn_ion_pairs`.
     reference, scale
-        As of :func:`store_conductivity`.
+        As for :func:`store_conductivity`.
     """
     stages = {
         name: {
@@ -207,12 +207,12 @@ def store_ion_pair_set(
     Parameters
     ----------
     found
-        Shells and ion pairs of the configurations of the set, by :func:`~electrolyte_ml.analysis.analyse_set`.
+        Shells and ion pairs of the configurations of the set, from :func:`~electrolyte_ml.analysis.analyse_set`.
     origins
-        Where the configurations come from and what is in them, by
+        Numbers of configurations by origin and molecules, from
         :func:`~electrolyte_ml.active_learning.mixing.count_origins`.
     reference, scale
-        As of :func:`store_conductivity`.
+        As for :func:`store_conductivity`.
     """
     values = {
         "reference": reference,
@@ -234,10 +234,11 @@ def store_li_o(rdf: RadialDistribution, *, system: str, reference: str, scale: S
     Parameters
     ----------
     rdf
+        The radial distribution.
     system
-        What was run, or otherwise averaged over.
+        Name of the run or the set of configurations.
     reference, scale
-        As of :func:`store_conductivity`.
+        As for :func:`store_conductivity`.
     """
     save_result("li_o", {"reference": reference, "system": system, "rdf": rdf.to_dict()}, scale)
 
@@ -258,9 +259,9 @@ def store_charges(
     Parameters
     ----------
     scale
-        The scale of the study.
+        Scale of the study.
     starts
-        Which starts -> "raw" or "ours" -> planned composition -> share of those whose charges fail there.
+        Kind of starts -> "raw" or "ours" -> planned composition -> share of starts whose charges fail there.
     fits
         "raw" or "ours" -> for each fit, whether its charges fail at each of the `planned` compositions (P,).
     planned
@@ -281,7 +282,7 @@ def store_charges(
             kind: {group: {plan: share._asdict() for plan, share in by.items()} for group, by in groups.items()}
             for kind, groups in starts.items()
         },
-        "fits": {group: [one.tolist() for one in failed] for group, failed in fits.items()},
+        "fits": {group: [fails.tolist() for fails in failed] for group, failed in fits.items()},
         "planned": list(planned),
         "charges": charges,
         "species": list(species),
@@ -295,7 +296,7 @@ def store_validation(errors: ValidationErrors, scale: Scale) -> None:
     save_result("intermolecular_errors", errors.to_dict(), scale)
 
 
-def _name(what: str, model: str) -> str:
+def _name(result: str, model: str) -> str:
     if model not in MODELS:
         raise InputError(f"the model must be one of {', '.join(MODELS)}, not {model!r}")
-    return f"{what}_{model}"
+    return f"{result}_{model}"

@@ -1,4 +1,4 @@
-"""Validation sets of EC and EMC, and the errors of potentials on them, within and between molecules (section 2.2)."""
+"""Validation sets of EC and EMC, and errors of potentials on them within and between molecules (section 2.2)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
 CHARGED = "-QRd"  # ending of the name of a kind with charges: "MTP16-QRd" is "MTP16" with charges
-_SNAPSHOTS = 3  # configurations whose errors are kept atom by atom, of the mixture that is poorest in EC
+_SNAPSHOTS = 3  # number of configurations of the mixture with least EC whose errors are stored atom by atom
 
 
 # -- sets -------------------------------------------------------------------------------------------------------------
@@ -30,8 +30,8 @@ _SNAPSHOTS = 3  # configurations whose errors are kept atom by atom, of the mixt
 def validation_cells(protocol: IntermolecularErrors) -> list[str]:
     """Return the boxes of the validation sets, such as "EC=7 EMC=3", one for each ratio of EC to EMC.
 
-    The number of molecules is the one of the protocol's range that is nearest to the line from most molecules in pure
-    EC to fewest in pure EMC, which are larger.
+    The number of molecules falls linearly from the largest of the protocol's range in pure EC to the smallest in pure
+    EMC, whose molecules are larger; it is rounded to the nearest number in the range with the exact ratio.
 
     Raises
     ------
@@ -42,17 +42,17 @@ def validation_cells(protocol: IntermolecularErrors) -> list[str]:
     cells = []
     for ec, emc in protocol.ratios:
         parts = ec + emc
-        wanted = fewest + (most - fewest) * ec / parts
+        target = fewest + (most - fewest) * ec / parts
         possible = [n for n in range(fewest, most + 1) if n % parts == 0]
         if not possible:
             raise InputError(f"{ec}:{emc} of EC and EMC needs a multiple of {parts} molecules, not {fewest} to {most}")
-        count = min(possible, key=lambda n: abs(n - wanted)) // parts
+        count = min(possible, key=lambda n: abs(n - target)) // parts
         cells.append(" ".join(f"{name}={n * count}" for name, n in (("EC", ec), ("EMC", emc)) if n))
     return cells
 
 
 def validation_kinds(scale: Scale) -> list[ModelSpec]:
-    """Return the kinds of potential that are compared: every level of the protocol, without and with charges.
+    """Return the compared kinds of potential: every level of the protocol, without and with charges.
 
     Raises
     ------
@@ -68,17 +68,17 @@ def validation_kinds(scale: Scale) -> list[ModelSpec]:
 def validation_sets(scale: Scale, potential: Potential, *, progress: bool = True) -> dict[str, list[Atoms]]:
     """Run dynamics of every ratio of EC and EMC, and label configurations that are evenly spaced in time.
 
-    Runs are kept beside the scale's results, under the potential's fingerprint, and labels in the scale's store: a call
-    that was stopped goes on where it was.
+    Runs are kept with the scale's results, under the potential's fingerprint, and labels in the scale's store, so that
+    an interrupted call can be resumed.
 
     Parameters
     ----------
     scale
-        Its `intermolecular_errors` names ratios, run and number of configurations.
+        Scale whose `intermolecular_errors` defines ratios, run and number of configurations.
     potential
-        Drives the dynamics.
+        Potential of the dynamics.
     progress
-        Show progress lines.
+        Whether to show progress lines.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def validation_sets(scale: Scale, potential: Potential, *, progress: bool = True
     InputError
         The scale has no such protocol.
     ElectrolyteError
-        A run did not reach its end, or a configuration was not labelled: a set is complete, or it is none.
+        A run ended early, or a label failed: incomplete sets are refused.
     """
     protocol = _protocol(scale)
     reference, store = reference_of(scale), label_store(scale)
@@ -105,13 +105,13 @@ def validation_sets(scale: Scale, potential: Potential, *, progress: bool = True
 
 
 def _sampling_run(scale: Scale, protocol: IntermolecularErrors, cell: str, potential: Potential) -> RunResult:
-    """Run the potential in a packed box, after the heating that the scale's densities have too."""
+    """Run the potential in a packed box, after the same heating as in the scale's density runs."""
     run = DensityRun((cell,), protocol.sampling, protocol.sampling.time_ps, scale.pure_solvents.density.heating)
     return density_run(potential, scale, run, cell, _packing_density(scale, cell), folder="validation")
 
 
 def _packing_density(scale: Scale, cell: str) -> float:
-    """Return g/cm³ of a box whose molecules take the volume that they take in the boxes of the pure solvents."""
+    """Return the density (g/cm³) of a box whose molecules have the same volumes as in the boxes of pure solvents."""
     pure = scale.pure_solvents
     names = [solvent.partition("=")[0] for solvent in pure.cells]
     densities = {name: float(np.mean(values)) for name, values in zip(names, pure.packing_densities, strict=True)}
@@ -120,12 +120,12 @@ def _packing_density(scale: Scale, cell: str) -> float:
 
 
 def evenly_spaced(frames: Sequence[Atoms], count: int, time_ps: float) -> list[Atoms]:
-    """Return frames at the ends of equal parts of a run, bare: elements, positions and cell.
+    """Return the frames at the ends of equal parts of a run, with only elements, positions and cell.
 
     Parameters
     ----------
     frames
-        With `time_ps` in their info.
+        Frames with `time_ps` in their info.
     count
         Number of parts.
     time_ps
@@ -137,10 +137,10 @@ def evenly_spaced(frames: Sequence[Atoms], count: int, time_ps: float) -> list[A
         The run has too few frames.
     """
     times = np.array([frame.info["time_ps"] for frame in frames])
-    wanted = time_ps * np.arange(1, count + 1) / count
-    chosen = np.abs(times[:, None] - wanted).argmin(axis=0)
+    ends = time_ps * np.arange(1, count + 1) / count
+    chosen = np.abs(times[:, None] - ends).argmin(axis=0)
     if len(set(chosen.tolist())) < count:
-        raise InputError(f"a run of {len(frames)} frames holds no {count} configurations that are evenly spaced")
+        raise InputError(f"a run of {len(frames)} frames is too short for {count} evenly spaced configurations")
     return [
         Atoms(frames[k].numbers, frames[k].positions, cell=frames[k].cell, pbc=frames[k].pbc) for k in chosen.tolist()
     ]
@@ -162,9 +162,9 @@ class Snapshot:
     Attributes
     ----------
     composition, kind : str
-        Of the configuration, and of the potential.
+        Composition of the configuration, and kind of the potential.
     numbers, positions, cell : list
-        (N,) atomic numbers, (N, 3) Å, (3, 3) Å.
+        Atomic numbers (N,), positions (N, 3) and cell (3, 3), Å.
     lengths : (N,) eV/Å
         Length of the force error of each atom, by the first potential of the kind.
     """
@@ -184,7 +184,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class ValidationErrors:
-    """Errors of several kinds of potential on the validation sets: what Figs. 3, 4, S3 and S4 show.
+    """Errors of several kinds of potential on the validation sets, shown in Figs. 3, 4, S3 and S4.
 
     Attributes
     ----------
@@ -193,14 +193,15 @@ class ValidationErrors:
     kinds : dict of str to SplitErrors
         Name of a kind ("MTP16", "MTP16-QRd") -> its errors.
     parameters : dict of str to int
-        Of a potential of each kind.
+        Name of a kind -> number of parameters of a potential.
     differences : dict of str to dict
-        Name of a kind without charges -> part -> difference of its mean forces and those of the kind with charges, by
+        Name of a kind without charges -> part -> difference of its mean forces from those of the kind with charges, by
         site (`length`), on the composition of `snapshots`.
     seed_differences : dict of str to dict
-        The same of the first two potentials of a kind without charges: what a random start alone changes.
+        Name of a kind without charges -> part -> difference of the forces of its first two potentials, by site: the
+        effect of the random start alone.
     snapshots : tuple of Snapshot
-        Of the mixture that is poorest in EC.
+        Configurations of the mixture with least EC.
     """
 
     reference: str
@@ -218,11 +219,11 @@ class ValidationErrors:
 
     @property
     def mixture(self) -> str:
-        """Composition of the maps (Fig. 4): the mixture that is poorest in EC, or the last one if all are pure."""
+        """Composition of the maps (Fig. 4): the mixture with least EC, or the last composition if all are pure."""
         return _mixture(next(iter(self.kinds.values())).compositions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return numbers and texts that JSON can hold."""
+        """Return the errors as numbers and texts for JSON."""
         return {
             "reference": self.reference,
             "kinds": {name: errors.to_dict() for name, errors in self.kinds.items()},
@@ -234,7 +235,7 @@ class ValidationErrors:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ValidationErrors:
-        """Return the errors that `to_dict` wrote."""
+        """Return the errors from the result of `to_dict`."""
         from electrolyte_ml.analysis import SplitErrors
 
         return cls(
@@ -254,23 +255,23 @@ def validation_errors(
     *,
     progress: bool = True,
 ) -> ValidationErrors:
-    """Measure the errors of every kind of potential, with the labels of each molecule alone.
+    """Measure the errors of every kind of potential within and between molecules, with labels of single molecules.
 
     Parameters
     ----------
     scale
-        Its store keeps the labels of the molecules, its reference labels them.
+        Scale with the reference and the store of the molecules' labels.
     configurations
-        Labelled by that reference, of all validation sets together.
+        Configurations of all validation sets, labelled by that reference.
     potentials
         Name of a kind -> seed -> potential.
     progress
-        Show progress lines.
+        Whether to show progress lines.
 
     Raises
     ------
     InputError
-        Labels of another reference, no potentials, or no configuration of whole molecules.
+        The labels are of another reference, there are no potentials, or no configuration has whole molecules.
     """
     from electrolyte_ml.analysis import Liquid, difference_by_site, split_errors, split_potential, split_reference
     from electrolyte_ml.analysis.intermolecular import PARTS
@@ -279,12 +280,12 @@ def validation_errors(
         raise InputError("there are no potentials to validate")
     reference = reference_of(scale)
     liquid = Liquid.of(configurations)
-    true = split_reference(liquid, reference, label_store(scale), None, progress)
+    reference_parts = split_reference(liquid, reference, label_store(scale), None, progress)
     splits = {
         name: [split_potential(liquid, potential) for potential in members.values()]
         for name, members in potentials.items()
     }
-    kinds = {name: split_errors(liquid, true, members) for name, members in splits.items()}
+    kinds = {name: split_errors(liquid, reference_parts, members) for name, members in splits.items()}
     chosen = _mixture(next(iter(kinds.values())).compositions)
     differences = {
         name: {part: difference_by_site(liquid, members, splits[name + CHARGED], part, chosen) for part in PARTS}
@@ -301,18 +302,22 @@ def validation_errors(
         key=lambda name: next(iter(potentials[name].values())).n_parameters,
         default=next(iter(splits)),
     )
-    errors = np.linalg.norm(splits[kind][0].forces["total"] - true.forces["total"], axis=1)  # (N,) eV/Å
+    errors = np.linalg.norm(splits[kind][0].forces["total"] - reference_parts.forces["total"], axis=1)  # (N,) eV/Å
     snapshots = []
     places = [k for k, name in enumerate(liquid.compositions) if name == chosen]
     for k in [places[i] for i in np.linspace(0, len(places) - 1, min(_SNAPSHOTS, len(places))).astype(int)]:
-        one = liquid.configurations[k]
+        atoms = liquid.configurations[k]
         lengths = errors[slice(*liquid.starts[k : k + 2])]
         snapshots.append(
             Snapshot(
-                chosen, kind, one.numbers.tolist(), one.positions.round(4).tolist(), one.cell.array.round(6).tolist(),
+                chosen,
+                kind,
+                atoms.numbers.tolist(),
+                atoms.positions.round(4).tolist(),
+                atoms.cell.array.round(6).tolist(),
                 lengths.round(4).tolist(),
             )
-        )  # fmt: skip
+        )
     parameters = {name: next(iter(members.values())).n_parameters for name, members in potentials.items()}
     return ValidationErrors(reference.name, kinds, parameters, differences, of_seeds, tuple(snapshots))
 
@@ -331,6 +336,6 @@ def _rebuilt(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Gro
 
 
 def _mixture(compositions: Mapping[str, Any]) -> str:
-    """Return the last mixture of compositions in the order from EC to EMC, or the last one if all are pure."""
+    """Return the last mixture of compositions ordered from EC to EMC, or the last composition if all are pure."""
     names = list(compositions)
     return next((name for name in reversed(names) if ":" in name), names[-1])

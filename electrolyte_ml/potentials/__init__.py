@@ -1,4 +1,4 @@
-"""What is learnt: potentials, their sums and files, and their ASE calculator.
+"""Potentials: models, their sums and files, and their ASE calculator.
 
 The module can be called: ``electrolyte_ml.potentials()`` lists the potentials that come with the package.
 """
@@ -57,7 +57,7 @@ __all__ = [
 
 
 class _Callable(ModuleType):
-    """The module itself, which lists the shipped potentials when it is called."""
+    """Module that lists the shipped potentials when it is called."""
 
     def __call__(self) -> ShippedPotentials:
         """Return the potentials that come with the package; see `shipped_potentials`."""

@@ -1,4 +1,4 @@
-"""The parts of a parameter vector, and which of them are linear."""
+"""Blocks of a parameter vector, linear or nonlinear."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ SHIFTS = "shifts"  # name of a block that holds the energy of an isolated atom o
 
 
 class Block(NamedTuple):
-    """A part of the parameter vector.
+    """Part of the parameter vector.
 
     Attributes
     ----------
     name : str
-        The block `SHIFTS`, of one linear parameter for each species, is set from isolated atoms.
+        The block named `SHIFTS`, with one linear parameter per species, is set from isolated atoms.
     size : int
     role : {"linear", "nonlinear"}
-        Energies are affine in all linear parameters of a potential together.
+        The energy is an affine function of all linear parameters together.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Block(NamedTuple):
 
 
 def slices(blocks: Sequence[Block]) -> Iterator[tuple[Block, slice]]:
-    """Yield each block with its place in the parameter vector."""
+    """Yield each block with its slice of the parameter vector."""
     start = 0
     for block in blocks:
         yield block, slice(start, start + block.size)
@@ -36,10 +36,10 @@ def slices(blocks: Sequence[Block]) -> Iterator[tuple[Block, slice]]:
 
 
 def linear_mask(blocks: Sequence[Block]) -> np.ndarray:
-    """(m,) which parameters are linear."""
+    """Return whether each parameter is linear, (m,)."""
     return np.concatenate([np.zeros(0, bool), *(np.full(block.size, block.role == "linear") for block in blocks)])
 
 
 def shifts_of(blocks: Sequence[Block]) -> list[slice]:
-    """Return the places of all blocks of shifts, the energies of isolated atoms: one for each term that has them."""
+    """Return the slices of all blocks of shifts (energies of isolated atoms), one for each term that has them."""
     return [place for block, place in slices(blocks) if block.name.rpartition(".")[2] == SHIFTS]

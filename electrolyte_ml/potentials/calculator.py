@@ -1,4 +1,4 @@
-"""The ASE calculator of any potential."""
+"""ASE calculator of any potential."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from electrolyte_ml.potentials.potential import Potential
 
-# Å. Between 0.7 and 1.5 the sum of making lists and reading them is flat: in 1000 atoms of liquid EC at 300 K and a
-# time step of 1 fs a list lives for 12 steps.
+# Å. The total time for making and reading lists is nearly constant between 0.7 and 1.5 Å. For 1000 atoms of liquid EC
+# at 300 K and a time step of 1 fs, a list is valid for 12 steps.
 SKIN = 1.0
 
 
@@ -33,7 +33,7 @@ class PotentialCalculator(Calculator):
     ----------
     potential : Potential
     skin : float, Å
-        Extra reach of the Verlet list.
+        Skin of the Verlet list.
     threads : int, optional
         See `Potential.evaluate`.
     """
@@ -52,11 +52,11 @@ class PotentialCalculator(Calculator):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the results are those of the potential: `calculate` is the one below, in class and instance."""
+        """Whether the results are those of the potential: neither class nor instance overrides `calculate`."""
         return getattr(self.calculate, "__func__", None) is PotentialCalculator.calculate
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """Return what differs from the last call, the total charge included: ASE compares no `info`."""
+        """Return the changes since the last call, including the total charge, which ASE does not compare."""
         changes = super().check_state(atoms, tol)
         kept: Atoms | None = self.atoms
         if kept is not None and not changes and total_charge(atoms) != total_charge(kept):
@@ -69,7 +69,7 @@ class PotentialCalculator(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
-        """Compute everything at once, into `results`, as ASE asks for it."""
+        """Compute all properties and store them in `results`."""
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None  # set by ASE
         positions, cell = np.array(self.atoms.positions), np.array(self.atoms.cell)
@@ -97,16 +97,16 @@ class PotentialCalculator(Calculator):
             raise PropertyNotImplementedError("stress needs a cell that is periodic along all three axes")
 
     def forget_pairs(self) -> None:
-        """Forget the neighbour list: what follows does not depend on when it was made, not in a bit.
+        """Discard the neighbour list, so that later results are bitwise independent of when it was made.
 
-        ASE's `reset` does not do this, for ASE calls it whenever atoms have moved.
+        ASE's `reset` does not do this, because ASE calls it whenever atoms have moved.
         """
         self.pairs = VerletList(self.pairs.cutoff, self.pairs.skin)
         if self._stepper is not None:
             self._stepper.invalidate()
 
     def _stepper_for(self, system: System) -> Stepper:
-        """Return the stepper of the last call, or a new one for another potential or system."""
+        """Return the stepper of the last call, or a new one if the potential or system has changed."""
         kept = self._stepper
         if kept is None or kept.potential is not self.potential or not _same(kept.system, system):
             kept = self._stepper = self.potential.stepper(system, self.threads or default_threads(len(system.species)))
@@ -114,12 +114,12 @@ class PotentialCalculator(Calculator):
         return kept
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the stepper and its threads: a copy makes its own."""
+        """Return the state without the stepper and its threads; a copy makes its own."""
         return self.__dict__ | {"_listed": None, "_stepper": None}
 
 
 def _same(a: System, b: System) -> bool:
-    """Whether two systems are the same but for positions and cell."""
+    """Return whether two systems are equal."""
     return (
         a.symbols == b.symbols
         and a.charge == b.charge

@@ -1,4 +1,4 @@
-"""Training terms and steppers of any potential, by its `evaluate` and `pullback`."""
+"""Default training term and stepper of any potential, based on its `evaluate` and `pullback`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class EvaluatedTerm(TrainingTerm):
-    """A training term that evaluates one configuration after the other."""
+    """Training term that evaluates the configurations one by one."""
 
     def __init__(self, potential: Potential, geometries: Sequence[Geometry]) -> None:
         self.potential, self.geometries = potential, [potential.geometry(geometry) for geometry in geometries]
@@ -51,12 +51,12 @@ class EvaluatedTerm(TrainingTerm):
         return np.sum([np.zeros(len(theta)), *run(potential.pullback, calls, threads)], axis=0)
 
     def subset(self, numbers: Sequence[int]) -> EvaluatedTerm:
-        """Return the same for some of the configurations."""
+        """Return the term of some of the configurations."""
         return EvaluatedTerm(self.potential, [self.geometries[k] for k in numbers])
 
 
 class EvaluatedStepper(Stepper):
-    """A stepper that calls the potential's `evaluate`."""
+    """Stepper that calls `evaluate` of the potential."""
 
     pairs: NeighbourList
     evaluation: Evaluation
@@ -66,12 +66,12 @@ class EvaluatedStepper(Stepper):
         super().__init__(potential, system, threads)
 
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
-        """Take a new neighbour list."""
+        """Set a new neighbour list."""
         super().renew(pairs, positions, cell)
         self.pairs = pairs
 
     def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:
-        """Gather the pairs within the cutoff and evaluate the potential on them."""
+        """Collect the pairs within the cutoff and evaluate the potential."""
         geometry = Geometry.from_list(self.system, self.pairs, positions, cell, self.potential.cutoff)
         return self._add(geometry, forces)
 
@@ -81,7 +81,7 @@ class EvaluatedStepper(Stepper):
         return self.evaluation.energy, self.evaluation.virial
 
     def evaluated(self, geometry: Geometry) -> Evaluation:
-        """Evaluate the potential; a derived class may use what it keeps from step to step."""
+        """Evaluate the potential; a derived class may reuse data of earlier steps."""
         return self.potential.evaluate(geometry, self.threads)
 
     @property
@@ -91,7 +91,7 @@ class EvaluatedStepper(Stepper):
 
     @property
     def charges(self) -> np.ndarray | None:
-        """(N,) charges, e, of a model that has them."""
+        """(N,) charges, e; None for models without charges."""
         return self.evaluation.charges
 
     def geometry(self) -> Geometry:

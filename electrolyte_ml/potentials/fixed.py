@@ -1,4 +1,4 @@
-"""A potential that is not fitted any more, as a term of a sum: the base of a correction to a better reference."""
+"""Fixed potential as a term of a sum: the base of a correction to a better reference."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Fixed(Parameterless):
-    """Another potential without its parameters.
+    """Potential with fixed parameters.
 
-    In a sum it is what other terms correct. A fit changes these alone, and predicts the fixed term once: it costs what
-    the correction costs. MaxVol's rows are derivatives by the parameters of the correction, so that grades say where
-    the correction, not the base, needs labels.
+    In a sum, the other terms correct it. A fit changes only these, and evaluates the fixed term once: its cost is that
+    of the correction. The rows of the MaxVol matrix are derivatives by the parameters of the correction: grades
+    therefore show where the correction, not the base, needs labels.
 
     Parameters
     ----------
     base : Potential
-        Of any kind, a sum too.
+        Potential of any kind, including a sum.
     """
 
     kind: ClassVar[str] = "fixed"
@@ -71,12 +71,12 @@ class Fixed(Parameterless):
         Raises
         ------
         InputError
-            If the base has no such precision.
+            The base does not support this precision.
         """
         return Fixed(self.base.with_precision(precision))
 
     def bare(self) -> Fixed:
-        """Return the same potential without what does not decide its results."""
+        """Return the same potential without data that do not change its results."""
         return Fixed(self.base.bare())
 
     def facts(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Fixed(Parameterless):
         return {**super().facts(), "terms": terms}
 
     def caveats(self) -> tuple[str, ...]:
-        """Return those of the base."""
+        """Return the caveats of the base."""
         return self.base.caveats()
 
     def evaluate(self, atoms: Atoms | Geometry, threads: int | None = None) -> Evaluation:
@@ -95,15 +95,15 @@ class Fixed(Parameterless):
     def pullback(
         self, atoms: Atoms | Geometry, by_energies: np.ndarray, by_forces: np.ndarray, by_virial: np.ndarray
     ) -> np.ndarray:
-        """Return (0,): there is no parameter."""
+        """Return an array (0,), because there is no parameter."""
         return np.zeros(0)
 
     def site_energy_gradients(self, atoms: Atoms | Geometry) -> np.ndarray:
-        """Return (N, 0)."""
+        """Return an array (N, 0), because there is no parameter."""
         return np.zeros((self.geometry(atoms).n_atoms, 0))
 
     def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
-        """Return what the base predicts, once and for all."""
+        """Return the predictions of the base, which are computed once."""
         prediction = self.base.prepare(geometries).predict(self.base.parameters, available())
         return FixedTerm(prediction, [geometry.n_atoms for geometry in geometries])
 
@@ -112,7 +112,7 @@ class Fixed(Parameterless):
         return self.base.stepper(system, threads)
 
     def check_saveable(self, source: str) -> None:
-        """Refuse a base that a file would not bring back, see `Potential.check_saveable`."""
+        """Check that the base can be restored from a file, see `Potential.check_saveable`."""
         super().check_saveable(source)
         self.base.check_saveable(source)
 
@@ -122,37 +122,37 @@ class Fixed(Parameterless):
 
     @classmethod
     def from_text(cls, text: str, source: str, species: tuple[str, ...] | None = None) -> Fixed:
-        """Read back what `to_text` has written.
+        """Read a text written by `to_text`.
 
         Raises
         ------
         InputError
-            Naming source and line.
+            The text cannot be read; the message names source and line.
         """
         return cls(from_content(text, source, species))
 
     @classmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> Fixed:
-        """Return the model that a `ModelSpec` asks for, with its parameters fixed at a random start."""
+        """Return the model of a `ModelSpec`, with its parameters fixed at a random start."""
         return cls(spec.random(species, seed))
 
 
 class FixedTerm(TrainingTerm):
-    """A prediction that no parameter changes.
+    """Training term with a constant prediction.
 
     Parameters
     ----------
     prediction : Prediction
-        Of K configurations.
+        Prediction for K configurations.
     sizes : sequence of int
-        Their numbers of atoms.
+        Number of atoms of each configuration.
     """
 
     def __init__(self, prediction: Prediction, sizes: Sequence[int]) -> None:
         self.prediction, self.sizes = prediction, np.array(sizes, dtype=int)
 
     def predict(self, theta: np.ndarray, threads: int = 1) -> Prediction:
-        """Return the prediction, in arrays of the caller's own."""
+        """Return a copy of the prediction."""
         return Prediction(*(values.copy() for values in self.prediction))
 
     def pullback(
@@ -163,11 +163,11 @@ class FixedTerm(TrainingTerm):
         by_virials: np.ndarray,
         threads: int = 1,
     ) -> np.ndarray:
-        """Return (0,)."""
+        """Return an array (0,), because there is no parameter."""
         return np.zeros(0)
 
     def subset(self, numbers: Sequence[int]) -> FixedTerm:
-        """Return the same for some of the configurations."""
+        """Return the term of some of the configurations."""
         energies, forces, virials = self.prediction
         chosen, first = np.asarray(numbers, dtype=int), np.concatenate([[0], np.cumsum(self.sizes)])
         atoms = np.concatenate([np.zeros(0, int), *(np.arange(first[k], first[k + 1]) for k in chosen)])
@@ -175,16 +175,16 @@ class FixedTerm(TrainingTerm):
 
 
 def correction_on(base: Potential, correction: Potential) -> Sum:
-    """Return the sum of a potential whose parameters are fixed and of a correction that is to be fitted.
+    """Return the sum of a potential with fixed parameters and a correction to be fitted.
 
     Raises
     ------
     InputError
-        If their species differ.
+        The species of the two potentials differ.
     """
     if correction.species != base.species:
         raise InputError(
-            f"the correction has the species {' '.join(correction.species)}, the potential that it corrects "
+            f"the species of the correction are {' '.join(correction.species)}, those of the corrected potential "
             f"{' '.join(base.species)}: they must be the same, in the same order"
         )
     return Sum((Fixed(base), *correction.parts()))

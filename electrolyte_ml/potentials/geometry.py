@@ -1,4 +1,4 @@
-"""What potentials are evaluated on: a configuration and its pairs within a cutoff, checked on the way."""
+"""Input of potentials: a checked configuration with its pairs within a cutoff."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class System(NamedTuple):
-    """What does not change while atoms move.
+    """Properties of a configuration that do not change in dynamics.
 
     Attributes
     ----------
     symbols : tuple of str
         Chemical symbols of a potential, in its order.
     species : (N,) int64
-        Place of each atom's element in `symbols`.
+        Index of the element of each atom in `symbols`.
     pbc : (3,) bool
     charge : float, e
         Total charge.
@@ -41,13 +41,13 @@ class System(NamedTuple):
         Raises
         ------
         InputError
-            An element that is not among `symbols`; a total charge that is no whole number.
+            An element is not in `symbols`, or the total charge is not a whole number.
         """
         return cls(symbols, species_indices(atoms, symbols), np.array(atoms.pbc), total_charge(atoms))
 
 
 class Geometry(NamedTuple):
-    """A configuration and all pairs of its atoms within a cutoff.
+    """Configuration with all pairs of its atoms within a cutoff.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Geometry(NamedTuple):
     cell : (3, 3) Å
         Vectors as rows.
     near : Neighbours
-        The pairs within `cutoff`, each seen from both ends.
+        Pairs within `cutoff`, each listed for both atoms.
     cutoff : float, Å
     """
 
@@ -73,7 +73,8 @@ class Geometry(NamedTuple):
         Raises
         ------
         InputError
-            Unknown species, NaN, overlapping atoms, a singular cell, a total charge that is no whole number.
+            Species are unknown, positions are not finite, atoms overlap, the cell is singular, or the total charge is
+            not a whole number.
         """
         system = System.of(atoms, symbols)
         positions, cell = np.ascontiguousarray(atoms.positions, float), np.array(atoms.cell, float)
@@ -84,12 +85,12 @@ class Geometry(NamedTuple):
     def from_list(
         cls, system: System, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray, cutoff: float
     ) -> Geometry:
-        """Keep of a neighbour list the pairs that are within the cutoff now.
+        """Select the pairs of a neighbour list that are within the cutoff at the present positions.
 
         Raises
         ------
         InputError
-            If two atoms overlap.
+            Two atoms overlap.
         """
         from electrolyte_ml.kernels.near_pairs import near_pairs
 
@@ -105,18 +106,18 @@ class Geometry(NamedTuple):
 
     @property
     def volume(self) -> float | None:
-        """Volume of the cell, Å^3; None where it is not periodic along all three axes."""
+        """Volume of the cell, Å^3; None if it is not periodic along all three axes."""
         return abs(float(np.linalg.det(self.cell))) if self.system.pbc.all() else None
 
     @property
     def centre(self) -> np.ndarray:
-        """(P,) atom number of the central atom of each pair, of a geometry without gaps."""
+        """(P,) central atom of each pair, for a geometry without gaps."""
         return np.repeat(np.arange(self.n_atoms), self.near.segment[:, -1] - self.near.segment[:, 0])
 
     def compact(self) -> Geometry:
-        """Return the same with the pairs in the order of the atoms, without gaps.
+        """Return the same geometry with the pairs in the order of the atoms, without gaps.
 
-        A stepper's arrays have unused places between the pairs of two atoms, and the order of its neighbour list.
+        The arrays of a stepper have the order of its neighbour list, and unused entries between the pairs of two atoms.
         """
         species, segment, other, vector = self.near
         first, count = segment[:, 0], segment[:, -1] - segment[:, 0]
@@ -134,7 +135,7 @@ class Geometry(NamedTuple):
         Raises
         ------
         InputError
-            For a longer cutoff: its pairs are not known.
+            The cutoff is longer than that of this geometry.
         """
         if cutoff == self.cutoff:
             return self
@@ -142,26 +143,28 @@ class Geometry(NamedTuple):
             raise InputError(f"the pairs are known within {self.cutoff:g} Å, not within {cutoff:g} Å")
         species, segment, other, vector = self.compact().near
         kept = (vector**2).sum(0) < cutoff**2
-        before = np.concatenate([[0], np.cumsum(kept)])  # pairs kept before each place
+        before = np.concatenate([[0], np.cumsum(kept)])  # number of kept pairs before each pair
         near = Neighbours(species, before[segment], other[kept], np.ascontiguousarray(vector[:, kept]))
         return self._replace(near=near, cutoff=cutoff)
 
 
 def species_indices(atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:
-    """Return the place of each atom's element in `species`, (N,) int64.
+    """Return the index of the element of each atom in `species`, (N,) int64.
 
     Raises
     ------
     InputError
-        If an element is not among them.
+        An element is not in `species`.
     """
     from ase.data import atomic_numbers
 
     table = np.full(120, -1)
     for k, symbol in enumerate(species):
         table[atomic_numbers[symbol]] = k
-    found = table[atoms.numbers]
-    if (found < 0).any():
-        i = int(np.argmax(found < 0))
-        raise InputError(f"atom {i + 1} is {atoms.symbols[i]}, but the potential knows only {' '.join(species)}")
-    return found
+    indices = table[atoms.numbers]
+    if (indices < 0).any():
+        i = int(np.argmax(indices < 0))
+        raise InputError(
+            f"atom {i + 1} is {atoms.symbols[i]}, but the potential has only the species {' '.join(species)}"
+        )
+    return indices

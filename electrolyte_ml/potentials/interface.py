@@ -1,4 +1,4 @@
-"""What potentials hand out: evaluations, terms for training, steppers for dynamics."""
+"""Results of potentials: evaluations, terms for training, steppers for dynamics."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Evaluation:
     energies : (N,), eV
         Site energies; their sum is the energy.
     virial : (3, 3), eV
-        Derivative of the energy by a strain of all positions and of the cell; V times the stress tensor.
+        Derivative of the energy by a strain of all positions and of the cell; volume times stress tensor.
     volume : float or None, Å^3
-        None where the cell is not periodic along all three axes.
+        None if the cell is not periodic along all three axes.
     charges : (N,) or None, e
         None for models without charges.
     """
@@ -51,7 +51,7 @@ class Evaluation:
 
 
 def stress_of(virial: np.ndarray, volume: float) -> np.ndarray:
-    """Return the stress (6,) eV/Å^3 in ASE's sign and order from a virial (3, 3) eV and a volume Å^3."""
+    """Return the stress (6,) eV/Å^3 in ASE's sign and order from a virial (3, 3) eV and a volume in Å^3."""
     return ((virial + virial.T) / (2 * volume))[VOIGT]
 
 
@@ -64,7 +64,7 @@ class Prediction(NamedTuple):
 
 
 class TrainingTerm(ABC):
-    """A set of configurations prepared for one model: predictions for any parameters, and derivatives by them."""
+    """Set of configurations prepared for one model, for predictions with any parameters and derivatives by them."""
 
     @abstractmethod
     def predict(self, theta: np.ndarray, threads: int = 1) -> Prediction:
@@ -81,41 +81,41 @@ class TrainingTerm(ABC):
     ) -> np.ndarray:
         """Return dL/dtheta (m,) from dL/dE (K,), dL/dF (N, 3) and dL/dVirial (K, 3, 3), symmetric.
 
-        No Jacobian of the forces is stored: reverse-mode derivatives of `predict`.
+        These are reverse-mode derivatives of `predict`; no Jacobian of the forces is stored.
         """
 
     def mean_charges(self, theta: np.ndarray) -> np.ndarray | None:
-        """Return the mean charge of each species in each configuration, (K, S) in e, NaN where a species is missing.
+        """Return the mean charge of each species in each configuration, (K, S) in e, NaN for missing species.
 
-        None for models without charges.
+        Models without charges return None.
         """
         return None
 
     def pull_back_charges(self, theta: np.ndarray, by_mean_charges: np.ndarray) -> np.ndarray:
-        """Return dL/dtheta (m,) from the derivatives of L by `mean_charges` (K, S), zero where a species is missing."""
+        """Return dL/dtheta (m,) from the derivatives of L by `mean_charges` (K, S), zero for missing species."""
         return np.zeros(len(theta))
 
     @abstractmethod
     def subset(self, numbers: Sequence[int]) -> TrainingTerm:
-        """Return the same for some of the configurations (numbered from 0)."""
+        """Return the term of some of the configurations (numbered from 0)."""
 
     def joined(self, stage: int) -> TrainingTerm:
-        """Return the same with only the terms that have joined the fit by this stage; see `Potential.stage`.
+        """Return the term with only those parts that have joined the fit by a stage; see `Potential.stage`.
 
-        The others predict nothing, and derivatives by their parameters are zero.
+        The predictions of the other parts, and derivatives by their parameters, are zero.
         """
         return self
 
     def customary(self, theta: np.ndarray) -> np.ndarray:
-        """Return the customary one of all parameters with the predictions of `theta`; a fit ends with it."""
+        """Return the conventional choice among all parameters with the predictions of `theta`, for the end of a fit."""
         return theta
 
 
 class Stepper(ABC):
-    """One system evaluated again and again, with arrays and lists that live from one evaluation to the next.
+    """Repeated evaluation of one system, with arrays and lists that are reused.
 
-    The owner makes a neighbour list that reaches at least the potential's cutoff, hands it to `renew`, and calls `add`
-    or `advance` for as long as the list holds.
+    The caller makes a neighbour list with at least the cutoff of the potential, passes it to `renew`, and calls `add`
+    or `advance` as long as the list is valid.
 
     Attributes
     ----------
@@ -125,9 +125,9 @@ class Stepper(ABC):
     origin : (N, 3) float64, Å
         Positions for which the list was made.
     stretch : (3,) float64
-        Factors by which lengths along x, y and z have grown since then; NaN where there is no list.
+        Growth factors of lengths along x, y and z since then; NaN without a list.
     failure : Exception or None
-        What ended the last call of `advance` with the status FAILED.
+        Exception that ended the last call of `advance` with the status FAILED.
     """
 
     def __init__(self, potential: Potential, system: System, threads: int) -> None:
@@ -136,28 +136,28 @@ class Stepper(ABC):
         self.failure: Exception | None = None
 
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
-        """Take a new neighbour list, made for these positions; derived classes add what is theirs."""
+        """Set a new neighbour list, made for these positions; derived classes extend this method."""
         self.origin[:] = positions
         self.stretch[:] = 1.0
 
     def invalidate(self) -> None:
-        """Forget the neighbour list: the next call of `advance` asks for a new one."""
+        """Discard the neighbour list: the next call of `advance` returns the status SPENT."""
         self.stretch[:] = np.nan
 
     @abstractmethod
     def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:
-        """Add this potential's forces to `forces` (N, 3); return its energy (eV) and virial (3, 3) (eV).
+        """Add the forces of the potential to `forces` (N, 3); return its energy (eV) and virial (3, 3) (eV).
 
         Raises
         ------
         InputError
-            If two atoms overlap.
+            Two atoms overlap.
         """
 
     @property
     @abstractmethod
     def energies(self) -> np.ndarray:
-        """(N,) site energies of the last evaluation, eV, in an array that the next one may change."""
+        """(N,) site energies of the last evaluation, eV; the next evaluation may overwrite the array."""
 
     @property
     def charges(self) -> np.ndarray | None:
@@ -166,15 +166,15 @@ class Stepper(ABC):
 
     @abstractmethod
     def geometry(self) -> Geometry:
-        """Return the configuration of the last evaluation, in arrays that the next one may change."""
+        """Return the configuration of the last evaluation; the next evaluation may overwrite its arrays."""
 
     def advance(
         self, ensemble: dynamics.Ensemble, draws: np.ndarray, particles: dynamics.Particles, limits: dynamics.Limits
     ) -> tuple[int, int]:
-        """Take several time steps, one call of `add` each.
+        """Take several time steps, with one call of `add` per step.
 
-        Parameters, status and steps are those of :func:`electrolyte_ml.kernels.dynamics.advance`. The status FAILED
-        comes with the exception in `failure`.
+        Parameters and results are those of :func:`electrolyte_ml.kernels.dynamics.advance`. For the status FAILED,
+        `failure` holds the exception.
         """
         cutoff = self.potential.cutoff
         for step, row in enumerate(draws):

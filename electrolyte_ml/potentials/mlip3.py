@@ -1,8 +1,8 @@
-"""The active set that MLIP-3 keeps behind the potential in a file ``.almtp``.
+"""Reading of the active set that MLIP-3 stores after the potential in an ``.almtp`` file.
 
-A line ``#MVS_v1.1`` ends the text of the potential. Five lines name the weights of the equations in it; then "#" and,
-without a line end, the square matrix A and the transpose of its inverse, both row by row as little-endian float64.
-Lines of two numbers tell for each row the configuration and the equation that it came from.
+A line ``#MVS_v1.1`` ends the text of the potential. It is followed by five lines with the weights of the equations,
+then "#" and, without a line end, the square matrix A and the transpose of its inverse, both row by row as little-endian
+float64. Then follow lines with two numbers for each row: the configuration and the equation that it came from.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from electrolyte_ml.errors import InputError
 
 MARKER = b"#MVS_v1.1"
 _WEIGHTS = ("energy_weight", "force_weight", "stress_weight", "site_en_weight", "weight_scaling")
-_UNIT = 1e-6  # MaxVol begins with this multiple of the unit matrix
+_UNIT = 1e-6  # MaxVol starts from this multiple of the unit matrix
 _SECTION_END = b"\n#\n"
 
 
 class Selection(NamedTuple):
-    """MaxVol's matrix over the neighbourhoods of a training set.
+    """MaxVol matrix of the neighbourhoods in a training set.
 
     Attributes
     ----------
     matrix, inverse : (m, m)
         A, whose rows are derivatives of site energies by the parameters, and A^-1.
     active : (m,) bool
-        Whether a row comes from the training set; the others are still those of MaxVol's start.
+        Whether a row comes from the training set; the other rows are those of the initial unit matrix.
     configurations : (m,) int
-        Number of the configuration that each row came from; -1 where that is not noted, and for rows of the start.
+        Number of the configuration that each row came from; -1 if unknown, and for initial rows.
     """
 
     matrix: np.ndarray
@@ -40,7 +40,7 @@ class Selection(NamedTuple):
 
 
 def has_selection(path: Path) -> bool:
-    """Whether a file holds an active set of MLIP-3."""
+    """Return whether a file contains an active set of MLIP-3."""
     return MARKER in path.read_bytes()
 
 
@@ -50,36 +50,36 @@ def read_selection(path: Path, size: int) -> Selection:
     Parameters
     ----------
     path
-        A ``.almtp`` file.
+        An ``.almtp`` file.
     size
         Number of parameters of its potential.
 
     Raises
     ------
     InputError
-        Naming the file: no active set, rows of other equations than those of neighbourhoods, or a section that is cut
-        short or damaged.
+        There is no active set, its rows are not neighbourhoods, or the section is incomplete or damaged. The message
+        names the file.
     """
     _, found, section = path.read_bytes().partition(MARKER)
     if not found:
-        raise InputError(f"{path}: it holds no active set of MLIP-3")
+        raise InputError(f"{path} contains no active set of MLIP-3")
     *head, rest = section.lstrip(b"\r\n").split(b"\n", len(_WEIGHTS))
     weights = dict(_weight(path, line) for line in head)
     if tuple(weights) != _WEIGHTS or not rest.startswith(b"#"):
-        raise InputError(f"{path}: the head of its active set is damaged")
+        raise InputError(f"{path}: the header of its active set is damaged")
     used = [name for name in _WEIGHTS[:4] if weights[name]]
     if used != ["site_en_weight"]:
         raise InputError(
             f"{path}: its active set was chosen with {', '.join(f'{name} {weights[name]:g}' for name in used)}; only "
-            "sets of neighbourhoods (site_en_weight) can be read. Build one of the training set instead (--train)"
+            "sets of neighbourhoods (site_en_weight) can be read. Build one from the training set instead (--train)"
         )
     bytes_each = 8 * size**2
     matrices, tail = rest[1 : 1 + 2 * bytes_each], rest[1 + 2 * bytes_each :]
     if len(matrices) < 2 * bytes_each or not tail.startswith(_SECTION_END):
-        raise InputError(f"{path}: its active set is cut short, or not of {size} parameters")
+        raise InputError(f"{path}: its active set is incomplete, or is not for {size} parameters")
     matrix, transposed = np.frombuffer(matrices, "<f8").astype(float).reshape(2, size, size)
     if not np.allclose(matrix @ transposed.T, np.eye(size), atol=1e-3):
-        raise InputError(f"{path}: the matrices of its active set are not the inverse of each other: it is damaged")
+        raise InputError(f"{path} is damaged: the matrices of its active set are not the inverse of each other")
     active = (matrix != _UNIT * np.eye(size)).any(axis=1)
     configurations = np.where(active, _links(path, tail[len(_SECTION_END) :], size), -1)
     matrix /= weights["site_en_weight"]
@@ -91,13 +91,13 @@ def _weight(path: Path, line: bytes) -> tuple[str, float]:
     try:
         return name, float(value)
     except ValueError:
-        raise InputError(f"{path}: {name[:40]} of its active set is no number: {value[:40]!r}") from None
+        raise InputError(f"{path}: {name[:40]} of its active set is not a number: {value[:40]!r}") from None
 
 
 def _links(path: Path, text: bytes, size: int) -> np.ndarray:
-    """Return the number of the configuration behind each row (m,), -1 where none is noted."""
+    """Return the number of the configuration of each row (m,), -1 if unknown."""
     lines = text.split(b"\n", size)[:size]
     try:
         return np.array([int(line.split()[0]) for line in lines if len(line.split()) == 2]).reshape(size)
     except ValueError:
-        raise InputError(f"{path}: its active set does not tell the configuration of each of {size} rows") from None
+        raise InputError(f"{path}: its active set does not name the configurations of all {size} rows") from None

@@ -1,4 +1,4 @@
-"""Potentials without parameters: there is nothing in them to fit."""
+"""Base class of potentials without parameters."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from electrolyte_ml.potentials.potential import Potential
 
 
 class Parameterless(Potential):
-    """A potential without parameters, such as a repulsive floor."""
+    """Potential without parameters, such as a short-range repulsion."""
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """None."""
+        """() because there are no parameters."""
         return ()
 
     @property
     def parameters(self) -> np.ndarray:
-        """(0,) none."""
+        """(0,) empty array."""
         return np.zeros(0)
 
     def with_parameters(self, parameters: np.ndarray) -> Self:
@@ -29,7 +29,7 @@ class Parameterless(Potential):
         Raises
         ------
         InputError
-            If there are parameters.
+            `parameters` is not empty.
         """
         self.checked(parameters)
         return self

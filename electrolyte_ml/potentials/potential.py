@@ -1,11 +1,11 @@
-"""One idea of a potential: what calculators, dynamics, training and active learning ask of any model.
+"""Base class of all potentials: the interface for calculators, dynamics, training and active learning.
 
-A model derives from `Potential` and gives `cutoff`, `blocks`, `parameters`, `with_parameters`, `evaluate`, `pullback`
-and `from_spec`. Everything else has a default made from these. A model that can do better overrides
-`site_energy_gradients` (rows of all atoms in one sweep), `prepare` (what training can compute once) and `stepper`
-(arrays and lists that live from step to step). `stage` says when a term joins a fit, `redrawn` from where a fit may
-start as well, and `trained_on` what a potential keeps of its training set.
-:func:`electrolyte_ml.conformance.check` tells whether a model keeps all promises.
+A model derives from `Potential` and defines `cutoff`, `blocks`, `parameters`, `with_parameters`, `evaluate`, `pullback`
+and `from_spec`. All other methods have a default based on these. For speed, a model can override
+`site_energy_gradients` (rows of all atoms in one sweep), `prepare` (quantities that training computes once) and
+`stepper` (arrays and lists that are reused in every step). `stage` is the stage of a fit at which a term is added,
+`redrawn` gives another random start, and `trained_on` stores data about the training set.
+:func:`electrolyte_ml.conformance.check` tests whether a model satisfies the interface.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.spec import ModelSpec
 
 
-# Methods with a default made of another, by that other.
+# Faster methods that must agree with `evaluate` and `pullback`, by the method on which their defaults are based.
 _FASTER = {"evaluate": ("prepare", "stepper"), "pullback": ("prepare", "energy_gradient", "site_energy_gradients")}
 
 
 class Potential(ABC):
-    """A model of the energy of a configuration, with parameters.
+    """Model of the energy of a configuration, with parameters.
 
-    Instances are not changed: `with_parameters` and `with_reference` return new ones. Derived classes are dataclasses
+    Instances are immutable: `with_parameters` and `with_reference` return new ones. Derived classes are dataclasses
     with at least the fields `species` and `reference`.
 
     Attributes
@@ -52,16 +52,16 @@ class Potential(ABC):
     kind : str
         Name in the registry and in files.
     suffix : str
-        Customary end of a file's name.
+        Usual suffix of file names.
     uses_charge : bool
         Whether energies depend on the total charge of a configuration.
     stage : int
-        When the term joins a fit of a sum from a random start: terms of the lowest stage are fitted first, those of
-        later ones are added to what has been fitted. By default all are fitted at once.
+        Stage at which the term joins a fit of a sum from a random start: terms of the lowest stage are fitted first,
+        then those of later stages are added. By default all terms are fitted at once.
     species : tuple of str
-        Chemical symbols; the order is that of the parameters.
+        Chemical symbols in the order of the parameters.
     reference : str or None
-        Level of theory that labelled the training data; figures show it.
+        Level of theory that labelled the training data, shown in figures.
     """
 
     kind: ClassVar[str]
@@ -72,10 +72,11 @@ class Potential(ABC):
     reference: str | None
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Keep what is derived from `evaluate` and `pullback` in step with them.
+        """Replace inherited fast methods that do not belong to the `evaluate` or `pullback` of a class.
 
-        A class that changes one of them, itself or by a mixin, but inherits faster ways to the same numbers gets the
-        defaults in their place, which call it: no calculator, dynamics, fit or grade can then leave its change out.
+        If a class (or a mixin) overrides one of these two but inherits faster methods for the same numbers, the
+        defaults replace the faster methods, because the defaults call the new version. Calculators, dynamics, fits and
+        grades then all use it.
         """
         super().__init_subclass__(**options)
 
@@ -87,7 +88,7 @@ class Potential(ABC):
                 if depth(method) < depth(name):
                     setattr(cls, name, Potential.__dict__[name])
 
-    # -- what every model gives ----------------------------------------------------------------------------------------
+    # -- defined by every model ----------------------------------------------------------------------------------------
 
     @property
     @abstractmethod
@@ -97,7 +98,7 @@ class Potential(ABC):
     @property
     @abstractmethod
     def blocks(self) -> tuple[Block, ...]:
-        """The parts of `parameters`, in order."""
+        """Blocks of `parameters`, in order."""
 
     @property
     @abstractmethod
@@ -111,7 +112,7 @@ class Potential(ABC):
         Raises
         ------
         InputError
-            If their number is not `n_parameters`.
+            The number of parameters is not `n_parameters`.
         """
 
     @abstractmethod
@@ -122,7 +123,8 @@ class Potential(ABC):
         ----------
         atoms : ase.Atoms or Geometry
         threads : int, optional
-            All cores by default, where the atoms are enough. The same number gives the same bits.
+            By default one per core, if there are enough atoms. The same number of threads gives bitwise identical
+            results.
         """
 
     @abstractmethod
@@ -132,27 +134,27 @@ class Potential(ABC):
         """Return dL/dtheta (m,) from dL/dE_i (N,), dL/dF (N, 3) and dL/dVirial (3, 3), symmetric."""
 
     def checked(self, parameters: np.ndarray) -> np.ndarray:
-        """Return parameters as float64.
+        """Return parameters as a float64 array.
 
         Raises
         ------
         InputError
-            If their number is not `n_parameters`.
+            The number of parameters is not `n_parameters`.
         """
         theta = np.asarray(parameters, dtype=np.float64)
         if theta.shape != (self.n_parameters,):
-            raise InputError(f"{theta.shape} parameters do not fit a potential of {self.n_parameters}")
+            raise InputError(f"parameters of shape {theta.shape} do not fit a potential with {self.n_parameters}")
         return theta
 
     def parts(self) -> tuple[Potential, ...]:
-        """Return the terms of a sum; of any other potential, itself."""
+        """Return the terms of a sum; any other potential returns itself as the only term."""
         return (self,)
 
     def redrawn(self, seed: int | Sequence[int]) -> Self:
         """Return the same model with the parameters of another random start, by default from U(-1, 1)."""
         return self.with_parameters(np.random.default_rng(seed).uniform(-1, 1, self.n_parameters))
 
-    # -- what follows from it ------------------------------------------------------------------------------------------
+    # -- defaults ------------------------------------------------------------------------------------------------------
 
     @property
     def n_parameters(self) -> int:
@@ -161,25 +163,25 @@ class Potential(ABC):
 
     @property
     def gauge_directions(self) -> np.ndarray:
-        """(g, m) directions of the parameters along which no energy changes, for any configuration; none by default."""
+        """(g, m) directions of the parameters along which no energy of any configuration changes; by default g = 0."""
         return np.zeros((0, self.n_parameters))
 
     def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
-        """Name what a set of systems leaves undetermined, whatever the positions of their atoms; nothing by default."""
+        """Name quantities that a set of systems leaves undetermined for any positions; by default none."""
         return ()
 
     @property
     def fingerprint(self) -> str:
-        """A hash of everything that decides the results of this potential."""
+        """Hash of all data that determine the results of this potential."""
         content = compose([(part.kind, part.to_text()) for part in self.bare().parts()], None)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def bare(self) -> Self:
-        """Return the same potential without what does not decide its results: reference and training set."""
+        """Return the same potential without data that do not change its results: reference and training set."""
         return self.with_reference(None).trained_on([])
 
     def facts(self) -> dict[str, Any]:
-        """Return what the model consists of, by name, in values that JSON has: the output of `electrolyte-ml info`."""
+        """Return the properties of the model by name, as JSON values: the output of `electrolyte-ml info`."""
         return {
             "kind": self.kind,
             "species": list(self.species),
@@ -189,22 +191,22 @@ class Potential(ABC):
         }
 
     def caveats(self) -> tuple[str, ...]:
-        """Return what a user of this potential must know, a line each: by default nothing."""
+        """Return warnings for users of this potential, one line each; by default none."""
         return ()
 
     def with_reference(self, reference: str | None) -> Self:
-        """Return the same potential with another name of what labelled its training data."""
+        """Return the same potential with another name of the level of theory that labelled its training data."""
         return replace(cast(Any, self), reference=reference)
 
     def labelled_by(self, reference: str | None) -> Self:
-        """Return the same potential after a fit to labels of a level of theory, see `with_reference`.
+        """Return the same potential with the reference after a fit to labels of a level of theory.
 
-        By default the reference is the name of that level, None where it is not known.
+        By default the reference is the name of this level, or None if it is not known.
         """
         return self.with_reference(reference)
 
     def trained_on(self, systems: Sequence[System]) -> Self:
-        """Return the same potential with what it remembers of its training set: by default nothing."""
+        """Return the same potential with stored data about its training set; by default there are none."""
         return self
 
     def with_precision(self, precision: str) -> Self:
@@ -213,7 +215,7 @@ class Potential(ABC):
         Raises
         ------
         InputError
-            If this model has no such precision.
+            The model does not support this precision.
         """
         if precision != "double":
             raise InputError(f"{self.kind} has no {precision} precision, only double")
@@ -225,20 +227,20 @@ class Potential(ABC):
         Raises
         ------
         InputError
-            Unknown species, NaN, overlapping atoms, a singular cell; a geometry made for other species or for a
-            shorter cutoff.
+            Species are unknown, positions are not finite, atoms overlap, or the cell is singular; a geometry was made
+            for other species or a shorter cutoff.
         """
         if not isinstance(atoms, Geometry):
             return Geometry.of(atoms, self.species, self.cutoff)
         if atoms.system.symbols != self.species:
             raise InputError(
-                f"a geometry of the species {' '.join(atoms.system.symbols)} is given to a potential of "
+                f"a geometry with the species {' '.join(atoms.system.symbols)} is given to a potential with "
                 f"{' '.join(self.species)}"
             )
         return atoms.within(self.cutoff).compact()
 
     def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
-        """Return dE/dtheta (m,): a configuration's row in MaxVol (eq. 12)."""
+        """Return dE/dtheta (m,): the row of a configuration in the MaxVol matrix (eq. 12)."""
         geometry = self.geometry(atoms)
         n = geometry.n_atoms
         return self.pullback(geometry, np.ones(n), np.zeros((n, 3)), np.zeros((3, 3)))
@@ -252,11 +254,11 @@ class Potential(ABC):
         return np.array(rows).reshape(n, self.n_parameters)
 
     def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
-        """Return the configurations prepared for training."""
+        """Return the training term of configurations."""
         return EvaluatedTerm(self, geometries)
 
     def stepper(self, system: System, threads: int = 1) -> Stepper:
-        """Return what evaluates one system again and again."""
+        """Return a stepper for repeated evaluation of one system."""
         return EvaluatedStepper(self, system, threads)
 
     def calculator(self, *, skin: float | None = None, threads: int | None = None) -> PotentialCalculator:
@@ -265,7 +267,7 @@ class Potential(ABC):
         Parameters
         ----------
         skin : float, Å, optional
-            Extra reach of its Verlet list.
+            Skin of the Verlet list.
         threads : int, optional
             As in `evaluate`.
         """
@@ -279,36 +281,36 @@ class Potential(ABC):
         Raises
         ------
         InputError
-            If `load` would not bring back the same potential: a class, in a sum too, that is not registered.
+            `load` could not restore the potential, because its class or that of a term is not registered.
         """
         self.check_saveable(str(path))
         atomic_write(path, self.file_content())
 
     def check_saveable(self, source: str) -> None:
-        """Refuse a potential that a file would not bring back.
+        """Check that the potential can be restored from a file.
 
         Raises
         ------
         InputError
-            Naming `source`, the file.
+            The class is not registered; the message names `source`, the file.
         """
         check_registered(type(self), source)
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
     def file_content(self) -> str:
-        """Return the whole content of a file of this potential."""
+        """Return the complete content of a file of this potential."""
         return compose([(part.kind, part.to_text()) for part in self.parts()], self.reference)
 
     def to_text(self) -> str:
-        """Return the lines that stand for this potential in a file, with every digit: by default its fields as JSON."""
+        """Return the text of this potential in a file, with all digits; by default its fields as JSON."""
         values = {field.name: getattr(self, field.name) for field in fields(cast(Any, self))}
         content = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_text(cls, text: str, source: str, species: tuple[str, ...] | None = None) -> Self:
-        """Read back what `to_text` has written.
+        """Read a text written by `to_text`.
 
         Parameters
         ----------
@@ -316,12 +318,12 @@ class Potential(ABC):
         source
             Name of the file, for messages.
         species
-            Chemical symbols, for texts that carry none.
+            Chemical symbols, for texts without element names.
 
         Raises
         ------
         InputError
-            Naming source and line.
+            The text cannot be read; the message names source and line.
         """
         try:
             content = json.loads(text)
@@ -333,4 +335,4 @@ class Potential(ABC):
     @classmethod
     @abstractmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> Self:
-        """Return the model that a `ModelSpec` asks for, with the parameters from which a fit starts."""
+        """Return the model of a `ModelSpec` with random parameters for the start of a fit."""

@@ -1,7 +1,8 @@
-"""The kinds of potentials: one line each. A new model is a file and a line here.
+"""Registry of the kinds of potentials: a new model needs a file and one line here.
 
-A model of another package is made known by a call of `register`, or by an entry point of the group
-``electrolyte_ml.potentials`` in that package's metadata; the command line and worker processes know the latter, too.
+A model of another package is registered by a call of `register`, or by an entry point of the group
+``electrolyte_ml.potentials`` in the metadata of the package; only the latter works for the command line and in worker
+processes.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ KINDS = {
     "qrd": "electrolyte_ml.potentials.charges.qrd:QRd",
     "fixed": "electrolyte_ml.potentials.fixed:Fixed",
 }
-GROUP = "electrolyte_ml.potentials"  # of entry points
+GROUP = "electrolyte_ml.potentials"  # group of entry points
 _registered: dict[str, type[Potential]] = {}
 
 
 def register(potential: type[Potential]) -> type[Potential]:
-    """Make a class of potentials known under its `kind`, for files and settings; usable as a decorator.
+    """Register a class of potentials under its `kind`, for files and settings; usable as a decorator.
 
     Raises
     ------
     InputError
-        If the name is taken by another class.
+        Another class is registered under this name.
     """
     name = potential.kind
     taken = name in KINDS or _registered.get(name, potential).__qualname__ != potential.__qualname__
@@ -44,18 +45,18 @@ def register(potential: type[Potential]) -> type[Potential]:
 
 
 def check_registered(potential: type[Potential], source: str) -> None:
-    """Refuse a class of potentials that its `kind` would not bring back.
+    """Check that a class of potentials is registered under its `kind`, so that it can be restored from a file.
 
     Raises
     ------
     InputError
-        Naming `source`.
+        The class is not registered; the message names `source`.
     """
     name = potential.__qualname__
     if potential.kind not in kinds() or kind(potential.kind).__qualname__ != name:
         raise InputError(
-            f"{source}: {name} cannot be saved: {potential.kind!r} is not its name in the registry; give the class a "
-            "`kind` of its own and register it"
+            f"{source}: {name} cannot be saved: {potential.kind!r} is not its name in the registry; give the class its "
+            "own `kind` and register it"
         )
 
 
@@ -76,7 +77,7 @@ def kind(name: str) -> type[Potential]:
     Raises
     ------
     InputError
-        For an unknown name.
+        The name is unknown.
     """
     if name in _registered:
         return _registered[name]
@@ -87,5 +88,5 @@ def kind(name: str) -> type[Potential]:
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(kinds())}"
         raise InputError(f"unknown kind of potential {name!r}: {hint}")
     module, _, qualified = KINDS[name].partition(":")
-    found: type[Potential] = getattr(import_module(module), qualified)
-    return found
+    potential: type[Potential] = getattr(import_module(module), qualified)
+    return potential

@@ -1,46 +1,46 @@
-"""The potentials that come with the package.
+"""Potentials that come with the package.
 
-Each has a folder, ``data/potentials/<name>/`` of the source tree, with the potential, what is known about it
-(``about.toml``) and, where it is not too large, its training set.
+Each potential has a folder, ``data/potentials/<name>/`` in the source tree, with its file, its description
+(``about.toml``) and, unless it is too large, its training set.
 """
 
 from __future__ import annotations
 
 import difflib
-import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.settings import Count, NotNegative, Text, Texts, flatten, read_toml, section
 
 ABOUT = "about.toml"
 
 
 @dataclass(frozen=True)
 class ShippedPotential:
-    """A potential that comes with the package.
+    """Potential that comes with the package.
 
     Attributes
     ----------
     name : str
-        For :func:`electrolyte_ml.potentials.load`.
+        Name for :func:`electrolyte_ml.potentials.load`.
     path : Path
-        Of the potential's file.
+        File of the potential.
     liquid : str
-        What it describes, in words.
+        Description of the liquids that it is trained for.
     model, reference : str
-        Such as "MTP16", and the level of theory of the labels.
+        Model, such as "MTP16", and level of theory of the labels.
     species : tuple of str
         Chemical symbols.
     configurations : int
-        Of the training set.
+        Number of configurations in the training set.
     energy_error : float, meV/atom
     force_error : float, eV/Å
         Root mean square errors on the training set.
     good_for, limits : str
-        What it was tried on, and what it was not learnt for.
+        Tested applications, and systems for which it is not trained.
     made_by : str
-        The command.
+        Command that made the potential.
     training_set : Path or None
     """
 
@@ -69,7 +69,7 @@ class ShippedPotential:
 
 
 class ShippedPotentials(tuple[ShippedPotential, ...]):
-    """The potentials that come with the package; prints as a list, and shows as one in a notebook."""
+    """Potentials that come with the package; printed as a list, also in a notebook."""
 
     __slots__ = ()
 
@@ -80,23 +80,23 @@ class ShippedPotentials(tuple[ShippedPotential, ...]):
 
 
 def shipped_potentials() -> ShippedPotentials:
-    """Return the potentials that come with the package, by name.
+    """Return the potentials that come with the package, sorted by name.
 
     Raises
     ------
     InputError
-        What is written about one of them is incomplete.
+        The description of a potential is incomplete or damaged.
     """
     return ShippedPotentials(_read(path.parent) for path in sorted(_folder().glob(f"*/{ABOUT}")))
 
 
 def find_shipped(name: str) -> ShippedPotential:
-    """Return the potential of a name.
+    """Return the potential with a name.
 
     Raises
     ------
     InputError
-        None has this name, and there is no file of this name either.
+        There is no such potential.
     """
     known = {potential.name: potential for potential in shipped_potentials()}
     if name not in known:
@@ -107,24 +107,33 @@ def find_shipped(name: str) -> ShippedPotential:
 
 
 def _folder() -> Path:
-    """Return the folder of all of them, in the source tree or in the installed package."""
+    """Return the folder of all shipped potentials, in the source tree or in the installed package."""
     tree = Path(__file__).resolve().parents[2]
     installed = Path(__file__).resolve().parent / "data"
     return installed if installed.is_dir() else tree / "data" / "potentials"
 
 
 def _read(folder: Path) -> ShippedPotential:
-    about = tomllib.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    file, training_set = about.pop("file", ""), about.pop("training_set", None)
-    values = {
-        **about,
-        "name": folder.name,
-        "path": folder / file,
-        "species": tuple(about.get("species", ())),
-        "training_set": None if training_set is None else folder / training_set,
-    }
-    expected = {item.name for item in fields(ShippedPotential)}
-    if set(values) != expected:
-        missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
-        raise InputError(f"{folder / ABOUT}: missing {', '.join(missing) or '-'}; unknown {', '.join(unknown) or '-'}")
-    return ShippedPotential(**values)
+    about = flatten(read_toml(_About, folder / ABOUT))
+    path, training_set = folder / about.pop("file"), about.pop("training_set")
+    return ShippedPotential(
+        **about, name=folder.name, path=path, training_set=None if training_set is None else folder / training_set
+    )
+
+
+@section
+class _About:
+    """The content of ``about.toml``, see `ShippedPotential`; files are relative to its folder."""
+
+    liquid: Text
+    file: Text
+    model: Text
+    reference: Text
+    species: Texts
+    configurations: Count
+    energy_error: NotNegative
+    force_error: NotNegative
+    good_for: Text
+    limits: Text
+    made_by: Text
+    training_set: Text | None = None

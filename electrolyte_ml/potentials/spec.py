@@ -1,4 +1,4 @@
-"""What kind of potential to fit: named once for the command line, TOML files, scales and ensembles."""
+"""Specification of a model to fit, for the command line, TOML files, scales and ensembles."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ if TYPE_CHECKING:
 ChargeForm = Literal["positive", "raw"]
 CHARGE_FORMS = get_args(ChargeForm)
 
-_SHORT_NAMES = {"qrd": "QRd"}  # of models of the charges
+_SHORT_NAMES = {"qrd": "QRd"}  # short names of charge models
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The choices that make a model, without its species and parameters.
+    """Settings that define a model, without its species and parameters.
 
     Attributes
     ----------
     level : int
-        Of the moment tensor potential, even, from 2 to 24.
+        Level of the moment tensor potential, even, from 2 to 28.
     cutoff, min_distance : float, Å
     radial_basis_size : int
-        Chebyshev polynomials in each radial function.
+        Number of Chebyshev polynomials in each radial function.
     scaling : float
-        Multiplies the radial basis.
+        Factor of the radial basis.
     charges : str or None
-        Kind of a registered potential that is added as a model of the charges, such as "qrd".
+        Kind of a registered potential that is added as a charge model, such as "qrd".
     charge_form : str or None
-        Form of the parameters of the model of the charges: "positive" (the default) or "raw".
+        Form of the parameters of the charge model: "positive" (the default) or "raw".
     charge_width : float or None, Å
         Width of Gaussian charges; point charges by default.
     repulsion : str or None
-        Kind of a registered potential that is added as a repulsive floor, such as "zbl".
+        Kind of a registered potential that is added as a short-range repulsion, such as "zbl".
     on_top_of : str or None
-        File of a potential that the model corrects, whose parameters are fixed. In active learning its dynamics seed.
+        File of a potential that the model corrects, whose parameters are fixed. In active learning, dynamics with this
+        potential give the first configurations.
     """
 
     level: int = 12
@@ -56,13 +57,13 @@ class ModelSpec:
 
     @property
     def name(self) -> str:
-        """A short name, as figures and tables have it: "MTP16", or "MTP16-QRd" with charges."""
+        """Short name for figures and tables: "MTP16", or "MTP16-QRd" with charges."""
         base = f"MTP{self.level}"
         return base if self.charges is None else f"{base}-{_SHORT_NAMES.get(self.charges, self.charges)}"
 
     def fault(self) -> tuple[str, Any, str] | None:
-        """Return name and value of the first choice that makes no model, and what is wrong; None if all are right."""
-        from electrolyte_ml.potentials.mtp.basis import check_level
+        """Return name, value and error message of the first invalid setting; None if all are valid."""
+        from electrolyte_ml.potentials.mtp.basis import MOST_RADIAL, check_level
         from electrolyte_ml.potentials.registry import kind
 
         try:
@@ -73,8 +74,8 @@ class ModelSpec:
             return "cutoff", self.cutoff, "must be greater than 0"
         if not 0 <= self.min_distance < self.cutoff:
             return "min_distance", self.min_distance, f"must be below cutoff = {self.cutoff}, and not negative"
-        if self.radial_basis_size < 1:
-            return "radial_basis_size", self.radial_basis_size, "must be greater than or equal to 1"
+        if not 1 <= self.radial_basis_size <= MOST_RADIAL:
+            return "radial_basis_size", self.radial_basis_size, f"must be from 1 to {MOST_RADIAL}"
         if not 0 < self.scaling < math.inf:
             return "scaling", self.scaling, "must be greater than 0"
         for name, term in (("charges", self.charges), ("repulsion", self.repulsion)):
@@ -88,25 +89,25 @@ class ModelSpec:
             if value is not None and self.charges is None:
                 return name, value, 'goes with charges, such as charges = "qrd"'
         if self.charge_form not in (None, *CHARGE_FORMS):
-            return "charge_form", self.charge_form, f"there are {', '.join(CHARGE_FORMS)}"
+            return "charge_form", self.charge_form, f"must be one of {', '.join(CHARGE_FORMS)}"
         if self.charge_width is not None and not 0 < self.charge_width < math.inf:
             return "charge_width", self.charge_width, "must be greater than 0"
         return None
 
     def random(self, species: Sequence[str], seed: int = 0) -> Potential:
-        """Return a potential with the parameters from which a fit starts, those of the moments from U(-1, 1).
+        """Return a potential with random parameters for the start of a fit.
 
         Parameters
         ----------
         species
-            Chemical symbols; the order is that of the parameters, or of the potential that the model corrects.
+            Chemical symbols in the order of the parameters; a correction has the order of the corrected potential.
         seed
-            Of the draw.
+            Seed of the random parameters.
 
         Raises
         ------
         InputError
-            For a choice that makes no potential; for a potential to be corrected that is missing or has other species.
+            A setting is invalid, or the potential to be corrected is missing or has other species.
         """
         from electrolyte_ml.potentials.fixed import correction_on
         from electrolyte_ml.potentials.registry import kind
@@ -124,12 +125,12 @@ class ModelSpec:
         return model if base is None else correction_on(base, model)
 
     def base(self) -> Potential | None:
-        """Return the potential that the model corrects, None if it corrects none.
+        """Return the potential that the model corrects, or None if there is none.
 
         Raises
         ------
         InputError
-            If its file is missing or holds no potential.
+            The file is missing or does not contain a potential.
         """
         from electrolyte_ml.potentials.store import load
 
@@ -137,17 +138,17 @@ class ModelSpec:
 
 
 def _check_covered(species: tuple[str, ...], known: tuple[str, ...], source: str) -> None:
-    """Refuse a correction of other species than those of the potential in `source`.
+    """Check that a correction has the same species as the potential in `source`.
 
     Raises
     ------
     InputError
-        A species that the potential does not know, or one that the correction would leave out.
+        A species is missing in the potential or in the correction.
     """
     if unknown := [symbol for symbol in species if symbol not in known]:
-        raise InputError(f"{source} knows {' '.join(known)}, not {' '.join(unknown)}: it cannot be corrected there")
+        raise InputError(f"{source} has the species {' '.join(known)}: it cannot be corrected for {' '.join(unknown)}")
     if missing := [symbol for symbol in known if symbol not in species]:
         raise InputError(
-            f"{source} knows {' '.join(missing)}, too: nothing would fix its correction for atoms of "
-            f"{' '.join(missing)}; label configurations that hold them"
+            f"{source} also has the species {' '.join(missing)}, whose correction no data would fix; label "
+            f"configurations that contain {' '.join(missing)}"
         )

@@ -1,4 +1,4 @@
-"""Potentials from files."""
+"""Loading of potentials from files."""
 
 from __future__ import annotations
 
@@ -22,43 +22,51 @@ def load(path: str | Path, species: Sequence[str] | None = None, *, seed: int | 
     Parameters
     ----------
     path : path
-        A file of this package, or a `.mtp` file of MLIP, motep or LAMMPS. Where there is no such file: the name of a
-        potential that comes with the package, such as "ec-emc".
+        File of this package, or `.mtp` file of MLIP, motep or LAMMPS. If there is no such file, the name of a potential
+        that comes with the package, such as "ec-emc".
     species : sequence of str, optional
-        Chemical symbols in the file's order, for files that carry none.
+        Chemical symbols in the order of the file, for files without element names.
     seed : int, optional
-        Draws the parameters of a file that has none, such as MLIP's templates of untrained potentials. Without it such
-        a file is refused.
+        Seed for the parameters of a file that has none, such as MLIP's templates of untrained potentials. Without a
+        seed, such a file is an error.
 
     Raises
     ------
     InputError
-        Naming the file and line.
+        The file cannot be read; the message names the file and the line.
     """
     path = Path(path)
     if not path.exists():
         path = find_shipped(str(path)).path
     if not path.is_file():
-        raise InputError(f"{path}: no such file, but a folder")
+        raise InputError(f"{path} is a folder, not a file")
     return from_content(read_text(path, until=MARKER), str(path), tuple(species) if species else None, seed)
 
 
 def from_content(
     content: str, source: str, species: tuple[str, ...] | None = None, seed: int | None = None
 ) -> Potential:
-    """Return the potential of a file's content; `source` is the name of the file, for messages, `seed` as for `load`.
+    """Return the potential from the content of a file.
+
+    Parameters
+    ----------
+    content
+    source
+        Name of the file, for messages.
+    species, seed
+        As for `load`.
 
     Raises
     ------
     InputError
-        Naming source and line.
+        The content cannot be read; the message names source and line.
     """
     if not content.startswith(FORMAT):
         return MomentTensorPotential.from_text(content, source, species, seed)
     terms, reference = parse(content, source)
     potential = _total([_term(term, source, species) for term in terms], source)
     if species and species != potential.species:
-        raise InputError(f"{source}: the file's species are {' '.join(potential.species)}, not {' '.join(species)}")
+        raise InputError(f"{source}: its species are {' '.join(potential.species)}, not {' '.join(species)}")
     return potential.with_reference(reference)
 
 

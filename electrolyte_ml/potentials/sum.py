@@ -1,4 +1,4 @@
-"""Terms that add: the only place where potentials are summed."""
+"""Sums of potentials."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Sum(Potential):
-    """The sum of several potentials of the same species.
+    """Sum of several potentials of the same species.
 
-    Its parameters are those of the terms, one after the other. A block's name begins with the kind of its term, such as
-    "mtp.radial"; terms of one kind are numbered.
+    Its parameters are those of all terms in order. The name of a block begins with the kind of its term, such as
+    "mtp.radial"; several terms of one kind are numbered.
 
     Parameters
     ----------
     terms : tuple of Potential
-        Two or more, none of them a sum.
+        Two or more potentials, none of them a sum.
     reference : str or None
         Level of theory that labelled the training data.
 
     Raises
     ------
     InputError
-        Fewer than two terms, a sum among them, or terms of different species.
+        There are fewer than two terms, one of them is a sum, or their species differ.
     """
 
     kind: ClassVar[str] = "sum"
@@ -55,7 +55,7 @@ class Sum(Potential):
         for term in self.terms[1:]:
             if term.species != self.terms[0].species:
                 raise InputError(
-                    f"terms of different species do not add: {' '.join(self.terms[0].species)} and "
+                    f"terms of different species cannot be added: {' '.join(self.terms[0].species)} and "
                     f"{' '.join(term.species)}"
                 )
 
@@ -66,17 +66,17 @@ class Sum(Potential):
 
     @property
     def uses_charge(self) -> bool:  # type: ignore[override]
-        """Whether energies of one of the terms depend on the total charge."""
+        """Whether the energy of any term depends on the total charge."""
         return any(term.uses_charge for term in self.terms)
 
     @property
     def cutoff(self) -> float:
-        """The largest cutoff of the terms, Å."""
+        """Largest cutoff of the terms, Å."""
         return max(term.cutoff for term in self.terms)
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """The blocks of all terms."""
+        """Blocks of all terms."""
         return tuple(
             block._replace(name=f"{name}.{block.name}")
             for name, term in zip(term_names([term.kind for term in self.terms]), self.terms, strict=True)
@@ -88,7 +88,7 @@ class Sum(Potential):
         return {**super().facts(), "terms": [{"kind": term.kind, **term.facts()} for term in self.terms]}
 
     def caveats(self) -> tuple[str, ...]:
-        """Return those of all terms."""
+        """Return the caveats of all terms."""
         return tuple(line for term in self.terms for line in term.caveats())
 
     @property
@@ -98,18 +98,18 @@ class Sum(Potential):
 
     @property
     def gauge_directions(self) -> np.ndarray:
-        """(g, m) those of all terms."""
+        """(g, m) gauge directions of all terms."""
         from scipy.linalg import block_diag
 
         return np.asarray(block_diag(*(term.gauge_directions for term in self.terms)))
 
     def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
-        """Name what a set of systems leaves undetermined of each term."""
+        """Name the quantities of each term that a set of systems leaves undetermined."""
         return tuple(text for term in self.terms for text in term.undetermined(systems))
 
     @cached_property
     def places(self) -> list[slice]:
-        """Where the parameters of each term stand."""
+        """Slice of the parameters of each term."""
         return places([term.n_parameters for term in self.terms])
 
     def with_parameters(self, parameters: np.ndarray) -> Sum:
@@ -118,7 +118,7 @@ class Sum(Potential):
         Raises
         ------
         InputError
-            If their number is not `n_parameters`.
+            The number of parameters is not `n_parameters`.
         """
         theta = self.checked(parameters)
         terms = (term.with_parameters(theta[place]) for term, place in zip(self.terms, self.places, strict=True))
@@ -129,18 +129,18 @@ class Sum(Potential):
         return Sum(tuple(term.redrawn(seed) for term in self.terms), self.reference)
 
     def trained_on(self, systems: Sequence[System]) -> Sum:
-        """Return the same sum with what each term remembers of the training set."""
+        """Return the same sum with the data that each term stores about the training set."""
         return Sum(tuple(term.trained_on(systems) for term in self.terms), self.reference)
 
     def bare(self) -> Sum:
-        """Return the same sum without what does not decide its results."""
+        """Return the same sum without data that do not change its results."""
         return Sum(tuple(term.bare() for term in self.terms))
 
     def labelled_by(self, reference: str | None) -> Sum:
-        """Return the same sum after a fit to labels of a level of theory.
+        """Return the same sum with the reference after a fit to labels of a level of theory.
 
-        Where a term without parameters has a reference of its own, the fit was a correction to it: both are named, and
-        the terms that were fitted keep the name of their labels.
+        If a term without parameters has its own reference, the fit was a correction to it: the sum then names both
+        references, and the fitted terms name that of their labels.
         """
         bases = [term.reference for term in self.terms if term.reference and not term.n_parameters]
         if reference is None or not bases:
@@ -149,17 +149,17 @@ class Sum(Potential):
         return Sum(terms, f"{reference}, as a correction to {' and '.join(bases)}")
 
     def check_saveable(self, source: str) -> None:
-        """Refuse terms that a file would not bring back, see `Potential.check_saveable`."""
+        """Check that all terms can be restored from a file, see `Potential.check_saveable`."""
         for term in self.terms:
             term.check_saveable(source)
 
     def with_precision(self, precision: str) -> Sum:
-        """Return the same potential with each term that has a precision in it, and the others as they are.
+        """Return the same potential in another precision; terms that do not support it are not changed.
 
         Raises
         ------
         InputError
-            If no term has it.
+            No term supports the precision.
         """
         terms, failures = [], []
         for term in self.terms:
@@ -193,7 +193,7 @@ class Sum(Potential):
         return np.concatenate([term.pullback(geometry, by_energies, by_forces, by_virial) for term in self.terms])
 
     def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
-        """Return dE/dtheta (m,): a configuration's row in MaxVol (eq. 12)."""
+        """Return dE/dtheta (m,): the row of a configuration in the MaxVol matrix (eq. 12)."""
         geometry = self.geometry(atoms)
         return np.concatenate([term.energy_gradient(geometry) for term in self.terms])
 
@@ -203,16 +203,16 @@ class Sum(Potential):
         return np.concatenate([term.site_energy_gradients(geometry) for term in self.terms], axis=1)
 
     def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
-        """Return the configurations prepared by each term."""
+        """Return the training term with the configurations prepared by each term."""
         stages = [term.stage for term in self.terms]
         return SumTerm([term.prepare(geometries) for term in self.terms], self.places, stages)
 
     def stepper(self, system: System, threads: int = 1) -> Stepper:
-        """Return the steppers of the terms as one."""
+        """Return a stepper that combines those of the terms."""
         return SumStepper(self, system, threads)
 
     def to_text(self) -> str:
-        """Return the content of a file: a sum is no term of another."""
+        """Return the content of a file, because a sum is never a term of another sum."""
         return self.file_content()
 
     def parts(self) -> tuple[Potential, ...]:
@@ -221,42 +221,42 @@ class Sum(Potential):
 
     @classmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> Sum:
-        """Return the sum that a `ModelSpec` asks for.
+        """Return the sum of a `ModelSpec`.
 
         Raises
         ------
         InputError
-            If it asks for a single term.
+            The model has a single term.
         """
         potential = spec.random(species, seed)
         if not isinstance(potential, cls):
-            raise InputError("a model of one term is no sum")
+            raise InputError("a model of one term is not a sum")
         return potential
 
 
 def total(terms: Sequence[Potential]) -> Potential:
-    """Return the sum of potentials; of a single one, itself."""
+    """Return the sum of potentials; a single potential is returned unchanged."""
     return terms[0] if len(terms) == 1 else Sum(tuple(terms))
 
 
 def term_names(kinds: Sequence[str]) -> list[str]:
-    """Return the names of terms of these kinds: the kinds themselves, numbered where one occurs more than once."""
+    """Return the names of terms: their kinds, numbered if a kind occurs more than once."""
     return [f"{kind}{kinds[:k].count(kind) + 1}" if kinds.count(kind) > 1 else kind for k, kind in enumerate(kinds)]
 
 
 def named_terms(potential: Potential) -> dict[str, Potential]:
-    """Return the terms of a potential by name; one that is no sum is its own term."""
+    """Return the terms of a potential by name; a potential that is not a sum has one term, itself."""
     parts = potential.parts()
     return dict(zip(term_names([part.kind for part in parts]), parts, strict=True))
 
 
 def sum_of(potential: Potential, names: Sequence[str]) -> Potential:
-    """Return the sum of some terms of a potential, in their order there.
+    """Return the sum of some terms of a potential, in their order in the potential.
 
     Raises
     ------
     InputError
-        No name, or a name that no term has.
+        No name is given, or there is no term with a name.
     """
     terms = named_terms(potential)
     if not names:
@@ -267,25 +267,25 @@ def sum_of(potential: Potential, names: Sequence[str]) -> Potential:
 
 
 def places(sizes: Sequence[int]) -> list[slice]:
-    """Return where parts of these sizes stand in a vector."""
+    """Return the slices of consecutive parts of a vector with these sizes."""
     return [slice(first, last) for first, last in pairwise(np.cumsum([0, *sizes]).tolist())]
 
 
 class SumTerm(TrainingTerm):
-    """The training terms of a sum.
+    """Training terms of a sum.
 
-    A prediction is kept by term until its parameters change: fits move the parameters of one term at a time where
-    they take differences.
+    The prediction of each term is kept until its parameters change, because finite differences in fits change the
+    parameters of one term at a time.
 
     Parameters
     ----------
     terms : sequence of TrainingTerm
     places : sequence of slice
-        Where the parameters of each term stand.
+        Slice of the parameters of each term.
     stages : sequence of int
-        When each term joins a fit.
+        Stage at which each term joins a fit.
     last : int, optional
-        Terms of later stages predict nothing.
+        Last stage; the predictions of terms of later stages are zero.
     """
 
     def __init__(
@@ -314,7 +314,7 @@ class SumTerm(TrainingTerm):
         by_virials: np.ndarray,
         threads: int = 1,
     ) -> np.ndarray:
-        """Return the derivatives of all terms, one after the other."""
+        """Return the derivatives by the parameters of all terms."""
         gradient = np.zeros(len(theta))
         for k in self._active:
             place = self.places[k]
@@ -322,12 +322,12 @@ class SumTerm(TrainingTerm):
         return gradient
 
     def mean_charges(self, theta: np.ndarray) -> np.ndarray | None:
-        """Return those of the term that has charges."""
-        found = (self.terms[k].mean_charges(theta[self.places[k]]) for k in self._active)
-        return next((charges for charges in found if charges is not None), None)
+        """Return the mean charges of the term that has charges."""
+        by_term = (self.terms[k].mean_charges(theta[self.places[k]]) for k in self._active)
+        return next((charges for charges in by_term if charges is not None), None)
 
     def pull_back_charges(self, theta: np.ndarray, by_mean_charges: np.ndarray) -> np.ndarray:
-        """Return the derivatives of the term that has charges."""
+        """Return the derivatives by the parameters of the term that has charges; all others are zero."""
         gradient = np.zeros(len(theta))
         for k in self._active:
             place = self.places[k]
@@ -335,21 +335,21 @@ class SumTerm(TrainingTerm):
         return gradient
 
     def customary(self, theta: np.ndarray) -> np.ndarray:
-        """Return the customary parameters of each term."""
+        """Return the conventional parameters of each term."""
         parts = [term.customary(theta[place]) for term, place in zip(self.terms, self.places, strict=True)]
         return np.concatenate(parts)
 
     def subset(self, numbers: Sequence[int]) -> SumTerm:
-        """Return the same for some of the configurations."""
+        """Return the term of some of the configurations."""
         return SumTerm([term.subset(numbers) for term in self.terms], self.places, self.stages, self.last)
 
     def joined(self, stage: int) -> SumTerm:
-        """Return the same with only the terms of this stage and of earlier ones."""
+        """Return the term with only the parts of this stage and earlier ones."""
         return SumTerm(self.terms, self.places, self.stages, stage)
 
 
 class SumStepper(Stepper):
-    """The steppers of a sum's terms, on one neighbour list."""
+    """Steppers of all terms of a sum, with a common neighbour list."""
 
     def __init__(self, potential: Sum, system: System, threads: int) -> None:
         super().__init__(potential, system, threads)
@@ -357,13 +357,13 @@ class SumStepper(Stepper):
         self.longest = max(self.parts, key=lambda part: part.potential.cutoff)
 
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
-        """Hand a new neighbour list to all terms."""
+        """Set a new neighbour list for all terms."""
         super().renew(pairs, positions, cell)
         for part in self.parts:
             part.renew(pairs, positions, cell)
 
     def invalidate(self) -> None:
-        """Let all terms forget their neighbour list."""
+        """Discard the neighbour lists of all terms."""
         super().invalidate()
         for part in self.parts:
             part.invalidate()
@@ -380,7 +380,7 @@ class SumStepper(Stepper):
 
     @property
     def charges(self) -> np.ndarray | None:
-        """(N,) charges, e, of the term that has them."""
+        """(N,) charges, e, of the term that has charges; None without such a term."""
         return next((part.charges for part in self.parts if part.charges is not None), None)
 
     def geometry(self) -> Geometry:

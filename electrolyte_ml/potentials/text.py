@@ -1,6 +1,6 @@
-"""The text of a potential's file: a header, then the text of each term.
+"""Text of the file of a potential: a header, then the text of each term.
 
-The first line is one that no reader of MLIP's `.mtp` files accepts::
+Readers of MLIP's `.mtp` files do not accept the first line::
 
     electrolyte_ml potential 1
     reference = GFN1-xTB
@@ -37,7 +37,7 @@ def compose(terms: Sequence[tuple[str, str]], reference: str | None) -> str:
     Raises
     ------
     InputError
-        A reference that is not one line.
+        The reference is not a single line.
     """
     if reference is not None and (reference != reference.strip() or len(reference.splitlines()) != 1):
         raise InputError(f"the reference {reference!r} must be one line, without spaces around it")
@@ -49,18 +49,18 @@ def compose(terms: Sequence[tuple[str, str]], reference: str | None) -> str:
 
 
 def parse(content: str, source: str) -> tuple[list[tuple[str, int, str]], str | None]:
-    """Read back what `compose` has written: kind, first line and text of each term, and the reference.
+    """Read the content written by `compose`: kind, first line and text of each term, and the reference.
 
     Raises
     ------
     InputError
-        Naming source and line.
+        The content cannot be read; the message names source and line.
     """
     lines = [line + "\n" for line in content.removesuffix("\n").split("\n")]
     number = 1
     if lines[0].rstrip() != HEADER:
         raise InputError(
-            f"{source}, line 1: {lines[0].rstrip()[:60]!r} is another version of the format than {HEADER!r}"
+            f"{source}, line 1: {lines[0].rstrip()[:60]!r} is not the supported version of the format, {HEADER!r}"
         )
 
     def value(key: str) -> str:
@@ -77,7 +77,7 @@ def parse(content: str, source: str) -> tuple[list[tuple[str, int, str]], str | 
     reference = value("reference") or None
     stated = value("terms")
     if not (count := count_in(stated)):
-        raise InputError(f"{source}, line {number}: {stated[:40]!r} is no number of terms")
+        raise InputError(f"{source}, line {number}: {stated[:40]!r} is not a number of terms")
     terms = []
     for _ in range(count):
         kind, _, size = value("term").partition(",")
@@ -93,5 +93,5 @@ def parse(content: str, source: str) -> tuple[list[tuple[str, int, str]], str | 
         terms.append((kind.strip(), number + 1, "".join(text)))
         number += length
     if "".join(lines[number:]).strip() != "end":
-        raise InputError(f"{source}, line {number + 1}: expected 'end' and nothing behind it")
+        raise InputError(f"{source}, line {number + 1}: expected 'end' and nothing after it")
     return terms, reference

@@ -1,4 +1,4 @@
-"""Production runs for transport: annealing, a volume fixed at its mean, independent trajectories, and their results."""
+"""Production runs for transport coefficients: annealing, equilibration, independent trajectories at the mean volume."""
 
 from electrolyte_ml.lazy import attach
 

@@ -1,4 +1,4 @@
-"""What a production takes: lengths, hours by a short timed run, and disk space."""
+"""Cost of a production: lengths of its runs, hours from a short timed run, and disk space."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 _TIMED_SECONDS = 2.0
 _RELAX = 30  # steps of minimisation
 _LOG_ROW = 110  # bytes
-_LAST_ROW = 400  # bytes that hold the last row of a log
+_LAST_ROW = 400  # bytes read from the end of a log, at least a whole row
 
 
 @dataclass(frozen=True)
 class Leg:
-    """A run that is to be done.
+    """One run of a production.
 
     Attributes
     ----------
     folder : Path
     steps : int
     temperature : float or None
-        Of a trajectory that is recorded; None of what is only equilibration.
+        Temperature of a recorded trajectory, K; None for equilibration.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class Leg:
     temperature: float | None = None
 
     def done(self) -> int:
-        """Return the steps done; all of them where the run has ended early, since no more will come."""
+        """Return the number of steps done; all steps if the run ended early, since it will not continue."""
         record = run_record(self.folder)
         if record and record["reason"] != COMPLETED:
             return self.steps
@@ -55,14 +55,14 @@ class Leg:
         try:
             with open(self.folder / "log.csv", "rb") as stream:
                 stream.seek(max(0, stream.seek(0, 2) - _LAST_ROW))
-                rows = stream.read().decode(errors="replace").split("\n")[:-1]  # the last one may be cut
+                rows = stream.read().decode(errors="replace").split("\n")[:-1]  # the last row may be incomplete
             return int(rows[-1].partition(",")[0])
         except (OSError, ValueError, IndexError):
             return 0
 
 
 def legs_of(directory: Path, settings: ProductionSettings) -> list[list[Leg]]:
-    """Return the runs of annealing, equilibration and production; those of a list may go on at once."""
+    """Return the runs of annealing, equilibration and production, a list for each; the runs of a list are parallel."""
     equilibration, trajectories = settings.equilibration, settings.trajectories
     slow, fast = (section.timestep_fs / 1000.0 for section in (equilibration, trajectories))  # ps
     annealing = [
@@ -84,23 +84,24 @@ def legs_of(directory: Path, settings: ProductionSettings) -> list[list[Leg]]:
 
 @dataclass(frozen=True)
 class Cost:
-    """What is left of a production.
+    """Cost of a production, and the part of it that remains.
 
     Attributes
     ----------
     annealing_ns, equilibration_ns, production_ns : float
         Length of all runs.
     done : float
-        Share of the steps that have been done.
+        Share of the steps that are done.
     seconds_per_step : float
-        Measured with one thread.
+        Time of a step, measured on one thread.
     hours : float
-        Left; trajectories at once take as long as one as far as there are cores.
+        Remaining time, if as many trajectories run in parallel as there are jobs.
     jobs : int
+        Number of parallel trajectories.
     bytes : int
-        Of all files in the end.
+        Size of all files at the end.
     expected_error : float
-        Relative error to expect of the conductivity at each temperature, if no trajectory ends early.
+        Expected relative error of the conductivity at each temperature, if no trajectory ends early.
     """
 
     annealing_ns: float
@@ -127,16 +128,16 @@ class Cost:
 def estimate_cost(
     directory: Path, settings: ProductionSettings, starts: Sequence[Atoms], potential: Potential, ions: int
 ) -> Cost:
-    """Estimate what a production takes, by a short run of its potential in its box.
+    """Estimate the cost of a production by a short run of its potential in its box.
 
     Parameters
     ----------
     directory, settings
-        Of the production.
+        Folder and settings of the production.
     starts
-        Its boxes.
+        The packed boxes.
     potential
-        In the precision of the settings.
+        The potential, in the precision of the settings.
     ions
         Number of ions.
 
@@ -150,12 +151,12 @@ def estimate_cost(
     total = sum(leg.steps for phase in phases for leg in phase)
     left, hours = 0, 0.0
     for phase, most in zip(phases, (settings.equilibration.boxes, len(phases[1]), len(phases[1]))):
-        of_phase = sum(leg.steps - leg.done() for leg in phase)
-        left += of_phase
-        hours += of_phase * seconds / min(jobs, most) / 3600.0
+        phase_steps = sum(leg.steps - leg.done() for leg in phase)
+        left += phase_steps
+        hours += phase_steps * seconds / min(jobs, most) / 3600.0
     equilibration, trajectories = settings.equilibration, settings.trajectories
     count = trajectories.count * len(settings.temperatures)
-    of_trajectory = (
+    trajectory_bytes = (
         trajectories.time_ps * 1000 / trajectories.ion_interval_fs * frame_size(ions + 1)
         + (trajectories.pressure_interval_fs and trajectories.time_ps * 1000 / trajectories.pressure_interval_fs * 24)
         + trajectories.time_ps / trajectories.frame_interval_ps * frame_size(len(starts[0]))
@@ -171,15 +172,15 @@ def estimate_cost(
         seconds_per_step=seconds,
         hours=hours,
         jobs=jobs,
-        bytes=round(count * of_trajectory + annealing_ps * 10 * _LOG_ROW),
+        bytes=round(count * trajectory_bytes + annealing_ps * 10 * _LOG_ROW),
         expected_error=expected_error(settings.analysis.effective_ps, trajectories.count * trajectories.time_ps),
     )
 
 
 def seconds_per_step(settings: ProductionSettings, start: Atoms, potential: Potential) -> float:
-    """Time steps of a box on one thread, after a minimisation that also compiles what is not compiled yet.
+    """Return the time of a step of a box on one thread, s, measured after a minimisation that also compiles kernels.
 
-    A potential that is unstable is timed by the steps that it takes: how it ends is the production's to record.
+    If the potential is unstable, the steps until the run ends are timed; the production reports the reason.
     """
     from electrolyte_ml.dynamics import run_md
 
@@ -188,7 +189,7 @@ def seconds_per_step(settings: ProductionSettings, start: Atoms, potential: Pote
     calculator, atoms = potential.calculator(threads=1), start
     steps, relax, seconds = 10, _RELAX, 0.0
     for _ in range(3):
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         run = run_md(
             atoms,
             calculator,
@@ -198,7 +199,7 @@ def seconds_per_step(settings: ProductionSettings, start: Atoms, potential: Pote
             relax=relax,
             progress=False,
         )
-        seconds = (time.perf_counter() - began) / max(1, run.steps)
+        seconds = (time.perf_counter() - start_time) / max(1, run.steps)
         if not run.completed:
             break
         atoms, relax = run.atoms, 0

@@ -1,12 +1,12 @@
-"""The folder of a production.
+"""Layout of the folder of a production.
 
 ::
 
-    settings.toml  begun.json                 the settings, and those that the production was begun with
+    settings.toml  begun.json                 the settings, and those of the first call
     box_00/stage_00/ ...                      annealing of each packed box
     300K/trajectory_00/equilibration/         constant pressure
     300K/volume.json                          the volume of the production, its mean over the equilibrations
-    300K/trajectory_00/settling/              constant volume, before anything is recorded
+    300K/trajectory_00/settling/              constant volume, not recorded
     300K/trajectory_00/                       ions.trr, trajectory.trr, log.csv: the production
     result.json                               the results
 """
@@ -42,27 +42,27 @@ def run_folders(path: Path, temperature: float | None = None) -> list[Path] | No
     Parameters
     ----------
     path
-        Of the whole production, or of one temperature in it.
+        Folder of the whole production, or of one temperature in it.
     temperature
-        K; needed for a production of several.
+        K; required if the production has several temperatures.
 
     Returns
     -------
     list of Path or None
-        None where `path` is not the folder of a production.
+        None if `path` is not the folder of a production.
 
     Raises
     ------
     InputError
-        Several temperatures and none is chosen, one that is not there, or no trajectory is complete.
+        No temperature is chosen among several, the chosen one is missing, or no trajectory is complete.
     """
     if (path / BEGUN).is_file():
-        there = [file.parent for file in path.glob(f"*K/{VOLUME}")]
-        chosen = [folder for folder in there if temperature is None or folder.name == f"{temperature:g}K"]
+        available = [file.parent for file in path.glob(f"*K/{VOLUME}")]
+        chosen = [folder for folder in available if temperature is None or folder.name == f"{temperature:g}K"]
         if len(chosen) != 1:
-            names = ", ".join(sorted(folder.name for folder in there)) or "none yet"
-            what = "name the folder of one" if temperature is None else f"none is at {temperature:g} K"
-            raise InputError(f"{path} is a production with the temperatures {names}: {what}")
+            names = ", ".join(sorted(folder.name for folder in available)) or "none yet"
+            reason = "name the folder of one" if temperature is None else f"none is at {temperature:g} K"
+            raise InputError(f"{path} is a production with the temperatures {names}: {reason}")
         path = chosen[0]
     elif not (path / VOLUME).is_file():
         return None
@@ -74,7 +74,7 @@ def run_folders(path: Path, temperature: float | None = None) -> list[Path] | No
 
 
 def run_record(folder: Path) -> Record:
-    """Return how a run has ended, as its ``result.json`` says; nothing where it has not."""
+    """Return the ``result.json`` of a run that has ended; an empty record if it has not."""
     try:
         return read_json(folder / RESULT)
     except FileNotFoundError:

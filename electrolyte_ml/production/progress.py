@@ -1,4 +1,4 @@
-"""One progress line of many runs in other processes, read from their logs."""
+"""Progress line of a production: the state of its runs in other processes, read from their logs."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from collections.abc import Sequence
 from electrolyte_ml.analysis.production import expected_error
 from electrolyte_ml.production.cost import Leg
 from electrolyte_ml.production.settings import ProductionSettings
+from electrolyte_ml.progress import progress_bar
 
 
 class Progress:
-    """A progress line while the context lasts: remaining time, runs that ended early, and the error to expect.
+    """Progress line while the context lasts: remaining time, recorded length and expected error of the conductivity.
 
     Parameters
     ----------
     phases
-        The runs of the production, as of :func:`~electrolyte_ml.production.cost.legs_of`.
+        The runs of the production, from :func:`~electrolyte_ml.production.cost.legs_of`.
     settings
-        Of the production.
+        Settings of the production.
     shown
-        Whether it is shown, on standard error.
+        Whether to show the line, on standard error.
     """
 
     def __init__(self, phases: Sequence[Sequence[Leg]], settings: ProductionSettings, *, shown: bool) -> None:
-        from tqdm import tqdm
-
         self._legs = [leg for phase in phases for leg in phase]
         self._effective_ps = settings.analysis.effective_ps
         self._timestep_ps = settings.trajectories.timestep_fs / 1000.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._shown = shown
-        self.bar = tqdm(
+        self.bar = progress_bar(
             total=sum(leg.steps for leg in self._legs),
             initial=sum(leg.done() for leg in self._legs),
             desc="production",
             unit="step",
             smoothing=0.0,
-            disable=not shown,
-            bar_format="{l_bar}{bar}|{postfix} [{elapsed}<{remaining}]",
+            shown=shown,
+            weighted=True,
         )
 
     def __enter__(self) -> Progress:
@@ -64,7 +63,7 @@ class Progress:
         self.bar.update(sum(leg.done() for leg in self._legs) - self.bar.n)
 
     def text(self) -> str:
-        """Return the length that is recorded and the error that it lets expect, of the temperature with the least."""
+        """Return recorded length and expected error of the conductivity at the temperature with the shortest length."""
         lengths: dict[float, float] = {}
         for leg in self._legs:
             if leg.temperature is not None:

@@ -1,4 +1,4 @@
-"""Heating and cooling in steps of constant temperature."""
+"""Temperature ramps: heating and cooling in steps of constant temperature."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_STEP = 10.0  # K, the largest
+_STEP = 10.0  # K, largest change of temperature between two runs
 
 
 class Ramp(NamedTuple):
@@ -19,21 +19,21 @@ class Ramp(NamedTuple):
 
 
 def ramps(stages: Sequence[tuple[float, float, float]]) -> list[Ramp]:
-    """Return the runs of an annealing: changes of temperature go in equal steps of at most 10 K.
+    """Return the runs of an annealing; the temperature changes in equal steps of at most 10 K.
 
     Parameters
     ----------
     stages
-        (from K, to K, ps).
+        (initial temperature in K, final temperature in K, length in ps) of each stage.
 
     Examples
     --------
     >>> ramps([(300.0, 300.0, 5.0), (300.0, 320.0, 6.0)])
     [Ramp(temperature=300.0, time_ps=5.0), Ramp(temperature=305.0, time_ps=3.0), Ramp(temperature=315.0, time_ps=3.0)]
     """
-    found = []
+    runs = []
     for first, last, time_ps in stages:
         steps = max(1, ceil(abs(last - first) / _STEP - 1e-9))
         middles = first + (last - first) * (np.arange(steps) + 0.5) / steps
-        found += [Ramp(float(temperature), time_ps / steps) for temperature in middles]
-    return found
+        runs += [Ramp(float(temperature), time_ps / steps) for temperature in middles]
+    return runs

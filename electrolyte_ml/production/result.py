@@ -35,29 +35,29 @@ UNFINISHED = "unfinished"
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """The trajectories of one temperature.
+    """Results of the trajectories of one temperature.
 
     Attributes
     ----------
     temperature : float, K
     density, density_error : float, g/cm³
-        Of the production, the mean over the equilibrations, and its standard error by their scatter; NaN where there is
-        none.
+        Density of the production, the mean over the equilibrations, and its standard error from their scatter; NaN if
+        missing.
     production : Production
-        Numbers of runs, and why some have ended early (Table 1).
-    endings : list of (str, str)
-        Reason and detail of each trajectory.
+        Numbers of runs, with the reasons of those that ended early (Table 1).
+    endings : tuple of (str, str)
+        Reason and detail of the end of each trajectory.
     conductivity : ConductivityResult or None
-        Over the completed trajectories.
+        Conductivity from the completed trajectories.
     refused : str
-        Why there is no conductivity.
+        Reason why there is no conductivity; empty if there is one.
     viscosity : TransportEstimate or None
-        By Green-Kubo, mPa s. Diffusion coefficients are corrected by it for the size of the cell.
+        Green-Kubo viscosity, mPa s. It enters the finite-size correction of the diffusion coefficients.
     no_viscosity : str
-        Why there is none.
+        Reason why there is no viscosity; empty if there is one.
     trusted : float or None
-        Share of frames whose grade is below that which is trusted, over the completed trajectories; None where nothing
-        was graded.
+        Share of frames with a grade below `grades.trusted` of the settings, over the completed trajectories; None if
+        there are no grades.
     """
 
     temperature: float
@@ -100,8 +100,8 @@ class ConditionResult:
             if reason != COMPLETED:
                 early.setdefault(f"{reason}: {detail}" if detail else reason, []).append(str(number))
         lines += [
-            f"  {'trajectory' if len(numbers) == 1 else 'trajectories'} {', '.join(numbers)}: {why}"
-            for why, numbers in early.items()
+            f"  {'trajectory' if len(numbers) == 1 else 'trajectories'} {', '.join(numbers)}: {reason}"
+            for reason, numbers in early.items()
         ]
         if self.production.failures and self.production.completed:
             lines.append(self.production.bias)
@@ -110,8 +110,8 @@ class ConditionResult:
             lines.append(str(self.viscosity))
             if self.conductivity is not None and self.conductivity.nernst_einstein is not None:
                 correction = self.conductivity.nernst_einstein.correction
-                uncertain = correction * self.viscosity.error / self.viscosity.value
-                lines.append(f"D is corrected for the size of the cell by {correction:.3g} ± {uncertain:.1g} cm²/s")
+                uncertainty = correction * self.viscosity.error / self.viscosity.value
+                lines.append(f"D is corrected for the size of the cell by {correction:.3g} ± {uncertainty:.1g} cm²/s")
         elif self.conductivity is not None:
             lines.append(f"no viscosity: {self.no_viscosity}")
         return "\n".join(lines)
@@ -119,7 +119,7 @@ class ConditionResult:
 
 @dataclass(frozen=True)
 class ProductionResult:
-    """All temperatures of a production.
+    """Results of all temperatures of a production.
 
     Attributes
     ----------
@@ -134,25 +134,26 @@ class ProductionResult:
     @property
     def completed(self) -> bool:
         """Whether every trajectory has reached its whole length."""
-        return all(set(dict(each.endings)) == {COMPLETED} for each in self.conditions.values())
+        return all(set(dict(condition.endings)) == {COMPLETED} for condition in self.conditions.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the curves as plain numbers and strings, for JSON."""
-        return {"directory": str(self.directory), "conditions": [each.to_dict() for each in self.conditions.values()]}
+        conditions = [condition.to_dict() for condition in self.conditions.values()]
+        return {"directory": str(self.directory), "conditions": conditions}
 
     def __str__(self) -> str:
-        return "\n\n".join(str(each) for each in self.conditions.values())
+        return "\n\n".join(str(condition) for condition in self.conditions.values())
 
 
 def read_production(directory: str | os.PathLike[str], settings: ProductionSettings | None = None) -> ProductionResult:
-    """Read how far a production has come and what its completed trajectories give.
+    """Read the state of a production and the results of its completed trajectories.
 
     Parameters
     ----------
     directory
-        Of :func:`electrolyte_ml.production.produce`.
+        Folder of :func:`electrolyte_ml.production.produce`.
     settings
-        Those of the directory by default.
+        Settings of the production; by default those in the directory.
 
     Raises
     ------
@@ -206,7 +207,7 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
 
 
 def measured_viscosity(folders: Sequence[Path], temperature: float) -> tuple[TransportEstimate | None, str]:
-    """Return the viscosity (mPa s) of runs, or None and why there is none."""
+    """Return the viscosity (mPa s) of runs and an empty text, or None and the reason."""
     if not all(has_stress_record(folder) for folder in folders):
         return None, "the pressure was not recorded"
     try:
@@ -216,7 +217,7 @@ def measured_viscosity(folders: Sequence[Path], temperature: float) -> tuple[Tra
 
 
 def _ending(directory: Path, settings: ProductionSettings, temperature: float, number: int) -> tuple[float, str, str]:
-    """Return length (ps), reason and detail of a trajectory; the reason of an earlier stage names that stage."""
+    """Return length (ps), reason and detail of a trajectory; if an earlier stage failed, the reason names the stage."""
     folder = trajectory_folder(directory, temperature, number)
     record = run_record(folder)
     if record:
@@ -240,7 +241,7 @@ def _trusted_share(folders: list[Path], trusted: float) -> float | None:
 
 
 def _grades(folder: Path) -> list[float]:
-    """Return the grades in a log, one for each frame that was graded."""
+    """Return the grades in a log, one for each graded frame."""
     rows = read_text(folder / "log.csv").splitlines()[1:]
     try:
         values = np.array([row.rpartition(",")[2] for row in rows], dtype=float)

@@ -1,4 +1,4 @@
-"""Settings of a production: what runs, how it is equilibrated, and what is recorded."""
+"""Settings of a production: equilibration, trajectories, grades and analysis."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from electrolyte_ml.settings import (
     Text,
     Whole,
     fault,
+    file_contents,
     flatten,
     read_toml,
     relative_within,
@@ -36,9 +37,9 @@ from electrolyte_ml.units import ATMOSPHERE_BAR
 if TYPE_CHECKING:
     from electrolyte_ml.structures import Molecule
 
-# Settings that a production may be continued with: more temperatures, longer runs, other processes, another analysis.
+# Settings that may change when a production is continued.
 FREE_TO_CHANGE = (
-    "potential",  # the path: its content is compared by its fingerprint
+    "potential",  # the path may change; fingerprints of the potentials are compared
     "jobs",
     "temperatures",
     "trajectories.time_ps",
@@ -49,35 +50,35 @@ FREE_TO_CHANGE = (
 
 
 def _stages(value: Any) -> Any:
-    """Return lists of lists, as TOML has them, as tuples."""
+    """Return the lists of lists of a TOML file as tuples."""
     if isinstance(value, list | tuple):
         return tuple(tuple(stage) if isinstance(stage, list) else stage for stage in value)
     return value
 
 
-_HOTTEST = 10_000.0  # K, of an annealing, which changes by ten degrees a run
+_HOTTEST = 10_000.0  # K, highest temperature of an annealing, which needs a run for each 10 K
 Stages = Annotated[tuple[tuple[Positive, Positive, Positive], ...], BeforeValidator(_stages)]
 
 
 @section
 class EquilibrationSettings:
-    """Constant pressure before the production: an annealing of each packed box, then a run of each trajectory.
+    """Settings of the equilibration at constant pressure: annealing of each packed box, then a run per trajectory.
 
     Attributes
     ----------
     annealing : tuple of (K, K, ps)
-        Stages, each from a temperature to another: ``[300, 380, 1000]`` heats for 1 ns, in steps of at most 10 K.
+        Stages, each from one temperature to another: ``[300, 380, 1000]`` heats for 1 ns, in steps of at most 10 K.
     boxes : int
-        Boxes that are packed and annealed independently; trajectories take them in turn.
+        Number of boxes that are packed and annealed independently; trajectories start from them in turn.
     time_ps : float
-        Of each trajectory at its own temperature, with velocities of its own.
+        Length of the equilibration of each trajectory, at its own temperature with its own velocities.
     average_last_ps : float or None
-        End of it, over which the volume is averaged; three quarters by default. The mean over all trajectories of a
-        temperature is the volume of their production.
+        Length of the last part of the equilibration, over which the volume is averaged; three quarters by default. The
+        mean over all trajectories of a temperature is the volume of their production.
     timestep_fs, pressure_bar : float
     hydrogen_mass : float or None, amu
-        Mass of hydrogens, taken from the heavy atoms that they are bonded to. No average over configurations depends
-        on it, and the volume does not; it is their own again in the production.
+        Mass of hydrogens; the difference is taken from the heavy atoms that they are bonded to. Averages over
+        configurations, such as the volume, do not depend on it. In the production hydrogens have their own mass.
     """
 
     annealing: Stages = (
@@ -109,27 +110,27 @@ class EquilibrationSettings:
 
     @property
     def averaged_ps(self) -> float:
-        """End of a trajectory's equilibration over which its volume is averaged."""
+        """Length of the last part of an equilibration, over which the volume is averaged, ps."""
         return 0.75 * self.time_ps if self.average_last_ps is None else self.average_last_ps
 
 
 @section
 class TrajectorySettings:
-    """Trajectories of the production: at constant volume, with the masses of the elements.
+    """Settings of the production's trajectories, at constant volume with the masses of the elements.
 
     Attributes
     ----------
     count : int
-        At each temperature.
+        Number of trajectories at each temperature.
     time_ps, timestep_fs : float
     settling_ps : float
-        Run at the production's volume before anything is recorded.
+        Length of the run at the production's volume before the recorded one.
     ion_interval_fs, frame_interval_ps : float
-        Between frames of the ions alone, from which currents are computed, and whole frames, from which shells are.
+        Time between frames of the ions alone, for currents, and between whole frames, for solvation shells.
     pressure_interval_fs : float
-        Between frames of the pressure tensor, from which the viscosity is computed; 0 for none.
+        Time between frames of the pressure tensor, for the viscosity; 0 to record none.
     highest_temperature : float
-        In units of the temperature; a trajectory that is hotter ends.
+        Temperature, in units of the set one, above which a trajectory is ended.
     """
 
     count: Count = 10
@@ -156,25 +157,25 @@ class TrajectorySettings:
 
     @property
     def frame_interval_fs(self) -> float:
-        """Between whole frames."""
+        """Time between whole frames, fs."""
         return 1000.0 * self.frame_interval_ps
 
 
 @section
 class GradeWatch:
-    """Extrapolation grades of the production, once for each whole frame.
+    """Settings of the extrapolation grades, computed for each whole frame of the production.
 
     Attributes
     ----------
     active_set : str or None
-        File of an active set (``active_set.npz`` of a run of active learning), or the labelled training set of which
-        one is built; relative to the settings' file. Nothing is graded without it.
+        File of an active set (``active_set.npz`` of a run of active learning), or of the training set from which one
+        is built; relative to the settings' file. Without it there are no grades.
     mode : {"configuration", "neighbourhood"}
-        Of an active set that is built.
+        Mode of an active set that is built.
     trusted : float
-        Frames of a lower grade count as trusted.
+        Grade below which a frame counts as trusted.
     break_threshold : float
-        A trajectory of a higher grade ends.
+        Grade above which a trajectory is ended.
     """
 
     active_set: Text | None = None
@@ -191,14 +192,15 @@ class GradeWatch:
 
 @section
 class AnalysisSettings:
-    """Green-Kubo integral of the conductivity.
+    """Settings of the Green-Kubo integral of the conductivity.
 
     Attributes
     ----------
     correlation_ps : float
-        Upper end of the integral, from which the expected error is estimated before and during the runs.
+        Upper limit of the integral; it determines the expected error, which is shown before and during the runs.
     window_ps : float or None
-        Last part of it over which the running integral is averaged; by default the window is found from the data.
+        Length of the window that ends at the upper limit, in which the running integral is averaged; by default the
+        window is found from the data.
     """
 
     correlation_ps: Positive = 100.0
@@ -217,7 +219,7 @@ class AnalysisSettings:
 
     @property
     def effective_ps(self) -> float:
-        """Where an integral would be cut off that had the same error."""
+        """Upper limit of an integral without averaging that has the same error, ps."""
         return self.correlation_ps - (2.0 / 3.0) * (self.window_ps or 0.0)
 
 
@@ -228,29 +230,29 @@ class ProductionSettings:
     Attributes
     ----------
     potential : str
-        File, relative to the settings' file, or the name of a potential that comes with the package.
+        File, relative to the settings' file, or the name of a potential of the package.
     composition : str or None
-        Molecules of the box, such as ``"EC=24 EMC=56 LiPF6=8"``; or give `start`.
+        Molecules of the box, such as ``"EC=24 EMC=56 LiPF6=8"``; either this or `start` is given.
     density : float or None, g/cm³
-        Of the packed boxes; goes with `composition`.
+        Density of the packed boxes; given with `composition`.
     start : str or None
         File of configurations, relative to the settings' file; the last `equilibration.boxes` of them are annealed.
     temperatures : tuple of float, K
     molecules : dict
-        Molecules that the library lacks, as of :class:`electrolyte_ml.active_learning.ActiveLearningSettings`.
+        Molecules that the library lacks, as in :class:`electrolyte_ml.active_learning.ActiveLearningSettings`.
     precision : {"double", "mixed"}
-        With "mixed" pairs are computed in single precision.
+        Precision of the potential; with "mixed" pairs are computed in single precision.
     seed : int
-        Of the packing, the velocities and the thermostats.
+        Seed of the packing, the velocities and the thermostats.
     jobs : int or None
-        Trajectories at once; one per core by default.
+        Number of parallel trajectories; one per core by default.
     equilibration, trajectories, grades, analysis
         The sections.
 
     Raises
     ------
     InputError
-        An impossible value, naming the setting.
+        A value is impossible; the message names the setting.
     """
 
     potential: Text
@@ -272,9 +274,9 @@ class ProductionSettings:
         if (self.composition is None) == (self.start is None):
             raise fault("composition", self.composition, "give either composition and density, or start")
         if (self.density is None) != (self.composition is None):
-            raise fault("density", self.density, "goes with composition, in g/cm³, and only with it")
+            raise fault("density", self.density, "must be given with composition, in g/cm³, and only then")
         if not self.temperatures or len({f"{value:g}" for value in self.temperatures}) < len(self.temperatures):
-            raise fault("temperatures", list(self.temperatures), "must be one or several different ones, in K")
+            raise fault("temperatures", list(self.temperatures), "must be one or more different temperatures, in K")
         if stages := self.equilibration.annealing:
             steps = int(ramps(stages)[-1].time_ps * 1000 / self.equilibration.timestep_fs + 1e-6)
             if steps < self.starts_per_box:
@@ -286,7 +288,7 @@ class ProductionSettings:
 
     @property
     def starts_per_box(self) -> int:
-        """Configurations of the annealing of a box from which trajectories start."""
+        """Number of configurations of the annealing of a box from which trajectories start."""
         return -(-self.trajectories.count // self.equilibration.boxes)
 
     def own_molecules(self) -> dict[str, Molecule]:
@@ -295,39 +297,43 @@ class ProductionSettings:
         Raises
         ------
         InputError
-            A table that is none of a molecule, or a molecule that cannot be made.
+            A table does not describe a molecule, or the molecule cannot be built.
         """
         from electrolyte_ml.structures import molecules_of_tables
 
         return molecules_of_tables(self.molecules)
 
     def changes(self, other: Mapping[str, Any]) -> list[str]:
-        """Name the settings in which `other`, as of :meth:`plain`, differs and which change what is computed."""
-        here = self.plain()
-        names = [name for name in here if name not in FREE_TO_CHANGE and not same_value(other.get(name), here[name])]
+        """Return the names of settings that differ in `other` (from :meth:`plain`) and that affect the results."""
+        own = self.plain()
+        names = [name for name in own if name not in FREE_TO_CHANGE and not same_value(other.get(name), own[name])]
         shorter = self.trajectories.time_ps < other["trajectories.time_ps"]
         return names + ["trajectories.time_ps (shorter)"] * shorter
 
+    def contents(self) -> dict[str, str]:
+        """Return a hash of each file that decides what is run, by the setting that names it; not of the potential."""
+        return file_contents(self.start, "start") | file_contents(self.molecules, "molecules")
+
     def plain(self) -> dict[str, Any]:
-        """Return all values by their dotted names, as JSON has them."""
+        """Return all values by their dotted names, as types of JSON."""
         plain: dict[str, Any] = json.loads(json.dumps(flatten(self)))
         return plain
 
     def located(self, folder: Path) -> ProductionSettings:
-        """Return the settings with the paths that they hold taken relative to a folder."""
+        """Return the settings with absolute paths; relative ones are resolved against a folder."""
         start, active_set = (path and str((folder / path).resolve()) for path in (self.start, self.grades.active_set))
-        here = folder / self.potential
-        potential = str(here.resolve()) if here.exists() else self.potential
+        file = folder / self.potential
+        potential = str(file.resolve()) if file.exists() else self.potential
         return replace(self, start=start, potential=potential, grades=replace(self.grades, active_set=active_set))
 
     def to_toml(self, path: Path | None = None) -> str:
-        """Return the settings as TOML; those that are not set are left out.
+        """Return the settings as TOML, without those that are not set.
 
         Parameters
         ----------
         path
-            The file for which the text is: paths below its folder are relative to that, so that it can be moved. All
-            are as they are by default.
+            File that the text will be written to; paths below its folder are made relative, so that the folder can be
+            moved. Paths are unchanged by default.
         """
         if path is None:
             return to_toml(self)
@@ -335,13 +341,13 @@ class ProductionSettings:
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> ProductionSettings:
-        """Read and check a TOML file; paths in it are taken relative to its folder.
+        """Read and check a TOML file; paths in it are relative to its folder.
 
         Raises
         ------
         InputError
-            Not TOML, an unknown key (with the nearest known one), a wrong type or an impossible value: file and key
-            are named.
+            The file is not TOML, or has an unknown key (the message suggests a similar one), a wrong type or an
+            impossible value; the message names file and key.
         OSError
             The file is missing or cannot be read.
         """

@@ -1,4 +1,4 @@
-"""What runs in a production: annealing of a box, equilibration of a trajectory, its production."""
+"""Stages of a production: annealing of a box, equilibration of a trajectory, its recorded run."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 
 COMPLETED = "completed"
 _RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
-_LOG_FS = 100.0  # between rows of the log, at most
-_DENSITY_CHANGE = 0.5  # either way, beyond which a liquid has boiled or collapsed
-_WATCH_FS = 100.0  # between two looks at molecules and temperature
+_LOG_FS = 100.0  # largest time between rows of the log
+_DENSITY_CHANGE = 0.5  # largest relative change in both directions; beyond, the liquid has boiled or collapsed
+_WATCH_FS = 100.0  # between two checks of molecules and temperature
 _GENTLE_FS = 1000.0  # relaxation time of the production's thermostat, which acts on the kinetic energy as a whole
-_ANNEALING, _EQUILIBRATION, _SETTLING, _PRODUCTION = range(4)  # of seeds
+_ANNEALING, _EQUILIBRATION, _SETTLING, _PRODUCTION = range(4)  # part of the seed of a run
 
 
 class Setup(NamedTuple):
-    """What all runs of a production share.
+    """Input that all runs of a production share.
 
     Attributes
     ----------
     directory : Path
     settings : ProductionSettings
     potential : Potential
-        In the precision of the settings.
+        The potential, in the precision of the settings.
     active_set : ActiveSet or None
-        Of the grades.
+        Active set for the grades.
     threads : int
-        Of the annealing; trajectories have one each.
+        Number of threads of the annealing; a trajectory runs on one.
     """
 
     directory: Path
@@ -56,16 +56,16 @@ class Setup(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How a run, or a series of runs, has ended.
+    """End of a run or of a series of runs.
 
     Attributes
     ----------
     reason, detail : str
-        As of :class:`electrolyte_ml.dynamics.RunResult`.
+        As in :class:`electrolyte_ml.dynamics.RunResult`.
     configurations : list of Atoms
-        Those that what follows starts from; empty unless it is completed.
+        Starts of the next stage; empty unless the runs are completed.
     volume : float
-        Mean at the end of a run at constant pressure, Å³.
+        Mean volume at the end of a run at constant pressure, Å³.
     """
 
     reason: str
@@ -75,18 +75,18 @@ class Ending(NamedTuple):
 
     @property
     def completed(self) -> bool:
-        """Whether it has reached its whole length."""
+        """Whether the run has reached its whole length."""
         return self.reason == COMPLETED
 
 
 def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
     """Anneal a packed box, and return the configurations that its trajectories start from.
 
-    They are evenly spaced over the last stage. Without any stage they are copies of the box.
+    The configurations are evenly spaced over the last stage. Without any stage they are copies of the box.
     """
     equilibration = setup.settings.equilibration
-    wanted = setup.settings.starts_per_box
-    runs, atoms, spaced = ramps(equilibration.annealing), start, [bare_copy(start)] * wanted
+    count = setup.settings.starts_per_box
+    runs, atoms, spaced = ramps(equilibration.annealing), start, [bare_copy(start)] * count
     for number, ramp in enumerate(runs):
         n_steps = round(ramp.time_ps * 1000 / equilibration.timestep_fs)
         run = _constant_pressure(
@@ -96,7 +96,7 @@ def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
             ramp,
             box_folder(setup.directory, box) / f"stage_{number:02d}",
             seed=_seed(setup.settings, _ANNEALING, box, number),
-            frame_interval_fs=max(1, n_steps // wanted) * equilibration.timestep_fs,
+            frame_interval_fs=max(1, n_steps // count) * equilibration.timestep_fs,
             threads=setup.threads,
             relax=_RELAX * (number == 0),
         )
@@ -104,22 +104,23 @@ def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
             return Ending(run.reason, f"{run.detail} (annealing of box {box}, {ramp.temperature:g} K)")
         atoms = run.atoms
         if number == len(runs) - 1:
-            spaced = [bare_copy(frame) for frame in run.frames()[-wanted:]]
+            spaced = [bare_copy(frame) for frame in run.frames()[-count:]]
     return Ending(COMPLETED, configurations=spaced)
 
 
 def equilibrate(setup: Setup, temperature: float, number: int, start: Atoms, molecules: Atoms) -> Ending:
-    """Run a trajectory at constant pressure with velocities of its own, and average its volume.
+    """Run a trajectory at constant pressure with its own velocities, and average its volume.
 
     Parameters
     ----------
     setup
+        Input of the production.
     temperature, number
-        K; of the trajectory.
+        Temperature (K) and number of the trajectory.
     start
-        Without velocities.
+        A configuration without velocities.
     molecules
-        A configuration whose molecules are the right ones.
+        A configuration with the molecules that the run must preserve.
     """
     equilibration = setup.settings.equilibration
     run = _constant_pressure(
@@ -143,25 +144,25 @@ def equilibrate(setup: Setup, temperature: float, number: int, start: Atoms, mol
 def run_production(
     setup: Setup, temperature: float, number: int, start: Atoms, molecules: Atoms, volume: float
 ) -> Ending:
-    """Run a trajectory at constant volume with new velocities: settling, then what is recorded.
+    """Run a trajectory at constant volume with new velocities: settling, then the recorded run.
 
     Parameters
     ----------
     setup, temperature, number, molecules
-        As of :func:`equilibrate`.
+        As for :func:`equilibrate`.
     start
         The last configuration of the equilibration.
     volume
-        Å³.
+        Volume of the production, Å³.
     """
     from electrolyte_ml.dynamics.monitors import GradeMonitor, MoleculeMonitor, TemperatureMonitor
 
     settings, trajectories, watch = setup.settings, setup.settings.trajectories, setup.settings.grades
     step = trajectories.timestep_fs
-    looks = max(1, round(_WATCH_FS / step))
+    interval = max(1, round(_WATCH_FS / step))
     monitors: list[Monitor] = [
-        MoleculeMonitor(molecules, every=looks),
-        TemperatureMonitor(maximum=trajectories.highest_temperature * temperature, every=looks),
+        MoleculeMonitor(molecules, every=interval),
+        TemperatureMonitor(maximum=trajectories.highest_temperature * temperature, every=interval),
     ]
     options: dict[str, Any] = {"ensemble": "nvt", "temperature": temperature, "timestep_fs": step, "progress": False}
     calculator = setup.potential.calculator(threads=1)
@@ -184,7 +185,7 @@ def run_production(
         atoms = run.atoms
     if setup.active_set is not None:
         every = round(trajectories.frame_interval_fs / step)
-        # Every whole frame is kept anyway: only the configuration that ends a run is saved.
+        # Whole frames are in the trajectory: of the graded ones, only the configuration that ends the run is saved.
         monitors.append(GradeMonitor(setup.active_set, watch.break_threshold, watch.break_threshold, every=every))
     recorders: list[Recorder] = [
         IonRecorder(atoms, round(trajectories.ion_interval_fs / step), settings.own_molecules())
@@ -201,14 +202,14 @@ def run_production(
         recorders=recorders,
         seed=_seed(settings, _PRODUCTION, *place),
         tdamp_fs=_GENTLE_FS,
-        log_interval_fs=max(step, min(_LOG_FS, trajectories.frame_interval_fs)),  # a row has one grade at most
+        log_interval_fs=max(step, min(_LOG_FS, trajectories.frame_interval_fs)),  # at most one grade per row
         frame_interval_fs=trajectories.frame_interval_fs,
     )
     return Ending(run.reason, run.detail)
 
 
 def at_volume(atoms: Atoms, volume: float) -> Atoms:
-    """Return a configuration at another volume (Å³): cell and centres of mass are scaled, molecules are not."""
+    """Return a configuration at another volume (Å³) with scaled cell and centres of mass, but rigid molecules."""
     factor = (volume / atoms.cell.volume) ** (1 / 3)
     topology, masses = Topology.of(atoms), atoms.get_masses()
     total = np.bincount(topology.labels, masses)
@@ -236,7 +237,7 @@ def _constant_pressure(
 
     equilibration = setup.settings.equilibration
     step = equilibration.timestep_fs
-    looks = max(1, round(_WATCH_FS / step))
+    interval = max(1, round(_WATCH_FS / step))
     hottest = setup.settings.trajectories.highest_temperature * ramp.temperature
     return run_md(
         atoms,
@@ -249,9 +250,9 @@ def _constant_pressure(
         hydrogen_mass=equilibration.hydrogen_mass,
         directory=directory,
         monitors=[
-            MoleculeMonitor(molecules, every=looks),
-            TemperatureMonitor(maximum=hottest, every=looks),
-            DensityMonitor.around(molecules, _DENSITY_CHANGE, every=looks),
+            MoleculeMonitor(molecules, every=interval),
+            TemperatureMonitor(maximum=hottest, every=interval),
+            DensityMonitor.around(molecules, _DENSITY_CHANGE, every=interval),
         ],
         relax=relax,
         seed=seed,
@@ -262,5 +263,5 @@ def _constant_pressure(
 
 
 def _seed(settings: ProductionSettings, *place: int) -> int:
-    """Return the seed of a run, which depends on its place alone and not on what else runs."""
+    """Return the seed of a run, which depends on its place in the production alone."""
     return int(np.random.SeedSequence([settings.seed, *place]).generate_state(1)[0])

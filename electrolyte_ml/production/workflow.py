@@ -1,4 +1,4 @@
-"""The production: anneal boxes, equilibrate trajectories, fix the volume at its mean, run, and measure."""
+"""Workflow of a production: anneal boxes, equilibrate trajectories, fix the mean volume, run, and measure."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from electrolyte_ml.production.progress import Progress
 from electrolyte_ml.production.result import ProductionResult, read_production
 from electrolyte_ml.production.settings import ProductionSettings
 from electrolyte_ml.production.stages import Ending, Setup, anneal, equilibrate, run_production
+from electrolyte_ml.settings import edited_files
 from electrolyte_ml.structures import read_configurations, write_configurations
 from electrolyte_ml.threads import default_threads
 from electrolyte_ml.units import DENSITY_UNIT
@@ -35,8 +36,8 @@ from electrolyte_ml.units import DENSITY_UNIT
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
-_PATIENCE = 10.0  # s; workers of a killed program live on for a moment
-_ERROR = "error"  # reason of a run that did not end but failed: it is tried again the next time
+_PATIENCE = 10.0  # s; workers of a killed program take a moment to end
+_ERROR = "error"  # reason of a run that failed by an error: the next call tries it again
 
 
 def produce(
@@ -48,23 +49,24 @@ def produce(
 ) -> ProductionResult:
     """Run independent trajectories of an electrolyte at constant volume, and measure its conductivity.
 
-    Packed boxes are annealed at constant pressure. From evenly spaced configurations of the annealing each trajectory
-    starts with velocities of its own, first at constant pressure at its own temperature; the mean volume of all of them
-    is then that of the production. A trajectory that becomes unstable ends with its reason, and the others go on.
+    Packed boxes are annealed at constant pressure. Each trajectory starts from one of evenly spaced configurations of
+    the annealing with its own velocities, and runs at constant pressure at its own temperature first. The recorded runs
+    of a temperature have the mean volume of these equilibrations. A trajectory that becomes unstable ends, with the
+    reason in the results; the others continue.
 
-    The same call on the same directory resumes a production that was killed at any moment and continues it as if it had
-    not been; with more temperatures or a longer `trajectories.time_ps` it extends a complete one.
+    The same call on the same directory resumes a production that was killed, with the same results as without the
+    interruption. With more temperatures or a longer `trajectories.time_ps` it extends a complete production.
 
     Parameters
     ----------
     directory
-        Keeps everything, see :mod:`electrolyte_ml.production.places`; made if it is missing.
+        Folder of all files, see :mod:`electrolyte_ml.production.places`; made if it is missing.
     settings
-        By default ``settings.toml`` in the directory.
+        Settings of the production; by default those of ``settings.toml`` in the directory.
     potential
-        In place of the file that the settings name.
+        Potential to use in place of the file named in the settings.
     progress
-        Print what the production takes, and a progress line, on standard error.
+        Whether to print the estimated cost and a progress line on standard error.
 
     Returns
     -------
@@ -73,11 +75,11 @@ def produce(
     Raises
     ------
     InputError
-        Before anything is computed: settings that make no sense, a potential that does not know an element, no ions, a
-        directory begun with other settings or in use by another process.
+        Raised before the first calculation: settings that are not valid, an element that the potential lacks, no ions,
+        a directory with other settings or in use by another process.
     ElectrolyteError
-        The potential fails on the box, or a run failed for a reason that is not its dynamics (a full disk). The other
-        runs have gone on; the same call continues.
+        The potential fails on the box, or a run failed for another reason than its dynamics (a full disk). The other
+        runs have continued; the same call resumes the production.
     """
     directory = Path(directory)
     prepared = prepare(directory, settings, potential)
@@ -94,14 +96,14 @@ def produce(
 
 
 class Prepared(NamedTuple):
-    """A production that is checked, of which nothing has been written.
+    """Checked input of a production, before any file is written.
 
     Attributes
     ----------
     directory : Path
     settings : ProductionSettings
     potential : Potential
-        In double precision.
+        The potential, in double precision.
     starts : list of Atoms
         The packed boxes.
     active_set : ActiveSet or None
@@ -125,7 +127,7 @@ def prepare(
     Raises
     ------
     InputError
-        As :func:`produce`.
+        As for :func:`produce`.
     """
     source = "settings"
     if settings is None:
@@ -148,46 +150,48 @@ def prepare(
 
 
 def cost_of(prepared: Prepared) -> Cost:
-    """Estimate what is left of a production, by a short timed run."""
+    """Estimate the remaining cost of a production by a short timed run."""
     directory, settings, potential, starts, _, ions = prepared
     return estimate_cost(directory, settings, starts, potential.with_precision(settings.precision), ions)
 
 
 def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
-    """Record a new production, or compare it with the one that its directory was begun with.
+    """Write the files of a new production, or compare the input with that of the production in the directory.
 
     Returns
     -------
     setup, starts
-        What all runs share; the boxes, as they are in the directory.
+        Input that all runs share, and the packed boxes as read from the directory.
 
     Raises
     ------
     InputError
-        The directory was begun with other settings or another potential.
+        The production in the directory has other settings or another potential.
     """
     directory, settings, potential, starts, active_set, _ = prepared
     record, boxes = directory / BEGUN, settings.equilibration.boxes
     threads = 1 if boxes > 1 else min(default_threads(len(starts[0])), resolve_jobs(settings.jobs))
     begun: dict[str, Any] = {"settings": settings.plain(), "potential": potential.fingerprint, "threads": threads}
+    begun["files"] = settings.contents()
     if record.exists():
         before = read_json(record, ["settings", "potential", "threads"])
         changed = settings.changes(before["settings"])
         if before["potential"] != begun["potential"]:
             changed.append("potential")
+        changed += edited_files(before.get("files"), begun["files"])
         if changed:
             raise InputError(
                 f"{directory} was begun with other settings ({', '.join(changed)}): choose another directory or delete "
                 "it"
             )
-        begun["threads"] = before["threads"]  # which decide the last bits
+        begun["threads"] = before["threads"]  # the last bits of results depend on it
     for box, atoms in enumerate(starts):
         path = _start_file(directory, box)
         if not path.exists():
             write_configurations(path, bare_copy(atoms))
-    visible = directory / SETTINGS
-    if not visible.exists() or ProductionSettings.from_toml(visible) != settings:
-        atomic_write(visible, settings.to_toml(visible))
+    settings_file = directory / SETTINGS
+    if not settings_file.exists() or ProductionSettings.from_toml(settings_file) != settings:
+        atomic_write(settings_file, settings.to_toml(settings_file))
     atomic_write(record, json.dumps(begun, indent=1) + "\n")
     setup = Setup(directory, settings, potential.with_precision(settings.precision), active_set, begun["threads"])
     return setup, [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
@@ -198,7 +202,7 @@ def _start_file(directory: Path, box: int) -> Path:
 
 
 def _starts(directory: Path, settings: ProductionSettings) -> list[Atoms]:
-    """Return the boxes: those of the directory if it has them, else packed or read ones."""
+    """Return the boxes: from the directory if it has them, else packed or read from `start`."""
     boxes, own = settings.equilibration.boxes, settings.own_molecules()
     if all(_start_file(directory, box).exists() for box in range(boxes)):
         return [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
@@ -207,17 +211,20 @@ def _starts(directory: Path, settings: ProductionSettings) -> list[Atoms]:
         return packed_starts([settings.composition], [settings.density], boxes, settings.seed, own_molecules=own)
     if not Path(settings.start).is_file():
         raise InputError(f"start = {settings.start!r}: no such file")
-    found = read_configurations(settings.start)
-    if len(found) < boxes:
-        raise InputError(f"start = {settings.start!r} has {len(found)} configurations, equilibration.boxes = {boxes}")
-    starts = found[-boxes:]
+    configurations = read_configurations(settings.start)
+    if len(configurations) < boxes:
+        raise InputError(
+            f"start = {settings.start!r} has {len(configurations)} configurations, fewer than equilibration.boxes = "
+            f"{boxes}"
+        )
+    starts = configurations[-boxes:]
     if not all(atoms.pbc.all() and atoms.cell.rank == 3 for atoms in starts):
         raise InputError(f"start = {settings.start!r}: a liquid needs a cell that is periodic in three directions")
     return starts
 
 
 def _active_set(settings: ProductionSettings, potential: Potential) -> ActiveSet | None:
-    """Return what grades the production: read, or built from a training set."""
+    """Return the active set for the grades, read from its file or built from a training set."""
     name = settings.grades.active_set
     if name is None:
         return None
@@ -233,10 +240,10 @@ def _active_set(settings: ProductionSettings, potential: Potential) -> ActiveSet
 
 
 def _run(setup: Setup, starts: Sequence[Atoms]) -> None:
-    """Do everything that is left."""
+    """Run all stages; completed runs are read from their files."""
     settings = setup.settings
     boxes, numbers = settings.equilibration.boxes, range(settings.trajectories.count)
-    annealed = _together(setup, anneal, [(box, start) for box, start in enumerate(starts)])
+    annealed = _run_tasks(setup, anneal, [(box, start) for box, start in enumerate(starts)])
     _raise_errors(annealed)
     places = [
         (temperature, number)
@@ -244,7 +251,7 @@ def _run(setup: Setup, starts: Sequence[Atoms]) -> None:
         for number in numbers
         if annealed[number % boxes].completed
     ]
-    equilibrated = _together(
+    equilibrated = _run_tasks(
         setup,
         equilibrate,
         [
@@ -253,20 +260,20 @@ def _run(setup: Setup, starts: Sequence[Atoms]) -> None:
         ],
     )
     _raise_errors(equilibrated)
-    of_temperature: dict[float, list[Ending]] = {temperature: [] for temperature in settings.temperatures}
+    by_temperature: dict[float, list[Ending]] = {temperature: [] for temperature in settings.temperatures}
     for (temperature, _), end in zip(places, equilibrated):
-        of_temperature[temperature].append(end)
-    volumes = {temperature: _fix_volume(setup, temperature, ends) for temperature, ends in of_temperature.items()}
+        by_temperature[temperature].append(end)
+    volumes = {temperature: _fix_volume(setup, temperature, ends) for temperature, ends in by_temperature.items()}
     ready = [
         (temperature, number, end.configurations[0], starts[number % boxes], volumes[temperature])
         for (temperature, number), end in zip(places, equilibrated)
         if end.completed
     ]
-    _raise_errors(_together(setup, run_production, ready))
+    _raise_errors(_run_tasks(setup, run_production, ready))
 
 
 def _fix_volume(setup: Setup, temperature: float, endings: Sequence[Ending]) -> float:
-    """Return the mean volume (Å³) of the equilibrations of a temperature, and record it with the density."""
+    """Return the mean volume (Å³) of the equilibrations of a temperature; volume and density are written to a file."""
     volumes = np.array([end.volume for end in endings if end.completed])
     if not len(volumes):
         return np.nan
@@ -283,21 +290,21 @@ def _fix_volume(setup: Setup, temperature: float, endings: Sequence[Ending]) -> 
     return volume
 
 
-def _together(setup: Setup, function: Callable[..., Ending], tasks: Sequence[tuple[Any, ...]]) -> list[Ending]:
-    """Run tasks, several at once; one that fails does not stop the others."""
+def _run_tasks(setup: Setup, function: Callable[..., Ending], tasks: Sequence[tuple[Any, ...]]) -> list[Ending]:
+    """Run tasks in parallel; a task that fails does not stop the others."""
 
     def attempt(task: tuple[Any, ...]) -> Ending:
         try:
             return function(setup, *task)
-        except Exception as error:  # of any kind: the other runs go on, and this one is reported after them
+        except Exception as error:  # the other runs continue; this one is reported after them
             return Ending(_ERROR, one_line(error))
 
     return map_progress(attempt, tasks, setup.settings.jobs, progress=False) if tasks else []
 
 
 def _raise_errors(endings: Sequence[Ending]) -> None:
-    """Raise the first error of runs that did not end by their dynamics."""
+    """Raise the first error of runs that failed for another reason than their dynamics."""
     if failed := [end.detail for end in endings if end.reason == _ERROR]:
         raise ElectrolyteError(
-            f"{len(failed)} of {len(endings)} runs failed ({failed[0]}), the others are done; the same call continues"
+            f"{len(failed)} of {len(endings)} runs failed ({failed[0]}), the others are done; call again to continue"
         )

@@ -1,9 +1,9 @@
-"""References that label configurations: presets, any ASE calculator, any command; and the store of their labels.
+"""References that label configurations (presets, ASE calculators, commands), and the store of their labels.
 
 >>> from electrolyte_ml import reference
 >>> gfn1 = reference.get()                                  # GFN1-xTB, the default
->>> dft = reference.get("cp2k-pbe-d3", cutoff=800)          # a preset with a setting of its own
->>> mine = reference.get("command:my_dft {input}.extxyz {output}.extxyz", name="PBE0")
+>>> dft = reference.get("cp2k-pbe-d3", cutoff=800)          # a preset with another cutoff
+>>> pbe0 = reference.get("command:my_dft {input}.extxyz {output}.extxyz", name="PBE0")
 """
 
 from __future__ import annotations

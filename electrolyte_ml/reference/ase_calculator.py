@@ -1,4 +1,4 @@
-"""Any ASE calculator as a reference, by name or as an object."""
+"""References from ASE calculators, given by name or as an object."""
 
 from __future__ import annotations
 
@@ -18,32 +18,38 @@ from ase.calculators.calculator import InputError as ASEInputError
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.processes import end_processes_on_failure
 from electrolyte_ml.reference.base import Reference, one_line
+from electrolyte_ml.reference.contents import known_by_content
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.structures.charge import total_charge, with_charge
 
+# Parameters of ASE's calculators that name files to be written.
+_OUTPUTS = ("label", "directory", "txt", "logfile", "restart")
+
 
 class ASEReference(Reference):
-    """An ASE calculator as a reference.
+    """Reference from an ASE calculator.
+
+    Files that its parameters name, such as one of an EAM potential, belong to it by what they contain.
 
     Parameters
     ----------
     calculator
-        Any ASE calculator; programs that write files do so in a temporary folder.
+        Any ASE calculator; files of external programs are written in a temporary folder.
     name
-        Name of the level of theory in figures; the calculator's own name by default.
+        Name of the level of theory in figures; by default the name of the calculator.
     version
-        Version of the calculator; ASE's version by default.
+        Version of the calculator; by default the version of ASE.
     charge_in_info
-        The calculator reads the total charge from ``atoms.info["charge"]``, as some machine-learnt potentials do. Of
-        other calculators only those with a parameter `charge` label charged configurations.
+        Whether the calculator reads the total charge from ``atoms.info["charge"]``, as some machine-learnt potentials
+        do. Other calculators can label charged configurations only if they have a parameter `charge`.
     **settings
-        Whatever identifies the labels besides the calculator's own parameters, e.g. the hash of a model file. At least
-        one is needed if the calculator has no parameters.
+        Data that identify the labels in addition to the parameters of the calculator, e.g. the hash of a model file. At
+        least one is needed if the calculator has no parameters.
 
     Raises
     ------
     InputError
-        If nothing identifies the calculator's labels, or the settings cannot be written down.
+        Nothing identifies the labels of the calculator, or the settings cannot be written as JSON.
     """
 
     def __init__(
@@ -59,13 +65,19 @@ class ASEReference(Reference):
         own = dict(getattr(calculator, "parameters", None) or {})
         if not own and not settings and kind.__module__.partition(".")[0] != "ase":
             raise InputError(
-                f"{kind.__name__} has no parameters that tell its labels from another's: "
-                f"say what does, e.g. reference.get(calculator, name='...', model='its file or hash')"
+                f"{kind.__name__} has no parameters that identify its labels: give some, "
+                f"e.g. reference.get(calculator, name='...', model='its file or hash')"
             )
         self.name = name or _name_of(calculator)
         self.version = version or f"ase {ase.__version__}"
         described = {"calculator": f"{kind.__module__}.{kind.__qualname__}", **own, **settings}
-        self.settings = {key: _plain(value, f"{self.name}: {key}") for key, value in described.items()}
+        contents: list[list[str]] = []
+        self.settings = {}
+        for key, value in described.items():
+            plain = _plain(value, f"{self.name}: {key}")
+            self.settings[key] = plain if key in _OUTPUTS else known_by_content(plain, contents)
+        if contents:
+            self.settings["contents"] = contents
         self._calculator = calculator
         has_parameter = "charge" in own or "charge" in (getattr(calculator, "default_parameters", None) or {})
         self._charge_is_parameter = has_parameter and not charge_in_info
@@ -74,7 +86,9 @@ class ASEReference(Reference):
         # tblite has no neutralising background: see `XTBReference`.
         self.charged_cells = self.charged_molecules and kind.__module__.partition(".")[0] != "tblite"
         if not self.charged_molecules:
-            self.charge_advice = "it has no parameter `charge`; charge_in_info=True if it reads atoms.info['charge']"
+            self.charge_advice = (
+                "it has no parameter `charge`; set charge_in_info=True if it reads atoms.info['charge']"
+            )
 
     @classmethod
     def by_name(cls, name: str, *, charge_in_info: bool = False, **settings: Any) -> ASEReference:
@@ -83,7 +97,7 @@ class ASEReference(Reference):
         Raises
         ------
         InputError
-            If its package is missing or it refuses the keywords.
+            The package of the calculator is missing, or it does not accept the keywords.
         """
         try:
             kind = ase_calculators.get_calculator_class(name)
@@ -95,7 +109,7 @@ class ASEReference(Reference):
         return cls(calculator, charge_in_info=charge_in_info)
 
     def check_charge(self, atoms: Atoms, where: str = "configuration") -> None:
-        """Raise `InputError` for a total charge that the calculator cannot treat, or was not set up for."""
+        """Raise `InputError` for a total charge that the calculator does not support or was not set up for."""
         super().check_charge(atoms, where)
         charge = total_charge(atoms, where)
         if self._fixed_charge and charge != self._fixed_charge:
@@ -107,13 +121,13 @@ class ASEReference(Reference):
         Parameters
         ----------
         charge
-            Total charge (e) of the configurations. With ``None`` the calculator is returned as it is: `check` tells
-            whether it can treat the charge of a configuration.
+            Total charge (e) of the configurations. With ``None`` the calculator is returned unchanged; `check` then
+            tests whether it supports the charge of a configuration.
 
         Raises
         ------
         InputError
-            The calculator cannot treat the charge, or not be copied.
+            The calculator does not support the charge, or cannot be copied.
         """
         if charge is None or charge == (self._fixed_charge or 0):
             return self._calculator
@@ -124,7 +138,7 @@ class ASEReference(Reference):
             calculator = deepcopy(self._calculator)
         except Exception as error:  # objects of compiled libraries, for instance
             raise InputError(
-                f"{self.name} cannot be copied for a charge of {charge:+d} e; give a calculator that has it ({error})"
+                f"{self.name} cannot be copied for a charge of {charge:+d} e; give a calculator with it ({error})"
             ) from error
         calculator.set(charge=charge)
         return calculator
@@ -143,16 +157,16 @@ class ASEReference(Reference):
 
 
 def compute_with(calculator: Calculator, atoms: Atoms, name: str) -> Label:
-    """Label one configuration with an ASE calculator, its files in a temporary folder.
+    """Label one configuration with an ASE calculator, with its files in a temporary folder.
 
-    Programs that the calculator has started end if the label fails or is interrupted.
+    Programs started by the calculator are ended if the calculation fails or is interrupted.
 
     Raises
     ------
     InputError
-        If the calculator is not set up.
+        The calculator is not set up.
     LabelError
-        If the calculation fails.
+        The calculation fails.
     """
     work = atoms.copy()
     with tempfile.TemporaryDirectory(prefix="electrolyte-ml-") as folder, end_processes_on_failure():
@@ -161,7 +175,7 @@ def compute_with(calculator: Calculator, atoms: Atoms, name: str) -> Label:
             calculator.directory = folder
         try:
             if hasattr(calculator, "reset"):
-                calculator.reset()  # a label may not depend on what was labelled before it
+                calculator.reset()  # a label must not depend on earlier labels
             work.calc = calculator
             energy = float(work.get_potential_energy())
             forces = np.array(work.get_forces(apply_constraint=False), dtype=float)
@@ -183,16 +197,16 @@ def _name_of(calculator: Calculator) -> str:
 
 
 def _plain(value: Any, what: str) -> Any:
-    """Return a setting as it comes back from JSON, so that equal settings have equal texts."""
+    """Convert a setting to JSON and back, so that equal settings have equal texts."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     try:
         return json.loads(json.dumps(value, sort_keys=True, default=_plain_leaf))
     except (TypeError, ValueError) as error:
-        raise InputError(f"{what} = {value!r} cannot be written down to identify the labels ({error})") from None
+        raise InputError(f"{what} = {value!r} cannot be written as JSON to identify the labels ({error})") from None
 
 
 def _plain_leaf(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
-    raise TypeError(f"a {type(value).__name__} has no fixed text")
+    raise TypeError(f"a {type(value).__name__} has no unique text")

@@ -1,4 +1,4 @@
-"""The base class of all references: its name, its identity in the label store, and its labels."""
+"""Base class of all references: name, identity in the label store, and labels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.data import chemical_symbols, covalent_radii
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference.label import Label, LabelError, verify
+from electrolyte_ml.reference.label import ImpossibleLabelError, Label, LabelError, verify
 from electrolyte_ml.structures.charge import bare_configuration, states_charge, total_charge
 
-# Two atoms closer than this part of the sum of their covalent radii (or than the floor, in Å) are a fault of the input:
-# hot molecules and hard collisions stay above 0.6, and below 0.4 electronic-structure codes fail in odd ways.
+# Two atoms closer than this fraction of the sum of their covalent radii (or than the floor, in Å) count as an error of
+# the input: hot molecules and hard collisions stay above 0.6, and electronic-structure codes become unreliable below
+# 0.4.
 _OVERLAP = 0.4
 _OVERLAP_FLOOR = 0.4
 
@@ -30,16 +31,16 @@ class Cost:
     Attributes
     ----------
     seconds
-        Of a label of 40 atoms.
+        Time of a label of 40 atoms.
     exponent
-        Growth with the number of atoms.
+        Exponent of the growth with the number of atoms.
     """
 
     seconds: float
     exponent: float
 
     def __call__(self, n_atoms: int) -> float:
-        """Return the seconds of one core for a label of a configuration of `n_atoms` atoms."""
+        """Return the time (s) on one core for a label of `n_atoms` atoms."""
         return float(self.seconds * (n_atoms / 40) ** self.exponent)
 
 
@@ -51,18 +52,18 @@ class Reference(ABC):
     name
         Name of the level of theory in figures, e.g. "GFN1-xTB".
     version
-        Program that computes it, with its version.
+        Program that computes the labels, with its version.
     settings
-        All numbers on which a label depends.
+        All settings on which a label depends.
     elements
-        Symbols of the elements that it can treat; ``None`` if unknown.
+        Symbols of the supported elements; ``None`` if unknown.
     molecules, partial_cells
         Whether configurations can be labelled without periodic directions, and with one or two. All references label
         3D-periodic cells.
     charged_molecules, charged_cells
-        Whether configurations with a total charge can be labelled: without periodic directions, and with.
+        Whether configurations with a total charge can be labelled: without periodic directions, and with some.
     charge_advice
-        Ending of the message that refuses a charge: what to do instead.
+        Advice at the end of the error message for an unsupported charge.
     cost
         Measured cost of a label of a cell; ``None`` if unknown.
     """
@@ -77,24 +78,24 @@ class Reference(ABC):
     charged_cells: bool = False
     charge_advice: str = ""
     cost: Cost | None = None
-    # Settings of the second attempt after a failure: they converge to the same result, more slowly.
+    # Settings of the second attempt after a failure: they converge more slowly, to the same result.
     safer: ClassVar[Mapping[str, Any]] = {}
 
     @property
     def key(self) -> dict[str, Any]:
-        """Identity of the reference: everything on which its labels depend besides the configuration."""
+        """Identity of the reference: all data, other than the configuration, on which its labels depend."""
         return {"reference": self.name, "version": self.version, "settings": dict(self.settings)}
 
     def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
-        """Return the settings for one configuration, with a number for each that the reference chooses itself."""
+        """Return the settings for one configuration, including those that depend on the configuration."""
         return self.settings
 
     def key_of(self, atoms: Atoms) -> dict[str, Any]:
-        """Return what a label depends on besides the configuration: `key`, with the configuration's own settings."""
+        """Return `key` with the settings for one configuration: the identity of its label."""
         return self.key | {"settings": dict(self.settings_of(atoms))}
 
     def limits(self) -> str:
-        """Return one line that says what the reference can label, and what a label costs."""
+        """Return one line with the supported configurations and the cost of a label."""
         elements = "any element" if self.elements is None else _list_elements(self.elements)
         kinds = ["molecules"] * self.molecules + ["cells"]
         charged = ["molecules"] * (self.molecules and self.charged_molecules) + ["cells"] * self.charged_cells
@@ -107,23 +108,23 @@ class Reference(ABC):
         return f"{self.name}: {shapes}; {charges}; {elements}; {cost}"
 
     def require(self) -> None:  # noqa: B027 - most references are ready once they exist
-        """Raise `InputError` if the program cannot be started here; called once before any label is computed."""
+        """Raise `InputError` if the program cannot be started; called once before any label is computed."""
 
     def check(self, atoms: Atoms, where: str = "configuration") -> None:
-        """Refuse a configuration that cannot be labelled, before anything runs.
+        """Check that a configuration can be labelled, before any program runs.
 
         Parameters
         ----------
         atoms
-            The configuration.
+            Configuration.
         where
-            Name of the configuration in messages, e.g. "configuration 3"; counted from 1, as atoms are.
+            Name of the configuration in messages, e.g. "configuration 3"; configurations and atoms are counted from 1.
 
         Raises
         ------
         InputError
-            NaN, overlapping atoms, a cell without volume, periodic directions or a total charge that the reference
-            cannot treat, an element that it does not know.
+            Positions are not finite, atoms overlap, the cell has no volume, or the reference does not support the
+            periodic directions, the total charge or an element.
         """
         check_configuration(atoms, where)
         if not self.molecules and not atoms.pbc.all():
@@ -141,7 +142,7 @@ class Reference(ABC):
                     )
 
     def check_charge(self, atoms: Atoms, where: str = "configuration") -> None:
-        """Raise `InputError` for a total charge that the reference cannot treat."""
+        """Raise `InputError` for a total charge that the reference does not support."""
         charge = total_charge(atoms, where)
         periodic = bool(atoms.pbc.any())
         if charge and not (self.charged_cells if periodic else self.charged_molecules):
@@ -150,18 +151,23 @@ class Reference(ABC):
             raise InputError(f"{where}: {self.name} labels neutral {kind}, not a charge of {charge:+d} e{advice}")
 
     def label(self, atoms: Atoms) -> Label:
-        """Compute energy, forces and (for 3D-periodic cells) stress; after a failure once more with safer settings.
+        """Compute energy, forces and (for 3D-periodic cells) stress; if this fails, retry once with safer settings.
+
+        A calculation that converged to an impossible label is not repeated: safer settings converge to the same one.
 
         Raises
         ------
         InputError
-            If the configuration or the installation is at fault.
+            The configuration or the installation is at fault.
         LabelError
-            If the calculation failed twice (once where no safer settings are known), with the reason.
+            The calculation failed twice (once if there are no safer settings), or its label is impossible; the message
+            gives the reason.
         """
         self.check(atoms)
         try:
             return verify(self._compute(atoms, {}), atoms)
+        except ImpossibleLabelError:
+            raise
         except LabelError as error:
             if not self.safer:
                 raise
@@ -177,21 +183,21 @@ class Reference(ABC):
         Parameters
         ----------
         charge
-            Total charge (e) of the configurations. By default each configuration's own is used; a configuration that
-            states another charge than this one is refused.
+            Total charge (e) of the configurations. By default the charge of each configuration is used; a configuration
+            that states a different charge raises `InputError`.
         """
         return _LabelCalculator(self, charge)
 
     @abstractmethod
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
-        """Compute one label with `safer` put over the settings; raise `LabelError` on failure."""
+        """Compute one label with settings overridden by `safer`; raise `LabelError` on failure."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, version={self.version!r}, settings={dict(self.settings)!r})"
 
 
 class _LabelCalculator(Calculator):
-    """ASE calculator of a reference that has none of its own."""
+    """ASE calculator for a reference that does not provide one."""
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - ASE's own declaration
 
@@ -201,7 +207,7 @@ class _LabelCalculator(Calculator):
         self.charge = charge
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """Return what changed since the last calculation; ASE itself does not look at ``info["charge"]``."""
+        """Return the changes since the last calculation, including ``info["charge"]``, which ASE ignores."""
         changes = super().check_state(atoms, tol)
         return changes + charge_changes(self.atoms, atoms)
 
@@ -222,12 +228,12 @@ class _LabelCalculator(Calculator):
 
 
 def charge_in_dynamics(atoms: Atoms, given: int | None) -> int:
-    """Return the total charge (e) with which a calculator for dynamics treats a configuration.
+    """Return the total charge (e) that a calculator for dynamics uses for a configuration.
 
     Raises
     ------
     InputError
-        The configuration states another charge than the one `given` to the calculator.
+        The configuration states a charge that differs from the one `given` to the calculator.
     """
     charge = total_charge(atoms)
     if given is None or charge == given:
@@ -238,19 +244,19 @@ def charge_in_dynamics(atoms: Atoms, given: int | None) -> int:
 
 
 def charge_changes(before: Atoms | None, after: Atoms) -> list[str]:
-    """Return ASE's name for a change of the total charge, if there is one, as a list."""
+    """Return a list with ASE's name for a change of the total charge; empty without a change."""
     changed = before is not None and total_charge(before) != total_charge(after)
     return ["initial_charges"] if changed else []
 
 
 def check_configuration(atoms: Atoms, where: str = "configuration") -> None:
-    """Refuse configurations that no reference could label.
+    """Check that a configuration is physically possible, independently of the reference.
 
     Raises
     ------
     InputError
-        No atoms; NaN or infinity; an unknown element; a periodic direction without a cell vector, or a flat cell;
-        two atoms (or an atom and its image) in one place; a total charge that is no whole number.
+        There are no atoms; positions are not finite; an element is unknown; a periodic direction has no cell vector, or
+        the cell is flat; two atoms (or an atom and its image) overlap; the total charge is not a whole number.
     """
     if len(atoms) == 0:
         raise InputError(f"{where}: no atoms")
@@ -266,7 +272,7 @@ def check_configuration(atoms: Atoms, where: str = "configuration") -> None:
 
 
 def electron_count(atoms: Atoms) -> int:
-    """Return the number of electrons, all shells, of the configuration."""
+    """Return the number of electrons in all shells of a configuration."""
     return int(atoms.numbers.sum()) - total_charge(atoms)
 
 
@@ -290,10 +296,10 @@ def _check_overlap(atoms: Atoms, where: str) -> None:
         raise InputError(f"{where}: the cell is only {widths[direction]:.2g} Å wide across cell vector {direction + 1}")
     radii = covalent_radii[atoms.numbers]
     fractional = atoms.positions @ inverse
-    for start in range(0, len(atoms), 256):  # in blocks, so that memory stays small for large boxes
+    for start in range(0, len(atoms), 256):  # blocks limit the memory for large boxes
         rows = slice(start, start + 256)
         difference = fractional[rows, None] - fractional[None]  # (rows, n_atoms, 3)
-        # The nearest image by rounding is the true one for distances below half the cell's width.
+        # Rounding finds the nearest image for distances below half the width of the cell.
         difference -= np.round(difference) * atoms.pbc
         distance = np.linalg.norm(difference @ cell, axis=2)
         distance[np.arange(len(distance)), np.arange(start, start + len(distance))] = np.inf
@@ -306,12 +312,12 @@ def _check_overlap(atoms: Atoms, where: str) -> None:
 
 
 def require_known_settings(given: Mapping[str, Any], known: Mapping[str, Any], name: str) -> None:
-    """Refuse settings that a preset does not have, so that none is misspelt and ignored.
+    """Check that all settings exist, so that a misspelt one is not ignored, and that they are positive numbers.
 
     Raises
     ------
     InputError
-        Naming the setting and those that exist, or the type that it must have.
+        A setting does not exist, or is not a positive number.
     """
     for setting, value in given.items():
         if setting not in known:
@@ -322,7 +328,7 @@ def require_known_settings(given: Mapping[str, Any], known: Mapping[str, Any], n
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words with two digits, such as ``"35 s"``, ``"1.5 min"`` or ``"12 h"``."""
+    """Return a time as text with two digits, such as ``"35 s"``, ``"1.5 min"`` or ``"12 h"``."""
     for size, unit in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
         if seconds >= 1.5 * size:
             return f"{_two_digits(seconds / size)} {unit}"
@@ -334,13 +340,13 @@ def _two_digits(value: float) -> str:
 
 
 def one_line(error: BaseException | str) -> str:
-    """Return an error's text as one line."""
+    """Return the text of an error as one line."""
     text = re.sub(r"\s+", " ", str(error)).strip()
     return text or type(error).__name__
 
 
 def _list_elements(elements: frozenset[str]) -> str:
-    """Return element symbols by atomic number; of more than twenty without a gap the first and the last."""
+    """Return element symbols by atomic number; for more than twenty without a gap, only the first and the last."""
     numbers = sorted(chemical_symbols.index(symbol) for symbol in elements)
     if len(numbers) > 20 and numbers[-1] - numbers[0] == len(numbers) - 1:
         return f"{chemical_symbols[numbers[0]]} to {chemical_symbols[numbers[-1]]}"

@@ -1,8 +1,8 @@
-"""Any program as a reference: a command that turns an extxyz file into a labelled one."""
+"""References from any program: a command that reads an extxyz file and writes a labelled one."""
 
 from __future__ import annotations
 
-import hashlib
+import os
 import shlex
 import shutil
 import tempfile
@@ -13,39 +13,43 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.geometry import find_mic
-from ase.io import read, write
+from ase.io import write
 
+from electrolyte_ml.commands import change_path, change_paths, split_option
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.base import Reference, one_line
+from electrolyte_ml.reference.contents import content_of, known_by_content
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.program import run_program
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
+from electrolyte_ml.structures.configurations import read_extxyz
 
-_MOVED = 1e-3  # Å, largest change of a position by the program; more than the rounding of any file format
+_MOVED = 1e-3  # Å, largest accepted change of a position; more than the rounding of any file format
 
 
 class CommandReference(Reference):
-    """A command such as ``my_dft {input}.extxyz {output}.extxyz``, run once per configuration.
+    """Reference from a command such as ``my_dft {input}.extxyz {output}.extxyz``, run once per configuration.
 
-    The input is one configuration, with its total charge in e as ``charge=`` in the comment line. The output must be
-    the same atoms in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³) under
-    ASE's keys. The command runs without a shell in an empty folder of its own; words that name files are made
-    absolute. What these files contain, and the program if it is a script, belongs to the level of theory: after an edit
-    nothing is read from the store that the former files gave.
+    The input is one configuration, with its total charge in e as ``charge=`` in the comment line. The output must
+    contain the same atoms in the same order with energy (eV), forces (eV/Å) and, for a periodic cell, stress (eV/Å³)
+    under ASE's keys. The command runs without a shell in an empty temporary folder; words that name files, also as
+    ``--option=file``, are made absolute. The contents of these files, and of the program if it is a script or named by
+    its path, are part of the level of theory, and their places are not: after an edit, labels from the old version are
+    not used. A file that the program writes should therefore be in its folder, such as ``{output}.log``.
 
     Parameters
     ----------
     command
-        The command, with both placeholders.
+        Command with both placeholders.
     name
-        Name of the level of theory in figures; the program's name by default.
+        Name of the level of theory in figures; by default the name of the program.
     version
-        Version of the program; another version has labels of its own.
+        Version of the program; labels of different versions are stored separately.
 
     Raises
     ------
     InputError
-        If a placeholder or the program is missing.
+        A placeholder or the program is missing.
     """
 
     charged_molecules = True
@@ -61,13 +65,15 @@ class CommandReference(Reference):
                 raise InputError(f"command {command!r} has no {placeholder}: my_dft {{input}}.extxyz {{output}}.extxyz")
         program = shutil.which(words[0])
         if program is None:
-            raise InputError(f"command {command!r}: there is no program {words[0]!r} here")
+            raise InputError(f"command {command!r}: there is no program {words[0]!r}")
         self.name = name or Path(words[0]).name
         self.version = version
-        self._words = [str(Path(program).absolute())]
-        self._words += [str(Path(word).absolute()) if Path(word).is_file() else word for word in words[1:]]
-        self.settings = {"command": command}
-        if contents := _digests([program, *words[1:]], words):
+        self._words = [str(Path(program).absolute()), *(change_path(word, _absolute) for word in words[1:])]
+        contents = [content_of(Path(program))] if os.sep in words[0] or _is_script(program) else []
+        for word in words[1:]:
+            known_by_content(split_option(word)[1], contents)
+        self.settings = {"command": change_paths(command, _without_folder)}
+        if contents:
             self.settings["contents"] = contents
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
@@ -83,19 +89,21 @@ class CommandReference(Reference):
             return _read_label(_path_in(words, stems["{output}"]), atoms, Path(self._words[0]).name)
 
 
-def _digests(paths: list[str], words: list[str]) -> dict[str, str]:
-    """Return a hash of each file among the words of a command; of the program only if it is a script."""
-    found = {}
-    for place, (path, word) in enumerate(zip(paths, words, strict=True)):
-        if Path(path).is_file():
-            content = Path(path).read_bytes()
-            if place > 0 or content.startswith(b"#!"):
-                found[word] = hashlib.blake2b(content, digest_size=16).hexdigest()
-    return found
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute()) if os.path.isfile(path) else path
+
+
+def _without_folder(path: str) -> str:
+    return Path(path).name if os.path.isfile(path) else path
+
+
+def _is_script(program: str) -> bool:
+    with open(program, "rb") as stream:
+        return stream.read(2) == b"#!"
 
 
 def _path_in(words: list[str], stem: str) -> Path:
-    """Return the path, suffix included, that the command's words make of a placeholder."""
+    """Return the path, with its suffix, of the file that replaced a placeholder in the command."""
     word = next(word for word in words if stem in word)
     return Path(word[word.index(stem) :])
 
@@ -104,14 +112,15 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
     if not path.exists():
         raise LabelError(f"{program} wrote no {path.name}")
     try:
-        frames: Any = read(path, index=":", format="extxyz")
-    except Exception as error:  # a broken file makes ASE raise nearly anything
-        raise LabelError(f"{program} wrote a {path.name} that is no extxyz file ({one_line(error)})") from error
+        frames = list(read_extxyz(path))
+    except InputError as error:
+        reason = one_line(error).removeprefix(f"{path}, ")
+        raise LabelError(f"{program} wrote a {path.name} that is not an extxyz file ({reason})") from error
     if len(frames) != 1:
-        raise LabelError(f"{program} wrote {len(frames)} configurations for one")
-    labelled: Atoms = frames[0]
+        raise LabelError(f"{program} wrote {len(frames)} configurations instead of one")
+    labelled = frames[0]
     if len(labelled) != len(atoms):
-        raise LabelError(f"{program} wrote {len(labelled)} atoms for {len(atoms)}")
+        raise LabelError(f"{program} wrote {len(labelled)} atoms instead of {len(atoms)}")
     if (labelled.numbers != atoms.numbers).any():
         raise LabelError(f"{program} changed the order of the atoms")
     moved = find_mic(labelled.positions - atoms.positions, atoms.cell, atoms.pbc)[1].max()
@@ -120,6 +129,9 @@ def _read_label(path: Path, atoms: Atoms, program: str) -> Label:
     results = {} if labelled.calc is None else labelled.calc.results
     for quantity in ("energy", "forces"):
         if quantity not in results:
-            raise LabelError(f"{program} wrote no {quantity} into {path.name}")
+            raise LabelError(f"{program} wrote no {quantity} to {path.name}")
     stress = results.get("stress") if atoms.pbc.all() else None
-    return Label(float(results["energy"]), np.array(results["forces"], dtype=float), stress)
+    try:
+        return Label(float(results["energy"]), np.array(results["forces"], dtype=float), stress)
+    except (TypeError, ValueError) as error:
+        raise LabelError(f"{program} wrote an energy or forces that are not numbers ({one_line(error)})") from error

@@ -116,16 +116,16 @@ class CP2KReference(Reference):
     Parameters
     ----------
     program
-        Path of CP2K; the one on the search path by default.
+        Path of CP2K; by default CP2K is found on the search path.
     **settings
-        Over the defaults: ``cutoff`` (Ry; by default what the elements need, see `cutoff_of`), ``rel_cutoff`` (60 Ry),
-        ``eps_default`` (1e-12), ``eps_scf`` (1e-6), ``max_scf`` (80), ``mixing`` (0.4), ``dispersion_cutoff`` (12 Å;
-        CP2K takes pairs to twice that).
+        Settings that replace the defaults: ``cutoff`` (Ry; the default depends on the elements, see `cutoff_of`),
+        ``rel_cutoff`` (60 Ry), ``eps_default`` (1e-12), ``eps_scf`` (1e-6), ``max_scf`` (80), ``mixing`` (0.4),
+        ``dispersion_cutoff`` (12 Å; CP2K includes pairs up to twice this distance).
 
     Raises
     ------
     InputError
-        If CP2K is not installed or a setting does not exist.
+        CP2K is not installed, or a setting does not exist.
 
     References
     ----------
@@ -137,7 +137,7 @@ class CP2KReference(Reference):
     molecules = partial_cells = False
     charged_cells = True
     cost = Cost(130, 1.35)
-    # Smaller steps to the same self-consistent density.
+    # Smaller mixing steps lead to the same self-consistent density.
     safer: ClassVar[Mapping[str, Any]] = {"mixing": 0.1, "max_scf": 400}
 
     def __init__(self, program: str | None = None, **settings: float) -> None:
@@ -155,11 +155,11 @@ class CP2KReference(Reference):
         self.version = _version(self._program)
 
     def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
-        """Return the settings, with the cutoff (Ry) that the elements need where none was given."""
+        """Return the settings; a cutoff (Ry) that is not given is chosen by the elements."""
         return {"cutoff": cutoff_of(atoms), **self.settings}
 
     def input(self, atoms: Atoms, **settings: float) -> str:
-        """Return CP2K's input for one configuration, with `settings` over the reference's own."""
+        """Return the CP2K input for one configuration; `settings` replace those of the reference."""
         odd = electron_count(atoms) % 2
         return _INPUT.format(
             charge=total_charge(atoms),
@@ -181,12 +181,12 @@ class CP2KReference(Reference):
 
 
 def parse_output(text: str, n_atoms: int) -> Label:
-    """Read energy, forces and stress from CP2K's output.
+    """Read energy, forces and stress from the output of CP2K.
 
     Raises
     ------
     LabelError
-        If the self-consistency did not converge, or the output ends early.
+        The self-consistency did not converge, or the output is incomplete.
     """
     if re.search(r"SCF run NOT converged", text):
         raise LabelError("CP2K: the self-consistency did not converge")
@@ -194,17 +194,21 @@ def parse_output(text: str, n_atoms: int) -> Label:
     forces = re.findall(r"^\s+\d+\s+\d+\s+[A-Z][a-z]?((?:\s+[-+]?\d+\.\d+(?:E[-+]\d+)?){3})\s*$", text, re.MULTILINE)
     stress = re.findall(r"^ STRESS\|\s+[xyz]((?:\s+[-+]?\d+\.\d+(?:E[-+]\d+)?){3})\s*$", text, re.MULTILINE)
     if not energy or len(forces) < n_atoms or len(stress) < 3 or "PROGRAM ENDED AT" not in text:
-        raise LabelError(f"CP2K's output ends early: {tail(text)}")
+        raise LabelError(f"the output of CP2K is incomplete: {tail(text)}")
+    try:
+        total = float(energy[-1]) * Hartree
+    except ValueError:
+        raise LabelError(f"CP2K: the energy {energy[-1][:40]!r} is not a number") from None
     tensor = np.array([row.split() for row in stress[:3]], dtype=float)  # (3, 3) GPa, compression positive
     return Label(
-        float(energy[-1]) * Hartree,
+        total,
         np.array([row.split() for row in forces[-n_atoms:]], dtype=float) * Hartree / Bohr,
         np.array([-tensor[index] for index in _VOIGT]) * GPa,
     )
 
 
 def _abort_message(output: str, errors: str) -> str:
-    """Return the message of CP2K's abort box."""
+    """Return the message in the abort box of CP2K."""
     box = re.search(r"\[ABORT\].*?\n(.*?)\n\s*\*{40}", output, re.DOTALL)
     if box is None:
         return ""
@@ -232,5 +236,5 @@ def _version(program: str) -> str:
         raise InputError(f"{program} does not start ({error}): {_INSTALL}") from error
     match = re.search(r"CP2K version (\S+)", first)
     if match is None:
-        raise InputError(f"{program} does not say which version of CP2K it is: {_INSTALL}")
+        raise InputError(f"{program} prints no version of CP2K: {_INSTALL}")
     return f"CP2K {match[1]}"

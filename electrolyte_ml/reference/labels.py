@@ -1,8 +1,8 @@
-"""The store of labels: each label is computed once and kept.
+"""Store of labels: each label is computed once and kept.
 
-Each label is one small file, named by the hash of structure, reference and settings, written in one step with a
-checksum at its end. Any number of processes may use one store. They compute each label once, because each label has a
-lock, which the system releases when its process ends.
+Each label is one small file, named by the hash of structure, reference and settings, and written atomically with a
+checksum at its end. Any number of processes may use a store at the same time. A lock for each label, which the system
+releases when its process ends, ensures that a label is computed only once.
 """
 
 from __future__ import annotations
@@ -35,15 +35,17 @@ from electrolyte_ml.structures.charge import total_charge, with_charge
 if TYPE_CHECKING:
     from electrolyte_ml.reference.base import Reference
 
-# For the remaining time where the cost of a label is unknown: the growth with the number of atoms.
+# Assumed growth of an unknown cost with the number of atoms, for the estimate of the remaining time.
 _UNKNOWN_COST = Cost(1.0, 1.5)
-# Entries under these names would be read from a file as labels of the reference.
+# So many labels at the beginning that all fail are a fault of the program, not of the configurations.
+_HOPELESS = 20
+# Existing entries with these names are removed: readers would take them for labels of the reference.
 _FOREIGN_LABELS = ("energy", "free_energy", "forces", "stress", "stresses", "virial", "virials")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A configuration that the reference could not label: its index in the list (from 0) and the reason."""
+    """Configuration that the reference could not label: its index in the list (from 0) and the reason."""
 
     index: int
     reason: str
@@ -56,11 +58,11 @@ class LabelResult:
     Attributes
     ----------
     labelled
-        In the order of the input: a labelled copy, or ``None`` where the reference failed.
+        Labelled copies in the order of the input; ``None`` if the reference failed.
     computed
-        Labels computed by this call.
+        Number of labels computed by this call.
     reused
-        Labels found in the store, and those of configurations that are in the list more than once.
+        Number of labels found in the store, including those of repeated configurations.
     failed
         Configurations that could not be labelled, in the order of the input.
     """
@@ -72,21 +74,21 @@ class LabelResult:
 
     @property
     def largest_net_force(self) -> float:
-        """The largest length of the sum of a label's forces, eV/Å; NaN where nothing was labelled."""
+        """Largest length of the sum of forces of a label, eV/Å; NaN without labels."""
         return max((net_force(atoms.get_forces()) for atoms in self.labelled if atoms is not None), default=np.nan)
 
     def complete(self, what: str) -> list[Atoms]:
-        """Return the labelled configurations where all were labelled.
+        """Return the labelled configurations if all were labelled.
 
         Parameters
         ----------
         what
-            Name of the configurations, for the error.
+            Name of the configurations in the error message.
 
         Raises
         ------
         LabelError
-            Some were not labelled: how many, and the reason of the first.
+            Some were not labelled; the message gives their number and the first reason.
         """
         if self.failed:
             count = f"{len(self.failed)} of {len(self.labelled)}"
@@ -96,23 +98,23 @@ class LabelResult:
 
 @dataclass(frozen=True)
 class _Entry:
-    """Stored outcome for one structure and reference: a label, or the reason of the failure."""
+    """Stored outcome for one structure and reference: a label, or the reason for the failure."""
 
     label: Label | None
     reason: str | None = None
 
 
 def label_hash(atoms: Atoms, reference: Reference) -> str:
-    """Return the name of a label: 32 hexadecimal digits of structure, reference and settings.
+    """Return the name of a label: a hash of structure, reference and settings with 32 hexadecimal digits.
 
-    Lengths are rounded to eight decimals in Å, as in extended XYZ files: a configuration that was written and read
-    again has the same name.
+    Lengths are rounded to eight decimals in Å, as in extended XYZ files: the name does not change when a configuration
+    is written to a file and read again.
     """
     magnetic = float(np.sum(atoms.get_initial_magnetic_moments()))
     structure = {
         "numbers": atoms.numbers.tolist(),
         "positions": _fixed(atoms.positions),
-        "cell": _fixed(atoms.cell.array) if atoms.pbc.any() else None,  # a cluster's box is not part of it
+        "cell": _fixed(atoms.cell.array) if atoms.pbc.any() else None,  # the box of a cluster is ignored
         "pbc": atoms.pbc.tolist(),
         "charge": total_charge(atoms),
         "magnetic_moment": _fixed(np.array([magnetic])),
@@ -122,25 +124,25 @@ def label_hash(atoms: Atoms, reference: Reference) -> str:
 
 
 def _fixed(values: np.ndarray) -> list[str]:
-    # Formatted rather than rounded: the decimals are exactly those of a file. Only the sign of a zero is removed.
+    # Formatted instead of rounded: the decimals are exactly those in a file, except for the sign of zero.
     return [text if text != "-0.00000000" else "0.00000000" for text in (f"{value:.8f}" for value in values.ravel())]
 
 
 class LabelStore:
-    """A folder of labels.
+    """Folder of labels.
 
     Parameters
     ----------
     directory
-        Where the labels are kept; made when the first one is written.
+        Folder, created when the first label is written.
     retry_failed
-        Compute labels again that failed before this store was opened, once; otherwise their stored reasons are
-        returned. A program that has been repaired gets its second chance so.
+        Compute labels that failed before this store was opened once more, for instance after the program has been
+        repaired. By default their stored reasons are returned.
 
     Raises
     ------
     InputError
-        If something other than a folder has this name.
+        The path is not a folder.
     """
 
     def __init__(self, directory: str | os.PathLike, *, retry_failed: bool = False) -> None:
@@ -153,14 +155,14 @@ class LabelStore:
     def get(self, atoms: Atoms, reference: Reference) -> Atoms | None:
         """Return a labelled copy of a configuration, or ``None`` if its label is not in the store.
 
-        An entry that is broken (its checksum does not fit) counts as absent, with a warning.
+        A damaged entry (wrong checksum) counts as absent, with a warning.
         """
         name = label_hash(atoms, reference)
         entry = self._read(name)
         return None if entry is None or entry.label is None else _labelled(atoms, entry.label, reference, name)
 
     def failure(self, atoms: Atoms, reference: Reference) -> str | None:
-        """Return the reason of a stored failure, or ``None`` if there is none in the store."""
+        """Return the reason for a stored failure, or ``None`` if there is none in the store."""
         entry = self._read(label_hash(atoms, reference))
         return None if entry is None else entry.reason
 
@@ -170,17 +172,17 @@ class LabelStore:
         Raises
         ------
         ElectrolyteError
-            If it cannot be written, for instance to a full disk; an older entry is then still there.
+            The label cannot be written, for instance because the disk is full; an older entry is kept.
         """
         self._write(label_hash(atoms, reference), atoms, reference, _Entry(label))
 
     def label(self, atoms: Atoms, reference: Reference) -> Atoms:
-        """Return a labelled copy of one configuration, computed here unless the store has it.
+        """Return a labelled copy of one configuration; compute the label if it is not in the store.
 
         Raises
         ------
         LabelError
-            If the reference failed, now or in an earlier call.
+            The reference failed, now or in an earlier call.
         InputError, ElectrolyteError
             As for `label_all`.
         """
@@ -197,7 +199,7 @@ class LabelStore:
         jobs: int | None = 1,
         progress: bool = True,
     ) -> LabelResult:
-        """Label configurations, computing only what the store does not have.
+        """Label configurations; compute only labels that are not in the store.
 
         Every label is stored as soon as it is computed: an interrupt loses only the calculations in progress.
 
@@ -206,10 +208,10 @@ class LabelStore:
         configurations
             Any number; equal ones are labelled once.
         reference
-            The reference.
+            Reference that computes the labels.
         jobs
-            Number of labels computed at the same time, each in a process with one thread; 1 computes in this process,
-            ``None`` takes one process per core.
+            Number of labels computed at the same time, each in a process with one thread. With 1 they are computed in
+            this process, with ``None`` in one process per core.
         progress
             Show a progress line.
 
@@ -217,15 +219,17 @@ class LabelStore:
         -------
         LabelResult
             Labelled copies carry a `SinglePointCalculator` and, in ``info``, `reference`, `reference_version`,
-            `label_hash` and, where one was given, the total `charge`.
+            `label_hash` and, if it was given, the total `charge`.
 
         Raises
         ------
         InputError
-            Before anything is computed: a configuration that cannot be labelled (with its number from 1, and the
-            atom's), or a program that is not installed.
+            A configuration cannot be labelled (the message gives its number and that of the atom, from 1), or a program
+            is not installed. This is checked before any computation.
+        LabelError
+            The first twenty of more labels all fail.
         ElectrolyteError
-            If a label cannot be stored or a worker process dies; labels stored before are kept.
+            A label cannot be stored, or a worker process dies; labels stored earlier are kept.
         """
         configurations = list(configurations)
         _check_all(configurations, reference)
@@ -233,17 +237,28 @@ class LabelStore:
         entries = self._entries(names)
         missing = _first_of(names, entries)
         if progress:
-            self._tell_retries([names[index] for index in missing])
+            self._print_retries([names[index] for index in missing])
         known = len(configurations) - len(missing)
         computed = 0
         outcomes: list[tuple[_Entry, bool]] = []
         if missing:
+            reasons: list[str | None] = []
+
+            def stop_where_all_fail(_: int, outcome: tuple[_Entry, bool]) -> None:
+                reasons.append(outcome[0].reason)
+                if len(reasons) == _HOPELESS < len(missing) and None not in reasons:
+                    raise LabelError(
+                        f"{reference.name}: the first {_HOPELESS} of {len(missing)} labels failed, the last one: "
+                        f"{reasons[-1]}; the others were not tried, the same call goes on with them"
+                    )
+
             outcomes = map_progress(
                 partial(_label_one, self, reference),
                 [configurations[index] for index in missing],
                 jobs,
                 f"{reference.name} labels" + (f" ({known} known)" if known else ""),
                 weights=[(reference.cost or _UNKNOWN_COST)(len(configurations[index])) for index in missing],
+                on_result=stop_where_all_fail,
                 progress=progress,
             )
         for index, (entry, fresh) in zip(missing, outcomes):
@@ -261,7 +276,7 @@ class LabelStore:
         return LabelResult(labelled, computed, len(configurations) - computed - len(failed), failed)
 
     def estimate(self, configurations: Sequence[Atoms], reference: Reference, jobs: int | None = 1) -> str:
-        """Return one line: what the reference can label, and the time that the labels not in the store will take.
+        """Return one line with the limits of the reference and the estimated time for labels not in the store.
 
         Parameters
         ----------
@@ -285,18 +300,18 @@ class LabelStore:
         return f"{reference.limits()}; {work}"
 
     def _entries(self, names: Sequence[str]) -> dict[str, _Entry]:
-        """Return the stored outcomes that are not to be computed again, by the names of the labels."""
+        """Return the stored outcomes that can be used, by the names of the labels; failures to retry are left out."""
         stored = {name: self._read(name) for name in dict.fromkeys(names)}
         return {name: entry for name, entry in stored.items() if entry is not None and not self._to_retry(name, entry)}
 
-    def _tell_retries(self, names: Sequence[str]) -> None:
+    def _print_retries(self, names: Sequence[str]) -> None:
         failed = [entry for name in names if (entry := self._read(name)) is not None]
         if failed:
             reason = failed[0].reason
-            print(f"{len(failed)} labels failed before and are tried again; the first: {reason}", file=sys.stderr)
+            print(f"{len(failed)} labels failed before and are computed again; the first: {reason}", file=sys.stderr)
 
     def _to_retry(self, name: str, entry: _Entry) -> bool:
-        """Whether a label failed before this store was opened, and is to be computed again."""
+        """Return whether a label failed before this store was opened and must be computed again."""
         return self.retry_failed and entry.label is None and self._path(name).stat().st_mtime < self._opened
 
     def _path(self, name: str) -> Path:
@@ -319,14 +334,14 @@ class LabelStore:
             stress = None if record["stress"] is None else np.array(record["stress"], dtype=float)
             forces = np.array(record["forces"], dtype=float)
             if forces.shape != (len(record["numbers"]), 3) or (stress is not None and stress.shape != (6,)):
-                raise ValueError("its forces or its stress have another shape")
+                raise ValueError("its forces or its stress have a wrong shape")
             label = Label(float(record["energy"]), forces, stress, int(record["attempts"]))
             if not np.isfinite([label.energy, *forces.ravel(), *(() if stress is None else stress)]).all():
                 raise ValueError("it is not finite")
             return _Entry(label)
-        # Its checksum is right: another program wrote it.
+        # The checksum is right, so that another program must have written the file.
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise InputError(f"{path} is no label ({first_line(error)}): delete it to compute it again") from None
+            raise InputError(f"{path} is not a label ({first_line(error)}): delete it to compute it again") from None
 
     def _write(self, name: str, atoms: Atoms, reference: Reference, entry: _Entry) -> None:
         label = entry.label
@@ -352,14 +367,14 @@ class LabelStore:
         except OSError as error:
             raise ElectrolyteError(
                 f"cannot store a label in {self.directory}: {error.strerror or error}; "
-                f"the labels already there are kept, and the same call goes on from them"
+                f"labels stored earlier are kept: repeat the same call to continue"
             ) from error
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
-        """Hold the lock of one label: one byte of the store's lock file, far beyond its end.
+        """Hold the lock of one label: one byte of the lock file of the store, far beyond its end.
 
-        The system releases such a lock when its process ends in any way, and no lock files are left behind.
+        The system releases such a lock whenever its process ends, and no further lock files are created.
         """
         offset = int(name[:15], 16)  # below 2^60, inside a file offset
         with hold_byte(_lock_file(self.directory / ".lock"), offset):
@@ -384,16 +399,16 @@ def label_file(
     Parameters
     ----------
     path
-        Configurations (.xyz, .extxyz, .cfg); labels that they have are replaced.
+        Configurations (.xyz, .extxyz, .cfg); existing labels are replaced.
     output
-        File of the labelled ones, under ASE's keys; by default beside the input, ``in.xyz`` -> ``in.labelled.extxyz``.
+        File of the labelled configurations, with ASE's keys; by default in the folder of the input, ``in.xyz`` ->
+        ``in.labelled.extxyz``.
     reference
         A name, a command or a calculator, as for `get`.
     jobs, retry_failed, progress
-        As for `LabelStore.label_all`; with `progress` a line says before what the reference can label and how long it
-        will take.
+        As for `LabelStore.label_all`; `progress` also prints the limits of the reference and the estimated time first.
     store
-        Folder of the labels; after an interrupt the same call finds there what was computed.
+        Folder of the labels; after an interrupt, the same call reuses the labels in it.
     settings
         Settings of the reference, as for `get`.
     species
@@ -404,14 +419,15 @@ def label_file(
     Returns
     -------
     output : Path
-        The file written; it is not written if no configuration could be labelled.
+        File with the labelled configurations; it is not written if there are none.
     result : LabelResult
         Labels that were computed, reused and failed.
 
     Raises
     ------
     InputError
-        Before anything is computed: an unusable file, configuration, reference or place for the output.
+        A file, a configuration or the reference cannot be used, or the output cannot be written. This is checked before
+        any computation.
     """
     from electrolyte_ml.reference.presets import get
     from electrolyte_ml.structures import read_configurations, write_configurations
@@ -421,7 +437,7 @@ def label_file(
     if target.suffix not in (".xyz", ".extxyz", ".cfg"):
         raise InputError(f"{target}: the name must end in .xyz, .extxyz or .cfg")
     if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
-        raise InputError(f"{target}: cannot be written there")
+        raise InputError(f"{target} cannot be written")
     configurations = read_configurations(path, species=species, charge_key=charge_key)
     labels = LabelStore(store, retry_failed=retry_failed)
     if progress:
@@ -434,20 +450,20 @@ def label_file(
 
 
 def _first_of(names: Sequence[str], known: Container[str]) -> list[int]:
-    """Return the index of the first occurrence of every name that is not known, in order."""
+    """Return the index of the first occurrence of every unknown name, in ascending order."""
     first = {name: index for index, name in reversed(list(enumerate(names)))}
     return sorted(index for name, index in first.items() if name not in known)
 
 
 def _check_all(configurations: Sequence[Atoms], reference: Reference) -> None:
-    """Raise `InputError` for a program that is not installed, or a configuration that cannot be labelled."""
+    """Raise `InputError` if the program is not installed or a configuration cannot be labelled."""
     reference.require()
     for number, atoms in enumerate(configurations, start=1):
         reference.check(atoms, f"configuration {number}")
 
 
 def _label_one(store: LabelStore, reference: Reference, atoms: Atoms) -> tuple[_Entry, bool]:
-    """Return one label, and whether it was computed here: another process may have stored it meanwhile."""
+    """Return one label and whether this call computed it; another process may have stored it meanwhile."""
     name = label_hash(atoms, reference)
     with store._locked(name):
         entry = store._read(name)
@@ -478,9 +494,9 @@ _lock_files: dict[Path, int] = {}
 
 
 def _lock_file(path: Path) -> int:
-    """Return this process's only descriptor of a lock file: closing a second one would release all its locks."""
+    """Return the only descriptor of a lock file in this process; closing a second one would release all its locks."""
     descriptor = _lock_files.get(path)
-    if descriptor is None or os.fstat(descriptor).st_nlink == 0:  # none yet, or the store was deleted meanwhile
+    if descriptor is None or os.fstat(descriptor).st_nlink == 0:  # not opened yet, or the store was deleted
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         _lock_files[path] = descriptor

@@ -1,4 +1,4 @@
-"""Optional packages that compute labels: their versions, and their import with one thread."""
+"""Versions and single-threaded import of optional packages that compute labels."""
 
 from __future__ import annotations
 
@@ -21,31 +21,32 @@ def versions(packages: tuple[str, ...], name: str, install: str) -> str:
     name
         Name of the reference that needs them, for the message.
     install
-        What to install, such as ``"pip install tblite"``.
+        Installation command, such as ``"pip install tblite"``.
 
     Raises
     ------
     InputError
-        If one is not installed.
+        A package is not installed.
     """
-    found = []
+    parts = []
     for package in packages:
         try:
-            found.append(f"{package} {metadata.version(package)}")
+            parts.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
-            raise InputError(f"{name} needs {package}, which is not here: install it with: {install}") from None
-    return ", ".join(found)
+            raise InputError(f"{name} needs {package}, which is not installed; install it with: {install}") from None
+    return ", ".join(parts)
 
 
 def load(module: str, install: str) -> ModuleType:
     """Import a module of an optional package, with one thread unless the environment sets another number.
 
-    Such packages read the number when they are loaded. Two processes of one thread are faster than one process of two.
+    These packages read the number of threads when they are loaded. Two processes with one thread each are faster than
+    one process with two threads.
 
     Raises
     ------
     InputError
-        If it cannot be imported.
+        The module cannot be imported.
     """
     os.environ.setdefault("OMP_NUM_THREADS", ONE_THREAD["OMP_NUM_THREADS"])
     try:

@@ -1,4 +1,4 @@
-"""References by name: presets, commands, ASE calculators."""
+"""Look-up of references by name: presets, commands and ASE calculators."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from electrolyte_ml.commands import PREFIX
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.base import Reference
 
@@ -19,7 +20,6 @@ PRESETS = {  # name -> module, class, first arguments
     "cp2k-pbe-d3": ("cp2k", "CP2KReference", ()),
     "vasp-pbe-d3": ("vasp", "VASPReference", ()),
 }
-_COMMAND = "command:"
 
 
 def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
@@ -28,21 +28,21 @@ def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
     Parameters
     ----------
     reference
-        One of `PRESETS`; ``"command:my_dft {input}.extxyz {output}.extxyz"``; the name of an ASE calculator
-        ("emt", "lj", ...); an ASE calculator; or a `Reference`, which is returned as it is.
+        One of `PRESETS`; ``"command:my_dft {input}.extxyz {output}.extxyz"``; the name of an ASE calculator ("emt",
+        "lj", ...); an ASE calculator; or a `Reference`, which is returned unchanged.
     **settings
-        Go to the preset, the command (`name`, `version`) or the ASE calculator's class; for a calculator object they
-        are recorded as what identifies it.
+        Settings of the preset, of the command (`name`, `version`) or of the class of the ASE calculator. For a
+        calculator object they identify its labels.
 
     Raises
     ------
     InputError
-        If there is no such reference, its program or package is missing (with what to install), or a setting is
-        unknown.
+        The reference or a setting does not exist, or its program or package is missing (the message says what to
+        install).
     """
     if isinstance(reference, Reference):
         if settings:
-            raise InputError(f"{reference.name} is already a reference; settings go to its name")
+            raise InputError(f"{reference.name} is already a reference; give its name to change settings")
         return reference
     if not isinstance(reference, str):
         if not hasattr(reference, "get_potential_energy"):
@@ -50,22 +50,22 @@ def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
         from electrolyte_ml.reference.ase_calculator import ASEReference
 
         return ASEReference(reference, **settings)
-    if reference.startswith(_COMMAND):
+    if reference.startswith(PREFIX):
         from electrolyte_ml.reference.command import CommandReference
 
         if unknown := settings.keys() - {"name", "version"}:
             raise InputError(f"a command has no setting {min(unknown)!r}; it has name, version")
-        return CommandReference(reference.removeprefix(_COMMAND), **settings)
+        return CommandReference(reference.removeprefix(PREFIX), **settings)
     return _by_name(reference.strip().lower(), reference, settings)
 
 
 def preset_named(level: str) -> str | None:
-    """Return the preset whose labels carry the name of this level of theory, None if there is none.
+    """Return the name of the preset for a level of theory, or None if there is none.
 
     Parameters
     ----------
     level
-        Such as "GFN1-xTB", the entry `reference` of a labelled configuration.
+        Name such as "GFN1-xTB": the entry `reference` of a labelled configuration.
     """
     for preset, (module, class_name, arguments) in PRESETS.items():
         kind = getattr(import_module(f"electrolyte_ml.reference.{module}"), class_name)
@@ -74,8 +74,8 @@ def preset_named(level: str) -> str | None:
     return None
 
 
-def _meant(name: str, calculators: Sequence[str]) -> list[str]:
-    """Return the presets that a name is a part of, else what is spelt nearly so among these and ASE's calculators."""
+def _similar_names(name: str, calculators: Sequence[str]) -> list[str]:
+    """Return presets that contain a name; if there are none, similar names of presets, then of ASE's calculators."""
 
     def plain(text: str) -> str:
         return "".join(character for character in text.lower() if character.isalnum())
@@ -98,9 +98,9 @@ def _by_name(name: str, given: str, settings: dict[str, Any]) -> Reference:
         from electrolyte_ml.reference.ase_calculator import ASEReference
 
         return ASEReference.by_name(name, **settings)
-    meant = _meant(name, names)
-    hint = f"did you mean {' or '.join(map(repr, meant))}? " if meant else ""
+    suggestions = _similar_names(name, names)
+    hint = f"did you mean {' or '.join(map(repr, suggestions))}? " if suggestions else ""
     raise InputError(
         f"no reference {given[:80]!r}; {hint}presets are {', '.join(PRESETS)}; a command is written "
-        f"'command:my_dft {{input}}.extxyz {{output}}.extxyz', and any ASE calculator goes by its name"
+        f"'command:my_dft {{input}}.extxyz {{output}}.extxyz', and ASE calculators are given by name"
     )

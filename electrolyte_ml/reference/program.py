@@ -1,6 +1,6 @@
-"""Run a program for one label in one folder, report its errors, and end it with its caller.
+"""Run a program for one label in a folder, report its errors, and end it together with its caller.
 
-The program's own children end with it where it fails or is interrupted, and where this process ends.
+The child processes of the program are ended as well if it fails, is interrupted, or this process ends.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 from electrolyte_ml.parallel import ONE_THREAD
-from electrolyte_ml.processes import end_processes_on_failure, kill_group
+from electrolyte_ml.processes import end_processes_on_failure
 from electrolyte_ml.reference.base import one_line
 from electrolyte_ml.reference.label import LabelError
 
@@ -23,30 +22,30 @@ from electrolyte_ml.reference.label import LabelError
 def run_program(
     command: Sequence[str], folder: Path, reason: Callable[[str, str], str] = lambda output, errors: ""
 ) -> str:
-    """Run a command with one thread in a folder and return what it printed on its standard output.
+    """Run a command with one thread in a folder and return its standard output.
 
     Parameters
     ----------
     command
         Program and arguments.
     folder
-        Its working directory.
+        Working directory of the command.
     reason
-        Finds the reason of a failure in standard output and standard error; by default their last lines are the reason.
+        Function that finds the reason for a failure in standard output and standard error; by default, and if it
+        returns an empty text, their last lines are the reason.
 
     Raises
     ------
     LabelError
-        If it ends with an error; the message holds the end of its output.
+        The command ends with an error; the message contains the end of its output.
     """
     with (
         tempfile.TemporaryFile("w+", errors="replace") as output,
         tempfile.TemporaryFile("w+", errors="replace") as errors,
-        _group_that_ends_with_us() as group,
     ):
         process = None
         try:
-            with end_processes_on_failure():
+            with end_processes_on_failure() as group:
                 # Files, not pipes: a pipe ends only when the last of the program's own children has closed it.
                 process = subprocess.Popen(
                     list(command),
@@ -58,34 +57,16 @@ def run_program(
                     process_group=group,
                 )
                 status = process.wait()
-                printed, complaints = _content(output), _content(errors)
+                printed, error_text = _content(output), _content(errors)
                 if status != 0:
-                    why = reason(printed, complaints) or tail(complaints) or tail(printed) or "no message"
-                    how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-                    raise LabelError(f"{Path(command[0]).name} failed with {how}: {why}")
+                    message = reason(printed, error_text) or tail(error_text) or tail(printed) or "no message"
+                    end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+                    raise LabelError(f"{Path(command[0]).name} failed with {end}: {message}")
         except BaseException:
-            kill_group(group)
             if process is not None:
                 process.wait()
             raise
     return printed
-
-
-@contextmanager
-def _group_that_ends_with_us() -> Iterator[int]:
-    """Make a process group that is killed when this process ends in any way, even by SIGKILL.
-
-    Its leader waits for the end of a pipe that this process alone holds open.
-    """
-    watch = ["/bin/sh", "-c", "read _; kill -KILL 0"]
-    leader = subprocess.Popen(
-        watch, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0
-    )
-    try:
-        yield leader.pid
-    finally:
-        leader.kill()
-        leader.communicate()
 
 
 def _content(stream: IO[str]) -> str:
@@ -94,6 +75,6 @@ def _content(stream: IO[str]) -> str:
 
 
 def tail(text: str, lines: int = 5, characters: int = 400) -> str:
-    """Return the last lines of a program's output as one line, without empty lines and rules."""
+    """Return the last lines of a program's output as one line, without empty lines and separators."""
     filled = [line for line in text.splitlines() if line.strip(" *-=|")]
     return one_line(" / ".join(one_line(line) for line in filled[-lines:]))[-characters:] if filled else ""

@@ -1,4 +1,4 @@
-"""PBE-D3(0) through PySCF: Gaussians and plane waves for cells, Gaussians alone for molecules."""
+"""PBE-D3(0) through PySCF: Gaussians and plane waves for cells, only Gaussians for molecules."""
 
 from __future__ import annotations
 
@@ -19,36 +19,37 @@ from electrolyte_ml.structures.charge import total_charge
 
 _INSTALL = "pip install 'electrolyte-ml[dft]' (pyscf and dftd3)"
 _RYDBERG = 0.5  # hartree
-_GRIDS = 5  # of the multigrid; the total energy does not depend on their number to 0.1 meV
-_STRAIN = 2e-3  # of the central differences
+_GRIDS = 5  # number of multigrid levels; it changes the total energy by less than 0.1 meV
+_STRAIN = 2e-3  # strain of the central differences
 _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 class PySCFReference(Reference):
     """PBE with zero-damped D3 dispersion, closed shells, by PySCF [1]_.
 
-    A 3D-periodic cell is treated as in CP2K: Γ point, GTH pseudopotentials, DZVP-MOLOPT-SR basis, density on multigrids
-    of plane waves. A charged cell is neutralised by a uniform background. A molecule, charged or not, has all its
-    electrons in the def2-TZVP basis with density fitting. The energies of molecules and cells have different zeros.
+    A 3D-periodic cell is computed as in CP2K: Γ point, GTH pseudopotentials, DZVP-MOLOPT-SR basis, density on
+    multigrids of plane waves. A charged cell is neutralised by a uniform background. A molecule, neutral or charged, is
+    computed with all electrons in the def2-TZVP basis with density fitting. The energies of molecules and cells have
+    different zeros.
 
-    Forces are analytical. The stress is a central difference of energies that are not made self-consistent again: the
-    orbitals are strained with the cell and orthonormalised by Löwdin's method. Because the energy is stationary in the
-    orbitals, the difference is the derivative of the self-consistent energy.
+    Forces are analytical. The stress is a central difference of energies of strained cells without a new
+    self-consistency: the orbitals are strained with the cell and orthonormalised by Löwdin's method. Because the energy
+    is stationary in the orbitals, the difference is the derivative of the self-consistent energy.
 
     Parameters
     ----------
     stress
-        Compute the stress of cells, which takes about as long as energy and forces. Labels without stress train
-        energies and forces alone.
+        Compute the stress of cells, which takes about as long as energy and forces. Labels without a stress contribute
+        only energies and forces to training.
     **settings
-        Over the defaults: ``cutoff`` (Ry; by default what the elements need, see `cutoff_of`), ``precision`` (1e-7, of
-        integrals; 1e-6 is 57 meV off for a cell with PF6), ``conv_tol`` (1e-7 hartree), ``conv_tol_grad`` (1e-3),
-        ``max_cycle`` (50), ``grid_level`` (3, of the integration grid of molecules).
+        Settings that replace the defaults: ``cutoff`` (Ry; the default depends on the elements, see `cutoff_of`),
+        ``precision`` (1e-7, of integrals; with 1e-6 the error is 57 meV for a cell with PF6), ``conv_tol`` (1e-7
+        hartree), ``conv_tol_grad`` (1e-3), ``max_cycle`` (50), ``grid_level`` (3, integration grid of molecules).
 
     Raises
     ------
     InputError
-        If PySCF or dftd3 is not installed or a setting does not exist.
+        PySCF or dftd3 is not installed, or a setting does not exist.
 
     References
     ----------
@@ -60,7 +61,7 @@ class PySCFReference(Reference):
     partial_cells = False
     charged_molecules = True
     charged_cells = True
-    # A gap between occupied and empty orbitals makes steps smaller; the self-consistent state is the same.
+    # A level shift makes the steps smaller; the self-consistent state is the same.
     safer: ClassVar[Mapping[str, Any]] = {"level_shift": 0.3, "max_cycle": 200}
 
     def __init__(self, *, stress: bool = True, **settings: float) -> None:
@@ -78,20 +79,20 @@ class PySCFReference(Reference):
         load("dftd3", _INSTALL)
 
     def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
-        """Return the settings that decide the label: of a cell with its cutoff (Ry), or of a molecule."""
+        """Return the settings for one configuration: those of cells, with the cutoff (Ry), or those of molecules."""
         other = ("grid_level",) if atoms.pbc.any() else ("cutoff", "precision", "stress")
         chosen = {"cutoff": cutoff_of(atoms), **self.settings}
         return {name: value for name, value in chosen.items() if name not in other}
 
     def label(self, atoms: Atoms) -> Label:
-        """Compute energy, forces and, where asked for, the stress of a cell.
+        """Compute energy, forces and, if requested, the stress of a cell.
 
         Raises
         ------
         InputError
-            If the configuration or the installation is at fault.
+            The configuration or the installation is at fault.
         LabelError
-            If the number of electrons is odd, or the calculation failed twice.
+            The number of electrons is odd, or the calculation failed twice.
         """
         self.check(atoms)
         if (electrons := electron_count(atoms)) % 2:
@@ -120,7 +121,7 @@ def _label_molecule(atoms: Atoms, settings: Mapping[str, Any]) -> Label:
     field.grids.level = int(settings["grid_level"])
     energy = _converge(field, settings)
     gradient = field.nuc_grad_method()
-    gradient.grid_response = True  # the grid moves with the atoms: without its part the forces do not sum to zero
+    gradient.grid_response = True  # the grid moves with the atoms; without this term the forces do not sum to zero
     return Label(energy, -gradient.kernel() * (Hartree / Bohr), None)
 
 
@@ -162,8 +163,8 @@ def _converge(field: Any, settings: Mapping[str, Any]) -> float:
         if name in settings:
             setattr(field, name, settings[name])
     field.max_cycle = int(settings["max_cycle"])
-    field.chkfile = None  # no file of orbitals
-    field._finalize = lambda: field  # which only prints, and for charged cells fails on multigrids
+    field.chkfile = None  # write no file of orbitals
+    field._finalize = lambda: field  # skip a step that only prints, and fails for charged cells on multigrids
     field.kernel()
     if not field.converged:
         raise LabelError(f"the self-consistency did not converge in {field.max_cycle} cycles")
@@ -189,7 +190,7 @@ def _stress(field: Any, atoms: Atoms, settings: Mapping[str, Any]) -> np.ndarray
 def _energy_of_orbitals(field: Any, cell: Any) -> float:
     """Return the energy (hartree) of a strained cell with the orbitals of a converged field.
 
-    The grids keep their numbers of points, so that the energy is a smooth function of the strain.
+    The numbers of grid points are kept, so that the energy is a smooth function of the strain.
     """
     from pyscf import lib
     from pyscf.pbc.dft.multigrid import _backend_c as backend

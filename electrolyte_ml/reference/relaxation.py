@@ -1,4 +1,4 @@
-"""Relaxation of positions and cell by a reference, and what becomes of molecules and ion pairs on the way."""
+"""Relaxation of positions and cell by a reference, with a check of the molecules and ion pairs."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from electrolyte_ml.structures.motifs import IonShell, ion_shells
 
 @dataclass(frozen=True)
 class Relaxation:
-    """What a relaxation came to.
+    """Result of a relaxation.
 
     Attributes
     ----------
     atoms : Atoms
-        Without a calculator, with the info of the start.
+        Relaxed configuration without a calculator, with the `info` of the start.
     energy : float
         eV.
     largest_force : float
-        On an atom, and of the gradient by the cell where that is relaxed, eV/Å.
+        Largest force on an atom, eV/Å; if the cell is relaxed, including the gradient by the cell.
     steps : int
     converged : bool
-        The largest force is below the limit.
+        Whether the largest force is below the limit.
     changes : str or None
-        Bonds that broke or formed, in words.
+        Description of broken and made bonds.
     before, after : list of IonShell
-        Of each cation.
+        Shell of each cation.
     """
 
     atoms: Atoms
@@ -50,17 +50,17 @@ class Relaxation:
 
     @property
     def kept(self) -> bool:
-        """Whether all molecules are whole and every cation is in a cluster of as many ions as before."""
-        return self.changes is None and [one.cluster for one in self.before] == [one.cluster for one in self.after]
+        """Whether no bond changed and the cluster of every cation has the same numbers of ions as before."""
+        return self.changes is None and [s.cluster for s in self.before] == [s.cluster for s in self.after]
 
     def __str__(self) -> str:
         state = "converged" if self.converged else "not converged"
-        pairs = ", ".join(f"{one.pairing} with {one.donors} donors" for one in self.after)
+        pairs = ", ".join(f"{shell.pairing} with {shell.donors} donors" for shell in self.after)
         volume = f"{density(self.atoms):.4f} g/cm³, " if self.atoms.pbc.all() else ""
-        what = self.changes or ("the motif is kept" if self.kept else "the motif has changed")
+        outcome = self.changes or ("the motif is kept" if self.kept else "the motif has changed")
         return (
             f"{state} after {self.steps} steps, largest force {self.largest_force:.3f} eV/Å, "
-            f"{volume}{pairs or 'no cation'}: {what}"
+            f"{volume}{pairs or 'no cation'}: {outcome}"
         )
 
 
@@ -79,25 +79,25 @@ def relax(
     Parameters
     ----------
     atoms
-        With `charge` in its info unless it is neutral.
+        Configuration, with `charge` in its `info` unless it is neutral.
     reference
     store
-        Keeps every step: the same call after an interrupt computes none twice.
+        Store for the labels of all steps: after an interrupt, the same call computes no label twice.
     fmax
-        eV/Å, below which all forces of a minimum are.
+        Limit for the largest force at convergence, eV/Å.
     steps
-        At most.
+        Largest number of steps.
     cell
         Relax the cell as well, at zero pressure.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name; they take precedence over the library.
 
     Raises
     ------
     InputError
         The reference cannot label the configuration, or gives no stress, which a relaxation of the cell needs.
     LabelError
-        It failed on the way.
+        The reference failed during the relaxation.
     """
     from ase.filters import UnitCellFilter
     from ase.optimize import BFGS
@@ -108,7 +108,7 @@ def relax(
     moving.calc = calculator
     if cell:
         if not atoms.pbc.all():
-            raise InputError("a cell is relaxed only where it is periodic in all three directions")
+            raise InputError("only a cell that is periodic in all three directions can be relaxed")
         moving.get_forces()
         if "stress" not in calculator.results:
             raise InputError(f"{reference.name} gives no stress, which a relaxation of the cell needs")

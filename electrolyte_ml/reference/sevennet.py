@@ -1,4 +1,4 @@
-"""SevenNet-l3i5 with D3(0): a machine-learnt potential that stands in for PBE-D3(0)."""
+"""SevenNet-l3i5 with D3(0): a machine-learnt surrogate of PBE-D3(0)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _MODEL = "7net-l3i5"
 class SevenNetReference(Reference):
     """SevenNet-l3i5 [1]_, trained on PBE energies, forces and stresses of crystals, with zero-damped D3 dispersion.
 
-    It knows no charges: only neutral configurations are labelled. The weights come with the package. Each process
-    loads them once, in seconds, and takes 3 GB for 160 atoms: choose the number of jobs by the memory.
+    The model has no total charge: only neutral configurations are labelled. The weights are part of the package. Each
+    process loads them once, in a few seconds, and needs 3 GB for 160 atoms: choose the number of jobs by the memory.
 
     Raises
     ------
     InputError
-        If sevenn or dftd3 is not installed, or for any setting: there are none.
+        sevenn or dftd3 is not installed, or a setting is given (there are none).
 
     References
     ----------
@@ -38,7 +38,7 @@ class SevenNetReference(Reference):
 
     name = "SevenNet-l3i5 + D3(0), a PBE-D3(0) surrogate"
     elements = symbols_of(range(1, 90))
-    charge_advice = "its model knows no charges; add counter-ions"
+    charge_advice = "its model has no total charge; add counter-ions"
     cost = Cost(1.9, 0.9)
 
     def __init__(self, **settings: float) -> None:
@@ -65,9 +65,9 @@ class SevenNetReference(Reference):
 
 @cache
 def _model() -> Calculator:
-    """Return this process's only calculator of the model."""
+    """Return the calculator of the model, which is loaded once per process."""
     module = load("sevenn.calculator", _INSTALL)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about accelerators that are not installed
+        warnings.simplefilter("ignore")  # hide warnings about accelerators that are not installed
         calculator: Calculator = module.SevenNetCalculator(_MODEL)
     return calculator

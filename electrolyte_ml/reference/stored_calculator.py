@@ -1,4 +1,4 @@
-"""ASE calculator of a reference whose every result is a label in a store."""
+"""ASE calculator of a reference that keeps all results in a label store."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from electrolyte_ml.reference.labels import LabelStore
 
 
 class StoredCalculator(Calculator):
-    """Labels of a store; what it lacks is computed by the reference and put there.
+    """Calculator that reads labels from a store, and computes and stores the missing ones.
 
-    Energy, forces and, where the reference gives it, stress.
+    Results are energy, forces and, if the reference computes it, stress.
 
     Parameters
     ----------
@@ -31,12 +31,12 @@ class StoredCalculator(Calculator):
         properties: list[str] | None = None,
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Look the label up, or compute it.
+        """Read the label from the store, or compute it.
 
         Raises
         ------
         LabelError
-            If the reference failed, now or in an earlier call.
+            The reference failed, now or in an earlier call.
         """
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None  # set by ASE

@@ -1,4 +1,4 @@
-"""The paper's level of theory, PBE-D3(0) in plane waves, by VASP through ASE."""
+"""PBE-D3(0) in plane waves, the paper's level of theory, by VASP through ASE."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ase import Atoms
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference.ase_calculator import compute_with
 from electrolyte_ml.reference.base import Reference, one_line, require_known_settings
+from electrolyte_ml.reference.contents import content_of
 from electrolyte_ml.reference.label import Label, LabelError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ VALENCES = {"H": 1, "Li": 3, "C": 4, "O": 6, "F": 7, "P": 5}
 _SETUPS = {"Li": "_sv"}
 _COMMANDS = ("ASE_VASP_COMMAND", "VASP_COMMAND", "VASP_SCRIPT")
 _INSTALL = (
-    "VASP is licensed; where you have it, set ASE_VASP_COMMAND to the command that runs it "
+    "VASP needs a licence; if you have it, set ASE_VASP_COMMAND to the command that runs it "
     "and VASP_PP_PATH to the folder that holds potpaw_PBE"
 )
 
@@ -35,13 +36,13 @@ class VASPReference(Reference):
     Parameters
     ----------
     **settings
-        Over the defaults: ``encut`` (550 eV, the paper's for the pure solvents and their mixtures; 750 for LiPF6
-        solutions), ``ediff`` (1e-6 eV), ``nelm`` (100).
+        Settings that replace the defaults: ``encut`` (550 eV, the paper's value for pure solvents and their mixtures;
+        750 for LiPF6 solutions), ``ediff`` (1e-6 eV), ``nelm`` (100).
 
     Raises
     ------
     InputError
-        If a setting does not exist.
+        A setting does not exist.
     """
 
     name = "PBE-D3(0), VASP"
@@ -49,7 +50,7 @@ class VASPReference(Reference):
     elements = frozenset(VALENCES)
     molecules = partial_cells = False
     charge_advice = "add counter-ions"
-    # Linear mixing with small steps (the VASP manual's advice for stubborn cells) and more of them.
+    # Linear mixing with small steps (recommended in the VASP manual if convergence fails), and more steps.
     safer: ClassVar[Mapping[str, Any]] = {"algo": "Normal", "amix": 0.1, "bmix": 0.0001, "nelm": 400}
 
     def __init__(self, **settings: float) -> None:
@@ -57,26 +58,35 @@ class VASPReference(Reference):
         require_known_settings(settings, defaults, self.name)
         self.settings = defaults | settings
 
+    def settings_of(self, atoms: Atoms) -> Mapping[str, Any]:
+        """Return the settings, with the pseudopotentials of the elements where VASP_PP_PATH is set."""
+        folder = os.environ.get("VASP_PP_PATH")
+        if not folder:
+            return self.settings
+        setups = [symbol + _SETUPS.get(symbol, "") for symbol in sorted(set(atoms.symbols))]
+        files = [path for setup in setups for path in sorted(Path(folder, "potpaw_PBE", setup).glob("POTCAR*"))]
+        return {**self.settings, "pseudopotentials": [[path.parent.name, *content_of(path)] for path in files]}
+
     def require(self) -> None:
         """Raise `InputError` if the command or the pseudopotentials are missing."""
         command = next((os.environ[name] for name in _COMMANDS if os.environ.get(name)), None)
         if command is None and ase.config.cfg.parser.has_section("vasp"):
             command = ase.config.cfg.parser["vasp"].get("command")
         if not command:
-            raise InputError(f"{self.name}: no command is set that runs VASP. {_INSTALL}")
+            raise InputError(f"{self.name}: the command that runs VASP is not set. {_INSTALL}")
         if shutil.which(command.split()[0]) is None:
             raise InputError(f"{self.name}: there is no program {command.split()[0]!r}. {_INSTALL}")
         potentials = os.environ.get("VASP_PP_PATH")
         if not potentials or not Path(potentials).is_dir():
-            raise InputError(f"{self.name}: VASP_PP_PATH names no folder of pseudopotentials. {_INSTALL}")
+            raise InputError(f"{self.name}: VASP_PP_PATH is not a folder of pseudopotentials. {_INSTALL}")
 
     def write_inputs(self, atoms: Atoms, directory: str | os.PathLike) -> None:
-        """Write POSCAR, INCAR and KPOINTS, and POTCAR where VASP_PP_PATH is set, without running anything.
+        """Write POSCAR, INCAR and KPOINTS, and POTCAR if VASP_PP_PATH is set, without running VASP.
 
         Raises
         ------
         InputError
-            If the configuration is refused or VASP_PP_PATH lacks a pseudopotential.
+            The configuration cannot be labelled, or a pseudopotential is missing in VASP_PP_PATH.
         """
         from ase.io.vasp import write_vasp
 
@@ -87,7 +97,7 @@ class VASPReference(Reference):
         has_potentials = "VASP_PP_PATH" in os.environ
         try:
             calculator.initialize(atoms)
-        except RuntimeError as error:  # ASE looks for the pseudopotentials last
+        except RuntimeError as error:  # ASE reads the pseudopotentials last: all else is set up
             if has_potentials:
                 raise InputError(f"{self.name}: {one_line(error)}") from error
         write_vasp(folder / "POSCAR", calculator.atoms_sorted, symbol_count=calculator.symbol_count)
@@ -105,7 +115,7 @@ class VASPReference(Reference):
             ivdw=11,  # D3, zero damping
             kpts=(1, 1, 1),
             gamma=True,
-            ismear=0,  # the liquids are insulators: the width only helps the self-consistency to converge
+            ismear=0,  # the liquids are insulators: the smearing only helps convergence
             sigma=0.05,
             isym=0,
             ibrion=-1,

@@ -30,21 +30,22 @@ _COSTS = {"GFN1-xTB": Cost(0.7, 1.8), "GFN2-xTB": Cost(3.5, 1.2)}
 class XTBReference(Reference):
     """Extended tight binding [1]_ [2]_ with analytical forces and stress, one thread per process.
 
-    Charged molecules are labelled, charged periodic cells are refused: tblite sums their Coulomb energy without a
-    neutralising background, so that it depends on which of several equal cells is taken. One Li+ in a cube of 12 Å
-    and eight in a cube of 24 Å, the same crystal, differ by 0.45 eV an ion (tblite 0.8, both methods).
+    Charged molecules are supported, charged periodic cells are not: tblite sums their Coulomb energy without a
+    neutralising background, so that the energy depends on the choice among equivalent cells. One Li+ in a cube of 12 Å
+    and eight in a cube of 24 Å, the same crystal, differ by 0.45 eV per ion (tblite 0.8, both methods).
 
     Parameters
     ----------
     method
         "GFN1-xTB" or "GFN2-xTB".
     **settings
-        Over the defaults: ``accuracy`` (1.0), ``electronic_temperature`` (300 K), ``max_iterations`` (250).
+        Settings that replace the defaults: ``accuracy`` (1.0), ``electronic_temperature`` (300 K), ``max_iterations``
+        (250).
 
     Raises
     ------
     InputError
-        If tblite is not installed or a setting does not exist.
+        tblite is not installed, or a setting does not exist.
 
     References
     ----------
@@ -56,7 +57,7 @@ class XTBReference(Reference):
     partial_cells = False
     charged_molecules = True
     charge_advice = "its energy would depend on the choice of the cell; add counter-ions, or label a cluster"
-    # Smaller steps to the same self-consistent state; a higher electronic temperature would change the result.
+    # Smaller mixing steps lead to the same state; a higher electronic temperature would change the result.
     safer: ClassVar[Mapping[str, Any]] = {"mixer_damping": 0.1, "max_iterations": 500}
 
     def __init__(self, method: str, **settings: float) -> None:
@@ -72,7 +73,7 @@ class XTBReference(Reference):
         _tblite()
 
     def calculator(self, charge: int | None = None) -> Calculator:
-        """Return tblite's own ASE calculator, silent, which starts each step from the last one's charges.
+        """Return the ASE calculator of tblite, which starts each step from the charges of the last one.
 
         Parameters
         ----------
@@ -85,7 +86,7 @@ class XTBReference(Reference):
         return {"method": self.name, "verbosity": 0, **self.settings}
 
     def _compute(self, atoms: Atoms, safer: Mapping[str, Any]) -> Label:
-        # A new calculator for each label, which must not depend on those before it.
+        # A new calculator for each label, because a label must not depend on earlier ones.
         calculator = _tblite().TBLite(**self._parameters(), charge=total_charge(atoms))
         calculator.set(**safer)
         try:
@@ -98,7 +99,7 @@ class XTBReference(Reference):
 
 @cache
 def _dynamics_class() -> type[Calculator]:
-    """Return the class of tblite's calculators that take their charge from the configuration."""
+    """Return the class of tblite calculators that read the charge from the configuration."""
     base: Any = _tblite().TBLite
 
     class XTBCalculator(base):

@@ -1,4 +1,4 @@
-"""Molecules, packed boxes, bonds under periodic boundaries, and files of configurations."""
+"""Molecules, packed boxes, bonds under periodic boundary conditions, and files of configurations."""
 
 from electrolyte_ml.structures.bonding import bonds
 from electrolyte_ml.structures.boxes import density, pack

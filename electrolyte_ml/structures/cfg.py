@@ -1,4 +1,4 @@
-"""The text format in which MLIP and its relatives exchange configurations (.cfg)."""
+"""MLIP's text format of configurations (.cfg)."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from electrolyte_ml.structures.charge import with_charge
 VOIGT = ("xx", "yy", "zz", "yz", "xz", "xy")
 POSITION = ("cartes_x", "cartes_y", "cartes_z")
 FORCE = ("fx", "fy", "fz")
-# The format numbers the elements without naming them. The names go into a feature, which other readers skip.
+# The format numbers the elements without naming them. The names are stored in a feature, which other readers ignore.
 SPECIES_FEATURE = "species"
 
 
@@ -27,22 +27,22 @@ def read_cfg(path: str | os.PathLike, species: Sequence[str] | None = None) -> l
     Parameters
     ----------
     path
-        The file.
+        File name.
     species
-        Elements in the order of the file's types 0, 1, ..., for files that do not name them. Names in the file, as
-        `write_cfg` writes them, take precedence.
+        Elements of the types 0, 1, ..., for files that do not name them. Names in the file, written by `write_cfg`,
+        take precedence.
 
     Returns
     -------
     list of Atoms
         Energies (eV), forces (eV/Å) and stresses (eV/Å³, Voigt, ASE's sign: ``stress = -PlusStress / volume``) as a
-        `SinglePointCalculator`. Rows of the supercell are the periodic directions. Features become strings in
-        `info` (`read_configurations` makes a number of the charge), further columns of the atoms become arrays.
+        `SinglePointCalculator`. The axes with a row in the supercell are periodic. Features become strings in `info`
+        (`read_configurations` converts the charge to a number), and further columns of the atoms become arrays.
 
     Raises
     ------
     InputError
-        A line that does not follow the format, with file and number of the line.
+        A line does not follow the format; the message names the file and the line.
     """
     reader = _Reader(str(path), read_text(path).splitlines(), species)
     configurations = []
@@ -59,13 +59,13 @@ def write_cfg(path: str | os.PathLike, configurations: Iterable[Atoms], species:
     Parameters
     ----------
     path
-        The file.
+        File name.
     configurations
-        Energy, forces and stress (eV, eV/Å, eV/Å³) of their calculators' results are written where present; strings
-        and numbers in `info` become features, among them the total charge.
+        Energy, forces and stress (eV, eV/Å, eV/Å³) in the results of their calculators are written if present. Strings
+        and numbers in `info`, including the total charge, become features.
     species
-        Elements in the order of their types; by default all that occur, in alphabetical order. The order is written
-        as a feature of every configuration, where `read_cfg` finds it.
+        Elements in the order of their types; by default all elements in alphabetical order. `read_cfg` reads this order
+        from a feature of every configuration.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def write_cfg(path: str | os.PathLike, configurations: Iterable[Atoms], species:
         unknown = set(atoms.symbols) - set(species)
         if unknown:
             names = ", ".join(sorted(unknown))
-            raise InputError(f"{path}: configuration {number} holds {names}, which is not among {' '.join(species)}")
+            raise InputError(f"{path}: configuration {number} contains {names}, which is not in {' '.join(species)}")
         try:
             blocks.append(_format(with_charge(atoms, f"{path}: configuration {number}"), types, species))
         except FloatingPointError as error:
@@ -99,7 +99,7 @@ def _format(atoms: Atoms, types: dict[int, int], species: Sequence[str]) -> str:
     if "forces" in results:
         columns, table = columns + FORCE, np.hstack([table, _finite(results["forces"], "force")])
     lines.append(" AtomData:  id type " + " ".join(columns))
-    row = "    %d %d" + " %.16f" * len(columns)  # fixed point: not every reader knows exponents
+    row = "    %d %d" + " %.16f" * len(columns)  # fixed point, because some readers cannot read exponents
     numbers = [types[z] for z in atoms.numbers]
     lines += [row % (k, t, *values) for k, (t, values) in enumerate(zip(numbers, table.tolist(), strict=True), 1)]
     if "energy" in results:
@@ -108,7 +108,7 @@ def _format(atoms: Atoms, types: dict[int, int], species: Sequence[str]) -> str:
         plus_stress = -atoms.get_volume() * np.asarray(results["stress"], dtype=float)
         lines += [" PlusStress:  " + " ".join(VOIGT), *_rows([plus_stress], "stress")]
     for key, value in (atoms.info | {SPECIES_FEATURE: ",".join(species)}).items():
-        # The format holds only keys of one word and values of one line.
+        # The format allows only keys of one word and values of one line.
         scalar = isinstance(value, (str, int, float, np.number, np.bool_))
         if scalar and len(str(key).split()) == 1 and len(text := str(value).strip().splitlines()) == 1:
             lines.append(f" Feature   {key}\t{text[0]}")
@@ -127,7 +127,7 @@ def _finite(values: np.ndarray | Sequence, what: str) -> np.ndarray:
 
 
 class _Reader:
-    """The lines of a file and the position in them."""
+    """Lines of a file, and the current position."""
 
     def __init__(self, path: str, lines: list[str], species: Sequence[str] | None) -> None:
         self.path, self.lines, self.species = path, lines, species
@@ -137,7 +137,7 @@ class _Reader:
         raise InputError(f"{self.path}, line {self.at if line is None else line}: {message}") from None
 
     def next_filled(self) -> str | None:
-        """The next line that is not empty, stripped; None at the end of the file."""
+        """Return the next line that is not empty, stripped; None at the end of the file."""
         while self.at < len(self.lines):
             self.at += 1
             if line := self.lines[self.at - 1].strip():
@@ -145,11 +145,11 @@ class _Reader:
         return None
 
     def numbers(self, count: int, what: str) -> np.ndarray:
-        """The numbers on the next line."""
+        """Return `count` numbers on the next line."""
         return self.table(1, count, what)[0]
 
     def table(self, rows: int, columns: int, what: str) -> np.ndarray:
-        """(rows, columns) numbers on the next lines."""
+        """Return (rows, columns) numbers on the next lines."""
         words = [line.split() for line in self.lines[self.at : self.at + rows]]
         if len(words) == rows and all(len(row) == columns for row in words):
             try:
@@ -159,18 +159,18 @@ class _Reader:
             if np.isfinite(values).all():
                 self.at += rows
                 return values
-        # One of the lines is faulty: find the first for the message.
+        # One of the lines is faulty: find the first one for the message.
         for row in words:
             self.at += 1
             if len(row) != columns:
                 self.fail(f"{what} needs {columns} columns, found {len(row)}")
             for word in row:
                 if not _is_finite_number(word):
-                    self.fail(f"{what} holds {word!r} where a finite number belongs")
+                    self.fail(f"{what} holds {word!r} instead of a finite number")
         self.fail(f"the file ends inside {what}")
 
     def configuration(self) -> Atoms:
-        """One configuration; its BEGIN_CFG has just been read."""
+        """Return one configuration, whose BEGIN_CFG has been read."""
         begin = self.at
         size: int | None = None
         cell: list[np.ndarray] = []

@@ -1,7 +1,7 @@
-"""The total charge of a configuration: ``info["charge"]``, in e.
+"""Total charge of a configuration: ``info["charge"]``, in e.
 
-Every reader of configurations calls `settle_charge`, every writer `with_charge`; everything between asks
-`total_charge`. Whoever builds a new configuration from an old one calls `bare_configuration`.
+Every reader of configurations calls `settle_charge`, every writer `with_charge`; all other code calls `total_charge`.
+`bare_configuration` makes a new configuration from an old one.
 """
 
 from numbers import Number
@@ -13,29 +13,29 @@ from ase import Atoms
 from electrolyte_ml.errors import InputError
 
 CHARGE = "charge"
-NAMES = (CHARGE, "total_charge")  # entries of `info` that are read without being named
-_INITIAL = "initial_charges"  # ASE's own array of formal charges
-_TOLERANCE = 1e-3  # e, of one number
-_SUM_TOLERANCE = 1e-2  # e, of a sum over atoms: files keep few decimals of each
+NAMES = (CHARGE, "total_charge")  # entries of `info` that are read by default
+_INITIAL = "initial_charges"  # array of formal charges in ASE
+_TOLERANCE = 1e-3  # e, largest deviation of a total charge from a whole number
+_SUM_TOLERANCE = 1e-2  # e, the same for a sum over atoms: files store few decimals per atom
 
 
 def total_charge(atoms: Atoms, where: str = "configuration") -> int:
     """Return the charge of the whole configuration in e.
 
-    It is ``info["charge"]`` or ``info["total_charge"]``, otherwise the sum of the initial charges, otherwise 0.
+    The charge is ``info["charge"]`` or ``info["total_charge"]``, otherwise the sum of the initial charges, otherwise 0.
 
     Parameters
     ----------
     atoms
-        The configuration.
+        Configuration.
     where
         Name of the configuration in messages, e.g. "configuration 3".
 
     Raises
     ------
     InputError
-        The charge is not a whole number; two of these places differ; or none of them holds a charge, and another
-        entry of `info` such as `net_charge` does.
+        The charge is not a whole number; two of these values differ; or none of them exists, but another entry of
+        `info`, such as `net_charge`, looks like a total charge.
     """
     try:
         charges = _charges(atoms)
@@ -49,24 +49,24 @@ def total_charge(atoms: Atoms, where: str = "configuration") -> int:
 
 
 def settle_charge(atoms: Atoms, key: str | None = None) -> None:
-    """Put the total charge of a configuration from a file where it belongs: into ``info["charge"]``.
+    """Store the total charge of a configuration from a file in ``info["charge"]``.
 
-    A configuration without any charge is left as it is: it is neutral.
+    A configuration without any charge is neutral and is not changed.
 
     Parameters
     ----------
     atoms
-        The configuration, which is changed.
+        Configuration, changed in place.
     key
-        Name of the charge in the file: an entry of `info`, or an array whose sum it is. With it, all other entries of
-        `info` with "charge" in their names are dropped; only `charge`, `total_charge` and the initial charges must
-        agree with it.
+        Name of the charge in the file: an entry of `info`, or an array whose sum is the charge. `charge`,
+        `total_charge` and the initial charges must agree with it; all other entries of `info` with "charge" in their
+        names are removed.
 
     Raises
     ------
     InputError
-        The charge is not a whole number; two places differ; no charge under `key` nor in any usual place; or, without
-        `key`, an entry of `info` that looks like a charge and is not read.
+        The charge is not a whole number; two values differ; there is no charge under `key` or a usual name; or, without
+        `key`, an entry of `info` that is not read looks like a charge.
     """
     charges = _charges(atoms, key)
     others = _unread(atoms, key)
@@ -74,7 +74,7 @@ def settle_charge(atoms: Atoms, key: str | None = None) -> None:
         entries = " and ".join(f"{name!r} = {atoms.info[name]}" for name in others)
         raise InputError(
             f"{entries} would not be read as the total charge: name the entry that is the charge "
-            f"(charge_key={others[0]!r}, --charge-key {others[0]}), or remove what is none"
+            f"(charge_key={others[0]!r}, --charge-key {others[0]}), or remove the entries that are not"
         )
     if key is not None and not charges:
         hint = f"; is it {' or '.join(map(repr, others))}?" if others else ""
@@ -87,15 +87,15 @@ def settle_charge(atoms: Atoms, key: str | None = None) -> None:
 
 
 def has_charge_under(atoms: Atoms, key: str | None) -> bool:
-    """Whether an entry of `info`, or an array, of this name may be the charge of a configuration from a file."""
+    """Return whether a configuration from a file has an entry of `info` or an array with this name."""
     return key is not None and (key in atoms.info or key in _arrays(atoms))
 
 
 def with_charge(atoms: Atoms, where: str = "configuration") -> Atoms:
-    """Return a configuration whose total charge is a whole number in ``info["charge"]`` and nowhere else in `info`.
+    """Return a configuration whose total charge is stored as an integer in ``info["charge"]`` only.
 
-    A configuration without any charge stays without one. The configuration itself is returned if nothing changes,
-    else a copy with the same calculator.
+    A configuration without any charge stays without one. If nothing changes, the configuration itself is returned,
+    otherwise a copy with the same calculator.
 
     Raises
     ------
@@ -115,10 +115,10 @@ def with_charge(atoms: Atoms, where: str = "configuration") -> Atoms:
 
 
 def bare_configuration(atoms: Atoms, *, masses: bool = False, momenta: bool = False) -> Atoms:
-    """Return a new configuration with only what its energy depends on.
+    """Return a new configuration with only the data on which its energy depends.
 
-    These are the elements, positions, cell, periodic directions, total charge and, where set, the initial magnetic
-    moments. Calculator, constraints, tags, and every other entry of `info` and of the arrays are left out.
+    These are the elements, positions, cell, periodic directions, total charge and, if set, the initial magnetic
+    moments. The calculator, constraints, tags, and all other entries of `info` and arrays are left out.
 
     Parameters
     ----------
@@ -127,12 +127,12 @@ def bare_configuration(atoms: Atoms, *, masses: bool = False, momenta: bool = Fa
     masses
         Keep masses (amu) that differ from ASE's standard ones.
     momenta
-        Keep the momenta, in ASE's units; a configuration without momenta has none afterwards either.
+        Keep the momenta, if there are any, in ASE's units.
 
     Returns
     -------
     Atoms
-        ``info["charge"]`` is the total charge in e where one was given; otherwise `info` is empty.
+        ``info["charge"]`` is the total charge in e if one is given; otherwise `info` is empty.
 
     Raises
     ------
@@ -151,12 +151,12 @@ def bare_configuration(atoms: Atoms, *, masses: bool = False, momenta: bool = Fa
 
 
 def states_charge(atoms: Atoms) -> bool:
-    """Return whether a configuration states its total charge, be it zero."""
+    """Return whether a configuration states its total charge, which may be zero."""
     return bool(_charges(atoms))
 
 
 def _charges(atoms: Atoms, key: str | None = None) -> dict[str, int]:
-    """Return the total charge (e) in every place where it is read, by the name of the place."""
+    """Return every statement of the total charge (e), by the name of the entry or array."""
     charges = {}
     arrays = _arrays(atoms)
     for name in NAMES if key is None else dict.fromkeys([key, *NAMES]):
@@ -170,7 +170,7 @@ def _charges(atoms: Atoms, key: str | None = None) -> dict[str, int]:
 
 
 def _arrays(atoms: Atoms) -> dict[str, Any]:
-    """Return all arrays over the atoms; ASE makes a column `charges` a result."""
+    """Return all arrays over the atoms, including results: ASE stores a column `charges` there."""
     results: dict[str, Any] = getattr(atoms.calc, "results", {})
     return atoms.arrays | results
 
@@ -190,9 +190,9 @@ def _whole(name: str, charge: Any, tolerance: float) -> int:
         value = float(charge)
         whole = round(value)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{name} = {str(charge)[:40]!r}: the total charge is no number") from None
+        raise InputError(f"{name} = {str(charge)[:40]!r}: the total charge is not a number") from None
     if abs(value - whole) > tolerance:
-        raise InputError(f"{name} = {value:g}: the total charge is no whole number of electrons")
+        raise InputError(f"{name} = {value:g}: the total charge is not a whole number")
     return whole
 
 
@@ -204,9 +204,9 @@ def _sum(name: str, values: np.ndarray) -> float:
 
 
 def _unread(atoms: Atoms, key: str | None = None) -> list[str]:
-    """Return the entries of `info` that look like a total charge and are not read.
+    """Return the entries of `info` that look like a total charge but are not read.
 
-    Words (such as ``charge_method=Mulliken``) and arrays over atoms are no total charge.
+    Words (such as ``charge_method=Mulliken``) and arrays over atoms do not look like one.
     """
     return [
         name

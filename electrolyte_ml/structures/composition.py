@@ -1,4 +1,4 @@
-"""Compositions: which molecules, and how many of each."""
+"""Compositions: molecules and their numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.molecules import Molecule, signed
 from electrolyte_ml.structures.naming import find_molecule, salt_ions
 
-_MOST = 1_000_000  # molecules of one kind: ten times the largest box that anybody simulates
+_MOST = 1_000_000  # most molecules of one kind, ten times more than in the largest simulated boxes
 
 
 def parse_composition(
@@ -22,10 +22,10 @@ def parse_composition(
     Parameters
     ----------
     parts
-        NAME=COUNT each, split at the last "=". A name is that of a molecule, a salt, a SMILES or a file, as
-        :func:`electrolyte_ml.structures.naming.find_molecule` takes it.
+        Parts NAME=COUNT, split at the last "=". NAME is the name of a molecule, a salt or a file, or a SMILES, see
+        :func:`electrolyte_ml.structures.naming.find_molecule`.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name; they take precedence over the library.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def parse_composition(
     Raises
     ------
     InputError
-        A part is not NAME=COUNT, names an unknown or repeated species, or its count is not an integer.
+        A part is not NAME=COUNT, its name is unknown or repeated, or its count is not a whole number.
     """
     composition: dict[str, int] = {}
     for part in parts.split() if isinstance(parts, str) else parts:
@@ -44,7 +44,7 @@ def parse_composition(
             raise InputError(f"cannot read {part[:80]!r} as a composition; write NAME=COUNT, such as EC=16")
         count = count_in(text)
         if count is None or count > _MOST:
-            raise InputError(f"{name[:40]}={text[:20]}: at most {_MOST} molecules of a kind can be asked for")
+            raise InputError(f"{name[:40]}={text[:20]}: at most {_MOST} molecules of a kind are possible")
         if name in composition:
             raise InputError(f"{name} is given twice in the composition")
         composition[name] = count
@@ -53,22 +53,22 @@ def parse_composition(
 
 
 def molecules_of(composition: Mapping[str, int], own_molecules: Mapping[str, Molecule] | None = None) -> list[Molecule]:
-    """Return the molecules of a composition one by one; of a salt all its cations, then all its anions.
+    """Return every molecule of a composition; for a salt all cations, then all anions.
 
     Raises
     ------
     InputError
-        An unknown molecule, a count that is no whole number from 0, or no molecule at all.
+        A molecule is unknown, a count is negative or not a whole number, or there is no molecule.
     """
-    found: list[Molecule] = []
+    molecules: list[Molecule] = []
     for name, count in composition.items():
         if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 0:
             raise InputError(f"the number of {name} must be an integer of 0 or more, got {count!r}")
         for part, times in (salt_ions(name, own_molecules) or {name: 1}).items():
-            found += [find_molecule(part, own_molecules)] * (times * int(count))
-    if not found:
+            molecules += [find_molecule(part, own_molecules)] * (times * int(count))
+    if not molecules:
         raise InputError("the composition is empty")
-    return found
+    return molecules
 
 
 def atoms_in(cell: str) -> int:
@@ -77,7 +77,7 @@ def atoms_in(cell: str) -> int:
     Raises
     ------
     InputError
-        As of `parse_composition`.
+        As for `parse_composition`.
     """
     return sum(len(molecule.symbols) for molecule in molecules_of(parse_composition(cell)))
 
@@ -90,7 +90,7 @@ def require_charge(
     Raises
     ------
     InputError
-        The charges of its molecules sum to another one.
+        The sum of the charges of its molecules differs from `charge`.
     """
     totals: dict[str, int] = {}
     for molecule in molecules_of(composition, own_molecules):
@@ -105,10 +105,10 @@ def require_charge(
 
 
 def elements_of(composition: Mapping[str, int], own_molecules: Mapping[str, Molecule] | None = None) -> set[str]:
-    """Chemical symbols in a composition."""
+    """Return the chemical symbols in a composition."""
     return {symbol for molecule in set(molecules_of(composition, own_molecules)) for symbol in molecule.symbols}
 
 
 def written(composition: Mapping[str, int]) -> str:
-    """Return a composition as it is typed: "EC=16 LiPF6=1"."""
+    """Return a composition as text, such as "EC=16 LiPF6=1"."""
     return " ".join(f"{name}={count}" for name, count in composition.items())

@@ -1,4 +1,4 @@
-"""Configurations, labelled or not, in files."""
+"""Files of configurations, with or without labels."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +18,9 @@ from electrolyte_ml.files import atomic_write, format_suffix, read_text
 from electrolyte_ml.structures.cfg import read_cfg, write_cfg
 from electrolyte_ml.structures.charge import has_charge_under, settle_charge, with_charge
 from electrolyte_ml.structures.extxyz import check_frame
+from electrolyte_ml.structures.neighbours import check_geometry
 
-_STRESS_TOLERANCE = 1e-4  # eV/Å³, between a stress and a virial that are written with few digits
+_STRESS_TOLERANCE = 1e-4  # eV/Å³, between a stress and a virial written with few digits
 
 
 def read_configurations(
@@ -35,40 +36,40 @@ def read_configurations(
 ) -> list[Atoms]:
     """Read configurations and their labels.
 
-    The suffix decides the format: `.cfg` is MLIP's, `.xyz` and `.extxyz` are extended XYZ, any other is left to ASE. A
-    further `.gz` or `.xz` says that the file is compressed.
+    The suffix decides the format: `.cfg` is MLIP's, `.xyz` and `.extxyz` are extended XYZ, all others are read by ASE.
+    The file is decompressed if a further suffix is `.gz` or `.xz`.
 
     Parameters
     ----------
     path
-        The file.
+        File name.
     species
         Elements of the types 0, 1, ... of a `.cfg` that does not name them.
     energy_key, forces_key, stress_key
-        Names of the labels in the file, such as "energy_xtb" and "forces_xtb". As soon as one is named, only named
-        labels are read, so that labels of two references never mix. A stress whose name contains "virial" is a
-        virial: ``stress = -virial / volume``. Without names, ASE's own are read, and `virial` for the stress; if both
-        are there, they must agree. A stress may be missing in some configurations, under any name.
+        Names of the labels in the file, such as "energy_xtb" and "forces_xtb". If at least one is given, only the given
+        labels are read, so that labels of two references never mix. A stress whose name contains "virial" is a virial:
+        ``stress = -virial / volume``. Without names, ASE's names are read, and `virial` for the stress; if a stress and
+        a virial are present, they must agree. A stress may be missing in some configurations.
     charge_key
-        Name of the total charge (e) in the file: an entry of `info`, or a column of the atoms whose sum it is.
-        Without it, `charge` and `total_charge` are read, otherwise the sum of ASE's `initial_charges`; any other
-        number whose name contains "charge" is an error, since a charge that is not read gives wrong labels.
+        Name of the total charge (e) in the file: an entry of `info`, or an array over the atoms whose sum is the
+        charge. By default, `charge` and `total_charge` are read, otherwise the sum of ASE's `initial_charges`; any
+        other number whose name contains "charge" is an error, because a charge that is not read gives wrong labels.
     labelled
-        Require an energy and forces in every configuration. Those that are named are required in any case.
+        Require an energy and forces in every configuration. Labels with a given name are always required.
     index
-        Which configurations, as in ASE: ":", "-1", "::10", 0.
+        Selection of configurations as in ASE: ":", "-1", "::10", 0.
 
     Returns
     -------
     list of Atoms
-        Energy (eV), forces (N, 3) eV/Å and stress (6,) eV/Å³ (Voigt, ASE's sign) where known are the results of a
-        `SinglePointCalculator`. The force on a single atom is zero: only its energy must be given.
-        ``info["charge"]`` is the total charge in e; without it the configuration is neutral.
+        Known energies (eV), forces (N, 3) eV/Å and stresses (6,) eV/Å³ (Voigt, ASE's sign) are the results of a
+        `SinglePointCalculator`. The force on a single atom is zero: only its energy must be given. ``info["charge"]``
+        is the total charge in e; without it the configuration is neutral.
 
     Raises
     ------
     InputError
-        A file, configuration or label that cannot be used, with the file and the number of the configuration.
+        A file, configuration or label cannot be used; the message names the file and the number of the configuration.
     OSError
         The file cannot be opened.
     """
@@ -78,7 +79,7 @@ def read_configurations(
             raise InputError(f"{path}: labels of a .cfg file have no names to choose from; leave out the keys")
         frames: Iterable[Atoms] = read_cfg(path, species)
     else:
-        frames = _read_extxyz(path) if suffix in (".xyz", ".extxyz") else _read_with_ase(path)
+        frames = read_extxyz(path) if suffix in (".xyz", ".extxyz") else _read_with_ase(path)
     names = {"energy": energy_key, "forces": forces_key, "stress": stress_key}
     required = {"energy", "forces"} if labelled else set()
     required |= {label for label in ("energy", "forces") if names[label]}
@@ -92,7 +93,7 @@ def read_configurations(
         stress_named |= atoms.calc is not None and "stress" in atoms.calc.results
         configurations.append(atoms)
     if not configurations:
-        raise InputError(f"{path}: no configuration in it")
+        raise InputError(f"{path} holds no configuration")
     if not charge_named:
         raise InputError(f"{path}: no configuration has a charge under the name {charge_key!r}")
     if not stress_named:
@@ -107,22 +108,22 @@ def write_configurations(
 ) -> None:
     """Write configurations with their total charges and the results of their calculators, atomically.
 
-    The charge is written as `charge` wherever a configuration states one, be it zero.
+    The charge is written as `charge` if the configuration states one, including zero.
 
     Parameters
     ----------
     path
-        `.cfg` is MLIP's format; `.xyz` and `.extxyz` are extended XYZ under ASE's names (lengths and forces with
-        eight decimals).
+        File name: `.cfg` is MLIP's format; `.xyz` and `.extxyz` are extended XYZ with ASE's names of labels (lengths
+        and forces with eight decimals).
     configurations
-        One or many.
+        One configuration or many.
     species
         Order of the elements in a `.cfg`.
 
     Raises
     ------
     InputError
-        An unknown suffix, or numbers that are not finite; nothing is written.
+        The suffix is unknown, or numbers are not finite; nothing is written.
     """
     from ase.io.extxyz import write_extxyz
 
@@ -141,8 +142,14 @@ def write_configurations(
     atomic_write(path, text.getvalue())
 
 
-def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
-    """Yield the configurations one by one, so that an error of ASE's reader belongs to a numbered configuration."""
+def read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
+    """Yield the configurations of an extended XYZ file as ASE reads them, after a check of what each announces.
+
+    Raises
+    ------
+    InputError
+        Naming file and configuration.
+    """
     from ase.io.extxyz import read_extxyz
 
     lines = read_text(path).splitlines(keepends=True)
@@ -167,11 +174,11 @@ def _read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
 
 
 def _read_with_ase(path: str | os.PathLike) -> list[Atoms]:
-    """Configurations in any format that ASE recognises."""
+    """Return configurations in any format that ASE recognises."""
     from ase.io import read
 
     with open(path, "rb"):
-        pass  # a missing file is an OSError that names it, not a format that ASE does not know
+        pass  # for a missing file, raise an OSError instead of ASE's error about an unknown format
     try:
         frames: Any = read(os.fspath(path), index=":", do_not_split_by_at_sign=True)
     except Exception as error:
@@ -180,7 +187,7 @@ def _read_with_ase(path: str | os.PathLike) -> list[Atoms]:
 
 
 def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str]) -> None:
-    """Keep exactly the wanted labels, in ASE's units and shapes, as the results of a calculator."""
+    """Store the selected labels, and no others, as results of a calculator, in ASE's units and shapes."""
     results = dict(atoms.calc.results) if atoms.calc is not None else {}
     if any(names.values()):
         found = {label: _take(atoms, results, name) for label, name in names.items() if name}
@@ -197,7 +204,7 @@ def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str
     for label in sorted(required - results.keys()):
         if names[label]:
             raise InputError(f"no {label} under the name {names[label]!r}")
-        hint = "; once one label is named, only named ones count" if any(names.values()) else ""
+        hint = "; if one label is named, only named labels are read" if any(names.values()) else ""
         hint += _near(label, [atoms])
         raise InputError(f"no {label}" + (f"{hint} ({label}_key=, --{label}-key)" if hint else ""))
     _check(atoms, results)
@@ -205,7 +212,7 @@ def _settle_labels(atoms: Atoms, names: dict[str, str | None], required: set[str
 
 
 def _near(label: str, configurations: Sequence[Atoms]) -> str:
-    """Return a question that names entries of the files that may be a label; empty where there are none."""
+    """Return a hint with the entries of the file that may be a label; empty if there are none."""
     parts = {"forces": ("force",), "stress": ("stress", "virial")}.get(label, (label,))
     near = {
         name for a in configurations for name in (*a.info, *a.arrays) if any(part in name.lower() for part in parts)
@@ -214,10 +221,10 @@ def _near(label: str, configurations: Sequence[Atoms]) -> str:
 
 
 def _take(atoms: Atoms, results: dict, name: str) -> float | np.ndarray | None:
-    """Remove and return the entry of the file with a name, wherever ASE has put it."""
-    for place in (atoms.info, atoms.arrays, results):
-        if name in place:
-            return place.pop(name)
+    """Remove and return the entry with a name from `info`, the arrays or the results, where ASE has stored it."""
+    for container in (atoms.info, atoms.arrays, results):
+        if name in container:
+            return container.pop(name)
     return None
 
 
@@ -228,18 +235,18 @@ def _stress_of_virial(atoms: Atoms, virial: np.ndarray) -> np.ndarray:
 
 
 def _compare_stresses(stress: np.ndarray, of_virial: np.ndarray) -> None:
-    """Refuse a stress and a virial of one configuration that contradict each other: in sign, unit or shape."""
+    """Check that the stress and the virial of a configuration agree in sign, unit and shape."""
     stress = _voigt(stress)
     k = int(np.abs(stress - of_virial).argmax())
     if abs(stress[k] - of_virial[k]) > _STRESS_TOLERANCE + 0.01 * abs(of_virial[k]):
         raise InputError(
-            f"stress and virial contradict each other: of the component {('xx', 'yy', 'zz', 'yz', 'xz', 'xy')[k]} the "
-            f"stress is {stress[k]:.4g} eV/Å³, and -virial / volume {of_virial[k]:.4g} eV/Å³; leave one of them out"
+            f"stress and virial contradict each other: the component {('xx', 'yy', 'zz', 'yz', 'xz', 'xy')[k]} is "
+            f"{stress[k]:.4g} eV/Å³ in the stress, and {of_virial[k]:.4g} eV/Å³ in -virial / volume; remove one of them"
         )
 
 
 def _voigt(stress: np.ndarray) -> np.ndarray:
-    """(6,) xx yy zz yz xz xy from any of the usual shapes."""
+    """Convert a stress of any usual shape to (6,) xx yy zz yz xz xy."""
     stress = np.asarray(stress, dtype=float)
     if stress.size == 9:
         full = stress.reshape(3, 3)
@@ -251,7 +258,7 @@ def _voigt(stress: np.ndarray) -> np.ndarray:
 
 
 def _check(atoms: Atoms, results: dict) -> None:
-    """Refuse a configuration that no reference, potential or dynamics can use."""
+    """Check that a configuration and its labels are complete and finite."""
     if len(atoms) == 0:
         raise InputError("no atoms")
     shapes = {"energy": (), "forces": (len(atoms), 3), "stress": (6,)}
@@ -275,12 +282,13 @@ def _check(atoms: Atoms, results: dict) -> None:
     periodic = atoms.cell.array[atoms.pbc]
     if np.linalg.matrix_rank(periodic) < len(periodic):
         raise InputError("the periodic cell has no volume")
+    check_geometry(atoms.positions, atoms.cell.array, atoms.pbc)
 
 
-def _check_atoms(vectors: np.ndarray, what: str) -> None:
+def _check_atoms(vectors: np.ndarray, quantity: str) -> None:
     wrong = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if wrong.size:
-        raise InputError(f"the {what} of atom {wrong[0] + 1} is not finite")
+        raise InputError(f"the {quantity} of atom {wrong[0] + 1} is not finite")
 
 
 def _choose(configurations: list[Atoms], index: str | int, path: str | os.PathLike) -> list[Atoms]:
@@ -298,7 +306,7 @@ def _choose(configurations: list[Atoms], index: str | int, path: str | os.PathLi
 
 @contextmanager
 def _naming(path: str | os.PathLike, number: int) -> Iterator[None]:
-    """Add file and number of the configuration to an error; ASE's parsers raise nearly any exception."""
+    """Add the file and the number of the configuration to any error; ASE's parsers raise many kinds."""
     try:
         yield
     except Exception as error:
@@ -306,12 +314,12 @@ def _naming(path: str | os.PathLike, number: int) -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, KeyError):  # its text is only the key
+    if isinstance(error, KeyError):  # the text of a KeyError is only the key
         return f"{error} is unknown"
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def species_of(configurations: Iterable[Atoms]) -> tuple[str, ...]:
-    """Return the chemical symbols of configurations, by atomic number."""
+    """Return the chemical symbols in configurations, sorted by atomic number."""
     numbers = {int(z) for atoms in configurations for z in atoms.numbers}
     return tuple(chemical_symbols[z] for z in sorted(numbers))

@@ -1,4 +1,4 @@
-"""What is understood by a molecule, as text."""
+"""Description of a molecule as text."""
 
 from electrolyte_ml.structures.molecules import Molecule, signed
 
@@ -9,7 +9,7 @@ def describe(molecule: Molecule) -> str:
     Parameters
     ----------
     molecule
-        Of the library, or made from a SMILES or a file.
+        Molecule of the library, or made from a SMILES or a file.
     """
     bonded: list[list[str]] = [[] for _ in molecule.symbols]
     for i, j in molecule.bonds:
@@ -32,7 +32,7 @@ def describe(molecule: Molecule) -> str:
     ]
     table = [f"  {'atom':<6}{'x':>9}{'y':>9}{'z':>9} Å  {'donor':<12}bonded to"]
     for atom, (symbol, position) in enumerate(zip(molecule.symbols, molecule.positions)):
-        place = "".join(f"{x:9.4f}" for x in position.round(4) + 0.0)
-        line = f"  {symbol + str(atom + 1):<6}{place}    {kinds.get(atom, ''):<12}{' '.join(bonded[atom])}"
+        coordinates = "".join(f"{x:9.4f}" for x in position.round(4) + 0.0)
+        line = f"  {symbol + str(atom + 1):<6}{coordinates}    {kinds.get(atom, ''):<12}{' '.join(bonded[atom])}"
         table.append(line.rstrip())
     return "\n".join([*filter(None, lines), "", *table])

@@ -1,6 +1,7 @@
-"""Atoms that can coordinate a cation, found from bonds.
+"""Donors: atoms that can coordinate a cation, found from bonds.
 
-`RULES` is the whole table: an atom is the kind of donor of the first rule that holds for it, and no donor if none does.
+`RULES` is the table of kinds: the first rule that holds for an atom gives its kind; an atom without a rule is not a
+donor.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ from electrolyte_ml.structures.graphs import neighbours
 
 
 class Surroundings(NamedTuple):
-    """What is bonded to an atom.
+    """Atoms bonded to an atom.
 
     Attributes
     ----------
     symbols
-        Elements of the atoms bonded to it.
+        Elements of the bonded atoms.
     terminal_oxygens
-        Of each of these atoms: number of O with a single bond that are bonded to it, this atom included.
+        For each bonded atom, the number of O atoms bonded to it that have no other bond.
     in_oxalate
-        Whether it is bonded to a C of an oxalate, O2C-CO2.
+        Whether a bonded atom is a C of an oxalate, O2C-CO2.
     """
 
     symbols: tuple[str, ...]
@@ -32,12 +33,12 @@ class Surroundings(NamedTuple):
     in_oxalate: bool
 
     def only_on(self, symbol: str) -> bool:
-        """Whether its one bond is to this element."""
+        """Return whether the atom has exactly one bond, to this element."""
         return self.symbols == (symbol,)
 
 
 class Rule(NamedTuple):
-    """A kind of donor: the elements that it applies to, its conditions in words, and as a test."""
+    """Rule for a kind of donor: its elements, and its condition in words and as a test."""
 
     kind: str
     elements: tuple[str, ...]
@@ -83,9 +84,9 @@ _ELEMENTS = sorted({atomic_numbers[symbol] for rule in RULES for symbol in rule.
 
 
 def donor_kinds(numbers: np.ndarray, bonds: np.ndarray) -> np.ndarray:
-    """Return the kind of donor that each atom is, from its bonds alone.
+    """Return the kind of donor of each atom, from its bonds alone.
 
-    F on C or S, S and C are no donors: they hardly coordinate the cations of electrolytes.
+    S, C, and F on C or S are not donors: they hardly coordinate the cations of electrolytes.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def donor_kinds(numbers: np.ndarray, bonds: np.ndarray) -> np.ndarray:
     Returns
     -------
     (N,) str
-        One of `KINDS`, after `RULES`; "" for an atom that is no donor.
+        One of `KINDS` by `RULES`; "" for an atom that is not a donor.
     """
     kinds = np.full(len(numbers), "", dtype=f"<U{max(map(len, KINDS))}")
     symbols = [chemical_symbols[z] for z in numbers]

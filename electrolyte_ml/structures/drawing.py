@@ -1,8 +1,8 @@
-"""Plane drawings of molecules: where chemists put the atoms, and which bonds are double.
+"""Two-dimensional drawings of molecules: positions of the atoms and bond orders.
 
 References
 ----------
-RDKit, https://www.rdkit.org, lays the atoms out.
+RDKit, https://www.rdkit.org, computes the positions.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from electrolyte_ml.structures.smiles import mol_of, quiet, rdkit_package
 
 
 class Drawing(NamedTuple):
-    """A molecule in a plane.
+    """Two-dimensional drawing of a molecule.
 
     Attributes
     ----------
     positions
-        (N, 2) of each atom, centred; single bonds are about 1.5 long, and the longest extent lies along x.
+        (N, 2) centred positions; single bonds have a length of about 1.5, and the longest extent is along x.
     bonds
         (i, j, order) of each bond; the order is 1.5 in an aromatic ring.
     """
@@ -31,14 +31,14 @@ class Drawing(NamedTuple):
 
 
 def draw(molecule: Molecule) -> Drawing:
-    """Lay a molecule out in a plane, all hydrogens drawn, by RDKit.
+    """Compute the drawing of a molecule with all hydrogens, by RDKit.
 
-    Bonds are those of the molecule's SMILES; all are single in one that has none.
+    Bond orders come from the SMILES of the molecule; without a SMILES, all bonds are single.
 
     Raises
     ------
     InputError
-        RDKit is missing, or the molecule's SMILES is of another molecule.
+        RDKit is missing, or the SMILES describes another molecule.
     """
     package = rdkit_package("drawings of molecules need")
     with quiet():

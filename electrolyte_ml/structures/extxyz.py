@@ -1,4 +1,4 @@
-"""What the comment line of an extended XYZ frame announces, compared with the frame before anything is allocated."""
+"""Check of the comment line of an extended XYZ frame against its atoms, before arrays are allocated."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _PROPERTIES = re.compile(r'(?:^|\s)properties=(?:"([^"]*)"|(\S+))', re.IGNORECAS
 
 
 def check_frame(lines: Sequence[str]) -> None:
-    """Compare the columns that a frame announces with those of its first atom.
+    """Compare the number of columns in ``Properties`` with the line of the first atom.
 
     Parameters
     ----------
     lines
-        Number of atoms, comment, and a line for each atom.
+        Number of atoms, comment, and one line per atom.
 
     Raises
     ------
     InputError
-        ``Properties`` that are no triples NAME:TYPE:COUNT, or announce more columns than there are.
+        ``Properties`` is not a list of triples NAME:TYPE:COUNT, or has more columns than the atom.
     """
-    found = _PROPERTIES.search(lines[1]) if len(lines) > 2 else None
-    if found is None:
+    match = _PROPERTIES.search(lines[1]) if len(lines) > 2 else None
+    if match is None:
         return
-    parts = (found[1] or found[2]).split(":")
+    parts = (match[1] or match[2]).split(":")
     counts = [count for part in parts[2::3] if (count := count_in(part)) is not None]
     if 3 * len(counts) != len(parts):
-        raise InputError(f"Properties={':'.join(parts)[:80]} is no list of NAME:TYPE:COUNT")
+        raise InputError(f"Properties={':'.join(parts)[:80]} is not a list of NAME:TYPE:COUNT")
     announced, there = sum(counts), len(lines[2].split())
     if announced > there:
-        raise InputError(f"Properties announce {announced} columns, its first atom has {there}")
+        raise InputError(f"Properties has {announced} columns, but the first atom has {there}")

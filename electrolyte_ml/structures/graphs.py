@@ -1,7 +1,7 @@
-"""Molecules as graphs of bonds between elements: which of two are the same, whatever the order of their atoms.
+"""Molecules as graphs of bonds, compared independently of the order of their atoms.
 
 Two molecules are the same if an isomorphism maps the elements and bonds of one onto those of the other. Conformers are
-the same molecule, constitutional isomers are not; enantiomers, and cis and trans forms, have one graph.
+the same molecule, constitutional isomers are not. Enantiomers, and cis and trans isomers, have the same graph.
 
 References
 ----------
@@ -16,16 +16,16 @@ from functools import cached_property
 
 import numpy as np
 
-_ROUNDS = 6  # of colouring: atoms are alike when their surroundings are, up to so many bonds away
+_ROUNDS = 6  # rounds of colouring: atoms get the same colour if their surroundings agree up to this number of bonds
 
 
 def neighbours(count: int, bonds: np.ndarray) -> list[list[int]]:
     """Return the atoms bonded to each of `count` atoms, given (n_bonds, 2) bonded pairs."""
-    found: list[list[int]] = [[] for _ in range(count)]
+    bonded: list[list[int]] = [[] for _ in range(count)]
     for i, j in np.asarray(bonds).tolist():
-        found[i].append(j)
-        found[j].append(i)
-    return found
+        bonded[i].append(j)
+        bonded[j].append(i)
+    return bonded
 
 
 def members(molecule: np.ndarray) -> list[np.ndarray]:
@@ -54,14 +54,14 @@ class BondGraph:
 
     @cached_property
     def fingerprint(self) -> tuple[int, ...]:
-        """Sorted colours of the atoms: equal for equal molecules, and for a few that differ."""
+        """Sorted colours of the atoms: equal for equal molecules, and for a few different ones."""
         return tuple(sorted(self._colours))
 
     @cached_property
     def sites(self) -> np.ndarray:
-        """Number of the site of each atom, (n,), in the order of their first atoms: atoms of a site are equivalent.
+        """Site of each atom, (n,); sites are numbered in the order of their first atoms.
 
-        Equivalent are atoms that no round of colouring tells apart.
+        Atoms belong to the same site if they are equivalent: no round of colouring gives them different colours.
         """
         colours, count = self._colours, len(set(self._colours))
         while True:
@@ -73,21 +73,21 @@ class BondGraph:
         return np.array([order[colour] for colour in colours], dtype=int)
 
     def _refined(self, colours: list[int]) -> list[int]:
-        """Return the colours after one more round: of each atom, its own and those of the atoms bonded to it."""
+        """Return the colours after one more round, from the colour of each atom and those of its bonded atoms."""
         return [hash((colours[i], *sorted(colours[j] for j in beside))) for i, beside in enumerate(self.bonded)]
 
     def is_connected(self) -> bool:
-        """Whether bonds join all atoms into one molecule."""
+        """Return whether bonds join all atoms into one molecule."""
         return len(self._in_reach([0])) == len(self.bonded)
 
     def mapping_to(self, other: BondGraph) -> np.ndarray | None:
-        """Return for each atom, (n,), the atom of another molecule that stands for it; None if the two differ."""
+        """Return the corresponding atom of another molecule for each atom, (n,); None if the molecules differ."""
         if self.fingerprint != other.fingerprint:
             return None
         frequency = Counter(self._colours)
         order = self._in_reach(sorted(range(len(self.bonded)), key=lambda atom: frequency[self._colours[atom]]))
         image: dict[int, int] = {}
-        # Depth-first search; each level of the stack holds the atoms of `other` still to be tried for one atom.
+        # Depth-first search; each level of the stack holds the remaining candidates in `other` for one atom.
         stack = [self._candidates(order[0], other, image)] if order else []
         while stack and len(image) < len(order):
             atom = order[len(stack) - 1]
@@ -108,13 +108,13 @@ class BondGraph:
         for choice in pool:
             if choice in taken or other._colours[choice] != self._colours[atom]:
                 continue
-            # As many bonds to placed atoms, and to the same ones.
+            # The candidate must be bonded to the images of the same atoms.
             near = [end for end in other.bonded[choice] if end in taken]
             if sorted(near) == sorted(placed):
                 yield choice
 
     def _in_reach(self, starts: list[int]) -> list[int]:
-        """Atoms in the order of walks along bonds, one from each of the starts that earlier walks have not met."""
+        """Return the atoms reached from the starts along bonds, in breadth-first order."""
         seen: dict[int, None] = {}
         for start in starts:
             queue = [start]

@@ -1,4 +1,4 @@
-"""Ions that are recognised in a configuration, and the total charge that they make."""
+"""Check of the total charge of a configuration against its recognised ions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from electrolyte_ml.structures.charge import states_charge
 
 
 def check_stated_charge(atoms: Atoms) -> None:
-    """Refuse a periodic cell whose ions make a total charge while it states none.
+    """Check that a periodic cell states its total charge if the charges of its ions do not cancel.
 
-    Ions are recognised by their bonds, and only if all molecules of the cell are in the library. A single atom
-    is none: it may be the neutral one.
+    Ions are recognised by their bonds, if all molecules of the cell are in the library. A cell with a single atom is
+    not checked: the atom may be neutral.
 
     Raises
     ------
     InputError
-        Naming the ions, and how to state the charge.
+        The cell has a total charge and does not state it; the message names the ions.
     """
     if len(atoms) == 1 or not atoms.pbc.any() or states_charge(atoms):
         return
@@ -33,9 +33,9 @@ def check_stated_charge(atoms: Atoms) -> None:
     ions = {name: MOLECULES[name].charge for name in counts if MOLECULES[name].charge}
     total = sum(counts[name] * charge for name, charge in ions.items())
     if total:
-        found = ", ".join(f"{counts[name]} {name} of charge {charge:+d}" for name, charge in ions.items())
+        ions_text = ", ".join(f"{counts[name]} {name} of charge {charge:+d}" for name, charge in ions.items())
         raise InputError(
-            f"its ions make a total charge of {total:+d} ({found}), and it states none: write charge={total} into its "
-            "comment line, charge=0 if it is neutral, or name the entry that holds the charge (charge_key, "
-            "--charge-key)"
+            f"the charges of the ions sum to {total:+d} ({ions_text}), but no total charge is stated: write "
+            f"charge={total} in the comment line, charge=0 if it is neutral, or name the entry that holds the charge "
+            "(charge_key, --charge-key)"
         )

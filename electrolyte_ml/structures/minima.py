@@ -1,4 +1,4 @@
-"""The lowest conformer of a molecule with any calculator."""
+"""Search for the lowest conformer of a molecule with any calculator."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.bonding import bonds
 from electrolyte_ml.structures.molecules import Molecule
 
-COARSE = 0.05  # eV/Å, to which every conformer is minimised
-FINE = 5e-4  # eV/Å, to which the lowest are
-NEAR = 0.05  # eV above the lowest: conformers that may still become the lowest
-STEPS = 2000
+COARSE = 0.05  # eV/Å, force limit of the first minimisation, of all conformers
+FINE = 5e-4  # eV/Å, force limit of the second minimisation, of the lowest conformers
+NEAR = 0.05  # eV, energy above the lowest up to which conformers are minimised again
+STEPS = 2000  # most steps of a minimisation
 
 
 def lowest_conformer(molecule: Molecule, starts: Sequence[np.ndarray], calculator: Calculator, level: str) -> Molecule:
-    """Minimise geometries of a molecule and return it at the lowest minimum, on its principal axes of inertia.
+    """Return a molecule at its lowest minimum, with the axes of inertia along x, y and z.
 
-    All starts are minimised to 0.05 eV/Å, those within 0.05 eV of the lowest to 5e-4 eV/Å.
+    All starting geometries are minimised to 0.05 eV/Å, and those within 0.05 eV of the lowest then to 5e-4 eV/Å.
 
     Parameters
     ----------
     molecule
-        In vacuum, with its charge.
+        Molecule with its charge.
     starts
-        (N, 3) Å each.
+        Starting geometries, (N, 3) Å each.
     calculator
-        Takes the total charge from ``info["charge"]``.
+        Calculator that reads the total charge from ``info["charge"]``.
     level
-        Name of the level of theory, for the note about the geometry.
+        Name of the level of theory, for the entry `geometry` of the molecule.
 
     Raises
     ------
@@ -49,12 +49,12 @@ def lowest_conformer(molecule: Molecule, starts: Sequence[np.ndarray], calculato
             f"{molecule.name}: none of {len(starts)} geometries leads to a minimum of {level} with its bonds"
         )
     _, positions = min(fine, key=lambda found: found[0])
-    what = f"lowest of {len(starts)} conformers, {level}" if len(starts) > 1 else f"{level} minimum"
-    return replace(molecule, positions=on_principal_axes(molecule, positions), geometry=what)
+    geometry = f"lowest of {len(starts)} conformers, {level}" if len(starts) > 1 else f"{level} minimum"
+    return replace(molecule, positions=on_principal_axes(molecule, positions), geometry=geometry)
 
 
 def on_principal_axes(molecule: Molecule, positions: np.ndarray) -> np.ndarray:
-    """Turn positions (N, 3) Å so that the moments of inertia about x, y and z rise; handedness is kept."""
+    """Rotate positions (N, 3) Å so that the moments of inertia about x, y and z ascend; chirality is kept."""
     atoms = Atoms(molecule.symbols, positions)
     centred = atoms.positions - atoms.get_center_of_mass()
     masses = atoms.get_masses()
@@ -69,7 +69,7 @@ def on_principal_axes(molecule: Molecule, positions: np.ndarray) -> np.ndarray:
 def _minimise(
     molecule: Molecule, start: np.ndarray, calculator: Calculator, fmax: float
 ) -> tuple[float, np.ndarray] | None:
-    """Energy (eV) and positions (N, 3) Å of a minimum; None if it is not reached, or without the molecule's bonds."""
+    """Return energy (eV) and positions (N, 3) Å of a minimum; None if it is not reached or has other bonds."""
     from ase.optimize import BFGS
 
     atoms = molecule.atoms()

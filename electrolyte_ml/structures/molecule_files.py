@@ -1,8 +1,8 @@
 """Files of one molecule: ``.xyz`` with its charge, and MDL's ``.mol`` and ``.sdf``.
 
-An ``.xyz`` file is extended XYZ whose second line holds ``charge`` (e), and may hold ``bonds`` (such as "1-2 1-3",
-counted from 1), ``full_name``, ``smiles``, ``geometry`` and ``made_by``. Without ``bonds`` they are found from the
-positions. `write_molecule` writes all of them; the library of the package consists of such files.
+An ``.xyz`` file is in the extended XYZ format. Its second line holds ``charge`` (e), and optionally ``bonds`` (such as
+"1-2 1-3", counted from 1), ``full_name``, ``smiles``, ``geometry`` and ``made_by``. Without ``bonds``, the bonds are
+found from the positions. `write_molecule` writes all entries; the library of the package consists of such files.
 """
 
 from __future__ import annotations
@@ -30,25 +30,27 @@ _NOTES = ("full_name", "smiles", "geometry", "made_by")
 
 
 def is_molecule_file(text: str) -> bool:
-    """Whether a text is the name of a file of a molecule, by its suffix."""
+    """Return whether a text is the name of a molecule file, by its suffix."""
     return Path(text).suffix.lower() in SUFFIXES
 
 
 def read_molecule(path: str | os.PathLike, charge: int | None = None) -> Molecule:
-    """Read the molecule of a file; its name is that of the file without the suffix.
+    """Read a molecule from a file; the molecule is named after the file, without the suffix.
 
     Parameters
     ----------
     path
-        ``.xyz``, ``.mol`` or ``.sdf``. The last two are read by RDKit, with all hydrogens and three dimensions.
+        ``.xyz``, ``.mol`` or ``.sdf``. The last two are read by RDKit; they must contain all hydrogens and positions in
+        three dimensions.
     charge
-        Total charge in e, where the file does not hold it; the formal charges of ``.mol`` and ``.sdf`` count.
+        Total charge in e, required if the file has none. A ``.mol`` or ``.sdf`` file has one: the sum of its formal
+        charges.
 
     Raises
     ------
     InputError
-        Another suffix; no charge, or another one than that of the file; several molecules; bonds that are not those of
-        the positions.
+        The suffix is unknown; there is no charge, or it differs from that of the file; the file holds several
+        molecules; or its bonds differ from those found from the positions.
     OSError
         The file cannot be read.
     """
@@ -89,7 +91,7 @@ def write_molecule(path: str | os.PathLike, molecule: Molecule) -> None:
 def _read_xyz(path: Path, charge: int | None) -> Molecule:
     configurations = read_configurations(path)
     if len(configurations) > 1:
-        raise InputError(f"{path}: {len(configurations)} configurations in it; a molecule is one")
+        raise InputError(f"{path} holds {len(configurations)} configurations; a molecule file holds one")
     atoms = configurations[0]
     if states_charge(atoms):
         charge = agreed_charge(charge, total_charge(atoms), str(path))
@@ -111,7 +113,7 @@ def _read_xyz(path: Path, charge: int | None) -> Molecule:
 
 
 def _bonds(path: Path, text: object, found: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Bonds of the file in its own order, checked against those `found` from the positions."""
+    """Return the bonds of the file in their order, checked against those `found` from the positions."""
     try:
         pairs = [tuple(sorted(int(end) - 1 for end in pair.split("-"))) for pair in str(text).split()]
         bonds = [(i, j) for i, j in pairs]
@@ -120,5 +122,5 @@ def _bonds(path: Path, text: object, found: Sequence[tuple[int, int]]) -> list[t
     if different := sorted(set(bonds) ^ set(found)):
         i, j = different[0]
         has, lacks = ("bonds", "positions") if (i, j) in bonds else ("positions", "bonds")
-        raise InputError(f"{path}: atoms {i + 1} and {j + 1} are bonded by its {has}, not by its {lacks}")
+        raise InputError(f"{path}: atoms {i + 1} and {j + 1} are bonded according to its {has}, not to its {lacks}")
     return bonds

@@ -1,4 +1,4 @@
-"""Molecules: elements, geometry, bonds, charge, and what follows from them."""
+"""Molecules: elements, geometry, bonds, charge, and derived properties."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from electrolyte_ml.structures.graphs import BondGraph
 
 @dataclass(frozen=True, eq=False)
 class Molecule:
-    """One species of an electrolyte.
+    """Molecule or ion of an electrolyte.
 
     Attributes
     ----------
     name
-        Such as "EC", "Li" (the cation), "PF6" (the anion), or the SMILES of a molecule without a name.
+        Name such as "EC", "Li" (the cation) or "PF6" (the anion), or the SMILES of a molecule without a name.
     charge
         Total charge in e.
     symbols
@@ -33,13 +33,13 @@ class Molecule:
     bonds
         Bonded pairs (i, j), i < j.
     full_name
-        Such as "ethylene carbonate"; several are separated by ", ".
+        Full name such as "ethylene carbonate"; several names are separated by ", ".
     smiles
-        SMILES, where one is known.
+        SMILES, if known.
     geometry
-        What the positions are, such as "lowest of 20 conformers, GFN1-xTB".
+        Origin of the positions, such as "lowest of 20 conformers, GFN1-xTB".
     made_by
-        The command that makes the file of the molecule.
+        Command that makes the file of the molecule.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Molecule:
         object.__setattr__(self, "positions", positions)
 
     def atoms(self) -> Atoms:
-        """The molecule alone in vacuum; `info` holds its name and charge."""
+        """Return the molecule in vacuum; `info` holds its name and charge."""
         return Atoms(self.symbols, self.positions, info={"name": self.name, "charge": self.charge})
 
     @cached_property
@@ -68,7 +68,7 @@ class Molecule:
 
     @cached_property
     def graph(self) -> BondGraph:
-        """Elements and bonds, to compare with other molecules."""
+        """Elements and bonds, for comparison with other molecules."""
         return BondGraph(self.numbers, np.array(self.bonds))
 
     @cached_property
@@ -83,27 +83,27 @@ class Molecule:
 
     @property
     def role(self) -> str:
-        """Kind of species by the charge: "cation", "anion" or "solvent"."""
+        """Role by charge: "cation", "anion" or "solvent"."""
         return "cation" if self.charge > 0 else "anion" if self.charge < 0 else "solvent"
 
     @cached_property
     def donors(self) -> Mapping[str, tuple[int, ...]]:
-        """Kind of donor (`electrolyte_ml.structures.donors.RULES`) -> indices of its atoms; none for a cation."""
-        found: dict[str, tuple[int, ...]] = {}
+        """Kind of donor (`electrolyte_ml.structures.donors.RULES`) -> indices of its atoms; empty for a cation."""
+        kinds: dict[str, tuple[int, ...]] = {}
         if self.role != "cation":
             for atom, kind in enumerate(donor_kinds(self.numbers, np.reshape(self.bonds, (-1, 2))).tolist()):
                 if kind:
-                    found[kind] = (*found.get(kind, ()), atom)
-        return MappingProxyType(found)
+                    kinds[kind] = (*kinds.get(kind, ()), atom)
+        return MappingProxyType(kinds)
 
 
 def agreed_charge(stated: int | None, found: int, source: str) -> int:
-    """Return the charge that `source` has; raise `InputError` if another one is stated."""
+    """Return the charge found in `source`; raise `InputError` if it differs from a stated charge."""
     if stated is not None and stated != found:
         raise InputError(f"{source} has charge {signed(found)}, not {signed(stated)}")
     return found
 
 
 def signed(charge: int) -> str:
-    """Return a charge as it is written: "+1", "-1", "0"."""
+    """Return a charge with its sign: "+1", "-1", "0"."""
     return f"{charge:+d}" if charge else "0"

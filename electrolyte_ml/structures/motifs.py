@@ -1,11 +1,11 @@
 """Solvated ion pairs in periodic cells: solvent-separated pairs, contact pairs and aggregates (paper, section 2.3.1).
 
-A shell ends at 1.25 times the sum of the radius of the cation (`CATION_RADII`) and the van der Waals radius of the
-donor: 2.85 Å of Li and O, 2.79 of Li and F, 3.18 of Na and O, near the first minima of their radial distribution
+The radius of a shell is 1.25 times the sum of the radius of the cation (`CATION_RADII`) and the van der Waals radius of
+the donor: 2.85 Å for Li and O, 2.79 for Li and F, 3.18 for Na and O, near the first minima of their radial distribution
 functions. Donors are the atoms that :mod:`electrolyte_ml.structures.donors` finds from bonds.
 
-:func:`pack_motif` packs a cell in which all cations are in one motif. :func:`ion_shells` finds the motif of each cation
-of any cell from its positions.
+:func:`pack_motif` packs a cell in which all cations have the same motif. :func:`ion_shells` finds the motif of each
+cation of any cell from its positions.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from electrolyte_ml.structures.topology import Topology
 
 Pairing = Literal["SSIP", "CIP", "AGG"]
 PAIRINGS: tuple[Pairing, ...] = ("SSIP", "CIP", "AGG")
-SHELL = 1.25  # end of a shell in units of the sum of the radii
-_CLEAR = 1.04 * SHELL  # donors outside a shell are packed beyond it
+SHELL = 1.25  # radius of a shell in units of the sum of the radii
+_CLEAR = 1.04 * SHELL  # donors outside a shell are packed beyond this distance
 _ATTEMPTS = 20  # fresh random starts before a motif counts as impossible
 
 
 @dataclass(frozen=True)
 class IonShell:
-    """The first shell of a cation, and the cluster of ions that it is in.
+    """First shell of a cation, and the cluster of ions that contains it.
 
     Attributes
     ----------
     cation : int
-        Its atom.
+        Atom number of the cation.
     ligands : tuple of str
-        Molecules in the shell by name (by formula where they are not known), sorted.
+        Sorted names of the molecules in the shell (formulas of unknown molecules).
     donors : int
-        Donor atoms in the shell.
+        Number of donor atoms in the shell.
     cluster : (int, int)
-        Cations and anions of the cluster, which contacts of cations and anions join.
+        Numbers of cations and anions in the cluster; ions in contact belong to one cluster.
     """
 
     cation: int
@@ -58,14 +58,14 @@ class IonShell:
 
     @property
     def pairing(self) -> Pairing:
-        """No anion in the shell (SSIP), a pair of one cation and one anion (CIP), or a larger cluster (AGG)."""
+        """Motif: no anion in the shell (SSIP), one cation with one anion (CIP), or a larger cluster (AGG)."""
         if not self.cluster[1]:
             return "SSIP"
         return "CIP" if self.cluster == (1, 1) else "AGG"
 
 
 def shell_radius(cation: str, donor: str) -> float:
-    """Return where the shell of a cation ends for a donor, Å, given their chemical symbols.
+    """Return the radius (Å) of the shell of a cation for a donor, given their chemical symbols.
 
     Raises
     ------
@@ -73,37 +73,37 @@ def shell_radius(cation: str, donor: str) -> float:
         The ionic radius of the cation is not known.
     """
     if cation not in CATION_RADII:
-        raise InputError(f"the shell of {cation} is not known: there are radii of {', '.join(CATION_RADII)}")
+        raise InputError(f"the shell of {cation} is not known: radii are available for {', '.join(CATION_RADII)}")
     return float(SHELL * (CATION_RADII[cation] + vdw_radii[Atoms(donor).numbers[0]]))
 
 
 def cation_contacts(atoms: Atoms, own_molecules: Mapping[str, Molecule] | None = None) -> np.ndarray:
-    """Return the donors in the shells of all cations of one atom whose radius is known.
+    """Return the contacts of all monatomic cations of known radius with the donors in their shells.
 
     Parameters
     ----------
     atoms
         Periodic or not, wrapped or not.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name; they take precedence over the library.
 
     Returns
     -------
     ndarray, (n_contacts, 2)
-        Atoms: the cation and its donor, each pair once.
+        Atom numbers of the cation and of the donor, each pair once.
     """
     return _Shells.of(atoms, own_molecules).contacts
 
 
 def ion_shells(atoms: Atoms, own_molecules: Mapping[str, Molecule] | None = None) -> list[IonShell]:
-    """Return the shell of each cation of one atom whose radius is known, in the order of the atoms.
+    """Return the shell of each monatomic cation of known radius, in the order of the atoms.
 
     Parameters
     ----------
     atoms
         Periodic or not, wrapped or not.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name; they take precedence over the library.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -116,12 +116,12 @@ def ion_shells(atoms: Atoms, own_molecules: Mapping[str, Molecule] | None = None
     cluster = connected_components(graph, directed=False)[1]
     is_ion = np.zeros(count, dtype=bool)
     is_ion[molecule[cations]] = True
-    found = []
+    shells = []
     for cation in cations.tolist():
         donors = contacts[contacts[:, 0] == cation, 1]
         ligands = np.unique(molecule[donors])
         together = cluster == cluster[molecule[cation]]
-        found.append(
+        shells.append(
             IonShell(
                 cation,
                 tuple(sorted(names[k] or topology.formulas[k] for k in ligands)),
@@ -129,11 +129,11 @@ def ion_shells(atoms: Atoms, own_molecules: Mapping[str, Molecule] | None = None
                 (int((together & is_ion).sum()), int((together & (charges < 0)).sum())),
             )
         )
-    return found
+    return shells
 
 
 class _Shells(NamedTuple):
-    """Molecules of a configuration, its cations, and (n_contacts, 2) the pairs of a cation and a donor in its shell."""
+    """Molecules and cations of a configuration, and the pairs (n_contacts, 2) of a cation and a donor in its shell."""
 
     topology: Topology
     names: list[str | None]
@@ -160,7 +160,7 @@ class _Shells(NamedTuple):
         distance = np.linalg.norm(atoms.positions[j] + shift @ atoms.cell.array - atoms.positions[i], axis=1)
         is_cation = np.isin(np.arange(len(atoms)), cations)
         near = is_cation[i] & (kinds[j] != "") & ~is_cation[j] & (distance < SHELL * (radius[i] + radius[j]))
-        contacts = np.unique(np.stack([i[near], j[near]], axis=1), axis=0)  # each donor once, whatever its images
+        contacts = np.unique(np.stack([i[near], j[near]], axis=1), axis=0)  # count a donor once for all its images
         return cls(topology, names, charges, cations, contacts)
 
 
@@ -173,40 +173,40 @@ def pack_motif(
     donors: int = 4,
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> Atoms:
-    """Pack a cubic periodic cell all of whose cations are in one motif.
+    """Pack a cubic periodic cell in which all cations have the same motif.
 
-    Each cation has as many donors in its shell, of different molecules. In an SSIP all are of solvents. In a CIP one is
-    of an anion, which touches no other cation. In an AGG two cations and two anions are a cluster: one anion joins both
-    cations, the other touches one of them. Solvents coordinate by the kind of donor that comes first in
-    :data:`~electrolyte_ml.structures.donors.RULES`, carbonyl before ether O. Which molecules and donors these are is
-    drawn at random. Contacts within the cell are those of :func:`electrolyte_ml.structures.pack`, and the motif is
-    checked by `ion_shells`.
+    Each cation has the same number of donors in its shell, all from different molecules. In an SSIP all are solvents.
+    In a CIP one is an anion, which touches no other cation. In an AGG two cations and two anions form a cluster: one
+    anion joins both cations, the other touches one of them. Solvents coordinate through the kind of donor that comes
+    first in :data:`~electrolyte_ml.structures.donors.RULES`, carbonyl before ether O. The molecules and donors are
+    drawn at random. Distances between molecules obey the limits of :func:`electrolyte_ml.structures.pack`; `ion_shells`
+    checks the motif.
 
     Parameters
     ----------
     kind
         "SSIP", "CIP" or "AGG".
     composition
-        Name -> number of molecules, as `pack` takes it. An AGG has all of them twice.
+        Name -> number of molecules, as for `pack`. For an AGG all numbers are doubled.
     density
         g/cm³.
     seed
         The same seed gives the same cell.
     donors
-        In the shell of each cation.
+        Number of donors in the shell of each cation.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name; they take precedence over the library.
 
     Returns
     -------
     Atoms
-        As of `pack`; ``info["motif"]`` is the kind.
+        As for `pack`; ``info["motif"]`` is the kind.
 
     Raises
     ------
     InputError
-        Another kind; no cation of one atom with a known radius, no anion or solvent with donors, too few of them; a
-        total charge; a density at which no such cell is found.
+        The kind is unknown; there is no monatomic cation of known radius; anions or solvents with donors are missing or
+        too few; the total charge is not zero; or no such cell is found at the density.
     """
     if kind not in PAIRINGS:
         raise InputError(f"the kind of a motif must be one of {', '.join(PAIRINGS)}, not {kind!r}")
@@ -239,7 +239,7 @@ def pack_motifs(
     donors: int = 4,
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> list[Atoms]:
-    """Pack several cells of one motif, no two alike; parameters and errors are those of `pack_motif`."""
+    """Pack several different cells of one motif; parameters and errors are those of `pack_motif`."""
     return [
         pack_motif(kind, composition, density, 1000 * seed + k, donors=donors, own_molecules=own_molecules)
         for k in range(count)
@@ -247,7 +247,7 @@ def pack_motifs(
 
 
 def _is_motif(cell: Atoms, kind: Pairing, donors: int, own_molecules: Mapping[str, Molecule] | None) -> bool:
-    """Return whether all cations are in a motif, each with so many donors of different molecules."""
+    """Return whether all cations have the motif, each with `donors` donors of different molecules."""
     cluster = {"SSIP": (1, 0), "CIP": (1, 1), "AGG": (2, 2)}[kind]
     shells = ion_shells(cell, own_molecules)
     return all(shell.cluster == cluster and shell.donors == len(shell.ligands) == donors for shell in shells)
@@ -255,14 +255,14 @@ def _is_motif(cell: Atoms, kind: Pairing, donors: int, own_molecules: Mapping[st
 
 @dataclass(frozen=True)
 class _Parts:
-    """The molecules of a cell by what they do in a motif, each as the numbers of its first and its donor atoms.
+    """Molecules of a cell by their role in a motif.
 
     Attributes
     ----------
     cations : list of int
-        Atoms.
+        Atom numbers of the cations.
     anions, solvents : list of ndarray
-        Of each molecule that has donors, the preferred ones.
+        Atom numbers of the preferred donors of each molecule that has donors.
     all_donors : ndarray
         Donor atoms of all molecules.
     """
@@ -274,13 +274,13 @@ class _Parts:
 
     @classmethod
     def of(cls, kind: Pairing, molecules: Sequence[Molecule], donors: int, what: str) -> _Parts:
-        """Sort the molecules; raise `InputError`, which begins with `what`, if they cannot make the motif."""
+        """Sort the molecules; raise `InputError`, beginning with `what`, if they cannot form the motif."""
         found: dict[str, list[np.ndarray]] = {"anion": [], "solvent": []}
         cations, every, first = [], [np.empty(0, dtype=int)], 0
         for body in molecules:
             if body.role == "cation":
                 if body.formula not in CATION_RADII:
-                    raise InputError(f"{what}: {body.name} is no cation of one atom with a known radius")
+                    raise InputError(f"{what}: {body.name} is not a monatomic cation with a known radius")
                 cations.append(first)
             elif body.donors:
                 preferred = min(body.donors, key=KINDS.index)
@@ -305,12 +305,12 @@ class _Parts:
         needed = round(len(self.cations) * (donors - bound))
         if len(self.solvents) < needed:
             raise InputError(
-                f"{what}: {needed} solvent molecules have to coordinate, and {len(self.solvents)} with donors are "
-                "there: take more of them, or fewer donors"
+                f"{what}: {needed} solvent molecules with donors are needed, but there are {len(self.solvents)}: take "
+                "more of them, or fewer donors"
             )
 
     def draw_contacts(self, kind: Pairing, donors: int, rng: np.random.Generator) -> np.ndarray:
-        """(M, 2) cation and donor that are to touch, each donor of another molecule unless it joins two cations."""
+        """Draw the contacts, (M, 2) cation and donor, from different molecules except for an anion that joins two."""
         contacts: list[tuple[int, int]] = []
         if kind == "CIP":
             anions = rng.permutation(len(self.anions))
@@ -318,11 +318,11 @@ class _Parts:
         elif kind == "AGG":
             anions = rng.permutation(len(self.anions))
             for k in range(0, len(self.cations), 2):
-                one, other = self.cations[k : k + 2]
+                first, second = self.cations[k : k + 2]
                 joining = self.anions[anions[k]]
                 ends = rng.choice(joining, 2, replace=len(joining) == 1)
-                contacts += [(one, int(ends[0])), (other, int(ends[1]))]
-                contacts.append((other, int(rng.choice(self.anions[anions[k + 1]]))))
+                contacts += [(first, int(ends[0])), (second, int(ends[1]))]
+                contacts.append((second, int(rng.choice(self.anions[anions[k + 1]]))))
         free = iter(rng.permutation(len(self.solvents)))
         for cation in self.cations:
             for _ in range(donors - sum(c == cation for c, _ in contacts)):

@@ -1,4 +1,4 @@
-"""Molecules by name, file or SMILES, and salts by the names of their ions."""
+"""Look-up of molecules by name, file or SMILES, and of salts by the names of their ions."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from electrolyte_ml.structures.molecule_files import is_molecule_file, read_mole
 from electrolyte_ml.structures.molecules import Molecule, agreed_charge
 from electrolyte_ml.structures.smiles import INSTALL, describes, is_smiles, molecule_from_smiles
 
-SMILES = "smiles:"  # before a SMILES that is also a name
-_NEAR = 0.6  # similarity of two names above which one may be meant for the other
-_VERY_NEAR = 0.75  # the same, of a name and a SMILES
+SMILES = "smiles:"  # prefix of a SMILES that is also a name
+_SIMILAR = 0.6  # similarity above which a known name is suggested for an unknown one
+_VERY_SIMILAR = 0.75  # the same for a text that may be a name or a SMILES
 _ORGANIC = r"(?:Cl|Br|[BCNOPSFIbcnops])"  # elements that a SMILES writes without brackets
 _PLAIN_SMILES = re.compile(rf"{_ORGANIC}(?:{_ORGANIC}|\d)*")
 _NAME = re.compile(r"[A-Za-z][\w+-]*")
@@ -29,53 +29,53 @@ _SMILES_SIGNS = set("()[]=#@/\\.*")
 def find_molecule(
     text: str, own_molecules: Mapping[str, Molecule] | None = None, charge: int | None = None
 ) -> Molecule:
-    """Return the molecule of a name, a file or a SMILES.
+    """Return the molecule for a name, a file or a SMILES.
 
     Parameters
     ----------
     text
-        A name or full name of `own_molecules` or of the library; the name of an ``.xyz``, ``.mol`` or ``.sdf`` file;
-        or a SMILES. A name of the library is never read as a SMILES: PC is propylene carbonate, "smiles:PC" is
-        H2P-CH3. A SMILES of a molecule of the library gives that one, with its geometry.
+        A name or full name of `own_molecules` or of the library; the name of an ``.xyz``, ``.mol`` or ``.sdf`` file; or
+        a SMILES. A name of the library is never read as a SMILES: PC is propylene carbonate, "smiles:PC" is H2P-CH3. If
+        a SMILES describes a molecule of the library, that molecule is returned, with its geometry.
     own_molecules
-        Molecules by name that come before those of the library.
+        Molecules by name; they take precedence over the library.
     charge
-        Stated by the user, e: needed for an ``.xyz`` file that does not hold it, compared otherwise.
+        Total charge stated by the user, e. Required for an ``.xyz`` file without a charge; otherwise it must agree.
 
     Raises
     ------
     InputError
-        An unknown name, a file or SMILES that cannot be read, another charge than stated, or a text that may be
-        meant as a name or as a SMILES.
+        The name is unknown, the file or SMILES cannot be read, the charge differs from the stated one, or the text may
+        be a name or a SMILES.
     OSError
         The file cannot be read.
     """
-    if found := (own_molecules or {}).get(text) or MOLECULES.get(text):
-        agreed_charge(charge, found.charge, text)
-        return found
+    if result := (own_molecules or {}).get(text) or MOLECULES.get(text):
+        agreed_charge(charge, result.charge, text)
+        return result
     known = _known(own_molecules)
-    if found := next((one for one in known.values() if text.casefold() in _full_names(one)), None):
-        agreed_charge(charge, found.charge, text)
-        return found
+    if result := next((body for body in known.values() if text.casefold() in _full_names(body)), None):
+        agreed_charge(charge, result.charge, text)
+        return result
     if is_molecule_file(text):
         return read_molecule(text, charge)
     if ions := salt_ions(text, own_molecules):
         raise InputError(f"{text} is a salt, not one molecule: name {' or '.join(ions)}")
     smiles = _smiles_in(text, own_molecules)
     named = (molecule for molecule in known.values() if describes(smiles, molecule))
-    found = next(named, None) or replace(molecule_from_smiles(smiles), name=text)
-    agreed_charge(charge, found.charge, text)
-    return found
+    result = next(named, None) or replace(molecule_from_smiles(smiles), name=text)
+    agreed_charge(charge, result.charge, text)
+    return result
 
 
 def name_molecule(name: str, text: str, charge: int | None = None) -> Molecule:
-    """Return the molecule of a file, a SMILES or another name, under a name of its own.
+    """Return the molecule for a file, a SMILES or another name, under a new name.
 
     Raises
     ------
     InputError
-        As :func:`find_molecule`; or the name is that of a molecule or salt of the library, or cannot stand in a
-        composition.
+        As for :func:`find_molecule`; or the new name belongs to a molecule or salt of the library, or is not allowed in
+        a composition.
     """
     if name in MOLECULES or salt_ions(name):
         raise InputError(f"{name} is in the library already; choose another name")
@@ -85,43 +85,43 @@ def name_molecule(name: str, text: str, charge: int | None = None) -> Molecule:
 
 
 def molecules_of_tables(tables: Mapping[str, Mapping[str, object]]) -> dict[str, Molecule]:
-    """Return molecules by name from tables of settings, as ``{"MyEther": {"smiles": "CCOCC"}}``.
+    """Return molecules by name from tables of settings such as ``{"MyEther": {"smiles": "CCOCC"}}``.
 
     Parameters
     ----------
     tables
-        Name -> ``smiles`` or ``file``, and perhaps ``charge`` (e).
+        Name -> ``smiles`` or ``file``, and optionally ``charge`` (e).
 
     Raises
     ------
     InputError
-        As :func:`name_molecule`; other keys, or values of another type.
+        As for :func:`name_molecule`; or a table has other keys, or values of another type.
     """
-    found = {}
+    molecules = {}
     for name, table in tables.items():
         where = f"molecules.{name}"
         sources = [key for key in ("smiles", "file") if key in table]
         charge = table.get("charge")
         if len(sources) != 1 or set(table) - {*sources, "charge"}:
-            raise InputError(f"{where} = {dict(table)!r}: write smiles or file, and perhaps charge")
+            raise InputError(f"{where} = {dict(table)!r}: write smiles or file, and optionally charge")
         if not isinstance(text := table[sources[0]], str) or not text:
             raise InputError(f"{where}.{sources[0]} = {text!r}: must be a text")
         if charge is not None and (isinstance(charge, bool) or not isinstance(charge, int)):
             raise InputError(f"{where}.charge = {charge!r}: must be a whole number")
         try:
-            found[name] = name_molecule(name, SMILES + text if sources == ["smiles"] else text, charge)
+            molecules[name] = name_molecule(name, SMILES + text if sources == ["smiles"] else text, charge)
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
-    return found
+    return molecules
 
 
 def molecule(text: str) -> Atoms:
-    """One molecule in vacuum.
+    """Return one molecule in vacuum.
 
     Parameters
     ----------
     text
-        As :func:`find_molecule` takes it.
+        As for :func:`find_molecule`.
 
     Returns
     -------
@@ -131,15 +131,16 @@ def molecule(text: str) -> Atoms:
     Raises
     ------
     InputError
-        As :func:`find_molecule`.
+        As for :func:`find_molecule`.
     """
     return find_molecule(text).atoms()
 
 
 def salt_ions(name: str, own_molecules: Mapping[str, Molecule] | None = None) -> dict[str, int] | None:
-    """Return the ions of a salt such as "LiPF6" or "Mg(TFSI)2", each with its number; None if it is no salt's name.
+    """Return the ions of a salt such as "LiPF6" or "Mg(TFSI)2" with their numbers, or None for any other name.
 
-    Any cation may stand before any anion, both of `own_molecules` or of the library. A number is written in brackets.
+    Any cation may precede any anion, both from `own_molecules` or the library. An ion of several atoms that occurs more
+    than once is written in parentheses.
 
     Raises
     ------
@@ -162,8 +163,8 @@ def salt_ions(name: str, own_molecules: Mapping[str, Molecule] | None = None) ->
 
 
 def unknown_name(text: str, own_molecules: Mapping[str, Molecule] | None = None) -> str:
-    """Return the message about a name that is neither a molecule's nor a salt's, with those near to it."""
-    near = _near(text, own_molecules)
+    """Return the error message for a name that is neither a molecule nor a salt, with similar names."""
+    near = _similar_names(text, own_molecules)
     if near:
         return f"no molecule or salt {text!r}; did you mean {' or '.join(near)}?"
     return (
@@ -173,7 +174,7 @@ def unknown_name(text: str, own_molecules: Mapping[str, Molecule] | None = None)
 
 
 def _smiles_in(text: str, own_molecules: Mapping[str, Molecule] | None) -> str:
-    """Return the SMILES that a text is, or raise the error that it is none."""
+    """Return the SMILES in a text; raise `InputError` if it is not a SMILES."""
     if text.startswith(SMILES):
         return text.removeprefix(SMILES)
     plain = _PLAIN_SMILES.fullmatch(text) is not None
@@ -181,24 +182,24 @@ def _smiles_in(text: str, own_molecules: Mapping[str, Molecule] | None) -> str:
         raise InputError(unknown_name(text, own_molecules))
     if find_spec("rdkit") is None:
         raise InputError(f"no molecule {text!r}; to read it as a SMILES, install RDKit: {INSTALL}")
-    if plain and (near := _near(text, own_molecules, _VERY_NEAR)):
+    if plain and (near := _similar_names(text, own_molecules, _VERY_SIMILAR)):
         if not is_smiles(text):
             raise InputError(unknown_name(text, own_molecules))
         raise InputError(
-            f"{text!r} is a SMILES and near to a name: write {SMILES}{text} for the SMILES, or {' or '.join(near)}"
+            f"{text!r} is a SMILES and resembles a name: write {SMILES}{text} for the SMILES, or {' or '.join(near)}"
         )
     return text
 
 
-def _near(text: str, own_molecules: Mapping[str, Molecule] | None, cutoff: float = _NEAR) -> list[str]:
-    """The three names most like a text, themselves or by their full names."""
+def _similar_names(text: str, own_molecules: Mapping[str, Molecule] | None, cutoff: float = _SIMILAR) -> list[str]:
+    """Return up to three known names that resemble a text, compared by name and full name."""
     known = _known(own_molecules)
-    meant = {_salt_name(*ions).casefold(): _salt_name(*ions) for ions in _pairs(known)}
+    suggestions = {_salt_name(*ions).casefold(): _salt_name(*ions) for ions in _pairs(known)}
     for name, molecule in known.items():
-        meant |= {word: f"{name} ({molecule.full_name})" for word in _full_names(molecule)}
-    meant |= {name.casefold(): name for name in known}
-    words = difflib.get_close_matches(text.casefold(), meant, n=3, cutoff=cutoff)
-    return list(dict.fromkeys(meant[word] for word in words))
+        suggestions |= {word: f"{name} ({molecule.full_name})" for word in _full_names(molecule)}
+    suggestions |= {name.casefold(): name for name in known}
+    matches = difflib.get_close_matches(text.casefold(), suggestions, n=3, cutoff=cutoff)
+    return list(dict.fromkeys(suggestions[word] for word in matches))
 
 
 def _full_names(molecule: Molecule) -> list[str]:
@@ -219,15 +220,15 @@ def _salt_name(cation: Molecule, anion: Molecule) -> str:
 
 
 def _splits(name: str, known: Mapping[str, Molecule]) -> Iterator[tuple[str, int, str, int]]:
-    """Every way to read a name as a cation, its number, an anion, its number."""
+    """Yield every way to read a name as a cation, its number, an anion and its number."""
     for cation, anion in _pairs(known):
         if match := re.fullmatch(_counted(cation) + _counted(anion), name):
-            one, two = match.groups("")
-            yield cation.name, int(one or 1), anion.name, int(two or 1)
+            n_cations, n_anions = match.groups("")
+            yield cation.name, int(n_cations or 1), anion.name, int(n_anions or 1)
 
 
 def _pairs(known: Mapping[str, Molecule]) -> Iterator[tuple[Molecule, Molecule]]:
-    """Every cation with every anion."""
+    """Yield every pair of a cation and an anion."""
     for cation in known.values():
         for anion in known.values():
             if cation.charge > 0 > anion.charge:
@@ -235,6 +236,6 @@ def _pairs(known: Mapping[str, Molecule]) -> Iterator[tuple[Molecule, Molecule]]
 
 
 def _counted(ion: Molecule) -> str:
-    """Pattern of an ion and its number, the one group: Li2, PF6, (PF6)2."""
+    """Return the pattern of an ion and its number, such as Li2, PF6, (PF6)2; the number is its only group."""
     name = re.escape(ion.name)
     return rf"{name}(\d*)" if len(ion.symbols) == 1 else rf"(?:{name}|\({name}\)(\d+))"

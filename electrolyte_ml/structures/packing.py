@@ -1,6 +1,6 @@
-"""Rigid molecules without overlap in a cubic periodic box: compression from a dilute start under a soft repulsion.
+"""Packing of rigid molecules in a cubic periodic box, by compression of a dilute box under a soft repulsion.
 
-Where first shells are given, donors are drawn to their centres on the way, and other donors are kept away from these.
+If first shells are given, a soft attraction draws their donors to the centres, and other donors are kept away.
 """
 
 from dataclasses import dataclass
@@ -14,30 +14,31 @@ from electrolyte_ml.structures.neighbours import periodic_pairs
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
 
-START = 1.5  # edge of the dilute box in units of the final one, 30 % of the density: molecules do not yet interlock
-STEPS = 6  # boxes from the dilute to the final one
-ITERATIONS = 30  # of the minimiser in each box before the last, where only the worst overlaps need to go
+START = 1.5  # edge of the dilute box in units of the final edge: at 30 % of the density molecules do not interlock yet
+STEPS = 6  # number of boxes, from the dilute to the final one
+ITERATIONS = 30  # of the minimiser in each box but the last, enough to remove the worst overlaps
 FINAL_ITERATIONS = 500
-# A jam shows early: boxes that packed in the end had at most 0.003 of repulsion left per molecule after 100 iterations.
+# A jam can be detected early: boxes that could be packed had a repulsion of at most 0.003 per molecule after 100
+# iterations.
 JAM_ITERATIONS = 100
 JAM = 0.008
 SKIN = 1.0  # Å
-ARM = 1.5  # Å, about the radius of gyration of EC: times an angle it is a length, comparable to a shift
-TOUCH = 1.03  # in units of the sum of the radii: within it a donor of a shell touches its centre
+ARM = 1.5  # Å, about the radius of gyration of EC: converts an angle to a length comparable to a shift
+TOUCH = 1.03  # largest distance of a donor in contact with its centre, in units of the sum of the radii
 
 
 @dataclass(frozen=True)
 class FirstShells:
-    """First shells of some atoms, which packing is to make.
+    """First shells of some atoms, to be formed by packing.
 
     Attributes
     ----------
     contacts
-        (M, 2) centre and donor, of different molecules, that are to touch.
+        (M, 2) centre and donor, of different molecules, that must touch.
     donors
         (D,) all atoms that could be in a shell.
     clearance
-        In units of the sum of the radii: no donor comes nearer to a centre that it is not to touch.
+        Smallest distance between a centre and a donor outside its shell, in units of the sum of the radii.
     """
 
     contacts: np.ndarray
@@ -47,18 +48,18 @@ class FirstShells:
 
 @dataclass(frozen=True)
 class RigidBodies:
-    """Molecules that keep their shape.
+    """Rigid molecules.
 
     Attributes
     ----------
     shape
-        (N, 3) Å, atoms about the centre of their own molecule.
+        (N, 3) Å, positions of the atoms relative to the centre of their molecule.
     radii
         (N,) Å; atoms of different molecules repel below the sum of their radii.
     first
         (n_bodies,) index of the first atom of each molecule.
     shells
-        To be made, if any.
+        First shells to be formed, if any.
     """
 
     shape: np.ndarray
@@ -72,7 +73,7 @@ class RigidBodies:
         return np.repeat(np.arange(len(self.first)), np.diff(self.first, append=len(self.shape)))
 
     def pack(self, edge: float, rng: np.random.Generator) -> np.ndarray:
-        """Positions (N, 3) Å of the molecules, whole, in a cubic box of the given edge (Å).
+        """Return positions (N, 3) Å of the unbroken molecules in a cubic box with an edge in Å.
 
         Overlaps may remain; `closest_contact` measures them.
         """
@@ -90,7 +91,7 @@ class RigidBodies:
         return centres[self.body] + arms
 
     def _gather(self, centres: np.ndarray, arms: np.ndarray, contacts: np.ndarray, rng: np.random.Generator) -> None:
-        """Move the centres of molecules that are to touch so that they start beside each other."""
+        """Move the centres of molecules that must touch, so that they start next to each other."""
         body = self.body
         placed: set[int] = set()
         for pair in contacts.tolist():
@@ -102,13 +103,13 @@ class RigidBodies:
             placed |= {body[fixed], body[moved]}
 
     def closest_contact(self, positions: np.ndarray, edge: float) -> float:
-        """Smallest distance between molecules, own images included, in units of the sum of the radii."""
+        """Return the smallest distance between molecules, including images, in units of the sum of the radii."""
         i, j, offset = self._contacts(positions, edge, 0.0)
         distance = np.linalg.norm(positions[j] + offset - positions[i], axis=1)
         return float((distance / (self.radii[i] + self.radii[j])).min(initial=np.inf))
 
     def _contacts(self, positions: np.ndarray, edge: float, skin: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pairs (i, j) of atoms that belong to different molecules or images, and the offset (M, 3) Å of j."""
+        """Return pairs (i, j) of atoms of different molecules or images, and the offset (M, 3) Å of j."""
         body = self.body
         i, j, shift = periodic_pairs(positions, np.eye(3) * edge, np.ones(3, bool), 2 * self.radii.max() + skin)
         apart = (body[i] != body[j]) | shift.any(axis=1)
@@ -137,13 +138,13 @@ class RigidBodies:
             along_shifts = np.add.reduceat(gradient, self.first, axis=0)
             return energy, np.concatenate([along_shifts.ravel(), along_turns.ravel()])
 
-        done = count(1)
+        iteration = count(1)
 
         def stop_at_jam(intermediate_result: "OptimizeResult") -> None:
-            if next(done) >= JAM_ITERATIONS and intermediate_result.fun > JAM * len(self.first):
+            if next(iteration) >= JAM_ITERATIONS and intermediate_result.fun > JAM * len(self.first):
                 raise StopIteration
 
-        found = minimize(
+        result = minimize(
             objective,
             np.zeros(6 * len(self.first)),
             jac=True,
@@ -151,14 +152,14 @@ class RigidBodies:
             callback=stop_at_jam,
             options={"maxiter": iterations, "ftol": 1e-12, "gtol": 1e-5},
         )
-        return place(found.x)[:2]
+        return place(result.x)[:2]
 
 
 class _Repulsion:
-    """Σ (1 - r/d)² over all contacts with r < d, the sum of the radii, and what draws donors to their centres.
+    """Repulsion Σ (1 - r/d)² over all contacts with r < d, plus the attraction of donors to their centres.
 
-    Between a centre and a donor that it is not to touch, d is the clearance of the shells times that sum. The list of
-    pairs reaches a skin further and is renewed when an atom has moved by half of that.
+    d is the sum of the radii, multiplied by the clearance between a centre and a donor outside its shell. The list of
+    pairs has a skin and is rebuilt when an atom has moved by half of it.
     """
 
     def __init__(self, bodies: RigidBodies, edge: float) -> None:
@@ -167,16 +168,16 @@ class _Repulsion:
         self._listed_at: np.ndarray | None = None
 
     def __call__(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
-        """Energy (no unit) and its gradient (N, 3) 1/Å."""
+        """Return the energy (dimensionless) and its gradient (N, 3), 1/Å."""
         if self._listed_at is None or ((positions - self._listed_at) ** 2).sum(axis=1).max() > (SKIN / 2) ** 2:
             self._list(positions)
         vectors = positions[self._j] - positions[self._i] + self._offset  # (M, 3) Å
         squares = np.einsum("ij,ij->i", vectors, vectors)
         touching = np.flatnonzero(squares < self._reach**2)
         i, j, reach, vectors = self._i[touching], self._j[touching], self._reach[touching], vectors[touching]
-        distances = np.sqrt(squares[touching]) + 1e-9  # avoids 0/0 between atoms in one place
+        distances = np.sqrt(squares[touching]) + 1e-9  # avoids 0/0 for coinciding atoms
         overlap = 1 - distances / reach
-        pull = (2 * overlap / (reach * distances))[:, None] * vectors  # (M, 3) gradient at i, minus that at j
+        pull = (2 * overlap / (reach * distances))[:, None] * vectors  # (M, 3) gradient at i; that at j is its negative
         n = len(positions)
         gradient = np.stack([np.bincount(i, pull[:, k], n) - np.bincount(j, pull[:, k], n) for k in range(3)], axis=1)
         return float(overlap @ overlap) + self._draw_together(positions, gradient), gradient
@@ -201,13 +202,13 @@ class _Repulsion:
         reach = radii[i] + radii[j]
         if self._shells is not None:
             reach[self._kept_apart(i, j)] *= self._shells.clearance
-        # The list was cut at the largest pair of radii; most pairs are of smaller atoms.
+        # The list was made for the largest sum of radii; most pairs have a smaller one.
         near = np.linalg.norm(positions[j] + offset - positions[i], axis=1) < reach + SKIN
         self._i, self._j, self._offset, self._reach = i[near], j[near], offset[near], reach[near]
         self._listed_at = positions
 
     def _kept_apart(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Whether each pair is one of a centre and a donor that are not to touch."""
+        """Return whether each pair consists of a centre and a donor outside its shell."""
         assert self._shells is not None
         count, (centre, donor) = len(self._bodies.shape), self._shells.contacts.T
         is_centre, is_donor = np.zeros((2, count), dtype=bool)
@@ -218,7 +219,7 @@ class _Repulsion:
 
 
 def _left_jacobian(turns: np.ndarray) -> np.ndarray:
-    """Left Jacobian of rotations, (n, 3, 3): small rotation by a small change of a rotation vector (n, 3)."""
+    """Return the left Jacobian (n, 3, 3) of rotations: small rotation per small change of a rotation vector (n, 3)."""
     angle = np.linalg.norm(turns, axis=1)[:, None, None]
     cross = np.cross(np.eye(3), turns[:, None, :]).transpose(0, 2, 1)  # cross[n] @ v = turns[n] x v
     half = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2  # (1 - cos a)/a²

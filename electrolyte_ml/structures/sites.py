@@ -1,4 +1,4 @@
-"""Sites of a molecule: atoms that its bonds make equivalent, and names for them as chemists use them."""
+"""Sites of a molecule (atoms that are equivalent by their bonds) and their chemical names."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from electrolyte_ml.structures.graphs import BondGraph
 
 
 def site_names(numbers: np.ndarray, bonds: np.ndarray) -> list[str]:
-    """Return the name of each atom's site in one molecule.
+    """Return the name of the site of each atom in one molecule.
 
-    O and N carry the kind of donor that they are ("carbonyl O", "ether O"), C the number of its H ("CH3"), or
-    "carbonyl C" with a carbonyl O on it; H is named after the atom that it is on ("H of CH3"), any other atom by its
-    element. Where two sites of a molecule would have one name, the atoms beside them that tell them apart are added, as
-    in "CH3 by ether O"; if there are none, a number.
+    O and N are named by their kind of donor ("carbonyl O", "ether O"), C by its number of H ("CH3"), or "carbonyl C" if
+    a carbonyl O is bonded to it, H by the atom it is bonded to ("H of CH3"), and any other atom by its element. If two
+    sites would have the same name, bonded atoms that only one of them has are added, as in "CH3 by ether O"; if there
+    are none, a number is added.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def site_names(numbers: np.ndarray, bonds: np.ndarray) -> list[str]:
     names = list(plain)
     for name in dict.fromkeys(plain[atom] for atom in heavy):
         atoms = [atom for atom in heavy if plain[atom] == name]
-        for atom, full in zip(atoms, _told_apart(name, atoms, graph, plain)):
+        for atom, full in zip(atoms, _distinct_names(name, atoms, graph, plain)):
             names[atom] = full
     for atom in set(range(len(symbols))) - set(heavy):
         names[atom] = f"H of {names[graph.bonded[atom][0]]}"
@@ -43,7 +43,7 @@ def site_names(numbers: np.ndarray, bonds: np.ndarray) -> list[str]:
 
 
 def _is_carried(atom: int, symbols: Sequence[str], bonded: Sequence[Sequence[int]]) -> bool:
-    """Whether an atom is an H on one other atom that is no H."""
+    """Return whether an atom is an H with one bond, to an atom other than H."""
     return symbols[atom] == "H" and len(bonded[atom]) == 1 and symbols[bonded[atom][0]] != "H"
 
 
@@ -57,8 +57,8 @@ def _plain_name(atom: int, symbols: Sequence[str], bonded: Sequence[Sequence[int
     return f"{kinds[atom]} {symbol}" if symbol in ("O", "N") and kinds[atom] else symbol
 
 
-def _told_apart(name: str, atoms: Sequence[int], graph: BondGraph, plain: Sequence[str]) -> list[str]:
-    """Return the names of atoms with one plain name, of several sites perhaps."""
+def _distinct_names(name: str, atoms: Sequence[int], graph: BondGraph, plain: Sequence[str]) -> list[str]:
+    """Return distinct names for the sites of atoms that share a plain name."""
     sites = list(dict.fromkeys(graph.sites[atom] for atom in atoms))
     if len(sites) == 1:
         return [name] * len(atoms)

@@ -1,10 +1,10 @@
-"""Molecules from SMILES and from MDL's ``.mol`` and ``.sdf`` files, and their conformers, by RDKit.
+"""Molecules and conformers from SMILES and from MDL's ``.mol`` and ``.sdf`` files, by RDKit.
 
-RDKit is the extra `molecules`; it is imported on first use.
+RDKit is installed by the extra `molecules`; it is imported on first use.
 
 References
 ----------
-S. Riniker, G. A. Landrum, J. Chem. Inf. Model. 55, 2562 (2015): ETKDG, which places the atoms.
+S. Riniker, G. A. Landrum, J. Chem. Inf. Model. 55, 2562 (2015): ETKDG, the method for initial positions.
 T. A. Halgren, J. Comput. Chem. 17, 490 (1996): MMFF94; A. K. Rappe et al., J. Am. Chem. Soc. 114, 10024 (1992): UFF.
 """
 
@@ -28,28 +28,28 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 INSTALL = "pip install 'electrolyte-ml[molecules]' (or pip install rdkit)"
-CONFORMERS = 20  # tried for a molecule without a geometry of its own
-_SAME = 0.1  # Å, root mean square: conformers that are closer count once
+CONFORMERS = 20  # number of conformers tried for a molecule without a geometry
+_SAME = 0.1  # Å, root mean square deviation below which two conformers are the same
 
 
 @cache
 def molecule_from_smiles(smiles: str) -> Molecule:
-    """Return the molecule of a SMILES at the lowest conformer found with a force field.
+    """Return the molecule of a SMILES in the lowest conformer found with a force field.
 
     Parameters
     ----------
     smiles
-        Of one molecule or ion; hydrogens may be left out, as usual.
+        SMILES of one molecule or ion; hydrogens may be left out, as usual.
 
     Returns
     -------
     Molecule
-        Its name is the SMILES; atoms in the order of the SMILES, the hydrogens last.
+        The name is the SMILES; atoms are in the order of the SMILES, hydrogens last.
 
     Raises
     ------
     InputError
-        RDKit is missing, the SMILES cannot be read or is of several molecules, or no geometry was found.
+        RDKit is missing, the SMILES cannot be read or describes several molecules, or no geometry is found.
     """
     mol = parse_smiles(smiles)
     field, positions = _embed(mol, CONFORMERS, seed=0, name=smiles)
@@ -65,16 +65,16 @@ def molecule_from_smiles(smiles: str) -> Molecule:
 
 
 def conformers(molecule: Molecule, count: int, seed: int = 0) -> list[np.ndarray]:
-    """Return geometries of a molecule, the lowest by a force field first.
+    """Return geometries of a molecule in ascending order of their force field energies.
 
     Parameters
     ----------
     molecule
-        With its SMILES.
+        Molecule with a SMILES.
     count
-        How many to embed; those that are alike, or that have lost a bond, are left out.
+        Number of conformers to embed; repeated conformers and those with other bonds are left out.
     seed
-        Of the embedding.
+        Seed of the embedding.
 
     Returns
     -------
@@ -84,24 +84,24 @@ def conformers(molecule: Molecule, count: int, seed: int = 0) -> list[np.ndarray
     Raises
     ------
     InputError
-        RDKit is missing, the molecule has no SMILES or one of another molecule, or no geometry was found.
+        RDKit is missing, the SMILES is missing or describes another molecule, or no geometry is found.
     """
     if not molecule.smiles:
-        raise InputError(f"{molecule.name} has no SMILES, which its conformers are made from")
+        raise InputError(f"{molecule.name} has no SMILES, which is needed to make conformers")
     mol = parse_smiles(molecule.smiles)
     order = molecule.graph.mapping_to(_graph(mol))
     if order is None:
-        raise InputError(f"{molecule.name}: its SMILES {molecule.smiles} is of another molecule")
+        raise InputError(f"{molecule.name}: its SMILES {molecule.smiles} describes another molecule")
     return [positions[order] for positions in _embed(mol, count, seed, molecule.name)[1]]
 
 
 def parse_smiles(smiles: str) -> Mol:
-    """Return RDKit's molecule with explicit hydrogens.
+    """Return the RDKit molecule of a SMILES, with explicit hydrogens.
 
     Raises
     ------
     InputError
-        As :func:`molecule_from_smiles`.
+        As for :func:`molecule_from_smiles`.
     """
     chem = _rdkit().Chem
     with quiet():
@@ -114,26 +114,26 @@ def parse_smiles(smiles: str) -> Mol:
         raise InputError(f"cannot read {smiles!r} as a SMILES: {'; '.join(problems) or 'no such molecule'}")
     for atom in mol.GetAtoms():
         if not atom.GetAtomicNum() or atom.GetIsotope():
-            raise InputError(f"{smiles!r}: {atom.GetSmarts()} is no element, or an isotope; neither can be simulated")
+            raise InputError(f"{smiles!r}: {atom.GetSmarts()} is not an element or is an isotope; use plain elements")
     return chem.AddHs(_one_molecule(mol, repr(smiles)))
 
 
 def mol_of(molecule: Molecule) -> Mol:
-    """Return RDKit's molecule with the atoms in the order of ours.
+    """Return the RDKit molecule of a `Molecule`, with the atoms in the same order.
 
-    Bonds and charges are those of its SMILES; without one, all bonds are single.
+    Bonds and charges come from the SMILES; without a SMILES, all bonds are single.
 
     Raises
     ------
     InputError
-        RDKit is missing, or the SMILES is of another molecule.
+        RDKit is missing, or the SMILES describes another molecule.
     """
     chem = _rdkit().Chem
     if molecule.smiles:
         mol = parse_smiles(molecule.smiles)
         order = _graph(mol).mapping_to(molecule.graph)
         if order is None:
-            raise InputError(f"{molecule.name}: its SMILES {molecule.smiles} is of another molecule")
+            raise InputError(f"{molecule.name}: its SMILES {molecule.smiles} describes another molecule")
         return chem.RenumberAtoms(mol, np.argsort(order).tolist())
     mol = chem.RWMol()
     for symbol in molecule.symbols:
@@ -148,18 +148,18 @@ def mol_of(molecule: Molecule) -> Mol:
 
 
 def is_smiles(text: str) -> bool:
-    """Whether RDKit reads a text as a SMILES."""
+    """Return whether RDKit can read a text as a SMILES."""
     with quiet():
         return bool(text.strip()) and _rdkit().Chem.MolFromSmiles(text) is not None
 
 
 def describes(smiles: str, molecule: Molecule) -> bool:
-    """Whether a SMILES is of this molecule: its bonds and charge, and its handedness where the SMILES gives one.
+    """Return whether a SMILES agrees with a molecule in bonds and charge, and in stereochemistry if it states one.
 
     Raises
     ------
     InputError
-        As :func:`molecule_from_smiles`.
+        As for :func:`molecule_from_smiles`.
     """
     mol = parse_smiles(smiles)
     if formal_charge(mol) != molecule.charge or _graph(mol).mapping_to(molecule.graph) is None:
@@ -170,7 +170,7 @@ def describes(smiles: str, molecule: Molecule) -> bool:
 
 
 def canonical_smiles(mol: Mol, handed: bool = True) -> str:
-    """Return RDKit's SMILES, the same for every way to write a molecule, with its handedness where that is given."""
+    """Return RDKit's canonical SMILES of a molecule; `handed` includes the stereochemistry, if it is stated."""
     chem = _rdkit().Chem
     return str(chem.MolToSmiles(chem.RemoveHs(mol), isomericSmiles=handed))
 
@@ -186,15 +186,15 @@ def read_mdl(path: Path, charge: int | None) -> Molecule:
     Parameters
     ----------
     path
-        The file; all hydrogens are in it, and positions in three dimensions.
+        File with all hydrogens, and positions in three dimensions.
     charge
-        Stated by the user, e; the sum of the formal charges must be the same.
+        Total charge stated by the user, e; the sum of the formal charges must be the same.
 
     Raises
     ------
     InputError
-        RDKit is missing, the file cannot be read, lacks hydrogens or three dimensions, holds several molecules, or has
-        another charge.
+        RDKit is missing, the file cannot be read, hydrogens or three-dimensional positions are missing, the file holds
+        several molecules, or its charge differs.
     OSError
         The file cannot be opened.
     """
@@ -203,15 +203,15 @@ def read_mdl(path: Path, charge: int | None) -> Molecule:
     with quiet():
         found = list(chem.SDMolSupplier(str(path), removeHs=False))
     if len(found) != 1 or found[0] is None:
-        what = f"{len(found)} molecules in it; give one" if len(found) > 1 else "RDKit cannot read it"
-        raise InputError(f"{path}: {what}")
+        problem = f"it holds {len(found)} molecules; give one" if len(found) > 1 else "RDKit cannot read it"
+        raise InputError(f"{path}: {problem}")
     mol = _one_molecule(found[0], str(path))
     if any(atom.GetNumImplicitHs() for atom in mol.GetAtoms()):
         raise InputError(f"{path}: hydrogens are missing; add them, or give the SMILES")
     positions = np.array(mol.GetConformer().GetPositions())
     if not _shows_its_bonds(mol, positions):
         raise InputError(
-            f"{path}: its positions are not those of its bonds (a drawing in two dimensions?); give a geometry in "
+            f"{path}: its positions do not agree with its bonds (a two-dimensional drawing?); give a geometry in "
             "three dimensions in Å, or the SMILES"
         )
     return Molecule(
@@ -228,17 +228,17 @@ def read_mdl(path: Path, charge: int | None) -> Molecule:
 def _one_molecule(mol: Mol, source: str) -> Mol:
     count = len(_rdkit().Chem.GetMolFrags(mol))
     if count != 1:
-        raise InputError(f"{source} is of {count} molecules; give each of them on its own")
+        raise InputError(f"{source} describes {count} molecules; give them one by one")
     return mol
 
 
 def _embed(mol: Mol, count: int, seed: int, name: str) -> tuple[str, list[np.ndarray]]:
-    """Return the force field and the geometries (N, 3) Å, lowest first."""
+    """Return the name of the force field and the geometries (N, 3) Å, lowest energy first."""
     all_chem = _rdkit().Chem.AllChem
     if mol.GetNumAtoms() == 1:
         return "", [np.zeros((1, 3))]
     parameters = all_chem.ETKDGv3()
-    parameters.randomSeed = seed + 1  # 0 and below are not seeds
+    parameters.randomSeed = seed + 1  # RDKit's seeds are positive
     parameters.pruneRmsThresh = _SAME
     with quiet():
         embedded = list(all_chem.EmbedMultipleConfs(mol, count, parameters))
@@ -246,17 +246,20 @@ def _embed(mol: Mol, count: int, seed: int, name: str) -> tuple[str, list[np.nda
             parameters.useRandomCoords = True
             embedded = list(all_chem.EmbedMultipleConfs(mol, count, parameters))
         if not embedded:
-            raise InputError(f"{name}: RDKit finds no geometry for it")
+            raise InputError(f"{name}: RDKit finds no geometry")
         field, energies = _minimise(mol)
     found = [np.array(mol.GetConformer(k).GetPositions()) for k in embedded]
     good = [k for k in np.argsort(energies, kind="stable") if _shows_its_bonds(mol, found[k])]
     if not good:
-        raise InputError(f"{name}: no geometry was found in which exactly its bonded atoms are near each other")
+        raise InputError(f"{name}: no geometry was found whose distances agree with the bonds of the molecule")
     return field, [found[k] for k in good]
 
 
 def _minimise(mol: Mol) -> tuple[str, list[float]]:
-    """Minimise all conformers by MMFF94, or by UFF where that lacks parameters; return energies in kcal/mol."""
+    """Minimise all conformers by MMFF94, or by UFF if MMFF94 lacks parameters; return energies in kcal/mol.
+
+    If both lack parameters, the embedded (ETKDG) geometries are kept, with energies of 0.
+    """
     all_chem = _rdkit().Chem.AllChem
     if all_chem.MMFFHasAllMoleculeParams(mol):
         return "MMFF94", [energy for _, energy in all_chem.MMFFOptimizeMoleculeConfs(mol, maxIters=2000)]
@@ -285,7 +288,7 @@ def _bonds(mol: Mol) -> tuple[tuple[int, int], ...]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep RDKit's messages from standard error."""
+    """Suppress RDKit's messages to standard error."""
     block = _rdkit().rdBase.BlockLogs()
     try:
         yield
@@ -300,18 +303,18 @@ def rdkit_package(purpose: str) -> Any:
     Parameters
     ----------
     purpose
-        What needs it, as the beginning of the message where it is missing, such as "drawings of molecules need".
+        Beginning of the error message, with the purpose of RDKit, such as "drawings of molecules need".
 
     Raises
     ------
     InputError
-        It is missing.
+        RDKit is missing.
     """
     try:
         import rdkit.Chem.AllChem
         import rdkit.rdBase
     except ImportError as error:
-        raise InputError(f"{purpose} RDKit, which is not here: {INSTALL}") from error
+        raise InputError(f"{purpose} RDKit, which is not installed: {INSTALL}") from error
     return rdkit
 
 

@@ -1,4 +1,4 @@
-"""Molecules of a configuration under any periodic boundary, and the bonds that break or form."""
+"""Molecules of a configuration under any periodic boundary conditions, and changes of their bonds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from electrolyte_ml.structures.molecules import Molecule
 
 @dataclass(frozen=True, eq=False)
 class Topology:
-    """The molecules of one configuration.
+    """Molecules of one configuration.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Topology:
     formulas
         Hill formula of every molecule.
     unwrapped
-        (N, 3) Å, every molecule in one piece, its first atom where it was given.
+        (N, 3) Å, positions with every molecule unbroken and its first atom at its given position.
     endless
-        (n_molecules,) whether a molecule is bonded to an image of itself; it is then not in one piece anywhere.
+        (n_molecules,) whether a molecule is bonded to an image of itself; it can then not be unwrapped.
     numbers
         (N,) atomic numbers.
     """
@@ -54,7 +54,7 @@ class Topology:
 
     @classmethod
     def of(cls, atoms: Atoms) -> Topology:
-        """Find bonds and molecules; the time is linear in the number of atoms.
+        """Find bonds and molecules, in time linear in the number of atoms.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Topology:
         return replace(topology, unwrapped=topology.whole(atoms))
 
     def whole(self, atoms: Atoms) -> np.ndarray:
-        """Return (N, 3) Å, every molecule of another configuration in one piece, its first atom where it is given.
+        """Return positions (N, 3) Å of another configuration with every molecule unbroken; first atoms do not move.
 
         Bonds must be shorter than half of the cell.
         """
@@ -108,49 +108,49 @@ class Topology:
         return atoms.positions + _images(i, j, -np.rint(between).astype(int), self.labels) @ atoms.cell.array
 
     def counts(self) -> Counter[str]:
-        """Number of molecules of each formula."""
+        """Return the number of molecules of each formula."""
         return Counter(self.formulas)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Name of every molecule that is in the library, the formula of any other."""
+        """Name of every molecule, or its formula if it is not in the library."""
         found = recognise(self.numbers, self.bonds, self.labels)
         return tuple(name or formula for name, formula in zip(found, self.formulas))
 
     def known(self, own_molecules: Mapping[str, Molecule] | None = None) -> list[str | None]:
-        """Return the name of every whole molecule that is known, None for any other.
+        """Return the name of every known molecule, None for any other.
 
-        A molecule that is not known may be a broken one, or two that have fused; one that is bonded to its own image is
-        no molecule at all.
+        An unknown molecule may be a fragment, or two molecules that have fused. A molecule that is bonded to its own
+        image counts as unknown.
 
         Parameters
         ----------
         own_molecules
-            Molecules by name that come before those of the library.
+            Molecules by name; they take precedence over the library.
         """
         found = recognise(self.numbers, self.bonds, self.labels, own_molecules)
         return [None if endless else name for name, endless in zip(found, self.endless)]
 
     def name(self, atom: int) -> str:
-        """Element and number of an atom, counted from 1, such as "C12"."""
+        """Return element and number of an atom, counted from 1, such as "C12"."""
         return f"{Atoms(numbers=[self.numbers[atom]]).symbols[0]}{atom + 1}"
 
     def place(self, atom: int) -> str:
-        """Element and number of an atom with its molecule, such as "C12 of EC (molecule 2)"."""
+        """Return element and number of an atom with its molecule, such as "C12 of EC (molecule 2)"."""
         molecule = self.labels[atom]
         return f"{self.name(atom)} of {self.names[molecule]} (molecule {molecule + 1})"
 
 
 def molecules(atoms: Atoms) -> list[Atoms]:
-    """Return every molecule alone in vacuum, with its geometry in the configuration.
+    """Return every molecule in vacuum, with its geometry in the configuration.
 
-    The molecules have no total charge: that of a configuration does not say how it is shared.
+    The molecules state no total charge, because only the sum of their charges is known from the configuration.
 
     Returns
     -------
     list of Atoms
-        In the order of their first atoms, whole, without a cell; the array `index` (n,) holds the numbers of their
-        atoms in the configuration.
+        Unbroken molecules in the order of their first atoms, without a cell; the array `index` (n,) holds the numbers
+        of their atoms in the configuration.
     """
     topology = Topology.of(atoms)
     found = []
@@ -161,7 +161,7 @@ def molecules(atoms: Atoms) -> list[Atoms]:
 
 
 def changes(reference: Topology, atoms: Atoms) -> str | None:
-    """Describe the bonds that are broken or made in one line; None if there are none.
+    """Describe the broken and made bonds in one line; return None if there are none.
 
     Parameters
     ----------
@@ -173,14 +173,14 @@ def changes(reference: Topology, atoms: Atoms) -> str | None:
     Raises
     ------
     InputError
-        There are more or fewer atoms than in the reference, or positions that are not finite.
+        The atoms differ from those of the reference, or positions are not finite.
     """
     broken, made = changed_bonds(reference, atoms)
     return describe_bonds(reference, broken, made)
 
 
 def describe_bonds(reference: Topology, broken: np.ndarray, made: np.ndarray) -> str | None:
-    """Describe broken and made bonds, (n, 2) atoms each, in one line; None if there are none."""
+    """Describe broken and made bonds, (n, 2) atoms each, in one line; return None if there are none."""
     parts = []
     for what, found in (("broken", broken), ("made", made)):
         if len(found):
@@ -211,7 +211,7 @@ def changed_bonds(reference: Topology, atoms: Atoms) -> tuple[np.ndarray, np.nda
 
 
 def _images(i: np.ndarray, j: np.ndarray, shift: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """(N, 3) image of each atom that is bonded to its neighbours without a shift; the first atom's is zero."""
+    """Return the image (N, 3) of each atom for which its molecule is unbroken; first atoms keep image zero."""
     image = np.zeros((len(labels), 3), dtype=int)
     placed = np.zeros(len(labels), dtype=bool)
     placed[np.unique(labels, return_index=True)[1]] = True

@@ -1,4 +1,4 @@
-"""A neighbour list with a skin, made anew only when atoms or the cell have moved too far."""
+"""Verlet list: a neighbour list with a skin, rebuilt only when atoms or the cell have moved too far."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from electrolyte_ml.structures.neighbours import NeighbourList, check_geometry, 
 
 
 class VerletList:
-    """Pairs within cutoff + skin, good for as long as no pair can have come within the cutoff unseen.
+    """Pairs within cutoff + skin, valid as long as they certainly include all pairs within the cutoff.
 
-    Let F be the cell's deformation since the list was made and u_i how far atom i moved beyond it. A pair now at
-    distance r < cutoff was then at most |F^-1| r + 2 max |u| apart; while that stays below cutoff + skin the list
-    holds it.
+    Let F be the deformation of the cell since the list was made and u_i the displacement of atom i relative to it. A
+    pair now at a distance r < cutoff was then at most |F^-1| r + 2 max |u| apart; the list contains the pair as long as
+    this is below cutoff + skin.
     """
 
     def __init__(self, cutoff: float, skin: float) -> None:
@@ -23,7 +23,7 @@ class VerletList:
     def __call__(
         self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, species: np.ndarray, n_species: int
     ) -> NeighbourList:
-        """The list, the same object for as long as it holds."""
+        """Return the list: the same object as long as it is valid, otherwise a new one."""
         if not self._holds(positions, cell, pbc, species):
             self._pairs = neighbour_list(positions, cell, pbc, self.cutoff + self.skin, species, n_species)
             self._made_for = (positions.copy(), cell.copy(), pbc.copy(), species.copy())
@@ -44,7 +44,7 @@ class VerletList:
             back = np.linalg.solve(cell, old_cell)  # F^-1, row vectors
             stretch = float(np.linalg.norm(back, 2))
             positions = positions @ back
-        with np.errstate(over="ignore"):  # positions may be anything yet
+        with np.errstate(over="ignore"):  # positions are not checked yet
             moved = np.sqrt(((positions - old) ** 2).sum(1).max(initial=0.0))
-        # Written so that NaN positions never count as unmoved.
+        # The comparison is false for NaN positions.
         return bool(stretch * self.cutoff + 2 * moved <= self.cutoff + self.skin)

@@ -1,4 +1,4 @@
-"""Training: the loss, its minimisation, and ensembles of potentials."""
+"""Training: loss, minimisation, ensembles, learning curves and inspection of labels."""
 
 from electrolyte_ml.training.data import TrainingSet
 from electrolyte_ml.training.ensemble import Ensemble, train_ensemble

@@ -1,8 +1,8 @@
-"""BFGS with an update of the inverse Hessian that takes O(n^2) operations.
+"""BFGS with an update of the inverse Hessian in O(n^2) operations.
 
-`scipy.optimize.minimize` multiplies two dense matrices in each update, O(n^3) operations: with 1700 parameters an
-iteration then takes seconds, whatever the loss costs. Line search, first step and stopping rules are those of SciPy's
-BFGS, so that the iterates are the same but for rounding.
+`scipy.optimize.minimize` multiplies two dense matrices in each update, which takes O(n^3) operations: with 1700
+parameters, an iteration takes seconds even if the loss is cheap. Line search, first step and stopping rules are those
+of SciPy's BFGS; the iterates agree except for rounding.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
-GRADIENT_TOLERANCE = 1e-10  # of the largest derivative
+GRADIENT_TOLERANCE = 1e-10  # limit for the largest derivative
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # the strong Wolfe conditions
 SHORTEST, LONGEST = 1e-100, 1e100  # steps, as multiples of the quasi-Newton step
 
@@ -21,17 +21,17 @@ SHORTEST, LONGEST = 1e-100, 1e100  # steps, as multiples of the quasi-Newton ste
 def minimise_bfgs(
     function: Function, start: np.ndarray, iterations: int, callback: Callable[[float], None]
 ) -> np.ndarray:
-    """Return the point that BFGS reaches after a number of iterations, or before if no step lowers the function.
+    """Minimise a function by a number of BFGS iterations; stop earlier if no step lowers the function.
 
     Parameters
     ----------
     function : callable
-        Value and gradient (n,) at a point (n,).
+        Function that returns value and gradient (n,) at a point (n,).
     start : (n,) array
     iterations : int
-        At most.
+        Largest number of iterations.
     callback : callable
-        Called with the value after each iteration.
+        Called with the value of the function after each iteration.
 
     References
     ----------
@@ -39,19 +39,19 @@ def minimise_bfgs(
     """
     from scipy.linalg.blas import dsymv, dsyr2
 
-    function = _remembering(function)
+    function = _cached(function)
     x = np.array(start, dtype=float)
     value, gradient = function(x)
-    before = value + float(np.linalg.norm(gradient)) / 2  # makes the length of the first trial step 1
-    inverse_hessian = np.eye(len(x), order="F")  # its upper triangle; the other is not kept up to date
+    before = value + float(np.linalg.norm(gradient)) / 2  # the first trial step then has length 1
+    inverse_hessian = np.eye(len(x), order="F")  # only the upper triangle is updated
     for _ in range(iterations):
         if not np.abs(gradient).max(initial=0.0) > GRADIENT_TOLERANCE:
             break
         direction = -dsymv(1.0, inverse_hessian, gradient)
-        found = _line_search(function, x, direction, gradient, value, before)
-        if found is None:
+        result = _line_search(function, x, direction, gradient, value, before)
+        if result is None:
             break
-        length, before, value = found
+        length, before, value = result
         step = length * direction
         x = x + step
         new_gradient = function(x)[1]
@@ -70,14 +70,14 @@ def minimise_bfgs(
 def _line_search(
     function: Function, x: np.ndarray, direction: np.ndarray, gradient: np.ndarray, value: float, before: float
 ) -> tuple[float, float, float] | None:
-    """Return length, first and last value of a step under the strong Wolfe conditions; None if none is found.
+    """Return length, first and last value of a step that satisfies the strong Wolfe conditions, or None.
 
-    As SciPy's BFGS does: the search of Moré and Thuente, and where it fails that of Nocedal and Wright.
+    As in SciPy's BFGS, the search is that of Moré and Thuente, and, if it fails, that of Nocedal and Wright.
     """
     import warnings
 
     from scipy.optimize import line_search
-    from scipy.optimize._linesearch import line_search_wolfe1  # Moré and Thuente's has no public name
+    from scipy.optimize._linesearch import line_search_wolfe1  # the search of Moré and Thuente has no public name
 
     def value_at(point: np.ndarray) -> float:
         return function(point)[0]
@@ -95,13 +95,13 @@ def _line_search(
     return None if length is None else (length, old, new)
 
 
-def _remembering(function: Function) -> Function:
-    """Return the same function, which keeps its last result: line searches ask for value and gradient apart."""
+def _cached(function: Function) -> Function:
+    """Return the function with a cache of its last result: line searches use value and gradient in separate calls."""
     last: list[tuple[np.ndarray, tuple[float, np.ndarray]]] = []
 
-    def remembered(point: np.ndarray) -> tuple[float, np.ndarray]:
+    def cached(point: np.ndarray) -> tuple[float, np.ndarray]:
         if not last or not np.array_equal(last[0][0], point):
             last[:] = [(point.copy(), function(point))]
         return last[0][1]
 
-    return remembered
+    return cached

@@ -1,4 +1,4 @@
-"""Labelled configurations prepared for a potential: what the loss compares, and what predicts it."""
+"""Training set: labels of configurations, and the training term of a potential for them."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ if TYPE_CHECKING:
 
 
 class TrainingSet:
-    """Labelled configurations and a potential's training term for them.
+    """Labelled configurations, and the training term of a potential for them.
 
     Parameters
     ----------
     configurations : sequence of ase.Atoms
-        With energies and forces (and stresses, where there are any) in their calculators' results. A configuration
-        without a label of a kind takes no part in that kind's term; it needs energy or forces.
+        Configurations with energies, forces and, optionally, stresses in the results of their calculators. Each needs
+        energy or forces; missing labels do not contribute to the loss.
     potential : Potential
-        Decides species and cutoff.
+        Potential that determines species and cutoff.
 
     Attributes
     ----------
     term : TrainingTerm
-        Predicts energies, forces and virials of all configurations.
+        Term that predicts energies, forces and virials of all configurations.
     sizes : (K,) int64
-        Atoms in each configuration.
+        Number of atoms in each configuration.
     first : (K + 1,) int64
-        The first atom of each configuration, and the number of atoms N.
+        First atom of each configuration, and the total number of atoms N.
     species : (N,) int64
     counts : (K, S) float64
-        Atoms of each species.
+        Number of atoms of each species.
     volumes : (K,) Å^3
         NaN without a periodic cell.
     energies, forces, virials : (K,) eV, (N, 3) eV/Å, (K, 3, 3) eV
-        Labels, NaN where there is none.
+        Labels, NaN for missing ones.
     weights : (K, 3) float64
         Factors of the energy, the forces and the stress of each configuration, see `configuration_weights`.
     isolated : (n,) int64
         Configurations of a single atom without neighbours, with an energy whose weight is not zero.
     digest : (K,) tuple of bytes
-        A hash of each configuration.
+        Hash of each configuration.
 
     Raises
     ------
     InputError
-        Naming the configuration (the first is number 1): no labels, labels that are not numbers or of the wrong shape,
-        unknown species, overlapping atoms, a weight that is no number from 0.
+        A configuration has no labels, labels that are not finite or have a wrong shape, unknown species, overlapping
+        atoms, or a weight that is not a number from 0 on. The message names the configuration, counted from 1.
     """
 
     def __init__(self, configurations: Sequence[Atoms], potential: Potential) -> None:
@@ -90,7 +90,7 @@ class TrainingSet:
         self.digest = tuple(_digest(geometry) for geometry in geometries)
 
     def subset(self, numbers: Sequence[int] | np.ndarray) -> TrainingSet:
-        """Return some of the configurations, numbered from 0."""
+        """Return the training set of some of the configurations, numbered from 0."""
         numbers = np.asarray(numbers, dtype=int)
         atoms = np.concatenate([np.arange(self.first[k], self.first[k + 1]) for k in numbers])
         chosen = TrainingSet.__new__(TrainingSet)
@@ -105,7 +105,7 @@ class TrainingSet:
         return chosen
 
     def joined(self, stage: int) -> TrainingSet:
-        """Return the same, predicted only by the terms that have joined the fit by this stage."""
+        """Return the same training set, predicted only by the terms that have joined the fit by a stage."""
         early = copy(self)
         early.term = self.term.joined(stage)
         return early
@@ -126,12 +126,12 @@ def _digest(geometry: Geometry) -> bytes:
 
 
 def _labels(atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
-    """Energy, forces (N, 3) and stress (3, 3), NaN where there is none."""
+    """Return energy, forces (N, 3) and stress (3, 3), NaN for missing labels."""
     if len(atoms) == 0:
         raise InputError("it has no atoms")
     results = {} if atoms.calc is None else atoms.calc.results
     if results.get("energy") is None and results.get("forces") is None:
-        raise InputError("it carries neither energy nor forces")
+        raise InputError("it has neither energy nor forces")
     energy = _label(results, "energy", ())
     forces = _label(results, "forces", (len(atoms), 3))
     if np.shape(results.get("stress", ())) == (3, 3):
@@ -148,5 +148,5 @@ def _label(results: dict[str, Any], name: str, shape: tuple[int, ...]) -> np.nda
     if label.shape != shape:
         raise InputError(f"its {name} label has shape {label.shape}, need {shape}")
     if not np.isfinite(label).all():
-        raise InputError(f"its {name} label is not a number")
+        raise InputError(f"its {name} label is not finite")
     return label

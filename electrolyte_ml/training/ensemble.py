@@ -1,4 +1,4 @@
-"""Ensembles: one model fitted from several random starts, with mean and standard deviation of its results."""
+"""Ensembles: fits of one model from several random starts, with mean and standard deviation of the results."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and standard deviation (of a sample, n - 1) over the members, of any shape."""
+    """Mean and sample standard deviation (n - 1) over the members, of any shape."""
 
     mean: np.ndarray | float
     std: np.ndarray | float
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> Spread:
-        """Over the first axis."""
+        """Compute mean and standard deviation over the first axis."""
         members = np.asarray(values, dtype=float)
         return cls(members.mean(0), members.std(0, ddof=1))
 
@@ -36,7 +36,7 @@ class Spread:
 class EnsembleEvaluation:
     """Energy eV, forces (N, 3) eV/Å, stress (6,) eV/Å^3 and charges (N,) e of a configuration, each with its spread.
 
-    There is no stress (None) without a periodic cell, and no charges without a model of them.
+    The stress is None without a periodic cell, and the charges are None without a charge model.
     """
 
     energy: Spread
@@ -47,13 +47,13 @@ class EnsembleEvaluation:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Potentials that differ by their random start alone.
+    """Potentials that differ only in their random start.
 
     Attributes
     ----------
     potentials : tuple of Potential
     results : tuple of FitResult
-        Of the fits, where they were made here.
+        Results of the fits; empty if the potentials were not fitted by `train_ensemble`.
     """
 
     potentials: tuple[Potential, ...]
@@ -64,7 +64,7 @@ class Ensemble:
             raise InputError("an ensemble needs at least two potentials to have a spread")
 
     def evaluate(self, atoms: Atoms) -> EnsembleEvaluation:
-        """Mean and standard deviation of energy, forces, stress and charges."""
+        """Return mean and standard deviation of energy, forces, stress and charges."""
         results = [potential.evaluate(atoms) for potential in self.potentials]
         stress = Spread.of([result.stress for result in results]) if results[0].stress is not None else None
         charges = Spread.of([result.charges for result in results]) if results[0].charges is not None else None
@@ -93,9 +93,9 @@ def train_ensemble(
     spec : ModelSpec
     species : sequence of str
     seeds : sequence of int
-        One potential each.
+        One seed per potential.
     checkpoint : path, optional
-        See `train`; each seed's name is this with the seed before the suffix, `fit-0.npz` for `fit.npz`. They stay
+        See `train`. The seed is added to the name before the suffix: `fit-0.npz` for `fit.npz`. The files are kept
         until the members are written by `FitResult.save`.
     **options
         See `train`.
@@ -103,7 +103,7 @@ def train_ensemble(
     Raises
     ------
     InputError
-        Fewer than two seeds, or one of them twice; and what `train` refuses.
+        There are fewer than two seeds, or a seed is repeated; or as for `train`.
     """
     if len(set(seeds)) != len(seeds) or len(seeds) < 2:
         raise InputError(f"seeds {tuple(seeds)}: an ensemble needs two or more, all different")

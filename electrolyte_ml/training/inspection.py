@@ -1,4 +1,4 @@
-"""A look at labels before they are fitted: what is far from the rest, twice in the set, or in other units."""
+"""Inspection of labels before a fit: outliers, repeated configurations, wrong units."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from electrolyte_ml.units import GPA
 if TYPE_CHECKING:
     from ase import Atoms
 
-_FEWEST = 5  # configurations that make a usual size
+_FEWEST = 5  # smallest number of configurations for a median
 _FORCE_FACTOR, _FORCE_LEAST = 20.0, 10.0  # times the median of the largest forces, eV/Å
 _ENERGY_FACTOR, _ENERGY_LEAST = 50.0, 0.05  # times the usual deviation, eV/atom
 _GROUP_FACTOR, _GROUP_LEAST = 10.0, 0.1  # times the width of a group, eV/atom
-_FORCE_RANGE = 0.04, 12.0  # root mean square of components in matter between 50 and 2000 K, eV/Å
-_STRESS_MOST = 50.0  # root mean square, GPa
-_NAMED = 5  # configurations in a message
+_FORCE_RANGE = 0.04, 12.0  # eV/Å, root mean square of force components in matter between 50 and 2000 K
+_STRESS_MOST = 50.0  # GPa, root mean square
+_NAMED = 5  # most configurations named in a message
 
 
 def inspect_labels(configurations: Sequence[Atoms]) -> list[str]:
-    """Look for labels that would spoil a fit.
+    """Find suspicious labels that could spoil a fit.
 
-    Named are configurations whose forces or energies are far from those of the others, the same configuration with
-    different labels or more than once, energies in two groups as of two programs, and forces or stresses whose size
-    suggests other units than eV/Å and eV/Å³. Energies are compared after the sum of an energy for each element, found
-    by least absolute deviations, has been taken off.
+    These are forces or energies far from those of other configurations, repeated configurations (with equal or
+    different labels), energies in two groups, as from two programs, and forces or stresses that seem to have other
+    units than eV/Å and eV/Å³. Energies are compared after subtraction of an energy per element, determined by least
+    absolute deviations.
 
     Parameters
     ----------
     configurations
-        Labelled; the first is number 1.
+        Labelled configurations; messages count them from 1.
 
     Returns
     -------
     list of str
-        One line for each finding; empty where nothing strikes.
+        One line per finding; empty if there are none.
     """
     return [
         *_large_forces(configurations),
@@ -54,22 +54,22 @@ def _label(atoms: Atoms, name: str) -> np.ndarray | None:
 
 
 def _numbered(places: Sequence[int] | np.ndarray) -> str:
-    """Name configurations, the first few of many."""
+    """Return the numbers of configurations as text; of many, only the first ones."""
     shown = ", ".join(str(place + 1) for place in places[:_NAMED])
     more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
     return f"configuration{'s' * (len(places) > 1)} {shown}{more}"
 
 
 def _large_forces(configurations: Sequence[Atoms]) -> list[str]:
-    found = {k: _label(atoms, "forces") for k, atoms in enumerate(configurations) if len(atoms) > 1}
-    largest = {k: float(np.linalg.norm(forces, axis=1).max()) for k, forces in found.items() if forces is not None}
+    labels = {k: _label(atoms, "forces") for k, atoms in enumerate(configurations) if len(atoms) > 1}
+    largest = {k: float(np.linalg.norm(forces, axis=1).max()) for k, forces in labels.items() if forces is not None}
     if len(largest) < _FEWEST:
         return []
     usual = float(np.median(list(largest.values())))
     far = [k for k, force in largest.items() if force > max(_FORCE_FACTOR * usual, _FORCE_LEAST)]
     return [
         f"configuration {k + 1}: its largest force, {largest[k]:.3g} eV/Å, is {largest[k] / usual:.0f} times the "
-        f"median of the others, {usual:.2g} eV/Å"
+        f"median over all configurations, {usual:.2g} eV/Å"
         for k in far[:_NAMED]
     ] + ([f"{len(far) - _NAMED} more configurations have such forces"] if len(far) > _NAMED else [])
 
@@ -85,19 +85,19 @@ def _far_energies(configurations: Sequence[Atoms]) -> list[str]:
     counts = np.array([[atoms.symbols.count(symbol) for symbol in species] for atoms in chosen]) / sizes[:, None]
     values = np.array([float(energies[k]) for k in places]) / sizes  # type: ignore[arg-type]
     rest = values - counts @ _least_absolute(counts, values)
-    usual = 1.4826 * float(np.median(np.abs(rest)))  # the standard deviation, if it is a normal distribution
+    usual = 1.4826 * float(np.median(np.abs(rest)))  # standard deviation of a normal distribution with this median
     far = np.abs(rest) > max(_ENERGY_FACTOR * usual, _ENERGY_LEAST)
     if 0.0 < far.mean() < 0.1:
         return [
-            f"configuration {places[k] + 1}: its energy is {rest[k]:+.3g} eV/atom from the others of its composition, "
-            f"whose usual deviation is {usual:.2g} eV/atom"
+            f"configuration {places[k] + 1}: its energy differs by {rest[k]:+.3g} eV/atom from that expected for its "
+            f"composition; the typical deviation is {usual:.2g} eV/atom"
             for k in np.flatnonzero(far)[:_NAMED]
         ]
     return _groups(places, rest, np.array([atoms.pbc.all() for atoms in chosen]))
 
 
 def _least_absolute(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Minimise the sum of |values - matrix x| by reweighted least squares: outliers do not pull the others along."""
+    """Minimise the sum of |values - matrix x| by reweighted least squares, which is robust against outliers."""
     weights = np.ones(len(values))
     best = np.zeros(matrix.shape[1])
     for _ in range(50):
@@ -108,7 +108,7 @@ def _least_absolute(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _groups(places: np.ndarray, rest: np.ndarray, periodic: np.ndarray) -> list[str]:
-    """Find two groups of energies of liquids or solids; molecules alone have other energies by nature."""
+    """Find two groups of energies of periodic cells; energies of isolated molecules differ naturally."""
     places, rest = places[periodic], rest[periodic]
     if len(rest) < 2 * _FEWEST:
         return []
@@ -120,8 +120,8 @@ def _groups(places: np.ndarray, rest: np.ndarray, periodic: np.ndarray) -> list[
     if gap < max(_GROUP_FACTOR * max(low.std(), high.std()), _GROUP_LEAST):
         return []
     return [
-        f"the energies fall into two groups {gap:.3g} eV/atom apart: {_numbered(np.sort(places[order[:cut]]))}, and "
-        f"{_numbered(np.sort(places[order[cut:]]))}: are they labels of one program with the same settings?"
+        f"the energies form two groups with a gap of {gap:.3g} eV/atom: {_numbered(np.sort(places[order[:cut]]))}, and "
+        f"{_numbered(np.sort(places[order[cut:]]))}: are all labels from one program with the same settings?"
     ]
 
 
@@ -139,26 +139,27 @@ def _repeated(configurations: Sequence[Atoms]) -> list[str]:
             same.append(k)
         else:
             different.append(
-                f"configuration {k + 1} is configuration {first + 1} again with another energy: {energies[1]:.6f} eV, "
+                f"configuration {k + 1} equals configuration {first + 1} but has another energy: {energies[1]:.6f} eV, "
                 f"not {energies[0]:.6f} eV"
             )
-    found = different[:_NAMED]
+    findings = different[:_NAMED]
     if same:
-        found.append(f"{_numbered(same)} stand{'s' * (len(same) == 1)} in the set already: their weight is doubled")
-    return found
+        verb = "occurs" if len(same) == 1 else "occur"
+        findings.append(f"{_numbered(same)} {verb} in the set more than once, with a larger total weight")
+    return findings
 
 
 def _odd_units(configurations: Sequence[Atoms]) -> list[str]:
     forces = [_label(atoms, "forces") for atoms in configurations if len(atoms) > 1]
-    squares = [np.mean(one**2) for one in forces if one is not None]
-    stresses = [one for atoms in configurations if (one := _label(atoms, "stress")) is not None]
-    found = []
+    squares = [np.mean(force**2) for force in forces if force is not None]
+    stresses = [stress for atoms in configurations if (stress := _label(atoms, "stress")) is not None]
+    findings = []
     if squares:
         size = float(np.sqrt(np.median(squares)))
         if size and not _FORCE_RANGE[0] <= size <= _FORCE_RANGE[1]:
-            found.append(f"half of the configurations have forces of {size:.2g} eV/Å (rms) or more: are they in eV/Å?")
+            findings.append(f"the typical size of forces is {size:.2g} eV/Å (median of the rms): are they in eV/Å?")
     if stresses:
-        size = float(np.sqrt(np.median([np.mean(one**2) for one in stresses]))) * GPA
+        size = float(np.sqrt(np.median([np.mean(stress**2) for stress in stresses]))) * GPA
         if size > _STRESS_MOST:
-            found.append(f"half of the stresses are of {size:.3g} GPa (rms) or more: are they in eV/Å³?")
-    return found
+            findings.append(f"the typical size of stresses is {size:.3g} GPa (median of the rms): are they in eV/Å³?")
+    return findings

@@ -1,8 +1,8 @@
-"""How many labels a wanted error needs, at which level, cutoff and weights: measured on the user's own labels.
+"""Learning curves on the user's labels: suggested level, cutoff, weights and number of labels for a target error.
 
-A fifth of the configurations is held out, whole groups of related ones at a time; potentials of each level are fitted
-to nested random subsets of the rest, several times over with other splits and other random starts; a power law through
-the errors on the configurations held out says how many are needed.
+A fifth of the configurations is held out, in whole groups of related ones. Potentials of each level are fitted to
+nested random subsets of the others, with several splits and random starts. A power law through the errors on the
+held-out configurations gives the number of configurations required.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 LEVELS = (8, 12, 16)
-FORCE_WEIGHTS = (0.001, 0.01, 0.1)  # the second is the paper's
-STRESS_WEIGHT = 0.1  # where there are stresses; that of active learning
-_SIZES = 4  # each half of the next
-_LABELS_PER_PARAMETER = 2  # with fewer the error follows no power law
-_FAR = 10  # times the largest set fitted is as far as the power law is trusted
+FORCE_WEIGHTS = (0.001, 0.01, 0.1)  # the second is that of the paper
+STRESS_WEIGHT = 0.1  # if there are stresses; the same as in active learning
+_SIZES = 4  # number of set sizes, each half of the next
+_LABELS_PER_PARAMETER = 2  # with fewer labels, the error follows no power law
+_FAR = 10  # the power law is used up to this multiple of the largest fitted set
 _ALIKE = 1.25  # ratio of set sizes below which the faster model is preferred
 _TIMED_ATOMS = 1000
 
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Errors of one model against the size of its training set.
+    """Errors of one model as a function of the size of its training set.
 
     Attributes
     ----------
@@ -53,11 +53,12 @@ class LearningCurve:
     trials : tuple of (Trial, TrialResult)
         Fits at several sizes, with several splits.
     force_law, energy_law : PowerLaw or None
-        Through the errors of forces (eV/Å) and energies (eV/atom); None if fewer than three sizes were fitted.
+        Power laws through the errors of forces (eV/Å) and energies (eV/atom); None if fewer than three sizes were
+        fitted.
     microseconds : float
-        Time of energy and forces for each atom, on one thread: a step of dynamics takes little more.
+        Time per atom for energy and forces on one thread; a step of dynamics takes slightly longer.
     target : float
-        Wanted force error, eV/Å.
+        Target force error, eV/Å.
     """
 
     model: ModelSpec
@@ -70,7 +71,7 @@ class LearningCurve:
 
     @property
     def name(self) -> str:
-        """Level and cutoff."""
+        """Level and cutoff as text."""
         return f"level {self.model.level}, {self.model.cutoff:g} Å"
 
     @property
@@ -80,23 +81,23 @@ class LearningCurve:
 
     @property
     def needed(self) -> Interval | None:
-        """Configurations that the wanted force error needs."""
+        """Number of configurations required for the target force error."""
         return None if self.force_law is None else self.force_law.needed(self.target)
 
     @property
     def reachable(self) -> float:
-        """Probability that the wanted force error is reached with any number of configurations."""
+        """Probability that the target force error can be reached with any number of configurations."""
         return 0.0 if self.force_law is None else self.force_law.reachable(self.target)
 
     def errors(self, quantity: str, size: int) -> np.ndarray:
-        """Errors (n,) of a quantity, such as "force_rmse", at one set size: one for each split."""
+        """Return the errors (n,) of a quantity such as "force_rmse" at one set size, one per split."""
         return np.array([getattr(result.errors, quantity) for trial, result in self.trials if trial.size == size])
 
     def answer(self) -> str:
-        """Say in words how many configurations the wanted error needs."""
+        """Return the number of configurations required for the target error, as text."""
         law, needed = self.force_law, self.needed
         if law is None or needed is None:
-            return f"not known: fits at fewer than {FEWEST_SIZES} set sizes"
+            return f"not known: fits with fewer than {FEWEST_SIZES} set sizes"
         if self.reachable < 0.1:
             floor = law.lowest
             return (
@@ -107,29 +108,29 @@ class LearningCurve:
             return f"fewer than {min(self.sizes)}, the smallest set fitted"
         if not self.within_reach:
             most = self.far
-            least = "not with" if needed.low > most else f"more than {_round(needed.low)}, probably more than"
+            least = "more than" if needed.low > most else f"more than {_round(needed.low)}, probably more than"
             return (
                 f"{least} {most}, which would give {_from_to(law.error(most))} eV/Å; "
-                f"{self.reachable:.0%} to be ever reached"
+                f"probability that it can be reached at all: {self.reachable:.0%}"
             )
-        high = str(_round(needed.high)) if np.isfinite(needed.high) else "no end"
-        doubt = f", {self.reachable:.0%} to be reached" if self.reachable < 0.95 else ""
+        high = str(_round(needed.high)) if np.isfinite(needed.high) else "infinity"
+        doubt = f", probability to be reached: {self.reachable:.0%}" if self.reachable < 0.95 else ""
         return f"{_round(needed.value)} ({_round(needed.low)} to {high}{doubt})"
 
     @property
     def far(self) -> int:
-        """Ten times the largest set that was fitted: a guess about larger ones would be worth nothing."""
+        """Ten times the largest fitted set: the limit of extrapolation."""
         return _FAR * max(self.sizes)
 
     @property
     def within_reach(self) -> bool:
-        """Whether the wanted force error is more likely than not to be reached with `far` configurations."""
+        """Whether the target force error is reached with `far` configurations with a probability of at least 50 %."""
         return self.force_law is not None and self.force_law.reachable(self.target, self.far) >= 0.5
 
 
 @dataclass(frozen=True)
 class TradeOff:
-    """Mean errors on the configurations held out with some weights of the loss, and their spread over the splits."""
+    """Mean errors on held-out configurations for one choice of weights, and their spread over the splits."""
 
     weights: Weights
     energy: tuple[float, float]  # eV/atom: mean and standard deviation, NaN with one split
@@ -140,29 +141,29 @@ class TradeOff:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a learning curve on the user's labels suggests; prints as a report.
+    """Suggestion from learning curves on the user's labels; printed as a report.
 
     Attributes
     ----------
     target : float
-        Wanted force error, eV/Å.
+        Target force error, eV/Å.
     configurations : int
-        Labelled, without isolated atoms.
+        Number of labelled configurations, without isolated atoms.
     groups : Groups
-        Of related configurations.
+        Groups of related configurations.
     curves : tuple of LearningCurve
-        One for each level and cutoff.
+        One curve for each level and cutoff.
     weights_of_curves : Weights
-        Of the fits of the curves.
+        Weights in the fits of the curves.
     trade_offs : tuple of TradeOff
-        One for each choice of weights, at the model and size of `weighed`, on the same splits. Empty if the time
-        did not allow a comparison.
+        One entry for each choice of weights, for the model and size of `weighed` and the same splits. Empty if there
+        was not enough time for a comparison.
     weighed : str
         Model and set size of the trade-offs.
     left_out : int
-        Fits that the time did not allow.
+        Number of fits for which there was not enough time.
     minutes_missing : float
-        Time that they would take, estimated.
+        Estimated time for these fits.
     """
 
     target: float
@@ -177,9 +178,9 @@ class Suggestion:
 
     @property
     def chosen(self) -> LearningCurve | None:
-        """The model that needs the fewest labels, or a faster one that needs at most a quarter more.
+        """Model that needs the fewest labels, or a faster one that needs at most a quarter more.
 
-        Only models count for which the wanted error is within reach. None if there is none.
+        Only models for which the target error is within reach are considered; None if there are none.
         """
         able = [(max(needed.value, min(c.sizes)), c) for c in self.curves if (needed := c.needed) and c.within_reach]
         if not able:
@@ -189,9 +190,9 @@ class Suggestion:
 
     @property
     def weights(self) -> Weights:
-        """The weights whose worst error, relative to the best that any weights give, is the least.
+        """Weights with the smallest worst error, where errors are relative to the best of all weights.
 
-        Those of the curves, if no others were compared with them.
+        If no weights were compared, these are the weights of the curves.
         """
         if not self.trade_offs:
             return self.weights_of_curves
@@ -204,7 +205,7 @@ class Suggestion:
         return _report(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain lists and numbers, with None for what is not finite."""
+        """Return all data as plain lists and numbers, with None for values that are not finite."""
         return _plain(self)
 
 
@@ -222,49 +223,49 @@ def suggest(
     jobs: int | None = None,
     progress: bool = True,
 ) -> Suggestion:
-    """Measure learning curves on labelled configurations, and say what a wanted force error needs.
+    """Measure learning curves on labelled configurations, and suggest a model and set size for a target force error.
 
     Parameters
     ----------
     configurations
-        With energies, forces and, where there are any, stresses. Isolated atoms are trained on in every fit.
+        Configurations with energies, forces and, optionally, stresses. Isolated atoms are included in every fit.
     target_force_error
-        Root mean square error of the components of forces, eV/Å, on configurations that were not trained on.
+        Target root mean square error of force components, eV/Å, on configurations outside the training set.
     levels, cutoffs
-        Of the models to try, all with all; cutoffs in Å.
+        Levels and cutoffs (Å) of the models; all combinations are tried.
     model
-        The other choices of the model; those of `ModelSpec` by default.
+        Other settings of the model; by default those of `ModelSpec`.
     splits
-        Ways to hold configurations out, each with other subsets and another random start.
+        Number of splits, each with its own held-out configurations, subsets and random start.
     iterations
-        Of each fit, at most.
+        Most iterations of each fit.
     minutes
-        Wall time that the fits may take, about. Those of the first split and of lower levels come first; how many were
-        left out is said.
+        Approximate wall time for all fits. Those of the first split and of lower levels are done first; the report
+        gives the number of fits left out.
     directory
-        Folder in which every fit is a file: the same call goes on where it was. None keeps everything in memory.
+        Folder with one file per fit: the same call continues from them. With None, results are kept in memory only.
     jobs
-        Fits at once, each on one thread; one per core by default.
+        Number of simultaneous fits, each on one thread; by default one per core.
     progress
         Show progress lines with the remaining time.
 
     Raises
     ------
     InputError
-        Fewer than eight configurations, a target or a model that makes no sense, labels that cannot be fitted or are
-        of several levels of theory, or a directory that another process is using.
+        There are fewer than eight configurations, the target or a model is invalid, labels cannot be fitted or are of
+        several levels of theory, or another process is using the directory.
     """
     if not (np.isfinite(target_force_error) and target_force_error > 0):
         raise InputError(f"target_force_error must be above 0, not {target_force_error}")
     if minutes is not None and not minutes > 0:
         raise InputError(f"minutes must be above 0, not {minutes}")
     if min(len(levels), len(cutoffs), splits, iterations) < 1:
-        raise InputError("a suggestion needs a level, a cutoff, a split and an iteration at least")
+        raise InputError("a suggestion needs at least one level, one cutoff, one split and one iteration")
     base = model or ModelSpec()
     choices = product(sorted(set(levels)), sorted(set(cutoffs)))
     models = [replace(base, level=level, cutoff=cutoff) for level, cutoff in choices]
-    for one in models:
-        if fault := one.fault():
+    for candidate in models:
+        if fault := candidate.fault():
             raise InputError(f"{fault[0]} = {fault[1]!r}: {fault[2]}")
     require_one_reference(configurations)
     campaign = _Campaign(configurations, models, splits, iterations)
@@ -277,7 +278,7 @@ def suggest(
 
 
 class _Campaign:
-    """The trials of a suggestion: which there are, what they cost, and what they came to."""
+    """Trials of a suggestion, with their costs and results."""
 
     def __init__(
         self, configurations: Sequence[Atoms], models: Sequence[ModelSpec], splits: int, iterations: int
@@ -292,22 +293,23 @@ class _Campaign:
         stresses = any("stress" in atoms.calc.results for atoms in self.frames if atoms.calc is not None)
         default, *others = _weights(STRESS_WEIGHT if stresses else 0.0)
         self.mean_atoms = float(np.mean([len(atoms) for atoms in self.frames]))
-        self.parameters = {one: one.random(self.species).n_parameters for one in models}
-        sizes = {one: self._sizes(one) for one in models}
+        self.parameters = {model: model.random(self.species).n_parameters for model in models}
+        sizes = {model: self._sizes(model) for model in models}
         if not any(sizes.values()):
             raise InputError(
                 f"{len(self.frames)} configurations are too few for {self.parameters[models[0]]} parameters of level "
-                f"{models[0].level}: choose a lower level, or label more"
+                f"{models[0].level}: choose a lower level, or label more configurations"
             )
-        # The weights are compared at a model and a size of middle cost.
-        usable = [one for one in models if len(sizes[one]) >= FEWEST_SIZES] or [one for one in models if sizes[one]]
+        # The weights are compared for a model and a set size of medium cost.
+        usable = [model for model in models if len(sizes[model]) >= FEWEST_SIZES]
+        usable = usable or [model for model in models if sizes[model]]
         self.weighed = usable[len(usable) // 2]
         self.weighed_size = sizes[self.weighed][-2:][0]
         self.curve_trials = [
-            Trial(one, default, size, seed, iterations)
+            Trial(model, default, size, seed, iterations)
             for seed in range(splits)
-            for one in models
-            for size in sizes[one]
+            for model in models
+            for size in sizes[model]
         ]
         self.weight_trials = [
             Trial(self.weighed, weights, self.weighed_size, seed, iterations)
@@ -319,16 +321,16 @@ class _Campaign:
         self.minutes_missing = 0.0
 
     def _sizes(self, model: ModelSpec) -> list[int]:
-        """Sizes of the sets of a model, the largest first halved and halved again while there are labels enough."""
+        """Return the set sizes for a model in ascending order: repeated halves of the largest, with enough labels."""
         largest = min(len(train) for train, _ in self.splits)
         least = _LABELS_PER_PARAMETER * self.parameters[model] / (3 * self.mean_atoms + 1)
         sizes = {round(largest / 2**k) for k in range(_SIZES)}
-        if sum(size >= least for size in sizes) < FEWEST_SIZES:  # closer sizes, where the set is hardly large enough
+        if sum(size >= least for size in sizes) < FEWEST_SIZES:  # use closer sizes if there are too few
             sizes |= {round(largest / 2 ** (k / 2)) for k in range(_SIZES)}
         return sorted(size for size in sizes if size >= max(least, 2))
 
     def cost(self, trial: Trial) -> float:
-        """Seconds on one thread, from fits of the same model; without them, a relative number."""
+        """Return the time (s) on one thread, from fits of the same model; without such fits, a relative number."""
         known = [
             result.seconds / (other.size * max(result.iterations, 1))
             for other, result in self.results.items()
@@ -338,16 +340,16 @@ class _Campaign:
         return rate * trial.size * trial.iterations
 
     def run(self, directory: Path | None, minutes: float | None, jobs: int, progress: bool) -> None:
-        """Fit what is not on disk yet and what the time allows."""
-        for model in self.models:  # compile every kernel before any fit is timed
+        """Run the trials that are not on disk yet, as far as the time allows."""
+        for model in self.models:  # compile all kernels before fits are timed
             potential = model.random(self.species)
             Loss(potential, TrainingSet(self.frames[:1], potential), Weights(), 1)(potential.parameters)
         deadline = None if minutes is None else time.perf_counter() + 60 * minutes
         trials = list(dict.fromkeys(sorted([*self.curve_trials, *self.weight_trials], key=self._priority)))
         paths = {t: None if directory is None else trial_file(directory, t, self.digest) for t in trials}
         for trial, path in paths.items():
-            if path is not None and (found := read_trial(path)) is not None:
-                self.results[trial] = found
+            if path is not None and (stored := read_trial(path)) is not None:
+                self.results[trial] = stored
         missing = [trial for trial in trials if trial not in self.results]
         if deadline is not None:  # time the smallest fit of each model first
             timed = {trial.model for trial in self.results}
@@ -360,24 +362,24 @@ class _Campaign:
         self._fit(missing, paths, jobs, progress, "fits")
 
     def _priority(self, trial: Trial) -> tuple[int, int, float]:
-        """Curves of a split come first, then weights on that split; cheap fits first."""
+        """Return a sort key: by split, curves before weights, and cheap fits first."""
         of_weights = trial.weights != self.curve_trials[0].weights
         return trial.seed, int(of_weights), self.parameters[trial.model] * trial.size
 
     def _affordable(self, missing: list[Trial], deadline: float, jobs: int) -> list[Trial]:
-        """Choose what the time left allows, and note what it does not."""
+        """Return the trials for which there is enough time, and store the others in `left_out`."""
         left = deadline - time.perf_counter()
         chosen: list[Trial] = []
 
         def afford(trials: list[Trial]) -> bool:
-            """Choose these trials if the time is enough for all of them."""
+            """Choose these trials if there is enough time for all of them."""
             total = sum(map(self.cost, [*chosen, *trials]))
             enough = total <= left * jobs and all(self.cost(trial) <= left for trial in trials)
             if enough:
                 chosen.extend(trials)
             return enough
 
-        # A curve of fewer than three sizes says nothing: a model has the time for three, or none at all.
+        # A curve of fewer than three sizes is useless: a model gets at least three sizes, or none.
         useful = []
         for model in self.models:
             first = [trial for trial in self.curve_trials if trial.model == model and trial.seed == 0][:FEWEST_SIZES]
@@ -410,23 +412,23 @@ class _Campaign:
         )
 
     def _parts(self, trial: Trial) -> tuple[list[Atoms], list[Atoms]]:
-        """The configurations to train on and those held out."""
+        """Return the training configurations and the held-out ones."""
         train, held_out = self.splits[trial.seed]
         return [self.frames[k] for k in train[: trial.size]] + self.isolated, [self.frames[k] for k in held_out]
 
     def suggestion(self, target: float) -> Suggestion:
-        """Return what the trials say."""
+        """Return the suggestion from the results of the trials."""
         curves = []
-        for one in self.models:
-            found = tuple((t, self.results[t]) for t in self.curve_trials if t.model == one and t in self.results)
+        for model in self.models:
+            trials = tuple((t, self.results[t]) for t in self.curve_trials if t.model == model and t in self.results)
             curves.append(
                 LearningCurve(
-                    one,
-                    self.parameters[one],
-                    found,
-                    _law(found, "force_rmse"),
-                    _law(found, "energy_rmse"),
-                    _microseconds(one, self.species, max(self.frames, key=len)),
+                    model,
+                    self.parameters[model],
+                    trials,
+                    _law(trials, "force_rmse"),
+                    _law(trials, "energy_rmse"),
+                    _microseconds(model, self.species, max(self.frames, key=len)),
                     target,
                 )
             )
@@ -458,18 +460,18 @@ def _run(task: tuple[Any, ...]) -> TrialResult:
 
 
 def _weights(stress: float) -> list[Weights]:
-    """The weights of the curves, and others to compare them with."""
+    """Return the weights of the curves, then others for the comparison."""
     default = Weights(force=FORCE_WEIGHTS[1], stress=stress)
     others = [Weights(force=force, stress=stress) for force in FORCE_WEIGHTS if force != default.force]
     return [default, *others, *([replace(default, stress=0.0)] if stress else [])]
 
 
-def _law(found: Sequence[tuple[Trial, TrialResult]], quantity: str) -> PowerLaw | None:
-    sizes = [trial.size for trial, _ in found]
-    errors = [getattr(result.errors, quantity) for _, result in found]
+def _law(trials: Sequence[tuple[Trial, TrialResult]], quantity: str) -> PowerLaw | None:
+    sizes = [trial.size for trial, _ in trials]
+    errors = [getattr(result.errors, quantity) for _, result in trials]
     if len(set(sizes)) < FEWEST_SIZES or not np.isfinite(errors).all():
         return None
-    return PowerLaw.fit(sizes, errors, [trial.seed for trial, _ in found])
+    return PowerLaw.fit(sizes, errors, [trial.seed for trial, _ in trials])
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float]:
@@ -477,9 +479,9 @@ def _mean(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _microseconds(model: ModelSpec, species: Sequence[str], atoms: Atoms) -> float:
-    """Time of energy and forces for each atom (µs) on one thread, in about a thousand atoms if the cell is periodic.
+    """Return the time per atom (µs) for energy and forces on one thread, for about a thousand atoms in a periodic cell.
 
-    The parameters do not matter for it.
+    The parameters are random, because the time does not depend on them.
     """
     copies = max(1, round((_TIMED_ATOMS / len(atoms)) ** (1 / 3))) if atoms.pbc.all() else 1
     potential = model.random(species)
@@ -489,15 +491,15 @@ def _microseconds(model: ModelSpec, species: Sequence[str], atoms: Atoms) -> flo
     geometry: Geometry = potential.geometry(cell)
     potential.evaluate(geometry, threads=1)
     times = []
-    for _ in range(5):
-        began = time.perf_counter()
+    for _ in range(20):
+        began = time.thread_time()
         potential.evaluate(geometry, threads=1)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
     return 1e6 * min(times) / len(cell)  # the least disturbed by other programs
 
 
 def _round(size: float) -> int:
-    """Return a set size with two digits, upwards: more would claim too much."""
+    """Return a set size rounded up to two digits, because it is not known more precisely."""
     if size < 100:
         return int(np.ceil(size))
     unit = 10 ** (int(np.log10(size)) - 1)
@@ -508,7 +510,7 @@ def _report(s: Suggestion) -> str:
     """Return the suggestion as text."""
     lines = [f"{s.configurations} configurations, {s.groups}", ""]
     lines.append(
-        f"{'level':>5} {'cutoff':>6} {'parameters':>10} {'forces µs/atom':>14}  {'sets fitted':<16} "
+        f"{'level':>5} {'cutoff':>6} {'parameters':>10} {'forces µs/atom':>14}  {'fitted sets':<16} "
         f"{'force RMSE eV/Å':<18} {'energy meV/atom':<16} set size for {s.target:g} eV/Å (90 %)"
     )
     for curve in s.curves:
@@ -523,10 +525,10 @@ def _report(s: Suggestion) -> str:
             f"{curve.model.level:5d} {curve.model.cutoff:6g} {curve.parameters:10d} {curve.microseconds:14.2f}  "
             f"{sizes:<16} {force:<18} {energy:<16} {curve.answer()}"
         )
-    lines.append("Errors on configurations held out, with the largest set: mean ± standard deviation over the splits.")
+    lines.append("Errors on held-out configurations, for the largest set: mean ± standard deviation over the splits.")
     trials = [result for curve in s.curves for _, result in curve.trials]
     if unfinished := sum(not result.converged for result in trials):
-        lines.append(f"{unfinished} of {len(trials)} fits ran out of iterations: with more their errors may be lower.")
+        lines.append(f"{unfinished} of {len(trials)} fits ran out of iterations: with more, their errors may be lower.")
     if s.trade_offs:
         lines += ["", f"Weights of the loss, {s.weighed}, splits: {s.trade_offs[0].splits}"]
         lines.append(
@@ -541,14 +543,14 @@ def _report(s: Suggestion) -> str:
     lines += ["", *_advice(s)]
     if s.left_out:
         lines.append(
-            f"{s.left_out} fits were left out for want of time; they would take about {s.minutes_missing:.0f} minutes "
-            "more. The same command goes on from here."
+            f"{s.left_out} fits were left out for lack of time; they would take about {s.minutes_missing:.0f} minutes "
+            "more. Repeat the same command to continue."
         )
     return "\n".join(lines)
 
 
 def _advice(s: Suggestion) -> list[str]:
-    """Return the suggestion proper."""
+    """Return the lines with the suggested model, weights and set size."""
     curve = s.chosen
     if curve is None:
         weights = (
@@ -556,31 +558,31 @@ def _advice(s: Suggestion) -> list[str]:
         )
         known = [c for c in s.curves if c.force_law is not None]
         if not known:
-            return ["Suggested: nothing yet, for want of fits."]
+            return ["Suggested: nothing yet, because there are too few fits."]
         most = max(c.far for c in known)
         forecasts = [(c.force_law.error(most), c.name) for c in known if c.force_law is not None]
         error, name = min(forecasts, key=lambda forecast: forecast[0][0])
         return [
             f"Suggested: none of these models is likely to reach {s.target:g} eV/Å with {most} configurations, ten "
-            f"times the largest set fitted. The best, {name}, would then be at {_from_to(error)} eV/Å. Try a higher "
-            "level, another cutoff or a larger error.",
+            f"times the largest fitted set. The best, {name}, would have an error of {_from_to(error)} eV/Å. Try a "
+            "higher level, another cutoff or a larger target error.",
             *([weights] if s.trade_offs else []),
         ]
     needed = curve.needed
-    assert needed is not None  # as for every chosen curve
+    assert needed is not None  # a chosen curve has a power law
     w = s.weights
     lines = [
         f"Suggested: {curve.name}, weights of energy, force and stress {w.energy:g}, {w.force:g}, {w.stress:g}; "
         f"set size for {s.target:g} eV/Å: {curve.answer()}."
     ]
     if needed.value > s.configurations:
-        lines.append(f"About {_round(needed.value - s.configurations)} configurations more than there are.")
+        lines.append(f"These are about {_round(needed.value - s.configurations)} configurations more than now.")
     if w != s.weights_of_curves:
         lines.append(
-            "The curves were fitted with the weights in the first line: with others errors differ as said there."
+            "The curves were fitted with the weights in the first row of the table; errors with other weights differ."
         )
-    hours = curve.microseconds * _TIMED_ATOMS / 3600.0  # 1e-6 s for each atom and step, 1e6 steps of 1 fs
-    lines.append(f"Dynamics of {_TIMED_ATOMS} atoms: about {hours:.1f} h for a ns on one thread, with steps of 1 fs.")
+    hours = curve.microseconds * _TIMED_ATOMS / 3600.0  # 1e-6 s per atom and step, 1e6 steps of 1 fs
+    lines.append(f"Dynamics of {_TIMED_ATOMS} atoms: about {hours:.1f} h per ns on one thread, with steps of 1 fs.")
     return lines
 
 
@@ -600,8 +602,8 @@ def _plain(s: Suggestion) -> dict[str, Any]:
     def finite(value: float) -> float | None:
         return float(value) if np.isfinite(value) else None
 
-    def interval(found: Interval | None) -> list[float | None] | None:
-        return None if found is None else [finite(value) for value in found]
+    def interval(quantiles: Interval | None) -> list[float | None] | None:
+        return None if quantiles is None else [finite(value) for value in quantiles]
 
     curves = [
         {

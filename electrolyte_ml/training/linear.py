@@ -1,7 +1,7 @@
-"""The linear part of a fit, solved exactly for given nonlinear parameters.
+"""Exact solution for the linear parameters of a fit, for given nonlinear ones.
 
-Energies, forces and virials are affine in all linear parameters together, so for given nonlinear ones eq. (10) is a
-linear least-squares problem. In a moment tensor potential the shifts and the moment coefficients are linear.
+Energies, forces and virials are affine functions of all linear parameters together: for given nonlinear parameters, eq.
+(10) is a linear least-squares problem. In a moment tensor potential, the shifts and the moment coefficients are linear.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from electrolyte_ml.potentials.blocks import linear_mask
 from electrolyte_ml.training.loss import Loss, weighted_residuals
 
-ROWS = 20_000  # of the design matrix at a time
+ROWS = 20_000  # rows of the design matrix in one batch
 
 
 def solve_linear(loss: Loss, parameters: np.ndarray, fixed: np.ndarray | None = None, ridge: float = 0.0) -> np.ndarray:
-    """Return the parameters with the linear ones at the minimum of the loss for the given nonlinear ones.
+    """Return the parameters with the linear ones at the minimum of the loss, for given nonlinear ones.
 
     Directions that the data do not determine keep their values in `parameters`.
 
@@ -26,10 +26,10 @@ def solve_linear(loss: Loss, parameters: np.ndarray, fixed: np.ndarray | None = 
     loss : Loss
     parameters : (n_parameters,) array
     fixed : (n_parameters,) array of bool, optional
-        Parameters to be kept.
+        Parameters that are not changed.
     ridge : float
-        Tikhonov's term that holds back from far away, as a fraction of the largest eigenvalue of the normal matrix
-        (its diagonal scaled to one).
+        Tikhonov regularisation of the change, as a fraction of the largest eigenvalue of the normal matrix (with its
+        diagonal scaled to one).
     """
     free = linear_mask(loss.potential.blocks)
     if fixed is not None:
@@ -47,10 +47,10 @@ def solve_linear(loss: Loss, parameters: np.ndarray, fixed: np.ndarray | None = 
 
 
 def least_squares(loss: Loss, parameters: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return A and b such that the loss is 1/2 |A d - b|^2 + constant where the free parameters change by d.
+    """Return A and b such that the loss is 1/2 |A d - b|^2 + constant if the free parameters change by d.
 
-    A QR factorisation after every batch of configurations keeps both as small as the number of unknowns, whatever the
-    number of labels, and unlike the normal equations does not square the condition number.
+    A QR factorisation after every batch of configurations limits their sizes to the number of unknowns, for any number
+    of labels. Unlike the normal equations, it does not square the condition number.
 
     Parameters
     ----------
@@ -61,10 +61,10 @@ def least_squares(loss: Loss, parameters: np.ndarray, free: np.ndarray) -> tuple
 
     Returns
     -------
-    A : (at most n + 1, n), n free parameters
+    A : (at most n + 1, n) for n free parameters
     b : (at most n + 1,)
     """
-    # Differences from the point where the free parameters vanish are exact, whatever the size of the parameters.
+    # Differences from the point at which the free parameters are zero are exact for parameters of any size.
     zero = parameters.copy()
     zero[free] = 0.0
     places = np.flatnonzero(free)
@@ -79,13 +79,13 @@ def least_squares(loss: Loss, parameters: np.ndarray, free: np.ndarray) -> tuple
             unit = zero.copy()
             unit[place] = 1.0
             rows[:, column] = weighted_residuals(part, part.residuals(unit)) - base
-        rows *= np.sqrt(len(numbers) / len(loss.data))  # a mean over all configurations, not over those of this part
+        rows *= np.sqrt(len(numbers) / len(loss.data))  # the mean is over all configurations, not over this batch
         triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
     matrix, right = triangle[:, :n], triangle[:, n]
     return matrix, right - matrix @ parameters[places]
 
 
 def _batches(loss: Loss) -> Iterator[np.ndarray]:
-    """Runs of configurations with about `ROWS` rows each."""
+    """Yield batches of configurations with about `ROWS` rows each."""
     batch = np.cumsum(loss.rows()) // ROWS
     return (np.flatnonzero(batch == number) for number in np.unique(batch))

@@ -1,4 +1,4 @@
-"""The loss of eq. (10) over a set of labelled configurations, and its exact gradient."""
+"""Loss of eq. (10) over labelled configurations, and its exact gradient."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of eq. (10): of energies, of forces, and of virials (off in the paper)."""
+    """Weights of eq. (10) for energies, forces and virials (the last is zero in the paper)."""
 
     energy: float = 1.0
     force: float = 0.01
@@ -32,16 +32,17 @@ class Weights:
     def __post_init__(self) -> None:
         values = (self.energy, self.force, self.stress)
         if not all(np.isfinite(values)) or min(values) < 0 or max(values) == 0:
-            raise InputError(f"weights {values} must be numbers, none negative, not all zero")
+            raise InputError(f"weights {values} must be finite, not negative, and not all zero")
 
 
 @dataclass(frozen=True)
 class Errors:
     """Errors on a set of configurations.
 
-    Energies per atom in eV, forces by component in eV/Å, stresses by component in GPa; NaN where nothing was labelled.
-    `pressure_rmse` and `pressure_bias` are the root mean square and the mean of the potential's pressure minus the
-    reference's, GPa. The bias shifts a density by the compressibility times it: a liquid's by 4 to 5 % for 0.1 GPa.
+    Energies per atom are in eV, force components in eV/Å, stress components in GPa; NaN without labels. `pressure_rmse`
+    and `pressure_bias` are the root mean square and the mean of the pressure of the potential minus that of the
+    reference, in GPa. The bias shifts the density by a relative compressibility times bias: that of a liquid by 4 to 5
+    % for 0.1 GPa.
     """
 
     energy_rmse: float
@@ -68,38 +69,38 @@ class Errors:
 
 @dataclass(frozen=True)
 class Residuals:
-    """Prediction minus label of every configuration and atom, zero where there is no label."""
+    """Prediction minus label of every configuration and atom, zero without a label."""
 
     energy: np.ndarray  # (K,)
     forces: np.ndarray  # (N, 3)
     virial: np.ndarray  # (K, 3, 3)
-    charges: np.ndarray | None = None  # (K, S), of a charge restraint
+    charges: np.ndarray | None = None  # (K, S) for a charge restraint
 
 
 class Loss:
-    """Eq. (10) averaged over the K configurations, as a function of the parameters.
+    """Loss of eq. (10), averaged over the K configurations, as a function of the parameters.
 
         L = 1/K sum_k [ w_e/N_k (E_k - E_k^ref)^2 + w_f sum_i |F_i - F_i^ref|^2
                         + w_s/N_k sum_ab (V sigma - V sigma^ref)^2_ab ]
 
-    and, if there is a charge restraint, its term. Where the data give a configuration weights of its own, they multiply
-    w_e, w_f and w_s.
+    plus the term of a charge restraint, if there is one. Weights of single configurations in the data multiply w_e, w_f
+    and w_s.
 
     Parameters
     ----------
     potential : Potential
-        The model, of which the loss uses the layout of the parameters.
+        Model; the loss uses only the layout of its parameters.
     data : TrainingSet
-        Made for the same model.
+        Training set made for the same model.
     weights : Weights
     threads : int, optional
-        All cores by default; the result does not depend on it, not in a bit.
+        One per core by default; the result is bitwise independent of it.
     restraint : ChargeRestraint, optional
 
     Raises
     ------
     InputError
-        A restraint of a species that the potential does not know, or of a model without charges.
+        A species of the restraint is not one of the potential, or the model has no charges.
     """
 
     def __init__(
@@ -118,24 +119,24 @@ class Loss:
         if restraint is not None:
             self._targets = restraint.targets(potential.species)
             if data.term.mean_charges(potential.parameters) is None:
-                raise InputError("a charge restraint goes with a model of the charges, which this potential has not")
+                raise InputError("a charge restraint needs a charge model, which this potential does not have")
 
     def sample(self, numbers: Sequence[int] | np.ndarray) -> Loss:
-        """The loss over some of the configurations."""
+        """Return the loss over some of the configurations."""
         return self._with(self.data.subset(numbers))
 
     def _with(self, data: TrainingSet) -> Loss:
-        """The loss of other data, or of fewer terms."""
+        """Return the loss for other data, or for fewer terms."""
         other = copy(self)
         other.data = data
         return other
 
     def joined(self, stage: int) -> Loss:
-        """The loss of the terms that have joined the fit by this stage, see `Potential.stage`."""
+        """Return the loss of the terms that have joined the fit by a stage, see `Potential.stage`."""
         return self._with(self.data.joined(stage))
 
     def rows(self) -> np.ndarray:
-        """(K,) how many numbers of each configuration are labelled and have a weight."""
+        """Return the number of labels with a weight above zero of each configuration, (K,)."""
         data = self.data
         energy, force, stress = (self.factors > 0).T
         forces = np.add.reduceat(np.isfinite(data.forces).sum(1), data.first[:-1])
@@ -148,7 +149,7 @@ class Loss:
         return self.data.weights * (self.weights.energy, self.weights.force, self.weights.stress)
 
     def residuals(self, parameters: np.ndarray) -> Residuals:
-        """Return prediction minus label, zero where there is no label."""
+        """Return prediction minus label, zero without a label."""
         data = self.data
         energies, forces, virials = data.term.predict(parameters, self.threads)
         return Residuals(
@@ -159,7 +160,7 @@ class Loss:
         )
 
     def _charge_residuals(self, parameters: np.ndarray) -> np.ndarray | None:
-        """Mean charges minus those of the restraint, zero where there is none; None without a restraint."""
+        """Return mean charges minus those of the restraint, zero for other species; None without a restraint."""
         charges = None if self.restraint is None else self.data.term.mean_charges(parameters)
         if charges is None:
             return None
@@ -167,10 +168,10 @@ class Loss:
         return np.where(wanted, charges - self._targets, 0.0)
 
     def value(self, residuals: Residuals) -> float:
-        """The loss of given residuals."""
+        """Return the loss of given residuals."""
         data = self.data
         energy, force, stress = self.factors.T
-        with np.errstate(over="ignore"):  # a step too far may end anywhere; infinite is an answer
+        with np.errstate(over="ignore"):  # the loss of a step that is too long may be infinite
             total = (energy * residuals.energy**2 / data.sizes).sum()
             total += (np.repeat(force, data.sizes) * (residuals.forces**2).sum(1)).sum()
             total += (stress * (residuals.virial**2).sum((1, 2)) / data.sizes).sum()
@@ -196,17 +197,17 @@ class Loss:
         return value, gradient
 
     def errors(self, parameters: np.ndarray) -> Errors:
-        """RMSE and MAE of energies per atom, force components and stress components; RMSE and bias of the pressure."""
+        """Return RMSE and MAE of energies per atom, forces and stresses, and RMSE and bias of the pressure."""
         return self.errors_of(self.residuals(parameters))
 
     def squares(self, residuals: Residuals) -> np.ndarray:
-        """(K,) sum of all squared residuals of each configuration, without weights."""
+        """Return the sum of all squared residuals of each configuration, (K,), without weights."""
         data = self.data
         forces = np.add.reduceat((residuals.forces**2).sum(axis=1), data.first[:-1])
         return residuals.energy**2 + forces + (residuals.virial**2).sum(axis=(1, 2))
 
     def errors_of(self, residuals: Residuals) -> Errors:
-        """The same of given residuals."""
+        """Return the errors from given residuals."""
         data = self.data
         energy = (residuals.energy / data.sizes)[np.isfinite(data.energies)]
         forces = residuals.forces[np.isfinite(data.forces)]
@@ -227,9 +228,9 @@ class Loss:
 
 
 def weighted_residuals(loss: Loss, residuals: Residuals) -> np.ndarray:
-    """All residuals in one vector, weighted so that half its square is the loss.
+    """Return all residuals in one vector, weighted so that half of its squared norm is the loss.
 
-    There are as many as the sum of `Loss.rows`, and those of the charges if there is a restraint.
+    Its length is the sum of `Loss.rows`, plus the number of charges if there is a restraint.
     """
     data, k = loss.data, len(loss.data)
     energy, force, stress = np.sqrt(2 / k * loss.factors).T
@@ -254,13 +255,13 @@ def _mae(values: np.ndarray) -> float:
 
 
 def evaluate_errors(potential: Potential, configurations: Sequence[Atoms]) -> Errors:
-    """Errors of a potential on labelled configurations.
+    """Return the errors of a potential on labelled configurations.
 
     Raises
     ------
     InputError
-        Naming the configuration that has no labels or does not fit the potential, or for which the potential gives
-        values that are not finite, or whose squares are not.
+        A configuration has no labels or is not valid for the potential, or predictions or their squares are not finite;
+        the message names the configuration.
     """
     loss = Loss(potential, TrainingSet(configurations, potential), Weights())
     with np.errstate(over="ignore", invalid="ignore"):
@@ -270,19 +271,19 @@ def evaluate_errors(potential: Potential, configurations: Sequence[Atoms]) -> Er
             evaluate_each(potential, configurations)
             first = int(np.argmin(np.isfinite(squares))) + 1
             raise InputError(
-                f"configuration {first}: the potential gives no finite energy, forces and stress: are its coefficients "
-                "right?"
+                f"configuration {first}: energy, forces or stress of the potential are not finite: check its "
+                "coefficients"
             )
         return loss.errors_of(residuals)
 
 
 def evaluate_each(potential: Potential, configurations: Sequence[Atoms]) -> None:
-    """Evaluate a potential on one configuration after the other, to find out what it refuses.
+    """Evaluate a potential on the configurations one by one, to find one for which it raises an error.
 
     Raises
     ------
     InputError
-        Naming the first configuration that it refuses, with its reason.
+        The error of the first such configuration, with its number.
     """
     for number, atoms in enumerate(configurations, start=1):
         try:

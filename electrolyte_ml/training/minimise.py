@@ -1,21 +1,21 @@
-"""Runs of BFGS that minimise a loss.
+"""Minimisation of a loss by runs of BFGS.
 
 The default method differs from plain BFGS in three ways.
 
 Each run starts from the Gauss-Newton curvature J^T J of a sample of the configurations (Nocedal & Wright, ch. 6 and
-10): the loss is a sum of squares, the scales of its parameters differ by orders of magnitude, and R(R + 1)/2 directions
-of a moment tensor potential change nothing at all.
+10), because the loss is a sum of squares, the scales of its parameters differ by orders of magnitude, and R(R + 1)/2
+directions of a moment tensor potential do not change the loss.
 
-Far from a fit the loss of a sample is minimised; the sample doubles whenever its loss falls below that of all, until
-all configurations take part (Byrd, Chin, Nocedal and Wu, Math. Program. 134, 127 (2012)). A dozen labels for each
-parameter show the way to a fit as well as hundreds do. The first run starts from the exact solution for the linear
+Far from the minimum, the loss of a sample is minimised. The sample is doubled when it is overfitted or its loss stops
+falling, until it includes all configurations (Byrd, Chin, Nocedal and Wu, Math. Program. 134, 127 (2012)): at first,
+about ten labels per parameter are as useful as hundreds. The first run starts from the exact solution for the linear
 parameters (`linear`).
 
-Terms of a sum that have a later stage (`Potential.stage`) are left out at first. When one joins, its parameters are
-fitted alone, with the linear parameters of the others solved again for each trial (`projection`), and then all
-together. For charges added to a moment tensor potential (60 liquids of 4 EC and 8 EMC) this gave mean errors of forces
-on 60 others of 0.351 eV/Å at level 8 (six starts) and 0.199 at level 12 (three), where fits of all terms at once gave
-0.365 and 0.207 in the same processor time; one of the six had ended in a bad minimum.
+Terms of a sum with a later stage (`Potential.stage`) are left out at first. When a term joins, its parameters are first
+fitted alone, with the linear parameters of the other terms solved again for each trial (`projection`), and then all
+parameters together. For charges added to a moment tensor potential (60 liquids of 4 EC and 8 EMC), the mean errors of
+forces on 60 other liquids were 0.351 eV/Å at level 8 (six starts) and 0.199 eV/Å at level 12 (three starts). Fits of
+all terms at once gave 0.365 and 0.207 eV/Å in the same processor time, and one of the six ended in a bad minimum.
 
 `method="paper"` is plain BFGS on all configurations, from the given parameters.
 """
@@ -35,20 +35,20 @@ from electrolyte_ml.training.progress import Progress
 from electrolyte_ml.training.projection import project
 
 METHODS = ("default", "paper")
-RUN = 60  # BFGS iterations between two samples of the curvature, at first
+RUN = 60  # BFGS iterations between two samples of the curvature, initially
 LONGEST_RUN = 400
-EARLY = 60  # at most, before the terms of the next stage join
-SLOW = 0.1  # a run that lowers the loss by less than this fraction is followed by one of twice the length
-CURVATURE_ROWS = 24  # labels in the sample that gives the curvature, as a multiple of the number of parameters
-FIRST_ROWS = 12  # and in the first sample that is fitted
-OVERFITTED = 0.1  # a sample grows when the loss of all exceeds its own by more than this fraction
-# Added to the curvature, scaled to a unit diagonal. Along directions of less curvature than this a run begins
-# cautiously: far from a fit many, since the curvature there is soon another, and near it few.
+EARLY = 60  # most iterations before the terms of the next stage join
+SLOW = 0.1  # a run that lowers the loss by less than this fraction is followed by a run of twice the length
+CURVATURE_ROWS = 24  # labels in the sample for the curvature, as a multiple of the number of parameters
+FIRST_ROWS = 12  # labels in the first sample that is fitted, as a multiple of the number of parameters
+OVERFITTED = 0.1  # a sample grows when the loss of all configurations exceeds its own by more than this fraction
+# Added to the curvature, which is scaled to a unit diagonal. The first steps are short along directions with a smaller
+# curvature than this: far from the minimum along many, because the curvature there changes quickly, near it along few.
 FIRST_DAMPING, DAMPING = 1e-3, 1e-6
-UNSEEN = 1e-4  # of the largest derivative: below it a sample says nothing of a parameter
+UNSEEN = 1e-4  # fraction of the largest derivative below which a sample does not determine a parameter
 DIFFERENCE = 1e-6
-# Of the first solution of the linear part: huge coefficients that cancel each other are a bad start for the radial
-# functions, which are fitted next.
+# Ridge of the first linear solution: huge coefficients that cancel each other are a bad start for the fit of the radial
+# functions.
 RIDGE = 1e-4
 
 
@@ -62,7 +62,7 @@ def minimise(
     tolerance: float,
     report: Progress,
 ) -> tuple[np.ndarray, bool]:
-    """Run BFGS again and again until a run gains too little: the parameters, and whether that happened."""
+    """Repeat runs of BFGS until the loss falls too little; return the parameters and whether the fit converged."""
     if not free.any():
         return parameters, True
     if method == "paper":
@@ -84,8 +84,8 @@ def _in_stages(
     max_iterations: int,
     report: Progress,
 ) -> np.ndarray:
-    """Come near a fit on samples: with the terms of the first stage alone, then with the others, stage after stage."""
-    # A third of the iterations is left for all configurations.
+    """Approach the minimum with samples: first with the terms of the first stage, then add the others by stage."""
+    # A third of the iterations is reserved for the fit of all configurations.
     last = report.done + 2 * (max_iterations - report.done) // 3
     stages = stage_of_each(loss)
     first, *later = np.unique(stages)
@@ -109,7 +109,7 @@ def _in_stages(
 
 
 def stage_of_each(loss: Loss) -> np.ndarray:
-    """Return the stage in which each parameter joins the fit, (n_parameters,)."""
+    """Return the stage at which each parameter joins the fit, (n_parameters,)."""
     parts = loss.potential.parts()
     return np.repeat([part.stage for part in parts], [part.n_parameters for part in parts])
 
@@ -123,13 +123,13 @@ def _descend(
     tolerance: float,
     report: Progress,
 ) -> tuple[np.ndarray, bool]:
-    """Fit all configurations until a run gains too little: the parameters, and whether that happened."""
+    """Fit all configurations until the loss falls too little; return the parameters and whether this happened."""
     converged, length = False, RUN
     while not converged and report.done < limit:
         before, begun = loss.value(loss.residuals(parameters)), report.done
         curvature = _sampled_curvature(loss, parameters, free, rng, DAMPING)
         parameters = _bfgs(loss, parameters, curvature, min(length, limit - report.done), report)
-        # A run without a step, at a minimum to the last bit, reports no loss of its own.
+        # A run without a step (exactly at a minimum) reports no loss.
         gain = (before - report.loss) / before if report.done > begun else 0.0
         converged = length >= LONGEST_RUN and gain <= tolerance * length / RUN
         # When progress is slow, lengthen the run: the BFGS Hessian is then better than a fresh Gauss-Newton sample.
@@ -147,9 +147,9 @@ def _approach(
     last: int,
     report: Progress,
 ) -> np.ndarray:
-    """Fit a sample of the configurations, which grows when it gains no more or is overfitted.
+    """Fit a sample of the configurations, which grows when its loss stops falling or it is overfitted.
 
-    `begin` is for parameters that are far from a fit.
+    With `begin`, the parameters are first brought to the right scale, from a random start.
     """
     order = rng.permutation(np.flatnonzero(loss.rows()))
     labels = np.cumsum(loss.rows()[order])
@@ -162,7 +162,7 @@ def _approach(
     if begin:
         if linear_start:
             parameters = report.step(partial(solve_linear, part, parameters, ~free, RIDGE))
-        # The curvature here differs from that at the fit: the first steps keep to the scale of the parameters.
+        # The curvature here differs from that near the minimum: the first run uses the scale of the parameters.
         plain = np.eye(len(free))[:, free]
         parameters = _bfgs(part, parameters, lambda: plain, min(RUN, last - report.done), report)
     while size < labels[-1] and report.done < last:
@@ -180,7 +180,7 @@ def _approach(
 def _bfgs(
     loss: Loss, parameters: np.ndarray, transform: Callable[[], np.ndarray], iterations: int, report: Progress
 ) -> np.ndarray:
-    """Minimise over u in theta = parameters + transform u, with a loss of all configurations or of some."""
+    """Minimise over u in theta = parameters + transform u, for the loss of all configurations or of a sample."""
 
     def run() -> np.ndarray:
         matrix = transform()
@@ -190,7 +190,7 @@ def _bfgs(
             return value, matrix.T @ gradient
 
         def function(u: np.ndarray) -> tuple[float, np.ndarray]:
-            return report.evaluate(lambda: evaluated(u))
+            return report.evaluate(lambda: evaluated(u), len(u))
 
         return parameters + matrix @ minimise_bfgs(function, np.zeros(matrix.shape[1]), iterations, report)
 
@@ -198,12 +198,12 @@ def _bfgs(
 
 
 def _explains_most(loss: Loss, parameters: np.ndarray) -> bool:
-    """Whether the loss is under a tenth of what it is when only the shifts are fitted."""
+    """Return whether the loss is below a tenth of the loss when only the shifts are fitted."""
     data, blocks = loss.data, loss.potential.blocks
     null = np.where(linear_mask(blocks), 0.0, parameters)
     shifts, labelled = shifts_of(blocks), np.isfinite(data.energies)
     if shifts and labelled.any():
-        # The mean energy of every composition: least squares, whatever the number of compositions.
+        # Least squares also works if there are fewer compositions than species.
         rest = (data.energies - data.term.predict(null, loss.threads).energies)[labelled]
         null[shifts[0]] = np.linalg.lstsq(data.counts[labelled], rest, rcond=None)[0]
     return loss.value(loss.residuals(parameters)) < 0.1 * loss.value(loss.residuals(null))
@@ -212,13 +212,13 @@ def _explains_most(loss: Loss, parameters: np.ndarray) -> bool:
 def _sampled_curvature(
     loss: Loss, parameters: np.ndarray, free: np.ndarray, rng: np.random.Generator, damping: float
 ) -> Callable[[], np.ndarray]:
-    """Draw a sample of the configurations; return what computes the transform that its curvature gives."""
+    """Draw a sample of the configurations; return a function that computes the transform from its curvature."""
     numbers = _sample_numbers(loss, int(free.sum()), rng)
     return lambda: _curvature_transform(loss.sample(numbers), parameters, free, damping)
 
 
 def _sample_numbers(loss: Loss, n_parameters: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw configurations with enough labels for the curvature along so many parameters."""
+    """Draw configurations with enough labels for the curvature of `n_parameters` parameters."""
     rows = loss.rows()
     order = rng.permutation(np.flatnonzero(rows))
     enough = 1 + np.searchsorted(np.cumsum(rows[order]), CURVATURE_ROWS * n_parameters)
@@ -226,9 +226,9 @@ def _sample_numbers(loss: Loss, n_parameters: int, rng: np.random.Generator) -> 
 
 
 def _curvature_transform(sample: Loss, parameters: np.ndarray, free: np.ndarray, damping: float) -> np.ndarray:
-    """T with T T^t = (J^T J + damping)^-1 over the free parameters: in u the loss curves alike in all directions.
+    """Return T with T T^t = (J^T J + damping)^-1 over the free parameters: in u, the curvature is nearly uniform.
 
-    J are the derivatives of the weighted residuals of a sample of the configurations, by differences.
+    J holds the derivatives of the weighted residuals of a sample of configurations, from finite differences.
     """
     base = weighted_residuals(sample, sample.residuals(parameters))
     places = np.flatnonzero(free)
@@ -241,7 +241,7 @@ def _curvature_transform(sample: Loss, parameters: np.ndarray, free: np.ndarray,
     curvature = jacobian.T @ jacobian
     scale = np.sqrt(np.diag(curvature))
     seen = scale > UNSEEN * scale.max()
-    # Parameters without effect on the sample may matter to the other configurations: short first steps along them.
+    # Parameters without effect on the sample may affect the other configurations: the first steps along them are short.
     transform = np.zeros((len(free), len(places)))
     transform[places, np.arange(len(places))] = 1 / (scale.max() or 1.0)
     correlation = curvature[np.ix_(seen, seen)] / (scale[seen, None] * scale[seen])

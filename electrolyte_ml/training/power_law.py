@@ -1,10 +1,10 @@
-"""The learning curve as a power law, error(N) = a N^-b + c, and the set size that a wanted error needs.
+"""Learning curve as a power law, error(N) = a N^-b + c, and the set size required for an error.
 
-Few measurements over one decade of N hardly tell a slow power law from a floor c, so the answer is a distribution and
-not a number. It is Bayesian: b is uniform between 0.05 and 1.5; the share of the floor in the error at the largest set
-is as likely 0 as above it, there uniform up to 1; the error at the largest set and the scatter are scale parameters.
-Errors scatter by a factor (normal in the logarithm), in part the same one for all sizes of a series, whose
-configurations held out are hard or easy.
+A few measurements over one decade of N can hardly distinguish a slow power law from a floor c. The result is therefore
+a distribution, by Bayesian inference: b is uniform between 0.05 and 1.5; the share of the floor in the error at the
+largest set is 0 with a probability of one half, otherwise uniform up to 1; the error at the largest set and the scatter
+are scale parameters. Errors scatter by a factor (normal in the logarithm). A part of this factor is common to all sizes
+of a series, because its held-out configurations may be difficult or easy.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from electrolyte_ml.errors import InputError
 
 EXPONENTS = (0.05, 1.5)
 FEWEST_SIZES = 3
-_GRID = 40  # cells for each of exponent and floor
-_ZOOMS = 2  # times that the grid is narrowed to where the probability is
-_NEGLIGIBLE = 1e-4  # probability relative to the highest
-_SHARED = (0.0, 0.5, 2.0, 8.0, 32.0)  # variance of the factor of a series over that of a single error
-_SMALLEST_SCATTER = 0.003  # of the logarithm: rounding, and a prior against fits without any scatter
+_GRID = 40  # number of cells for exponent and for floor
+_ZOOMS = 2  # number of times that the grid is narrowed to the range of significant probability
+_NEGLIGIBLE = 1e-4  # negligible probability, relative to the highest
+_SHARED = (0.0, 0.5, 2.0, 8.0, 32.0)  # ratio of the variances of the common factor of a series and of single errors
+_SMALLEST_SCATTER = 0.003  # of the logarithm: accounts for rounding, and excludes fits without scatter
 _DRAWS = 8000
 
 
 class Interval(NamedTuple):
-    """Median and the quantiles 0.05 and 0.95; infinite where the error cannot be reached."""
+    """Median and quantiles 0.05 and 0.95; infinite if the error cannot be reached."""
 
     value: float
     low: float
@@ -37,14 +37,14 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class PowerLaw:
-    """A distribution of power laws that agree with measured errors.
+    """Distribution of power laws that agree with measured errors.
 
     Attributes
     ----------
     sizes, errors : (n,)
-        What was measured.
+        Measured set sizes and errors.
     scale, exponent, floor : (draws,)
-        Draws of a, b and c, in the unit of the errors.
+        Random draws of a, b and c, in the unit of the errors.
     """
 
     sizes: np.ndarray
@@ -62,20 +62,20 @@ class PowerLaw:
         sizes, errors
             (n,) numbers of configurations and errors, above 0.
         series
-            (n,) which errors were measured on the same held-out configurations with nested sets: a number for each.
+            (n,) series number of each error: errors of a series have nested sets and the same held-out configurations.
 
         Raises
         ------
         InputError
-            Fewer than three different sizes, or values that are not above 0.
+            There are fewer than three different sizes, or values are not above 0.
         """
-        n, e, who = np.asarray(sizes, float), np.asarray(errors, float), np.asarray(series)
-        if not (n.shape == e.shape == who.shape and np.isfinite(e).all() and (n > 0).all() and (e > 0).all()):
-            raise InputError("a power law is fitted to as many sizes as errors, all of them above 0")
+        n, e, group = np.asarray(sizes, float), np.asarray(errors, float), np.asarray(series)
+        if not (n.shape == e.shape == group.shape and np.isfinite(e).all() and (n > 0).all() and (e > 0).all()):
+            raise InputError("a power law needs equal numbers of sizes and errors, all of them above 0")
         if len(np.unique(n)) < FEWEST_SIZES:
             raise InputError(f"a power law needs errors at {FEWEST_SIZES} set sizes or more")
         largest = n.max()
-        posterior = _Posterior(np.log(e), n / largest, who)
+        posterior = _Posterior(np.log(e), n / largest, group)
         exponents, shares = EXPONENTS, (0.0, 1.0)
         for _ in range(_ZOOMS):
             grid = posterior.on_grid(exponents, shares)
@@ -84,7 +84,7 @@ class PowerLaw:
         return cls(n, e, at_largest * (1 - f) * largest**b, b, at_largest * f)
 
     def error(self, size: float | np.ndarray) -> np.ndarray:
-        """Return median, 5 % and 95 % quantiles (3, ...) of the error at set sizes."""
+        """Return the median and the 5 % and 95 % quantiles of the error at set sizes, (3, ...)."""
         size = np.asarray(size, float)
         values = self.scale * size[..., None] ** -self.exponent + self.floor
         return np.quantile(values, [0.5, 0.05, 0.95], axis=-1)
@@ -97,33 +97,33 @@ class PowerLaw:
         return Interval(*_quantiles(sizes))
 
     def reachable(self, error: float, most: float = np.inf) -> float:
-        """Return the probability that an error is reached, with at most so many configurations."""
+        """Return the probability that an error is reached with at most `most` configurations."""
         if most == np.inf:
             return float(np.mean(self.floor < error))
         return float(np.mean(self.scale * most**-self.exponent + self.floor <= error))
 
     @property
     def lowest(self) -> Interval:
-        """The floor c: the error that remains whatever the size of the set."""
+        """Floor c: the error that remains for any set size."""
         return Interval(*_quantiles(self.floor))
 
     @property
     def slope(self) -> Interval:
-        """The exponent b."""
+        """Exponent b."""
         return Interval(*_quantiles(self.exponent))
 
 
 class _Posterior:
-    """The distribution of exponent, floor and error at the largest set, for measured errors.
+    """Distribution of exponent, floor and error at the largest set, for measured errors.
 
     Parameters
     ----------
     logs
         (n,) logarithms of the errors.
     sizes
-        (n,) over the largest.
+        (n,) set sizes divided by the largest.
     series
-        (n,) numbers.
+        (n,) series numbers.
     """
 
     def __init__(self, logs: np.ndarray, sizes: np.ndarray, series: np.ndarray) -> None:
@@ -132,12 +132,12 @@ class _Posterior:
         self.covariances = [np.eye(len(logs)) + shared * together for shared in _SHARED]
 
     def on_grid(self, exponents: tuple[float, float], shares: tuple[float, float]) -> _Grid:
-        """Evaluate it at the middle of cells of exponent and share of the floor, and at no floor."""
+        """Evaluate the distribution at the centres of cells of exponent and share of the floor, and without a floor."""
         middle = (np.arange(_GRID) + 0.5) / _GRID
         b = exponents[0] + (exponents[1] - exponents[0]) * middle
         f = np.append(0.0, shares[0] + (shares[1] - shares[0]) * middle)
         exponent, share = (values.ravel() for values in np.meshgrid(b, f, indexing="ij"))  # (m,)
-        # All shares from 0 to 1 together are as likely as 0.
+        # All shares above 0 together have the same prior probability as the share 0.
         prior = np.where(share > 0, np.log((shares[1] - shares[0]) / _GRID), 0.0)
         shape = np.log((1 - share[:, None]) * self.sizes ** -exponent[:, None] + share[:, None])  # (m, n)
         rest = self.logs - shape
@@ -146,7 +146,7 @@ class _Posterior:
         for covariance in self.covariances:
             inverse = np.linalg.inv(covariance)
             precision = inverse.sum()
-            centre = rest @ inverse.sum(axis=0) / precision  # (m,) of the logarithm of the error at the largest size
+            centre = rest @ inverse.sum(axis=0) / precision  # (m,) logarithm of the error at the largest size
             away = rest - centre[:, None]
             squares = np.einsum("mi,ij,mj->m", away, inverse, away) + count * _SMALLEST_SCATTER**2
             logdet = np.linalg.slogdet(covariance)[1]
@@ -160,7 +160,7 @@ class _Posterior:
 
 
 class _Grid(NamedTuple):
-    """A distribution on a grid of m cells, for k covariances; in each the logarithm of the error is Student's t."""
+    """Distribution on a grid of m cells, for k covariances; log errors in a cell follow Student's t distribution."""
 
     exponent: np.ndarray  # (m,)
     share: np.ndarray  # (m,)
@@ -171,25 +171,25 @@ class _Grid(NamedTuple):
     freedom: int
 
     def exponents(self) -> tuple[float, float]:
-        """Range of the exponents that matter."""
+        """Return the range of exponents with significant probability."""
         low, high = self._range(self.exponent, self.cells[0])
         return max(low, EXPONENTS[0]), min(high, EXPONENTS[1])
 
     def shares(self) -> tuple[float, float]:
-        """Range of the shares above 0 that matter."""
+        """Return the range of shares above 0 with significant probability."""
         low, high = self._range(np.where(self.share > 0, self.share, np.nan), self.cells[1])
         return max(low, 0.0), min(high, 1.0)
 
     def _range(self, values: np.ndarray, cell: float) -> tuple[float, float]:
         weight = self.weight.sum(axis=0)
         known = np.isfinite(values)
-        found, place = np.unique(values[known], return_inverse=True)
-        marginal = np.bincount(place, weights=weight[known])
-        kept = found[marginal > _NEGLIGIBLE * marginal.max()]
+        unique, index = np.unique(values[known], return_inverse=True)
+        marginal = np.bincount(index, weights=weight[known])
+        kept = unique[marginal > _NEGLIGIBLE * marginal.max()]
         return float(kept.min() - 1.5 * cell), float(kept.max() + 1.5 * cell)
 
     def draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Draw errors at the largest size, exponents and shares, (draws,) each; in a cell every value is as likely."""
+        """Draw errors at the largest size, exponents and shares, (draws,) each; uniform within a cell."""
         chosen = rng.choice(self.weight.size, _DRAWS, p=self.weight.ravel())
         cell = chosen % len(self.share)
         logs = self.centre.ravel()[chosen] + self.width.ravel()[chosen] * rng.standard_t(self.freedom, _DRAWS)
@@ -200,5 +200,5 @@ class _Grid(NamedTuple):
 
 
 def _quantiles(values: np.ndarray) -> list[float]:
-    """Return the quantiles 0.5, 0.05, 0.95 without interpolation, since values may be infinite."""
+    """Return the quantiles 0.5, 0.05 and 0.95 without interpolation, because values may be infinite."""
     return [float(value) for value in np.quantile(values, [0.5, 0.05, 0.95], method="nearest")]

@@ -1,4 +1,4 @@
-"""Labels and predictions side by side."""
+"""Predictions of a potential for labelled configurations."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Labels of a set of configurations beside what a potential predicts.
+    """Labels and predictions for a set of configurations.
 
     Attributes
     ----------
     energies, reference_energies : (K,) eV/atom
     forces, reference_forces : (n, 3) eV/Å
-        Of all atoms, configuration by configuration.
+        Forces on all atoms, in the order of the configurations.
     """
 
     energies: np.ndarray
@@ -38,13 +38,13 @@ def predict(potential: Potential, configurations: Sequence[Atoms]) -> Prediction
     Raises
     ------
     InputError
-        If there are none, or one has no energy or forces (named by its number).
+        There are no configurations, or one has no energy or forces (the message gives its number, counted from 0).
     """
     if not len(configurations):
         raise InputError("no configurations to predict")
     for number, atoms in enumerate(configurations):
         if atoms.calc is None or not {"energy", "forces"} <= atoms.calc.results.keys():
-            raise InputError(f"configuration {number}: it carries no energy and forces")
+            raise InputError(f"configuration {number}: it has no energy and forces")
     results = [potential.evaluate(atoms) for atoms in configurations]
     return Predictions(
         np.array([result.energy / len(atoms) for result, atoms in zip(results, configurations, strict=True)]),

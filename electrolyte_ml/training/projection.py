@@ -1,9 +1,9 @@
-"""Variable projection: nonlinear parameters fitted with the linear ones solved for each of their values.
+"""Variable projection: fit of nonlinear parameters, with the linear ones solved for each of their values.
 
-Golub and Pereyra, SIAM J. Numer. Anal. 10, 413 (1973). The nonlinear parameters here are those of the terms that join a
-fit. Terms add, so the derivatives by the linear parameters of the other terms do not depend on them: the design matrix
-is computed once. Fits of the joining parameters and linear solutions in turn are slower: for charges, forty rounds took
-33 times as long and ended with a loss that was still 0.3 to 0.6 % higher, in two cases of three.
+Golub and Pereyra, SIAM J. Numer. Anal. 10, 413 (1973). Here, the nonlinear parameters are those of the terms that join
+a fit. Because terms are added, the derivatives by the linear parameters of other terms do not depend on them, and the
+design matrix is computed only once. Alternating fits of the joining parameters and linear solutions are slower: for
+charges, forty rounds took 33 times as long, and in two of three cases the final loss was still 0.3 to 0.6 % higher.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numpy as np
 
 from electrolyte_ml.training.loss import Loss, weighted_residuals
 
-EVALUATIONS = 50  # at most, each with differences along all joining parameters
+EVALUATIONS = 50  # most evaluations, each with finite differences along all joining parameters
 
 
 def project(loss: Loss, parameters: np.ndarray, joining: np.ndarray, solved: np.ndarray) -> np.ndarray:
-    """Return the parameters with those of joining terms, and the linear ones of other terms, at a minimum of the loss.
+    """Minimise the loss over the parameters of joining terms and the linear parameters of other terms.
 
     Directions that the data do not determine keep their values in `parameters`.
 
@@ -25,8 +25,8 @@ def project(loss: Loss, parameters: np.ndarray, joining: np.ndarray, solved: np.
     loss : Loss
     parameters : (n_parameters,) array
     joining : (n_parameters,) array of bool
-        Parameters of the terms that join. Where the loss is stationary along all of them, as at charges of zero, they
-        are drawn anew.
+        Parameters of the terms that join. If the loss is stationary along all of them, as for charges of zero, they are
+        first drawn at random.
     solved : (n_parameters,) array of bool
         Linear parameters of the other terms.
     """

@@ -1,4 +1,4 @@
-"""A weak pull of the charges to given values, off by default, as in the fit of charges by RESP.
+"""Weak restraint of charges to given values, as in RESP; off by default.
 
 Bayly, Cieplak, Cornell and Kollman, J. Phys. Chem. 97, 10269 (1993).
 """
@@ -16,24 +16,24 @@ from electrolyte_ml.errors import InputError
 
 @dataclass(frozen=True)
 class ChargeRestraint:
-    """A term of the loss that pulls the mean charge of species to given values.
+    """Term of the loss that restrains the mean charges of species to given values.
 
         L_q = w_q / K sum_k sum_z (q_kz - q_z)^2
 
-    q_kz is the mean charge of the atoms of species z in configuration k, of those that have several atoms; z runs over
-    the species with a given charge q_z. It works for every model that has charges.
+    q_kz is the mean charge of the atoms of species z in configuration k; configurations of a single atom are left out,
+    and z runs over the species with a given charge q_z. The restraint works for every model with charges.
 
     Parameters
     ----------
     charges : mapping of str to float, e
-        q_z by chemical symbol, of some species or of all.
+        q_z by chemical symbol, for some or all species.
     weight : float, eV^2/e^2
-        w_q, beside the energy weight w_e.
+        w_q, to be compared with the energy weight w_e.
 
     Raises
     ------
     InputError
-        No charges, charges that are not finite numbers, a weight that is not positive.
+        There are no charges, charges are not finite, or the weight is not positive.
     """
 
     charges: Mapping[str, float]
@@ -47,13 +47,15 @@ class ChargeRestraint:
         number("weight of the charge restraint", self.weight)
 
     def targets(self, species: tuple[str, ...]) -> np.ndarray:
-        """Return q_z (S,), NaN for species without one.
+        """Return q_z (S,), NaN for species without a given charge.
 
         Raises
         ------
         InputError
-            A species that the potential does not know.
+            A species is not one of the potential.
         """
         if unknown := [symbol for symbol in self.charges if symbol not in species]:
-            raise InputError(f"charge restraint of {unknown[0]}: the potential knows only {' '.join(species)}")
+            raise InputError(
+                f"charge restraint of {unknown[0]}: the potential has only the species {' '.join(species)}"
+            )
         return np.array([self.charges.get(symbol, np.nan) for symbol in species])

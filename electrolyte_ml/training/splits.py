@@ -1,8 +1,8 @@
-"""Groups of related configurations, and splits that keep a group on one side.
+"""Groups of related configurations, and splits that keep each group on one side.
 
-An error is only that of unseen configurations if no relative of theirs was trained on. Two configurations are related
-if they are of one trajectory, or if one lies a short way from the other, as the first frames of a trajectory lie near
-its start; a relative of a relative is related, too.
+Errors on held-out configurations are representative only if no related configuration is in the training set. Two
+configurations are related if they belong to the same trajectory, or if their atoms are displaced by a short distance
+only, like the first frames of a trajectory and its start. The relation is transitive.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from electrolyte_ml.errors import InputError
 if TYPE_CHECKING:
     from ase import Atoms
 
-# Å, root mean square displacement of all atoms. In training sets learnt actively (80 atoms of EC) the nearest relatives
-# are 0.07 to 1.6 Å apart; boxes packed independently are 4 to 6 Å apart.
+# Å, root mean square displacement of all atoms. In training sets from active learning (80 atoms of EC), the nearest
+# related configurations are 0.07 to 1.6 Å apart; independently packed boxes are 4 to 6 Å apart.
 NEAR = 1.0
-FEWEST_GROUPS = 4  # with fewer, those held out are one or two trajectories
-_BLOCKS = 8  # into which the configurations are cut if there are too few groups
-_HELD_OUT = 0.2  # of the configurations, at least
+FEWEST_GROUPS = 4  # with fewer groups, only one or two trajectories could be held out
+_BLOCKS = 8  # number of blocks of configurations if there are too few groups
+_HELD_OUT = 0.2  # smallest fraction of held-out configurations
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Related configurations.
+    """Groups of related configurations.
 
     Attributes
     ----------
     labels : (K,) int64
         Group of each configuration.
     independent : bool
-        Whether no configuration has a relative in another group. Otherwise there were too few groups, and they are
-        blocks of configurations in the order of the file: errors on a block that is held out are then too small.
+        Whether no configuration is related to one in another group. If there are too few such groups, the groups are
+        blocks of configurations in the order of the file, and errors on a held-out block are too small.
     """
 
     labels: np.ndarray
@@ -49,8 +49,8 @@ class Groups:
         if self.independent:
             return f"{len(self)} groups of related configurations (one trajectory, or within {NEAR:g} Å)"
         return (
-            f"nearly all configurations are related: {len(self)} blocks in the order of the file instead of groups, so "
-            "that errors on unseen configurations are larger than those given here"
+            f"nearly all configurations are related: {len(self)} blocks in the order of the file are used as groups; "
+            "errors on unseen configurations will be larger than those given here"
         )
 
 
@@ -60,11 +60,11 @@ def find_groups(configurations: Sequence[Atoms], near: float = NEAR) -> Groups:
     Parameters
     ----------
     configurations
-        Those of one trajectory have the same entry `trajectory` in ``info``, or the same `parent` up to its last "/",
-        as active learning writes it ("iteration_003/trajectory_04/120"). Atoms are compared in their order.
+        Configurations of one trajectory have the same entry `trajectory` in ``info``, or the same `parent` up to its
+        last "/", as written by active learning ("iteration_003/trajectory_04/120"). Atoms are compared in their order.
     near
-        Root mean square displacement (Å) below which two configurations of the same atoms are related: in scaled
-        coordinates under periodic boundaries, after the best superposition without them.
+        Root mean square displacement (Å) below which two configurations of the same atoms are related. Scaled
+        coordinates are compared in periodic cells, otherwise positions after the best superposition.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def find_groups(configurations: Sequence[Atoms], near: float = NEAR) -> Groups:
 
     count = len(configurations)
     if count < _BLOCKS:
-        raise InputError(f"{count} configurations are too few to hold some out: {_BLOCKS} at least")
+        raise InputError(f"{count} configurations are too few to hold some out: at least {_BLOCKS} are needed")
     pairs: list[tuple[int, int]] = []
     first: dict[object, int] = {}
     alike: dict[bytes, list[int]] = {}
@@ -98,15 +98,15 @@ def find_groups(configurations: Sequence[Atoms], near: float = NEAR) -> Groups:
 
 
 def hold_out(groups: Groups, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Choose whole groups at random until a fifth of the configurations is held out.
+    """Hold out randomly chosen groups with at least a fifth of the configurations.
 
-    A group that would make it more than two fifths is passed over.
+    Groups with which more than two fifths would be held out are skipped.
 
     Returns
     -------
     train, held_out : (n,) int64
-        Numbers of configurations. Those to train on are in random order, so that the first ones are a nested series
-        of random subsets; those held out ascend.
+        Numbers of configurations. `train` is in random order, so that its first entries form nested random subsets;
+        `held_out` is in ascending order.
     """
     rng = np.random.default_rng([seed, len(groups.labels)])
     sizes = np.bincount(groups.labels)
@@ -124,7 +124,7 @@ def hold_out(groups: Groups, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _trajectory(atoms: Atoms) -> object | None:
-    """Name of the trajectory that a configuration says it is of, None if it says nothing."""
+    """Return the name of the trajectory of a configuration, or None if it is not stated."""
     if "trajectory" in atoms.info:
         return str(atoms.info["trajectory"])
     trajectory, slash, _ = str(atoms.info.get("parent", "")).rpartition("/")
@@ -132,11 +132,11 @@ def _trajectory(atoms: Atoms) -> object | None:
 
 
 def _scaled_displacements(members: Sequence[Atoms]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield a number i and the displacements (i,) Å, root mean squares, between configuration i and those before it.
+    """Yield i and the root mean square displacements (i,) Å between configuration i and all earlier ones.
 
-    The atoms are compared at the same scaled coordinates, in the mean of the two cells.
+    Differences of scaled coordinates are converted to lengths by the mean of the two cells.
     """
-    # Along directions without a period a cell may be zero: it is completed for the scaling.
+    # Cell vectors of non-periodic directions may be zero: they are completed for the scaling.
     cells = np.array([atoms.cell.complete().array for atoms in members])
     scaled = np.array([atoms.get_scaled_positions(wrap=False) for atoms in members])
     periodic = members[0].pbc
@@ -148,7 +148,7 @@ def _scaled_displacements(members: Sequence[Atoms]) -> Iterator[tuple[int, np.nd
 
 
 def _superposed_displacements(members: Sequence[Atoms]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the same, after the best translation and rotation (Kabsch)."""
+    """Yield the same as `_scaled_displacements`, after the best translation and rotation (Kabsch)."""
     centred = np.array([atoms.positions - atoms.positions.mean(axis=0) for atoms in members])
     squares = (centred**2).sum(axis=(1, 2))
     for i in range(1, len(members)):

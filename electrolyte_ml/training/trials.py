@@ -1,4 +1,4 @@
-"""Fits that test a choice: trained on a part of the labels, judged by the configurations held out, kept in a file."""
+"""Trial fits: trained on a part of the labels, tested on held-out configurations, with results stored in files."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """What is fitted, and to how many configurations.
+    """Settings of a trial fit.
 
     Attributes
     ----------
     model : ModelSpec
     weights : Weights
     size : int
-        Configurations to train on.
+        Number of training configurations.
     seed : int
-        Of the split, of the order in which configurations are taken, and of the random start.
+        Seed of the split, the order of the configurations, and the random start.
     iterations : int
-        Of the optimiser, at most.
+        Most iterations of the optimiser.
     """
 
     model: ModelSpec
@@ -46,16 +46,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial came to.
+    """Result of a trial fit.
 
     Attributes
     ----------
     errors : Errors
-        On the configurations held out.
+        Errors on the held-out configurations.
     iterations : int
-        Of the optimiser.
+        Number of iterations of the optimiser.
     converged : bool
-        The loss had stopped falling before the iterations ran out.
+        Whether the loss stopped falling before the iterations ran out.
     seconds : float
         Wall time of the optimiser, on one thread.
     """
@@ -80,18 +80,18 @@ def digest_of(configurations: Sequence[Atoms]) -> str:
 
 
 def trial_file(directory: Path, trial: Trial, data: str) -> Path:
-    """Return the file of a trial's result, given the hash of the data: level, size and seed stand in its name."""
+    """Return the file for the result of a trial; `data` is a hash of the labels, which enters the name."""
     identity = hashlib.blake2b(repr((data, sorted(asdict(trial).items()))).encode(), digest_size=6).hexdigest()
     return directory / f"level{trial.model.level}_size{trial.size}_seed{trial.seed}_{identity}.json"
 
 
 def read_trial(path: Path) -> TrialResult | None:
-    """Read a trial's result; None if it has not ended.
+    """Read the result of a trial; return None if there is no file.
 
     Raises
     ------
     InputError
-        The file is not one of a trial.
+        The file is not the result of a trial.
     """
     if not path.exists():
         return None
@@ -104,13 +104,13 @@ def read_trial(path: Path) -> TrialResult | None:
     except InputError as error:
         raise InputError(f"{error}; remove it to fit again") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not the result of a trial ({error}); remove it to fit again") from None
+        raise InputError(f"{path} is not the result of a trial ({error}); remove it to fit again") from None
 
 
 def run_trial(
     trial: Trial, train_on: Sequence[Atoms], held_out: Sequence[Atoms], species: Sequence[str], path: Path | None
 ) -> TrialResult:
-    """Fit and test, unless the file of the result exists.
+    """Fit and test a potential, unless the file of the result exists.
 
     Parameters
     ----------
@@ -120,10 +120,10 @@ def run_trial(
     species
         Chemical symbols, in the order of the parameters.
     path
-        File of the result, beside which an interrupted fit keeps its state; None keeps nothing.
+        File for the result; an interrupted fit stores its state in the same folder. With None, nothing is stored.
     """
-    if path is not None and (found := read_trial(path)) is not None:
-        return found
+    if path is not None and (stored := read_trial(path)) is not None:
+        return stored
     weights = trial.weights
     fit = train(
         train_on,

@@ -1,4 +1,4 @@
-"""Reading trajectories of any code: frames, molecules and species, ions."""
+"""Reading of trajectories of any program: frames, molecules and species, ions."""
 
 from electrolyte_ml.lazy import attach
 

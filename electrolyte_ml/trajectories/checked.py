@@ -1,4 +1,4 @@
-"""Frames with a cell, checked as they are read: every error names the file and the frame."""
+"""Checked frames with a cell: every error names the file and the frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from electrolyte_ml.trajectories.frames import Frame, Frames
 
 
 class PeriodicFrame(NamedTuple):
-    """One frame in a cell.
+    """Frame with a cell.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class PeriodicFrame(NamedTuple):
     velocities
         (N, 3) Å/ps or None.
     time
-        As of :class:`electrolyte_ml.trajectories.frames.Frame`.
+        As in :class:`electrolyte_ml.trajectories.frames.Frame`.
     """
 
     positions: np.ndarray
@@ -32,26 +32,27 @@ class PeriodicFrame(NamedTuple):
 
 
 class CheckedFrames:
-    """Frames of a reader, each checked.
+    """Checked frames of a reader.
 
     Parameters
     ----------
     frames
-        The reader.
+        Reader of the frames.
     cell
-        Å: one length, three, three and three angles (degrees), or (3, 3), in place of the file's.
+        Cell (Å) that replaces that of the file: one length, three lengths, three lengths and three angles (degrees), or
+        a (3, 3) matrix.
 
     Attributes
     ----------
     reader
-        The reader.
+        Reader of the frames.
     name, n_frames
-        As of the reader.
+        Name and number of frames of the reader.
 
     Raises
     ------
     InputError
-        If `cell` is no cell.
+        `cell` is not a cell.
     """
 
     def __init__(self, frames: Frames, cell: Any = None) -> None:
@@ -64,14 +65,14 @@ class CheckedFrames:
         Raises
         ------
         InputError
-            If it cannot be read, has no cell or none with a volume, or holds positions that are not finite.
+            The frame cannot be read, has no cell or a cell without a volume, or contains positions that are not finite.
         """
         frame = self._read(k)
         cell = frame.cell if self._cell is None else self._cell
         if cell is None:
             raise InputError(f"{self.name}: frame {k + 1} has no cell: give its three lengths in Å (cell=, --cell)")
         if not _has_volume(cell):
-            raise InputError(f"{self.name}, frame {k + 1}: the cell has no volume (or give it: cell=, --cell)")
+            raise InputError(f"{self.name}, frame {k + 1}: the cell has no volume; give another (cell=, --cell)")
         finite = np.isfinite(frame.positions).all(axis=1)
         if not finite.all():
             wrong = int(np.argmin(finite))
@@ -83,9 +84,9 @@ class CheckedFrames:
             return self.reader.read(k)
         except InputError as error:
             raise InputError(f"{self.name}, frame {k + 1}: {error}") from error
-        except Exception as error:  # each format has its own errors
+        except Exception as error:  # each format raises its own errors
             raise InputError(
-                f"{self.name}: frame {k + 1} cannot be read ({' '.join(str(error).split())}); {k} before it can"
+                f"{self.name}: frame {k + 1} cannot be read ({' '.join(str(error).split())}); the {k} before it can"
             ) from error
 
 
@@ -98,9 +99,11 @@ def _as_cell(cell: Any) -> np.ndarray | None:
     try:
         matrix = np.asarray(Cell.new(np.full(3, values) if values.ndim == 0 else values))
     except ValueError:
-        raise InputError(f"a cell is one length, three, three and three angles or (3, 3), not {cell!r}") from None
+        raise InputError(
+            f"a cell is one length, three lengths, three lengths and three angles, or a (3, 3) matrix, not {cell!r}"
+        ) from None
     if not _has_volume(matrix):
-        raise InputError(f"a cell needs a volume, {cell!r} has none")
+        raise InputError(f"the cell {cell!r} has no volume")
     return matrix
 
 

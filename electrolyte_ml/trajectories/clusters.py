@@ -1,4 +1,4 @@
-"""Some molecules of a frame in one piece, for drawing."""
+"""Clusters of molecules across periodic boundaries, for drawing."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from collections.abc import Sequence
 import numpy as np
 from ase import Atoms
 
-_NO_ION_PAIR = 1e3  # Å added to the distance of two atoms of which not just one is of a cation
+_NO_ION_PAIR = 1e3  # Å, added to the distance of two atoms unless exactly one of them belongs to a cation
 
 
 def gather(whole: Atoms, molecule: np.ndarray, of_cation: np.ndarray, molecules: Sequence[int]) -> Atoms:
-    """Return some molecules, each moved to the image in which it is nearest to those before it.
+    """Return some molecules, each moved to the image that is nearest to the molecules placed before it.
 
     Parameters
     ----------
     whole
-        All atoms, each molecule in one piece.
+        All atoms, with unbroken molecules.
     molecule, of_cation
-        (N,) molecule of each atom, counted from 0, and whether that is a cation.
+        (N,) molecule of each atom, counted from 0, and whether it is a cation.
     molecules
-        The ones to return. Distances between a cation and another molecule count first.
+        Molecules to return. Distances between a cation and another molecule have priority.
 
     Returns
     -------
     Atoms
-        Without a cell.
+        Cluster without a cell.
     """
     positions, cell = whole.positions.copy(), whole.cell.array
     inverse = np.linalg.inv(cell)

@@ -1,4 +1,4 @@
-"""Frames of ASE configurations in memory."""
+"""Frames from ASE configurations."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class AtomsFrames:
-    """Configurations of ASE; `info["time_ps"]` is the time of a frame where it is given.
+    """Frames from ASE configurations; `info["time_ps"]` is the time of a frame, if it is given.
 
     Parameters
     ----------
     configurations
-        The same atoms in the same order in each; a sequence that reads each when it is indexed saves memory.
+        Configurations with the same atoms in the same order; a sequence that reads them on demand saves memory.
     name
-        For messages.
+        Name for messages.
     cut_short
-        Description of the frame in which the file ends, if it was cut short.
+        Description of the frame in which the file ends, if it is truncated.
     """
 
     unwrapped = False
@@ -48,7 +48,7 @@ class AtomsFrames:
         Raises
         ------
         InputError
-            If its atoms are not those of frame 1, or it is periodic in one or two directions only.
+            The atoms are not those of frame 1, or the frame is periodic in only one or two directions.
         """
         atoms = self._configurations[k]
         if not np.array_equal(atoms.numbers, self.numbers):
@@ -60,5 +60,5 @@ class AtomsFrames:
         return Frame(atoms.positions, cell, velocities, float(atoms.info.get("time_ps", np.nan)))
 
     def universe(self, molecule: np.ndarray) -> Universe:
-        """Return an MDAnalysis universe of the same atoms, to select from: element, name, type, resname, resid."""
+        """Return an MDAnalysis universe of the same atoms for selections by element, name, type or resid."""
         return plain_universe(self.numbers, molecule)

@@ -1,6 +1,6 @@
-"""Frames of LAMMPS dumps: atoms in any order, any box, with or without the lines that name units and times.
+"""Frames of LAMMPS dumps: atoms in any order, any box, with or without lines for units and times.
 
-One search finds the places of the frames; a frame is read when it is wanted, its atoms sorted by id.
+One search finds the positions of the frames in the file; each frame is read on demand, with its atoms sorted by id.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from MDAnalysis import Universe
 
 _UNWRAPPED = (("xu", "yu", "zu"), ("xsu", "ysu", "zsu"))
-_POSITIONS = (*_UNWRAPPED, ("x", "y", "z"), ("xs", "ys", "zs"))  # the first that a dump has are read
+_POSITIONS = (*_UNWRAPPED, ("x", "y", "z"), ("xs", "ys", "zs"))  # the first of these in a dump are read
 _IMAGES = ("ix", "iy", "iz")
-_STARTS = (b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME\n")  # of a dump
+_STARTS = (b"ITEM: TIMESTEP", b"ITEM: UNITS", b"ITEM: TIME\n")  # possible first lines of a dump
 
 
 def is_dump(path: Path) -> bool:
-    """Whether a file begins as a LAMMPS dump does."""
+    """Return whether a file begins like a LAMMPS dump."""
     with open(path, "rb") as stream:
         return stream.read(32).removeprefix(BOM_UTF8).startswith(_STARTS)
 
@@ -41,18 +41,18 @@ class DumpFrames:
     Parameters
     ----------
     path
-        The file.
+        File name.
     identity
-        Elements of its atoms, in the order of their ids; None when the dump gives them itself.
+        Elements of the atoms in the order of their ids; None if the dump contains them.
     elements
         Type -> element, for a dump without a topology.
     units
-        "metal" or "real", where the dump does not name them. Without either, velocities and times are unknown.
+        "metal" or "real", if the dump does not name its units. If they are not known, velocities and times are unknown.
 
     Raises
     ------
     InputError
-        A file without a whole frame, atoms without ids or of unknown elements, or units that are not supported.
+        The file contains no complete frame, atoms have no ids or unknown elements, or the units are not supported.
     """
 
     velocity_series: VelocitySeries | None = None
@@ -87,16 +87,16 @@ class DumpFrames:
         except InputError as error:
             raise InputError(f"{path}, frame 1: {error}") from error
         if "id" not in first.columns:
-            raise InputError(f"{path}: its atoms have no id, and LAMMPS changes their order from frame to frame")
+            raise InputError(f"{path}: its atoms have no id, but their order changes from frame to frame in LAMMPS")
         self.unwrapped = any(first.has(*names) for names in (*_UNWRAPPED, _IMAGES))
         identity = identity or self._identify(first, elements)
         if len(identity.numbers) != len(self._ids):
-            raise InputError(f"{path} holds {len(self._ids)} atoms, its topology {len(identity.numbers)}")
+            raise InputError(f"{path} contains {len(self._ids)} atoms, but its topology {len(identity.numbers)}")
         self._universe = identity.universe
         self.numbers, self.masses, self.bonds = identity.numbers, identity.masses, identity.bonds
         self.hints: Mapping[str, str] = {}
         if self._velocity is None and first.has("vx", "vy", "vz"):
-            self.hints = {"velocities": "name their units: lammps_units, --lammps-units"}
+            self.hints = {"velocities": "give their units: lammps_units, --lammps-units"}
         self.times_known = self._time is not None and self._item_time(0) is not None
 
     def read(self, k: int) -> Frame:
@@ -105,7 +105,7 @@ class DumpFrames:
         Raises
         ------
         InputError
-            If its atoms are not those of frame 1, it has no positions, or its box is not periodic.
+            The atoms are not those of frame 1, there are no positions, or the box is not periodic.
         """
         table = self._table(k)
         ids = table.ids()
@@ -126,11 +126,11 @@ class DumpFrames:
             velocities = self._velocity * table.values("vx", "vy", "vz")[order]
         time = self._item_time(k) if self.times_known else None
         if time is None or self._time is None:
-            return Frame(positions, cell, velocities, float(table.header[1]))  # the step
+            return Frame(positions, cell, velocities, float(table.header[1]))  # number of the step
         return Frame(positions, cell, velocities, self._time * time)
 
     def universe(self, molecule: np.ndarray) -> Universe:
-        """Return the universe of the topology, or a plain one of the same atoms where there is no topology."""
+        """Return the universe of the topology, or a plain universe of the same atoms without a topology."""
         return self._universe or plain_universe(self.numbers, molecule)
 
     def _table(self, k: int) -> _Table:
@@ -141,22 +141,22 @@ class DumpFrames:
         try:
             count = int(header[3])
         except (IndexError, ValueError):
-            raise InputError("the file ends before the frame does") from None
+            raise InputError("the file ends within the frame") from None
         columns = lines[0].split() if lines else []
         words = " ".join(lines[1 : count + 1]).split()
-        whole = text.endswith("\n") or end < len(self._content)  # the last word may be half of a number
+        whole = text.endswith("\n") or end < len(self._content)  # otherwise the last number may be incomplete
         if not columns or len(words) != count * len(columns) or not whole:
-            raise InputError("the file ends before the frame does")
+            raise InputError("the file ends within the frame")
         return _Table(columns, np.array(words).reshape(count, len(columns)), header)
 
     def _item_time(self, k: int) -> float | None:
-        """Return the time that stands above a frame, in LAMMPS's unit; None if there is none."""
+        """Return the time stated before a frame, in the unit of LAMMPS; None if there is none."""
         before = self._content[max(0, self._starts[k] - 80) : self._starts[k]].decode(errors="replace")
         _, found, value = before.rpartition("ITEM: TIME\n")
         try:
             return float(value) if found else None
         except ValueError:
-            raise InputError(f"{self.name}: the time of frame {k + 1} is no number") from None
+            raise InputError(f"{self.name}: the time of frame {k + 1} is not a number") from None
 
     def _identify(self, table: _Table, elements: Mapping[str, str] | None) -> Identity:
         order = np.argsort(table.ids())
@@ -170,22 +170,22 @@ class DumpFrames:
         elif "element" in table.columns:
             symbols = table.words[order, table.columns.index("element")].tolist()
         else:
-            raise InputError(f"{self.name} does not say what element each atom is: {GIVE_ELEMENTS}")
+            raise InputError(f"{self.name} does not state the elements of its atoms: {GIVE_ELEMENTS}")
         numbers = numbers_of(symbols, self.name)
         return Identity(numbers, atomic_masses[numbers], None, None)
 
 
 class _Table(NamedTuple):
-    """The atoms of one frame.
+    """Atoms of one frame.
 
     Attributes
     ----------
     columns
-        Their names.
+        Names of the columns.
     words
         (N, columns) str, in the order of the file.
     header
-        The lines above the atoms.
+        Lines before the atoms.
     """
 
     columns: list[str]
@@ -193,22 +193,22 @@ class _Table(NamedTuple):
     header: list[str]
 
     def has(self, *names: str) -> bool:
-        """Whether it has all these columns."""
+        """Return whether the table has all these columns."""
         return set(names) <= set(self.columns)
 
     def ids(self) -> np.ndarray:
-        """(N,) int."""
+        """Return the ids, (N,) int."""
         try:
             return self.words[:, self.columns.index("id")].astype(np.int64)
         except (ValueError, OverflowError):
-            raise InputError("not all of id are whole numbers") from None
+            raise InputError("not all values of id are whole numbers") from None
 
     def values(self, *names: str) -> np.ndarray:
-        """(N, names) float."""
+        """Return the values of columns, (N, names) float."""
         try:
             return self.words[:, [self.columns.index(name) for name in names]].astype(float)
         except ValueError:
-            raise InputError(f"not all of {', '.join(names)} are numbers") from None
+            raise InputError(f"not all values of {', '.join(names)} are numbers") from None
 
 
 def _find_all(content: mmap.mmap, pattern: bytes) -> list[int]:
@@ -221,7 +221,7 @@ def _find_all(content: mmap.mmap, pattern: bytes) -> list[int]:
 
 
 def _box(header: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return cell (3, 3) and origin (3,), Å, from the lines above the atoms."""
+    """Return cell (3, 3) and origin (3,), Å, from the lines before the atoms."""
     at = next((k for k, line in enumerate(header) if line.startswith("ITEM: BOX BOUNDS")), len(header))
     try:
         rows = np.array([[float(x) for x in line.split()] for line in header[at + 1 : at + 4]])

@@ -1,4 +1,4 @@
-"""Frames of extended XYZ files: their places are found once by counting lines, each is read when it is wanted."""
+"""Frames of extended XYZ files: their positions in the file are found once, and each is read on demand."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from electrolyte_ml.trajectories.configurations import AtomsFrames
 
 
 def open_extxyz(path: Path) -> AtomsFrames:
-    """Open an extended XYZ file, of which only whole frames count.
+    """Open an extended XYZ file; only complete frames are used.
 
     Raises
     ------
     InputError
-        If there is no whole frame, or a frame does not begin with a number of atoms.
+        There is no complete frame, or a frame does not begin with a number of atoms.
     """
     places, cut_short = _find_frames(path)
     if not places:
-        raise InputError(f"{path}: the file ends before its first frame does")
+        raise InputError(f"{path}: the file ends within its first frame")
     try:
         return AtomsFrames(_ConfigurationsOnDisk(path, places), str(path), cut_short)
     except InputError as error:
@@ -35,14 +35,14 @@ def open_extxyz(path: Path) -> AtomsFrames:
 
 
 class _ConfigurationsOnDisk(Sequence[Atoms]):
-    """Configurations of a file, each parsed when it is indexed.
+    """Configurations of a file, each parsed when it is accessed.
 
     Parameters
     ----------
     path
-        The file.
+        File name.
     places
-        (start, end) of each frame, bytes.
+        (start, end) of each frame in the file, bytes.
     """
 
     def __init__(self, path: Path, places: Sequence[tuple[int, int]]) -> None:
@@ -75,13 +75,13 @@ class _ConfigurationsOnDisk(Sequence[Atoms]):
         try:
             return next(read_extxyz(StringIO(text), 0))
         except KeyError as error:
-            raise InputError(f"{error.args[0]!r} is no element or column that is known") from error
+            raise InputError(f"{error.args[0]!r} is not a known element or column") from error
         except (ValueError, TypeError, IndexError, AttributeError) as error:
             raise InputError(first_line(error)) from error
 
 
 def _find_frames(path: Path) -> tuple[list[tuple[int, int]], str]:
-    """Return start and end (bytes) of every whole frame, and in which frame the file ends; "" if after a frame."""
+    """Return start and end (bytes) of every complete frame, and a description of a truncated last frame or ""."""
     places: list[tuple[int, int]] = []
     with open(path, "rb") as stream:
         while True:
@@ -103,11 +103,11 @@ def _find_frames(path: Path) -> tuple[list[tuple[int, int]], str]:
 
 
 def _is_whole(lines: Sequence[bytes]) -> bool:
-    """Whether the last line, which has no line end, has the columns and the decimals of the line before it.
+    """Return whether the last line, without a line end, has as many columns and decimals as the line before it.
 
-    A number that was cut can still be read, as another number.
+    A truncated number can still be read, as another number.
     """
     before, last = lines[-2].split(), lines[-1].split()
-    if not last or len(lines) < 3:  # the line of a single atom cannot be compared with another
+    if not last or len(lines) < 3:  # a single atom has no other line for comparison
         return bool(last)
     return len(last) == len(before) and len(last[-1].partition(b".")[2]) == len(before[-1].partition(b".")[2])

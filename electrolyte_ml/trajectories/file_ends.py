@@ -1,4 +1,4 @@
-"""Whether a file ends with a whole frame: MDAnalysis does not report a frame that was cut short.
+"""Checks that a file ends with a complete frame, because MDAnalysis does not report a truncated one.
 
 The layouts are those of GROMACS (XTC, TRR) and CHARMM (DCD).
 """
@@ -15,17 +15,17 @@ import numpy as np
 
 from electrolyte_ml.kernels.xtc import FIRST_SIZE, SIZES, is_whole
 
-_XTC_MAGICS = (1995, 2023)  # the second for more atoms than 32 bits can count bytes of
+_XTC_MAGICS = (1995, 2023)  # the second is for frames whose size in bytes exceeds 32 bits
 _TRR_START = struct.pack(">3i12s", 1993, 13, 12, b"GMX_trn_file")
 _DCD_FIRST_RECORD = 84
-_TEXT = {"PDB", "XPDB", "ENT", "MDCRD", "CRDBOX", "TRJ", "TXYZ", "ARC", "HISTORY"}  # as MDAnalysis calls them
+_TEXT = {"PDB", "XPDB", "ENT", "MDCRD", "CRDBOX", "TRJ", "TXYZ", "ARC", "HISTORY"}  # names in MDAnalysis
 
 
 def damaged_xtc_frame(path: str | os.PathLike) -> int:
-    """Return the number of the first frame of an XTC file that makes no sense, from 1; 0 if there is none.
+    """Return the number of the first damaged frame of an XTC file, counted from 1; 0 if there is none.
 
-    The library that reads these files follows such frames out of its memory. A wrong bit in a coordinate alone cannot
-    be told from a right one.
+    The library that reads these files would access invalid memory in such frames. A wrong bit in a coordinate cannot be
+    detected.
     """
     data = np.memmap(path, np.uint8, "r").view(np.ndarray)
     content = data.data
@@ -59,9 +59,9 @@ def damaged_xtc_frame(path: str | os.PathLike) -> int:
 
 
 def _xtc_width(limits: Sequence[int]) -> int | None:
-    """Return the bits of the three integers of an atom, given the least and the largest; None if these make no sense.
+    """Return the total bits of the three integers of an atom, from their smallest and largest values; None if invalid.
 
-    Each has bits of its own where one is too large for the three to be packed into one number.
+    The three integers are packed into one number, unless one of them is too large.
     """
     sizes = [largest - least + 1 for least, largest in zip(limits[:3], limits[3:6], strict=True)]
     if min(sizes) < 1 or max(sizes) >= 1 << 32:
@@ -72,16 +72,16 @@ def _xtc_width(limits: Sequence[int]) -> int | None:
 
 
 def ends_with_a_frame(path: str | os.PathLike, formats: str | Sequence[str], n_frames: int) -> bool:
-    """Whether nothing follows the last whole frame of an XTC, TRR or DCD file; true for any other format.
+    """Return whether an XTC, TRR or DCD file ends after its last complete frame; True for any other format.
 
     Parameters
     ----------
     path
-        The file.
+        File name.
     formats
-        The format as MDAnalysis calls it, or its several names.
+        Name or names of the format in MDAnalysis.
     n_frames
-        Number of whole frames, at least 1.
+        Number of complete frames, at least 1.
     """
     for name in _names(formats) & set(_FRAME_ENDS):
         with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -90,9 +90,9 @@ def ends_with_a_frame(path: str | os.PathLike, formats: str | Sequence[str], n_f
 
 
 def last_line_is_whole(path: str | os.PathLike, formats: str | Sequence[str]) -> bool:
-    """Whether the last line of a text file has a line end, is "END" or is as long as the one before it.
+    """Return whether the last line of a text file has a line end, is "END", or is as long as the line before it.
 
-    A number that was cut can still be read, as another number. True for formats that are not known to be text.
+    A truncated number can still be read, as another number. The result is True for formats that are not text.
     """
     if not _names(formats) & _TEXT:
         return True
@@ -107,8 +107,8 @@ def _names(formats: str | Sequence[str]) -> set[str]:
 
 
 def _xtc_end(content: mmap.mmap, n_frames: int) -> int:
-    """Return where the last frame that has begun ends, given the sizes in its header."""
-    start = content.rfind(content[:8])  # magic number and number of atoms: those of every frame
+    """Return the expected end of the last frame, from the sizes in its header."""
+    start = content.rfind(content[:8])  # magic number and number of atoms are the same in every frame
     (n_atoms,) = struct.unpack_from(">i", content, 4)
     if n_atoms <= 9:  # not compressed
         return start + 56 + 12 * n_atoms
@@ -119,7 +119,7 @@ def _xtc_end(content: mmap.mmap, n_frames: int) -> int:
 
 
 def _trr_end(content: mmap.mmap, n_frames: int) -> int:
-    """Return where the last frame that has begun ends, given the sizes in its header."""
+    """Return the expected end of the last frame, from the sizes in its header."""
     start = content.rfind(_TRR_START)
     begin = start + len(_TRR_START)
     if begin + 52 > len(content):
@@ -131,7 +131,7 @@ def _trr_end(content: mmap.mmap, n_frames: int) -> int:
 
 
 def _dcd_end(content: mmap.mmap, n_frames: int) -> int:
-    """Return where the last whole frame ends, given the number of frames: all but the first have one size."""
+    """Return the end of the last complete frame, from the number of frames: all but the first have the same size."""
     order = "<" if content[:4] == struct.pack("<i", _DCD_FIRST_RECORD) else ">"
     control = struct.unpack_from(f"{order}20i", content, 8)
     n_fixed, has_cell, has_fourth, is_charmm = control[8], control[10], control[11], control[19]
@@ -148,5 +148,5 @@ _FRAME_ENDS: dict[str, Callable[[mmap.mmap, int], int]] = {
     "XTC": _xtc_end,
     "TRR": _trr_end,
     "DCD": _dcd_end,
-    "LAMMPS": _dcd_end,  # as MDAnalysis calls a DCD of LAMMPS
+    "LAMMPS": _dcd_end,  # DCD file of LAMMPS in MDAnalysis
 }

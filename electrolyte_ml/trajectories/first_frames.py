@@ -1,4 +1,4 @@
-"""Molecules of the first frame, and why they cannot be named where they cannot."""
+"""Molecules of the first frame, and explanations if they cannot be named."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from electrolyte_ml.structures.topology import Topology, changes
 from electrolyte_ml.trajectories.checked import CheckedFrames
 from electrolyte_ml.trajectories.reactions import check_bonds
 
-_TRIED = 20  # further frames whose molecules may be found where those of the first cannot
-_MANY = 50  # atoms of a liquid that span its cell
-_SPANNED = 0.93
-INEXACT = 0.01  # of the bonds of a file that may not fit the first frame, where its cell is not exactly known
-_OVERLAP = 0.65  # of the sum of the covalent radii: no bond is shorter
+_TRIED = 20  # number of further frames that are tried if the molecules of the first cannot be named
+_MANY = 50  # number of atoms from which a liquid should span its cell
+_SPANNED = 0.93  # smallest span of the atoms of a liquid, as a fraction of the cell
+INEXACT = 0.01  # fraction of the bonds of a file that may be too long, for a cell that is not exactly known
+_OVERLAP = 0.65  # distance divided by the sum of the covalent radii below which atoms overlap; bonds are longer
 
 
 def molecules_of_frame(frames: CheckedFrames, index: int) -> Topology:
-    """Return the molecules by the bonds of the file, or of one frame where the file has none.
+    """Return the molecules from the bonds of the file, or from the positions of one frame if the file has no bonds.
 
     Raises
     ------
     InputError
-        A molecule that is bonded to its own image, or bonds of the file that do not fit the positions.
+        A molecule is bonded to its own image, or bonds of the file do not agree with the positions.
     """
     frame, reader = frames.read(index), frames.reader
     atoms = Atoms(reader.numbers, frame.positions, cell=frame.cell, pbc=True)
@@ -35,8 +35,8 @@ def molecules_of_frame(frames: CheckedFrames, index: int) -> Topology:
         broken = check_bonds(topology, atoms.positions[None], atoms.cell.array[None], INEXACT)
         if broken is not None:
             raise InputError(
-                f"{frames.name}: frame {index + 1} does not fit the bonds of its topology: {broken[1]}; are the atoms "
-                "in the same order, and is the cell right?"
+                f"{frames.name}: frame {index + 1} does not fit the bonds of its topology: {broken[1]}; check the "
+                "order of the atoms and the cell"
             )
         return topology
     try:
@@ -55,42 +55,42 @@ def molecules_of_frame(frames: CheckedFrames, index: int) -> Topology:
 def explain_first_frame(
     error: InputError, frames: CheckedFrames, chosen: range, assign: Callable[[int], None]
 ) -> InputError:
-    """Return the error with what is wrong with the first frame: an overlap, the cell, or a frame that would do.
+    """Add an explanation to the error of the first frame: an overlap, a wrong cell, or a later frame that is valid.
 
     Parameters
     ----------
     error
-        Why its molecules could not be named.
+        Error of the naming of its molecules.
     frames
         All frames of the file.
     chosen
-        Indices of the frames that were asked for.
+        Indices of the chosen frames.
     assign
-        Finds and names the molecules of the frame at an index, or raises InputError.
+        Function that finds and names the molecules of the frame at an index, or raises InputError.
     """
     first = frames.read(chosen[0])
     atoms = Atoms(frames.reader.numbers, first.positions, cell=first.cell, pbc=True)
     try:
         overlap = _overlap(atoms)
-    except InputError:  # positions that cannot be searched: the error says so
+    except InputError:  # a neighbour search is not possible, as stated by the error
         return error
     for index in chosen[1:][:_TRIED] if frames.reader.bonds is None else ():
         try:
             assign(index)
         except InputError:
             continue
-        found = molecules_of_frame(frames, index)
-        what = overlap or _more_bonds(found, atoms) or changes(found, atoms) or "its bonds are other ones"
+        topology = molecules_of_frame(frames, index)
+        difference = overlap or _more_bonds(topology, atoms) or changes(topology, atoms) or "its bonds differ"
         return InputError(
-            f"{frames.name}: frame {chosen[0] + 1}, from which the molecules are found, is not like the others: "
-            f"{what}; in frame {index + 1} every molecule is known: begin there (--begin {index})"
+            f"{frames.name}: frame {chosen[0] + 1}, from which the molecules are found, differs from later ones: "
+            f"{difference}; in frame {index + 1} every molecule is known: begin there (--begin {index})"
         )
     doubt = _cell_in_doubt(atoms) or overlap
     return InputError(f"{error}; in frame {chosen[0] + 1} {doubt}") if doubt else error
 
 
 def _overlap(atoms: Atoms) -> str:
-    """Describe the two atoms that are nearer to each other than any bond is long; empty if there are none."""
+    """Describe the closest two atoms if they are closer than any bond; otherwise return an empty text."""
     i, j, shift, stretch = close_pairs(atoms, _OVERLAP)
     if not len(i):
         return ""
@@ -102,22 +102,22 @@ def _overlap(atoms: Atoms) -> str:
 
 
 def _cell_in_doubt(atoms: Atoms) -> str:
-    """Describe why the cell cannot be that of the positions; empty where it may be."""
+    """Describe why the cell does not agree with the positions; return an empty text if it may be right."""
     i, j, shift, _ = close_pairs(atoms, _OVERLAP)
     apart = atoms.positions[j] - atoms.positions[i]
     if len(i) > 2 and (np.linalg.norm(apart, axis=1) > np.linalg.norm(apart + shift @ atoms.cell.array, axis=1)).all():
-        return f"{len(i)} pairs of atoms overlap, all of them across the faces of the cell: is the cell right?"
+        return f"{len(i)} pairs of atoms overlap, all of them across the faces of the cell: check the cell"
     span = np.ptp(atoms.cell.scaled_positions(atoms.positions), axis=0)
     axis = int(span.argmin())
     if len(atoms) >= _MANY and span[axis] < _SPANNED:
-        return f"the atoms span only {span[axis]:.0%} of the cell along its vector {'abc'[axis]}: is the cell right?"
+        return f"the atoms span only {span[axis]:.0%} of the cell along its vector {'abc'[axis]}: check the cell"
     return ""
 
 
-def _more_bonds(found: Topology, atoms: Atoms) -> str:
-    """Describe a bond of the atoms that the molecules found elsewhere do not have; empty if there is none."""
+def _more_bonds(topology: Topology, atoms: Atoms) -> str:
+    """Describe a bond of the atoms that the molecules of another frame do not have; empty if there is none."""
     own, n = Topology.of(atoms), len(atoms)
-    extra = np.setdiff1d(own.bonds @ [n, 1], found.bonds @ [n, 1])
+    extra = np.setdiff1d(own.bonds @ [n, 1], topology.bonds @ [n, 1])
     if not len(extra):
         return ""
     i, j = divmod(int(extra[0]), n)

@@ -1,4 +1,4 @@
-"""Frames, and the interface of every reader of them. Random access keeps memory at one frame."""
+"""Frames, and the interface of all readers of frames; with random access, only one frame is in memory."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class Frame(NamedTuple):
-    """One frame.
+    """Frame of a trajectory.
 
     Attributes
     ----------
     positions
         (N, 3) Å.
     cell
-        (3, 3) Å, vectors as rows; None when the file has none.
+        (3, 3) Å, vectors as rows; None if the file has none.
     velocities
         (N, 3) Å/ps or None.
     time
-        In ps when the reader's `times_known` is true; else any number that grows evenly with the frames, or NaN.
+        Time in ps if `times_known` of the reader is true; otherwise a number that is linear in time, or NaN.
     """
 
     positions: np.ndarray
@@ -33,46 +33,46 @@ class Frame(NamedTuple):
 
 
 class VelocitySeries(Protocol):
-    """Velocities at times of their own.
+    """Velocities at other times than the positions.
 
     Attributes
     ----------
     times_ps
         (F,) ps.
     alone
-        Whether no frame has positions: those of the reader are the ones of its topology.
+        Whether no frame has positions: the positions of the reader are then those of its topology.
     """
 
     times_ps: np.ndarray
     alone: bool
 
     def read(self, k: int) -> np.ndarray:
-        """Return velocities k, counted from 0, (N, 3) Å/ps."""
+        """Return the k-th velocities, counted from 0, (N, 3) Å/ps."""
 
 
 class Frames(Protocol):
-    """A reader of frames.
+    """Reader of frames.
 
     Attributes
     ----------
     name
         File name or another name, for messages.
     n_frames
-        Number of whole frames.
+        Number of complete frames.
     cut_short
         Description of the frame in which the file ends; empty for a complete file.
     numbers, masses
-        (N,) atomic numbers; amu.
+        (N,) atomic numbers; masses in amu.
     bonds
-        (n_bonds, 2) bonded atoms; None when the file has none.
+        (n_bonds, 2) bonded atoms; None if the file has none.
     times_known
         Whether the times of the frames are in ps.
     unwrapped
-        Whether the positions cross the faces of the cell without being wrapped back.
+        Whether the positions are unwrapped.
     velocity_series
-        Velocities of other frames than those with positions; None when every frame has both, or none has velocities.
+        Velocities of other frames than those with positions; None if every frame has both, or no frame has velocities.
     hints
-        "times" or "velocities" -> why they are not known, or what would make them known, where the reader can tell.
+        "times" or "velocities" -> reason why they are not known, or advice, if the reader has any.
     """
 
     name: str
@@ -91,7 +91,7 @@ class Frames(Protocol):
         """Return frame k, counted from 0."""
 
     def universe(self, molecule: np.ndarray) -> Universe:
-        """Return an MDAnalysis universe of the same atoms, to select from.
+        """Return an MDAnalysis universe of the same atoms, for selections.
 
         Parameters
         ----------
@@ -106,11 +106,11 @@ class Identity(NamedTuple):
     Attributes
     ----------
     numbers, masses
-        (N,) atomic numbers; amu.
+        (N,) atomic numbers; masses in amu.
     bonds
-        (n_bonds, 2) or None when they are not known.
+        (n_bonds, 2) bonded atoms, or None if they are not known.
     universe
-        To select from; None when only the elements are known.
+        Universe for selections; None if only the elements are known.
     """
 
     numbers: np.ndarray

@@ -1,4 +1,4 @@
-"""Elements, masses and bonds of the atoms of a file: by element, by mass, or by the names of the atoms."""
+"""Identification of elements, masses and bonds of the atoms of a file, by element, mass or name."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def numbers_of(symbols: Sequence[str], name: str) -> np.ndarray:
     Raises
     ------
     InputError
-        A symbol that is none, with the name of the file and the atom.
+        A symbol is not an element; the message names the file and the atom.
     """
     for index, symbol in enumerate(symbols):
         if symbol not in atomic_numbers or symbol == "X":
-            raise InputError(f"{name}: atom {index + 1} is of no known element ({symbol!r}): {GIVE_ELEMENTS}")
+            raise InputError(f"{name}: the element {symbol!r} of atom {index + 1} is not known: {GIVE_ELEMENTS}")
     return np.array([atomic_numbers[symbol] for symbol in symbols])
 
 
@@ -40,16 +40,16 @@ def identify(universe: Universe, name: str, elements: Mapping[str, str] | None) 
     Parameters
     ----------
     universe
-        With a topology.
+        Universe with a topology.
     name
-        Of its file, for messages.
+        Name of its file, for messages.
     elements
         Type or name of an atom -> element; takes precedence over the file.
 
     Raises
     ------
     InputError
-        If the element of an atom is unknown.
+        The element of an atom is unknown.
     """
     atoms = universe.atoms
     masses: np.ndarray | None = np.asarray(atoms.masses, float) if hasattr(atoms, "masses") else None
@@ -65,7 +65,7 @@ def identify(universe: Universe, name: str, elements: Mapping[str, str] | None) 
     elif hasattr(atoms, "names"):
         numbers = numbers_of(_elements_of_names(atoms), name)
     else:
-        raise InputError(f"{name} does not say what element each atom is: {GIVE_ELEMENTS}")
+        raise InputError(f"{name} does not state the elements of its atoms: {GIVE_ELEMENTS}")
     if masses is None:
         masses = atomic_masses[numbers]
     return Identity(numbers, masses, _bonds(universe, numbers), universe)
@@ -81,7 +81,7 @@ def _numbers_of_masses(masses: np.ndarray, name: str) -> np.ndarray:
 
 
 def _elements_of_names(atoms: Any) -> list[str]:
-    """Guess elements from names of atoms such as "LI1", "CT2", "O03"; a metal only in a residue of one atom."""
+    """Guess elements from names of atoms such as "LI1", "CT2", "O03"; metals only in residues of a single atom."""
     from MDAnalysis.guesser.default_guesser import DefaultGuesser
 
     guess = DefaultGuesser(None).guess_atom_element
@@ -90,13 +90,14 @@ def _elements_of_names(atoms: Any) -> list[str]:
     for label, alone in zip(atoms.names, size[index] == 1):
         letters = str(label).strip("0123456789+-*'\"")
         element = str(guess(letters)).capitalize()
-        # "CS" of a solvent is carbon.
-        elements.append(element if alone or element in _IN_MOLECULES else letters[:1].upper())
+        first = letters[:1].upper()
+        # "CS" of a solvent is carbon; there is no element "L".
+        elements.append(element if alone or element in _IN_MOLECULES or first not in atomic_numbers else first)
     return elements
 
 
 def _bonds(universe: Universe, numbers: np.ndarray) -> np.ndarray | None:
-    """Return the file's bonds if they are complete: no atom that is always bonded is without a bond."""
+    """Return the bonds of the file if they are complete: every atom of an element that is always bonded has one."""
     if not hasattr(universe, "bonds") or not len(universe.bonds):
         return None
     bonds = np.asarray(universe.bonds.indices, dtype=int)

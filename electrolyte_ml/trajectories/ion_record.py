@@ -1,4 +1,4 @@
-"""The compact record of a run: its ions alone, written much more often than whole frames."""
+"""Compact record of a run: only its ions, written much more often than complete frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ION_FILE = "ions.trr"
 
 
 def has_ion_record(folder: str | os.PathLike[str]) -> bool:
-    """Whether the folder is that of a run that has recorded its ions."""
+    """Return whether a folder contains a record of the ions of a run."""
     return (Path(folder) / ION_FILE).is_file()
 
 
@@ -27,14 +27,14 @@ def read_ion_record(folder: str | os.PathLike[str], *, heavy_hydrogen: bool = Fa
     Parameters
     ----------
     folder
-        Of a run with an :class:`electrolyte_ml.dynamics.IonRecorder`.
+        Folder of a run with an :class:`electrolyte_ml.dynamics.IonRecorder`.
     heavy_hydrogen
-        As of :func:`electrolyte_ml.trajectories.read_ions`.
+        As for :func:`electrolyte_ml.trajectories.read_ions`.
 
     Raises
     ------
     InputError
-        No record, one that cannot be read or has fewer than two frames, or a run with heavy hydrogen.
+        There is no record, it cannot be read or has fewer than two frames, or the run has heavy hydrogen.
     """
     path = Path(folder) / ION_FILE
     mass = stated_hydrogen_mass(folder)
@@ -64,4 +64,4 @@ def read_ion_record(folder: str | os.PathLike[str], *, heavy_hydrogen: bool = Fa
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise InputError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
-        raise InputError(f"{path}: not a record of ions ({error})") from error
+        raise InputError(f"{path} is not a record of ions ({error})") from error

@@ -1,4 +1,4 @@
-"""Positions, velocities and charges of the ions of a trajectory, which transport is computed from."""
+"""Positions, velocities and charges of the ions of a trajectory, for transport properties."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ import numpy as np
 from ase.data.vdw import vdw_radii
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.trajectories.frames import VelocitySeries
 from electrolyte_ml.trajectories.trajectory import Trajectory
 
-_OVERLAP_OF_BOND = 5.92  # Å³ by which two bonded atoms overlap (Zhao, Abraham, Zissimos, J. Org. Chem. 68, 7368, 2003)
-_FILLED = 0.5  # of the cell, by ions alone: liquids fill about 0.6 of it
+_OVERLAP_OF_BOND = 5.92  # Å³, overlap of two bonded atoms (Zhao, Abraham, Zissimos, J. Org. Chem. 68, 7368, 2003)
+_FILLED = 0.5  # fraction of the cell filled by ions above which there may be no solvent; liquids fill about 0.6
 
 
 @dataclass(frozen=True)
 class IonTrajectory:
-    """The ions of one trajectory at constant volume.
+    """Ions of one trajectory at constant volume.
 
     An ion of several atoms is represented by its centre of mass. Its charge is its integer charge (section 4.6 of the
-    paper), not the sum of the charges that a force field or a model gives to its atoms, unless :meth:`with_charges`
-    gives it another one.
+    paper), not the sum of the atomic charges of a force field or model, unless :meth:`with_charges` sets another one.
 
     Attributes
     ----------
     timestep_ps
         Time between frames.
     positions
-        (F, n, 3) *unwrapped*, Å; None where only velocities are known.
+        (F, n, 3) *unwrapped*, Å; None if only velocities are known.
     velocities
-        (F, n, 3) Å/ps; None where the trajectory has none.
+        (F, n, 3) Å/ps; None if the trajectory has none.
     species
-        (n,) name of each ion's species.
+        (n,) name of the species of each ion.
     charges, masses
         (n,) e; amu.
     volume
-        Å³, the same in every frame: displacements are not defined where the cell changes (:func:`read_ions` refuses
-        NPT).
+        Å³, the same in every frame, because displacements are not defined in a changing cell (NPT).
     cell
-        (3, 3) Å, vectors as rows; None where only the volume is known.
+        (3, 3) Å, vectors as rows; None if only the volume is known.
     solvent_mass
-        Mass of all molecules that are no ions, amu; None where it is not known: the solvent's frame is then undefined.
+        Mass of all molecules that are not ions, amu; None if it is not known: the solvent frame of reference is then
+        undefined.
     hydrogen_mass
-        Of the hydrogens in the dynamics, amu, where the run states that it is not their own.
+        Mass of the hydrogens in the dynamics, amu, if the run states that it is not the natural one.
     velocity_step_ps
-        Time between the frames of velocities, where it is not that of the positions.
+        Time between frames of velocities, if it differs from that of positions.
     count_ps
-        Length of one step that the file counts, ps, as far as it follows from a given time between frames.
+        Length of one step counted by the file, ps, if it follows from a given time between frames.
     solvent_species
-        (m,) name of the species of each solvent molecule; empty unless they were read, too.
+        (m,) name of the species of each solvent molecule; empty if the solvent was not read.
     solvent_positions
-        (F, m, 3) *unwrapped* centres of mass of the solvent molecules, Å; None unless they were read, too.
+        (F, m, 3) *unwrapped* centres of mass of the solvent molecules, Å; None if the solvent was not read.
     missing
-        "positions", "velocities" or "centre of mass" -> the reason why they are not known. Without the centre of mass
-        of the whole system the motion of single ions is not known, only that of the charges.
+        "positions", "velocities" or "centre of mass" -> reason why they are not known. Without the centre of mass of
+        the whole system, only the motion of the total charge is known, not that of single ions.
     name
-        For messages.
+        Name for messages.
 
     Raises
     ------
     InputError
-        For fewer than two frames, shapes that disagree, values that are not finite, a volume or time step that is not
-        positive, charges that do not sum to zero, or neither positions nor velocities.
+        There are fewer than two frames, shapes disagree, values are not finite, the volume or a time step is not
+        positive, the sum of the charges is not zero, or there are neither positions nor velocities.
     """
 
     timestep_ps: float
@@ -98,28 +98,28 @@ class IonTrajectory:
             if values.ndim != 3 or values.shape[1:] != (n, 3):
                 raise InputError(f"{self.name}: {what} of {n} ions must be (frames, {n}, 3), not {values.shape}")
             if len(values) < 2:
-                raise InputError(f"{self.name} has one frame: nothing moves in it")
+                raise InputError(f"{self.name} has only one frame, without any motion")
             bad = ~np.isfinite(values).all(axis=(1, 2))
             if bad.any():
                 raise InputError(f"{self.name}, frame {np.argmax(bad) + 1}: {what} are not finite")
         if abs(float(np.sum(self.charges))) > 1e-6:
-            raise InputError(f"{self.name}: the ions' charges sum to {np.sum(self.charges):g}, not 0")
+            raise InputError(f"{self.name}: the charges of the ions sum to {np.sum(self.charges):g}, not 0")
 
     @property
     def frames(self) -> int:
-        """Number of frames, of the positions where there are any."""
+        """Number of frames of the positions, or of the velocities without positions."""
         series = self.velocities if self.positions is None else self.positions
         assert series is not None  # checked in __post_init__
         return len(series)
 
     @property
     def time_ps(self) -> float:
-        """Length of the trajectory."""
+        """Length of the trajectory, ps."""
         return (self.frames - 1) * self.timestep_ps
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Species in the order in which they first occur."""
+        """Species in the order of their first occurrence."""
         return tuple(dict.fromkeys(str(name) for name in self.species))
 
     def __getitem__(self, frames: slice) -> IonTrajectory:
@@ -134,10 +134,10 @@ class IonTrajectory:
             raise TypeError("frames of a trajectory are chosen by a slice")
         stride = 1 if frames.step is None else int(frames.step)
         if stride < 1:
-            raise InputError(f"{self.name}: frames are taken in their order, with a stride of 1 or more")
+            raise InputError(f"{self.name}: the stride of frames must be 1 or more")
         if self.velocity_step_ps is not None:
             raise InputError(
-                f"{self.name}: positions and velocities have different frames: choose them when it is read"
+                f"{self.name}: positions and velocities have different frames: choose frames when the file is opened"
             )
         return replace(
             self,
@@ -153,12 +153,12 @@ class IonTrajectory:
         Parameters
         ----------
         charges
-            Species -> charge of one ion, e. Others keep theirs.
+            Species -> charge of one ion, e. Charges of other species are not changed.
 
         Raises
         ------
         InputError
-            A species that is not among the ions, or charges that do not sum to zero.
+            A species is not one of the ions, or the sum of the charges is not zero.
         """
         if unknown := charges.keys() - set(self.names):
             raise InputError(f"{self.name} has no ions {min(unknown)!r}; there are {', '.join(self.names)}")
@@ -166,42 +166,42 @@ class IonTrajectory:
         return replace(self, charges=np.array(given))
 
     def current(self) -> np.ndarray:
-        """(F, 3) charge current J = sum q v, e Å/ps (eq. 14).
+        """Return the charge current J = sum q v, (F, 3) e Å/ps (eq. 14).
 
         Raises
         ------
         InputError
-            Without velocities.
+            There are no velocities.
         """
         if self.velocities is None:
-            why = f" ({self.missing['velocities']})" if "velocities" in self.missing else ""
-            raise InputError(f"{self.name} has no velocities, which the current of Green-Kubo needs{why}")
+            reason = f" ({self.missing['velocities']})" if "velocities" in self.missing else ""
+            raise InputError(f"{self.name} has no velocities, which the Green-Kubo current needs{reason}")
         return np.einsum("fic,i->fc", self.velocities, self.charges)
 
     def dipole(self) -> np.ndarray:
-        """(F, 3) charge times unwrapped position, summed, from the first frame on, e Å: the integral of the current.
+        """Return the sum of charge times displacement since the first frame, (F, 3) e Å: the integral of the current.
 
         Raises
         ------
         InputError
-            Without positions.
+            There are no positions.
         """
         return np.einsum("fic,i->fc", self._moved(), self.charges)
 
     def displacements(self) -> np.ndarray:
-        """(F, n, 3) displacement of each ion since the first frame, Å.
+        """Return the displacement of each ion since the first frame, (F, n, 3) Å.
 
         Raises
         ------
         InputError
-            Without positions, or if the centre of mass of the whole system is not known.
+            There are no positions, or the centre of mass of the whole system is not known.
         """
         if "centre of mass" in self.missing:
             raise InputError(f"{self.name}: {self.missing['centre of mass']}")
         return self._moved()
 
     def solvent_displacements(self) -> np.ndarray:
-        """(F, m, 3) displacement of each solvent molecule since the first frame, Å.
+        """Return the displacement of each solvent molecule since the first frame, (F, m, 3) Å.
 
         Raises
         ------
@@ -214,8 +214,8 @@ class IonTrajectory:
 
     def _moved(self) -> np.ndarray:
         if self.positions is None:
-            why = f" ({self.missing['positions']})" if "positions" in self.missing else ""
-            raise InputError(f"{self.name} has no positions: displacements need them{why}")
+            reason = f" ({self.missing['positions']})" if "positions" in self.missing else ""
+            raise InputError(f"{self.name} has no positions, which displacements need{reason}")
         return self.positions - self.positions[0]
 
 
@@ -229,36 +229,34 @@ def read_ions(
 ) -> IonTrajectory:
     """Read the ions of a trajectory in one pass over its frames.
 
-    Ions are all charged molecules, each represented by its centre of mass, relative to the centre of mass of the whole
-    system.
+    All charged molecules are ions. Each is represented by its centre of mass, relative to the centre of mass of the
+    whole system.
 
     Parameters
     ----------
     trajectory
-        At constant volume (:func:`electrolyte_ml.trajectories.open_trajectory`).
+        Trajectory at constant volume (:func:`electrolyte_ml.trajectories.open_trajectory`).
     already_unwrapped
-        The positions in the file are unwrapped.
+        Whether the positions in the file are unwrapped.
     heavy_hydrogen
-        Read a run with heavy hydrogen, too: diffusion and conductivity depend on the masses of the dynamics.
+        Allow a run with heavy hydrogen, although its masses change diffusion and conductivity.
     solvents
-        Read the centres of mass of the solvent molecules, too.
+        Also read the centres of mass of the solvent molecules.
     progress
         Show a progress bar.
 
     Returns
     -------
     IonTrajectory
-        With velocities where the trajectory has them.
+        Ions, with velocities if the trajectory has them.
 
     Raises
     ------
     InputError
-        One frame, unknown or unequal time steps, a cell that changes (in NPT the barostat moves the molecules, which is
-        neither diffusion nor a current), frames too far apart to unwrap, charges that do not sum to zero, or no ions;
-        heavy hydrogen, unless it is allowed.
+        There is only one frame, time steps are unknown or uneven, the cell changes (in NPT the barostat moves the
+        molecules, which is neither diffusion nor a current), frames are too far apart to unwrap, the sum of the charges
+        is not zero, there are no ions, or there is heavy hydrogen that is not allowed.
     """
-    from tqdm import tqdm
-
     if trajectory.hydrogen_mass is not None and not heavy_hydrogen:
         refuse_heavy_hydrogen(trajectory.name, trajectory.hydrogen_mass)
     series = trajectory.velocity_series
@@ -287,8 +285,8 @@ def read_ions(
     if positions is not None:
         streams = zip(trajectory.unwrapped(already=already_unwrapped), trajectory.chunks(), strict=True)
         done = 0
-        with tqdm(
-            total=trajectory.n_frames, desc=trajectory.name, unit="frame", disable=not progress, leave=False
+        with progress_bar(
+            total=trajectory.n_frames, desc=trajectory.name, unit="frame", shown=progress, leave=False
         ) as bar:
             for unwrapped, chunk in streams:
                 for k, frame in enumerate(unwrapped):
@@ -299,18 +297,18 @@ def read_ions(
                         velocities[done + k] = weights @ chunk.velocities[k] - share @ chunk.velocities[k]
                 done += len(unwrapped)
                 bar.update(len(unwrapped))
-        step = trajectory.require_times()  # all times have now been seen
+        step = trajectory.require_times()  # all times have now been checked
     missing = {}
     if series is not None and velocities is None:
         velocity_step, velocities = _velocities_of(trajectory, series, weights, share)
     if velocities is None and "velocities" in trajectory.hints:
         missing["velocities"] = trajectory.hints["velocities"]
     if solvents and solvent_positions is None:
-        raise InputError(f"{trajectory.name} has no solvent whose diffusion could be measured")
+        raise InputError(f"{trajectory.name} has no solvent or no positions, which solvent diffusion needs")
     if positions is None:
-        missing["positions"] = "the file holds velocities only"
-    if (why := _without_rest(trajectory, cell, len(ions))) and positions is not None:
-        missing["centre of mass"] = why
+        missing["positions"] = "the file contains only velocities"
+    if (reason := _without_solvent(trajectory, cell, len(ions))) and positions is not None:
+        missing["centre of mass"] = reason
     molecule_masses = np.bincount(trajectory.molecule, weights=trajectory.masses, minlength=trajectory.n_molecules)
     solvent = float(molecule_masses.sum() - molecule_masses[ions].sum())
     time_step = velocity_step if step is None else step
@@ -339,14 +337,14 @@ def read_ions(
 def _velocities_of(
     trajectory: Trajectory, series: VelocitySeries, weights: Any, share: np.ndarray
 ) -> tuple[float | None, np.ndarray | None]:
-    """Return the time between velocities, ps, and (F, n, 3) those of the ions, Å/ps, during the frames of the run.
+    """Return the time between velocities, ps, and the velocities of the ions, (F, n, 3) Å/ps, during the run.
 
-    Both are None where fewer than two are left.
+    Both are None if there are fewer than two frames of velocities.
 
     Raises
     ------
     InputError
-        They are not evenly spaced in time.
+        The velocities are not evenly spaced in time.
     """
     times = series.times_ps
     chosen = np.arange(len(times))
@@ -363,11 +361,11 @@ def _velocities_of(
     return step, np.stack([weights @ frame - share @ frame for frame in values])
 
 
-def _without_rest(trajectory: Trajectory, cell: np.ndarray, n_ions: int) -> str:
-    """Return why the centre of mass of the whole system cannot be known; empty where it can.
+def _without_solvent(trajectory: Trajectory, cell: np.ndarray, n_ions: int) -> str:
+    """Return the reason why the centre of mass of the whole system is unknown; empty if it is known.
 
-    Ions alone that fill less than half of the cell, by the van der Waals volumes of their atoms, are those of a file
-    without the solvent. Ionic liquids and molten salts fill more.
+    If a file contains only ions, and the van der Waals volumes of their atoms fill less than half of the cell, the
+    solvent is missing. Ionic liquids and molten salts fill more.
     """
     if n_ions < trajectory.n_molecules:
         return ""
@@ -377,15 +375,15 @@ def _without_rest(trajectory: Trajectory, cell: np.ndarray, n_ions: int) -> str:
     if filled > _FILLED:
         return ""
     return (
-        f"the file holds ions only, which fill {filled:.0%} of the cell: the solvent is missing, and with it the "
-        "centre of mass of the whole system. In the ions' own, their momenta sum to zero: diffusion coefficients are "
-        "too small there and transference numbers are ratios of masses. Write all atoms, or only use the conductivity "
-        "of Green-Kubo and Einstein-Helfand, which does not depend on it"
+        f"the file contains only ions, which fill {filled:.0%} of the cell: the solvent is missing, so that the centre "
+        "of mass of the whole system is unknown. Relative to that of the ions, their momenta sum to zero: diffusion "
+        "coefficients would be too small, and transference numbers would be ratios of masses. Write all atoms, or use "
+        "only the Green-Kubo and Einstein-Helfand conductivities, which do not depend on it"
     )
 
 
 def refuse_heavy_hydrogen(name: str, mass: float) -> NoReturn:
-    """Refuse a run whose hydrogens have another mass (amu) than their own.
+    """Raise the error for a run with heavy hydrogens of a mass in amu.
 
     Raises
     ------
@@ -393,6 +391,7 @@ def refuse_heavy_hydrogen(name: str, mass: float) -> NoReturn:
         Always.
     """
     raise InputError(
-        f"{name}: its hydrogens have {mass:g} amu, which changes diffusion and conductivity: measure them in runs with "
-        "the masses of the elements, or, once paired runs have agreed, allow it (heavy_hydrogen=True, --heavy-hydrogen)"
+        f"{name}: its hydrogens have {mass:g} amu, which changes diffusion and conductivity: use runs with the masses "
+        "of the elements, or, if a test with both masses shows no difference, allow it (heavy_hydrogen=True, "
+        "--heavy-hydrogen)"
     )

@@ -1,4 +1,4 @@
-"""The parts of one run as one trajectory."""
+"""Parts of one run, joined to one trajectory."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
 
 
 class JoinedFrames:
-    """Parts of one run, one after the other; a part may begin with the last frame of the part before it.
+    """Parts of one run in order; a part may begin with the last frame of the previous part.
 
     Parameters
     ----------
     parts
-        In the order of their times.
+        Parts in the order of their times.
     counted
-        The frames are evenly spaced whatever times the parts give, each of which may count from its own start. A frame
-        with the positions of the one before it is then taken for the same one.
+        Whether to ignore the times of the parts, which may all start from 0, and to assume evenly spaced frames. A
+        first frame with the same positions as the last frame of the previous part is then a repetition.
 
     Raises
     ------
     InputError
-        If the atoms of two parts differ, or a part begins before the one in front of it ends; with `counted`, if the
-        frames of two parts have different numbers of steps between them, or velocities times of their own.
+        The atoms of two parts differ, or a part begins before the previous one ends; with `counted`, the frames of two
+        parts have different numbers of steps between them, or velocities have other times than positions.
     """
 
     def __init__(self, parts: Sequence[Frames], counted: bool = False) -> None:
         first = parts[0]
         for part in parts:
             if not np.array_equal(part.numbers, first.numbers):
-                raise InputError(f"{part.name} does not hold the atoms of {first.name}")
+                raise InputError(f"the atoms of {part.name} are not those of {first.name}")
         self.name = f"{first.name} and {len(parts) - 1} more"
         self.numbers, self.masses, self.bonds = first.numbers, first.masses, first.bonds
         self.times_known = not counted and all(part.times_known for part in parts)
@@ -56,8 +56,8 @@ class JoinedFrames:
                 continue
             if start < last:
                 raise InputError(
-                    f"{part.name} begins at {start:g}, before the part in front of it ends at {last:g}; if each counts "
-                    "from its own start, give the time between frames (timestep_ps=, --timestep)"
+                    f"{part.name} begins at {start:g}, before the end of the previous part at {last:g}; if the times "
+                    "of each part start from 0, give the time between frames (timestep_ps=, --timestep)"
                 )
             self._frames.extend((part, k) for k in range(int(start == last), part.n_frames))
             last = end
@@ -74,18 +74,18 @@ class JoinedFrames:
         return frame._replace(time=float(k)) if self._counted else frame
 
     def universe(self, molecule: np.ndarray) -> Universe:
-        """Return the universe of the first part, to select from."""
+        """Return the universe of the first part, for selections."""
         return self._first.universe(molecule)
 
 
 def _check_alike(parts: Sequence[Frames]) -> None:
-    """Refuse parts that count different numbers of steps between their frames, or that have velocities in others."""
+    """Check that all parts have the same number of steps between frames, and no separate series of velocities."""
     known: list[tuple[str, float]] = []
     for part in parts:
         if part.velocity_series is not None:
             raise InputError(
-                f"{part.name} has velocities at times of their own: parts are then joined by the times of the files "
-                "alone, without a time between frames"
+                f"{part.name} has velocities at other times than positions: such parts can only be joined by the times "
+                "of the files, without a given time between frames"
             )
         step = part.read(1).time - part.read(0).time if part.n_frames > 1 else np.nan
         if np.isfinite(step) and step > 0:
@@ -94,27 +94,27 @@ def _check_alike(parts: Sequence[Frames]) -> None:
         first, expected = known[0]
         if abs(step - expected) > 1e-3 * expected:
             raise InputError(
-                f"{name} counts {step / expected:.4g} times as many steps between its frames as {first}: they are not "
-                "evenly spaced with one time between frames"
+                f"{name} has {step / expected:.4g} times as many steps between its frames as {first}: they cannot be "
+                "joined with the same time between frames"
             )
 
 
 class _JoinedVelocities:
-    """Velocities of the parts of one run, each time once."""
+    """Velocities of the parts of one run, without repeated times."""
 
     def __init__(self, parts: Sequence[Frames]) -> None:
         series = [part.velocity_series for part in parts]
-        self.alone = all(one is not None and one.alone for one in series)
+        self.alone = all(item is not None and item.alone for item in series)
         self._places: list[tuple[VelocitySeries, int]] = []
         times: list[float] = []
-        for one in series:
-            for k, time in enumerate(() if one is None else one.times_ps.tolist()):
-                if one is not None and (not times or time > times[-1]):
-                    self._places.append((one, k))
+        for item in series:
+            for k, time in enumerate(() if item is None else item.times_ps.tolist()):
+                if item is not None and (not times or time > times[-1]):
+                    self._places.append((item, k))
                     times.append(time)
         self.times_ps = np.array(times)
 
     def read(self, k: int) -> np.ndarray:
-        """Return velocities k, counted from 0, (N, 3) Å/ps."""
+        """Return the k-th velocities, counted from 0, (N, 3) Å/ps."""
         series, index = self._places[k]
         return series.read(index)

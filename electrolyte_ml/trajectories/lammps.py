@@ -1,4 +1,4 @@
-"""What LAMMPS files do not say themselves: units, and the columns of a data file."""
+"""Properties that LAMMPS files do not state: units, and columns of data files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from electrolyte_ml.errors import InputError
 
-# Units -> Å/ps and ps of LAMMPS's units of velocity and time.
+# Units -> velocity unit in Å/ps and time unit in ps.
 _VELOCITY_AND_TIME = {"metal": (1.0, 1.0), "real": (1000.0, 0.001)}
 _ATOM_STYLES = {
     "atomic": "id type x y z",
@@ -19,12 +19,12 @@ _ATOM_STYLES = {
 
 
 def unit_factors(units: str | None, name: str) -> tuple[float | None, float | None]:
-    """Return the factors that turn velocities into Å/ps and times into ps; None for both where `units` is None.
+    """Return the factors that convert velocities to Å/ps and times to ps; both are None if `units` is None.
 
     Raises
     ------
     InputError
-        For units other than "metal" and "real".
+        The units are neither "metal" nor "real".
     """
     if units is None:
         return None, None
@@ -34,18 +34,18 @@ def unit_factors(units: str | None, name: str) -> tuple[float | None, float | No
 
 
 def atom_columns(path: Path) -> str:
-    """Return the columns of the atoms in a data file, by the style named behind "Atoms"; "full" where none is.
+    """Return the columns of the atoms in a data file, by the style named after "Atoms"; by default "full".
 
     Raises
     ------
     InputError
-        For an unknown style, or a file without atoms.
+        The style is unknown, or the file has no atoms.
     """
-    with open(path, errors="replace") as stream:  # what is not UTF-8 is named by the reader of the atoms
+    with open(path, errors="replace") as stream:  # the reader of the atoms reports bytes that are not UTF-8
         for line in stream:
             if line.startswith("Atoms"):
                 style = line.partition("#")[2].strip() or "full"
                 if style not in _ATOM_STYLES:
-                    raise InputError(f"{path}: atoms of style {style!r}; known are {', '.join(_ATOM_STYLES)}")
+                    raise InputError(f"{path}: unknown atom style {style!r}; known are {', '.join(_ATOM_STYLES)}")
                 return _ATOM_STYLES[style]
-    raise InputError(f"{path}: a LAMMPS data file without atoms")
+    raise InputError(f"{path} is a LAMMPS data file without atoms")

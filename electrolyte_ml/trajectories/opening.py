@@ -1,4 +1,4 @@
-"""Opening of trajectories of any code."""
+"""Opening of trajectories of any program."""
 
 from __future__ import annotations
 
@@ -54,53 +54,54 @@ def open_trajectory(
     lammps_units: str | None = None,
     chosen: slice = slice(None),
 ) -> Trajectory:
-    """Open a trajectory of any code.
+    """Open a trajectory of any program.
 
     Parameters
     ----------
     files
-        A file that MDAnalysis reads (XTC, TRR, DCD, NetCDF, LAMMPS dump, PDB, GRO, ...), extended XYZ, the folder of
-        a run of :func:`electrolyte_ml.dynamics.run_md`, the parts of one run in their order, configurations of ASE,
-        or an MDAnalysis universe.
+        A file that MDAnalysis reads (XTC, TRR, DCD, NetCDF, LAMMPS dump, PDB, GRO, ...), an extended XYZ file, the
+        folder of a run of :func:`electrolyte_ml.dynamics.run_md`, the parts of one run in order, ASE configurations, or
+        an MDAnalysis universe.
     topology
-        Gives the elements of the atoms where the file does not: any topology that MDAnalysis reads, a LAMMPS data
-        file, or a structure that ASE reads. Bonds are taken from it if they are complete, else found from the first
-        of the frames.
+        File or structure with the elements of the atoms, if the trajectory does not contain them: any topology that
+        MDAnalysis reads, a LAMMPS data file, or a structure that ASE reads. Its bonds are used if they are complete;
+        otherwise bonds are found from the first frame.
     roles
-        Name of a species -> :class:`Role`, or its selection alone, for species that the package does not know
+        Name of a species -> :class:`Role` or only its selection, for species that are not in the library
         (:data:`electrolyte_ml.structures.MOLECULES`).
     own_molecules
-        Molecules by name (:func:`electrolyte_ml.structures.name_molecule`) that are recognised before those of the
-        library.
+        Molecules by name (:func:`electrolyte_ml.structures.name_molecule`); they take precedence over the library.
     timestep_ps
-        Time between frames, in place of the file's. Parts of one run may then count their times from their own starts.
+        Time between frames; replaces the times in the file. The times of the parts of one run may then start from 0 in
+        each part.
     cell
-        Å: one length, three, three and three angles (degrees), or (3, 3), in place of the file's.
+        Cell (Å) that replaces that of the file: one length, three lengths, three lengths and three angles (degrees), or
+        a (3, 3) matrix.
     elements
-        Type or name of an atom -> its element, where neither elements nor masses are known: {"1": "C", "2": "H"}.
+        Type or name of an atom -> element, if neither elements nor masses are known: {"1": "C", "2": "H"}.
     lammps_units
         "metal" or "real", for the velocities of a LAMMPS dump that does not name its units, and for the times of a DCD
         file of LAMMPS.
     chosen
-        The frames to open, such as ``slice(10, None)``; all by default.
+        Frames to open, such as ``slice(10, None)``; by default all.
 
     Returns
     -------
     Trajectory
-        If the molecules change during the run, its frames before the change.
+        If the molecules change during the run, only the frames before the change.
 
     Warns
     -----
     TrajectoryWarning
-        The molecules change; `timestep_ps` is not that of the file; or the file was cut short: its whole frames are
-        used. Of XTC, TRR, DCD, LAMMPS dumps and extended XYZ every whole
-        frame is read; of other formats those that MDAnalysis can read, and some formats are refused.
+        The molecules change; `timestep_ps` differs from the times in the file; or the file is truncated, so that only
+        its complete frames are used. All complete frames of XTC, TRR, DCD, LAMMPS dumps and extended XYZ are read; of
+        other formats those that MDAnalysis can read, and some formats raise an error.
 
     Raises
     ------
     InputError
-        A file that cannot be read or has no frame, no cell, no elements, molecules that are neither named by a role nor
-        known, or that are bonded to their own images.
+        The file cannot be read or has no frame, no cell or no elements; or molecules are neither known nor named by a
+        role, or are bonded to their own images.
     """
     frames = open_frames(files, topology, elements=elements, lammps_units=lammps_units, counted=timestep_ps is not None)
     trajectory = Trajectory(
@@ -110,7 +111,8 @@ def open_trajectory(
     if trajectory.cut_short:
         last = f", up to {trajectory.times_ps[-1]:g} ps" if trajectory.timestep_ps else ""
         warnings.warn(
-            f"{trajectory.name}: {trajectory.cut_short}; {trajectory.n_frames} whole frames before it are used{last}",
+            f"{trajectory.name}: {trajectory.cut_short}; the {trajectory.n_frames} complete frames before it are "
+            f"used{last}",
             TrajectoryWarning,
             stacklevel=2,
         )
@@ -120,24 +122,24 @@ def open_trajectory(
 
 
 def _compare_times(trajectory: Trajectory, in_file: float, given: float) -> None:
-    """Warn of a time between frames that is not that of the file."""
+    """Warn if the given time between frames differs from that in the file."""
     if abs(in_file - given) > 1e-3 * given:
         warnings.warn(
-            f"{trajectory.name}: the file has a frame every {in_file:g} ps; the {given:g} ps that are given are used",
+            f"{trajectory.name}: the time between frames is {in_file:g} ps in the file; the given {given:g} ps is used",
             TrajectoryWarning,
             stacklevel=3,
         )
 
 
 def _without_change(trajectory: Trajectory) -> Trajectory:
-    """Return the frames before the molecules change, with a warning if they do."""
+    """Return the frames before the first change of molecules, with a warning if there is one."""
     change = trajectory.first_change()
     if change is None:
         return trajectory
     number = trajectory.number_of(change.frame)
     warnings.warn(
         f"{trajectory.name}: molecules change in frame {number}: {change.what}; the {change.frame} frames before it "
-        f"are used. To read the others, begin there (--begin {number - 1})",
+        f"are used. To read the later ones, start there (--begin {number - 1})",
         TrajectoryWarning,
         stacklevel=3,
     )
@@ -199,12 +201,12 @@ def open_frames(
 
 @contextmanager
 def _naming_errors(path: Path) -> Iterator[None]:
-    """Turn any other error of a reader into an `InputError` that names the file."""
+    """Convert other errors of a reader to an `InputError` that names the file."""
     try:
         yield
     except InputError:
         raise
-    except Exception as error:  # each format has its own errors
+    except Exception as error:  # each format raises its own errors
         raise InputError(f"{path} cannot be read ({reason(error, path)})") from error
 
 
@@ -214,7 +216,7 @@ def _open_compressed(
     elements: Mapping[str, str] | None,
     lammps_units: str | None,
 ) -> Frames:
-    """Return a reader of a compressed trajectory: frames are read in any order from a temporary file."""
+    """Return a reader of a compressed trajectory, which is decompressed to a temporary file for random access."""
     folder = tempfile.TemporaryDirectory(prefix="electrolyte-ml-")
     plain = Path(folder.name) / path.stem
     decompress_to(path, plain)
@@ -229,7 +231,7 @@ def _open_compressed(
 
 
 def _only_velocities(path: Path) -> int:
-    """Return how many frames a .trr has, if all of them hold velocities and none positions; else 0."""
+    """Return the number of frames of a .trr file if all contain velocities and none positions; otherwise 0."""
     with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
             has = contents(content)
@@ -241,9 +243,9 @@ def _only_velocities(path: Path) -> int:
 def _frames_of_velocities(
     path: Path, topology: str | os.PathLike | Atoms | None, count: int, elements: Mapping[str, str] | None
 ) -> Frames:
-    """Return the one frame of the topology, with the velocities of a .trr that holds no positions."""
+    """Return the single frame of the topology, with the velocities of a .trr file without positions."""
     if topology is None:
-        raise InputError(f"{path} holds velocities only: name a file with the positions of its atoms (--topology)")
+        raise InputError(f"{path} contains only velocities: name a file with the positions of its atoms (--topology)")
     frames = open_frames(topology, elements=elements)
     frames.name = str(path)
     universe = import_mdanalysis().Universe.empty(len(frames.numbers))
@@ -252,14 +254,14 @@ def _frames_of_velocities(
             warnings.simplefilter("ignore")
             universe.load_new(str(path))
         frames.velocity_series = Velocities(universe.trajectory, range(count), alone=True)
-    except Exception as error:  # MDAnalysis has errors of its own
+    except Exception as error:  # MDAnalysis raises errors of many types
         _discard_readers(error)
         raise InputError(f"{path} with {topology} cannot be read ({reason(error, path)})") from error
     return frames
 
 
 def _structure_of(topology: str | os.PathLike | Atoms | None) -> Atoms | None:
-    """Return the topology as atoms if it is a structure of ASE, or in a file that ASE reads."""
+    """Return the topology as atoms if it is an ASE structure or a file that ASE reads; otherwise None."""
     if topology is None or isinstance(topology, Atoms):
         return topology
     if Path(topology).suffix not in _ASE_SUFFIXES:
@@ -276,7 +278,7 @@ def _structure_of(topology: str | os.PathLike | Atoms | None) -> Atoms | None:
 def _identity_of(
     topology: str | os.PathLike | None, structure: Atoms | None, elements: Mapping[str, str] | None
 ) -> Identity | None:
-    """Return the elements, masses and bonds that the topology of a dump gives; None without a topology."""
+    """Return elements, masses and bonds from the topology of a dump; None without a topology."""
     if structure is not None:
         return Identity(structure.numbers, structure.get_masses(), None, None)
     if topology is None:
@@ -308,13 +310,13 @@ def _universe_of(path: Path, topology: str | os.PathLike | None, structure: Atom
     except Exception as error:  # each format has its own errors
         _discard_readers(error)
         if topology is None and structure is None and path.suffix in _POSITIONS_ONLY:
-            raise InputError(f"{path} holds positions only: name the file of its topology (--topology)") from error
+            raise InputError(f"{path} contains only positions: name the file of its topology (--topology)") from error
         if _has_one_frame(path):
-            raise InputError(f"{path}: the file ends within frame 2, only the first is whole") from error
-        beside = f" with {topology}" if topology is not None else ""
-        of_a_rest = isinstance(error, (IndexError, EOFError)) or (options and isinstance(error, ValueError))
-        hint = "; was it cut short?" if of_a_rest else ""
-        raise InputError(f"{path}{beside} cannot be read ({reason(error, path)}){hint}") from error
+            raise InputError(f"{path}: the file ends within frame 2; only the first is complete") from error
+        with_topology = f" with {topology}" if topology is not None else ""
+        seems_truncated = isinstance(error, (IndexError, EOFError)) or (options and isinstance(error, ValueError))
+        hint = "; it may be truncated" if seems_truncated else ""
+        raise InputError(f"{path}{with_topology} cannot be read ({reason(error, path)}){hint}") from error
     if not hasattr(universe, "trajectory"):
         raise InputError(f"{path} has no positions")
     return universe
@@ -327,7 +329,7 @@ def _make_universe(*files: str, **options: Any) -> Universe:
 
 
 def _check_topology(topology: str | os.PathLike, options: Mapping[str, str]) -> None:
-    """Raise InputError if the topology cannot be read by itself: else the trajectory would be blamed."""
+    """Raise `InputError` if the topology cannot be read, so that the message does not name the trajectory."""
     from MDAnalysis.core._get_readers import get_parser_for
 
     kind = options.get("topology_format")
@@ -347,7 +349,7 @@ def _topology_options(topology: str | os.PathLike) -> dict[str, str]:
 
 
 def _discard_readers(error: BaseException | None) -> None:
-    """Destroy readers that could not be opened: the destructors of MDAnalysis fail, which Python would print later."""
+    """Destroy readers that failed to open, without Python's messages about errors in MDAnalysis destructors."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
     try:
         with warnings.catch_warnings():
@@ -360,7 +362,7 @@ def _discard_readers(error: BaseException | None) -> None:
 
 
 def _has_one_frame(path: Path) -> bool:
-    """Whether a file that MDAnalysis does not open is an XTC or TRR whose first frame is whole."""
+    """Return whether a file that MDAnalysis cannot open is an XTC or TRR file with a complete first frame."""
     from MDAnalysis.lib.formats import libmdaxdr
 
     kinds = {".xtc": libmdaxdr.XTCFile, ".trr": libmdaxdr.TRRFile}

@@ -1,4 +1,4 @@
-"""Molecules that change during a run: bonds that break in any frame, and bonds that break or form for good."""
+"""Changes of molecules during a run: broken bonds in any frame, and lasting changes of bonds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.bonding import broken_lengths, overfull
 from electrolyte_ml.structures.topology import Topology, changed_bonds, describe_bonds
 
-_COMPARED = 100  # frames of a run, evenly spaced
+_COMPARED = 100  # number of frames that are compared, evenly spaced
 
 
 class Change(NamedTuple):
-    """The first frame with other molecules, counted from 0, and what has changed."""
+    """First frame with other molecules, counted from 0, and a description of the change."""
 
     frame: int
     what: str
@@ -26,20 +26,21 @@ class Change(NamedTuple):
 def first_change(
     topology: Topology, frame: Callable[[int], Atoms], n_frames: int, bonds_found: bool, allowed: float = 0.0
 ) -> Change | None:
-    """Return the first frame whose molecules are not those of the first one.
+    """Return the first frame with other molecules than the first one.
 
     Parameters
     ----------
     topology
-        Of the first frame.
+        Topology of the first frame.
     frame
-        Returns the atoms of a frame, counted from 0.
+        Function that returns the atoms of a frame, counted from 0.
     n_frames
-        Of the run.
+        Number of frames of the run.
     bonds_found
-        Whether the bonds were found from positions: new bonds count only then. Bonds that a file gives may be fewer.
+        Whether the bonds were found from positions. New bonds are detected only in this case, because a file may not
+        list all bonds.
     allowed
-        As of `check_bonds`.
+        As for `check_bonds`.
     """
 
     def change(k: int) -> str | None:
@@ -47,7 +48,7 @@ def first_change(
             atoms = frame(k)
             return difference(atoms)
         except InputError:
-            return None  # the pass over all frames names it
+            return None  # the error is raised later, when all frames are read
 
     def difference(atoms: Atoms) -> str | None:
         if not bonds_found:
@@ -56,12 +57,12 @@ def first_change(
         broken_bonds, made = changed_bonds(topology, atoms)
         if len(made):
             made = made[~_overfull(topology, broken_bonds, made)]
-        what = describe_bonds(topology, broken_bonds, made)
-        return None if what is None else what + _renamed(topology, atoms)
+        description = describe_bonds(topology, broken_bonds, made)
+        return None if description is None else description + _renamed(topology, atoms)
 
     good = 0
     for k in np.unique(np.linspace(0, n_frames - 1, _COMPARED).astype(int)[1:]).tolist():
-        if change(k) is None or change(min(k + 1, n_frames - 1)) is None:  # two molecules may touch in one frame
+        if change(k) is None or change(min(k + 1, n_frames - 1)) is None:  # ignore a contact in a single frame
             good = k
             continue
         while k - good > 1:
@@ -74,16 +75,16 @@ def first_change(
 def check_bonds(
     topology: Topology, positions: np.ndarray, cells: np.ndarray, allowed: float = 0.0
 ) -> tuple[int, str] | None:
-    """Return the first frame of a chunk in which a bond is broken, counted from 0, and the bond; None if none is.
+    """Return the first frame of a chunk with a broken bond, counted from 0, and a description; None if there is none.
 
     Parameters
     ----------
     topology
-        Bonds between two hydrogens do not count: rigid models of water have them.
+        Topology with the bonds. Bonds between two hydrogens, as in rigid models of water, are ignored.
     positions, cells
         (F, N, 3) and (F, 3, 3) Å.
     allowed
-        Share of the bonds of a frame that may be too long: those across the faces of a cell that is not exactly known.
+        Fraction of the bonds of a frame that may be too long, for a cell that is not exactly known.
     """
     i, j = topology.bonds[(topology.numbers[topology.bonds] != 1).any(axis=1)].T
     if not len(i):
@@ -105,14 +106,14 @@ def check_bonds(
 
 
 def _overfull(topology: Topology, broken: np.ndarray, made: np.ndarray) -> np.ndarray:
-    """(n,) whether a new bond would be one too many for one of its atoms: they only overlap."""
+    """Return whether each new bond, (n,), would exceed the valence of one of its atoms: it is then only a contact."""
     n = len(topology.numbers)
     kept = topology.bonds[~np.isin(topology.bonds @ [n, 1], broken @ [n, 1])]
     return overfull(topology.numbers, np.concatenate([kept, made]))[made].any(axis=1)
 
 
 def _renamed(before: Topology, atoms: Atoms) -> str:
-    """Return which molecules have become which, such as " (PF6 becomes F, F5P)"."""
+    """Describe the change of molecules, such as " (PF6 becomes F, F5P)"."""
     old, new = Counter(before.names), Counter(Topology.of(atoms).names)
     gone, come = (
         ", ".join(f"{n} {name}" if n > 1 else name for name, n in left.items()) for left in (old - new, new - old)

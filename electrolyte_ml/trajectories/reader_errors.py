@@ -1,4 +1,4 @@
-"""Why a file could not be read, from the errors of the libraries that read it."""
+"""Reasons why a file could not be read, from the errors of the libraries that read it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ _INNER_NAME = re.compile(r" with parser <class '[\w.]+'>\.?")
 
 
 def reason(error: BaseException, path: str | os.PathLike[str]) -> str:
-    """Return in a few words why a reader failed, without names of its classes.
+    """Return a short reason why a reader failed, without names of its classes.
 
     Parameters
     ----------
     error
-        Of MDAnalysis or ASE. Errors of Python, such as an index out of bounds, say nothing about the file.
+        Error of MDAnalysis or ASE. Errors of Python, such as an index out of bounds, give no information about the
+        file.
     path
-        The file.
+        File name.
     """
     text = first_line(error)
     if _UNKNOWN_FORMAT.search(text):
@@ -41,13 +42,13 @@ def reason(error: BaseException, path: str | os.PathLike[str]) -> str:
 
 
 def _where_not_text(path: Path) -> str:
-    """Return the first line of a file that is not UTF-8 text."""
+    """Describe the first line of a file that is not UTF-8 text."""
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         try:
             line.decode()
         except UnicodeDecodeError as error:
             return f"line {number} is not UTF-8 text: byte {line[error.start]:#x} in column {error.start + 1}"
-    return "it is not UTF-8 text"
+    return "the file is not UTF-8 text"
 
 
 def _format(path: str | os.PathLike[str]) -> str:

@@ -1,4 +1,4 @@
-"""What a run states about its dynamics in its topology: the mass of heavy hydrogen."""
+"""Remark in the topology of a run that states the mass of heavy hydrogens."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ _HYDROGEN_MASS = "REMARK   1 HYDROGEN MASS"
 
 
 def hydrogen_mass_remark(mass: float) -> str:
-    """Return the line of a .pdb that states the mass of all hydrogens in the dynamics, amu."""
+    """Return the line of a .pdb file that states the mass (amu) of all hydrogens in the dynamics."""
     return f"{_HYDROGEN_MASS} {mass:g} AMU"
 
 
 def stated_hydrogen_mass(files: Any, topology: Any = None) -> float | None:
-    """Return the mass of hydrogens (amu) that a run was made with; None if it is their own or not stated.
+    """Return the mass of hydrogens (amu) in the dynamics of a run; None if it is the natural mass or not stated.
 
     Parameters
     ----------
     files, topology
-        As of :func:`electrolyte_ml.trajectories.open_trajectory`. The statement stands in the .pdb of a run's folder.
+        As for :func:`electrolyte_ml.trajectories.open_trajectory`. The .pdb file in the folder of a run states the
+        mass.
     """
     several = isinstance(files, Sequence) and not isinstance(files, str)
     for place in [topology, *(files if several else [files])]:

@@ -1,8 +1,8 @@
-"""Species of an electrolyte: ions, solvents, and the donor atoms with which they coordinate.
+"""Species of an electrolyte: ions, solvents, and their donor atoms.
 
 The ions and solvents of the library (:mod:`electrolyte_ml.structures.library`), and molecules that the user names, are
-recognised by their bonds, whatever they are called in a file; an isomer is not taken for one of them. Any other
-molecule is named by a :class:`Role`.
+recognised by their bonds, independently of names in a file; isomers are distinguished. All other molecules must be
+named by a :class:`Role`.
 """
 
 from __future__ import annotations
@@ -21,28 +21,27 @@ from electrolyte_ml.structures.graphs import members
 from electrolyte_ml.structures.library import MOLECULES, recognise
 from electrolyte_ml.structures.molecules import Molecule
 
-KINDS = {"cation": 1, "anion": -1, "solvent": 0}  # kind -> charge of one molecule unless a role gives it
+KINDS = {"cation": 1, "anion": -1, "solvent": 0}  # kind -> default charge of one molecule
 Select = Callable[[str], np.ndarray]  # selection -> indices of atoms
 
 
 @dataclass(frozen=True)
 class Role:
-    """A species as the user names it.
+    """Species defined by the user.
 
     Attributes
     ----------
     selection
-        Of at least one atom of each of its molecules, as :meth:`Trajectory.select` takes it: "resname FEC", "type 22",
+        Selection of at least one atom of each molecule, see :meth:`Trajectory.select`: "resname FEC", "type 22",
         "formula C4H5N".
     kind
-        "cation", "anion" or "solvent"; by default that of a known molecule of this name, else "solvent".
+        "cation", "anion" or "solvent"; by default that of a known molecule with this name, otherwise "solvent".
     charge
-        Of one molecule, e, scaled or not; by default that of a known molecule of this name and kind, else 1, -1 or 0
-        after the kind.
+        Charge of one molecule, e, scaled or not; by default that of a known molecule with this name and kind, otherwise
+        1, -1 or 0 by kind.
     donors
-        Kind of donor -> selection among the atoms of the species, such as {"carbonyl": "name O1"}; empty for a
-        molecule that never coordinates. By default they follow from the bonds
-        (:data:`electrolyte_ml.structures.donors.RULES`).
+        Kind of donor -> selection of atoms of the species, such as {"carbonyl": "name O1"}; empty for a molecule
+        without donors. By default the donors are found from bonds (:data:`electrolyte_ml.structures.donors.RULES`).
     """
 
     selection: str
@@ -53,18 +52,18 @@ class Role:
 
 @dataclass(frozen=True, eq=False)
 class Species:
-    """One species of a trajectory.
+    """Species of a trajectory.
 
     Attributes
     ----------
     name, kind, charge, formula
-        Kind is "cation", "anion" or "solvent", the charge that of one molecule in e, the formula Hill's.
+        The kind is "cation", "anion" or "solvent", the charge is that of one molecule in e, the formula is Hill's.
     molecules
-        (n,) indices of its molecules.
+        (n,) indices of the molecules.
     atoms
-        (n, size) indices of their atoms.
+        (n, size) indices of the atoms of each molecule.
     centres
-        (n,) the atom with the most bonds of each molecule, the heaviest among several: Li, P of PF6.
+        (n,) central atom of each molecule: the atom with the most bonds, and of several the heaviest (Li, P of PF6).
     donors
         Kind of donor -> atom indices.
     """
@@ -90,7 +89,7 @@ def find_species(
     select: Select | None = None,
     own_molecules: Mapping[str, Molecule] | None = None,
 ) -> dict[str, Species]:
-    """Name the molecules of a system: those of the roles first, the rest by their bonds.
+    """Assign the molecules of a system to species, first by roles, then by their bonds.
 
     Parameters
     ----------
@@ -101,22 +100,22 @@ def find_species(
     molecule
         (N,) molecule of each atom, counted from 0.
     roles
-        Name -> role, or its selection alone.
+        Name -> role, or only its selection.
     select
-        Returns the atoms of a selection; needed for roles.
+        Function that returns the atoms of a selection; required for roles.
     own_molecules
-        Molecules by name that are recognised before those of the library.
+        Molecules by name; they take precedence over the library.
 
     Returns
     -------
     dict of str to Species
-        Cations, anions, solvents.
+        Cations, then anions, then solvents.
 
     Raises
     ------
     InputError
-        A molecule that is neither named by a role nor known; a role that selects no atom, molecules of another role, or
-        molecules of different formulas.
+        A molecule is neither known nor named by a role; or a role selects no atom, molecules of another role, or
+        molecules with different formulas.
     """
     system = _System(
         numbers, bonds, members(molecule), donor_kinds(numbers, bonds), {**MOLECULES, **(own_molecules or {})}
@@ -130,7 +129,7 @@ def find_species(
         chosen = np.unique(molecule[_selected(name, role.selection, select)])
         taken = [owner[m] for m in chosen.tolist() if m in owner]
         if taken:
-            raise InputError(f"{name}: the selection {role.selection!r} takes molecules that {taken[0]} has already")
+            raise InputError(f"{name}: the selection {role.selection!r} includes molecules that belong to {taken[0]}")
         owner.update(dict.fromkeys(chosen.tolist(), name))
         donors = None
         if role.donors is not None:
@@ -144,7 +143,7 @@ def find_species(
 
 
 class _System(NamedTuple):
-    """All atoms: (N,) numbers, (n_bonds, 2) bonds, atoms of each molecule, (N,) kinds of donor; known molecules."""
+    """Data of all atoms: numbers (N,), bonds (n_bonds, 2), atoms of each molecule, kinds of donor (N,)."""
 
     numbers: np.ndarray
     bonds: np.ndarray
@@ -157,34 +156,34 @@ class _System(NamedTuple):
 
 
 def _recognise(names: list[str | None], owner: Mapping[int, str], system: _System) -> dict[str, list[int]]:
-    """Return name -> molecules of the known species among the molecules without an owner, given the name of each."""
+    """Return name -> molecules for the known species, leaving out molecules that belong to a role."""
     named = set(owner.values())
-    found: dict[str, list[int]] = {}
+    recognised: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         if index in owner:
             continue
         if name is None:
             raise InputError(_unknown(index, system))
         if name in named:
-            raise InputError(f"molecule {index + 1} is a {name} that the role of {name} does not select")
-        found.setdefault(name, []).append(index)
-    return found
+            raise InputError(f"molecule {index + 1} is a {name}, but the role of {name} does not select it")
+        recognised.setdefault(name, []).append(index)
+    return recognised
 
 
 def _species(
     name: str, role: Role, molecules: np.ndarray, system: _System, selected: Mapping[str, np.ndarray] | None = None
 ) -> Species:
-    """Build a species; `selected` are the atoms that the role selects as donors, of any species."""
+    """Make a species; `selected` are the atoms, of any species, that the role selects as donors."""
     known = system.known.get(name)
     kind = role.kind or (known.role if known else "solvent")
     if kind not in KINDS:
         raise InputError(f"{name}: the kind must be one of {', '.join(KINDS)}, not {kind!r}")
     formulas = {system.formula(m) for m in molecules}
     if len(formulas) > 1:
-        raise InputError(f"{name}: its molecules are not of one formula but {', '.join(sorted(formulas))}")
+        raise InputError(f"{name}: its molecules have different formulas: {', '.join(sorted(formulas))}")
     atoms = np.stack([system.members[m] for m in molecules])
     degree = np.bincount(system.bonds.ravel(), minlength=len(system.numbers))[atoms]
-    heaviness = atomic_masses[system.numbers[atoms]] / 1000.0  # below one bond
+    heaviness = atomic_masses[system.numbers[atoms]] / 1000.0  # less than one bond
     centres = atoms[np.arange(len(atoms)), np.argmax(degree + heaviness, axis=1)]
     donors: dict[str, np.ndarray] = {}
     if selected is not None:
@@ -192,7 +191,7 @@ def _species(
             donors[donor] = np.intersect1d(chosen, atoms)
             if not donors[donor].size:
                 text = (role.donors or {})[donor]
-                raise InputError(f"{name}: no atom of it is a {donor} donor by {text!r}")
+                raise InputError(f"{name}: {text!r} selects none of its atoms as {donor} donors")
     elif kind != "cation":
         own = atoms.ravel()
         of_atom = system.donor_kinds[own]
@@ -208,7 +207,7 @@ def _selected(name: str, selection: str, select: Select) -> np.ndarray:
         atoms = np.asarray(select(selection), dtype=int)
     except InputError:
         raise
-    except Exception as error:  # MDAnalysis and ASE have errors of their own for what they cannot parse
+    except Exception as error:  # MDAnalysis and ASE raise errors of many types for invalid selections
         raise InputError(f"{name}: cannot select {selection!r} ({' '.join(str(error).split())})") from error
     if not atoms.size:
         raise InputError(f"{name}: the selection {selection!r} finds no atom")
@@ -220,7 +219,7 @@ def _unknown(index: int, system: _System) -> str:
     alike = sum(system.formula(other) == formula for other in range(len(system.members)))
     first = system.members[index][0] + 1
     return (
-        f"molecule {index + 1} ({formula}, {alike} of this formula, its first atom is {first}) is not one of "
+        f"molecule {index + 1} ({formula}, {alike} with this formula, first atom {first}) is not one of "
         f"{', '.join(system.known)}: name it by its SMILES (--molecule X='SMILES') or by a role, X = 'formula "
         f"{formula}' (--solvent, --anion or --cation X='formula {formula}')"
     )

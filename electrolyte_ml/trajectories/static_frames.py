@@ -1,7 +1,7 @@
-"""Frames built with known shells, ion pairs and networks, for tests and lessons.
+"""Frames with known shells, ion pairs and networks, for tests and teaching.
 
-Real molecules are placed around Li so that the donors that are meant to coordinate are 2.0 Å away from it, and no
-others are within 3.5 Å.
+Real molecules are placed around Li so that the coordinating donors are 2.0 Å away from it, and no other donors are
+within 3.5 Å.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ase import Atoms
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import MOLECULES, Molecule, molecule
 
-BOND = 2.0  # Å from Li to a donor that coordinates
-CLEAR = 3.5  # Å from Li within which there is no other donor
-_CARBONYL, _ETHER = 1, 3  # oxygens of EC
-# Towards the corners of a tetrahedron; the first along x.
+BOND = 2.0  # Å, distance from Li to a coordinating donor
+CLEAR = 3.5  # Å, smallest distance from Li to any other donor
+_CARBONYL, _ETHER = 1, 3  # indices of two oxygens of EC
+# Directions to the corners of a tetrahedron; the first is along x.
 _CORNERS = np.array(
     [
         [1, 0, 0],
@@ -32,20 +32,20 @@ _CORNERS = np.array(
 
 @dataclass(frozen=True, eq=False)
 class KnownFrame:
-    """A frame with its known solvation; each tuple has one entry per Li, in the order of the atoms.
+    """Frame with its known solvation; each tuple has one entry per Li, in the order of the atoms.
 
     Attributes
     ----------
     atoms
-        Periodic.
+        Periodic configuration.
     pairing
         "SSIP", "CIP" or "AGG".
     coordination
-        Donor atoms in the shell.
+        Number of donor atoms in the shell.
     network
-        Cations in the network; 0 for those that are not solvent-separated.
+        Number of cations in the network; 0 for cations that are not solvent-separated.
     denticity
-        Species and denticity -> how many such ligands all the cations have.
+        Species and denticity -> number of such ligands of all cations.
     """
 
     atoms: Atoms
@@ -56,13 +56,14 @@ class KnownFrame:
 
 
 def known_frames() -> dict[str, KnownFrame]:
-    """Return one frame for every way in which Li can be coordinated.
+    """Return one frame for each kind of Li coordination.
 
     Returns
     -------
     dict of str to KnownFrame
-        SSIP and CIP with mixed solvents, aggregates of two to four Li, a contact pair of one Li with two PF6, bidentate
-        PF6 and EC, EC that bridges with both oxygens or with one, and networks of two to eight.
+        SSIP and CIP with mixed solvents, aggregates of two to four Li, an aggregate of one Li with two PF6, bidentate
+        PF6 and EC, EC that bridges two Li by one oxygen, and networks of two to eight Li, in which EC bridges by two
+        oxygens.
     """
     frames = {
         "SSIP": shell(["EC", "EC", "EMC", "EMC"]),
@@ -85,16 +86,16 @@ def shell(ligands: Sequence[str], *, donors: Sequence[int] | None = None, side: 
     Parameters
     ----------
     ligands
-        Their names, such as "EC", "EMC", "PF6".
+        Names of the ligands, such as "EC", "EMC", "PF6".
     donors
-        Indices of the one or two atoms with which each coordinates; by default a carbonyl O, or the first donor.
+        Indices of the one or two coordinating atoms of each ligand; by default a carbonyl O, or the first donor.
     side
-        Of the cubic cell, Å.
+        Edge of the cubic cell, Å.
 
     Raises
     ------
     InputError
-        If there are more than four.
+        There are more than four ligands.
     """
     if len(ligands) > len(_CORNERS):
         raise InputError(f"a shell has at most {len(_CORNERS)} ligands, not {len(ligands)}")
@@ -103,7 +104,7 @@ def shell(ligands: Sequence[str], *, donors: Sequence[int] | None = None, side: 
     dentate: Counter[tuple[str, int]] = Counter()
     for direction, name in zip(_CORNERS, ligands):
         bound = donors or _first_donor(MOLECULES[name])
-        atoms += _out_of_the_way(_beside(molecule(name), bound, direction), direction, atoms)
+        atoms += _turned_away(_bonded_along(molecule(name), bound, direction), direction, atoms)
         number += len(bound)
         dentate[name, len(bound)] += 1
     anions = sum(MOLECULES[name].charge < 0 for name in ligands)
@@ -112,9 +113,9 @@ def shell(ligands: Sequence[str], *, donors: Sequence[int] | None = None, side: 
 
 
 def aggregate(n: int, *, side: float = 45.0) -> KnownFrame:
-    """Put n Li in a row with a PF6 between each two of them, which coordinates both by opposite F."""
+    """Put n Li in a row, with a PF6 between neighbours that coordinates both by opposite F atoms."""
     anion = molecule("PF6")
-    reach = abs(anion.positions[1, 0]) + BOND  # from P to Li
+    reach = abs(anion.positions[1, 0]) + BOND  # Å, distance from P to Li
     atoms = Atoms()
     for k in range(n):
         atoms += Atoms("Li", [[2 * k * reach, 0, 0]])
@@ -127,7 +128,7 @@ def aggregate(n: int, *, side: float = 45.0) -> KnownFrame:
 
 
 def network(n: int, *, side: float = 60.0) -> KnownFrame:
-    """Put n Li in a row with an EC between each two, which coordinates one by its carbonyl and one by an ether O."""
+    """Put n Li in a row, with an EC between neighbours that coordinates one by carbonyl O and the other by ether O."""
     ec = molecule("EC")
     first, second = (ec.positions[k] + BOND * _unit(ec.positions[k]) for k in (_CARBONYL, _ETHER))
     ec.translate(-first)
@@ -143,7 +144,7 @@ def network(n: int, *, side: float = 60.0) -> KnownFrame:
 
 
 def bridge_of_one_atom(*, side: float = 30.0) -> KnownFrame:
-    """Put two Li beside the carbonyl oxygen of one EC, 60 degrees from its axis, above and below the ring."""
+    """Put two Li next to the carbonyl oxygen of one EC, 60 degrees from its axis, above and below the ring."""
     ec = molecule("EC")
     oxygen = ec.positions[_CARBONYL]
     ends = [oxygen + BOND * np.array([0.5, 0.0, sign * np.sqrt(0.75)]) for sign in (1, -1)]
@@ -152,16 +153,16 @@ def bridge_of_one_atom(*, side: float = 30.0) -> KnownFrame:
 
 
 def displaced(frame: KnownFrame, shift: Sequence[float], *, cell: np.ndarray | None = None) -> KnownFrame:
-    """Return the frame with all atoms moved and wrapped, perhaps into another cell; its solvation stays the same.
+    """Return the frame with all atoms shifted and wrapped, optionally into another cell; its solvation is unchanged.
 
     Parameters
     ----------
     frame
-        As it was built.
+        Frame as returned by the functions above.
     shift
-        Å.
+        Shift, Å.
     cell
-        (3, 3) Å, another cell that holds it with room to spare.
+        (3, 3) Å, another cell that is large enough for all atoms.
     """
     atoms = frame.atoms.copy()
     if cell is not None:
@@ -191,15 +192,15 @@ def _known(
     return KnownFrame(atoms, pairing, coordination, size, dict(denticity))
 
 
-def _beside(atoms: Atoms, donors: Sequence[int], direction: np.ndarray) -> Atoms:
-    """Put a molecule so that its donors are one bond away from the origin, the rest of it behind them."""
+def _bonded_along(atoms: Atoms, donors: Sequence[int], direction: np.ndarray) -> Atoms:
+    """Place a molecule with its donors at the bond distance from the origin, and its other atoms farther away."""
     ends = atoms.positions[list(donors)]
     middle = ends.mean(axis=0)
     inwards = atoms.get_center_of_mass() - middle
     apart = 0.0
     if len(ends) == 2:
         along = _unit(ends[1] - ends[0])
-        inwards = inwards - (inwards @ along) * along  # both donors are as far from the origin
+        inwards = inwards - (inwards @ along) * along  # both donors get the same distance from the origin
         apart = 0.5 * float(np.linalg.norm(ends[1] - ends[0]))
     atoms.translate(-middle)
     atoms.rotate(inwards, direction)
@@ -207,8 +208,8 @@ def _beside(atoms: Atoms, donors: Sequence[int], direction: np.ndarray) -> Atoms
     return atoms
 
 
-def _out_of_the_way(ligand: Atoms, axis: np.ndarray, others: Atoms) -> Atoms:
-    """Turn a ligand about the axis through the cation to where it is furthest from what is there already."""
+def _turned_away(ligand: Atoms, axis: np.ndarray, others: Atoms) -> Atoms:
+    """Rotate a ligand about an axis through the cation so that it is farthest from the other atoms."""
     best, furthest = ligand, -1.0
     for angle in range(0, 360, 15):
         turned = ligand.copy()

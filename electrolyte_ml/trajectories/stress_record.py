@@ -1,4 +1,4 @@
-"""The record of the pressure tensor of a run at constant volume, from which the viscosity is computed."""
+"""Record of the pressure tensor of a run at constant volume, for the computation of the viscosity."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ COMPONENTS = ("xx", "yy", "zz", "yz", "xz", "xy")
 
 @dataclass(frozen=True)
 class StressRecord:
-    """The pressure tensor of one run.
+    """Pressure tensor of one run.
 
     Attributes
     ----------
     interval_ps : float
-        Between frames.
+        Time between frames.
     volume : float, Å³
     pressures : (F, 6), bar
-        In the order xx, yy, zz, yz, xz, xy.
+        Components in the order xx, yy, zz, yz, xz, xy.
     name : str
-        For messages.
+        Name for messages.
     """
 
     interval_ps: float
@@ -37,27 +37,27 @@ class StressRecord:
 
 
 def has_stress_record(folder: str | os.PathLike[str]) -> bool:
-    """Whether the folder is that of a run that has recorded its pressure tensor."""
+    """Return whether a folder contains a record of the pressure tensor of a run."""
     return (Path(folder) / STRESS_FILE).is_file()
 
 
 def encode_pressures(pressures: np.ndarray) -> bytes:
-    """Return a frame of the file: six numbers in single precision, bar."""
+    """Return the bytes of one frame of the file: six numbers in single precision, bar."""
     return np.asarray(pressures, "<f4").tobytes()
 
 
 def read_stress_record(folder: str | os.PathLike[str]) -> StressRecord:
-    """Read the pressure tensor of a run; a frame that was cut short is left out.
+    """Read the pressure tensor of a run; a truncated last frame is left out.
 
     Parameters
     ----------
     folder
-        Of a run with an :class:`electrolyte_ml.dynamics.StressRecorder`.
+        Folder of a run with an :class:`electrolyte_ml.dynamics.StressRecorder`.
 
     Raises
     ------
     InputError
-        No record, or one that cannot be read.
+        There is no record, or it cannot be read.
     """
     path = Path(folder) / STRESS_FILE
     try:
@@ -70,4 +70,4 @@ def read_stress_record(folder: str | os.PathLike[str]) -> StressRecord:
     except InputError:
         raise
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not a record of the pressure ({error})") from error
+        raise InputError(f"{path} is not a record of the pressure ({error})") from error

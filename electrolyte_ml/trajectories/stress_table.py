@@ -1,4 +1,4 @@
-"""Pressure tensors that other programs have written as tables: GROMACS's .xvg, and text whose header names columns."""
+"""Pressure tensors in tables of other programs: GROMACS's .xvg, and text with column names in its header."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from electrolyte_ml.units import PRESSURE_UNITS
 
 _LEGEND = re.compile(r'@\s+s(\d+)\s+legend\s+"([^"]*)"')
 _COMPONENT = re.compile(r"(?:p|pres|press|pressure|stress|s|sigma)?[-_]?([xyz])[-_]?([xyz])", re.IGNORECASE)
-_EVENNESS = 1e-3  # of the step
+_EVENNESS = 1e-3  # largest relative variation of the time step
 
 
 def read_stress_table(
@@ -27,43 +27,41 @@ def read_stress_table(
     Parameters
     ----------
     path
-        A .xvg of ``gmx energy`` with Pres-XX to Pres-ZZ, which is in ps and bar, or a text whose header, the last line
-        before the numbers, names its columns: Pxx Pyy Pzz Pyz Pxz Pxy in any order, among others, as in the thermo
-        output of LAMMPS, and perhaps time_ps.
+        An .xvg file of ``gmx energy`` with Pres-XX to Pres-ZZ (in ps and bar), or a text file. The header of a text
+        file, its last line before the numbers, names the columns Pxx Pyy Pzz Pyz Pxz Pxy in any order and optionally
+        time_ps, among others, as in the thermo output of LAMMPS.
     volume
-        Å³, of the cell.
+        Volume of the cell, Å³.
     unit
-        Of the pressures: one of :data:`electrolyte_ml.units.PRESSURE_UNITS`; a text does not say it.
+        Unit of the pressures, one of :data:`electrolyte_ml.units.PRESSURE_UNITS`; required for a text file.
     interval_ps
-        Time between rows, in place of that of the file.
+        Time between rows; replaces the times in the file.
 
     Raises
     ------
     InputError
-        Naming the file: no such columns, rows of another length, values that are not finite, uneven
-        times, or a unit or a time that neither file nor caller gives.
+        Columns are missing, rows have different lengths, values are not finite, times are not evenly spaced, or the
+        unit or the time between rows is unknown. The message names the file.
     """
     if unit is not None:
         one_of("unit of pressure", unit, tuple(PRESSURE_UNITS))
     lines = read_text(path).splitlines()
-    found = [match for line in lines if (match := _LEGEND.match(line.strip()))]
-    legends = {int(match[1]): match[2] for match in found}
+    matches = [match for line in lines if (match := _LEGEND.match(line.strip()))]
+    legends = {int(match[1]): match[2] for match in matches}
     rows = [line.split() for line in lines if _is_data(line)]
     if not rows:
-        raise InputError(f"{path}: no row of numbers")
+        raise InputError(f"{path} contains no row of numbers")
     names = ["time_ps", *(legends[key] for key in sorted(legends))] if legends else _header(lines)
     place = {quantity: k for k, name in enumerate(names) if (quantity := _quantity(name))}
     if missing := [name for name in COMPONENTS if name not in place]:
-        raise InputError(
-            f"{path}: its header names no column of P{missing[0]} (it has {' '.join(names) or 'no header'})"
-        )
+        raise InputError(f"{path}: its header names no column P{missing[0]} (it has {' '.join(names) or 'no header'})")
     if bad := next((k for k, row in enumerate(rows, 1) if len(row) != len(names)), 0):
         raise InputError(f"{path}: row {bad} has {len(rows[bad - 1])} numbers, not {len(names)}")
     values = np.array(rows, dtype=float)
     if not np.isfinite(values).all():
         raise InputError(f"{path}: row {int(np.argmax(~np.isfinite(values).all(axis=1))) + 1} is not finite")
     if unit is None and not legends:
-        raise InputError(f"{path}: it does not say the unit of its pressures (unit=, --pressure-unit)")
+        raise InputError(f"{path} does not state the unit of its pressures: give it (unit=, --pressure-unit)")
     if interval_ps is None:
         interval_ps = _interval(path, values[:, place["time"]] if "time" in place else None)
     pressures = PRESSURE_UNITS[unit or "bar"] * values[:, [place[name] for name in COMPONENTS]]
@@ -74,7 +72,7 @@ def _interval(path: str | os.PathLike[str], times: np.ndarray | None) -> float:
     """Return the time between rows, ps."""
     if times is None:
         raise InputError(
-            f"{path}: it has no column time_ps: give the time between its rows (interval_ps=, --pressure-interval)"
+            f"{path} has no column time_ps: give the time between its rows (interval_ps=, --pressure-interval)"
         )
     steps = np.diff(times)
     if not len(steps) or not (steps > 0).all() or np.ptp(steps) > _EVENNESS * steps.mean():
@@ -83,7 +81,7 @@ def _interval(path: str | os.PathLike[str], times: np.ndarray | None) -> float:
 
 
 def _is_data(line: str) -> bool:
-    """Whether a line holds nothing but numbers."""
+    """Return whether a line consists only of numbers."""
     words = line.split()
     try:
         return bool([float(word) for word in words])
@@ -92,13 +90,13 @@ def _is_data(line: str) -> bool:
 
 
 def _header(lines: Sequence[str]) -> list[str]:
-    """Return the words of the last line in front of the numbers, without a comment's sign."""
+    """Return the words of the last line before the numbers, without a comment sign."""
     first = next(k for k, line in enumerate(lines) if _is_data(line))
     return lines[first - 1].lstrip("#").split() if first else []
 
 
 def _quantity(name: str) -> str:
-    """Return the component of the pressure, or "time", that a column's name means; empty for any other."""
+    """Return the pressure component or "time" for the name of a column; empty for other columns."""
     plain = name.strip().removeprefix("c_").removeprefix("v_")
     if re.fullmatch(r"time[_(\[]?ps[)\]]?", plain, re.IGNORECASE):
         return "time"

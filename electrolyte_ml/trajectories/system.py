@@ -1,4 +1,4 @@
-"""Atoms, molecules and species of a trajectory."""
+"""System of a trajectory: atoms, molecules and species."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 class System:
-    """Atoms whose molecules are assigned to species.
+    """Atoms with molecules that are assigned to species.
 
     Parameters
     ----------
     name
-        For messages.
+        Name for messages.
     numbers, masses
-        (N,) atomic numbers; amu.
+        (N,) atomic numbers; masses in amu.
     topology
         Bonds and molecules.
     make_universe
-        Builds the MDAnalysis universe to select from, given the (N,) molecule of each atom.
+        Function that makes the MDAnalysis universe for selections from the (N,) molecule of each atom.
     roles, own_molecules
-        As of :func:`electrolyte_ml.trajectories.open_trajectory`.
+        As for :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     Attributes
     ----------
@@ -41,14 +41,14 @@ class System:
     molecule : (N,) int
         Molecule of each atom, counted from 0.
     charges : (n_molecules,) int
-        e, of the species of the molecules; not the charges of a model.
+        Charge of each molecule, e, from its species; not the charges of a model.
     roles : dict of str to Species
-        Cations, anions, solvents by name.
+        Cations, anions and solvents by name.
 
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.trajectories.species.find_species`.
+        As for :func:`electrolyte_ml.trajectories.species.find_species`.
     """
 
     def __init__(
@@ -80,16 +80,16 @@ class System:
 
     @property
     def n_molecules(self) -> int:
-        """Number of molecules, ions included."""
+        """Number of molecules, including ions."""
         return len(self.topology.formulas)
 
     @property
     def bonds(self) -> np.ndarray:
-        """(n_bonds, 2) bonded atoms, given with the atoms or found from their positions."""
+        """(n_bonds, 2) bonded atoms, given in the file or found from the positions."""
         return self.topology.bonds
 
     def molecule_weights(self) -> Any:
-        """(n_molecules, N) sparse matrix that turns values of atoms into those of centres of mass."""
+        """Return the sparse matrix (n_molecules, N) that converts values of atoms to values of centres of mass."""
         from scipy.sparse import csr_array
 
         total = np.bincount(self.molecule, weights=self.masses, minlength=self.n_molecules)
@@ -102,49 +102,49 @@ class System:
         Parameters
         ----------
         selection
-            In MDAnalysis's language, such as "resname EC and name O1", or "formula C3H4O3" for all molecules of that
-            formula, which needs no names in the file.
+            Selection in the language of MDAnalysis, such as "resname EC and name O1", or "formula C3H4O3" for all
+            molecules with a formula, which works without names in the file.
         """
         word, _, formula = selection.strip().partition(" ")
         if word == "formula":
             wanted = Formula(formula.strip()).format("hill")
-            alike = np.array([found == wanted for found in self.topology.formulas])
-            return np.flatnonzero(alike[self.molecule])
+            has_formula = np.array([formula == wanted for formula in self.topology.formulas])
+            return np.flatnonzero(has_formula[self.molecule])
         return np.asarray(self.universe().select_atoms(selection).indices)
 
     def universe(self) -> Universe:
-        """Return the MDAnalysis universe to select from; it has coordinates only where MDAnalysis reads the file."""
+        """Return the MDAnalysis universe for selections; it has coordinates only if MDAnalysis reads the file."""
         if self._universe is None:
             self._universe = self._make_universe(self.molecule)
         return self._universe
 
     def only(self, kind: str, name: str | None = None) -> Species:
-        """Return the species of a kind: the one of that name, or the only one.
+        """Return the species of a kind with a name, or the only species of the kind.
 
         Raises
         ------
         InputError
-            If there is none, or several and no name.
+            There is no such species, or there are several and no name is given.
         """
-        found = {key: species for key, species in self.roles.items() if species.kind == kind}
-        if name is None and len(found) == 1:
-            return next(iter(found.values()))
-        if name in found:
-            return found[name]
+        candidates = {key: species for key, species in self.roles.items() if species.kind == kind}
+        if name is None and len(candidates) == 1:
+            return next(iter(candidates.values()))
+        if name in candidates:
+            return candidates[name]
         have = ", ".join(self.roles)
         if name is not None:
             raise InputError(f"{self.name} has no {kind} {name!r}; there are {have}")
-        count = "several" if found else "no"
-        which = f": name one ({kind}=, --{kind})" if found else ""
-        raise InputError(f"{self.name} has {count} {kind}s ({have}){which}")
+        count = "several" if candidates else "no"
+        advice = f": name one ({kind}=, --{kind})" if candidates else ""
+        raise InputError(f"{self.name} has {count} {kind}s ({have}){advice}")
 
     def require_neutral(self) -> None:
-        """Check that the charges sum to zero.
+        """Check that the sum of the charges is zero.
 
         Raises
         ------
         InputError
-            If they do not.
+            The sum is not zero.
         """
         if abs(self.charges.sum()) > 1e-6:
             counted = ", ".join(f"{len(s)} {name} of {s.charge:+g}" for name, s in self.roles.items() if s.charge)

@@ -1,4 +1,4 @@
-"""Times of frames, evenly spaced or not."""
+"""Times of frames, with a check that they are evenly spaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from electrolyte_ml.checks import number
 from electrolyte_ml.trajectories.checked import CheckedFrames
 
-_EVENNESS = 2e-3  # of the step: the largest error of a time
+_EVENNESS = 2e-3  # largest error of a time, as a fraction of the step
 
 
 @dataclass
@@ -19,13 +19,13 @@ class FrameTimes:
     Attributes
     ----------
     start, step
-        Time of the first frame and between frames, in the unit of the file; the step is None for a single frame.
+        Time of the first frame, and time between frames (None for a single frame), in the unit of the file.
     unit_ps
-        That unit in ps; None when it is unknown.
+        Unit of the file in ps; None if it is unknown.
     in_file
-        Whether the file gives the times; else frames are counted.
+        Whether the file contains the times; otherwise frames are counted.
     uneven
-        Description of the first frame that is found not to stand at its time; empty for evenly spaced frames.
+        Description of the first frame that is not at its expected time; empty for evenly spaced frames.
     """
 
     start: float
@@ -43,14 +43,14 @@ class FrameTimes:
         frames
             All frames of the file.
         chosen
-            Indices of some of them.
+            Indices of the chosen frames.
         timestep_ps
-            Time between frames of the file, in place of the file's.
+            Time between frames of the file; replaces the times in the file.
 
         Raises
         ------
         InputError
-            If `timestep_ps` is not positive.
+            `timestep_ps` is not positive.
         """
         if timestep_ps is not None:
             number("the time between frames", timestep_ps, "ps")
@@ -68,15 +68,15 @@ class FrameTimes:
 
     @property
     def step_ps(self) -> float | None:
-        """Time between the chosen frames; None when it is unknown."""
+        """Time between the chosen frames; None if it is unknown."""
         return None if self.unit_ps is None or self.step is None or self.uneven else self.step * self.unit_ps
 
     def of_frames(self, n: int) -> np.ndarray:
-        """(n,) ps, of the first n frames; times count from 0 where they are unknown."""
+        """Return the times (ps) of the first n frames, (n,); zeros if the unit is unknown."""
         return (self.unit_ps or 0.0) * (self.start + (self.step or 0.0) * np.arange(n, dtype=float))
 
     def check(self, k: int, index: int, time: float) -> None:
-        """Note in `uneven` if chosen frame k, at `index` of the file, does not stand at its time."""
+        """Check the time of chosen frame k, at `index` in the file; describe a deviation in `uneven`."""
         if self.uneven or not self.in_file or not np.isfinite(time) or self.step is None:
             return
         expected = self.start + k * self.step
@@ -85,5 +85,5 @@ class FrameTimes:
 
 
 def _rounding(time: float) -> float:
-    """Return the error of a time that was written in single precision."""
+    """Return the rounding error of a time written in single precision."""
     return 4.0 * float(np.finfo(np.float32).eps) * abs(time)

@@ -1,6 +1,6 @@
-"""Trajectories with their molecules, ions and donors named, whatever wrote them. Frames are streamed in chunks.
+"""Trajectories with named molecules, ions and donors, from any program.
 
-Memory holds one chunk of frames and does not grow with the length of a run.
+Frames are streamed in chunks: the memory does not grow with the length of a run.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from electrolyte_ml.trajectories.unwrapping import FARTHEST, Unwrapper
 
 _CHUNK_BYTES = 16_000_000
 _ALL = slice(None)
-_SAME_CELL = 1e-4  # relative change of a cell that counts as none
+_SAME_CELL = 1e-4  # relative change of a cell that is ignored
 
 
 class Chunk(NamedTuple):
-    """Successive frames.
+    """Consecutive frames.
 
     Attributes
     ----------
@@ -52,32 +52,32 @@ class Chunk(NamedTuple):
 class Trajectory(System):
     """Frames of one run and the species of its atoms; made by :func:`electrolyte_ml.trajectories.open_trajectory`.
 
-    ``trajectory[100:]``, ``trajectory[::10]`` are trajectories of some of the frames, ``len(trajectory)`` is their
-    number. Molecules are those of the first of the frames.
+    ``trajectory[100:]`` and ``trajectory[::10]`` are trajectories of some of the frames; ``len(trajectory)`` is the
+    number of frames. The molecules are found from the first frame.
 
     Parameters
     ----------
     frames
         Reader of the file.
     roles, own_molecules, timestep_ps, cell, chosen
-        As of :func:`electrolyte_ml.trajectories.open_trajectory`.
+        As for :func:`electrolyte_ml.trajectories.open_trajectory`.
 
     Attributes
     ----------
     has_velocities : bool
         Whether every frame has velocities.
     velocity_series
-        Velocities at times of their own, as of :class:`electrolyte_ml.trajectories.frames.Frames`.
+        Velocities at other times than the positions, see :class:`electrolyte_ml.trajectories.frames.Frames`.
     cut_short : str
         Description of the frame in which the file ends; empty for a complete file.
     hydrogen_mass : float or None, amu
-        Of the hydrogens in the dynamics, where the run states that it is not their own; `masses` are those of the
-        elements.
+        Mass of the hydrogens in the dynamics, if the run states that it is not the natural one; `masses` are those of
+        the elements.
 
     Raises
     ------
     InputError
-        As :func:`electrolyte_ml.trajectories.open_trajectory`.
+        As for :func:`electrolyte_ml.trajectories.open_trajectory`.
     """
 
     hydrogen_mass: float | None = None
@@ -108,22 +108,22 @@ class Trajectory(System):
 
     @property
     def timestep_ps(self) -> float | None:
-        """Time between frames, ps; None when unknown."""
+        """Time between frames, ps; None if unknown."""
         return self._times.step_ps
 
     @property
     def ps_per_count(self) -> float | None:
-        """Length of one count of the file, ps, where the file counts steps and the time between frames was given."""
+        """Length of one count of the file, ps, if the file counts steps and the time between frames was given."""
         return None if self._given_step is None or not self._times.in_file else self._times.unit_ps
 
     @property
     def hints(self) -> Mapping[str, str]:
-        """Why "times" or "velocities" are not known, where the reader of the file can tell."""
+        """Reasons why "times" or "velocities" are not known, if the reader of the file gives them."""
         return self._frames.reader.hints
 
     @property
     def uneven(self) -> str:
-        """Description of a frame that does not stand at its time; empty for evenly spaced frames as far as read."""
+        """Description of a frame that is not at its expected time; empty if frames read so far are evenly spaced."""
         return self._times.uneven
 
     @property
@@ -133,7 +133,7 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            If the times are unknown.
+            The times are unknown.
         """
         if self.n_frames > 1:
             self.require_times()
@@ -154,14 +154,15 @@ class Trajectory(System):
         return part
 
     def number_of(self, k: int) -> int:
-        """Return the number of frame k within the file, counted from 1."""
+        """Return the number of frame k in the file, counted from 1."""
         return self._range[k] + 1
 
     def first_change(self) -> Change | None:
-        """Return the first frame in which the molecules are no longer those of the first one, as far as can be seen.
+        """Return the first frame with other molecules than the first one, from a sample of frames.
 
-        Some 100 frames are compared, and between two of them the place is found by bisection: a change that lasts is
-        found, one that is undone in between may not be. A frame with a broken bond is refused when it is read.
+        About 100 frames are compared, and the change is then located by bisection. A lasting change is found, but a
+        temporary one between two of these frames may be missed. `chunks` raises an error for a frame with a broken
+        bond.
         """
         return first_change(self.topology, self._atoms, self.n_frames, self._frames.reader.bonds is None, self._allowed)
 
@@ -179,15 +180,15 @@ class Trajectory(System):
         return atoms
 
     def cluster(self, k: int, molecules: Sequence[int]) -> Atoms:
-        """Return some molecules of a frame in one piece, for drawing.
+        """Return some molecules of a frame as a connected cluster, for drawing.
 
         Parameters
         ----------
         k
-            The frame, counted from 0.
+            Frame, counted from 0.
         molecules
-            Counted from 0. Each is moved to the image in which it is nearest to those before it; distances between a
-            cation and another molecule count first.
+            Molecules, counted from 0. Each is moved to the image that is nearest to the molecules placed before it;
+            distances between a cation and another molecule have priority.
         """
         whole = self.frame(k)
         whole.positions = self.topology.whole(whole)
@@ -200,7 +201,7 @@ class Trajectory(System):
         Parameters
         ----------
         size
-            Frames in a chunk; by default some 16 MB of positions.
+            Number of frames in a chunk; by default about 16 MB of positions.
 
         Yields
         ------
@@ -210,11 +211,11 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            A frame that cannot be read or has no cell, lacks the velocities that others have, holds positions that are
-            not finite or a broken bond; a file of velocities only.
+            A frame cannot be read, has no cell, lacks the velocities that others have, or contains positions that are
+            not finite or a broken bond; or the file contains only velocities.
         """
         if self.velocity_series is not None and self.velocity_series.alone:
-            raise InputError(f"{self.name} holds velocities only: positions stand in none of its frames")
+            raise InputError(f"{self.name} contains only velocities: none of its frames has positions")
         size = size or max(1, _CHUNK_BYTES // (24 * self.n_atoms))
         for begin in range(0, self.n_frames, size):
             frames = [self._read(k) for k in range(begin, min(begin + size, self.n_frames))]
@@ -222,7 +223,7 @@ class Trajectory(System):
                 self._times.check(k, self._range[k], frame.time)
                 if self.has_velocities and frame.velocities is None:
                     raise InputError(
-                        f"{self.name}: frame {self._range[k] + 1} has no velocities, the first frames have"
+                        f"{self.name}: frame {self._range[k] + 1} has no velocities, but the first frames have them"
                     )
             velocities = None
             if self.has_velocities:
@@ -232,15 +233,15 @@ class Trajectory(System):
             yield chunk
 
     def unwrapped(self, size: int | None = None, *, already: bool = False) -> Iterator[np.ndarray]:
-        """Stream positions that no periodic boundary cuts: molecules whole, each atom followed from the first frame.
+        """Stream unwrapped positions, with unbroken molecules and each atom followed from the first frame.
 
         Parameters
         ----------
         size
-            Frames in a chunk.
+            Number of frames in a chunk.
         already
-            The positions of the file are unwrapped; only the molecules of the first frame are made whole. Dumps with
-            unwrapped positions or image flags (xu, ix) need not be marked.
+            Whether the positions in the file are unwrapped; then only the molecules of the first frame are joined. Not
+            needed for dumps with unwrapped positions or image flags (xu, ix), which are recognised.
 
         Yields
         ------
@@ -249,8 +250,8 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            The cell changes; positions that should be unwrapped are not; or frames are so far apart that an atom moves
-            by more than 0.4 of the cell between two of them: the direction in which it moved cannot be known.
+            The cell changes; positions that should be unwrapped are not; or an atom moves by more than 0.4 of the cell
+            between two frames, so that the direction of its motion is ambiguous.
         """
         cell = self.require_constant_cell()
         first = Atoms(self.numbers, self._read(0).positions, cell=cell, pbc=True)
@@ -264,8 +265,8 @@ class Trajectory(System):
                 positions[row], moved = unwrapper.follow(wrapped)
                 if unwrapper.jumps:
                     raise InputError(
-                        f"{self.name}: its positions are wrapped, although they are said to be unwrapped: all are "
-                        f"within one cell, and in frame {self._range[done] + 1} an atom jumps through it; leave out "
+                        f"{self.name}: its positions should be unwrapped, but they are wrapped: all are within one "
+                        f"cell, and in frame {self._range[done] + 1} an atom jumps across it; leave out "
                         "--unwrapped (already_unwrapped=False)"
                     )
                 if moved.max() > FARTHEST:
@@ -281,7 +282,7 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            If it changes between the first, the middle and the last frame.
+            The cell changes between the first, the middle and the last frame.
         """
         first = self._read(0).cell
         for k in (self.n_frames // 2, self.n_frames - 1):
@@ -294,18 +295,18 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            If it is unknown, not the same between all frames that have been read, or there is only one frame.
+            The time is unknown or differs between frames read so far, or there is only one frame.
         """
         self.require_frames(2)
         if self.uneven:
             raise InputError(
-                f"{self.name}: its frames are not evenly spaced in time ({self.uneven}), which diffusion, conductivity "
-                "and residence times need; what does not depend on times can be read"
+                f"{self.name}: its frames are not evenly spaced in time ({self.uneven}), as needed for diffusion, "
+                "conductivity and residence times; analyses that do not depend on times are possible"
             )
         if self.timestep_ps is None:
-            why = f" ({self.hints['times']})" if "times" in self.hints else ""
+            hint = f" ({self.hints['times']})" if "times" in self.hints else ""
             raise InputError(
-                f"{self.name} does not say when its frames were written{why}: give the time step between them "
+                f"{self.name} does not contain the times of its frames{hint}: give the time between them "
                 "(timestep_ps=, --timestep)"
             )
         return self.timestep_ps
@@ -316,10 +317,10 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            If there are fewer.
+            There are fewer frames.
         """
         if self.n_frames < n:
-            raise InputError(f"{self.name} has {self.n_frames} frame{'s' * (self.n_frames > 1)}, {n} are needed")
+            raise InputError(f"{self.name} has {self.n_frames} frame{'s' * (self.n_frames > 1)}, but {n} are needed")
 
     # -- helpers -------------------------------------------------------------------------------------------------------
 
@@ -331,7 +332,7 @@ class Trajectory(System):
         return Atoms(self.numbers, frame.positions, cell=frame.cell, pbc=True)
 
     def _choose(self, chosen: range) -> None:
-        """Take these frames of the file: their times, and whether they have velocities."""
+        """Select frames of the file; find their times, and whether they have velocities."""
         self._range = chosen
         ends = {chosen[0], chosen[min(1, len(chosen) - 1)], chosen[-1]}
         self.has_velocities = all(self._frames.read(k).velocities is not None for k in ends)
@@ -354,12 +355,12 @@ class Trajectory(System):
             raise explain_first_frame(error, self._frames, self._range, assign) from error
         first = self._frames.read(self._range[0])
         inexact = check_bonds(self.topology, first.positions[None], first.cell[None])
-        # Of a file's bonds a few may be too long: then as many, with a margin, are in every frame.
+        # If a few bonds of the file are too long in the first frame, the same number, with a margin, is allowed in all.
         self._allowed = 0.0 if inexact is None else 2 * INEXACT
         if inexact is not None:
             warnings.warn(
                 f"{self.name}: some bonds of the topology are too long in frame {self._range[0] + 1} ({inexact[1]}): "
-                f"is the cell right? Molecules count as broken only where more than {2 * INEXACT:.0%} of all bonds are",
+                f"check the cell. Molecules count as broken only if more than {2 * INEXACT:.0%} of all bonds are",
                 TrajectoryWarning,
                 stacklevel=4,
             )
@@ -367,19 +368,19 @@ class Trajectory(System):
     def _check_bonds(self, begin: int, chunk: Chunk) -> None:
         broken = check_bonds(self.topology, chunk.positions, chunk.cells, self._allowed)
         if broken is not None:
-            k, what = broken
+            k, description = broken
             index = self._range[begin + k]
             raise InputError(
-                f"{self.name}: in frame {index + 1} the molecules are not those of frame {self._range[0] + 1}: {what}; "
-                f"end before it (--end {index}) or begin after it (--begin {index + 1})"
+                f"{self.name}: in frame {index + 1} the molecules are not those of frame {self._range[0] + 1}: "
+                f"{description}; end before it (--end {index}) or begin after it (--begin {index + 1})"
             )
 
     def _check_cell(self, k: int, cell: np.ndarray, first: np.ndarray) -> None:
         if np.abs(cell - first).max() > _SAME_CELL * np.abs(first).max():
             raise InputError(
                 f"{self.name}: the cell of frame {self._range[k] + 1} is not that of frame {self._range[0] + 1}: a "
-                "barostat that rescales the cell moves the positions with it, and such displacements are not "
-                "diffusion; run at constant volume"
+                "barostat rescales the positions with the cell, and these displacements are not diffusion; use a run "
+                "at constant volume"
             )
 
     def _too_far(self, atom: int, k: int, part: float) -> str:
@@ -394,5 +395,5 @@ class Trajectory(System):
 def _some_of(frames: range, chosen: slice, name: str) -> range:
     some = frames[chosen]
     if not len(some) or some.step < 0:
-        raise InputError(f"{name}: no frames are left of {len(frames)}")
+        raise InputError(f"{name}: none of its {len(frames)} frames is selected")
     return some

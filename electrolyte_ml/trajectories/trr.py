@@ -1,7 +1,7 @@
-"""Frames of GROMACS .trr files, each of which stands by itself: big-endian, single precision, nm and ps in the file.
+"""Frames of GROMACS .trr files: big-endian, single precision, in nm and ps.
 
-All frames of a run have the same length: a file that was cut short loses its last frame alone, and all others are read
-in one step. MDAnalysis, GROMACS, VMD, OVITO and MDTraj read the same files.
+Frames are independent of each other, and all frames of a run have the same length: a truncated file loses only its last
+frame, and all others are read in one step. MDAnalysis, GROMACS, VMD, OVITO and MDTraj can read these files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from electrolyte_ml.errors import InputError
 _HEADER = struct.Struct(">3i12s13i2f")  # magic, title, thirteen sizes and counts, time, lambda
 _MAGIC = (1993, 13, 12, b"GMX_trn_file")
 _BEGINNING = struct.pack(">3i12s", *_MAGIC)
-_COUNT, _STEP = 10, 11  # places among the thirteen
+_COUNT, _STEP = 10, 11  # indices among the thirteen integers
 
 
 class TrrFrames(NamedTuple):
@@ -41,26 +41,26 @@ class TrrFrames(NamedTuple):
 
 
 def is_trr(content: bytes) -> bool:
-    """Whether a file's content, or the beginning that there is of it, is that of a .trr file."""
+    """Return whether content, which may be truncated, is that of a .trr file."""
     return content.startswith(_BEGINNING[: len(content)])
 
 
 def frame_size(n: int) -> int:
-    """Return the bytes of a frame of n particles."""
+    """Return the size of a frame of n particles, bytes."""
     return _HEADER.size + 4 * (9 + 6 * n)
 
 
 def encode(positions: np.ndarray, velocities: np.ndarray, cell: np.ndarray, step: int, time_ps: float) -> bytes:
-    """Return one frame: box, positions and velocities in single precision (1e-6 Å in a box of 20 Å).
+    """Return the bytes of one frame: box, positions and velocities in single precision (1e-6 Å in a box of 20 Å).
 
     Parameters
     ----------
     positions, velocities
         (n, 3) Å and Å/ps.
     cell
-        (3, 3) Å, lower triangular: readers take three lengths and three angles from it.
+        (3, 3) Å, lower triangular, because readers use only its three lengths and three angles.
     step, time_ps
-        Of the frame.
+        Step and time of the frame.
     """
     n = len(positions)
     header = _HEADER.pack(*_MAGIC, 0, 0, 36, 0, 0, 0, 0, 12 * n, 12 * n, 0, n, step, 0, time_ps, 0.0)
@@ -68,7 +68,7 @@ def encode(positions: np.ndarray, velocities: np.ndarray, cell: np.ndarray, step
 
 
 def decode(content: bytes, n: int) -> TrrFrames:
-    """Return the whole frames of n particles in the content of a file; one that was cut short is left out.
+    """Return the complete frames of n particles in the content of a file; a truncated last frame is left out.
 
     Raises
     ------
@@ -89,21 +89,21 @@ def decode(content: bytes, n: int) -> TrrFrames:
     frames = np.frombuffer(content, layout, len(content) // layout.itemsize)
     other = frames["counts"][:, _COUNT] != n
     if other.any():
-        found = frames["counts"][other.argmax(), _COUNT]
-        raise InputError(f"a frame of {found} atoms where {n} were expected")
+        count = frames["counts"][other.argmax(), _COUNT]
+        raise InputError(f"a frame has {count} atoms instead of {n}")
     values = (10.0 * frames[name].astype(float) for name in ("cell", "positions", "velocities"))
     return TrrFrames(frames["counts"][:, _STEP].astype(int), frames["time"].astype(float), *values)
 
 
 def contents(content: bytes | mmap.mmap) -> np.ndarray:
-    """Return for each frame that has begun whether it holds positions and velocities, (F, 2) bool.
+    """Return whether each frame contains positions and velocities, (F, 2) bool; the last may be truncated.
 
     Raises
     ------
     InputError
-        A header that makes no sense; the library that reads these files would follow it.
+        A header is damaged; the library that reads these files would not notice it.
     """
-    found: list[tuple[bool, bool]] = []
+    has_vectors: list[tuple[bool, bool]] = []
     start = atoms = 0
     while start + _HEADER.size <= len(content):
         sizes = struct.unpack_from(">13i", content, start + len(_BEGINNING))
@@ -113,7 +113,7 @@ def contents(content: bytes | mmap.mmap) -> np.ndarray:
         vector = (24 if double else 12) * n
         sound = content[start : start + len(_BEGINNING)] == _BEGINNING and n == atoms > 0
         if not sound or any(size not in (0, vector) for size in sizes[7:10]) or not min(sizes[:7]) >= 0:
-            raise InputError(f"it is damaged: the header of frame {len(found) + 1} is not that of a .trr of its atoms")
-        found.append((sizes[7] > 0, sizes[8] > 0))
+            raise InputError(f"it is damaged: the header of frame {len(has_vectors) + 1} is not that of a .trr file")
+        has_vectors.append((sizes[7] > 0, sizes[8] > 0))
         start += _HEADER.size + (8 if double else 0) + sum(sizes[:10])
-    return np.array(found, dtype=bool).reshape(-1, 2)
+    return np.array(has_vectors, dtype=bool).reshape(-1, 2)

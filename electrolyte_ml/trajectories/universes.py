@@ -1,4 +1,4 @@
-"""Frames that MDAnalysis reads, and universes to select atoms from."""
+"""Frames read by MDAnalysis, and universes for the selection of atoms."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from MDAnalysis import Universe
 
 
-_AKMA_PS = 4.888821e-2  # CHARMM's unit of time in ps, as MDAnalysis has it
-_OWN_TIMES = ("LAMMPS", "CP2K")  # programs that write DCD files with times in units of their own
+_AKMA_PS = 4.888821e-2  # CHARMM's unit of time in ps, the value of MDAnalysis
+_OWN_TIMES = ("LAMMPS", "CP2K")  # programs that write DCD files with times in their own units
 
 
 def import_mdanalysis() -> Any:
-    """Import MDAnalysis without the warning of its progress bars about missing notebook widgets."""
+    """Import MDAnalysis without its warning about missing notebook widgets."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import MDAnalysis
@@ -36,12 +36,12 @@ def import_mdanalysis() -> Any:
 
 
 def plain_universe(numbers: np.ndarray, molecule: np.ndarray) -> Universe:
-    """Return a universe without coordinates; name, type and element are the chemical symbol, a residue a molecule.
+    """Return a universe without coordinates, with symbols as name, type and element, and a residue per molecule.
 
     Parameters
     ----------
     numbers, molecule
-        (N,) atomic numbers; molecule of each atom, counted from 0.
+        (N,) atomic number, and molecule of each atom, counted from 0.
     """
     symbols = [chemical_symbols[z] for z in numbers]
     n_molecules = int(molecule.max()) + 1
@@ -56,26 +56,26 @@ def plain_universe(numbers: np.ndarray, molecule: np.ndarray) -> Universe:
 
 
 class UniverseFrames:
-    """Frames of an MDAnalysis universe, of which only those with positions count.
+    """Frames of an MDAnalysis universe that have positions.
 
     Parameters
     ----------
     universe
-        With a trajectory.
+        Universe with a trajectory.
     name
-        For messages.
+        Name for messages.
     elements
-        Type or name of an atom -> element, where the topology does not give it.
+        Type or name of an atom -> element, if the topology does not contain it.
     structure
-        Atoms that give the elements in place of the universe.
+        Atoms with the elements, which replace those of the universe.
     lammps_units
-        Of the velocities, if the trajectory is a LAMMPS dump; without them its velocities are left out. Of the times,
-        if it is a DCD file of LAMMPS, whose header states them in LAMMPS's unit where readers expect that of CHARMM.
+        Units of the velocities of a LAMMPS dump; without them the velocities are left out. Units of the times of a DCD
+        file of LAMMPS, whose header states them in the unit of LAMMPS instead of that of CHARMM.
 
     Raises
     ------
     InputError
-        If the element of an atom is unknown, or no whole frame can be read.
+        The element of an atom is unknown, or no complete frame can be read.
     """
 
     unwrapped = False
@@ -108,21 +108,21 @@ class UniverseFrames:
             timestep = self._reader[self._places[0]]
         self._box = _only_box(self._reader)
         self._velocity: float | None = 1.0
-        self._counts = self._reader.format == "LAMMPSDUMP"  # its times are numbers of steps
+        self._counts = self._reader.format == "LAMMPSDUMP"  # the times are numbers of steps
         if self._counts:  # MDAnalysis does not convert its velocities
             self._velocity = unit_factors(lammps_units, name)[0]
             if self._velocity is None:
-                self.hints = {"velocities": "name their units: lammps_units, --lammps-units"}
+                self.hints = {"velocities": "give their units: lammps_units, --lammps-units"}
         self._time = 1.0
         self.times_known = not self._counts and ("time" in timestep.data or "dt" in timestep.data)
         if self._reader.format == "DCD" and (program := _own_times(self._reader)):
             unit = unit_factors(lammps_units, name)[1]
             self.times_known = unit is not None and program == "LAMMPS"
             self._time = (unit or 1.0) / _AKMA_PS
-            why = f"{program} writes times in a unit of its own, not in that of DCD files"
+            hint = f"{program} writes times in its own unit, not in that of DCD files"
             if program == "LAMMPS":
-                why += "; lammps_units=, --lammps-units, says which"
-            self.hints = {"times": why}
+                hint += "; give it: lammps_units=, --lammps-units"
+            self.hints = {"times": hint}
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""
@@ -140,7 +140,7 @@ class UniverseFrames:
         return Frame(timestep.positions.astype(float), cell, velocities, time)
 
     def _separate(self, count: int) -> None:
-        """Find which frames of a .trr hold positions; keep the velocities of other frames apart."""
+        """Find the frames of a .trr file with positions; make a separate series of velocities in other frames."""
         with (
             open(self._reader.filename, "rb") as stream,
             mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as file,
@@ -154,10 +154,10 @@ class UniverseFrames:
         moving = np.flatnonzero(has[:, 1])
         if (len(moving) and not has[has[:, 0], 1].all()) or len(moving) > len(self._places):
             self.velocity_series = Velocities(self._reader, moving.tolist())
-            self.hints = {"velocities": f"they stand in {len(moving)} of {count} frames"}
+            self.hints = {"velocities": f"only {len(moving)} of {count} frames contain them"}
 
     def universe(self, molecule: np.ndarray) -> Universe:
-        """Return the universe that reads the file, or a plain one where its atoms have neither types nor names."""
+        """Return the universe of the file, or a plain universe if its atoms have neither types nor names."""
         atoms = self._universe.atoms
         if not hasattr(atoms, "types") and not hasattr(atoms, "names"):
             return plain_universe(self.numbers, molecule)
@@ -167,12 +167,12 @@ class UniverseFrames:
 
 
 def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
-    """Return how many frames can be read, and in which frame the file ends; "" if after a frame."""
+    """Return the number of complete frames, and a description of a truncated last frame or ""."""
     if reader.format == "GRO":
         with open(reader.filename, errors="replace") as stream:
             if sum(1 for line in stream if line.strip()) > reader.n_atoms + 3:
                 raise InputError(
-                    f"{name}: of several frames in one .gro only the first could be read; write them as XTC"
+                    f"{name} contains several frames, but only the first of a .gro file can be read; use XTC"
                 )
     is_file = isinstance(reader.filename, (str, os.PathLike))
     counted = count = int(reader.n_frames)
@@ -181,7 +181,7 @@ def _whole_frames(reader: Any, name: str) -> tuple[int, str]:
     while count and not _can_read(reader, count - 1):
         count -= 1
     if not count:
-        raise InputError(f"{name}: no whole frame can be read; was the file cut short?")
+        raise InputError(f"{name}: no complete frame can be read; the file may be truncated")
     if count == counted and (not is_file or ends_with_a_frame(reader.filename, reader.format, count)):
         return count, ""
     return count, f"the file ends within frame {count + 1}"
@@ -192,13 +192,13 @@ def _can_read(reader: Any, k: int) -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             reader[k]
-    except Exception:  # each format has its own errors for a file that ends too early
+    except Exception:  # each format raises its own errors for a truncated file
         return False
     return True
 
 
 def _only_box(reader: Any) -> np.ndarray | None:
-    """Return lengths and angles of the one cell above all models of a PDB file; MDAnalysis gives it to the first."""
+    """Return lengths and angles of the only cell of a PDB file, which MDAnalysis assigns only to the first model."""
     if "PDB" not in reader.format or reader.n_frames == 1:
         return None
     with open(reader.filename, errors="replace") as stream:
@@ -212,11 +212,11 @@ class Velocities:
     Parameters
     ----------
     reader
-        Of MDAnalysis.
+        Reader of MDAnalysis.
     places
-        The frames that hold velocities, counted from 0.
+        Frames with velocities, counted from 0.
     alone
-        Whether no frame holds positions.
+        Whether no frame has positions.
     """
 
     def __init__(self, reader: Any, places: Sequence[int], *, alone: bool = False) -> None:
@@ -226,14 +226,14 @@ class Velocities:
             self.times_ps = np.array([float(reader[k].time) for k in places])
 
     def read(self, k: int) -> np.ndarray:
-        """Return velocities k, counted from 0, (N, 3) Å/ps."""
+        """Return the k-th velocities, counted from 0, (N, 3) Å/ps."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.asarray(self._reader[self._places[k]].velocities, dtype=float)
 
 
 def _own_times(reader: Any) -> str:
-    """Return the program that wrote a DCD file, if its times are in a unit of its own; empty for any other."""
+    """Return the program that wrote a DCD file if it uses its own unit of time; otherwise an empty text."""
     with open(reader.filename, "rb") as stream:
         header = stream.read(512)
     return next((name for name in _OWN_TIMES if name.encode() in header), "")

@@ -1,39 +1,38 @@
-"""Positions that no periodic boundary cuts: each atom is followed from frame to frame through a constant cell."""
+"""Unwrapping of positions: each atom is followed from frame to frame across the boundaries of a constant cell."""
 
 from __future__ import annotations
 
 import numpy as np
 
-FARTHEST = 0.4  # of the cell, between two frames: beyond it an atom may have moved the other way round
+FARTHEST = 0.4  # largest reliable move between two frames, in cells; the direction of a longer move is ambiguous
 
-_ONE_CELL = 1.001  # fractional coordinates of wrapped atoms span no more
-_JUMP = 0.6  # of the cell, by which an atom that is wrapped jumps to the other side
+_ONE_CELL = 1.001  # largest span of the fractional coordinates of wrapped atoms
+_JUMP = 0.6  # smallest jump of an atom that is wrapped to the other side, in cells
 
 
 class Unwrapper:
-    """Follows atoms across the faces of a constant cell.
+    """Unwrapper of positions in a constant cell.
 
     Parameters
     ----------
     cell
         (3, 3) Å, vectors as rows.
     first, whole
-        (N, 3) Å, positions of the first frame as they were read, and with its molecules in one piece.
+        (N, 3) Å, positions of the first frame as read from the file, and with unbroken molecules.
     already
-        Whether the positions cross the faces of the cell in the file: only the molecules of the first frame are then
-        made whole.
+        Whether the positions in the file are unwrapped; then only the molecules of the first frame are joined.
 
     Attributes
     ----------
     jumps : bool
-        Whether positions that should cross the faces of the cell have jumped to the other side of it.
+        Whether positions that should be unwrapped have jumped to the other side of the cell.
     """
 
     def __init__(self, cell: np.ndarray, first: np.ndarray, whole: np.ndarray, *, already: bool) -> None:
         self._cell, self._inverse, self._already = cell, np.linalg.inv(cell), already
         self._image = np.rint((whole - first) @ self._inverse)  # (N, 3) cells to add
         self._before = first @ self._inverse  # (N, 3) fractional, as read
-        self._ends = self._before.min(axis=0), self._before.max(axis=0)  # of all frames so far
+        self._ends = self._before.min(axis=0), self._before.max(axis=0)  # range over all frames so far
         self.jumps = False
 
     def follow(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -42,17 +41,17 @@ class Unwrapper:
         Parameters
         ----------
         positions
-            (N, 3) Å, as read.
+            (N, 3) Å, as read from the file.
 
         Returns
         -------
         unwrapped, moved
-            (N, 3) Å; (N,) by how much of the cell each atom has moved, along the cell's vector along which it moved
-            most. Beyond :data:`FARTHEST` the result is not reliable.
+            (N, 3) Å; (N,) largest change of a fractional coordinate of each atom. If it exceeds :data:`FARTHEST`, the
+            result is not reliable.
         """
         if self._already:
             fractional = positions @ self._inverse
-            # Unwrapped atoms may go far between two frames, but have left the cell long before one goes through it.
+            # Unwrapped atoms may move far between two frames, but then the atoms span more than one cell.
             places = np.vstack([fractional, self._ends])
             self._ends = places.min(axis=0), places.max(axis=0)
             within = (self._ends[1] - self._ends[0]).max() < _ONE_CELL

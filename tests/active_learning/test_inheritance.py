@@ -160,7 +160,7 @@ def test_a_run_may_go_on_without_any_other_set(sets, tmp_path):
 
 def test_a_run_of_another_model_does_not_go_on(sets, tmp_path):
     settings = change(replace(argon(tmp_path), inheritance=InheritanceSettings(run=sets[0])), model={"level": 2})
-    with pytest.raises(InputError, match=r"cold: the run that goes on has a potential of other n_parameters"):
+    with pytest.raises(InputError, match=r"cold: the potential of the run to be continued has other n_parameters"):
         active_learn(tmp_path / "run", settings, progress=False)
     assert not (tmp_path / "run").exists()
 

@@ -415,9 +415,7 @@ def test_a_directory_begun_with_the_former_layout_is_refused(finished, settings,
     result, _ = finished
     shutil.copytree(result.directory, tmp_path / "run")
     (tmp_path / "run" / "iteration_000" / "settings.toml").write_text('start = "argon.xyz"\nlevel = 4\n')
-    with pytest.raises(
-        InputError, match=r"older layout .*level = 4: stands as \[model\] level now.*labels = "
-    ) as caught:
+    with pytest.raises(InputError, match=r"older layout .*level = 4: is now \[model\] level.*labels = ") as caught:
         active_learn(tmp_path / "run", settings, progress=False)
     assert "\n" not in str(caught.value)
 

@@ -113,8 +113,8 @@ def test_the_remaining_time_is_bounded(folder):
     text = remaining(state, running=40.0)
     assert "at least 60 s more (1 iterations" in text  # 100 s, of which 40 have passed
     assert "at most 35 min (7 iterations" in text  # 7 x 300 s
-    assert "This step took 33 s in the iteration before, which has passed." in text
-    assert "cannot be foretold" in text
+    assert "This step took 33 s in the previous iteration, and takes longer now." in text
+    assert "cannot be predicted" in text
 
 
 def test_before_the_first_iteration_nothing_is_promised(folder):
@@ -167,7 +167,7 @@ def wait_for(directory, words):
 
 def test_a_page_can_be_written_for_a_run_that_is_not_running(folder):
     path = write_page(folder([SEED]))
-    assert path.name == "status.html" and "not known to be running" in path.read_text()
+    assert path.name == "status.html" and "probably not running" in path.read_text()
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -118,7 +118,7 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("[model]\ncutoff = nan", "model.cutoff = nan: must be a finite number"),
         ("[model]\ncutoff = 0.5", "model.min_distance = 0.9: must be below cutoff"),
         ("[model]\nmin_distance = -1.0", "model.min_distance = -1.0: must be below cutoff = 5.0, and not negative"),
-        ("[model]\nradial_basis_size = 0", "model.radial_basis_size = 0: must be greater than or equal to 1"),
+        ("[model]\nradial_basis_size = 0", "model.radial_basis_size = 0: must be from 1 to 1000"),
         ("seed = -1", "seed = -1: must be greater than or equal to 0"),
         ("[grades]\nbreak_threshold = 2", "grades.break_threshold = 2.0: must be above save_threshold"),
         ("[grades]\nsave_threshold = 0.5", "grades.save_threshold = 0.5: must be above 1"),
@@ -134,7 +134,7 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("[exploration]\ntrajectories = 0", "exploration.trajectories = 0: must be greater than or equal to 1"),
         (
             '[exploration]\nensemble = "nvt"\npressure_bar = 1',
-            'exploration.pressure_bar = 1.0: goes with ensemble = "npt"',
+            'exploration.pressure_bar = 1.0: needs ensemble = "npt"',
         ),
         ('[seeding]\nensemble = "npt"', "seeding.ensemble = 'npt': must be 'nve' or 'nvt'"),
         ('[grades]\nmode = "atom"', "grades.mode = 'atom': must be 'configuration' or 'neighbourhood'"),
@@ -144,13 +144,13 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("[reference]\nname = 3", "reference.name = 3: must be a valid string"),
         ('[reference]\nname = ""', "reference.name = '': must have at least 1 character"),
         ("[reference]\nsettings = 3", "reference.settings = 3: must be a valid dictionary"),
-        ("[seeding]\nconfigurations = 100000", "do not hold so many"),
+        ("[seeding]\nconfigurations = 100000", "trajectories of"),
         ("[seeding]\nconfigurations = 1", "fewer than trajectories"),
         ("[seeding]\ntrajectories = -1", "seeding.trajectories = -1: must be greater than or equal to 0"),
         ("[fit]\nenergy_weight = 0\nforce_weight = 0\nstress_weight = 0", "weights of the loss are all zero"),
         ("[fit]\nforce_weight = -1", "fit.force_weight = -1: must be greater than or equal to 0"),
         ('[fit]\nmethod = "sgd"', "fit.method = 'sgd': must be 'default' or 'paper'"),
-        ('[fit]\nmethod = "paper"\ntolerance = 0.1', 'fit.tolerance = 0.1: goes with method = "default"'),
+        ('[fit]\nmethod = "paper"\ntolerance = 0.1', 'fit.tolerance = 0.1: needs method = "default"'),
         ("[model]\nlevle = 8", "unknown key 'model.levle'; did you mean [model] level?"),
         ("levle = 8", "unknown key 'levle'; did you mean [model] level?"),
         ("[modle]\nlevel = 8", "unknown key 'modle'; did you mean 'model'?"),
@@ -186,10 +186,10 @@ def test_each_fault_is_one_line_with_file_and_key(text, message, tmp_path):
     ("text", "message"),
     [
         ("", "give either composition"),
-        ('composition = "EC=4"', "goes with composition"),
-        ('start = "a.xyz"\ndensity = 1.3', "goes with composition"),
+        ('composition = "EC=4"', "must be given with composition"),
+        ('start = "a.xyz"\ndensity = 1.3', "must be given with composition"),
         ('composition = "EC=4"\ndensity = [1.3, 0]', "density = 0: must be greater than 0"),
-        ('composition = "EC=4"\ndensity = []', "density = None: goes with composition"),
+        ('composition = "EC=4"\ndensity = []', "density = None: must be given with composition"),
         ('composition = "EC=4"\ndensity = ["a"]', "density = 'a': must be a valid number"),
         ('composition = "XY=4"\ndensity = 1.3', "composition = 'XY=4'"),
         ('composition = ["EC=4", "EC"]\ndensity = 1.3', "composition = 'EC'"),
@@ -260,14 +260,14 @@ def test_a_key_of_the_former_flat_layout_is_told_its_place(line, tmp_path):
     with pytest.raises(InputError) as caught:
         ActiveLearningSettings.from_toml(path)
     key, _, value = line.partition(" = ")
-    table, name = re.fullmatch(rf"{path}: {key} = .*: stands as \[(\w+)\] (\w+) now", str(caught.value)).groups()
+    table, name = re.fullmatch(rf"{path}: {key} = .*: is now \[(\w+)\] (\w+)", str(caught.value)).groups()
     settings = ActiveLearningSettings.from_toml(write(tmp_path, f"{GOOD}[{table}]\n{name} = {value}"))
     assert f"{table}.{name}" in flatten(settings)
 
 
 def test_former_settings_of_the_reference_are_told_their_place(tmp_path):
     path = write(tmp_path, GOOD + "[reference_settings]\naccuracy = 0.1")
-    with pytest.raises(InputError, match=r"reference_settings = .*: stands as \[reference\] settings now"):
+    with pytest.raises(InputError, match=r"reference_settings = .*: is now \[reference\] settings"):
         ActiveLearningSettings.from_toml(path)
 
 
@@ -276,7 +276,7 @@ def test_former_settings_of_the_reference_are_told_their_place(tmp_path):
     [
         (lambda: MDRun("npt", temperature=300.0), "time_ps: must be given"),
         (lambda: MDRun("npt", 300.0, time=1.0), "unknown setting 'time'"),
-        (lambda: MDRun("nve", 300.0, 1.0, pressure_bar=1.0), 'pressure_bar = 1.0: goes with ensemble = "npt"'),
+        (lambda: MDRun("nve", 300.0, 1.0, pressure_bar=1.0), 'pressure_bar = 1.0: needs ensemble = "npt"'),
         (lambda: FitSettings(iterations=0), "iterations = 0: must be greater than or equal to 1"),
         (lambda: replace(FitSettings(), method="newton"), "method = 'newton': must be 'default' or 'paper'"),
         (lambda: ActiveLearningSettings(model={"level": 8}), "model = {'level': 8}: must be an instance of ModelSpec"),
@@ -298,9 +298,9 @@ def test_starts_and_restraint_are_handed_to_the_fit(tmp_path):
     for options in (first, later):
         assert (options["charge_restraint"].charges, options["charge_restraint"].weight) == ({"Li": 1, "O": -0.5}, 0.2)
     assert ActiveLearningSettings.from_toml(write(tmp_path, to_toml(settings))) == settings
-    with pytest.raises(InputError, match=r"fit.charge_restraint = .*goes with a model of the charges"):
+    with pytest.raises(InputError, match=r"fit.charge_restraint = .*needs a model of the charges"):
         ActiveLearningSettings.from_toml(write(tmp_path, GOOD + "[fit]\ncharge_restraint = {Li = 1.0}"))
-    with pytest.raises(InputError, match="fit.charge_restraint_weight = 0.2: goes with charge_restraint"):
+    with pytest.raises(InputError, match="fit.charge_restraint_weight = 0.2: needs charge_restraint"):
         ActiveLearningSettings.from_toml(write(tmp_path, GOOD + "[fit]\ncharge_restraint_weight = 0.2"))
     with pytest.raises(InputError, match="charge_form = 'raw': goes with charges"):
         ActiveLearningSettings.from_toml(write(tmp_path, GOOD + '[model]\ncharge_form = "raw"'))

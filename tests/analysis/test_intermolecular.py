@@ -142,7 +142,7 @@ def test_labels_and_reference_belong_together(salt, tmp_path):
         split_reference(Liquid.of(labelled), level, store)
     del labelled[0].info["reference"]
     labelled[0].calc.results["energy"] /= 10
-    with pytest.raises(InputError, match="eV per molecule between molecules; its labels are not of the same"):
+    with pytest.raises(InputError, match="eV per molecule; its labels are not of the same"):
         split_reference(Liquid.of(labelled), level, store, progress=False)
 
 

@@ -52,7 +52,7 @@ def test_edges():
     series = np.ones((1, 20))
     stay = measure([(always, series)], 1.0)
     assert stay.continuous.value == stay.intermittent.value == np.inf
-    assert stay.extrapolated
+    assert stay.extrapolated and stay.is_extrapolated("continuous")
     never = Bonds(np.zeros(0, int), np.zeros(0, int), 5, 20)
     stay = measure([(never, series)], 1.0)
     assert np.isnan(stay.continuous.value) and np.isnan(stay.intermittent.value)
@@ -64,7 +64,8 @@ def test_a_short_break_counts_for_one_time_only():
     stay = measure([(Bonds(np.zeros(len(frame), int), frame, 50, 400), np.ones((1, 400)))], 1.0)
     assert stay.continuous.value == pytest.approx(-1 / np.log(8 / 9), rel=0.02)
     assert stay.intermittent.value > 100
-    assert stay.extrapolated
+    assert stay.extrapolated and stay.is_extrapolated("intermittent")
+    assert not stay.is_extrapolated("continuous")  # 8.5 of 200 ps
 
 
 def correlated(n, tau, seed):

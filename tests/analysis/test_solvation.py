@@ -231,7 +231,10 @@ def test_trajectories_of_mixed_lengths_weigh_as_their_frames():
 
 
 def test_shells_of_a_single_frame_end_by_radii_with_a_warning():
-    with pytest.warns(TrajectoryWarning, match=r"no first minimum.*shells end by radii: PF6 2.79 Å, EC 2.85 Å"):
+    with pytest.warns(
+        TrajectoryWarning,
+        match=r"no first minimum.*cutoffs from the radii of the atoms are used: PF6 2.79 Å, EC 2.85 Å",
+    ):
         result = analyse_solvation(open_trajectory(KNOWN["CIP"].atoms))
     assert result.ion_pairs["CIP"].value == 1.0
     assert {name: (round(c.value, 2), c.source) for name, c in result.cutoffs.items()} == {

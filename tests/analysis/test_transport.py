@@ -70,7 +70,7 @@ def test_both_windows_of_the_paper_can_be_asked_for(kind):
 
 
 def test_window_of_the_paper_needs_runs_of_its_length(runs):
-    with pytest.raises(InputError, match="a window of 200-500 ps cannot be read off runs of 150"):
+    with pytest.raises(InputError, match="a window of 200-500 ps does not fit runs of 150"):
         green_kubo([run.current() for run in runs], 0.1, BOX, KELVIN, window_ps=(200.0, 500.0))
 
 
@@ -231,7 +231,7 @@ def test_frames_too_far_apart_for_an_integral(runs):
 
 def test_run_shorter_than_its_memory_is_refused():
     slow = OrnsteinUhlenbeckIons(relaxation_ps=(50.0,))
-    with pytest.raises(InputError, match="no plateau|came out as|degrees of freedom"):
+    with pytest.raises(InputError, match="no plateau|which is noise|degrees of freedom"):
         green_kubo([slow.sample(60.0, 0.5, seed=s).current() for s in range(20)], 0.5, BOX, KELVIN)
 
 

@@ -82,7 +82,7 @@ def test_a_strangers_settings_neither_run_a_program_nor_write_elsewhere_unasked(
     assert wish in error and "--trust" in error
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda _: "n")
-    assert "nothing was done" in run_fails("active-learn", folder)
+    assert "nothing was run or written" in run_fails("active-learn", folder)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
     assert [path.name for path in folder.iterdir()] == ["settings.toml"]
 

@@ -47,7 +47,7 @@ def test_json_of_two_runs(run, capsys):
 def test_roles_by_option(run, capsys):
     options = ["--solvent", "carbonate=element C", "--donor", "carbonate:O=element O", "--json"]
     assert main(["solvation", str(run), *options]) == 1
-    assert "not of one formula" in capsys.readouterr().err
+    assert "different formulas" in capsys.readouterr().err
     options = ["--anion", "hexafluorophosphate=element P", "--cutoff", "hexafluorophosphate=2.6", "EC=2.6", "EMC=2.6"]
     assert main(["solvation", str(run), *options, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
@@ -78,7 +78,7 @@ def test_a_truncated_run_is_said(run, capsys):
     run.write_text(run.read_text()[:-60])
     assert main(["solvation", str(run), *CUTOFFS, "--json"]) == 0
     captured = capsys.readouterr()
-    assert "11 whole frames before it are used" in captured.err
+    assert "the 11 complete frames before it are used" in captured.err
     assert json.loads(captured.out)["solvation"]["frames"] == 11
 
 
@@ -89,12 +89,12 @@ def test_a_truncated_run_is_said(run, capsys):
         (["--cutoff", "EC=near", "EMC=2.6"], "not a distance"),
         (["--cutoff", "EC=2.6"], "no cutoff is given for"),
         (["--donor", "EC=element O"], "write NAME:KIND=SELECTION"),
-        (["--donor", "EC:x=element O"], "name the species by --cation, --anion or --solvent"),
+        (["--donor", "EC:x=element O"], "name the species with --cation, --anion or --solvent"),
         (["--figure", "out.bmp"], "must end in .png"),
         (["--li", "element Na"], "finds no atom"),
         (["--cation", "Na"], "has no cation 'Na'"),
         (["--charge", "Li=one"], "not a number"),
-        (["--charge", "Li=1"], "name the species by"),
+        (["--charge", "Li=1"], "name the species with"),
         (["--anion", "X=element P", "--solvent", "X=element C"], "X is named twice"),
     ],
 )

@@ -54,7 +54,7 @@ def test_md_grades_every_so_many_steps(capsys, tmp_path, potential, box):
 def test_options_of_a_grade_without_one_are_refused(capsys, tmp_path, potential, box, option):
     words = ("md", potential, box, "--time", 0.01, *option, "-o", tmp_path / "run")
     assert main([str(word) for word in words]) == 1
-    assert f"{option[0]} goes with --train" in capsys.readouterr().err
+    assert f"{option[0]} needs --train" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 
 
@@ -99,10 +99,10 @@ def test_a_liquid_that_boils_is_no_completed_run(capsys, tmp_path, potential, bo
     ("densities", "drifts", "text"),
     [
         (lambda t, noise: 1.2 + 0.01 * noise, False, "in the first half)\n"),
-        (lambda t, noise: 1.2 - 0.01 * t + 0.01 * noise, True, "per ps: it is not at rest"),
-        (lambda t, noise: 1.2 + 0.1 * np.exp(-(t - 5) / 2), True, "g/cm³ in the second half: it is not at rest"),
-        (lambda t, noise: 1.2 + 0.02 * np.cos(2 * np.pi * t / 5), None, "too few to tell whether it drifts"),
-        (lambda t, noise: np.where(t < 9.8, np.nan, 1.2), None, "too short to tell whether it drifts"),
+        (lambda t, noise: 1.2 - 0.01 * t + 0.01 * noise, True, "per ps: not equilibrated"),
+        (lambda t, noise: 1.2 + 0.1 * np.exp(-(t - 5) / 2), True, "in the second half ("),
+        (lambda t, noise: 1.2 + 0.02 * np.cos(2 * np.pi * t / 5), None, "too few to detect a drift"),
+        (lambda t, noise: np.where(t < 9.8, np.nan, 1.2), None, "too short to detect a drift"),
     ],
     ids=["at rest", "straight", "relaxing", "one wave", "not known"],
 )

@@ -84,6 +84,7 @@ def test_the_readme_names_every_command_and_notebook(root):
     [
         (["trian"], "did you mean train?"),
         (["simulate"], "did you mean md?"),
+        (["Train"], "did you mean train?"),
         (["md", "a", "b", "--time", "1", "--temprature", "300"], "did you mean --temperature?"),
         (
             ["md", "a", "b", "--time", "1", "--ensemble", "nppt"],
@@ -94,6 +95,12 @@ def test_the_readme_names_every_command_and_notebook(root):
 def test_a_wrong_word_gets_a_guess(words, guess, capsys):
     assert main(words) == 2
     assert guess in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["-2e4", "-2.5E+3", "-.5", "-7", "3"])
+def test_negative_numbers_are_no_options(value):
+    args = build_parser().parse_args(["md", "a", "b", "--time", "1", "--pressure", value])
+    assert args.pressure == float(value)
 
 
 def test_a_long_word_is_not_repeated_whole(capsys):

@@ -50,11 +50,11 @@ def test_an_active_set_beside_the_potential_is_used_if_it_is_its_own(run, tmp_pa
     [
         (["--train", "x.xyz"], "--figure"),
         (["--molecule", "A=C"], "--sites, --split or --figure"),
-        (["--reference", "gfn1-xtb"], "--reference goes with --split"),
-        (["--set", "cutoff=800"], "--set goes with --split"),
-        (["--jobs", "2"], "--jobs goes with --split"),
-        (["--store", "elsewhere"], "--store goes with --split"),
-        (["--split"], "do not say what labelled them: name it with --reference"),
+        (["--reference", "gfn1-xtb"], "--reference needs --split"),
+        (["--set", "cutoff=800"], "--set needs --split"),
+        (["--jobs", "2"], "--jobs needs --split"),
+        (["--store", "elsewhere"], "--store needs --split"),
+        (["--split"], "do not contain the name of their reference: name it with --reference"),
         (["--figure", "errors.gif"], "folder or a PNG"),
     ],
 )
@@ -127,14 +127,14 @@ def test_without_rdkit_the_maps_alone_are_missing(tmp_path, labelled, potential,
         monkeypatch.setitem(sys.modules, name, None)
     words = ["evaluate", potential, labelled, "--sites", "--figure", tmp_path / "charts"]
     assert main([str(word) for word in words]) == 0
-    assert "no maps are drawn: drawings of molecules need RDKit, which is not here: pip" in capsys.readouterr().err
+    assert "no maps are drawn: drawings of molecules need RDKit, which is not installed: pip" in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "charts").iterdir()) == ["parity.png", "sites.png"]
 
 
 def test_labels_and_reference_of_the_split_belong_together(tmp_path, mixtures, potential, capsys):
     words = ["evaluate", potential, mixtures, "--split", "--store", tmp_path / "molecules", "--reference", "gfn2-xtb"]
     assert main([str(word) for word in words]) == 1
-    assert "configuration 1 was labelled by GFN1-xTB, its molecules cannot be by GFN2-xTB" in capsys.readouterr().err
+    assert "configuration 1 was labelled by GFN1-xTB; GFN2-xTB cannot label its molecules" in capsys.readouterr().err
 
 
 def test_presets_are_found_by_the_name_in_their_labels():

@@ -103,7 +103,7 @@ def test_select_a_number_before_any_fit(run, tmp_path, potential, labelled):
 def test_select_refuses_what_has_no_effect(tmp_path, potential, labelled, capsys):
     words = ("select", potential, labelled, "--count", 2, "--threshold", 2, "-o", tmp_path / "chosen.xyz")
     assert main([str(word) for word in words]) == 1
-    assert "--threshold goes without --count" in capsys.readouterr().err
+    assert "--threshold and --count exclude each other" in capsys.readouterr().err
 
 
 def test_a_set_that_spans_few_directions_says_so(tmp_path, potential, labelled, capsys):

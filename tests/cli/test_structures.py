@@ -135,7 +135,7 @@ def test_the_command_in_each_file_makes_that_molecule(name, run, tmp_path, monke
         (["molecule", "C1CC"], "cannot read 'C1CC' as a SMILES"),
         (["molecule", "C1#CC1"], "C1#CC1: RDKit finds no geometry"),
         (["molecule", "CC(=O)[O-]", "--charge", "0"], r"CC\(=O\)\[O-\] has charge -1, not 0"),
-        (["molecule", "PCC"], "is a SMILES and near to a name"),
+        (["molecule", "PCC"], "is a SMILES and resembles a name"),
         (["molecule", "absent.xyz"], "absent.xyz: No such file"),
         (["molecule", "EC", "--relax", "gfn7"], "no reference 'gfn7'"),
         (["molecule", "EC", "-o", "EC.mol"], "EC.mol"),
@@ -143,7 +143,7 @@ def test_the_command_in_each_file_makes_that_molecule(name, run, tmp_path, monke
         (["box", "MgPF6=1", "--density", "1", "-o", "b.xyz"], r"charges of MgPF6 do not cancel .*: write Mg\(PF6\)2"),
         (
             ["motif", "EC=3", "LiPF6=1", "--kind", "ssip", "--density", "1", "-o", "b.xyz"],
-            "4 solvent molecules have to",
+            "4 solvent molecules with donors",
         ),
         (["box", "X=1", "--density", "1", "-o", "b.xyz", "--molecule", "X"], "--molecule X: write NAME=VALUE"),
         (["box", "X=1", "--density", "1", "-o", "b.xyz", "--molecule", "EC=CO"], "EC is in the library already"),

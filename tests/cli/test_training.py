@@ -70,7 +70,7 @@ def test_charges_in_training(run, tmp_path, labelled, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(
-        "warning: charges at C4H8O3 were not fixed by the training set (fixes 2 of 4 directions)"
+        "warning: charges at C4H8O3 were not fixed by the training set (it fixes 2 of 4 directions)"
     )
 
 
@@ -108,7 +108,7 @@ def test_a_correction_on_top_of_a_potential(run, tmp_path, labelled, potential, 
     words = ["train", data, "--start", path, "--max-iterations", 2, "-o", path]
     run(*words)
     assert main([str(word) for word in [*words, "--on-top-of", base]]) == 1
-    assert "--on-top-of goes with a random start, not with --start" in capsys.readouterr().err
+    assert "--on-top-of needs a random start, without --start" in capsys.readouterr().err
     words = ["train", data, "--species", "H", "C", "O", "Li", "--on-top-of", base, "-o", path]
     assert main([str(word) for word in words]) == 1
     assert "base.mtp knows H C O, not Li" in capsys.readouterr().err
@@ -119,9 +119,7 @@ def test_a_weight_of_stresses_that_are_not_read_is_refused(run_fails, tmp_path, 
     path = tmp_path / "named.xyz"
     path.write_text(text)
     words = ("train", path, "--energy-key", "E", "--forces-key", "forces", "--stress-weight", 0.01, "-o", "pot.mtp")
-    assert "--stress-weight 0.01 has nothing to weigh: no stress is read; is it 'virial' (--stress-key)?" in run_fails(
-        *words
-    )
+    assert "--stress-weight 0.01 has no effect: no stress was read; is it 'virial' (--stress-key)?" in run_fails(*words)
 
 
 def test_training_starts_from_an_untrained_template(run, tmp_path, labelled, potential, untrained):
@@ -134,4 +132,4 @@ def test_training_starts_from_an_untrained_template(run, tmp_path, labelled, pot
 @pytest.mark.parametrize("option", [("--level", 6), ("--cutoff", 4), ("--min-distance", 1), ("--radial-basis-size", 6)])
 def test_a_start_has_a_model_of_its_own(run_fails, tmp_path, labelled, potential, option):
     words = ("train", labelled, "--start", potential, *option, "--max-iterations", 1, "-o", tmp_path / "p.mtp")
-    assert f"{option[0]} is that of --start" in run_fails(*words)
+    assert f"{option[0]} is fixed by --start" in run_fails(*words)

@@ -68,7 +68,7 @@ def test_a_hydrogen_bond_gives_no_mass():
     [
         (molecule("H2"), 3.0, r"atom 1 \(H\) is bonded to no heavy atom"),
         (Atoms("OH", [[0, 0, 0], [0, 0, 2.5]]), 3.0, r"atom 2 \(H\) is bonded to no heavy atom"),
-        (molecule("CH4"), 4.0, r"hydrogens of 4 amu would leave 0\.0\d+ amu to atom 1 \(C\)"),
+        (molecule("CH4"), 4.0, r"hydrogens of 4 amu would leave only 0\.0\d+ amu for atom 1 \(C\)"),
         (molecule("H2O"), 0.5, r"a hydrogen mass of 0.5 amu is below that of atom 2 \(H\), 1.008 amu"),
     ],
 )
@@ -141,7 +141,7 @@ def test_transport_of_heavy_hydrogens_is_refused_unless_asked_for(box, tmp_path)
     assert (heavy.hydrogen_mass, own.hydrogen_mass) == (3.0, None)
     assert heavy.masses == pytest.approx(own.masses)
     assert heavy[1:].hydrogen_mass == 3.0
-    with pytest.raises(InputError, match="hydrogens have 3 amu.*paired runs.*--heavy-hydrogen"):
+    with pytest.raises(InputError, match="hydrogens have 3 amu.*both masses.*--heavy-hydrogen"):
         read_ions(heavy)
     assert read_ions(heavy, heavy_hydrogen=True).frames == heavy.n_frames
     assert read_ions(own).frames == own.n_frames

@@ -79,7 +79,7 @@ def test_record_belongs_to_the_run(box, tmp_path):
 
 
 def test_constant_pressure_is_refused(box, tmp_path):
-    with pytest.raises(InputError, match=r"ions.trr is recorded at constant volume only"):
+    with pytest.raises(InputError, match=r"ions.trr can be recorded only at constant volume"):
         run(box, tmp_path / "npt", ensemble="npt")
     assert not (tmp_path / "npt").exists()
 

@@ -97,5 +97,5 @@ def test_other_number_of_atoms_is_refused(run, argon):
     from electrolyte_ml.errors import InputError
 
     result = run(argon, timestep_fs=2.0)
-    with pytest.raises(InputError, match=r"trajectory.trr: a frame of 32 atoms where 31 were expected"):
+    with pytest.raises(InputError, match=r"trajectory.trr: a frame has 32 atoms instead of 31"):
         read_trajectory(result.directory / "trajectory.trr", argon[:31])

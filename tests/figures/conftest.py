@@ -5,20 +5,27 @@ import pytest
 
 from electrolyte_ml.active_learning.status import IterationStatus, StatusTable
 from electrolyte_ml.analysis import ensemble_density, mean_density
+from electrolyte_ml.figures.description import describe
 
 
 @pytest.fixture
 def check_figures(tmp_path):
-    """Return a check of figures by name: each says scale and reference, is small, and is not kept by pyplot."""
+    """Return a check of figures by name: each says reference and scale, is small, and is not kept by pyplot.
+
+    Figures named in `unscaled` depend on no scale and must not name one.
+    """
     import matplotlib.pyplot as plt
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-    def check(drawn):
+    def check(drawn, unscaled=()):
         for name, figure in drawn.items():
             assert isinstance(figure, Figure)
             words = " ".join(text.get_text() for text in figure.findobj(Text)).replace("\n", " ")
-            assert "Scale: quick." in words and "Reference: " in words, name
+            assert "Reference: " in words, name
+            assert ("Scale: quick." in words) != (name in unscaled), name
+            assert ("Scale: " in words) != (name in unscaled), name
+            assert len(describe(figure)) > 60 and "\\" not in describe(figure), name
             figure.savefig(tmp_path / f"{name}.png")
             assert (tmp_path / f"{name}.png").stat().st_size < 150_000
         assert not plt.get_fignums()

@@ -50,16 +50,16 @@ def words(figure):
 @pytest.fixture
 def drawn(runs, predictions, pool):
     return {
-        "basis_growth": basis_growth([basis(level) for level in (4, 6, 8)], scale="quick"),
+        "basis_growth": basis_growth([basis(level) for level in (4, 6, 8)]),
         "radial_functions": radial_functions(MomentTensorPotential.random(8, ("H", "C", "O")), scale="quick"),
         "parity": parity(predictions, **SAID),
-        "maxvol_plane": maxvol_plane(pool, maxvol(pool), scale="quick"),
+        "maxvol_plane": maxvol_plane(pool, maxvol(pool)),
         "grade_trace": grade_trace(runs, **SAID),
     }
 
 
 def test_every_figure_says_scale_and_reference_and_stays_small(drawn, check_figures):
-    check_figures(drawn)
+    check_figures(drawn, unscaled={"basis_growth", "maxvol_plane"})
 
 
 def test_basis_growth_shows_the_counts(drawn):
@@ -72,6 +72,16 @@ def test_radial_functions_end_at_the_cutoff(drawn):
             x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
             if len(x) > 2:
                 assert x[-1] == 5.0 and y[-1] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_radial_functions_are_drawn_to_the_scale_of_their_label(drawn):
+    """The basis is scaled by 0.01 in MLIP's files: 0.01 (5 - 2)^2 Å² is the highest value at 2 Å."""
+    (axes, *_) = drawn["radial_functions"].axes
+    r, _ = np.array(axes.lines[0].get_data())
+    at = np.argmin(np.abs(r - 2.0))
+    highest = max(line.get_ydata()[at] for line in axes.lines if len(line.get_xdata()) == len(r))
+    assert highest == pytest.approx(0.01 * (5 - r[at]) ** 2)
+    assert "0.01" in axes.get_ylabel()
 
 
 def test_parity_gives_the_root_mean_square_error(drawn):
@@ -88,16 +98,16 @@ def test_maxvol_plane_shows_the_volume_and_holds_the_pool(drawn, pool):
 
 
 def test_grade_trace_says_why_a_run_stopped(drawn):
-    assert "first: stopped, grade" in words(drawn["grade_trace"])
+    assert "first (stopped: grade)" in words(drawn["grade_trace"])
     assert "3 (second)" in words(drawn["grade_trace"])
 
 
 def test_what_cannot_be_drawn_is_refused(pool):
     for draw in (
-        lambda: basis_growth([], scale="quick"),
+        lambda: basis_growth([]),
         lambda: radial_functions(MomentTensorPotential.random(4, ("H",)), scale="quick", centre="O"),
         lambda: parity({}, **SAID),
-        lambda: maxvol_plane(np.eye(3), maxvol(pool), scale="quick"),
+        lambda: maxvol_plane(np.eye(3), maxvol(pool)),
         lambda: grade_trace({}, **SAID),
     ):
         with pytest.raises(InputError):

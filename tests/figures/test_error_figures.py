@@ -76,7 +76,7 @@ def test_figures_name_what_they_show(predictions, elements, grouped, suggestion,
         "parity_by_element": ["meV/atom", "eV/Å", "forces on H"],
         "site_errors": ["(eV/Å)", "(%)", "carbonyl C", "3 broken, fused or unknown molecules left out"],
         "grade_errors": ["(eV/Å)", "Rank correlation"],
-        "learning_curve": ["(eV/Å)", "(meV/atom)", "wanted: 0.1 eV/Å", "level 12, 5 Å: ", "not with 1000"],
+        "learning_curve": ["(eV/Å)", "(meV/atom)", "wanted: 0.1 eV/Å", "level 12, 5 Å: ", "more than 1000"],
     }
     for name, found in units.items():
         for text in found:

@@ -1,6 +1,7 @@
 """Figures of solvation: they draw, and they say what is on them."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from electrolyte_ml import figures
-from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
+from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells, radial_distributions
+from electrolyte_ml.analysis.bootstrap import Estimate
+from electrolyte_ml.analysis.residence import Residence
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.trajectories import open_trajectory
 from electrolyte_ml.trajectories.static_frames import known_frames
@@ -42,8 +45,6 @@ def results():
 
 @pytest.fixture(scope="module")
 def drawn(results):
-    from electrolyte_ml.analysis import radial_distributions
-
     trajectory, solvation, networks = results
     whole = trajectory.cluster(0, networks.largest.ions + networks.largest.solvents)
     return {
@@ -81,6 +82,42 @@ def test_axes_have_units_and_bars_their_heights(drawn, results):
     assert "isolated" in words(drawn["network_shells"])
 
 
+def test_a_high_peak_hides_no_other_function_and_the_cutoff_in_use_is_drawn(results):
+    trajectory, _, _ = results
+    shells = find_shells(trajectory, cutoffs={"EC": 2.6, "EMC": 2.5, "PF6": 2.4})
+    curves = radial_distributions(trajectory)
+    figure = figures.radial_distribution(curves, cutoffs=shells.cutoffs, **SAID)
+    columns = {axes.get_title(loc="left"): axes for axes in figure.axes if axes.get_title(loc="left")}
+    assert set(columns) == set(curves)
+    for name, axes in columns.items():
+        highest = curves[name].g[curves[name].r <= 6.0].max()
+        assert highest < axes.get_ylim()[1] < 2 * highest
+    dashed = {
+        name: [line.get_xdata()[0] for line in axes.lines if line.get_ls() == "--"] for name, axes in columns.items()
+    }
+    assert dashed["Li-EC"] == [2.6] and dashed["Li-PF6"] == [2.4]
+    assert "Dashed: the cutoff that is used." in words(figure)
+
+
+def test_an_extrapolated_residence_time_is_marked_on_both_sides():
+    """5 ps were seen: a time of 50 ps is extrapolated, one of 3 ps is not."""
+    times = np.arange(6.0)
+
+    def stay(tau):
+        time = Estimate(tau, 0.1, (tau, tau), (tau, tau))
+        return Residence(time, time, tau > 5.0, times, np.exp(-times / tau), np.exp(-times / tau))
+
+    figure = figures.residence(SimpleNamespace(residence={"BN": stay(50.0), "FEC": stay(3.0)}, cation="Li"), **SAID)
+    for axes in figure.axes:
+        labels = [line.get_label() for line in axes.lines]
+        assert "BN: 50 ± 0.1 ps, extrapolated" in labels and "FEC: 3 ± 0.1 ps" in labels
+
+
+def test_a_figure_without_a_scale_names_none():
+    figure = figures.picture(known_frames()["CIP"].atoms, "By hand", reference="none (built by hand)", scale=None)
+    assert "Scale" not in words(figure)
+
+
 def test_a_cluster_across_the_boundary_is_drawn_in_one_piece():
     known = known_frames()["network of 4"]
     atoms = known.atoms.copy()
@@ -99,7 +136,7 @@ def test_the_view_stands_by_itself(results):
     assert text.startswith("<iframe srcdoc=")
     assert not re.search(r"https?:|src=|@import", text)  # nothing to fetch
     assert len(text) < 50_000
-    assert '"r":' in shown.page
+    assert '"radii":' in shown.page
 
 
 def test_nothing_to_draw_is_refused():

@@ -90,6 +90,21 @@ def test_damaged_kernels_are_compiled_again(tmp_path):
     assert run(RUN, NUMBA_CACHE_DIR=str(tmp_path)).stderr == ""
 
 
+@pytest.mark.slow
+def test_kernels_are_compiled_again_after_an_edit_of_any_of_them(read_only, tmp_path):
+    """Wherever they are kept, and whatever the time of the edited file: others may call what it holds."""
+    folder, _ = read_only
+    kept = str(tmp_path / "kernels")
+    assert "Compiling" in run(RUN, folder, NUMBA_CACHE_DIR=kept).stderr
+    source = folder / "electrolyte_ml" / "kernels" / "bins.py"
+    os.utime(source)  # touched, with the same content
+    assert run(RUN, folder, NUMBA_CACHE_DIR=kept).stderr == ""
+    source.write_text(source.read_text() + "# an edit\n")
+    os.utime(source, (10, 10))
+    assert "Compiling" in run(RUN, folder, NUMBA_CACHE_DIR=kept).stderr
+    assert run(RUN, folder, NUMBA_CACHE_DIR=kept).stderr == ""
+
+
 def test_a_full_disk_costs_the_cache_and_not_the_command(tmp_path):
     code = "import os\nfrom electrolyte_ml import files\nfrom electrolyte_ml.kernels import cache\n"
     code += "def full(path, content): raise OSError(28, 'No space left on device', path)\ncache.atomic_write = full\n"

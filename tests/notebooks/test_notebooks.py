@@ -7,11 +7,14 @@ import jupytext
 import nbformat
 import pytest
 
-from electrolyte_ml.paper.reproduce import execute, find_notebooks
+from electrolyte_ml.paper.notebooks import make_portable
 from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.reproduce import execute, find_notebooks
+from tests.notebooks.exercises import exercises, with_solutions
 
 FOLDER = checkout() / "notebooks"
-PUBLISHED = find_notebooks() if list(FOLDER.glob("[0-9][0-9]_*.ipynb")) else []
+TEXTS = FOLDER / "text"
+PUBLISHED = [path for path in find_notebooks() if path.stem != "index"]
 PATHS = rf"/home/|/Users/|/tmp/|/root/|{re.escape(str(FOLDER.parents[1]))}/"
 ALL = sorted(FOLDER.glob("*.ipynb"))
 
@@ -22,7 +25,7 @@ def named(paths):
 
 @named(ALL)
 def test_text_twin_is_in_sync(path):
-    twin = jupytext.read(path.with_suffix(".py"))
+    twin = jupytext.read(TEXTS / f"{path.stem}.py")
     notebook = nbformat.read(path, as_version=4)
     assert [(cell.cell_type, cell.source) for cell in twin.cells] == [
         (cell.cell_type, cell.source) for cell in notebook.cells
@@ -30,7 +33,19 @@ def test_text_twin_is_in_sync(path):
 
 
 def test_every_text_has_a_notebook():
-    assert {path.stem for path in FOLDER.glob("*.py")} == {path.stem for path in ALL}
+    assert {path.stem for path in TEXTS.glob("*.py")} - {"_template"} == {path.stem for path in ALL}
+
+
+def test_the_folder_shows_notebooks_alone():
+    assert {path.name for path in FOLDER.iterdir() if path.suffix == ".py" or path.stem.startswith("_")} == set()
+
+
+@named(ALL)
+def test_is_stored_as_jupyterlab_saves_it(path):
+    """Otherwise opening and saving it would change the file: kernels, times of cells, widgets, versions."""
+    document = nbformat.read(path, as_version=4)
+    make_portable(document)
+    assert path.read_text() == nbformat.writes(document).rstrip("\n") + "\n", "run make notebooks-sync"
 
 
 @named(ALL)
@@ -54,9 +69,35 @@ def test_opens_and_ends_as_the_course_does(path):
 
 
 @named(PUBLISHED)
+def test_has_exercises_with_hints_and_solutions(path):
+    found = exercises(path)
+    assert 2 <= len(found) <= 3
+    assert found[-1].is_open and not any(exercise.is_open for exercise in found[:-1])
+    for exercise in found:
+        assert list(exercise.folded) == ["Hint", "What to look for" if exercise.is_open else "Solution"]
+        assert exercise.is_open or exercise.code
+        for code in exercise.code:
+            compile(code, path.stem, "exec")
+
+
+@named(PUBLISHED)
 def test_is_committed_with_its_outputs(path):
     code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert any(cell.outputs for cell in code)
+
+
+def test_index_comes_first_and_lists_every_notebook_once():
+    """Each row of its last table: a link, what one learns and must know, the level, minutes, and place in the paper."""
+    assert find_notebooks()[0].stem == "index"
+    text = "\n".join(cell.source for cell in nbformat.read(FOLDER / "index.ipynb", as_version=4).cells)
+    table = text.partition("## All notebooks")[2]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| [")]
+    assert [re.findall(r"\((\w+)\.ipynb\)", row[0]) for row in rows] == [[path.stem] for path in PUBLISHED]
+    for row in rows:
+        assert len(row) == 6 and all(row)
+        assert set(row[3]) == {"★"} and float(row[4]) > 0
+    for link in re.findall(r"\]\((.+?)\)", text):
+        assert (FOLDER / link).is_file()
 
 
 @pytest.fixture(scope="session")
@@ -67,8 +108,9 @@ def fresh_results(tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.notebooks
 @named(PUBLISHED)
-def test_runs_at_the_quick_scale_from_nothing(path, fresh_results, monkeypatch):
+def test_runs_at_the_quick_scale_from_nothing(path, fresh_results, tmp_path, monkeypatch):
+    """With the code of the solutions at its end."""
     monkeypatch.setenv("ELECTROLYTE_ML_SCALE", "quick")
     monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(fresh_results))
     monkeypatch.delenv("NUMBA_NUM_THREADS")
-    assert execute(path).failure is None
+    assert execute(with_solutions(path, tmp_path)).failure is None

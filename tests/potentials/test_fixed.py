@@ -45,7 +45,7 @@ def test_only_the_correction_has_parameters(base):
     moved = both.with_parameters(both.parameters + 1.0)
     assert np.array_equal(moved.terms[0].base.parameters, base.parameters)
     assert np.array_equal(both.redrawn(3).terms[0].base.parameters, base.parameters)
-    with pytest.raises(InputError, match="do not fit a potential of 0"):
+    with pytest.raises(InputError, match="do not fit a potential with 0"):
         Fixed(base).with_parameters(np.ones(1))
 
 
@@ -103,8 +103,8 @@ def test_a_base_that_a_file_would_not_bring_back(tmp_path):
 @pytest.mark.parametrize(
     ("species", "message"),
     [
-        (("H", "O", "Li"), "base.pot knows H O, not Li: it cannot be corrected there"),
-        (("H",), "base.pot knows O, too: nothing would fix its correction for atoms of O"),
+        (("H", "O", "Li"), "base.pot has the species H O: it cannot be corrected for Li"),
+        (("H",), "base.pot also has the species O, whose correction no data would fix"),
     ],
 )
 def test_species_of_a_specification(base, tmp_path, monkeypatch, species, message):
@@ -128,5 +128,5 @@ def test_a_specification_names_the_base(base, tmp_path):
 
 def test_other_species_are_refused(base):
     other = MomentTensorPotential.random(2, ("O", "H"))
-    with pytest.raises(InputError, match="the correction has the species O H, the potential that it corrects H O"):
+    with pytest.raises(InputError, match="the species of the correction are O H, those of the corrected potential H O"):
         correction_on(base, other)

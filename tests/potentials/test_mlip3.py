@@ -82,11 +82,11 @@ def test_what_cannot_be_read_is_refused(file, potential, known, tmp_path):
     whole = section(matrix, [0] * size)
     for behind, message in (
         (section(matrix, [0] * size, energy_weight=1.0), "chosen with energy_weight 1, site_en_weight 1"),
-        (whole[: len(whole) // 2], "cut short"),
-        (whole.replace(b"site_en_weight 1.0", b"site_en_weight one"), "site_en_weight .* is no number: 'one'"),
-        (whole.replace(b"force_weight", b"farce_weight"), "the head of its active set is damaged"),
+        (whole[: len(whole) // 2], "incomplete"),
+        (whole.replace(b"site_en_weight 1.0", b"site_en_weight one"), "site_en_weight .* is not a number: 'one'"),
+        (whole.replace(b"force_weight", b"farce_weight"), "the header of its active set is damaged"),
         (whole.replace(np.float64(3.0).tobytes(), np.float64(2.0).tobytes(), 1), "not the inverse of each other"),
-        (whole.replace(b"0 1\n", b"zero 1\n", 1), "does not tell the configuration"),
+        (whole.replace(b"0 1\n", b"zero 1\n", 1), "does not name the configurations"),
     ):
         with pytest.raises(InputError, match=message) as caught:
             ActiveSet.load(file(behind), potential)
@@ -94,7 +94,7 @@ def test_what_cannot_be_read_is_refused(file, potential, known, tmp_path):
     other = MomentTensorPotential.random(4, ("H", "O"), seed=4, cutoff=4.0)
     with pytest.raises(InputError, match="belongs to another potential"):
         ActiveSet.load(file(whole), other)
-    with pytest.raises(InputError, match="holds no active set"):
+    with pytest.raises(InputError, match="contains no active set"):
         read_selection(tmp_path / "pot.mtp", size)
 
 

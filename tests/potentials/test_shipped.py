@@ -60,5 +60,5 @@ def test_a_file_comes_before_a_name(folder, monkeypatch, tmp_path):
 def test_an_incomplete_description_is_an_error(folder):
     text = (folder / ABOUT).read_text()
     (folder / ABOUT).write_text(text.replace("limits", "limit"))
-    with pytest.raises(InputError, match=r"about\.toml: missing limits; unknown limit"):
+    with pytest.raises(InputError, match=r"about\.toml: unknown key 'limit'; did you mean 'limits'"):
         shipped_potentials()

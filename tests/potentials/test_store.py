@@ -83,9 +83,9 @@ def test_readers_of_mtp_files_refuse_the_first_line(tmp_path, text):
         ("potential 1\n", "potential 2\n", "line 1: 'electrolyte_ml potential 2' is another version"),
         ("potential 1\n", "potential 10\n", "line 1: 'electrolyte_ml potential 10' is another version"),
         ("reference = ", "referenz = ", "line 2: expected 'reference = ...', found 'referenz = GFN1-xTB'"),
-        ("terms = 2", "terms = two", "line 3: 'two' is no number of terms"),
-        ("terms = 2", "terms = 0", "line 3: '0' is no number of terms"),
-        ("terms = 2", "terms = -1", "line 3: '-1' is no number of terms"),
+        ("terms = 2", "terms = two", "line 3: 'two' is not a number of terms"),
+        ("terms = 2", "terms = 0", "line 3: '0' is not a number of terms"),
+        ("terms = 2", "terms = -1", "line 3: '-1' is not a number of terms"),
         ("terms = 2", "terms = 1", r"line \d+: expected 'end'"),
         ("terms = 2", "terms = 3", r"line \d+: expected 'term = ...', found 'end'"),
         ("term = mtp,", "term = mpt,", "line 4: unknown kind of potential 'mpt': did you mean 'mtp'"),
@@ -98,8 +98,8 @@ def test_readers_of_mtp_files_refuse_the_first_line(tmp_path, text):
         ('"reach": 0.7', '"reach": -1', r"term zbl from line \d+ on: .*reach of the ZBL repulsion must be positive"),
         ('"reach": 0.7', '"reich": 0.7', r"term zbl from line \d+ on: not a potential of the kind zbl: .*reich"),
         ('"reach": 0.7', '"reach": ', r"term zbl from line \d+ on: not a potential of the kind zbl"),
-        ('"species": [\n  "H"', '"species": [\n  "C"', "terms of different species do not add: H O and C O"),
-        ("\nend\n", "\nend\nmore\n", r"line \d+: expected 'end' and nothing behind it"),
+        ('"species": [\n  "H"', '"species": [\n  "C"', "terms of different species cannot be added: H O and C O"),
+        ("\nend\n", "\nend\nmore\n", r"line \d+: expected 'end' and nothing after it"),
     ],
 )
 def test_wrong_in_one_place(text, refused, old, new, message):

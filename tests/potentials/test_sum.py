@@ -41,8 +41,8 @@ def boxes(liquid):
         ((), "two or more terms"),
         ((mtp(),), "two or more terms"),
         ((mtp(), Sum((mtp(), ZBL(SPECIES)))), "none of them a sum"),
-        ((mtp(), ZBL(("O", "H"))), "terms of different species do not add: H O and O H"),
-        ((mtp(), ZBL(("H", "O", "C"))), "terms of different species do not add: H O and H O C"),
+        ((mtp(), ZBL(("O", "H"))), "terms of different species cannot be added: H O and O H"),
+        ((mtp(), ZBL(("H", "O", "C"))), "terms of different species cannot be added: H O and H O C"),
     ],
 )
 def test_what_does_not_add(terms, message):
@@ -153,7 +153,7 @@ def test_a_specification_names_the_sum():
     assert np.array_equal(made.parameters, mtp(seed=5).parameters)
     assert Sum.from_spec(spec, SPECIES, 5).fingerprint == made.fingerprint
     assert isinstance(ModelSpec(level=4).random(SPECIES), MomentTensorPotential)
-    with pytest.raises(InputError, match="no sum"):
+    with pytest.raises(InputError, match="not a sum"):
         Sum.from_spec(ModelSpec(level=4), SPECIES, 0)
     with pytest.raises(InputError, match="unknown kind of potential 'zlb': did you mean 'zbl'"):
         ModelSpec(repulsion="zlb").random(SPECIES)

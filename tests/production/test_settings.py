@@ -38,7 +38,7 @@ def test_paths_are_relative_to_the_file(tmp_path):
     [
         ("composition = 'EC=4'\ndensity = 1.2", "potential: must be given"),
         ("potential = 'p'", "composition = None: give either composition and density, or start"),
-        ("potential = 'p'\ncomposition = 'EC=4'", "density = None: goes with composition"),
+        ("potential = 'p'\ncomposition = 'EC=4'", "density = None: must be given with composition"),
         ("potential = 'p'\ncomposition = 'XYZ=4'\ndensity = 1.2", "composition = 'XYZ=4': .*XYZ"),
         ("potential = 'p'\ncomposition = 'EC=4 Li=1'\ndensity = 1.2", "composition = 'EC=4 Li=1': "),
         ("potential = 'p'\ncompositoin = 'EC=4'", "unknown key 'compositoin'; did you mean 'composition'"),
@@ -64,7 +64,7 @@ def test_impossible_settings_are_one_line_that_names_file_and_key(tmp_path, text
 
 
 def test_repeated_temperatures_are_refused():
-    with pytest.raises(InputError, match="several different ones"):
+    with pytest.raises(InputError, match="one or more different"):
         ProductionSettings(**BOX, temperatures=(300.0, 300.0))
 
 

@@ -267,7 +267,7 @@ def test_grade_ends_a_trajectory(settings, often, training, tmp_path):
     ("change", "message"),
     [
         ({"composition": "PC=2"}, "no ions among PC"),
-        ({"composition": "EC=1 LiPF6=1"}, "Li, but the potential knows only"),
+        ({"composition": "EC=1 LiPF6=1"}, "Li, but the potential has only"),
         ({"density": 2.9}, "cannot pack"),
         ({"potential": "no-such"}, "no-such"),
         ({"composition": None, "density": None, "start": "nothing.xyz"}, "nothing.xyz"),

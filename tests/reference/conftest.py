@@ -40,9 +40,9 @@ def spring(tmp_path):
                 """
             ).format(log=str(log), extra=extra)
         )
-        command = f"command:{sys.executable} -S {folder / 'spring.py'} {{input}}.extxyz {{output}}.extxyz"
-        return reference.get(command, name="springs", **settings)
+        return reference.get(make.command, name="springs", **settings)
 
+    make.command = f"command:{sys.executable} -S {folder / 'spring.py'} {{input}}.extxyz {{output}}.extxyz"
     make.log = log
     make.calls = lambda: log.read_text().splitlines() if log.exists() else []
     return make

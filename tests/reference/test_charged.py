@@ -173,7 +173,7 @@ def test_a_calculator_with_a_charge_is_set_up_for_each_label():
     assert xtb._calculator.parameters["charge"] is None
     with pytest.raises(InputError, match="labels neutral cells"):
         xtb.check(cell())
-    with pytest.raises(InputError, match=r"cannot be copied for a charge of \+1 e; give a calculator that has it"):
+    with pytest.raises(InputError, match=r"cannot be copied for a charge of \+1 e; give a calculator with it"):
         xtb.calculator(1)
     fresh = reference.get("tblite", method="GFN1-xTB", verbosity=0)
     atoms = ion()

@@ -62,11 +62,11 @@ def test_an_ase_calculator_object():
 
 
 def test_a_calculator_without_identity_is_refused_until_one_is_given():
-    with pytest.raises(InputError, match="Silent has no parameters that tell its labels"):
+    with pytest.raises(InputError, match="Silent has no parameters that identify its labels"):
         reference.get(Silent())
     silent = reference.get(Silent(), name="nothing", model="sha256:1")
     assert silent.key["settings"]["model"] == "sha256:1"
-    with pytest.raises(InputError, match="cannot be written down"):
+    with pytest.raises(InputError, match="cannot be written as JSON"):
         reference.get(Silent(), model=object())
 
 
@@ -118,8 +118,8 @@ CELL = {"cell": [4, 4, 4], "pbc": True}
         (Atoms("C", cell=[[4, 0, 0], [0, 4, 0], [4, 4, 0]], pbc=True), "lie in a plane"),
         (Atoms("C", cell=[4, np.inf, 4], pbc=True), "the cell is not finite"),
         (Atoms("C", cell=[4, 4, 0.3], pbc=True), "only 0.3 Å wide across cell vector 3"),
-        (Atoms("C", info={"charge": 0.5}), "no whole number of electrons"),
-        (Atoms("C", info={"charge": "much"}), "is no number"),
+        (Atoms("C", info={"charge": 0.5}), "not a whole number"),
+        (Atoms("C", info={"charge": "much"}), "is not a number"),
     ],
 )
 def test_bad_configurations_are_named(atoms, message):
@@ -180,6 +180,18 @@ def test_a_bad_label_is_an_error_and_is_tried_once_more(label, message):
     assert healed.label(argon()).attempts == 2
 
 
+def test_an_impossible_label_of_a_converged_calculation_is_not_computed_again():
+    """Forces on a grid that is too coarse do not sum to zero, whichever way the density converges."""
+    torn = Label(1.0, np.array([[0, 0, 0], [0, 0, 2.0]]), None)
+    broken = Broken(torn, GOOD)
+    with pytest.raises(LabelError, match="forces sum to 2.00 eV/Å") as caught:
+        broken.label(argon())
+    assert broken.asked == [{}] and "safer" not in str(caught.value)
+    late = Broken("SCF not converged", torn)
+    with pytest.raises(LabelError, match="SCF not converged; with safer settings: the forces sum to"):
+        late.label(argon())
+
+
 # --- commands ---------------------------------------------------------------------------------------------------
 
 
@@ -206,11 +218,11 @@ def test_a_command_may_drive_dynamics(spring, pairs):
         ("os.kill(os.getpid(), 9)", "failed with signal SIGKILL"),
         ("sys.exit(0)", "wrote no output.extxyz"),
         ("energy = float('nan')", "the energy is nan"),
-        ("n -= 1; rows.pop(); r.pop()", "wrote 1 atoms for 2"),
+        ("n -= 1; rows.pop(); r.pop()", "wrote 1 atoms instead of 2"),
         ("r[0][0] = float('nan')", "moved the atoms, by up to nan"),
         ("r[1][2] += 0.1", "moved the atoms, by up to 0.1 Å"),
         ("rows.reverse()", "changed the order of the atoms"),
-        ("open(sys.argv[2], 'w').write('2\\nrubbish'); sys.exit(0)", "that is no extxyz file"),
+        ("open(sys.argv[2], 'w').write('2\\nrubbish'); sys.exit(0)", "that is not an extxyz file"),
         ("open(sys.argv[2], 'w').write(chr(10).join(lines)); sys.exit(0)", "wrote no energy"),
     ],
 )
@@ -249,10 +261,44 @@ def test_what_the_files_of_a_command_contain_belongs_to_its_labels(spring, pairs
         script.write_text(f"#!/bin/sh\n{body}\n")
         script.chmod(0o755)
         keys.append(reference.get(f"command:{script} {{input}} {{output}}").key)
-        assert keys[-1]["settings"]["contents"].keys() == {str(script)}
+        assert [name for name, _ in keys[-1]["settings"]["contents"]] == ["script"]
     assert keys[0] != keys[1]
-    compiled = reference.get(f"command:{sys.executable} {{input}} {{output}}")
-    assert "contents" not in compiled.settings  # its version tells it apart
+
+
+def test_files_of_a_command_are_known_by_content_wherever_they_are(tmp_path):
+    def key(folder, content="1"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "m.nep").write_text(content)
+        (tmp_path / folder / "prog").write_text("a program")
+        (tmp_path / folder / "prog").chmod(0o755)
+        return reference.get(
+            f"command:{tmp_path / folder}/prog --model={tmp_path / folder}/m.nep {{input}} {{output}}"
+        ).key
+
+    assert key("a") == key("b")
+    assert key("a") != key("a", "2")
+    on_the_path = reference.get("command:sleep {input} {output}")
+    assert on_the_path.settings == {"command": "sleep {input} {output}"}  # its version tells it apart
+    reference.get(f"command:sh -c '{'true;' * 200}' {{input}} {{output}}")  # a word longer than file names may be
+
+
+def test_files_of_a_calculator_are_known_by_content(tmp_path):
+    def key(content, **others):
+        (tmp_path / "model.txt").write_text(content)
+        return reference.get(LennardJones(), model=str(tmp_path / "model.txt"), **others).key
+
+    assert key("1") == key("1") != key("2")
+    assert key("1", txt=str(tmp_path / "model.txt"))["settings"]["txt"] == str(tmp_path / "model.txt")  # an output
+
+
+def test_the_pseudopotentials_of_vasp_belong_to_its_labels(tmp_path, monkeypatch):
+    monkeypatch.setenv("VASP_PP_PATH", str(tmp_path))
+    (tmp_path / "potpaw_PBE" / "Li_sv").mkdir(parents=True)
+    keys = []
+    for content in ("old", "new"):
+        (tmp_path / "potpaw_PBE" / "Li_sv" / "POTCAR").write_text(content)
+        keys.append(reference.get("vasp-pbe-d3").key_of(Atoms("Li")))
+    assert keys[0] != keys[1]
 
 
 # --- VASP ---------------------------------------------------------------------------------------------------------
@@ -306,7 +352,7 @@ def test_vasp_without_the_program(tmp_path, salt, monkeypatch):
     for name in ("ASE_VASP_COMMAND", "VASP_COMMAND", "VASP_SCRIPT", "VASP_PP_PATH"):
         monkeypatch.delenv(name, raising=False)
     vasp = reference.get("vasp-pbe-d3")
-    with pytest.raises(InputError, match="no command is set that runs VASP"):
+    with pytest.raises(InputError, match="the command that runs VASP is not set"):
         vasp.label(salt)
     monkeypatch.setenv("ASE_VASP_COMMAND", "/no/vasp_std")
     with pytest.raises(InputError, match="no program '/no/vasp_std'"):

@@ -49,7 +49,7 @@ def test_it_adds_dispersion_to_the_model(model):
 def test_it_takes_no_charge(model):
     surrogate = reference.get("sevennet-l3i5-d3zero")
     ion = Atoms("Li", cell=[9, 9, 9], pbc=True, info={"charge": 1})
-    with pytest.raises(InputError, match="configuration 1: SevenNet.* labels neutral cells, .*knows no charges"):
+    with pytest.raises(InputError, match="configuration 1: SevenNet.* labels neutral cells, .*no total charge"):
         surrogate.check(ion, "configuration 1")
     ion.pbc = False
     with pytest.raises(InputError, match="labels neutral molecules"):

@@ -128,7 +128,7 @@ BAD = {
         "AtomData",
         "no column cartes_y",
     ),
-    "nan": (lambda t: t.replace("0.600000", "nan"), HO, "nan", "'nan' where a finite number"),
+    "nan": (lambda t: t.replace("0.600000", "nan"), HO, "nan", "'nan' instead of a finite number"),
     "inf energy": (lambda t: t.replace("-14.25", "inf"), HO, "inf", "Energy holds 'inf'"),
     "not a number": (lambda t: t.replace("0.600000", "0.6o"), HO, "0.6o", "'0.6o'"),
     "short supercell row": (
@@ -248,7 +248,7 @@ def test_nothing_is_written_when_something_cannot_be(tmp_path):
     good, bad = Atoms("H"), Atoms("H", [[0, np.nan, 0]])
     with pytest.raises(InputError, match="configuration 2 has a position that is not finite"):
         write_cfg(path, [good, bad])
-    with pytest.raises(InputError, match="configuration 1 holds H, which is not among C O"):
+    with pytest.raises(InputError, match="configuration 1 contains H, which is not in C O"):
         write_cfg(path, [good], species=("C", "O"))
     assert path.read_text() == "old"
 

@@ -101,13 +101,13 @@ def test_a_named_charge_must_be_there(lithium):
 @pytest.mark.parametrize(
     ("comment", "message"),
     [
-        ("charge=0.5", "charge = 0.5: the total charge is no whole number of electrons"),
-        ("total_charge=nan", "total_charge = 'nan': the total charge is no number"),
-        ("charge=-inf", "is no number"),
-        ("charge=1+", "charge = '1+': the total charge is no number"),
-        ("charge=T", "charge = 'True': the total charge is no number"),
-        ("charge", "charge = 'True': the total charge is no number"),
-        ('charge="1 2"', "charge = '[1 2]': the total charge is no number"),
+        ("charge=0.5", "charge = 0.5: the total charge is not a whole number"),
+        ("total_charge=nan", "total_charge = 'nan': the total charge is not a number"),
+        ("charge=-inf", "is not a number"),
+        ("charge=1+", "charge = '1+': the total charge is not a number"),
+        ("charge=T", "charge = 'True': the total charge is not a number"),
+        ("charge", "charge = 'True': the total charge is not a number"),
+        ('charge="1 2"', "charge = '[1 2]': the total charge is not a number"),
         ("charge=0 total_charge=1", "two total charges: 'charge' gives 0 and 'total_charge' gives 1"),
         ("net_charge=1+", "'net_charge' = 1+ would not be read"),
         ("charged=T", "'charged' = True would not be read"),
@@ -125,7 +125,7 @@ def test_formal_charges_are_summed_and_compared(lithium):
     assert atoms.info["charge"] == 1
     with pytest.raises(InputError, match="two total charges: 'charge' gives 0 and 'initial_charges' gives 1"):
         read_configurations(lithium(f"{columns} charge=0", row="Li 0 0 0 1.0"))
-    with pytest.raises(InputError, match="the sum of initial_charges = 0.7: the total charge is no whole number"):
+    with pytest.raises(InputError, match="the sum of initial_charges = 0.7: the total charge is not a whole number"):
         read_configurations(lithium(columns, row="Li 0 0 0 0.7"))
 
 
@@ -211,7 +211,7 @@ def test_how_it_is_written(tmp_path):
 @pytest.mark.parametrize("suffix", ["xyz", "cfg"])
 def test_an_unusable_charge_is_not_written(tmp_path, suffix):
     path = tmp_path / f"li.{suffix}"
-    with pytest.raises(InputError, match=f"li.{suffix}.*configuration 2.*no whole number"):
+    with pytest.raises(InputError, match=f"li.{suffix}.*configuration 2.*not a whole number"):
         write_configurations(path, [Atoms("Li"), Atoms("Li", info={"charge": 0.5})])
     assert not path.exists()
 

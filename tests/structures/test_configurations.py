@@ -185,7 +185,7 @@ def test_faults_are_named_with_file_and_configuration(tmp_path, case):
 def test_empty_file_is_refused(tmp_path, suffix):
     path = tmp_path / f"set.{suffix}"
     path.write_text("")
-    with pytest.raises(InputError, match=f"set.{suffix}: no configuration in it"):
+    with pytest.raises(InputError, match=f"set.{suffix} holds no configuration"):
         read_configurations(path)
 
 
@@ -236,7 +236,7 @@ def test_labels_under_other_names_are_pointed_at(tmp_path):
     write(tmp_path / "set.xyz", atoms, format="extxyz")
     with pytest.raises(InputError, match=r"no energy; is it 'energy_dft'\? \(energy_key=, --energy-key\)"):
         read_configurations(tmp_path / "set.xyz", labelled=True)
-    with pytest.raises(InputError, match=r"no forces; once .* count; is it 'dft_forces'\? \(forces_key=, --forces-key"):
+    with pytest.raises(InputError, match=r"no forces; .*are read; is it 'dft_forces'\? \(forces_key=, --forces-key"):
         read_configurations(tmp_path / "set.xyz", labelled=True, energy_key="energy_dft")
 
 

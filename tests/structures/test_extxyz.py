@@ -13,11 +13,11 @@ FRAME = '1\nLattice="9 0 0 0 9 0 0 0 9" {} energy=1\nH 0 0 0\n'
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ("Properties=species:S:1:pos:R:100000000", "announce 100000001 columns, its first atom has 4"),
-        ('properties="species:S:1:pos:R:3:forces:R:3"', "announce 7 columns, its first atom has 4"),
-        (f"Properties=species:S:1:pos:R:{'9' * 5000}", "no list of NAME:TYPE:COUNT"),
-        ("Properties=species:S:1:pos:R", "no list of NAME:TYPE:COUNT"),
-        ("Properties=species:S:-1:pos:R:3", "no list of NAME:TYPE:COUNT"),
+        ("Properties=species:S:1:pos:R:100000000", "has 100000001 columns, but the first atom has 4"),
+        ('properties="species:S:1:pos:R:3:forces:R:3"', "has 7 columns, but the first atom has 4"),
+        (f"Properties=species:S:1:pos:R:{'9' * 5000}", "not a list of NAME:TYPE:COUNT"),
+        ("Properties=species:S:1:pos:R", "not a list of NAME:TYPE:COUNT"),
+        ("Properties=species:S:-1:pos:R:3", "not a list of NAME:TYPE:COUNT"),
     ],
 )
 def test_announced_columns_must_be_there(tmp_path, properties, message):

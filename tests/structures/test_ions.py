@@ -18,9 +18,9 @@ def box(composition, **info):
 
 
 def test_ions_without_a_stated_charge_are_refused_and_named():
-    with pytest.raises(InputError, match=r"total charge of \+1 \(1 Li of charge \+1\).*charge=1 .*--charge-key"):
+    with pytest.raises(InputError, match=r"the ions sum to \+1 \(1 Li of charge \+1\).*charge=1 .*--charge-key"):
         check_stated_charge(box({"Li": 1, "EC": 2}))
-    with pytest.raises(InputError, match=r"total charge of -1 \(1 Li of charge \+1, 2 PF6 of charge -1\)"):
+    with pytest.raises(InputError, match=r"the ions sum to -1 \(1 Li of charge \+1, 2 PF6 of charge -1\)"):
         check_stated_charge(box({"Li": 1, "PF6": 2, "EC": 2}))
 
 

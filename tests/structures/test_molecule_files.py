@@ -71,8 +71,8 @@ def test_a_plain_xyz_needs_its_charge(xyz):
     ("comment", "charge", "message"),
     [
         ("charge=-1", 0, "mine.xyz has charge -1, not 0"),
-        ("charge=0.5", None, "mine.xyz.*no whole number"),
-        ('charge=0 bonds="1-2 2-3"', None, "atoms . and . are bonded by its positions, not by its bonds"),
+        ("charge=0.5", None, "mine.xyz.*not a whole number"),
+        ('charge=0 bonds="1-2 2-3"', None, "atoms . and . are bonded according to its positions, not to its bonds"),
         ('charge=0 bonds="1:2"', None, "cannot read bonds="),
     ],
 )
@@ -105,9 +105,9 @@ def test_mol_and_sdf_are_read_with_their_formal_charges(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (MOL.replace("0.8100", "0.0100"), "two dimensions"),
+        (MOL.replace("0.8100", "0.0100"), "two-dimensional"),
         ("nonsense\n", "RDKit cannot read it|0 molecules"),
-        (MOL + "$$$$\n" + MOL + "$$$$\n", "2 molecules in it"),
+        (MOL + "$$$$\n" + MOL + "$$$$\n", "it holds 2 molecules"),
         (MOL.replace(" B ", " C ").replace("  5  4", "  4  3").replace("  1  5  1  0\n", ""), "."),
     ],
 )

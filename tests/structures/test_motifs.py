@@ -103,8 +103,8 @@ def test_a_donor_counts_once_whatever_its_images():
 @pytest.mark.parametrize(
     ("kind", "composition", "options", "message"),
     [
-        ("SSIP", {"EC": 3, "LiPF6": 1}, {}, "SSIP of EC=3 LiPF6=1: 4 solvent molecules have to coordinate, and 3"),
-        ("AGG", {"EC": 2, "LiPF6": 1}, {}, "AGG of EC=4 LiPF6=2: 5 solvent molecules .*, and 4 with donors"),
+        ("SSIP", {"EC": 3, "LiPF6": 1}, {}, "SSIP of EC=3 LiPF6=1: 4 solvent molecules .*, but there are 3"),
+        ("AGG", {"EC": 2, "LiPF6": 1}, {}, "AGG of EC=4 LiPF6=2: 5 solvent molecules .*, but there are 4"),
         ("CIP", {"EC": 4}, {}, "CIP of EC=4: there is no cation"),
         ("CIP", {"EC": 4, "Li": 1}, {}, r"the charges sum to \+1 e"),
         ("CIP", {"EC": 4, "LiPF6": 1}, {"donors": 0}, "at least 1 donors, not 0"),
@@ -130,8 +130,8 @@ def test_ions_without_donors_or_radius_are_refused():
         "TMA": name_molecule("TMA", "smiles:C[N+](C)(C)C"),
     }
     for composition, message in (
-        ({"EC": 4, "Ca(PF6)2": 1}, "Ca is no cation of one atom with a known radius"),
-        ({"EC": 4, "TMA": 1, "PF6": 1}, "TMA is no cation of one atom"),
+        ({"EC": 4, "Ca(PF6)2": 1}, "Ca is not a monatomic cation with a known radius"),
+        ({"EC": 4, "TMA": 1, "PF6": 1}, "TMA is not a monatomic cation"),
         ({"EC": 4, "Li": 1, "BPh": 1}, "there is no anion with donors"),
     ):
         with pytest.raises(InputError, match=message):

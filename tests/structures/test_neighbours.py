@@ -43,7 +43,7 @@ def test_far_unwrapped_atoms_are_found():
     ("positions", "cell", "message"),
     [
         ([[0, 0, 0], [0, np.nan, 0]], np.eye(3), "atom 2"),
-        ([[0, 0, 0]], np.full((3, 3), np.inf), "the cell has entries that are not numbers"),
+        ([[0, 0, 0]], np.full((3, 3), np.inf), "the cell has entries that are not finite"),
         ([[0, 0, 0]], np.zeros((3, 3)), "that cell vector is zero"),
         ([[0, 0, 0]], [[1, 0, 0], [2, 0, 0], [0, 0, 1]], "not linearly independent"),
     ],

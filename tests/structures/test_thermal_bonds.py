@@ -136,3 +136,16 @@ def test_a_hydrogen_bond_to_a_halide_is_no_bond(halide, distance):
 @pytest.mark.parametrize(("place", "bond"), [(1.14, [0, 1]), (1.16, [1, 2]), (0.95, [0, 1])])
 def test_a_proton_between_two_atoms_belongs_to_the_nearer(place, bond):
     assert bonds(Atoms("FHF", [[0, 0, 0], [place, 0, 0], [2.3, 0, 0]])).tolist() == [bond]
+
+
+def test_a_cage_of_boron_keeps_the_bonds_that_vibrate():
+    """closo-[B12H12]2-: an icosahedron of 30 edges of 1.78 Å, with an H at each corner, one of them at 1.40 Å."""
+    golden = (1 + 5**0.5) / 2
+    corners = np.array([np.roll([0, a, b * golden], k) for k in range(3) for a in (1, -1) for b in (1, -1)])
+    lengths = np.full(12, 1.2)
+    lengths[5] = 1.40
+    boron = 0.89 * corners  # edges of 2 become 1.78
+    hydrogen = boron + lengths[:, None] * corners / np.linalg.norm(corners, axis=1, keepdims=True)
+    found = bonds(Atoms("B12H12", np.concatenate([boron, hydrogen])))
+    kinds = [sum(index >= 12 for index in pair) for pair in found.tolist()]
+    assert (kinds.count(0), kinds.count(1), kinds.count(2)) == (30, 12, 0)

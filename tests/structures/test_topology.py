@@ -204,7 +204,7 @@ def test_other_atoms_cannot_be_compared(box):
 def test_positions_that_are_not_finite_are_refused(box):
     atoms = box.copy()
     atoms.positions[4, 1] = np.nan
-    with pytest.raises(InputError, match="atom 5 has a position that is not a number"):
+    with pytest.raises(InputError, match="the position of atom 5 is not finite"):
         Topology.of(atoms)
 
 

@@ -131,5 +131,5 @@ def test_charges_of_the_base_cannot_be_restrained(boxes, label_by, truth):
     from electrolyte_ml.potentials.charges import QRd
 
     base = Sum((truth, QRd.random(SPECIES, 1)))
-    with pytest.raises(InputError, match="goes with a model of the charges"):
+    with pytest.raises(InputError, match="needs a charge model"):
         train(label_by(boxes, base), small(5), on_top_of=base, charge_restraint=ChargeRestraint({"O": -1.0}), **QUICK)

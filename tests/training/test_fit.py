@@ -126,7 +126,7 @@ def test_isolated_atoms_exactly(method, noisy, labelled, start):
 
 def test_contradicting_isolated_atoms(noisy, labelled, start):
     """Refused; the same energy twice, up to the digits of a file, is not."""
-    with pytest.raises(InputError, match="configuration 8: another energy of an isolated O atom"):
+    with pytest.raises(InputError, match="configuration 8: its energy of an isolated O atom is not the earlier one"):
         quiet([*noisy, *isolated(labelled, O=-1.0), *isolated(labelled, O=-1.1)], start)
     twice = [*noisy, *isolated(labelled, O=-1.0), *isolated(labelled, O=-1.0 + 1e-9)]
     assert quiet(twice, start, max_iterations=2).potential.shifts[1] == -1.0
@@ -379,7 +379,7 @@ def test_checkpoint_of_another_fit(other, checkpoint, noisy, start):
     """Refused and kept: it may be somebody's work."""
     configurations, potential, options = OTHERS[other](noisy, start)
     content = checkpoint.read_bytes()
-    with pytest.raises(InputError, match=rf"{checkpoint.name}: belongs to another"):
+    with pytest.raises(InputError, match=rf"{checkpoint.name} belongs to another"):
         quiet(configurations, potential, checkpoint=checkpoint, **options)
     assert checkpoint.read_bytes() == content
 
@@ -406,7 +406,7 @@ def test_damaged_checkpoint(damage, checkpoint, noisy, start, capsys):
         np.savez(checkpoint, parameters=np.ones(3))
     else:
         checkpoint.mkdir()
-    with pytest.raises(InputError, match=r"fit\.npz: not a checkpoint of a fit"):
+    with pytest.raises(InputError, match=r"fit\.npz is not a checkpoint of a fit"):
         train(noisy, start, checkpoint=checkpoint, progress=True)
     assert capsys.readouterr().err == ""  # no half of a progress bar before the error
 

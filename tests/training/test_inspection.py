@@ -42,7 +42,7 @@ def test_an_outlier_is_named_wherever_it_stands(sound_session, labelled, place, 
     sets[place] = changed(labelled, sets[place], forces=factor, energy=sign * factor)
     found = inspect_labels(sets)
     assert len(found) == 2 and all(line.startswith(f"configuration {place + 1}: ") for line in found)
-    assert "largest force" in found[0] and f"energy is {'+' if sign > 0 else '-'}" in found[1]
+    assert "largest force" in found[0] and f"energy differs by {'+' if sign > 0 else '-'}" in found[1]
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def test_two_zeros_of_energy_are_seen(sound_session, labelled):
 def test_repeated_configurations_are_named(sound_session, labelled):
     sets = [*sound_session, sound_session[2], changed(labelled, sound_session[4], energy=0.01)]
     found = inspect_labels(sets)
-    assert found[0].startswith("configuration 22 is configuration 5 again with another energy")
-    assert found[1] == "configuration 21 stands in the set already: their weight is doubled"
+    assert found[0].startswith("configuration 22 equals configuration 5 but has another energy")
+    assert found[1] == "configuration 21 occurs in the set more than once, with a larger total weight"
 
 
 def test_other_units_are_suspected(sound_session, labelled):

@@ -84,18 +84,18 @@ def test_weights_that_make_no_sense(weights):
 
 
 BAD = {
-    "not a number": lambda atoms: atoms.calc.results["forces"].__setitem__((3, 1), np.nan),
-    "its energy label is not a number": lambda atoms: atoms.calc.results.update(energy=np.inf),
-    "its stress label is not a number": lambda atoms: atoms.calc.results.update(stress=np.full(6, np.nan)),
+    "not finite": lambda atoms: atoms.calc.results["forces"].__setitem__((3, 1), np.nan),
+    "its energy label is not finite": lambda atoms: atoms.calc.results.update(energy=np.inf),
+    "its stress label is not finite": lambda atoms: atoms.calc.results.update(stress=np.full(6, np.nan)),
     r"its forces label has shape \(7, 3\), need \(8, 3\)": lambda atoms: atoms.calc.results.update(
         forces=np.zeros((7, 3))
     ),
     r"its energy label has shape \(2,\)": lambda atoms: atoms.calc.results.update(energy=np.zeros(2)),
     r"its stress label has shape \(5,\)": lambda atoms: atoms.calc.results.update(stress=np.zeros(5)),
     "neither energy nor forces": lambda atoms: setattr(atoms, "calc", None),
-    "is C, but the potential knows only H O": lambda atoms: atoms.numbers.__setitem__(2, 6),
+    "is C, but the potential has only the species H O": lambda atoms: atoms.numbers.__setitem__(2, 6),
     "atoms 1 and 2 overlap": lambda atoms: atoms.positions.__setitem__(1, atoms.positions[0] + 0.05),
-    "position that is not a number": lambda atoms: atoms.positions.__setitem__((4, 0), np.nan),
+    "the position of atom 5 is not finite": lambda atoms: atoms.positions.__setitem__((4, 0), np.nan),
     "has no atoms": lambda atoms: atoms.__delitem__(slice(None)),
 }
 

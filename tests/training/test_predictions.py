@@ -26,7 +26,7 @@ def test_differences_are_the_errors_of_the_fit():
 
 
 def test_missing_labels_are_named():
-    with pytest.raises(InputError, match="configuration 1: it carries no energy"):
+    with pytest.raises(InputError, match="configuration 1: it has no energy"):
         predict(POTENTIAL, [labelled(0), Atoms("O")])
     with pytest.raises(InputError, match="no configurations"):
         predict(POTENTIAL, [])

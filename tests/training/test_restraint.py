@@ -103,7 +103,7 @@ def test_restraints_that_make_no_sense(charges, weight, message):
 
 def test_what_a_potential_does_not_have(boxes):
     potential = SPEC.random(SPECIES, 1)
-    with pytest.raises(InputError, match="charge restraint of Li: the potential knows only H C O"):
+    with pytest.raises(InputError, match="charge restraint of Li: the potential has only the species H C O"):
         make(potential, boxes, ChargeRestraint({"Li": 1.0}, 1.0))
-    with pytest.raises(InputError, match="goes with a model of the charges"):
+    with pytest.raises(InputError, match="needs a charge model"):
         make(potential.terms[0], boxes)

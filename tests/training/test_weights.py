@@ -62,7 +62,7 @@ def test_weights_are_read_from_files_in_both_formats(data, tmp_path):
 @pytest.mark.parametrize(
     ("info", "message"),
     [
-        ({"config_weight": -1.0}, "configuration 2: its config_weight must be a number from 0, not -1.0"),
+        ({"config_weight": -1.0}, "configuration 2: its config_weight must be a number from 0 on, not -1.0"),
         ({"weight": float("nan")}, "configuration 2: its weight must be"),
         ({"config_weight": "heavy"}, "not 'heavy'"),
         ({"config_weight": 1.0, "weight": 2.0}, "it has two weights: config_weight 1 and weight 2"),

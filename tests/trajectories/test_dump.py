@@ -14,7 +14,7 @@ def test_unsorted_ids_are_sorted_and_none_are_refused(tmp_path, frames, write_du
         open_trajectory(path, timestep_ps=0.5)
     path = tmp_path / "types.dump"
     write_dump(path, frames, columns="id type xs ys zs")
-    with pytest.raises(InputError, match="what element"):
+    with pytest.raises(InputError, match="does not state the elements"):
         open_trajectory(path, timestep_ps=0.5)
     elements = {str(z): s for z, s in zip(frames[0].numbers, frames[0].get_chemical_symbols())}
     assert set(open_trajectory(path, elements=elements).roles) == {"Li", "PF6", "EC", "EMC"}
@@ -46,7 +46,7 @@ def test_image_flags_and_unwrapped_positions_are_followed_however_far_they_go(tm
 def test_velocities_of_a_dump_need_units(tmp_path, frames, write_dump):
     path = tmp_path / "run.dump"
     write_dump(path, frames)
-    with pytest.raises(InputError, match="name their units: lammps_units, --lammps-units"):
+    with pytest.raises(InputError, match="give their units: lammps_units, --lammps-units"):
         read_ions(open_trajectory(path, timestep_ps=0.5)).current()
     write_dump(path, frames, units="real")
     real = open_trajectory(path)
@@ -79,5 +79,5 @@ def test_wrapped_positions_are_not_taken_for_unwrapped_ones(tmp_path, frames, wr
     write_dump(path, moved, columns="id type element xs ys zs")
     trajectory = open_trajectory(path, timestep_ps=0.5)
     list(trajectory.unwrapped())
-    with pytest.raises(InputError, match="an atom jumps through it; leave out --unwrapped"):
+    with pytest.raises(InputError, match="an atom jumps across it; leave out --unwrapped"):
         list(trajectory.unwrapped(already=True))

@@ -41,7 +41,7 @@ def test_several_frames_in_one_gro_are_refused(tmp_path, frames, write_with_mdan
     write_with_mdanalysis(path, frames[:1])
     assert open_frames(path, frames[0]).n_frames == 1
     path.write_text(2 * path.read_text())
-    with pytest.raises(InputError, match="of several frames in one .gro only the first"):
+    with pytest.raises(InputError, match="only the first of a .gro file"):
         open_frames(path, frames[0])
 
 
@@ -104,7 +104,7 @@ def test_parts_of_a_run_join_without_the_frame_that_both_have(written, tmp_path,
     topology.write_text(encode_topology(frames[0], np.eye(3)))
     joined = open_trajectory(paths, topology=topology)
     np.testing.assert_allclose(joined.times_ps, 0.5 * np.arange(N_FRAMES))
-    with pytest.raises(InputError, match="before the part in front of it ends"):
+    with pytest.raises(InputError, match="before the end of the previous part"):
         open_trajectory(paths[::-1], topology=topology)
 
 

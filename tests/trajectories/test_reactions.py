@@ -144,7 +144,7 @@ def test_a_spurious_bond_of_the_first_frame_is_named():
 
 
 @pytest.mark.parametrize(
-    ("factor", "message"), [(0.62, "across the faces of the cell: is the cell right"), (1.6, "span only")]
+    ("factor", "message"), [(0.62, "across the faces of the cell: check the cell"), (1.6, "span only")]
 )
 def test_a_wrong_cell_is_named(factor, message):
     from electrolyte_ml.structures import pack

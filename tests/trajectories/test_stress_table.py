@@ -43,7 +43,7 @@ def test_thermo_output_of_lammps_in_atm(tmp_path, header):
     path = tmp_path / "thermo.dat"
     path.write_text(header + "\n" + "".join(row([10 * k, *v[:3], v[5], v[4], v[3]]) for k, v in enumerate(VALUES)))
     if "wrong" in header:
-        with pytest.raises(InputError, match="names no column of P"):
+        with pytest.raises(InputError, match="names no column P"):
             read_stress_table(path, 1.0, unit="atm", interval_ps=0.01)
         return
     found = read_stress_table(path, 5000.0, unit="atm", interval_ps=0.01)
@@ -55,7 +55,7 @@ def test_what_a_table_does_not_say_is_asked_for(tmp_path):
     rows = [row([0.1 * k, *v]) for k, v in enumerate(VALUES)]
     path.write_text("time_ps Pxx Pyy Pzz Pyz Pxz Pxy\n" + "".join(rows))
     assert read_stress_table(path, 1.0, unit="MPa").interval_ps == pytest.approx(0.1)
-    with pytest.raises(InputError, match=r"unit of its pressures \(unit=, --pressure-unit\)"):
+    with pytest.raises(InputError, match=r"unit of its pressures: .*\(unit=, --pressure-unit\)"):
         read_stress_table(path, 1.0)
     with pytest.raises(InputError, match="no unit of pressure 'psi'"):
         read_stress_table(path, 1.0, unit="psi")

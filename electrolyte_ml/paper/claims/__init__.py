@@ -1,10 +1,10 @@
-"""Every claim of the paper with the function that judges it.
+"""Claims of the paper, each with the function that judges it.
 
-- *Exact* claims are counted by the object itself and hold at every scale.
-- *Protocols* are judged from what the paper scale of :mod:`electrolyte_ml.paper.scales` hands to the code that fits,
-  runs and labels.
+- *Exact* claims are counted from the objects themselves and hold at every scale.
+- *Protocols* are judged from the arguments that the paper scale of :mod:`electrolyte_ml.paper.scales` passes to the
+  code that fits, runs and labels.
 - *Values* and *trends* are judged from stored results at the standard scale and above. At the quick scale the numbers
-  are shown, and not judged.
+  are shown but not judged.
 
 Reading order: verdicts, evidence, exact, protocols, solvents, electrolytes, ion_pairs, charges, table,
 formats.

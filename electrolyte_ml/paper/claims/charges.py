@@ -1,4 +1,4 @@
-"""Claims 10 and 20 on the charges of MTP-QRd, from what :mod:`electrolyte_ml.paper.stored` keeps."""
+"""Claims 10 and 20 on the charges of MTP-QRd, from results stored by :mod:`electrolyte_ml.paper.stored`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def failing_fits(stored: dict[str, Any]) -> str:
-    """Count the fits from the paper's starts whose charges fail at each planned composition, and ours."""
+    """Count the fits from the paper's and from our starts whose charges fail at each planned composition."""
     counts = {group: np.sum(failed, axis=0).tolist() for group, failed in stored["fits"].items()}
     totals = {group: len(failed) for group, failed in stored["fits"].items()}
     by_plan = [
@@ -17,7 +17,7 @@ def failing_fits(stored: dict[str, Any]) -> str:
 
 
 def fitted_charges(stored: dict[str, Any]) -> str:
-    """Give mean and spread of the charges of fits at the trained composition, and their force errors elsewhere."""
+    """Return mean and spread of the fitted charges at the trained composition, and force errors, in words."""
     trained = next(iter(stored["charges"].values()))
     text = []
     for group, charges in trained.items():

@@ -1,11 +1,11 @@
-"""Claims 22 to 27 on the electrolytes, from what :mod:`electrolyte_ml.paper.stored` keeps."""
+"""Claims 22 to 27 on the electrolytes, from results stored by :mod:`electrolyte_ml.paper.stored`."""
 
 from typing import Any
 
 import numpy as np
 
 from electrolyte_ml.paper import experiment
-from electrolyte_ml.paper.claims.evidence import Finding
+from electrolyte_ml.paper.claims.evidence import COUNTED, Finding
 
 # -- conductivity -----------------------------------------------------------------------------------------------------
 
@@ -13,26 +13,35 @@ from electrolyte_ml.paper.claims.evidence import Finding
 def conductivities(stored: dict[str, Any], limit: float) -> Finding:
     """Judge conductivities: mean deviation from experiment within `limit`, growth with temperature and with EC."""
     points = _points(stored)
-    known = {ratio: experiment.conductivities(ratio) for ratio in points}
-    off = [by[t]["value"] / known[ratio][t].value - 1 for ratio, by in points.items() for t in by if t in known[ratio]]
-    if not off:
+    experiments = {ratio: experiment.conductivities(ratio) for ratio in points}
+    deviations = [
+        by[t]["value"] / experiments[ratio][t].value - 1
+        for ratio, by in points.items()
+        for t in by
+        if t in experiments[ratio]
+    ]
+    if not deviations:
         return Finding(False, "no conductivity: no trajectory reached its end")
     values = {ratio: [point["value"] for point in by.values()] for ratio, by in points.items()}
     several = [row for row in values.values() if len(row) > 1]
     rises = bool(several) and all(min(np.diff(row)) > 0 for row in several)
-    deviation = float(np.mean(np.abs(off)))
+    deviation = float(np.mean(np.abs(deviations)))
     holds = deviation <= limit and rises
-    ours = f"{deviation:.0%} off in {len(off)} points, {'rises' if rises else 'does not rise'} with T"
+    ours = f"{deviation:.0%} off in {len(deviations)} points, {'rises' if rises else 'does not rise'} with T"
     if list(values) == ["3:7", "2:3", "1:1"] and len(several) == 3:
         steeper = bool(min(np.diff([row[-1] - row[0] for row in values.values()])) > 0)
         holds = holds and steeper
         ours += f", {'more' if steeper else 'not more'} steeply with more EC"
-    measured = "; ".join(f"{ratio} {', '.join(f'{m.value:g}' for m in by.values())}" for ratio, by in known.items())
-    return Finding(holds, ours, f"{measured} mS/cm at 280, 300, 320 K")
+    measured = "; ".join(
+        f"{ratio} {', '.join(f'{m.value:g}' for m in by.values())}" for ratio, by in experiments.items()
+    )
+    errors = [point["error"] / point["value"] for by in points.values() for point in by.values()]
+    uncertainty = f"standard error of a point {min(errors):.0%} to {max(errors):.0%}"
+    return Finding(holds, ours, f"{measured} mS/cm at 280, 300, 320 K", uncertainty)
 
 
 def plateaus(stored: dict[str, Any], correlation_ps: float, window_ps: float) -> Finding:
-    """Judge plateaus: the last `window_ps` of `correlation_ps` were averaged, where sigma is flat within two errors."""
+    """Judge plateaus: sigma is averaged over the last `window_ps` of `correlation_ps`, and flat within two errors."""
     points = [point for by in _points(stored).values() for point in by.values()]
     same = all(point.get("window_ps") == [correlation_ps - window_ps, correlation_ps] for point in points)
     flat = sum(abs(point.get("change_in_window", np.inf)) <= 2.0 * point["error"] for point in points)
@@ -43,7 +52,7 @@ def plateaus(stored: dict[str, Any], correlation_ps: float, window_ps: float) ->
 
 
 def survivors(stored: dict[str, Any]) -> Finding | None:
-    """Judge how many of 50 runs reached their end (Table 1): not all, and fewer at higher temperatures."""
+    """Judge the number of completed runs out of 50 (Table 1): not all, and fewer at higher temperatures."""
     by_temperature = stored["production"].get("3:7")
     if not by_temperature:
         return None
@@ -52,11 +61,11 @@ def survivors(stored: dict[str, Any]) -> Finding | None:
     holds = all(run["planned"] == 50 and run["completed"] < 50 for run in runs) and bool(np.all(np.diff(completed) < 0))
     ended = "/".join(f"{run['completed']} of {run['planned']}" for run in runs)
     length = "/".join(f"{run['completed_ps'] / 1000:.2g}" for run in runs)
-    return Finding(holds, f"{ended} completed → {length} ns")
+    return Finding(holds, f"{ended} completed → {length} ns", uncertainty=COUNTED)
 
 
 def _points(stored: dict[str, Any]) -> dict[str, dict[float, dict[str, Any]]]:
-    """Ratio -> temperature -> stored conductivity, in order of temperature."""
+    """Return ratio -> temperature -> stored conductivity, in order of temperature."""
     return {
         ratio: {float(t): by[t] for t in sorted(by, key=float)} for ratio, by in stored["points"].items() if len(by)
     }
@@ -68,13 +77,13 @@ def _points(stored: dict[str, Any]) -> dict[str, dict[float, dict[str, Any]]]:
 def pairs_of_mtp(stored: dict[str, Any]) -> Finding:
     """Judge the ion pairs of MTP: solvent-separated ones alone."""
     ssip, _, _, ours = _pairs(stored)
-    return Finding(ssip > 0.99, ours)
+    return Finding(ssip > 0.99, ours, uncertainty=intervals_of(stored["solvation"]["ion_pairs"]))
 
 
 def pairs_of_qrd(stored: dict[str, Any]) -> Finding:
     """Judge the ion pairs of MTP-QRd: a few per cent in contact, fewer in aggregates."""
     _, cip, agg, ours = _pairs(stored)
-    return Finding(0 < agg < cip < 0.1, ours)
+    return Finding(0 < agg < cip < 0.1, ours, uncertainty=intervals_of(stored["solvation"]["ion_pairs"]))
 
 
 def _pairs(stored: dict[str, Any]) -> tuple[float, float, float, str]:
@@ -87,23 +96,25 @@ def _pairs(stored: dict[str, Any]) -> tuple[float, float, float, str]:
 
 
 def networks_of_mtp(stored: dict[str, Any]) -> Finding:
-    """Judge the networks of MTP: most Li, up to eight each, mostly through both oxygens of EC."""
+    """Judge the networks of MTP: most Li are in networks of at most eight, mostly joined by both oxygens of EC."""
     joined, largest, bridges, ours = _networks(stored)
-    return Finding(joined > 0.5 and largest <= 8 and bridges > 0.5, ours)
+    holds = joined > 0.5 and largest <= 8 and bridges > 0.5
+    return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
 def networks_of_qrd(stored: dict[str, Any]) -> Finding:
-    """Judge the networks of MTP-QRd: few, and of two Li."""
+    """Judge the networks of MTP-QRd: few Li are in networks, of two Li each."""
     joined, largest, _, ours = _networks(stored)
-    return Finding(joined < 0.2 and largest <= 2, ours)
+    holds = joined < 0.2 and largest <= 2
+    return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
 def network_shells(stored: dict[str, Any]) -> Finding:
-    """Judge shells in networks against those of isolated Li: more EC, more of five ligands, fewer of three."""
-    found = stored["networks"]
-    ec_alone, ec_joined = (value_of(found["ligands"][side], "EC") for side in ("isolated", "network"))
+    """Judge shells in networks against those of isolated Li: more EC, more often CN 5, less often CN 3."""
+    networks = stored["networks"]
+    ec_alone, ec_joined = (value_of(networks["ligands"][side], "EC") for side in ("isolated", "network"))
     alone, joined = (
-        {n: value_of(found["coordination_distribution"][side], str(n)) for n in (3, 5)}
+        {n: value_of(networks["coordination_distribution"][side], str(n)) for n in (3, 5)}
         for side in ("isolated", "network")
     )
     holds = ec_joined > ec_alone and joined[5] > alone[5] and joined[3] < alone[3]
@@ -111,24 +122,25 @@ def network_shells(stored: dict[str, Any]) -> Finding:
         f"networks against isolated: EC {ec_joined:.2f}, {ec_alone:.2f}; CN 5 {joined[5]:.0%}, {alone[5]:.0%}; "
         f"CN 3 {joined[3]:.0%}, {alone[3]:.0%}"
     )
-    return Finding(holds, ours)
+    errors = "; ".join(f"{side}: {intervals_of(networks['ligands'][side], 'EC')}" for side in ("network", "isolated"))
+    return Finding(holds, ours, uncertainty=errors)
 
 
 def network_panels(stored: dict[str, Any]) -> Finding:
-    """Judge whether the panels of networked and isolated Li are drawn for MTP-QRd: both kinds of Li were met."""
+    """Judge whether the panels of networked and isolated Li can be drawn for MTP-QRd: both kinds of Li exist."""
     finding = network_shells(stored)
     joined = value_of(stored["networks"], "networked")
     if not 0.0 < joined < 1.0:
         return Finding(False, f"{joined:.0%} of the Li in networks: one of the two groups is empty")
-    return Finding(True, finding.ours)
+    return Finding(True, finding.ours, uncertainty=finding.uncertainty)
 
 
 def _networks(stored: dict[str, Any]) -> tuple[float, int, float, str]:
-    """Share of Li in networks, largest network, share of bridges that are EC by both O, and the three in words."""
-    found = stored["networks"]
-    joined = value_of(found, "networked")
-    largest = max([0] + [int(size) for size in found["sizes"] if value_of(found["sizes"], size) > 0])
-    bridges = value_of(found["bridges"], "EC") * value_of(found["bridge_donors"].get("EC", {}), "carbonyl+ether")
+    """Return share of Li in networks, largest network, share of bridges that are EC by both O, and all in words."""
+    networks = stored["networks"]
+    joined = value_of(networks, "networked")
+    largest = max([0] + [int(size) for size in networks["sizes"] if value_of(networks["sizes"], size) > 0])
+    bridges = value_of(networks["bridges"], "EC") * value_of(networks["bridge_donors"].get("EC", {}), "carbonyl+ether")
     return (
         joined,
         largest,
@@ -138,6 +150,15 @@ def _networks(stored: dict[str, Any]) -> tuple[float, int, float, str]:
 
 
 def value_of(estimates: dict[str, Any], key: str) -> float:
-    """Value of a stored estimate; 0 for a category that was never seen, NaN for one of which there was nothing."""
+    """Return the value of a stored estimate; 0 for a category that is not stored, NaN for a value of None."""
     value = estimates[key]["value"] if key in estimates else 0.0
     return float("nan") if value is None else float(value)
+
+
+def intervals_of(estimates: dict[str, Any], *keys: str) -> str:
+    """Give the 95 % intervals of stored estimates, or say which have none; of all that have a value by default."""
+    texts = []
+    for key in keys or [key for key, entry in estimates.items() if entry["value"] is not None]:
+        low, high = (estimates.get(key, {}).get(end) for end in ("low", "high"))
+        texts.append(f"{key} no interval" if low is None or high is None else f"{key} {low:.3g} to {high:.3g}")
+    return f"95 %: {', '.join(texts)}"

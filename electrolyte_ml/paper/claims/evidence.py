@@ -1,4 +1,4 @@
-"""From evidence to a verdict: stored results, numbers handed to the code that runs, settings that nothing runs."""
+"""Verdicts from evidence: stored results, and numbers passed to the code that runs."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,24 +15,28 @@ SHOWN = "shown at the quick scale"
 
 
 class Finding(NamedTuple):
-    """What a stored result says of a claim: whether it holds, our value, and the measured one."""
+    """Judgement of a claim from a stored result: whether it holds, our value, the measured one, our uncertainty."""
 
     holds: bool
     ours: str
     experiment: str = ""
+    uncertainty: str = ""
+
+
+COUNTED = "none: counted"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Numbers at the place where they act, beside the paper's.
+    """Numbers of our protocol as used by the code, and those of the paper.
 
     Attributes
     ----------
     source : str
-        ``"handed to "`` and the function that receives them, named below `electrolyte_ml`, or ``"object: "`` and the
-        attribute that holds them.
+        ``"handed to "`` and the name of the function that receives the numbers, without `electrolyte_ml`, or
+        ``"object: "`` and the attribute that holds them.
     ours, paper : Mapping
-        Name -> value here and in the paper. What the paper does not state is left out of `ours`.
+        Name -> value here and in the paper. Only names in `paper` are compared.
     """
 
     source: str
@@ -41,7 +45,7 @@ class Evidence:
 
     @property
     def differences(self) -> list[str]:
-        """Each number that is not the paper's, in words."""
+        """Numbers that differ from the paper's, in words."""
         return [
             f"{name}={self.ours.get(name, 'missing')} ({value} in the paper)"
             for name, value in self.paper.items()
@@ -54,36 +58,36 @@ class Evidence:
 
 
 def paper_scale(scale: Scale) -> Scale:
-    """Return the scale itself if it is the paper's, with whatever reference was chosen, else the paper scale."""
+    """Return the scale itself, with its chosen reference, if it is the paper's, else the paper scale."""
     return scale if scale.name == "paper" else scales.PAPER
 
 
 def from_handed(evidence: Callable[[Scale], Iterable[Evidence]]) -> Judge:
-    """Judge a protocol from what the paper scale hands to the code that runs."""
+    """Return a function that judges a protocol from the numbers that the paper scale passes to the code that runs."""
 
     def judge(scale: Scale) -> Outcome:
         try:
-            found = list(evidence(paper_scale(scale)))
+            items = list(evidence(paper_scale(scale)))
         except InputError as error:  # the reference is missing on this machine, for example
             return Outcome(NOT_RUN, str(error))
-        wrong = list(dict.fromkeys(difference for item in found for difference in item.differences))
-        judged_from = tuple(dict.fromkeys(str(item) for item in found))
+        wrong = list(dict.fromkeys(difference for item in items for difference in item.differences))
+        judged_from = tuple(dict.fromkeys(str(item) for item in items))
         return Outcome(verdict(not wrong), "; ".join(wrong) or "the paper's numbers", judged_from=judged_from)
 
     return judge
 
 
 def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) -> Judge:
-    """Judge a value or a trend from a stored result of the scale.
+    """Return a function that judges a value or a trend from a stored result of the scale.
 
-    At the quick scale the numbers are shown and not judged: its boxes are too small.
+    At the quick scale the numbers are shown but not judged: its boxes are too small.
 
     Parameters
     ----------
     name
-        Of the stored result.
+        Name of the stored result.
     judge
-        Stored result -> finding, or None where the result lacks what the claim is about.
+        Stored result -> finding, or None if the result lacks the subject of the claim.
     """
 
     def judged(scale: Scale) -> Outcome:
@@ -95,23 +99,29 @@ def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) ->
         judged_from = (f"file: {path}, labels by {stored['reference']}",)
         if scale.name == "quick":
             ours = f"{finding.ours} ({SHOWN})"
-            return Outcome(NOT_RUN_AT_SCALE, ours, finding.experiment, judged_from)
-        return Outcome(verdict(finding.holds), finding.ours, finding.experiment, judged_from)
+            chosen = NOT_RUN_AT_SCALE
+        else:
+            ours, chosen = finding.ours, verdict(finding.holds)
+        return Outcome(
+            chosen, ours, finding.experiment, judged_from, finding.uncertainty, reference=stored["reference"]
+        )
 
     return judged
 
 
-def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
-    """Show what a stored result says of a claim, and leave the claim unjudged at every scale.
+def shown(name: str, describe: Callable[[dict[str, Any]], str], uncertainty: str) -> Judge:
+    """Return a function that shows a stored result and leaves the claim unjudged at every scale.
 
-    For results that bear on a claim without being what it is about, such as charges where the claim is about dynamics.
+    It is for results that are related to a claim but are not its subject, such as charges for a claim on dynamics.
 
     Parameters
     ----------
     name
-        Of the stored result.
+        Name of the stored result.
     describe
         Stored result -> our value in words.
+    uncertainty
+        Description of the uncertainty of that value.
     """
 
     def judged(scale: Scale) -> Outcome:
@@ -120,6 +130,7 @@ def shown(name: str, describe: Callable[[dict[str, Any]], str]) -> Judge:
             return Outcome(NOT_RUN_AT_SCALE)
         path = shown_path(result_path(name, scale))
         source = f"file: {path}, labels by {stored['reference']}"
-        return Outcome(NOT_RUN_AT_SCALE, f"{describe(stored)} (shown, not judged)", judged_from=(source,))
+        text = f"{describe(stored)} (shown, not judged)"
+        return Outcome(NOT_RUN_AT_SCALE, text, "", (source,), uncertainty, stored["reference"])
 
     return judged

@@ -1,4 +1,4 @@
-"""Exact claims: numbers of parameters, counted by the potentials themselves."""
+"""Exact claims: numbers of parameters, counted from the potentials."""
 
 from electrolyte_ml.paper.claims.verdicts import NOT_RUN, Outcome, verdict
 from electrolyte_ml.paper.scales import Scale
@@ -17,7 +17,7 @@ def parameter_counts(scale: Scale) -> Outcome:
 
 
 def charged_parameter_count(scale: Scale) -> Outcome:
-    """Count the parameters of a level-16 potential with charge redistribution, where that kind is registered."""
+    """Count the parameters of a level-16 potential with charge redistribution, if that kind is registered."""
     from electrolyte_ml.potentials.registry import kind, kinds
     from electrolyte_ml.potentials.sum import total
 

@@ -1,4 +1,4 @@
-"""The judged claims as text and as HTML."""
+"""Formats of the judged claims: text and HTML."""
 
 import html
 import textwrap
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from electrolyte_ml.paper.claims.verdicts import NOT_REPRODUCED, JudgedClaim
 
+TABLE_CLASS = "claims"
 COLUMNS = ("#", "where", "paper", "kind", "ours", "experiment", "verdict", "judged from")
 
 
@@ -17,11 +18,11 @@ def format_claims(
     Parameters
     ----------
     judged
-        Of one scale.
+        Judged claims of one scale.
     width
-        Characters in a line.
+        Number of characters of a line.
     shipped
-        The same claims judged from the results that come with the source tree.
+        The same claims, judged from the results in the source tree.
     """
     others = {} if shipped is None else {j.claim.label: j for j in shipped}
     verdicts = max(len(j.outcome.verdict) for j in judged)
@@ -43,10 +44,10 @@ def format_claims(
 
 
 def claims_html(judged: Sequence[JudgedClaim], *, shipped: Sequence[JudgedClaim] | None = None) -> str:
-    """Return the claims as an HTML table, with those judged from the shipped results in two further columns."""
+    """Return the claims as an HTML table, with two further columns for judgements from the shipped results."""
     others = {} if shipped is None else {j.claim.label: j for j in shipped}
     columns = COLUMNS + ((f"shipped, {shipped[0].scale} scale", "judged from") if shipped else ())
-    head = "".join(f"<th>{name}</th>" for name in columns)
+    head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = []
     for j in judged:
         claim, outcome = j.claim, j.outcome
@@ -61,4 +62,5 @@ def claims_html(judged: Sequence[JudgedClaim], *, shipped: Sequence[JudgedClaim]
             sources = "<br>".join(map(html.escape, other.outcome.judged_from))
             row += f"<td{style}>{html.escape(text)}</td><td>{sources}</td>"
         rows.append(f"<tr>{row}</tr>")
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+    head = f"<thead><tr>{head}</tr></thead>"
+    return f'<table class="{TABLE_CLASS}">{head}<tbody>{"".join(rows)}</tbody></table>'

@@ -1,7 +1,7 @@
 """Claims 12 to 14 on errors within and between molecules.
 
-The trends are judged from the stored result ``intermolecular_errors``, a
-:class:`electrolyte_ml.paper.validation.ValidationErrors` as its `to_dict` writes it.
+The trends are judged from the stored result ``intermolecular_errors``, written by `to_dict` of
+:class:`electrolyte_ml.paper.validation.ValidationErrors`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis import GroupedErrors
     from electrolyte_ml.paper.scales import Scale
 
-_AS_ACCURATE = 1.05  # geometric mean of the ratio of errors below which one kind is as accurate as another
+_AS_ACCURATE = 1.05  # largest geometric mean of the ratios of errors of two kinds that count as equally accurate
 _OXYGEN = 0.21  # eV/Å, the largest error of an oxygen in Fig. 4
 
 
 def protocol(scale: Scale) -> Iterator[Evidence]:
-    """Boxes, runs and sizes of the validation sets (Fig. 3), and the kinds that are compared on them."""
+    """Yield boxes, runs and sizes of the validation sets (Fig. 3), and the kinds compared on them."""
     settings = scale.intermolecular_errors
     if settings is None:
         raise InputError("the scale has no validation sets of EC and EMC")
@@ -51,40 +51,43 @@ def cancellation(stored: Mapping[str, Any]) -> Finding:
     above = {"intramolecular": 0, "intermolecular": 0}
     constant, cases = [], 0
     for kind in errors.kinds.values():
-        for found in kind.compositions.values():
+        for composition in kind.compositions.values():
             cases += 1
             for part in above:
-                row = found.parts[part]
-                above[part] += row.energy_rmse > found.parts["total"].energy_rmse
+                row = composition.parts[part]
+                above[part] += row.energy_rmse > composition.parts["total"].energy_rmse
                 constant.append(np.mean(np.square(row.offsets)) / np.mean(np.square(row.energies)))
     text = ", ".join(f"{part} in {number}" for part, number in above.items())
     ours = (
         f"above the total: {text} of {cases} cases; {np.mean(constant):.0%} of their squares are one offset for all "
         f"configurations of a composition"
     )
-    return Finding(all(number > cases / 2 for number in above.values()), ours)
+    return Finding(all(number > cases / 2 for number in above.values()), ours, uncertainty=_seeds(errors))
 
 
 def next_level(stored: Mapping[str, Any]) -> Finding | None:
-    """Judge whether a kind with charges is as accurate as the next level without: QRd12 as MTP16, QRd16 as MTP20."""
+    """Judge whether a level with charges is as accurate as the next level without: QRd12 as MTP16, QRd16 as MTP20."""
     errors = ValidationErrors.from_dict(stored)
     plain, texts, holds = errors.plain, [], []
     for lower, higher in pairwise(plain):
         if lower + CHARGED not in errors.kinds:
             continue
-        here, there = (errors.kinds[name].overall.parts for name in (lower + CHARGED, higher))
-        ratios = [np.mean(getattr(here[part], what)) / np.mean(getattr(there[part], what)) for part, what in QUANTITIES]
+        charged, next_plain = (errors.kinds[name].overall.parts for name in (lower + CHARGED, higher))
+        ratios = [
+            np.mean(getattr(charged[part], what)) / np.mean(getattr(next_plain[part], what))
+            for part, what in QUANTITIES
+        ]
         ratio = float(np.exp(np.mean(np.log(ratios))))
         holds.append(ratio <= _AS_ACCURATE)
         texts.append(f"errors of {lower}{CHARGED} are {ratio:.2f} of those of {higher} ({min(ratios):.2f} to "
                      f"{max(ratios):.2f})")  # fmt: skip
     if not holds:
         return None
-    return Finding(all(holds), "; ".join(texts))
+    return Finding(all(holds), "; ".join(texts), uncertainty=_seeds(errors))
 
 
 def by_composition(stored: Mapping[str, Any]) -> Finding | None:
-    """Judge whether errors fall from EC to EMC: of energies from set to set, of forces from end to end."""
+    """Judge whether errors fall from EC to EMC: those of energies from set to set, those of forces from end to end."""
     errors = ValidationErrors.from_dict(stored)
     sets = list(next(iter(errors.kinds.values())).compositions)
     if len(sets) < 2:
@@ -102,11 +105,11 @@ def by_composition(stored: Mapping[str, Any]) -> Finding | None:
         f"{name} {energy:.2f} meV/atom, {force:.3f} eV/Å"
         for name, energy, force in zip(sets, energies, forces, strict=True)
     )
-    return Finding(falls, f"mean over kinds and parts: {ours}")
+    return Finding(falls, f"mean over kinds and parts: {ours}", uncertainty=_seeds(errors))
 
 
 def sites(stored: Mapping[str, Any]) -> Finding | None:
-    """Judge the force errors by site at the highest level: carbonyl C worst, O at most 0.21 eV/Å, the rest below O."""
+    """Judge force errors by site at the highest level: largest on carbonyl C, O at most 0.21 eV/Å, others below O."""
     errors = ValidationErrors.from_dict(stored)
     holds, texts = [], []
     for name, grouped in _highest(errors):
@@ -122,7 +125,7 @@ def sites(stored: Mapping[str, Any]) -> Finding | None:
             holds.append(worst == "carbonyl C" and oxygens <= _OXYGEN and rest <= oxygens)
             numbers = f"{of_molecule[worst]:.2f}, O to {oxygens:.2f}, rest to {rest:.2f} eV/Å"
             texts.append(f"{name}, {molecule}: worst {worst} {numbers}")
-    return Finding(all(holds), "; ".join(texts)) if holds else None
+    return Finding(all(holds), "; ".join(texts), uncertainty=_seeds(errors)) if holds else None
 
 
 def species(stored: Mapping[str, Any]) -> Finding | None:
@@ -134,11 +137,11 @@ def species(stored: Mapping[str, Any]) -> Finding | None:
         if {"EC", "EMC"} <= by.keys():
             holds.append(by["EC"] > by["EMC"])
             texts.append(f"{name}: EC {by['EC']:.3f}, EMC {by['EMC']:.3f} eV/Å")
-    return Finding(all(holds), "; ".join(texts)) if holds else None
+    return Finding(all(holds), "; ".join(texts), uncertainty=_seeds(errors)) if holds else None
 
 
 def difference(stored: Mapping[str, Any]) -> Finding | None:
-    """Judge where the forces with and without charges differ most: on ether O and CH2 of EC, at the highest level."""
+    """Judge the sites whose forces change most with charges: ether O and CH2 of EC, at the highest level."""
     errors = ValidationErrors.from_dict(stored)
     name = next((name for name in reversed(errors.plain) if name in errors.differences), None)
     if name is None:
@@ -151,7 +154,7 @@ def difference(stored: Mapping[str, Any]) -> Finding | None:
     if name in errors.seed_differences:
         of_seeds = errors.seed_differences[name]["total"].lengths
         ours += f"; two seeds of {name} differ there by {', '.join(f'{of_seeds[site]:.3f}' for site in largest)}"
-    return Finding(holds, ours)
+    return Finding(holds, ours, uncertainty=_seeds(errors))
 
 
 def _highest(errors: ValidationErrors) -> list[tuple[str, GroupedErrors]]:
@@ -159,3 +162,12 @@ def _highest(errors: ValidationErrors) -> list[tuple[str, GroupedErrors]]:
     highest = errors.plain[-1:]
     names = [name for plain in highest for name in (plain, plain + CHARGED) if name in errors.kinds]
     return [(name, errors.kinds[name].compositions[errors.mixture].sites["total"]) for name in names]
+
+
+def _seeds(errors: ValidationErrors) -> str:
+    """Say over how many seeds errors are averaged, and how far these are apart."""
+    totals = [np.asarray(kind.overall.parts["total"].energies) for kind in errors.kinds.values()]
+    spread = [float(values.std(ddof=1) / values.mean()) for values in totals if len(values) > 1]
+    if not spread:
+        return "one seed of each kind, no spread"
+    return f"{len(totals[0])} seeds of each kind; their energy errors differ by {np.mean(spread):.0%} (1σ)"

@@ -1,11 +1,11 @@
 """Claims 7, 9, 10 and 11 on the mixtures of EC and EMC, from stored results.
 
-``mixture_training``: ``{"reference", "origins": {origin: {molecules: number}}}`` as
-:func:`electrolyte_ml.active_learning.mixing.count_origins` returns it.
+``mixture_training``: ``{"reference", "origins": {origin: {molecules: number}}}`` with the result of
+:func:`electrolyte_ml.active_learning.mixing.count_origins`.
 
 ``mixture_density``: ``{"reference", "levels", "runs": {liquid: {kind: {seed: run}}}, "traces": {...}}`` with
-``{"mean", "error", "drifts"}`` of a run that reached its end (g/cm³) and ``{"failed": reason}`` of one that did not.
-A liquid is named as in :data:`electrolyte_ml.paper.experiment.DENSITY`.
+``{"mean", "error", "drifts"}`` (g/cm³) for a completed run and ``{"failed": reason}`` for one that ended early. Names
+of liquids are those of :data:`electrolyte_ml.paper.experiment.DENSITY`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from electrolyte_ml.paper import experiment
-from electrolyte_ml.paper.claims.evidence import Finding
+from electrolyte_ml.paper.claims.evidence import COUNTED, Finding
 
-SHARES = {"EC": 0.357, "EMC": 0.569, "EC + EMC": 0.073}  # of the paper's set, which has about 500 configurations
+SHARES = {"EC": 0.357, "EMC": 0.569, "EC + EMC": 0.073}  # of the paper's set of about 500 configurations
 _SIZE, _SIZE_TOLERANCE, _SHARE_TOLERANCE = 500, 0.2, 0.1
 
 
@@ -34,7 +34,7 @@ def training_set(stored: dict[str, Any]) -> Finding:
     text = ", ".join(f"{share:.1%} {name}" for name, share in shares.items())
     near = all(abs(shares[name] - share) <= _SHARE_TOLERANCE for name, share in SHARES.items())
     about = abs(size / _SIZE - 1) <= _SIZE_TOLERANCE
-    return Finding(near and about, f"{size} configurations, {inherited} of them inherited; {text}")
+    return Finding(near and about, f"{size} configurations, {inherited} of them inherited; {text}", uncertainty=COUNTED)
 
 
 class KindMean(NamedTuple):
@@ -43,9 +43,9 @@ class KindMean(NamedTuple):
     Attributes
     ----------
     mean, spread : float, g/cm³
-        Mean and standard deviation over the seeds whose runs reached their end; NaN where there are too few.
+        Mean and standard deviation over the seeds with completed runs; NaN if there are too few.
     completed, runs : int
-        How many runs reached their end, and how many there were.
+        Number of completed runs, and of all runs.
     """
 
     mean: float
@@ -56,28 +56,29 @@ class KindMean(NamedTuple):
 
 def kind_means(stored: Mapping[str, Any]) -> dict[str, dict[str, KindMean]]:
     """Return the densities of ``mixture_density`` by liquid and kind of potential."""
-    found: dict[str, dict[str, KindMean]] = {}
+    means: dict[str, dict[str, KindMean]] = {}
     for liquid, kinds in stored["runs"].items():
         for kind, members in kinds.items():
             values = np.array([run["mean"] for run in members.values() if "mean" in run])
             mean = float(values.mean()) if len(values) else float("nan")
             spread = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-            found.setdefault(liquid, {})[kind] = KindMean(mean, spread, len(values), len(members))
-    return found
+            means.setdefault(liquid, {})[kind] = KindMean(mean, spread, len(values), len(members))
+    return means
 
 
 def densities(stored: dict[str, Any]) -> Finding | None:
-    """Judge Fig. 2: the lower level is further off for EMC than the higher, and charges change nothing at the latter.
+    """Judge Fig. 2: the lower level is less accurate for EMC than the higher, at which charges change nothing.
 
-    The second is judged by two standard deviations over the seeds, of both kinds together, at every liquid.
+    The effect of charges is compared with two standard deviations over the seeds, of both kinds together, for every
+    liquid.
     """
     means = kind_means(stored)
     low, high = (f"MTP{level}" for level in (min(stored["levels"]), max(stored["levels"])))
     measured = experiment.density("EMC").value
     if any(kind not in means.get("EMC", {}) for kind in (low, high, f"{high}-QRd")):
         return None
-    off = {kind: means["EMC"][kind].mean / measured - 1 for kind in (low, high)}
-    worse = abs(off[low]) > abs(off[high])
+    deviations = {kind: means["EMC"][kind].mean / measured - 1 for kind in (low, high)}
+    worse = abs(deviations[low]) > abs(deviations[high])
     alike = True
     for kinds in means.values():
         plain, charged = kinds[high], kinds[f"{high}-QRd"]
@@ -85,20 +86,20 @@ def densities(stored: dict[str, Any]) -> Finding | None:
     texts = []
     for liquid, kinds in means.items():
         each = ", ".join(
-            f"{kind} {found.mean:.3f} ± {found.spread:.3f}"
-            + (f" ({found.completed} of {found.runs} runs)" if found.completed < found.runs else "")
-            for kind, found in kinds.items()
+            f"{kind} {density.mean:.3f} ± {density.spread:.3f}"
+            + (f" ({density.completed} of {density.runs} runs)" if density.completed < density.runs else "")
+            for kind, density in kinds.items()
         )
         texts.append(f"{liquid}: {each}")
-    known = "; ".join(
+    experiments = "; ".join(
         f"{liquid} {experiment.density(liquid).value:.3f} (PBE-D3(BJ) {experiment.DENSITY_PBE_D3_BJ[liquid].value:.3f})"
         for liquid in means
     )
-    return Finding(worse and alike, "; ".join(texts), known)
+    return Finding(worse and alike, "; ".join(texts), experiments, "±: standard deviation over the seeds")
 
 
 def failures(stored: dict[str, Any]) -> Finding:
-    """Count the runs of models with charges that failed, by liquid: the paper's fail at some."""
+    """Count the failed runs of models with charges, by liquid; in the paper some fail."""
     failed = {
         liquid: [
             (kind, run["failed"])
@@ -112,17 +113,18 @@ def failures(stored: dict[str, Any]) -> Finding:
     charged = sum(len(m) for kinds in stored["runs"].values() for kind, m in kinds.items() if kind.endswith("-QRd"))
     total = sum(map(len, failed.values()))
     reasons = "; ".join(
-        f"{liquid}: {len(found)} ({', '.join(sorted({f'{kind} {reason}' for kind, reason in found}))})"
-        for liquid, found in failed.items()
-        if found
+        f"{liquid}: {len(runs)} ({', '.join(sorted({f'{kind} {reason}' for kind, reason in runs}))})"
+        for liquid, runs in failed.items()
+        if runs
     )
-    return Finding(total > 0, f"{total} of {charged} runs failed" + (f": {reasons}" if reasons else ""))
+    ours = f"{total} of {charged} runs failed" + (f": {reasons}" if reasons else "")
+    return Finding(total > 0, ours, uncertainty=COUNTED)
 
 
 def traces(stored: dict[str, Any]) -> Finding | None:
-    """Judge whether Fig. S2 is drawn: density against time for four kinds of model at every liquid."""
-    kinds = {liquid: set(found) for liquid, found in stored.get("traces", {}).items()}
+    """Judge whether Fig. S2 can be drawn: density against time for four kinds of model and every liquid."""
+    kinds = {liquid: set(by_kind) for liquid, by_kind in stored.get("traces", {}).items()}
     if not kinds:
         return None
-    complete = all(len(found) >= 4 for found in kinds.values()) and set(kinds) == set(stored["runs"])
+    complete = all(len(names) >= 4 for names in kinds.values()) and set(kinds) == set(stored["runs"])
     return Finding(complete, f"notebook 06: {', '.join(sorted(set.union(*kinds.values())))} at {', '.join(kinds)}")

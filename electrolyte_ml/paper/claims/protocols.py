@@ -1,4 +1,4 @@
-"""Protocol claims: the numbers that the paper scale hands to the code that runs, beside those of the paper."""
+"""Protocol claims: numbers that the paper scale passes to the code that runs, compared with those of the paper."""
 
 import tempfile
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ SOLVENTS = {"EC": 160, "EMC": 120}  # atoms in the paper's cells
 
 
 def pure_solvents(scale: Scale) -> Iterator[Evidence]:
-    """Seeding, exploration and models of the pure solvents (section 2.1)."""
+    """Yield seeding, exploration and models of the pure solvents (section 2.1)."""
     for solvent in SOLVENTS:
         members = _settings(scale, solvent)
         for settings in members:
@@ -49,18 +49,18 @@ def pure_solvents(scale: Scale) -> Iterator[Evidence]:
 
 
 def cells(scale: Scale) -> Iterator[Evidence]:
-    """Atoms in the boxes that are packed for the pure solvents."""
+    """Yield the numbers of atoms in the boxes of the pure solvents."""
     for solvent, atoms in SOLVENTS.items():
         for settings in _settings(scale, solvent):
             for composition in settings.composition:
                 counts = parse_composition(composition)
-                here = sum(len(MOLECULES[name].symbols) * count for name, count in counts.items())
+                packed = sum(len(MOLECULES[name].symbols) * count for name, count in counts.items())
                 name = f"atoms of {solvent}"
-                yield Evidence("handed to structures.pack", {name: here}, {name: atoms})
+                yield Evidence("handed to structures.pack", {name: packed}, {name: atoms})
 
 
 def mixtures(scale: Scale) -> Iterator[Evidence]:
-    """How the mixtures' first set is chosen, and where they are explored (section S1)."""
+    """Yield the choice of the mixtures' first set, and the boxes of their exploration (section S1)."""
     training = scale.mixture_training
     if training is None:
         raise InputError("the scale does not learn mixtures")
@@ -79,7 +79,7 @@ def mixtures(scale: Scale) -> Iterator[Evidence]:
 
 
 def mixture_densities(scale: Scale) -> Iterator[Evidence]:
-    """Boxes and runs of the densities of the mixtures (Fig. 2)."""
+    """Yield boxes and runs of the densities of the mixtures (Fig. 2)."""
     protocol = scale.mixture_density
     if protocol is None:
         raise InputError("the scale has no densities of mixtures")
@@ -93,7 +93,7 @@ def mixture_densities(scale: Scale) -> Iterator[Evidence]:
 
 
 def ion_pairs(scale: Scale) -> Iterator[Evidence]:
-    """Cells of ion pairs and aggregates, dynamics from them, and the order of both (section 2.3.1)."""
+    """Yield the cells of ion pairs and aggregates, dynamics from them, and their order (section 2.3.1)."""
     training = scale.ion_pair_training
     if training is None:
         raise InputError("the scale does not learn ion pairs")
@@ -124,16 +124,16 @@ def ion_pairs(scale: Scale) -> Iterator[Evidence]:
 
 
 def ion_pair_reference(scale: Scale) -> Iterator[Evidence]:
-    """Reference of the ion pairs (section 4.5)."""
+    """Yield the reference of the ion pairs (section 4.5)."""
     yield reference_input(ion_pair_training(scale), "EC", encut=750.0)
 
 
 def productions(scale: Scale) -> Iterator[Evidence]:
-    """Equilibration and production of the conductivity, without charges (section 4.6)."""
-    settings = _productions(scale, "mtp")
+    """Yield equilibration and production of the conductivity, without charges (section 4.6)."""
+    productions = _productions(scale, "mtp")
     yield Evidence(
         "handed to production.produce",
-        {"cells": tuple(one.composition for one in settings)},
+        {"cells": tuple(settings.composition for settings in productions)},
         {"cells": ("EC=24 EMC=56 Li=8 PF6=8", "EC=32 EMC=48 Li=8 PF6=8", "EC=40 EMC=40 Li=8 PF6=8")},
     )
     paper = {
@@ -144,29 +144,29 @@ def productions(scale: Scale) -> Iterator[Evidence]:
         "trajectories": 10,
         "time_ps": 2500.0,
     }  # fmt: skip
-    for one in settings:
+    for settings in productions:
         handed = {
-            "annealing": one.equilibration.annealing,
-            "temperatures": one.temperatures,
-            "equilibration_ps": one.equilibration.time_ps,
-            "trajectories": one.trajectories.count,
-            "time_ps": one.trajectories.time_ps,
+            "annealing": settings.equilibration.annealing,
+            "temperatures": settings.temperatures,
+            "equilibration_ps": settings.equilibration.time_ps,
+            "trajectories": settings.trajectories.count,
+            "time_ps": settings.trajectories.time_ps,
         }
         yield Evidence("handed to production.produce", handed, paper)
 
 
 def productions_with_charges(scale: Scale) -> Iterator[Evidence]:
-    """Number and length of the runs with charges (Table 1)."""
-    for one in _productions(scale, "qrd"):
-        handed = {"trajectories": one.trajectories.count, "time_ps": one.trajectories.time_ps}
+    """Yield number and length of the runs with charges (Table 1)."""
+    for settings in _productions(scale, "qrd"):
+        handed = {"trajectories": settings.trajectories.count, "time_ps": settings.trajectories.time_ps}
         yield Evidence("handed to production.produce", handed, {"trajectories": 50, "time_ps": 200.0})
 
 
 def plateau_windows(scale: Scale) -> Iterator[Evidence]:
-    """Correlation times and windows of the Green-Kubo integrals (Figs. S7 and S8)."""
+    """Yield correlation times and windows of the Green-Kubo integrals (Figs. S7 and S8)."""
     for model, paper in (("mtp", (500.0, 300.0)), ("qrd", (100.0, 20.0))):
-        for one in _productions(scale, model):
-            handed = {"correlation_ps": one.analysis.correlation_ps, "window_ps": one.analysis.window_ps}
+        for settings in _productions(scale, model):
+            handed = {"correlation_ps": settings.analysis.correlation_ps, "window_ps": settings.analysis.window_ps}
             yield Evidence("handed to production.produce", handed, {"correlation_ps": paper[0], "window_ps": paper[1]})
 
 
@@ -184,7 +184,7 @@ def _productions(scale: Scale, model: str) -> list[ProductionSettings]:
 
 
 def method(scale: Scale) -> Iterator[Evidence]:
-    """Loss, minimisation, grades, dynamics and reference of the pure solvents (sections 4.3 to 4.5)."""
+    """Yield loss, minimisation, grades, dynamics and reference of the pure solvents (sections 4.3 to 4.5)."""
     for solvent in SOLVENTS:
         for settings in _settings(scale, solvent):
             yield from fits(settings)
@@ -195,25 +195,25 @@ def method(scale: Scale) -> Iterator[Evidence]:
 
 
 def fits(settings: ActiveLearningSettings) -> Iterator[Evidence]:
-    """Loss and minimisation of the first fit and of the later ones; the method "paper" is plain BFGS."""
+    """Yield loss and minimisation of the first fit and of later fits; the method "paper" is plain BFGS."""
     paper = {"method": "paper", "energy_weight": 1.0, "force_weight": 0.01, "stress_weight": 0.0}
     for refit in (False, True):
         yield Evidence("handed to training.train", settings.fit.options(refit=refit), paper)
 
 
 def exploration(settings: ActiveLearningSettings) -> Evidence:
-    """Dynamics of active learning."""
+    """Return the dynamics of active learning."""
     paper = {"ensemble": "npt", "temperature": 300.0, "pressure_bar": 1.01325, "time_ps": 100.0, "timestep_fs": 1.0}
     return Evidence("handed to dynamics.run_md", settings.exploration.options(), paper)
 
 
 def reference_input(settings: ActiveLearningSettings, solvent: str, encut: float = 550.0) -> Evidence:
-    """Input that the reference writes for a molecule of a solvent: PBE-D3(0) at the Γ point, cutoff in eV.
+    """Return the reference's input for a molecule of a solvent: PBE-D3(0) at the Γ point, cutoff in eV.
 
     Raises
     ------
     InputError
-        The reference is missing on this machine, or refuses the molecule.
+        The reference is missing on this machine, or it cannot label the molecule.
     """
     paper = {"program": "PBE-D3(0), VASP", "GGA": "PE", "IVDW": "11", "ENCUT": encut, "EDIFF": 1e-6, "k-points": _GAMMA}
     reference = settings.reference.make()
@@ -245,23 +245,23 @@ def start(settings: ActiveLearningSettings) -> Potential:
 
 
 def seeding(settings: ActiveLearningSettings) -> Evidence:
-    """Dynamics with the reference, and the configurations taken from them."""
+    """Return the dynamics with the reference, and the number of configurations taken from them."""
     paper = {"ensemble": "nvt", "temperature": 400.0, "time_ps": 2.0, "timestep_fs": 1.0, "configurations": 200}
     values = {**settings.seeding.options(), "configurations": settings.seeding.configurations}
     return Evidence("handed to active_learning.rounds.seed_in_rounds", values, paper)
 
 
 def grades(settings: ActiveLearningSettings) -> Evidence:
-    """Extrapolation grades at which a trajectory is saved and ended."""
+    """Return the extrapolation grades above which configurations are saved and trajectories ended."""
     monitor = GradeMonitor(None, settings.grades.save_threshold, settings.grades.break_threshold)
     values = {"save": monitor.save, "break_": monitor.break_}
     return Evidence("handed to dynamics.monitors.GradeMonitor", values, {"save": 2.0, "break_": 10.0})
 
 
 def model(settings: ActiveLearningSettings) -> Evidence:
-    """Compare the potential of the first fit with the paper's, and its parameters with U(-1, 1).
+    """Return kind and parameters of the potential of the first fit, which the paper draws from U(-1, 1).
 
-    A uniform distribution is known by its range and by its standard deviation, 1 / sqrt(3).
+    A uniform distribution is recognised by its range and by its standard deviation, 1 / sqrt(3).
     """
     potential = start(settings)
     parameters = potential.parameters

@@ -1,6 +1,6 @@
 """The 28 claims of the paper in order, and their verdicts at a scale.
 
-Parts of a claim that are judged from different evidence have letters and verdicts of their own.
+Parts of a claim that are judged from different evidence have their own letters and verdicts.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from electrolyte_ml.paper.claims import (
     protocols,
     solvents,
 )
-from electrolyte_ml.paper.claims.evidence import from_handed, from_stored, shown
+from electrolyte_ml.paper.claims.evidence import COUNTED, from_handed, from_stored, shown
 from electrolyte_ml.paper.claims.verdicts import Claim, JudgedClaim
 from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import Scale, shipped
@@ -103,7 +103,7 @@ CLAIMS: tuple[Claim, ...] = (
         "2.2",
         "Some QRd models fail at some compositions: charges of raw starts",
         "trend",
-        shown("charges", charges.failing_fits),
+        shown("charges", charges.failing_fits, COUNTED),
     ),
     Claim(
         11,
@@ -223,7 +223,7 @@ CLAIMS: tuple[Claim, ...] = (
         "S6",
         "Charges of the QRd models from random starts, physical or not",
         "figure",
-        shown("charges", charges.fitted_charges),
+        shown("charges", charges.fitted_charges, "±: standard deviation over the fits"),
     ),
     Claim(
         21,
@@ -363,12 +363,12 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def judge_claims(scale: Scale) -> list[JudgedClaim]:
-    """Judge every claim: exact ones by counting, protocols by what is handed over, physics by stored results.
+    """Judge every claim: exact ones by counting, protocols from the arguments passed, physics from stored results.
 
     Parameters
     ----------
     scale
-        The scale whose stored results are read. Protocols are always those of the paper scale.
+        Scale whose stored results are read. Protocols are always those of the paper scale.
     """
     stored = load_result("pure_solvents", scale)
     reference = stored["reference"] if stored else scale.reference.name
@@ -376,6 +376,6 @@ def judge_claims(scale: Scale) -> list[JudgedClaim]:
 
 
 def judge_shipped_claims() -> list[JudgedClaim] | None:
-    """Judge every claim from the standard scale's results that come with the source tree; None where there are none."""
+    """Judge every claim from the standard scale's results in the source tree; None if there are none."""
     scale = shipped("standard")
     return None if scale is None else judge_claims(scale)

@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims, and what each is judged from."""
+"""Claims of the paper, their verdicts, and the evidence of each verdict."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,24 +18,30 @@ class Outcome:
     Attributes
     ----------
     verdict : str
-        One of the words above.
+        `REPRODUCED`, `NOT_REPRODUCED`, `NOT_RUN_AT_SCALE` or `NOT_RUN`.
     ours, experiment : str
         Our value and the measured one.
     judged_from : tuple of str
-        Evidence: ``"file: standard/pure_solvents.json"`` (below the folder of results),
-        ``"object: MomentTensorPotential.n_parameters"`` or ``"handed to training.train: method=paper"`` (below
+        Evidence: ``"file: standard/pure_solvents.json"`` (relative to the folder of results),
+        ``"object: MomentTensorPotential.n_parameters"`` or ``"handed to training.train: method=paper"`` (a function of
         `electrolyte_ml`).
+    uncertainty : str
+        Of our value, and what it stands for; empty where none was estimated.
+    reference : str
+        What labelled the data behind a stored result; empty where the verdict rests on none.
 
     Raises
     ------
     ValueError
-        For "reproduced" or "not reproduced" without evidence.
+        The verdict is "reproduced" or "not reproduced" without evidence.
     """
 
     verdict: str
     ours: str = ""
     experiment: str = ""
     judged_from: tuple[str, ...] = ()
+    uncertainty: str = ""
+    reference: str = ""
 
     def __post_init__(self) -> None:
         if self.verdict in (REPRODUCED, NOT_REPRODUCED) and not self.judged_from:
@@ -54,11 +60,11 @@ class Claim:
     number : int
         Row of the list of claims, 1 to 28.
     part : str
-        Letter of a part with a verdict of its own, or empty.
+        Letter of a part with its own verdict, or empty.
     where : str
         Section, figure or table of the paper.
     paper : str
-        What the paper says.
+        Statement of the paper.
     kind : str
         "exact", "protocol", "value", "trend", "figure", "table", or two of them.
     judge : callable
@@ -80,7 +86,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class JudgedClaim:
-    """A claim with its outcome; `scale` and `reference` name the scale and what labels the data there."""
+    """A claim with its outcome, and the names of the scale and of the reference of its data."""
 
     claim: Claim
     outcome: Outcome

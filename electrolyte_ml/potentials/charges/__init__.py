@@ -1,4 +1,4 @@
-"""Models of the charges of atoms, and the energy of these charges."""
+"""Charge models and their electrostatic energy."""
 
 from electrolyte_ml.potentials.charges.electrostatics import Electrostatics
 from electrolyte_ml.potentials.charges.identifiability import Identifiability, identifiability

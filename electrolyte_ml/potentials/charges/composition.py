@@ -1,4 +1,4 @@
-"""Functions of the parameters of charge redistribution: charges by composition, their derivatives, gauge and sign."""
+"""Charge redistribution as functions of its parameters: charges at a composition, derivatives, gauge and sign."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def anchor(species: Sequence[str]) -> tuple[int, int]:
-    """Return the place of the species whose charge has a sign by convention, and that sign."""
+    """Return the index of the species whose charge has a conventional sign, and this sign."""
     for symbol, sign in (("Li", 1), ("O", -1)):
         if symbol in species:
             return list(species).index(symbol), sign
@@ -26,7 +26,7 @@ def anchor(species: Sequence[str]) -> tuple[int, int]:
 
 
 def fix_gauge(theta: np.ndarray) -> np.ndarray:
-    """Return parameters (2 S,) of the same charges with sum b = 0 and sum ln s = 0, in the form "positive"."""
+    """Return parameters (2 S,) with the same charges, sum b = 0 and sum ln s = 0, in the form "positive"."""
     b, s = np.split(theta, 2)
     neutral = redistributed(theta, np.ones(len(b)), 0.0, "positive").charges
     return np.concatenate([neutral, s - s.mean()])
@@ -40,15 +40,15 @@ def redistributed(theta: np.ndarray, counts: np.ndarray, total: np.ndarray | flo
     theta : (..., 2 S)
         b and s.
     counts : (..., S)
-        Atoms of each species. The charge of a species that is not there means nothing.
+        Number of atoms of each species. The charge of a missing species has no meaning.
     total : (...), e
     form : {"positive", "raw"}
 
     Returns
     -------
     Redistribution
-        Not finite at the pole. In the form "positive" there is none: weights are scaled by the largest, whose atoms
-        alone make the sum 1 or more.
+        Not finite at the pole. The form "positive" has no pole: weights are divided by the largest one, so that their
+        sum is at least 1.
     """
     b, s = np.split(theta, 2, axis=-1)
     if form == "positive":
@@ -70,8 +70,8 @@ def read_composition(item: Atoms | str, species: Sequence[str], where: str) -> t
     Parameters
     ----------
     item
-        A configuration, or a formula such as "LiPF6(C3H4O3)12", with a total charge behind it unless it is 0:
-        "Li(C3H4O3)4 +1".
+        Configuration, or formula such as "LiPF6(C3H4O3)12", followed by a total charge unless it is 0: "Li(C3H4O3)4
+        +1".
     species
         Chemical symbols.
     where
@@ -80,7 +80,7 @@ def read_composition(item: Atoms | str, species: Sequence[str], where: str) -> t
     Raises
     ------
     InputError
-        An unknown species, or something that is no formula.
+        A species is unknown, or the text is not a formula.
     """
     if not isinstance(item, str):
         try:
@@ -94,17 +94,17 @@ def read_composition(item: Atoms | str, species: Sequence[str], where: str) -> t
     try:
         numbers, total = Formula(formula).count(), int(charge or 0)
     except ValueError as error:
-        raise InputError(f"{where}: {item!r} is no formula: {first_line(error)}") from None
+        raise InputError(f"{where}: {item!r} is not a formula: {first_line(error)}") from None
     if unknown := [symbol for symbol in numbers if symbol not in species]:
-        raise InputError(f"{where}: {unknown[0]} is not among the species {' '.join(species)}")
+        raise InputError(f"{where}: {unknown[0]} is not one of the species {' '.join(species)}")
     return np.array([numbers.get(symbol, 0) for symbol in species], float), total
 
 
 def ratio(counts: np.ndarray, total: float, species: Sequence[str]) -> str:
-    """Return the ratio of the species and the total charge as a formula: "C11H20O9", "C12H16LiO12 +1".
+    """Return the ratio of species and total charge as a formula: "C11H20O9", "C12H16LiO12 +1".
 
-    Numbers of atoms and charge have no common divisor: their multiples have the same charges. `read_composition` reads
-    it back.
+    Common divisors of the numbers of atoms and the charge are removed, because all multiples of a composition have the
+    same charges. `read_composition` can read the formula.
     """
     from ase.formula import Formula
 
@@ -116,11 +116,13 @@ def ratio(counts: np.ndarray, total: float, species: Sequence[str]) -> str:
 
 
 def ratios(systems: Iterable[System]) -> tuple[str, ...]:
-    """Return the distinct ratios of systems, in the order in which they come first.
+    """Return the distinct ratios of systems, in the order of their first occurrence.
 
-    Those of a single species are left out: its charge is Q/N whatever the parameters.
+    Systems of a single species are left out, because their charges are Q/N for any parameters.
     """
-    counted = [(np.bincount(one.species, minlength=len(one.symbols)), one) for one in systems]
+    counted = [(np.bincount(system.species, minlength=len(system.symbols)), system) for system in systems]
     return tuple(
-        dict.fromkeys(ratio(counts, one.charge, one.symbols) for counts, one in counted if (counts > 0).sum() > 1)
+        dict.fromkeys(
+            ratio(counts, system.charge, system.symbols) for counts, system in counted if (counts > 0).sum() > 1
+        )
     )

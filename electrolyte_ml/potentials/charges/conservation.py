@@ -1,12 +1,12 @@
-"""Charges that add up to a given total, and the chain rule through that condition (paper, eq. 8).
+"""Conservation of the total charge by redistribution, and its chain rule (paper, eq. 8).
 
-What a model proposes for the charges, b, rarely adds up to the total charge Q. The excess Q - sum b is shared out in
-proportion to weights s:
+The charges b proposed by a model rarely add up to the total charge Q. The excess Q - sum b is distributed in proportion
+to weights s:
 
     q_i = b_i + s_i (Q - sum_j b_j) / (sum_j s_j)
 
-Every function works on atoms, and on species with the number of atoms of each (`counts`); leading axes are
-configurations, or draws of parameters.
+The entries of the arrays are atoms, or species with the number of atoms of each (`counts`); leading axes are
+configurations, or sets of parameters.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Redistribution(NamedTuple):
     ----------
     charges : (..., n), e
     shares : (..., n)
-        Each atom's share of the excess, s_i / sum_j s_j.
+        Share of each atom in the excess, s_i / sum_j s_j.
     excess : (..., 1), e
         Q - sum_j b_j.
     total_weight : (..., 1)
@@ -39,7 +39,7 @@ class Redistribution(NamedTuple):
 def redistribute(
     proposed: np.ndarray, weights: np.ndarray, total: np.ndarray | float, counts: np.ndarray | float = 1.0
 ) -> Redistribution:
-    """Share out what the proposed charges lack.
+    """Distribute the difference between the total charge and the proposed charges.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def redistribute(
     total : (...) or float, e
         Q.
     counts : (..., n) or float
-        How many atoms each entry stands for.
+        Number of atoms that each entry represents.
 
     Returns
     -------
     Redistribution
-        Not finite at the pole, where the weights add up to zero.
+        Not finite at the pole, where the sum of the weights is zero.
     """
     excess = np.asarray(total)[..., None] - (counts * proposed).sum(-1, keepdims=True)
     total_weight = (counts * weights).sum(-1, keepdims=True)
@@ -65,17 +65,17 @@ def redistribute(
 
 
 def pull_back(shares: np.ndarray, by_charges: np.ndarray, counts: np.ndarray | float = 1.0) -> np.ndarray:
-    """Return dL/db from dL/dq: a proposed charge that grows takes the same amount from all charges together.
+    """Return dL/db from dL/dq.
 
-    By a weight the derivative is ``pull_back(...) * excess / total_weight``, by its logarithm
-    ``pull_back(...) * excess * shares``.
+    The derivative by a weight is ``pull_back(...) * excess / total_weight``, by its logarithm ``pull_back(...) * excess
+    * shares``.
 
     Parameters
     ----------
     shares : (..., n)
-        Of `redistribute`.
+        Shares from `redistribute`.
     by_charges : (..., n)
-        dL/dq, summed over the atoms that an entry stands for.
+        dL/dq, summed over the atoms that an entry represents.
     counts : (..., n) or float
         As for `redistribute`.
     """

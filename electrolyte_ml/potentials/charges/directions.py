@@ -1,4 +1,4 @@
-"""Directions of the parameters of charge redistribution along which no charge of given compositions changes."""
+"""Free directions of the parameters of charge redistribution: no charge of given compositions changes along them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from electrolyte_ml.potentials.charges.composition import by_parameters, redistr
 if TYPE_CHECKING:
     from electrolyte_ml.potentials.charges.qrd import QRd
 
-TOLERANCE = 1e-8  # of the largest singular value; smaller ones are zero
-INDEPENDENT = 1e-6  # of the largest difference: what is less follows from differences named before
+TOLERANCE = 1e-8  # singular values below this fraction of the largest count as zero
+INDEPENDENT = 1e-6  # relative size below which a difference counts as a combination of those named before
 
 
 class FreeDirections(NamedTuple):
-    """What compositions leave free of the charge parameters.
+    """Directions of the charge parameters that compositions leave free.
 
     Attributes
     ----------
     rank : int
         Number of directions of the parameters that change a charge.
     directions : (n, 2 S)
-        Orthonormal directions that change none; the gauge directions are not among them.
+        Orthonormal directions that change no charge, without the gauge directions.
     """
 
     rank: int
@@ -38,7 +38,7 @@ def charge_derivatives(qrd: QRd, counts: np.ndarray, total: float) -> np.ndarray
     ----------
     qrd
     counts : (S,)
-        Atoms of each species.
+        Number of atoms of each species.
     total : float, e
     """
     shared = redistributed(qrd.parameters, counts, total, qrd.form)
@@ -51,16 +51,16 @@ def free_directions(qrd: QRd, compositions: Sequence[tuple[np.ndarray, float]]) 
     rows = [charge_derivatives(qrd, counts, total)[counts > 0] for counts, total in distinct.values()]
     _, values, vectors = np.linalg.svd(np.concatenate([np.zeros((1, qrd.n_parameters)), *rows]))
     rank = int((values > TOLERANCE * values.max(initial=0.0)).sum())
-    null = vectors[rank:]  # the gauge directions among them
+    null = vectors[rank:]  # includes the gauge directions
     gauge = np.linalg.qr(qrd.gauge_directions.T)[0]
     apart = null - (null @ gauge) @ gauge.T
     return FreeDirections(rank, np.linalg.svd(apart)[2][: len(null) - gauge.shape[1]])
 
 
 def free_differences(qrd: QRd, free: np.ndarray) -> tuple[str, ...]:
-    """Name as many differences between species as there are free directions, none of which follows from the others.
+    """Name as many independent differences between species as there are free directions.
 
-    They are of ln s, and of b / s, which no gauge changes but for a factor.
+    They are differences of ln s and of b / s, which the gauge changes only by a factor.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The energy of point charges on atoms, for any model of the charges (paper, eq. 7)."""
+"""Electrostatic energy of charges on atoms, for any model of the charges (paper, eq. 7)."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from electrolyte_ml.threads import default_threads
 if TYPE_CHECKING:
     from ase import Atoms
 
-MESH_ATOMS = 100  # from which on cells are summed on a mesh, then 18 times as fast as by Ewald's method
+MESH_ATOMS = 100  # atoms from which a cell is summed on a mesh, which is then 18 times faster than Ewald's sum
 
 
 class Electrostatics(Potential):
-    """A charge model whose charges interact by Coulomb's law: E = k_e / 2 sum_ij q_i q_j / r_ij, bonded pairs included.
+    """Base class of charge models, with Coulomb energy E = k_e / 2 sum_ij q_i q_j / r_ij including bonded pairs.
 
-    A cell that is periodic along all three axes is summed with a conducting boundary and, where the total charge is not
-    zero, a neutralising background: by Ewald's method in training and for cells of fewer than 100 atoms, else on a mesh
-    (`ParticleMesh`, rms error of the forces 2e-4 eV/Å). A configuration without periodic axes is summed pair by pair. A
-    derived class gives the charges. Half of q_i phi_i is the energy of atom i.
+    A cell that is periodic along all three axes is summed with a conducting boundary and, if the total charge is not
+    zero, a neutralising background. Ewald's sum is used in training and for cells of fewer than 100 atoms, otherwise a
+    mesh (`ParticleMesh`, rms error of the forces 2e-4 eV/Å). Without periodic axes, all pairs are summed directly. A
+    derived class computes the charges. The energy of atom i is q_i phi_i / 2.
 
     Attributes
     ----------
     constant_charges : bool
-        Whether the charges depend on nothing but the species and the total charge: then they stay in a run.
+        Whether the charges depend only on the species and the total charge, so that they are constant in a run.
     width : float or None, Å
-        For Gaussian charges of this width, which interact by erf(r / (sqrt(2) width)) / r in place of 1/r.
+        Width of Gaussian charges, which interact by erf(r / (sqrt(2) width)) / r instead of 1/r.
     """
 
     constant_charges: ClassVar[bool] = False
@@ -50,18 +50,18 @@ class Electrostatics(Potential):
         return ParticleMesh.cutoff
 
     def solver(self, geometry: Geometry, *, exact: bool = False) -> CoulombSolver:
-        """Return what sums the interactions of a configuration.
+        """Return the solver for the interactions of a configuration.
 
         Parameters
         ----------
         geometry : Geometry
         exact : bool
-            Whether large cells are summed by Ewald's method, too.
+            Whether to use Ewald's sum for large cells, too.
 
         Raises
         ------
         InputError
-            For a cell that is periodic along one or two axes.
+            The cell is periodic along one or two axes.
         """
         pbc = geometry.system.pbc
         if pbc.all():
@@ -81,12 +81,12 @@ class Electrostatics(Potential):
         return self.evaluated(geometry, self.solver(geometry), threads or default_threads(geometry.n_atoms))
 
     def evaluated(self, geometry: Geometry, solver: CoulombSolver, threads: int) -> Evaluation:
-        """Return the same from a given solver, for a geometry that is checked."""
+        """Return the same with a given solver, for a geometry that has been checked."""
         charges = self.charges(geometry)
         result = solver.solve(geometry, charges, threads)
         energies = 0.5 * charges * result.potentials
         return Evaluation(result.energy, result.forces, energies, result.virial, geometry.volume, charges)
 
     def stepper(self, system: System, threads: int = 1) -> ElectrostaticsStepper:
-        """Return what evaluates one system again and again, with one mesh."""
+        """Return a stepper that keeps the mesh from step to step."""
         return ElectrostaticsStepper(self, system, threads)

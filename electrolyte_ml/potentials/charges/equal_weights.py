@@ -1,8 +1,8 @@
-"""Of all parameters with the same charges in a set, those whose weights differ least.
+"""Parameters with the most equal weights among those that give the same charges in a set.
 
-A set fixes the charges of its own compositions, and rarely all parameters: along the directions that it leaves free a
-fit ends anywhere, and with it the charges of other compositions. By convention it ends where the ln s differ least, so
-that the excess is shared out as evenly as the set allows.
+A set fixes the charges of its own compositions, but rarely all parameters: along the free directions, a fit could end
+anywhere, and the charges at other compositions would be arbitrary. By convention, it ends where the ln s differ least,
+so that the excess charge is distributed as evenly as the set allows.
 """
 
 from __future__ import annotations
@@ -13,37 +13,36 @@ from electrolyte_ml.potentials.charges.composition import by_parameters, fix_gau
 from electrolyte_ml.potentials.charges.conservation import Redistribution
 
 ITERATIONS = 100
-LONGEST = 2.0  # step of a ln s; the derivatives are those of one point
-RANK = 1e-9  # of the largest singular value; smaller ones are zero
-CONVERGED = 1e-13  # last step
-SAME = 1e-12  # e, of charges
+LONGEST = 2.0  # longest step of a ln s, because derivatives are local
+RANK = 1e-9  # singular values below this fraction of the largest count as zero
+CONVERGED = 1e-13  # size of the last step
+SAME = 1e-12  # e, largest difference of equal charges
 
 
 def equal_weights(theta: np.ndarray, counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """Return parameters of the same charges, in the form "positive", with the least sum of (ln s)^2.
+    """Return parameters with the same charges, in the form "positive", and the smallest sum of (ln s)^2.
 
-    Each step goes to the least weights among the parameters that have, by the derivatives at the last ones, the same
-    charges.
+    Each step minimises this sum among the parameters that have the same charges in the linear approximation.
 
     Parameters
     ----------
     theta : (2 S,)
-        b and ln s, the gauge fixed.
+        b and ln s in the fixed gauge.
     counts : (K, S)
-        Atoms of each species.
+        Number of atoms of each species.
     totals : (K,), e
 
     Returns
     -------
     (2 S,)
-        The gauge fixed. `theta` itself where the steps come to no end.
+        b and ln s in the fixed gauge; `theta` if the iteration does not converge.
     """
     distinct = np.unique(np.column_stack([counts, totals]), axis=0)
     counts, totals = distinct[:, :-1], distinct[:, -1]
     present, n_species = counts > 0, counts.shape[1]
 
     def charges(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return all charges, and their derivatives by the parameters."""
+        """Return all charges and their derivatives by the parameters."""
         shared = redistributed(x, counts, totals, "positive")
         each = Redistribution(*(part[:, None] for part in shared))
         slopes = by_parameters(each, np.eye(n_species)[None], counts[:, None], "positive")

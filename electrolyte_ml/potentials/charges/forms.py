@@ -1,8 +1,8 @@
-"""Coulomb energies as quadratic forms in the charges of the species, for charges that depend on the species alone.
+"""Coulomb energies as quadratic forms in the charges of the species, if all atoms of a species have the same charge.
 
-With q_a the charge of species a, E = 1/2 sum_ab q_a q_b M_ab, and likewise the virial; the force on an atom i of
-species z is F_i = q_z sum_a q_a f_a(i), where f_a(i) is the field at i if each atom of species a has a unit charge.
-These coefficients depend on the positions only: for training they are computed once.
+With the charge q_a of species a, E = 1/2 sum_ab q_a q_b M_ab, and the virial has the same form. The force on an atom i
+of species z is F_i = q_z sum_a q_a f_a(i), where f_a(i) is the field at i if each atom of species a has a unit charge.
+The coefficients depend only on the positions: for training they are computed once.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from electrolyte_ml.structures.neighbours import neighbour_list
 
 
 class TypeForms(NamedTuple):
-    """Coefficients of the quadratic forms of one configuration; zero for species that it has not.
+    """Coefficients of the quadratic forms of one configuration; zero for missing species.
 
     Attributes
     ----------
     energies : (S, S) eV/e^2
         M, symmetric.
     potentials : (N, S) eV/e^2
-        Potential at each atom, by species of the unit charges that make it.
+        Potential at each atom due to unit charges on all atoms of each species.
     fields : (N, S, 3) eV/Å/e^2
-        The same for the field.
+        Field at each atom due to unit charges on all atoms of each species.
     virials : (S, S, 3, 3) eV/e^2
         Symmetric in both pairs of indices.
     """
@@ -38,7 +38,7 @@ class TypeForms(NamedTuple):
 
 
 def type_potentials(geometry: Geometry, solver: CoulombSolver, threads: int = 1) -> np.ndarray:
-    """Return the potential at each atom by species of the unit charges that make it, (N, S) eV/e^2."""
+    """Return the potential at each atom due to unit charges on all atoms of each species, (N, S) eV/e^2."""
     species, n_species = geometry.system.species, len(geometry.system.symbols)
     solver = solver.fixed_for(geometry.cell, np.ones(geometry.n_atoms))
     potentials = np.zeros((geometry.n_atoms, n_species))
@@ -48,9 +48,9 @@ def type_potentials(geometry: Geometry, solver: CoulombSolver, threads: int = 1)
 
 
 def type_forms(geometry: Geometry, solver: CoulombSolver, threads: int = 1) -> TypeForms:
-    """Return all coefficients, by one solution for each species and each pair of them, of the atoms of these alone.
+    """Return all coefficients, from one solution for each species and each pair of species, with only their atoms.
 
-    Together they take as long as one solution for all atoms and each species.
+    The total time is about that of one solution with all atoms per species.
     """
     species, n_species = geometry.system.species, len(geometry.system.symbols)
     solver = solver.fixed_for(geometry.cell, np.ones(geometry.n_atoms))
@@ -67,7 +67,7 @@ def type_forms(geometry: Geometry, solver: CoulombSolver, threads: int = 1) -> T
         for b in present[:k]:
             atoms = np.flatnonzero((species == a) | (species == b))
             both = solver.solve(_part(geometry, atoms), np.ones(len(atoms)), threads)
-            # What both species make less what an atom's own species makes is the part of the other.
+            # The contribution of the other species is that of both minus that of the atom's own species.
             own = species[atoms]
             other = np.where(own == a, b, a)
             potentials[atoms, other] = both.potentials - potentials[atoms, own]

@@ -1,8 +1,8 @@
-"""What a set of configurations fixes of the charge redistribution, and what it leaves free.
+"""Identifiability of the parameters of charge redistribution: directions that a data set fixes or leaves free.
 
-Energies and forces see the parameters through the charges alone. All compositions of one ratio, if neutral, have the
-same charges: a set of one ratio fixes S - 1 of the 2 S - 2 directions of the parameters of S species. Along the others
-the charges of the set do not change, and those of another composition do.
+Energies and forces depend on the parameters only through the charges. Neutral compositions with the same ratio of
+species have the same charges: a set with one ratio fixes S - 1 of the 2 S - 2 directions of the parameters of S
+species. Along the other directions, the charges of the set do not change, but those of other compositions do.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Identifiability:
-    """What a set fixes of a model's charge parameters.
+    """Directions of the charge parameters of a model that a set fixes or leaves free.
 
     Attributes
     ----------
     model : QRd
-        At whose parameters the charges were differentiated.
+        Model whose charges were differentiated at its parameters.
     rank : int
         Number of directions of the parameters that change a charge in the set.
     directions : int
         Number of directions that change a charge in some composition: 2 S - 2.
     free : (directions - rank, 2 S)
-        Orthonormal directions that change no charge in the set; the gauge directions are not among them.
+        Orthonormal directions that change no charge in the set, without the gauge directions.
     statements : tuple of str
-        What is free, in words; empty if nothing is.
+        Description of the free directions; empty if there are none.
     """
 
     model: QRd
@@ -53,7 +53,7 @@ class Identifiability:
         return "; ".join([fixed, *self.statements])
 
     def drift(self, compositions: Sequence[Atoms | str]) -> np.ndarray:
-        """Return how far the charges of planned compositions are from being fixed by the set.
+        """Return the expected drift of charges at planned compositions, because the set does not fix all directions.
 
         Parameters
         ----------
@@ -63,13 +63,13 @@ class Identifiability:
         Returns
         -------
         (n, S), e
-            Standard deviation of each species' charge, to first order, if the free directions are as random as in the
-            starts of a fit; NaN for species that a composition has not.
+            Standard deviation of the charge of each species, to first order, if the parameters along the free
+            directions are as random as at the start of a fit; NaN for species that are not in a composition.
 
         Raises
         ------
         InputError
-            An unknown species, or something that is no formula.
+            A species is unknown, or an item is not a formula.
         """
         drifts = [
             expected_drift(self.model, self.free, *read_composition(item, self.model.species, f"composition {number}"))
@@ -81,21 +81,21 @@ class Identifiability:
 def identifiability(
     model: Potential | Sequence[str], configurations: Sequence[Atoms | str] | None = None
 ) -> Identifiability:
-    """Find out what a set of configurations fixes of the charge parameters.
+    """Find the directions of the charge parameters that a set of configurations fixes.
 
     Parameters
     ----------
     model
-        A potential with charge redistribution; or chemical symbols, for parameters in general position.
+        Potential with charge redistribution; or chemical symbols, for parameters in general position.
     configurations
-        The set; or formulas, see `Identifiability.drift`. By default the compositions that the potential was trained
-        on, which its file keeps.
+        Configurations or formulas, see `Identifiability.drift`. By default the compositions of the training set, which
+        are stored in the file of the potential.
 
     Raises
     ------
     InputError
-        A potential without charge redistribution, or without compositions where none are given; an empty set; a
-        configuration with an unknown species.
+        The potential has no charge redistribution, or stores no compositions and none are given; the set is empty; or a
+        species of a configuration is unknown.
 
     Examples
     --------
@@ -106,14 +106,14 @@ def identifiability(
     if configurations is None:
         configurations = qrd.compositions
         if not configurations:
-            raise InputError("the compositions that the potential was trained on are not in its file: give the set")
+            raise InputError("the potential does not store the compositions of its training set: give the set")
     if len(configurations) == 0:
         raise InputError("identifiability needs at least one configuration")
-    found = [
+    compositions = [
         read_composition(item, qrd.species, f"configuration {number}")
         for number, item in enumerate(configurations, start=1)
     ]
-    rank, free = free_directions(qrd, found)
+    rank, free = free_directions(qrd, compositions)
     statements = tuple(f"it does not fix {name}" for name in free_differences(qrd, free))
     return Identifiability(qrd, rank, rank + len(free), free, statements)
 

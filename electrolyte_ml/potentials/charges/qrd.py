@@ -1,4 +1,4 @@
-"""Charge redistribution, QRd: charges that depend on the composition alone (paper, eqs. 7 and 8)."""
+"""Charge redistribution, QRd: charges that depend only on the composition (paper, eqs. 7 and 8)."""
 
 from __future__ import annotations
 
@@ -38,28 +38,29 @@ if TYPE_CHECKING:
 
     from electrolyte_ml.potentials.spec import ModelSpec
 
-POLE = 1e-10  # of sum |s|: a smaller |sum s| is taken for zero
-# e. Charges that may be further from what a training set fixes are worth a warning: an atom of 0.5 e changes its
-# energy with a bonded atom by 5 meV when that atom's charge drifts so far.
+POLE = 1e-10  # |sum s| / sum |s| below which the sum counts as zero
+# e, expected drift of a charge above which a warning is shown: with this drift of the charge of a bonded atom, the
+# energy of an atom of 0.5 e changes by 5 meV.
 DRIFT = 0.001
 
-_warned: set[str] = set()  # messages that this process has shown
+_warned: set[str] = set()  # messages shown by this process
 
 
 @dataclass(eq=False)
 class QRd(Electrostatics):
-    """Charges q_i = b_z + s_z (Q - sum_j b_zj) / (sum_j s_zj), of species z, for a total charge Q.
+    """Charges q_i = b_z + s_z (Q - sum_j b_zj) / (sum_j s_zj) of species z for a total charge Q.
 
     Two directions of the parameters change no charge: s -> lambda s, and b -> b + c s (`gauge_directions`). In the form
-    "positive" the sum of the weights s has no zero; in the form "raw", that of the paper, it may have one, where the
-    charges are infinite.
+    "positive", the sum of the weights s is never zero. In the form "raw", that of the paper, the sum may be zero, where
+    the charges are infinite.
 
-    With Q = 0 everywhere the energy does not tell q from -q. By convention Li is positive; without Li, O is negative;
-    without both, the first species is positive. A start follows it for one atom of each species, a fit for the mean
-    over its configurations, of the species that these have.
+    If all total charges are zero, the energy is the same for q and -q. By convention Li is positive; without Li, O is
+    negative; without both, the first species is positive. A random start satisfies the convention for a system with one
+    atom of each species; a fit satisfies it for the mean over its configurations, considering only species in them.
 
-    Where a training set does not fix all parameters, a fit in the form "positive" ends with those whose weights differ
-    least (`equal_weights`); another composition has the charges of this convention, and a `CompositionWarning`.
+    If a training set does not fix all parameters, a fit in the form "positive" ends with the most equal weights
+    (`equal_weights`). The charges at other compositions then follow from this convention, and a `CompositionWarning` is
+    shown.
 
     Parameters
     ----------
@@ -68,28 +69,28 @@ class QRd(Electrostatics):
     b : (S,) array, e
         Charges before the redistribution.
     s : (S,) array
-        In the form "positive" logarithms of the weights, in the form "raw" the weights themselves.
+        Logarithms of the weights in the form "positive", the weights in the form "raw".
     form : {"positive", "raw"}
     width : float or None, Å
         Width of Gaussian charges; None for point charges, as in the paper.
     reference : str or None
         Level of theory that labelled the training data.
     compositions : tuple of str
-        Compositions of the training set, each ratio of species and total charge once: "C11H20O9", "C12H16LiO12 +1".
-        Where charges are needed at another composition, whose charges these do not fix to 0.001 e, there is a
-        `CompositionWarning`, once for each composition.
+        Compositions of the training set, each ratio of species and total charge once: "C11H20O9", "C12H16LiO12 +1". A
+        `CompositionWarning` is shown, once per composition, when charges are computed at another composition and the
+        training set does not fix them to 0.001 e.
 
     Raises
     ------
     InputError
-        Unknown or repeated species, parameters that are not one finite number for each species, an unknown form,
-        a width that is not positive.
+        Species are unknown or repeated, parameters are not one finite number per species, the form is unknown, or the
+        width is not positive.
     """
 
     kind: ClassVar[str] = "qrd"
     constant_charges: ClassVar[bool] = True
     uses_charge: ClassVar[bool] = True
-    stage: ClassVar[int] = 1  # the moment tensor potential comes first
+    stage: ClassVar[int] = 1  # fitted after the moment tensor potential
 
     species: tuple[str, ...]
     b: np.ndarray
@@ -110,14 +111,14 @@ class QRd(Electrostatics):
         self.compositions = tuple(self.compositions)
         for item in self.compositions:
             if not isinstance(item, str):
-                raise InputError(f"charge redistribution: the composition {item!r} is no formula")
+                raise InputError(f"charge redistribution: the composition {item!r} is not a formula")
             read_composition(item, self.species, "charge redistribution: compositions")
 
     def _one_each(self, name: str, values: Any) -> np.ndarray:
         try:
             array = np.array(values, dtype=np.float64)
         except (TypeError, ValueError):
-            raise InputError(f"charge redistribution: {name} = {str(values)[:60]!r} is no list of numbers") from None
+            raise InputError(f"charge redistribution: {name} = {str(values)[:60]!r} is not a list of numbers") from None
         if array.shape != (len(self.species),) or not np.isfinite(array).all():
             raise InputError(
                 f"charge redistribution: {name} needs one finite number for each of the species "
@@ -129,10 +130,10 @@ class QRd(Electrostatics):
 
     @classmethod
     def random(cls, species: Sequence[str], seed: int | np.random.Generator = 0, form: ChargeForm = "positive") -> QRd:
-        """Draw the parameters from which a fit starts, each from U(-1, 1).
+        """Draw random parameters for the start of a fit, each from U(-1, 1).
 
-        In the form "positive" the gauge is fixed and the sign follows the convention; in the form "raw" the parameters
-        are as drawn, as in the paper.
+        In the form "positive", the gauge and the sign are then fixed by convention; in the form "raw", the parameters
+        are not changed, as in the paper.
         """
         b, s = np.random.default_rng(seed).uniform(-1, 1, (2, len(species)))
         drawn = cls(tuple(species), b, s, form)
@@ -150,18 +151,18 @@ class QRd(Electrostatics):
         s: Mapping[str, float],
         form: ChargeForm = "positive",
     ) -> QRd:
-        """Make a model from b and from the weights s themselves, by species.
+        """Make a model from b and the weights s (not their logarithms), given by species.
 
         Raises
         ------
         InputError
-            A species without a value or a value without its species; in the form "positive" a weight that is not
+            The species of the values differ from those of the model; or, in the form "positive", a weight is not
             positive.
         """
         for name, values in (("b", b), ("s", s)):
             if wrong := sorted(set(values) ^ set(species)):
-                what = "of a species that the model has not" if wrong[0] in values else "missing"
-                raise InputError(f"charge redistribution: {name} of {wrong[0]} is {what}")
+                problem = "given, but the model has no such species" if wrong[0] in values else "missing"
+                raise InputError(f"charge redistribution: {name} of {wrong[0]} is {problem}")
         weights = np.array([s[symbol] for symbol in species], float)
         if form == "positive":
             if not (weights > 0).all():
@@ -175,12 +176,12 @@ class QRd(Electrostatics):
 
     @classmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> QRd:
-        """Return a model of the form and width of the specification, with random parameters as in `random`."""
-        one = cls.random(species, form=spec.charge_form or "positive")
-        return replace(one, width=spec.charge_width).redrawn(seed)
+        """Return a model with the form and width of the specification, and random parameters as in `random`."""
+        model = cls.random(species, form=spec.charge_form or "positive")
+        return replace(model, width=spec.charge_width).redrawn(seed)
 
     def redrawn(self, seed: int | Sequence[int]) -> QRd:
-        """Return the same model at another random start, drawn with other numbers than terms of the same seed."""
+        """Return the same model at another random start; other terms draw different numbers for the same seed."""
         entropy = [seed, 1] if isinstance(seed, int) else [*seed, 1]
         drawn = self.random(self.species, np.random.default_rng(entropy), self.form)
         return self.with_parameters(drawn.parameters)
@@ -204,7 +205,7 @@ class QRd(Electrostatics):
 
     @property
     def weights(self) -> np.ndarray:
-        """(S,) s, the weights themselves."""
+        """(S,) weights s, not their logarithms."""
         return np.exp(self.s) if self.form == "positive" else self.s.copy()
 
     @property
@@ -218,22 +219,22 @@ class QRd(Electrostatics):
     def undetermined(self, systems: Sequence[System]) -> tuple[str, ...]:
         """Name the differences between species that the compositions and total charges of a set leave free.
 
-        They are those of parameters in general position: fits may end where a weight is so small that no charge depends
-        on it, whatever the set.
+        They are computed for parameters in general position. A fit may end at special parameters, for instance with a
+        weight so small that no charge depends on it.
         """
         general = QRd.random(self.species)
         compositions = [(self._counts(system), system.charge) for system in systems]
         return free_differences(general, free_directions(general, compositions).directions)
 
     def gauge_fixed(self) -> QRd:
-        """Return the model of the same charges whose b add up to zero and whose weights have the geometric mean 1.
+        """Return a model with the same charges, sum b = 0, and weights with a geometric mean of 1.
 
-        Then b are the charges of a neutral system with one atom of each species.
+        The b are then the charges of a neutral system with one atom of each species.
 
         Raises
         ------
         InputError
-            In the form "raw", whose weights may have any sign.
+            The form is "raw", in which weights may have any sign.
         """
         if self.form == "raw":
             raise InputError("the gauge of charge redistribution is only fixed in the form 'positive'")
@@ -241,7 +242,7 @@ class QRd(Electrostatics):
         return replace(self, b=b, s=s)
 
     def facts(self) -> dict[str, Any]:
-        """Return the facts of the model, its form and width among them, and what its training set fixes."""
+        """Return the facts of the model, including its form and width and the directions fixed by its training set."""
         facts = {**super().facts(), "form": self.form, "width": self.width}
         if caveats := self.caveats():
             facts["caveats"] = list(caveats)
@@ -256,16 +257,16 @@ class QRd(Electrostatics):
         }
 
     def caveats(self) -> tuple[str, ...]:
-        """Return that there is a pole, if the weights of the form "raw" do not all have one sign."""
+        """Return a warning about a pole if the weights do not all have the same sign."""
         signs = np.sign(self.weights)
         if (signs == signs[0]).all() and signs[0]:
             return ()
         weights = ", ".join(f"{symbol} {s:.3g}" for symbol, s in zip(self.species, self.weights, strict=True))
-        return (f"the charges have a pole at some compositions, since the weights s have no common sign: {weights}",)
+        return (f"the charges have a pole at some compositions, because the weights s differ in sign: {weights}",)
 
     # -- charges -------------------------------------------------------------------------------------------------------
 
-    def type_charges(self, composition: Mapping[str, int], charge: float = 0.0) -> dict[str, float]:
+    def type_charges(self, composition: Mapping[str, float], charge: float = 0.0) -> dict[str, float]:
         """Return the charge (e) of each species in a composition.
 
         Parameters
@@ -278,10 +279,10 @@ class QRd(Electrostatics):
         Raises
         ------
         InputError
-            An unknown species, or weights that add up to zero.
+            A species is unknown, or the weights add up to zero.
         """
         if unknown := [symbol for symbol in composition if symbol not in self.species]:
-            raise InputError(f"{unknown[0]} is unknown: the charges are those of {' '.join(self.species)}")
+            raise InputError(f"{unknown[0]} is unknown: the species of the charges are {' '.join(self.species)}")
         counts = np.array([composition.get(symbol, 0) for symbol in self.species], float)
         charges = self._redistributed(counts, charge).charges
         return {symbol: float(q) for symbol, q, n in zip(self.species, charges, counts, strict=True) if n}
@@ -292,7 +293,7 @@ class QRd(Electrostatics):
         Raises
         ------
         InputError
-            If the weights of the configuration add up to zero, in the form "raw".
+            The weights of the configuration add up to zero, in the form "raw".
         """
         system = geometry.system
         charges: np.ndarray = self._redistributed(self._counts(system), system.charge).charges[system.species]
@@ -302,7 +303,7 @@ class QRd(Electrostatics):
         return np.bincount(system.species, minlength=len(self.species)).astype(float)
 
     def _redistributed(self, counts: np.ndarray, total: float) -> Redistribution:
-        """Redistribute by species, and refuse the pole."""
+        """Redistribute by species; raise `InputError` at the pole."""
         shared = redistributed(self.parameters, counts, total, self.form)
         sizes = (counts * np.abs(self.s)).sum() if self.form == "raw" else 0.0
         if self.form == "raw" and not abs(shared.total_weight[0]) > POLE * sizes:
@@ -322,16 +323,16 @@ class QRd(Electrostatics):
 
     @cached_property
     def _left_free(self) -> FreeDirections:
-        """What the training set leaves free of the parameters."""
+        """Directions of the parameters that the training set leaves free."""
         return free_directions(self, [read_composition(item, self.species, item) for item in self.compositions])
 
     @cached_property
     def _checked(self) -> set[tuple[object, ...]]:
-        """Compositions that `_check_composition` has seen."""
+        """Compositions that `_check_composition` has checked."""
         return set()
 
     def _check_composition(self, counts: np.ndarray, total: float) -> None:
-        """Warn where the training set does not fix the charges: once in a process, at each composition."""
+        """Warn if the training set does not fix the charges at a composition, once per process and composition."""
         key = (*counts.tolist(), total)
         if not self.compositions or key in self._checked:
             return
@@ -342,7 +343,7 @@ class QRd(Electrostatics):
             return
         far = ", ".join(f"{symbol} {d:.2g}" for symbol, d in zip(self.species, drift, strict=True) if d > DRIFT)
         message = (
-            f"charges at {ratio(counts, total, self.species)} were not fixed by the training set (fixes "
+            f"charges at {ratio(counts, total, self.species)} were not fixed by the training set (it fixes "
             f"{rank} of {rank + len(free)} directions): expected drift {far} e"
         )
         if message not in _warned:
@@ -388,7 +389,7 @@ class QRd(Electrostatics):
         return by_parameters(shared, by_charges, counts, self.form)
 
     def prepare(self, geometries: Sequence[Geometry]) -> QRdTerm:
-        """Compute the energies, fields and virials of all pairs of species once, for training."""
+        """Return the training term; energies, fields and virials of all pairs of species are computed once."""
         kept = [self.geometry(geometry) for geometry in geometries]
         for geometry in kept:
             self._check_composition(self._counts(geometry.system), geometry.system.charge)

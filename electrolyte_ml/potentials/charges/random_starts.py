@@ -1,7 +1,7 @@
-"""How the charges of many random models change from one composition to others.
+"""Changes of charges between compositions, for many random models.
 
-The sum of the weights s is linear in the numbers of atoms. Where it has different signs for two compositions there is a
-mixture of the two whose charges are infinite: the pole lies between them.
+The sum of the weights s is linear in the numbers of atoms. If it has different signs for two compositions, the charges
+of some mixture of the two are infinite: the pole lies between them.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from electrolyte_ml.potentials.spec import ChargeForm
 if TYPE_CHECKING:
     from ase import Atoms
 
-LIMIT = 0.5  # e; a charge that changes by more than this is another charge
+LIMIT = 0.5  # e, largest acceptable change of a charge
 
 
 @dataclass(frozen=True)
 class ChargeChanges:
-    """Charges of many models at one composition, and how they change at others.
+    """Charges of many models at one composition, and their changes at others.
 
     Attributes
     ----------
     charges : (n, S), e
-        At the first composition; NaN for a species that it has not.
+        Charges at the first composition; NaN for missing species.
     largest : (n, P), e
-        Largest change of a charge, of the species that both compositions have.
+        Largest change of a charge among the species that occur in both compositions.
     crosses : (n, P) bool
         Whether the pole lies between the two compositions.
     """
@@ -41,12 +41,12 @@ class ChargeChanges:
     crosses: np.ndarray
 
     def failed(self, limit: float = LIMIT) -> np.ndarray:
-        """Return (n, P) whether a charge changes by more than a limit in e, or the pole lies between."""
+        """Return whether a charge changes by more than a limit (e) or the pole lies between, (n, P)."""
         return np.asarray(self.crosses | ~(self.largest <= limit))  # NaN and infinity fail
 
 
 class Share(NamedTuple):
-    """A share of independent cases with its 95 % interval."""
+    """Fraction of independent cases with its 95 % interval."""
 
     value: float
     low: float
@@ -54,7 +54,7 @@ class Share(NamedTuple):
 
 
 def share_of(cases: np.ndarray) -> Share:
-    """Return the share of true cases (n,) bool, with the exact binomial interval (Clopper and Pearson, 1934)."""
+    """Return the fraction of true cases (n,) bool, with the exact binomial interval (Clopper and Pearson, 1934)."""
     from scipy.stats import binomtest
 
     n, k = len(cases), int(np.sum(cases))
@@ -63,7 +63,7 @@ def share_of(cases: np.ndarray) -> Share:
 
 
 def draw_parameters(n: int, species: Sequence[str], seed: int = 0) -> np.ndarray:
-    """Return b and s of n starts, (n, 2 S) from U(-1, 1); the draws of `QRd.random`, before it fixes gauge and sign."""
+    """Return random b and s of n starts, (n, 2 S) from U(-1, 1), before the gauge and the sign are fixed."""
     return np.random.default_rng(seed).uniform(-1, 1, (n, 2 * len(species)))
 
 
@@ -79,17 +79,17 @@ def charge_changes(
     Parameters
     ----------
     parameters : (n, 2 S)
-        b and s, as of `QRd`.
+        b and s, as in `QRd`.
     species
         Chemical symbols.
     form : {"positive", "raw"}
     first, others
-        Configurations, or formulas of neutral ones.
+        Configurations, or formulas, see `read_composition`.
 
     Raises
     ------
     InputError
-        Parameters of another shape, an unknown species, or something that is no formula.
+        The parameters have a wrong shape, a species is unknown, or a text is not a formula.
     """
     symbols = tuple(species)
     theta = np.asarray(parameters, float)

@@ -1,4 +1,4 @@
-"""Time steps of charges, with a mesh that does not change with the cell."""
+"""Stepper of charge models, with a mesh that is not chosen again when the cell changes a little."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from electrolyte_ml.kernels.coulomb_listed import HalfList
     from electrolyte_ml.potentials.charges.electrostatics import Electrostatics
 
-STRETCH = 0.05  # of a cell vector's length; beyond it the mesh no longer has the wanted accuracy
+STRETCH = 0.05  # relative change of the length of a cell vector beyond which the mesh loses its accuracy
 
 
 class ElectrostaticsStepper(Stepper):
-    """A stepper that keeps the mesh, and charges that depend on the composition alone.
+    """Stepper that keeps the mesh, and charges that depend only on the composition.
 
-    At constant pressure a mesh that is chosen for each cell makes the energy jump. It is chosen again when a cell
-    vector has become longer or shorter by 5 %, and after `invalidate`: what follows then depends on the configuration
-    alone, and a resumed run is the same to the last bit. The waves of Ewald's sum are chosen for each cell: its error
-    is so small that its jumps do not matter.
+    At constant pressure, the energy would jump if the mesh were chosen for each cell. The mesh is chosen again when a
+    cell vector has become longer or shorter by 5 %, and after `invalidate`: all later results then depend only on the
+    configuration, and a resumed run is bitwise identical. The waves of Ewald's sum are chosen for each cell; the jumps
+    of the energy are negligible.
     """
 
     potential: Electrostatics
@@ -35,21 +35,21 @@ class ElectrostaticsStepper(Stepper):
         self._charges: np.ndarray | None = None
         self._solver: CoulombSolver | None = None
         self._mesh: MeshSum | None = None
-        self._lengths = np.zeros(3)  # of the cell vectors for which the mesh was chosen, Å
+        self._lengths = np.zeros(3)  # Å, lengths of the cell vectors for which the mesh was chosen
         self._half: HalfList | None = None
 
     def invalidate(self) -> None:
-        """Forget the neighbour list and the mesh."""
+        """Discard the neighbour list and the mesh."""
         super().invalidate()
         self._mesh = None
 
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
-        """Take a new neighbour list."""
+        """Set a new neighbour list."""
         super().renew(pairs, positions, cell)
         self.pairs, self._half = pairs, None
 
     def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:
-        """Sum the charges' interactions."""
+        """Add the interactions of the charges."""
         self._positions, self._cell = positions, cell
         if self._charges is None or not self.potential.constant_charges:
             self._charges = self.potential.charges(self.geometry())
@@ -65,7 +65,7 @@ class ElectrostaticsStepper(Stepper):
     def _on_mesh(
         self, solver: ParticleMesh, positions: np.ndarray, cell: np.ndarray, charges: np.ndarray
     ) -> CoulombResult:
-        """Sum on the mesh that is kept, or on another where the cell has changed too much."""
+        """Sum on the present mesh, or on a new one if the cell has changed too much."""
         from electrolyte_ml.kernels.coulomb_listed import halved
 
         lengths = np.sqrt((cell**2).sum(1))
@@ -76,7 +76,7 @@ class ElectrostaticsStepper(Stepper):
             self._half = halved(*self.pairs)
         result, closest = self._mesh.solve_listed(self._half, positions, cell, charges)
         if closest < OVERLAP:
-            self.geometry()  # raises the error that names the atoms
+            self.geometry()  # raises an error that names the atoms
         return result
 
     @property

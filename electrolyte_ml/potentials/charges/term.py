@@ -1,4 +1,4 @@
-"""Charge redistribution in training: quadratic forms in the charges of the species, computed once."""
+"""Training term of charge redistribution: quadratic forms in the charges of the species, computed once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class _Configuration(NamedTuple):
-    """What training keeps of one configuration: species (N,), counts (S,), total charge, and coefficients.
+    """Data of one configuration for training: species (N,), counts (S,), total charge, and coefficients.
 
-    The fields are (S, 3, N) here: sums over species then run over atoms without gaps.
+    The fields have the shape (S, 3, N): sums over species then run over contiguous atoms.
     """
 
     species: np.ndarray
@@ -37,34 +37,34 @@ class QRdTerm(TrainingTerm):
     Attributes
     ----------
     sizes : (K,) int64
-        Atoms in each configuration.
+        Number of atoms in each configuration.
     species : (N,) int64
     counts : (K, S)
-        Atoms of each species.
+        Number of atoms of each species.
     totals : (K,) e
         Total charges.
     energies : (K, S, S)
         As in `TypeForms`.
     fields : (S, 3, N)
     virials : (K, S, 9 S)
-        The last axis is species and components.
+        The last axis runs over species and components.
     """
 
     def __init__(self, potential: QRd, configurations: Sequence[_Configuration]) -> None:
         self.potential, self.configurations = potential, list(configurations)
         n_species, k = len(potential.species), len(configurations)
-        self.sizes = np.array([len(one.species) for one in configurations], np.int64)
+        self.sizes = np.array([len(item.species) for item in configurations], np.int64)
         self.first = np.cumsum(self.sizes) - self.sizes
-        self.species = np.concatenate([np.zeros(0, np.int64), *(one.species for one in configurations)])
-        self.counts = np.array([one.counts for one in configurations]).reshape(k, n_species)
-        self.totals = np.array([one.total for one in configurations], float)
-        self.energies = np.array([one.energies for one in configurations]).reshape(k, n_species, n_species)
-        self.fields = np.concatenate([np.zeros((n_species, 3, 0)), *(one.fields for one in configurations)], axis=2)
-        self.virials = np.array([one.virials for one in configurations]).reshape(k, n_species, 9 * n_species)
+        self.species = np.concatenate([np.zeros(0, np.int64), *(item.species for item in configurations)])
+        self.counts = np.array([item.counts for item in configurations]).reshape(k, n_species)
+        self.totals = np.array([item.total for item in configurations], float)
+        self.energies = np.array([item.energies for item in configurations]).reshape(k, n_species, n_species)
+        self.fields = np.concatenate([np.zeros((n_species, 3, 0)), *(item.fields for item in configurations)], axis=2)
+        self.virials = np.array([item.virials for item in configurations]).reshape(k, n_species, 9 * n_species)
 
     @classmethod
     def of(cls, potential: QRd, systems: Sequence[System], forms: Sequence[TypeForms]) -> QRdTerm:
-        """Make the term of configurations from their coefficients."""
+        """Make the term from the coefficients of configurations."""
         n_species = len(potential.species)
         return cls(
             potential,
@@ -82,12 +82,12 @@ class QRdTerm(TrainingTerm):
         )
 
     def _by_atom(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the charges of all species of each atom's configuration (S, N), and those of the atoms (N,)."""
+        """Return the charges of all species in the configuration of each atom, (S, N), and of the atoms, (N,)."""
         spread = np.repeat(np.ascontiguousarray(q.T), self.sizes, axis=1)
         return spread, spread[self.species, np.arange(len(self.species))]
 
     def _virial_rows(self, q: np.ndarray) -> np.ndarray:
-        """Return the derivatives of the virials by the charges (K, S, 9)."""
+        """Return the derivatives of the virials by the charges, (K, S, 9)."""
         k, n_species = q.shape
         return np.matmul(q[:, None], self.virials).reshape(k, n_species, 9)
 
@@ -109,7 +109,7 @@ class QRdTerm(TrainingTerm):
         by_virials: np.ndarray,
         threads: int = 1,
     ) -> np.ndarray:
-        """Return the derivatives by b and s, through the charges."""
+        """Return the derivatives by b and s."""
         form = self.potential.form
         shared = redistributed(theta, self.counts, self.totals, form)
         q = shared.charges
@@ -118,7 +118,7 @@ class QRdTerm(TrainingTerm):
         if by_virials.any():
             by_charges += np.matmul(self._virial_rows(q), by_virials.reshape(k, 9, 1))[..., 0]
         spread, own = self._by_atom(q)
-        along = np.einsum("acn,cn->an", self.fields, np.ascontiguousarray(by_forces.T))  # dL/dF along each field
+        along = np.einsum("acn,cn->an", self.fields, np.ascontiguousarray(by_forces.T))  # dL/dF . field
         places = np.repeat(n_species * np.arange(k), self.sizes) + self.species
         received = np.einsum("an,an->n", along, spread)
         by_charges += np.bincount(places, received, k * n_species).reshape(k, n_species)
@@ -132,20 +132,20 @@ class QRdTerm(TrainingTerm):
         return np.where(self.counts > 0, charges, np.nan)
 
     def pull_back_charges(self, theta: np.ndarray, by_mean_charges: np.ndarray) -> np.ndarray:
-        """Return the derivatives by b and s."""
+        """Return the derivatives by b and s from those by `mean_charges`."""
         form = self.potential.form
         shared = redistributed(theta, self.counts, self.totals, form)
         gradient: np.ndarray = by_parameters(shared, by_mean_charges, self.counts, form).sum(0)
         return gradient
 
     def subset(self, numbers: Sequence[int]) -> QRdTerm:
-        """Return the same for some of the configurations."""
+        """Return the term of some of the configurations."""
         return QRdTerm(self.potential, [self.configurations[k] for k in numbers])
 
     def customary(self, theta: np.ndarray) -> np.ndarray:
-        """Return parameters of equal predictions by the conventions for gauge, sign and free directions.
+        """Return parameters with equal predictions that satisfy the conventions for gauge, sign and free directions.
 
-        The sign is that of `anchor` if no total charge decides it. In the form "raw" it is the only convention.
+        The sign is that of `anchor` if all total charges are zero. In the form "raw", only the sign is conventional.
         """
         theta = theta.copy()
         if self.potential.form == "positive":

@@ -1,4 +1,4 @@
-"""How charges are summed: energy, potentials, forces and virial of charges that any model may have made."""
+"""Coulomb sums: energy, potentials, forces and virial of charges from any model."""
 
 from electrolyte_ml.potentials.coulomb.bare import BareSum
 from electrolyte_ml.potentials.coulomb.ewald import Ewald

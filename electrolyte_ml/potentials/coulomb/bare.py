@@ -1,4 +1,4 @@
-"""The Coulomb sum of an isolated set of charges, pair by pair."""
+"""Direct Coulomb sum over all pairs of an isolated set of charges."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from electrolyte_ml.threads import run
 
 @dataclass(frozen=True)
 class BareSum(CoulombSolver):
-    """The sum over all pairs of a configuration without periodic images.
+    """Sum over all pairs of a configuration without periodic images.
 
     Parameters
     ----------
     width : float, Å, optional
-        For erf(r/(sqrt(2) width))/r in place of 1/r.
+        Width of Gaussian charges, which interact by erf(r/(sqrt(2) width))/r instead of 1/r.
 
     Raises
     ------
     InputError
-        For a width that is not positive.
+        The width is not positive.
     """
 
     width: float | None = None
@@ -43,7 +43,7 @@ class BareSum(CoulombSolver):
         Raises
         ------
         InputError
-            For a periodic cell; for charges that are not N finite numbers.
+            The cell is periodic, or the charges are not N finite numbers.
         """
         from electrolyte_ml.kernels.coulomb_pairs import all_pairs_sum
 

@@ -1,4 +1,4 @@
-"""The Ewald sum, wave by wave: exact to any wanted accuracy, for cells of up to some thousand atoms."""
+"""Direct Ewald sum: any accuracy, for cells of up to some thousand atoms."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from electrolyte_ml.threads import run
 if TYPE_CHECKING:
     from electrolyte_ml.kernels.ewald import Waves
 
-COST = 10.0  # of a pair's erfc and exp, in units of an atom's part in one wave
+COST = 10.0  # cost of erfc and exp for a pair, in units of the cost per atom and wave
 
 
 class Splitting(NamedTuple):
-    """How an Ewald sum is split into a short-ranged and a long-ranged part.
+    """Splitting of an Ewald sum into a real-space and a reciprocal-space part.
 
     Attributes
     ----------
     alpha : float, 1/Å
-        Of erfc(alpha r)/r.
+        Splitting parameter of erfc(alpha r)/r.
     cutoff : float, Å
-        Of the short-ranged part; 0 where there is none.
+        Cutoff of the real-space part; 0 if there is none.
     waves : Waves
-        Of the long-ranged part.
+        Waves of the reciprocal-space part.
     """
 
     alpha: float
@@ -49,24 +49,24 @@ class Splitting(NamedTuple):
 
 @dataclass(frozen=True)
 class Ewald(CoulombSolver):
-    """The direct Ewald sum, for any cell that is periodic along three axes.
+    """Direct Ewald sum for any cell that is periodic along three axes.
 
     Parameters
     ----------
     accuracy : float
-        Of the order of the relative error: the size of erfc(alpha r) and exp(-k²/(4 alpha²)) where the sums end.
+        Order of magnitude of the relative error: size of erfc(alpha r) and exp(-k²/(4 alpha²)) where the sums end.
     width : float, Å, optional
-        For charges that interact by erf(r/(sqrt(2) width))/r in place of 1/r, with each other and with the background.
-        There is then no short-ranged part.
+        Width of Gaussian charges, which interact by erf(r/(sqrt(2) width))/r instead of 1/r, with each other and with
+        the background. There is then no real-space part.
     alpha : float, 1/Å, optional
-        Of the splitting; by default chosen for the lowest cost.
+        Splitting parameter; by default chosen for the lowest cost.
     splitting : Splitting, optional
-        From `fixed_for`.
+        Splitting from `fixed_for`.
 
     Raises
     ------
     InputError
-        An accuracy that is not between 0 and 1, a width or an alpha that is not positive, both of these.
+        The accuracy is not between 0 and 1, the width or alpha is not positive, or both are given.
     """
 
     accuracy: float = 1e-8
@@ -91,7 +91,7 @@ class Ewald(CoulombSolver):
         Raises
         ------
         InputError
-            For a cell of no volume.
+            The cell has no volume.
         """
         return replace(self, splitting=self._split(cell, len(charges)))
 
@@ -115,7 +115,7 @@ class Ewald(CoulombSolver):
         Raises
         ------
         InputError
-            For a cell that is not periodic along three axes; for charges that are not N finite numbers.
+            The cell is not periodic along three axes, or the charges are not N finite numbers.
         """
         from electrolyte_ml.kernels.ewald import far_part, structure_factors
 
@@ -132,7 +132,7 @@ class Ewald(CoulombSolver):
         weights, along = wave_weights(waves, inverse, alpha)
         parts = run(structure_factors, [(*pair, fractional, charges, waves) for pair in ends], threads)
         factors = np.sum(parts, axis=0)
-        shares = weights * (factors**2).sum(0)  # of the energy
+        shares = weights * (factors**2).sum(0)  # energy of each wave
         virial += np.einsum("k,ka,kb->ab", shares, along, along) - shares.sum() * np.eye(3)
         slopes, weighted = np.zeros((n, 3)), np.ascontiguousarray(weights * factors)
         run(far_part, [(*pair, fractional, charges, waves, weighted, potentials, slopes) for pair in ends], threads)
@@ -146,16 +146,16 @@ def fractional_of(positions: np.ndarray, inverse: np.ndarray) -> np.ndarray:
     """Return fractional coordinates (N, 3) in [0, 1)."""
     fractional = np.ascontiguousarray(positions @ inverse)
     fractional -= np.floor(fractional)
-    fractional[fractional >= 1.0] = 0.0  # a tiny negative number plus one
+    fractional[fractional >= 1.0] = 0.0  # a tiny negative number plus one rounds to one
     return fractional
 
 
 def waves_within(cell: np.ndarray, longest: float) -> Waves:
-    """Return all waves with wave vectors up to a length in 1/Å, one of each pair n and -n."""
+    """Return all waves with wave vectors up to a length in 1/Å, only one of n and -n."""
     from electrolyte_ml.kernels.ewald import Waves
 
-    longest *= 1.0 + 1e-9  # of waves of one length by symmetry, all or none, whatever their rounding
-    reciprocal = 2.0 * math.pi * np.linalg.inv(np.asarray(cell, dtype=float)).T  # its vectors as rows
+    longest *= 1.0 + 1e-9  # waves of equal length by symmetry are all included, in spite of rounding
+    reciprocal = 2.0 * math.pi * np.linalg.inv(np.asarray(cell, dtype=float)).T  # vectors as rows
     reach = np.floor(longest * np.linalg.norm(cell, axis=1) / (2.0 * math.pi)).astype(np.int64)
     n0, n1 = (grid.ravel() for grid in np.meshgrid(np.arange(reach[0] + 1), np.arange(-reach[1], reach[1] + 1)))
     head = np.stack([n0, n1], axis=1)[(n0 > 0) | (n1 >= 0)]
@@ -181,14 +181,14 @@ def wave_numbers(waves: Waves) -> np.ndarray:
 
 
 def wave_weights(waves: Waves, inverse: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of each wave in the energy, and by what vectors its share of the virial is made.
+    """Return the weight of each wave in the energy, and the vectors of its contribution to the virial.
 
     Returns
     -------
     weights : (K,), 1/Å
-        E = sum_k weight |S|², in e²/Å; n and -n together.
+        E = sum_k weight |S|², in e²/Å; includes n and -n.
     along : (K, 3)
-        A share E_k of the energy adds E_k (along along^T - 1) to the virial.
+        A contribution E_k to the energy adds E_k (along along^T - 1) to the virial.
     """
     k = 2.0 * math.pi * (wave_numbers(waves) @ inverse.T)
     square = (k**2).sum(1)

@@ -1,4 +1,4 @@
-"""Interactions of two charges, as the kernel of pairs takes them."""
+"""Interactions of two charges for the kernels of pairs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from electrolyte_ml.kernels.coulomb_pairs import Interaction
 
-TAPER = 0.1  # of the cutoff: where erfc(alpha r)/r is switched off
-TERMS = range(7, 33)  # numbers of coefficients, beside those that the end at the cutoff determines
-STIFFNESS = 5.0  # weight of the errors in the values, in units of the inverse cutoff
+TAPER = 0.1  # last fraction of the cutoff, in which erfc(alpha r)/r is switched off
+TERMS = range(7, 33)  # numbers of free coefficients; further ones are determined by the conditions at the cutoff
+STIFFNESS = 5.0  # weight of the errors of the values, in units of the inverse cutoff
 
 
 def point_charges() -> Interaction:
@@ -38,13 +38,13 @@ def tapered(alpha: float, cutoff: float) -> Interaction:
 
 
 class Fitted(NamedTuple):
-    """An interaction 1/r - P(r²) in the place of erfc(alpha r)/r, and how far it is from that.
+    """Interaction f = 1/r - P(r²) that replaces erfc(alpha r)/r, and its error.
 
     Attributes
     ----------
     interaction : Interaction
     force_error : float, Å^-0.5
-        Square root of the integral of (f' - (erfc(alpha r)/r)')² over all space, what is cut off included.
+        Square root of the integral of (f' - (erfc(alpha r)/r)')² over all space, including the part beyond the cutoff.
     mean : float, Å²
         Integral of f over all space.
     """
@@ -55,16 +55,16 @@ class Fitted(NamedTuple):
 
 
 class _Sphere(NamedTuple):
-    """What all fits share: a sphere of radius 1 with quadrature points, and R's polynomials there.
+    """Data common to all fits: quadrature points in a sphere of radius 1, and the basis functions of R there.
 
     Attributes
     ----------
     r, weights, u : (Q,)
         Distances, weights of an integral over the sphere, and 2 r² - 1.
     slopes : (Q, T)
-        Of (1 - r²)³ times Legendre's polynomials of u, times the roots of the weights.
+        Derivatives of (1 - r²)³ times Legendre polynomials of u, times square roots of the weights.
     factor, triangle : (2 Q, T), (T, T)
-        QR factors of a matrix whose upper half are these slopes, and whose lower half are the functions themselves.
+        QR factors of a matrix with these slopes in its upper half and the weighted functions in its lower half.
     """
 
     r: np.ndarray
@@ -96,9 +96,9 @@ def fitted(alpha: float, cutoff: float) -> Fitted:
     """Fit a polynomial P to erf(alpha r)/r, so that f = 1/r - P(r²) ends smoothly at the cutoff.
 
     f and its first two derivatives are zero at the cutoff: P(s) = T(s) + (1 - s/cutoff²)³ R(s), with T from the Taylor
-    series of 1/r at the cutoff and R in Legendre's polynomials of u = 2 s/cutoff² - 1. R is the least-squares fit of
-    the slopes, and of the values times 5/cutoff, over the volume of the sphere; it has as many terms as make its error
-    in the slopes smaller than that of what is cut off.
+    series of 1/r at the cutoff and R in Legendre polynomials of u = 2 s/cutoff² - 1. R is a least-squares fit of the
+    slopes, and of the values times 5/cutoff, over the volume of the sphere. The number of its terms is the smallest for
+    which the error of the slopes is below the error due to the cutoff.
 
     Parameters
     ----------
@@ -133,12 +133,12 @@ def fitted(alpha: float, cutoff: float) -> Fitted:
 
 
 def _beyond(decay: float) -> float:
-    """Return the square root of the integral of the square of erfc(decay r)/r's slope beyond r = 1."""
+    """Return the square root of the integral of the squared slope of erfc(decay r)/r beyond r = 1."""
     from numpy.polynomial import legendre
     from scipy.special import erfcx
 
     x, weights = legendre.leggauss(40)
-    width = 6.0 / decay**2  # the square falls by exp(-2 decay² (r² - 1))
+    width = 6.0 / decay**2  # the squared slope decays as exp(-2 decay² (r² - 1))
     r = 1.0 + 0.5 * width * (x + 1.0)
     slope = np.exp(decay**2 * (1.0 - r**2)) * (erfcx(decay * r) / r + 2.0 * decay / math.sqrt(math.pi)) / r
     return math.sqrt(float((2.0 * math.pi * width * weights * (r * slope) ** 2).sum())) * math.exp(-(decay**2))

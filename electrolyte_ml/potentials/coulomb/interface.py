@@ -1,4 +1,4 @@
-"""What a Coulomb sum gives for charges at given positions, whatever model they come from."""
+"""Interface of Coulomb sums for charges from any model."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class CoulombResult(NamedTuple):
     Attributes
     ----------
     energy : float, eV
-        Half the sum of q_i times its potential.
+        Half the sum of charges times potentials.
     potentials : (N,), eV/e
         dE/dq_i at fixed positions.
     forces : (N, 3), eV/Å
         -dE/dx_i at fixed charges.
     virial : (3, 3), eV
-        Derivative of the energy by a strain of all positions and of the cell, at fixed charges; V times the stress.
+        Derivative of the energy by a strain of all positions and of the cell, at fixed charges; volume times stress.
     """
 
     energy: float
@@ -33,10 +33,10 @@ class CoulombResult(NamedTuple):
 
 
 class CoulombSolver(ABC):
-    """A way to sum E = k_e 1/2 sum_ij q_i q_j / r_ij over all pairs, bonded ones included and nothing damped.
+    """Method for the sum E = k_e 1/2 sum_ij q_i q_j / r_ij over all pairs, including bonded ones, without damping.
 
-    Periodic cells are surrounded by a perfect conductor (tin foil). Where their charges do not add up to zero, a
-    uniform background makes them neutral; its energy and virial are included.
+    Periodic cells are surrounded by a perfect conductor (tin foil). If their total charge is not zero, a uniform
+    background neutralises them; its energy and virial are included.
     """
 
     @abstractmethod
@@ -46,19 +46,19 @@ class CoulombSolver(ABC):
         Raises
         ------
         InputError
-            Boundaries that this sum is not made for; charges that are not N finite numbers.
+            The sum does not support the boundary conditions, or the charges are not N finite numbers.
         """
 
     def fixed_for(self, cell: np.ndarray, charges: np.ndarray) -> CoulombSolver:
-        """Return a solver that makes no choice of its own: mesh or waves are those for a cell (3, 3) in Å and charges.
+        """Return a solver with a fixed mesh or set of waves, chosen for a cell (3, 3) in Å and charges.
 
-        A run at constant pressure needs it: a mesh, or a set of waves, that is chosen again when the cell changes makes
-        the energy jump.
+        This is needed at constant pressure: if the mesh or the waves were chosen again for each cell, the energy would
+        jump.
 
         Raises
         ------
         InputError
-            For a cell of no volume.
+            The cell has no volume.
         """
         return self
 
@@ -69,11 +69,11 @@ def checked_charges(charges: np.ndarray, n_atoms: int) -> np.ndarray:
     Raises
     ------
     InputError
-        If they are not one finite number for each atom.
+        The charges are not one finite number per atom.
     """
     values = np.ascontiguousarray(charges, dtype=float)
     if values.shape != (n_atoms,):
-        raise InputError(f"{n_atoms} atoms need as many charges, not an array of shape {values.shape}")
+        raise InputError(f"{n_atoms} atoms need {n_atoms} charges, not an array of shape {values.shape}")
     if not np.isfinite(values).all():
         i = int(np.argmax(~np.isfinite(values)))
         raise InputError(f"the charge of atom {i + 1} is not a finite number")

@@ -1,4 +1,4 @@
-"""Smooth particle-mesh Ewald: the long-ranged part on a mesh, in time N log N."""
+"""Smooth particle-mesh Ewald: the reciprocal-space part on a mesh, in time N log N."""
 
 from __future__ import annotations
 
@@ -29,35 +29,35 @@ if TYPE_CHECKING:
     from electrolyte_ml.kernels.coulomb_listed import HalfList
     from electrolyte_ml.kernels.mesh import Mesh
 
-FINEST, COARSEST = 1e-8, 0.1  # accuracies, eV/Å; below lie errors of rounding
-ATOMS_PER_THREAD = 2000  # at least
+FINEST, COARSEST = 1e-8, 0.1  # possible accuracies, eV/Å; rounding errors are below
+ATOMS_PER_THREAD = 2000  # smallest number of atoms per thread
 
 
 @dataclass(frozen=True)
 class ParticleMesh(CoulombSolver):
-    """Smooth particle-mesh Ewald (Essmann et al., J. Chem. Phys. 103, 8577 (1995)), for any cell.
+    """Smooth particle-mesh Ewald sum (Essmann et al., J. Chem. Phys. 103, 8577 (1995)) for any cell.
 
-    The mesh is fixed to the cell's fractional coordinates, and the influence of its waves is that of the least error in
-    the energy. The short-ranged part ends smoothly at the cutoff. Forces are derivatives of the energy that the mesh
-    gives; their sum over all atoms is therefore not exactly zero, but of the size of the error.
+    The mesh is fixed to fractional coordinates, and the influence of its waves minimises the error of the energy. The
+    real-space part ends smoothly at the cutoff. Forces are exact derivatives of the energy on the mesh; their sum over
+    all atoms is therefore not exactly zero, but of the size of the error.
 
     Parameters
     ----------
     accuracy : float, eV/Å
-        Wanted rms error of the forces on the charges at hand. Splitting, splines and mesh follow from it: those of the
-        lowest cost, by the error that charges without correlation have.
+        Required rms error of the forces on the given charges. Splitting, splines and mesh are those of the lowest cost
+        with this accuracy, estimated for charges without correlation.
     cutoff : float, Å
-        Of the short-ranged part; pairs of a geometry that reach as far are used.
+        Cutoff of the real-space part; the pairs of a geometry with a cutoff at least as long are used.
     width : float, Å, optional
-        For charges that interact by erf(r/(sqrt(2) width))/r in place of 1/r, with each other and with the background.
-        There is then no short-ranged part.
+        Width of Gaussian charges, which interact by erf(r/(sqrt(2) width))/r instead of 1/r, with each other and with
+        the background. There is then no real-space part.
     splitting : MeshSplitting, optional
-        In place of the choice; `fixed_for` gives that for a cell and charges.
+        Fixed splitting; `fixed_for` chooses one for a cell and charges.
 
     Raises
     ------
     InputError
-        A setting that is out of its range.
+        A setting is out of its range.
     """
 
     accuracy: float = 2e-4
@@ -82,7 +82,7 @@ class ParticleMesh(CoulombSolver):
 
     @property
     def _alpha(self) -> float | None:
-        """Alpha (1/Å) where the width of the charges determines it."""
+        """Alpha (1/Å) if the width of the charges determines it, otherwise None."""
         return None if self.width is None else gaussian_alpha(self.width)
 
     def fixed_for(self, cell: np.ndarray, charges: np.ndarray) -> ParticleMesh:
@@ -91,7 +91,7 @@ class ParticleMesh(CoulombSolver):
         Raises
         ------
         InputError
-            For a cell of no volume; if no mesh is fine enough.
+            The cell has no volume, or no mesh is fine enough.
         """
         if self.splitting is not None:
             return self
@@ -104,7 +104,7 @@ class ParticleMesh(CoulombSolver):
         Raises
         ------
         InputError
-            For a cell that is not periodic along three axes; for charges that are not N finite numbers.
+            The cell is not periodic along three axes, or the charges are not N finite numbers.
         """
         charges = checked_charges(charges, geometry.n_atoms)
         check_periodic(geometry, "ParticleMesh")
@@ -113,19 +113,19 @@ class ParticleMesh(CoulombSolver):
 
 
 def useful_threads(n_atoms: int, threads: int) -> int:
-    """Return how many of the threads to use: to wake them takes longer than to sum some thousand charges."""
+    """Return the number of threads to use; waking a thread takes longer than the sum of some thousand charges."""
     return max(1, min(threads, n_atoms // ATOMS_PER_THREAD))
 
 
 class MeshSum:
-    """A particle mesh with the arrays that one sum after the other uses.
+    """Particle mesh with arrays that are reused by all sums.
 
     Parameters
     ----------
     solver : ParticleMesh
-        With a splitting.
+        Solver with a splitting.
     threads : int
-        Each has a mesh of its own for the charges of its atoms.
+        Number of threads; each has its own mesh for the charges of its atoms.
     """
 
     def __init__(self, solver: ParticleMesh, threads: int) -> None:
@@ -147,7 +147,7 @@ class MeshSum:
     def solve_listed(
         self, pairs: HalfList, positions: np.ndarray, cell: np.ndarray, charges: np.ndarray
     ) -> tuple[CoulombResult, float]:
-        """Return the same for a list that was made with a larger cutoff, and the smallest distance.
+        """Return the result for a list that was made with a larger cutoff, and the smallest distance.
 
         Parameters
         ----------
@@ -187,7 +187,7 @@ class MeshSum:
         virial: np.ndarray,
         mean: float,
     ) -> CoulombResult:
-        """Add what the mesh gives to the short-ranged part, of which `mean` (Å²) is the integral over all space."""
+        """Add the reciprocal-space part; `mean` (Å²) is the integral of the real-space interaction over all space."""
         from electrolyte_ml.kernels.mesh import gather_potentials, spread_charges, transform
 
         if cell.tobytes() != self._cell:
@@ -206,7 +206,7 @@ def empty_mesh(splitting: MeshSplitting, threads: int = 1) -> Mesh:
 
     alpha, order, (nx, ny, nz) = splitting
     kept = nz // 2 + 1
-    width = -(-2 * kept // LANES) * LANES  # numbers in a row of waves
+    width = -(-2 * kept // LANES) * LANES  # length of a row of waves
     factors_z = np.zeros((1, width))
     factors_z[0, : 2 * kept] = np.repeat(wave_factors(nz, order)[:kept], 2)
     waves = np.zeros((nx * ny, width))

@@ -1,4 +1,4 @@
-"""What the Coulomb sums have in common."""
+"""Common parts of the Coulomb sums."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def thread_ranges(n: int, threads: int) -> list[tuple[int, int]]:
 
 
 def check_periodic(geometry: Geometry, name: str) -> None:
-    """Refuse boundaries other than periodic along three axes.
+    """Check that a configuration is periodic along all three axes.
 
     Raises
     ------
     InputError
-        If an axis is not periodic.
+        An axis is not periodic.
     """
     periodic = int(geometry.system.pbc.sum())
     if periodic == 0:
-        raise InputError(f"{name} needs a cell that is periodic along three axes: use BareSum without one")
+        raise InputError(f"{name} needs a cell that is periodic along three axes: use BareSum for molecules")
     if periodic < 3:
         raise InputError(
             f"{name} needs a cell that is periodic along three axes, not along {periodic} (a slab or wire)"
@@ -52,7 +52,7 @@ def inverse_of(cell: np.ndarray) -> np.ndarray:
     Raises
     ------
     InputError
-        For a cell of no volume.
+        The cell has no volume.
     """
     cell = np.asarray(cell, dtype=float)
     if not (np.isfinite(cell).all() and abs(np.linalg.det(cell)) > 1e-6):
@@ -70,7 +70,7 @@ def sum_near_pairs(
 ) -> np.ndarray:
     """Set `potentials` (N,) e/Å and `forces` (N, 3) e²/Å² to those of all pairs within a cutoff; return the virial.
 
-    The pairs are those of the geometry, or those of a longer cutoff if it does not reach as far.
+    The pairs of the geometry are used if its cutoff is long enough; otherwise a new neighbour list is made.
     """
     from electrolyte_ml.kernels.coulomb_pairs import near_pairs_sum
 
@@ -96,11 +96,11 @@ def completed(
     alpha: float = 0.0,
     background: float = 0.0,
 ) -> CoulombResult:
-    """Return the result of potentials in e/Å, forces in e²/Å² and a virial in e²/Å, which are changed.
+    """Complete a result from potentials in e/Å, forces in e²/Å² and a virial in e²/Å, which are changed in place.
 
-    Each charge's interaction with itself is taken out of the long-ranged part, erf(alpha r)/r. That has no wave of zero
-    length: it is neutral by itself. The uniform background of charges that do not add up to zero, one of 1 e, changes
-    all potentials by -background (1/Å): by the integral of the short-ranged part over all space, over the volume.
+    The interaction of each charge with itself is subtracted from the reciprocal-space part, erf(alpha r)/r. This part
+    has no wave k = 0 and is therefore neutral. If the total charge is 1 e, its uniform background changes all
+    potentials by -background (1/Å): the integral of the real-space interaction over all space, divided by the volume.
     """
     from electrolyte_ml.kernels.coulomb_pairs import complete
 

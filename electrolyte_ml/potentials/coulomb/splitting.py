@@ -1,7 +1,7 @@
-"""How a particle mesh is chosen: the splitting, the order of its splines and its points of the lowest cost.
+"""Choice of a particle mesh: splitting, spline order and mesh points of the lowest cost.
 
-The rms error of the forces has two parts, for charges whose places are not correlated: what the short-ranged part
-leaves out, and what the mesh adds. Both follow from the moments of the charges and the density of atoms.
+For charges with uncorrelated positions, the rms error of the forces has two parts: that of the real-space part and that
+of the mesh. Both follow from the moments of the charges and the density of atoms.
 """
 
 from __future__ import annotations
@@ -20,32 +20,33 @@ from electrolyte_ml.units import COULOMB
 
 ORDERS = (5, 6, 7, 8)
 # Error of the forces by a mesh: k_e alpha² x^order c exp(b x) sqrt(<q^4> + PAIRS <q²>² density/alpha³), x = alpha times
-# the distance between points. The first term is the force of a charge on itself, the second that of others. c and b
-# were fitted to random liquids of 0.02 to 0.1 atoms/Å³ and a molecular one, for alpha 0.4 to 0.7 1/Å and x up to 0.7.
+# the distance between points. The first term is the force of a charge on itself, the second that of other charges. c
+# and b were fitted to random liquids of 0.02 to 0.1 atoms/Å³ and a molecular one, for alpha 0.4 to 0.7 1/Å and x up to
+# 0.7.
 SPLINE_ERROR = {5: (0.043, 0.51), 6: (0.025, 1.04), 7: (0.0095, 2.79), 8: (0.005, 3.91)}
 PAIRS = 2.25
-MARGIN = 1.1  # by which real errors may be larger
-# Costs in ns, on one core of an EPYC (Zen 3): of a mesh point, in transforms and there and back, and of an atom on it,
-# for each of its order² rows.
+MARGIN = 1.1  # factor by which real errors may be larger
+# Costs in ns on one core of an EPYC (Zen 3): per mesh point for both transforms and all passes, and per atom for each
+# of its order² rows.
 POINT_COST, ROW_COST = 11.0, 2.7
-# What the choice follows from is rounded up: cells, charges and densities that differ by little have one mesh.
+# The input of the choice is rounded up to powers of RATIO: similar cells, charges and densities get the same mesh.
 RATIO = 1.02
-ALPHA_RATIO = 1.01  # of the values of alpha to choose from
-LARGEST = 0.75  # of alpha h, for which the errors are known
-MOST_POINTS = 4096  # along a vector; a fast number of them
+ALPHA_RATIO = 1.01  # ratio of successive trial values of alpha
+LARGEST = 0.75  # largest alpha h for which the errors are known
+MOST_POINTS = 4096  # most points along a cell vector
 
 
 class MeshSplitting(NamedTuple):
-    """How an Ewald sum on a mesh is split.
+    """Splitting of an Ewald sum on a mesh.
 
     Attributes
     ----------
     alpha : float, 1/Å
-        Of the short-ranged erfc(alpha r)/r.
+        Splitting parameter of erfc(alpha r)/r.
     order : int
-        Of the B-splines.
+        Order of the B-splines.
     shape : tuple of three int
-        Points of the mesh along the cell vectors.
+        Number of mesh points along the cell vectors.
     """
 
     alpha: float
@@ -56,7 +57,7 @@ class MeshSplitting(NamedTuple):
 def choose_splitting(
     cell: np.ndarray, charges: np.ndarray, accuracy: float, cutoff: float, alpha: float | None
 ) -> MeshSplitting:
-    """Choose the splitting of the lowest cost that has an accuracy.
+    """Choose the splitting of the lowest cost with a required accuracy.
 
     Parameters
     ----------
@@ -64,22 +65,22 @@ def choose_splitting(
         Vectors as rows.
     charges : (N,) e
     accuracy : float, eV/Å
-        Wanted rms error of the forces.
+        Required rms error of the forces.
     cutoff : float, Å
-        Of the short-ranged part.
+        Cutoff of the real-space part.
     alpha : float or None, 1/Å
-        Where it is given, as for Gaussian charges: there is no short-ranged part.
+        Fixed splitting parameter of Gaussian charges, for which there is no real-space part.
 
     Raises
     ------
     InputError
-        If no mesh of up to 4096 points along each vector has the accuracy.
+        No mesh of up to 4096 points along each vector has the accuracy.
     """
     squares = np.asarray(charges) ** 2
     lengths = np.linalg.norm(cell, axis=1)
     density = len(squares) / abs(float(np.linalg.det(cell)))
     moments = float(np.mean(squares)), float(np.mean(squares**2))
-    if not moments[1] > 0.0:  # no charges, or as good as none: any mesh will do
+    if not moments[1] > 0.0:  # charges are zero or tiny: any mesh is accurate enough
         moments, accuracy = (1.0, 1.0), 0.1
     rounded = [RATIO ** math.ceil(math.log(value) / math.log(RATIO)) for value in (*lengths, density, *moments)]
     return _cheapest(tuple(rounded[:3]), rounded[3], (rounded[4], rounded[5]), len(squares), accuracy, cutoff, alpha)
@@ -118,14 +119,14 @@ def _cheapest(
 
 
 def _alphas(cutoff: float) -> list[float]:
-    """Return the values of alpha to choose from: from 1 to 6 over the cutoff, where erfc(6) is below rounding."""
+    """Return the trial values of alpha, from 1 to 6 divided by the cutoff; erfc(6) is below rounding errors."""
     return [ALPHA_RATIO**k / cutoff for k in range(round(math.log(6.0) / math.log(ALPHA_RATIO)))]
 
 
 def short_error(alpha: float, cutoff: float, density: float, moments: tuple[float, float]) -> float:
-    """Return the rms error (eV/Å) of forces by the short-ranged part, its cutoff included.
+    """Return the rms error (eV/Å) of the forces by the real-space part, including its cutoff.
 
-    Kolafa and Perram, Mol. Simul. 9, 351 (1992), with the integral that is theirs in the limit of a long cutoff.
+    Kolafa and Perram, Mol. Simul. 9, 351 (1992), with an integral that equals theirs in the limit of a long cutoff.
     """
     return COULOMB * moments[0] * math.sqrt(density) * fitted(alpha, cutoff).force_error
 
@@ -133,7 +134,7 @@ def short_error(alpha: float, cutoff: float, density: float, moments: tuple[floa
 def mesh_error(
     alpha: float, order: int, spacings: Sequence[float], density: float, moments: tuple[float, float]
 ) -> float:
-    """Return the rms error (eV/Å) of forces by a mesh of points `spacings` (3,) Å apart."""
+    """Return the rms error (eV/Å) of the forces by a mesh with distances `spacings` (3,) Å between points."""
     c, b = SPLINE_ERROR[order]
     parts = [(alpha * spacing) ** order * math.exp(b * alpha * spacing) for spacing in spacings]
     return c * _mesh_scale(alpha, density, moments) * math.sqrt(math.fsum(part**2 for part in parts) / 3.0)
@@ -144,7 +145,7 @@ def _mesh_scale(alpha: float, density: float, moments: tuple[float, float]) -> f
 
 
 def _spacing(alpha: float, order: int, density: float, moments: tuple[float, float], error: float) -> float:
-    """Return the distance between points (Å) at which a mesh has an error."""
+    """Return the distance between points (Å) at which a mesh has a given error."""
     c, b = SPLINE_ERROR[order]
     x, wanted = LARGEST, error / (c * _mesh_scale(alpha, density, moments))
     if wanted < x**order * math.exp(b * x):
@@ -154,7 +155,7 @@ def _spacing(alpha: float, order: int, density: float, moments: tuple[float, flo
 
 
 def _fast_size(least: int) -> int:
-    """Return the smallest number of points, no less than `least`, for which Fourier transforms are fast."""
+    """Return the smallest number of points, at least `least`, for which Fourier transforms are fast."""
     sizes = _fast_sizes()
     return sizes[bisect.bisect_left(sizes, least)]
 

@@ -1,6 +1,6 @@
-"""Each part of the Coulomb sums in plain NumPy, term by term as in the formulas: what kernels are tested against.
+"""Twins of the Coulomb kernels: each part of the sums in plain NumPy, term by term as in the formulas.
 
-Energies are in e²/Å, potentials in e/Å, forces in e²/Å², in dense arrays: for small systems.
+Energies are in e²/Å, potentials in e/Å, forces in e²/Å². The arrays are dense: for small systems only.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 def pair_part(
     vectors: np.ndarray, i: np.ndarray, j: np.ndarray, charges: np.ndarray, value: np.ndarray, slope: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return potentials (N,), forces (N, 3) and virial (3, 3) of pairs seen from both ends.
+    """Return potentials (N,), forces (N, 3) and virial (3, 3) of pairs that are listed for both atoms.
 
     Parameters
     ----------
     vectors : (P, 3) Å
-        From atom i to atom j.
+        Vectors from atom i to atom j.
     i, j : (P,) int
     charges : (N,) e
     value, slope : (P,)
-        Interaction of unit charges at these distances, and its derivative by the distance.
+        Interaction of unit charges at the distances of the pairs, and its derivative by the distance.
     """
     unit = vectors / np.linalg.norm(vectors, axis=1)[:, None]
     pull = (charges[i] * charges[j] * slope)[:, None] * unit
@@ -56,9 +56,9 @@ def polynomial_over_r(r: np.ndarray, cutoff: float, polynomial: np.ndarray) -> t
 def wave_part(
     positions: np.ndarray, cell: np.ndarray, charges: np.ndarray, alpha: float, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return potentials (N,), forces (N, 3) and virial (3, 3) of waves with the whole numbers `numbers` (K, 3).
+    """Return potentials (N,), forces (N, 3) and virial (3, 3) of waves with integers `numbers` (K, 3).
 
-    Both of n and -n are to be given; charges interact with themselves.
+    Both n and -n must be given. The interaction of charges with themselves is included.
     """
     k = 2.0 * np.pi * numbers @ np.linalg.inv(cell).T
     square = (k**2).sum(1)
@@ -73,26 +73,26 @@ def wave_part(
 
 
 def spline(u: np.ndarray, order: int) -> np.ndarray:
-    """Return the cardinal B-spline on [0, order] by its truncated powers."""
+    """Return the cardinal B-spline on [0, order] from truncated powers."""
     u = np.maximum(np.minimum(u, order - u), 0.0)  # symmetric; fewer terms lose fewer digits
     terms = [(-1) ** k * math.comb(order, k) * np.maximum(u - k, 0.0) ** (order - 1) for k in range(order + 1)]
     return np.sum(terms, axis=0) / math.factorial(order - 1)
 
 
 def mesh_charges(fractional: np.ndarray, charges: np.ndarray, order: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the charges (X, Y, Z) that atoms have on the points of a mesh."""
+    """Return the charges of atoms on the points of a mesh, (X, Y, Z)."""
     axes = []
     for axis, size in enumerate(shape):
-        images = np.arange(-order - 1, order + 2) * size  # a mesh may have fewer points than a spline reaches
+        images = np.arange(-order - 1, order + 2) * size  # a spline may extend over more points than the mesh has
         u = size * fractional[:, axis, None, None] - np.arange(size)[:, None] - images
         axes.append(spline(u, order).sum(-1))
     return np.einsum("i,ia,ib,ic->abc", charges, *axes)
 
 
 def mesh_energy(mesh: np.ndarray, cell: np.ndarray, alpha: float, order: int) -> float:
-    """Return the energy of a mesh of charges by a sum over all waves but the shortest of even meshes.
+    """Return the energy of a mesh of charges by a sum over all waves except the shortest ones of even meshes.
 
-    The influence of a wave is that of the least error in the energy, where those that look alike are shorter.
+    The influence of a wave minimises the error of the energy; its aliases are shorter waves.
     """
     spectrum = np.fft.fftn(mesh)
     axes = [np.rint(np.fft.fftfreq(size) * size).astype(int) for size in mesh.shape]

@@ -1,4 +1,4 @@
-"""Moment tensor potentials: basis, parameters, files, and their compiled ways through training and dynamics."""
+"""Moment tensor potentials: basis, parameters, files, and compiled training and dynamics."""
 
 from electrolyte_ml.potentials.mtp.basis import Basis, Contraction, basis, contractions
 from electrolyte_ml.potentials.mtp.files import read_mtp, write_mtp

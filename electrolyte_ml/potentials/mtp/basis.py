@@ -1,12 +1,12 @@
-"""From a level to the scalar contractions of moments, and to the graph of products that evaluates them.
+"""Basis of a level: scalar contractions of moments, and the graph of products that evaluates them.
 
 A moment M(mu, nu) is a symmetric tensor of rank nu. A *contraction* multiplies up to four moments and contracts all
-their indices: a loop-free multigraph whose vertices are moments and whose edges are contracted pairs of indices, so
-that a vertex has as many edges as its moment has indices. Two multigraphs that differ by the names of their vertices
-are the same function; one of each isomorphism class is a basis function B_alpha.
+their indices. It is a multigraph without loops: vertices are moments, edges are contracted pairs of indices, and a
+vertex has as many edges as its moment has indices. Multigraphs that differ only by the names of their vertices are the
+same function; every isomorphism class gives one basis function B_alpha.
 
-Level (eq. 3, 6 of Chalykh et al.): lev M(mu, nu) = 2 + 4 mu + nu, and of a product the sum; the basis of level L holds
-every class of level <= L.
+Level (eqs. 3 and 6 of Chalykh et al.): lev M(mu, nu) = 2 + 4 mu + nu; the level of a product is the sum of the levels
+of its factors. The basis of level L contains every class of level <= L.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ import numpy as np
 from electrolyte_ml.errors import InputError
 
 MAX_FACTORS = 4
-MAX_CUTOFF = 30.0  # Å; in a liquid it holds ten thousand neighbours of each atom
+MOST_RADIAL = 1000  # radial basis functions; 8 to 16 are usual
+MAX_CUTOFF = 30.0  # Å; in a liquid, each atom then has ten thousand neighbours
 MAX_LEVEL = 28
 
 Moment = tuple[int, int]  # (mu, nu)
@@ -34,12 +35,12 @@ Index = tuple[int, int, int]  # (a, b, c): the component x^a y^b z^c of a symmet
 
 @dataclass(frozen=True, order=True)
 class Contraction:
-    """A full contraction of moments.
+    """Full contraction of moments.
 
     Attributes
     ----------
     mus : tuple of int
-        The radial index mu of each factor.
+        Radial index mu of each factor.
     edges : tuple of int
         Number of contracted index pairs between factors (0,1), (0,2), ..., in the order of `itertools.combinations`.
     """
@@ -49,11 +50,11 @@ class Contraction:
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
-        """The pairs of factors, in the order of `edges`."""
+        """Pairs of factors, in the order of `edges`."""
         return list(combinations(range(len(self.mus)), 2))
 
     def between(self, i: int, j: int) -> int:
-        """Number of index pairs contracted between factors i and j."""
+        """Return the number of index pairs contracted between factors i and j."""
         return self.edges[self.pairs.index((min(i, j), max(i, j)))]
 
     @property
@@ -67,11 +68,11 @@ class Contraction:
 
     @property
     def level(self) -> int:
-        """Eq. 3."""
+        """Level by eq. 3."""
         return sum(2 + 4 * mu + nu for mu, nu in zip(self.mus, self.ranks, strict=True))
 
     def canonical(self) -> Contraction:
-        """The representative of the isomorphism class: the largest under renaming of the factors."""
+        """Return the representative of the isomorphism class: the largest under renaming of the factors."""
         k = len(self.mus)
         table = {pair: n for pair, n in zip(self.pairs, self.edges, strict=True)}
         best = max(
@@ -84,7 +85,7 @@ class Contraction:
         return Contraction(tuple(mu for mu, _ in best[0]), best[1])
 
     def components(self) -> list[Contraction]:
-        """The connected components, each a contraction of its own (canonical)."""
+        """Return the connected components as canonical contractions."""
         k = len(self.mus)
         label = list(range(k))
         for (i, j), n in zip(self.pairs, self.edges, strict=True):
@@ -105,19 +106,19 @@ class Contraction:
 
 
 def check_level(level: int) -> int:
-    """Return `level` if a basis of it can be built, else raise InputError."""
+    """Return a level if its basis can be built; otherwise raise `InputError`."""
     if isinstance(level, bool) or int(level) != level or level < 2 or level > MAX_LEVEL or level % 2:
         raise InputError(f"level {level} is not possible: levels are even numbers from 2 to {MAX_LEVEL}")
     return int(level)
 
 
 def radial_count(level: int) -> int:
-    """Number of radial functions f_mu that a basis of this level uses."""
+    """Return the number of radial functions f_mu in the basis of a level."""
     return (check_level(level) - 2) // 4 + 1
 
 
 def _integer_tuples(length: int, total: int) -> list[tuple[int, ...]]:
-    """All tuples of `length` non-negative integers with a sum of at most `total`."""
+    """Return all tuples of `length` non-negative integers with a sum of at most `total`."""
     if length == 0:
         return [()]
     return [(n, *rest) for n in range(total + 1) for rest in _integer_tuples(length - 1, total - n)]
@@ -125,15 +126,15 @@ def _integer_tuples(length: int, total: int) -> list[tuple[int, ...]]:
 
 @cache
 def contractions(level: int) -> tuple[Contraction, ...]:
-    """Every distinct scalar contraction of at most four moments and of level <= `level`.
+    """Return every distinct scalar contraction of at most four moments and of level <= `level`.
 
     Returns
     -------
     tuple of Contraction
-        Ordered by number of factors, then level.
+        Ordered by number of factors, then by level.
     """
     check_level(level)
-    found = set()
+    candidates = set()
     for k in range(1, MAX_FACTORS + 1):
         budget = (level - 2 * k) // 2  # level = 2 k + 4 sum(mu) + 2 (number of edges)
         if budget < 0:
@@ -143,15 +144,15 @@ def contractions(level: int) -> tuple[Contraction, ...]:
             if left < 0:
                 continue
             for edges in _integer_tuples(k * (k - 1) // 2, left):
-                found.add((mus, edges))
-    classes = {Contraction(mus, edges).canonical() for mus, edges in _orbit_representatives(found)}
+                candidates.add((mus, edges))
+    classes = {Contraction(mus, edges).canonical() for mus, edges in _orbit_representatives(candidates)}
     return tuple(sorted(classes, key=lambda c: (len(c.mus), c.level, c.mus, c.edges)))
 
 
-def _orbit_representatives(found: set[Any]) -> list[Any]:
-    """Drop the relabellings of what is kept: visiting an orbit once is much cheaper than canonising every member."""
+def _orbit_representatives(candidates: set[Any]) -> list[Any]:
+    """Keep one member of each orbit of relabellings: this is much cheaper than the canonical form of every member."""
     kept = []
-    pending = set(found)
+    pending = set(candidates)
     while pending:
         mus, edges = pending.pop()
         kept.append((mus, edges))
@@ -166,12 +167,12 @@ def _orbit_representatives(found: set[Any]) -> list[Any]:
 
 @cache
 def components(rank: int) -> tuple[Index, ...]:
-    """The (rank+1)(rank+2)/2 distinct components of a symmetric tensor."""
+    """Return the (rank+1)(rank+2)/2 distinct components of a symmetric tensor."""
     return tuple((a, b, rank - a - b) for a in range(rank, -1, -1) for b in range(rank - a, -1, -1))
 
 
 def multiplicity(index: Index) -> int:
-    """How many entries of the full tensor equal this component: rank! / (a! b! c!)."""
+    """Return the number of entries of the full tensor that equal this component: rank! / (a! b! c!)."""
     a, b, c = index
     return factorial(a + b + c) // (factorial(a) * factorial(b) * factorial(c))
 
@@ -182,11 +183,11 @@ def _add(*indices: Index) -> Index:
 
 @dataclass(frozen=True)
 class Basis:
-    """The tables by which moments become basis functions; node k of the graph is a number per atom.
+    """Tables that compute basis functions from moments; a node of their graph has one value per atom.
 
-    The first nodes are the basic moments M_k = sum_j f_mu(r_ij) x^a y^b z^c (unit vectors), the others sums of
-    products: M[target] = sum of multiplicity * M[left] * M[right]; a target's products stand together, after those of
-    everything they use.
+    The first nodes are the basic moments M_k = sum_j f_mu(r_ij) x^a y^b z^c (unit vectors), the others are sums of
+    products: M[target] = sum of multiplicity * M[left] * M[right]. The products of a target are adjacent, and follow
+    those of their factors.
 
     Attributes
     ----------
@@ -197,12 +198,12 @@ class Basis:
     products : (n_products, 4) int array
         left, right, multiplicity, target.
     scalars : (n_scalar,) int array
-        The node of each basis function.
+        Node of each basis function.
     n_nodes : int
     level : int or None
-        None for tables of another program that match no level's count.
+        None for tables of another program whose counts match no level.
     contractions : tuple of Contraction
-        Of the basis functions, in their order; empty for tables read from a file.
+        Contraction of each basis function; empty for tables that were not generated here.
     """
 
     n_radial: int
@@ -220,16 +221,16 @@ class Basis:
 
     @property
     def counts_by_factors(self) -> tuple[int, ...]:
-        """Basis functions with 1, 2, 3 and 4 factors."""
+        """Numbers of basis functions with 1, 2, 3 and 4 factors."""
         return tuple(sum(len(c.mus) == k for c in self.contractions) for k in range(1, MAX_FACTORS + 1))
 
     def n_parameters(self, n_species: int, radial_basis_size: int = 8) -> int:
-        """Radial + linear + one shift a species."""
+        """Return the number of parameters: radial and moment coefficients, and one shift per species."""
         return n_species**2 * self.n_radial * radial_basis_size + self.n_scalars + n_species
 
 
 class _Graph:
-    """Builds the products, sharing every intermediate tensor between the contractions that need it."""
+    """Builder of the products; intermediate tensors are shared by all contractions that need them."""
 
     def __init__(self) -> None:
         self.basic: list[tuple[int, int, int, int]] = []
@@ -249,7 +250,7 @@ class _Graph:
                     self.n_nodes += 1
 
     def node(self, key: Hashable, terms: dict[tuple[int, int], int]) -> int:
-        """The node of `key`; made from `terms` if it does not exist yet."""
+        """Return the node of `key`; make it from `terms` if it does not exist yet."""
         if key not in self.nodes:
             self.nodes[key] = self.n_nodes
             self.products[self.n_nodes] = terms
@@ -257,8 +258,9 @@ class _Graph:
         return self.nodes[key]
 
 
-# A plan for a contraction is the order in which its factors are joined. Every tensor on the way is kept symmetric in
-# each group of indices that goes to one and the same later factor, because a symmetric factor sees nothing else.
+# A plan for a contraction is the order in which its factors are joined. Every intermediate tensor is symmetrised in
+# each group of indices that is contracted with the same later factor: that factor is symmetric, so the result is the
+# same.
 
 
 def _pair_tensor(
@@ -266,8 +268,8 @@ def _pair_tensor(
 ) -> dict[tuple[Index, Index], dict[tuple[int, int], int]]:
     """Contract moments a = (mu, rank) and b over n index pairs; the free indices form two symmetric groups.
 
-    `split` = (a to group 1, a to group 2, b to group 1, b to group 2). The component [g; h] carries the
-    multiplicities of the indices that were merged, so that contracting it later takes one product a component.
+    `split` = (a to group 1, a to group 2, b to group 1, b to group 2). The component [g; h] includes the multiplicities
+    of the merged indices, so that its later contraction needs one product per component.
     """
     (mu_a, _), (mu_b, _) = a, b
     a1, a2, b1, b2 = split
@@ -282,7 +284,7 @@ def _pair_tensor(
 
 
 def _plans(c: Contraction) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The ways to evaluate a connected contraction of three or four factors, as (kind, order of factors)."""
+    """Yield the ways to evaluate a connected contraction of three or four factors, as (kind, order of factors)."""
     for order in permutations(range(len(c.mus))):
         if len(c.mus) == 3:
             if order[0] < order[1]:
@@ -294,13 +296,13 @@ def _plans(c: Contraction) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry: bool) -> int:
-    """Evaluate the contraction by a plan. Dry: the number of products that the plan would add. Else: its node."""
+    """Evaluate a contraction by a plan and return its node; if `dry`, return the number of products to be added."""
     moments = [(c.mus[p], c.ranks[p]) for p in order]
     n = {(i, j): c.between(order[i], order[j]) for i, j in permutations(range(len(order)), 2)}
     cost = 0
 
     def tensor(key: Hashable, make: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
-        """The nodes of a tensor's components, {component: node}, made once."""
+        """Return the nodes of the components of a tensor, {component: node}; make them once."""
         nonlocal cost
         if key in graph.nodes:
             return graph.nodes[key]
@@ -327,7 +329,7 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
 
             def outer() -> dict[Any, Any]:
                 parts = _pair_tensor(graph, moments[2], moments[3], n[2, 3], plain)
-                # [g; h] here only labels the component: its multiplicity already stands in the first tensor
+                # The multiplicities of g and h are already included in the first tensor.
                 return {
                     (g, h): {pair: m // (multiplicity(g) * multiplicity(h)) for pair, m in terms.items()}
                     for (g, h), terms in parts.items()
@@ -336,7 +338,7 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
             other = tensor(("plain", second), outer)
             terms = {(free[g, h], other[g, h]): 1 for g, h in free}
         else:
-            rest = n[2, 3]  # indices that the third factor hands on to the fourth
+            rest = n[2, 3]  # indices contracted between the third and the fourth factor
 
             def join() -> dict[Any, Any]:
                 parts: dict[Any, Any] = defaultdict(lambda: defaultdict(int))
@@ -352,17 +354,17 @@ def _build(graph: _Graph, c: Contraction, kind: str, order: tuple[int, ...], dry
 
 
 def _pair_key(a: Moment, b: Moment, n: int, split: Split) -> tuple[Any, ...]:
-    """Equal for tensors that are equal, whichever factor comes first."""
+    """Return a key that is the same for equal tensors, independently of the order of the two factors."""
     return max(("pair", a, b, n, split), ("pair", b, a, n, (split[2], split[3], split[0], split[1])))
 
 
 def _scalar_node(graph: _Graph, c: Contraction) -> int:
-    """The node of a contraction, by the cheapest plan given what the graph already holds."""
+    """Return the node of a contraction, made by the plan that adds the fewest products to the graph."""
     if c in graph.nodes:
         return graph.nodes[c]
     parts = c.components()
     if len(parts) > 1:
-        # Pair the parts so that the larger product is itself a basis function, and so already there.
+        # Split off one part: the product of the others is itself a basis function, and usually exists already.
         rest = Contraction(*_union(parts[1:])).canonical()
         left, right = _scalar_node(graph, parts[0]), _scalar_node(graph, rest)
         return graph.node(c, {(min(left, right), max(left, right)): 1})
@@ -380,7 +382,7 @@ def _scalar_node(graph: _Graph, c: Contraction) -> int:
 
 
 def _union(parts: list[Contraction]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Several contractions side by side as one, with no edges between them."""
+    """Return several contractions as one, without edges between them."""
     mus = tuple(mu for part in parts for mu in part.mus)
     edges, offset = {}, 0
     for part in parts:
@@ -392,17 +394,17 @@ def _union(parts: list[Contraction]) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 @cache
 def basis(level: int) -> Basis:
-    """The basis of a level, generated from the definition alone.
+    """Generate the basis of a level from its definition.
 
     Parameters
     ----------
     level : int
-        Even, 2 to 28.
+        Even, from 2 to 28.
 
     Raises
     ------
     InputError
-        If there is no such level.
+        The level is not possible.
     """
     functions = contractions(level)
     highest: dict[int, int] = {}

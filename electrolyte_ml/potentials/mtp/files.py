@@ -1,4 +1,4 @@
-"""Moment tensor potentials in `.mtp` files."""
+"""Reading and writing of `.mtp` files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ def write_mtp(path: str | Path, potential: MomentTensorPotential) -> None:
 
 
 def read_mtp(path: str | Path, species: Sequence[str] | None = None) -> MomentTensorPotential:
-    """Read a potential from a `.mtp` file of MLIP's, motep's, LAMMPS's or our own.
+    """Read a potential from a `.mtp` file of MLIP, motep, LAMMPS or this package.
 
     Parameters
     ----------
     path : path
     species : sequence of str, optional
-        Chemical symbols in the file's order; needed for files of other programs, which carry none.
+        Chemical symbols in the order of the file; required for files of other programs, which contain none.
 
     Raises
     ------
     InputError
-        Naming the line: another radial basis, counts that do not fit, a truncated or untrained file, no element names.
+        The radial basis is not supported, counts do not agree, the file is truncated or untrained, or there are no
+        element names. The message names the line.
     """
     return MomentTensorPotential.from_text(
         read_text(path, until=MARKER), str(path), tuple(species) if species else None

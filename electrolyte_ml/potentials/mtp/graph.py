@@ -1,12 +1,12 @@
-"""The basis tables in the form that the kernels read: dense numbering, gather lists, leaf products fused.
+"""Basis tables in the form that the kernels read: dense numbering, gather lists, fused leaf products.
 
-Nodes are renumbered: basic moments first, then the *inner* nodes, those that another product uses, in an order in which
-everything comes after what it needs. Basis functions that nothing else uses (most of them) get no node: each is a sum
-of products of inner nodes, so the energy that they add is one quadratic form,
+Nodes are renumbered: basic moments first, then the *inner* nodes, which are factors of other products, in an order in
+which every node follows its factors. Basis functions that are factors of no other product (most of them) are *leaves*
+without a node: each is a sum of products of basic and inner nodes, so that their energy is one quadratic form,
 
     E_leaf = sum_pairs w_p M_l M_r,    w_p = sum_alpha xi_alpha mult(alpha, p),
 
-with a product that several functions share counted once, and its derivative is what the reverse sweep starts from.
+in which a product of several functions occurs once. The reverse sweep starts from the derivative of this form.
 """
 
 from __future__ import annotations
@@ -24,31 +24,32 @@ Row = tuple[int, int, int, int]  # mu and powers of x, y, z
 
 
 class Graph(NamedTuple):
-    """What the kernels know of a basis: plain arrays."""
+    """Basis as plain arrays for the kernels."""
 
     monomial_left: np.ndarray  # (n_monomials,) u^m = u^left u^right; the first are 1, x, y, z
     monomial_right: np.ndarray  # (n_monomials,)
-    n_lower: int  # monomials that derivatives need, the first ones
+    n_lower: int  # number of monomials, from the first on, that derivatives need
     sum_first: np.ndarray  # (R + 1,) moments that are summed over neighbours, by mu
     sum_monomial: np.ndarray  # (n_sums,)
     sum_node: np.ndarray  # (n_sums,)
-    # the same sums two by two, by mu: M[node] = sum_j f_mu x^a y^b z^c, and M[below] with z^(c - 1)
+    # the same sums in pairs, by mu: M[node] = sum_j f_mu x^a y^b z^c, and M[below] with z^(c - 1)
     column_first: np.ndarray  # (R + 1,)
-    column_powers: np.ndarray  # (R,) of x, 0 included
-    n_powers: int  # of y and z
+    column_powers: np.ndarray  # (R,) number of powers of x, including x^0
+    n_powers: int  # number of powers of x, y and z
     column_x: np.ndarray  # (n_columns,) a, b, c, node, below; the node n_nodes is unused
     column_y: np.ndarray
     column_z: np.ndarray
     column_node: np.ndarray
     column_below: np.ndarray
-    # their derivatives by x, y and z as polynomials in u: of every mu and degree, terms factor * A[node] u^monomial
+    # derivatives of the sums by x, y and z as polynomials in u: terms factor * A[node] u^monomial for each mu and
+    # degree
     slope_first: np.ndarray  # (n_groups + 1,)
     slope_mu: np.ndarray  # (n_groups,)
-    slope_share: np.ndarray  # (n_groups,) P_mu's part of this degree is so many times u . grad of it
+    slope_share: np.ndarray  # (n_groups,) the part of P_mu of this degree is slope_share times u . grad of the part
     slope_monomial: np.ndarray  # (n_terms,)
     slope_node: np.ndarray  # (n_terms, 3)
     slope_factor: np.ndarray  # (n_terms, 3)
-    constant_mu: np.ndarray  # (n_constant,) moments of degree 0, which have none
+    constant_mu: np.ndarray  # (n_constant,) moments of degree 0, which have no derivatives
     constant_node: np.ndarray
     trace: np.ndarray  # (n_traces, 4) M[3] = M[0] + M[1] + M[2]
     n_basic: int
@@ -69,7 +70,7 @@ class Graph(NamedTuple):
     # products of the leaves
     pair_left: np.ndarray  # (n_pairs,)
     pair_right: np.ndarray
-    # leaf function `leaf_scalar` has `leaf_factor` of product `leaf_pair`, sorted by function
+    # leaf function `leaf_scalar` is the sum of leaf_factor * product `leaf_pair`; sorted by function
     leaf_first: np.ndarray  # (n_leaves + 1,)
     leaf_pair: np.ndarray
     leaf_factor: np.ndarray
@@ -78,11 +79,11 @@ class Graph(NamedTuple):
     quad_first: np.ndarray  # (n_nodes + 1,)
     quad_other: np.ndarray
     quad_pair: np.ndarray
-    quad_factor: np.ndarray  # 2 where a product is a square
+    quad_factor: np.ndarray  # 2 for squares, otherwise 1
 
 
 def _lists(n: int, entries: Sequence[Sequence[tuple[int, ...]]]) -> tuple[np.ndarray, ...]:
-    """Lists of tuples, one list a node, as offsets and columns."""
+    """Convert lists of tuples, one list per node, to offsets and columns."""
     first = _offsets([len(e) for e in entries])
     flat = [item for e in entries for item in e]
     width = len(flat[0]) if flat else 3
@@ -90,7 +91,7 @@ def _lists(n: int, entries: Sequence[Sequence[tuple[int, ...]]]) -> tuple[np.nda
 
 
 def _offsets(lengths: Iterable[int]) -> np.ndarray:
-    """Where each of the lists begins, and the end."""
+    """Return the first index of each list in the concatenation of all, and the end."""
     return np.cumsum([0, *lengths])
 
 
@@ -104,7 +105,7 @@ def _lowered(index: Index, axis: int) -> Index:
 
 
 def _monomials(indices: set[Index]) -> tuple[list[Index], list[tuple[int, int]]]:
-    """All indices and what is left when powers are taken away, by degree, and the two of them that make each."""
+    """Return all indices and those with lower powers, sorted by degree, and for each the two whose product it is."""
     closed, new = {(0, 0, 0)}, {*indices, (1, 0, 0), (0, 1, 0), (0, 0, 1)}
     while new:
         closed |= new
@@ -119,7 +120,7 @@ def _monomials(indices: set[Index]) -> tuple[list[Index], list[tuple[int, int]]]
 
 
 def _columns(summed: list[Row], place: dict[Row, int], n_radial: int, unused: int) -> dict[str, Any]:
-    """The sums in pairs that differ by one power of z: they share the rest of their product."""
+    """Arrange the sums in pairs that differ by one power of z and share the rest of their product."""
     lengths: list[int] = []
     columns: list[list[int]] = []
     for mu in range(n_radial):
@@ -141,7 +142,7 @@ def _columns(summed: list[Row], place: dict[Row, int], n_radial: int, unused: in
 
 
 def _slopes(summed: list[Row], place: dict[Row, int], monomial: dict[Index, int]) -> dict[str, Any]:
-    """Derivatives of u^k by u, collected by what power of u they are."""
+    """Return the derivatives of u^k by u, grouped by mu and degree, and collected by their monomial."""
     groups: dict[tuple[int, int], dict[Index, list[tuple[int, float]]]] = {}
     for mu, a, b, c in summed:
         index = a, b, c
@@ -173,7 +174,7 @@ def compile_graph(basis: Basis) -> Graph:
     Raises
     ------
     InputError
-        If a product uses a node that is changed after it (tables of a file that was tampered with).
+        A product uses a node before it is complete (invalid tables in a file).
     """
     n_basic = len(basis.basic)
     terms: dict[int, list[tuple[int, int, int]]] = {}
@@ -181,15 +182,15 @@ def compile_graph(basis: Basis) -> Graph:
     for left, right, factor, target in basis.products.tolist():
         if target in used or target in (left, right):
             raise InputError(f"product table: node {target} is used before it is complete")
-        # Last in the dictionary is the target that is completed last, even where a file does not group its products.
+        # Targets are kept in the order in which they are completed, even if a file does not group its products.
         terms[target] = [*terms.pop(target, []), (left, right, factor)]
         used.update((left, right))
-    # In the order in which they are completed, a node stands behind everything it uses.
+    # In the order of completion, every node follows its factors.
     inner = [target for target in terms if target in used]
     node = {old: old for old in range(n_basic)} | {old: n_basic + k for k, old in enumerate(inner)}
     missing = sorted(used - set(node))
     if missing:
-        raise InputError(f"product table: node {missing[0]} is used but never made")
+        raise InputError(f"product table: node {missing[0]} is used but never defined")
     n_nodes = n_basic + len(inner)
 
     forward = [[(node[a], node[b], c) for a, b, c in terms[old]] for old in inner]
@@ -213,7 +214,7 @@ def compile_graph(basis: Basis) -> Graph:
             leaves.append(sorted(merged.items()))
             leaf_scalar.append(scalar)
         else:
-            raise InputError(f"scalar {scalar} maps to node {old}, which is never made")
+            raise InputError(f"scalar {scalar} maps to node {old}, which is never defined")
     quad: list[list[tuple[int, int, int]]] = [[] for _ in range(n_nodes)]
     for (a, b), pair in pairs.items():
         if a == b:

@@ -1,4 +1,4 @@
-"""The moment tensor potential: parameters, energy, forces, stress, and derivatives by the parameters."""
+"""Moment tensor potential: parameters, energy, forces, stress, and derivatives by the parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from electrolyte_ml.kernels.arrays import Cotangents, Model, Neighbours
 from electrolyte_ml.potentials.blocks import SHIFTS, Block
 from electrolyte_ml.potentials.geometry import Geometry, System
 from electrolyte_ml.potentials.interface import Evaluation, Stepper, TrainingTerm
-from electrolyte_ml.potentials.mtp.basis import MAX_CUTOFF, Basis, basis, check_level
+from electrolyte_ml.potentials.mtp.basis import MAX_CUTOFF, MOST_RADIAL, Basis, basis, check_level
 from electrolyte_ml.potentials.mtp.graph import Graph, compile_graph
 from electrolyte_ml.potentials.mtp.text import compose, parse
 from electrolyte_ml.potentials.potential import Potential
@@ -36,7 +36,7 @@ def _graph(level: int) -> Graph:
 
 @dataclass(eq=False)
 class MomentTensorPotential(Potential):
-    """A moment tensor potential (Shapeev 2016; eq. 1-6 of Chalykh et al.).
+    """Moment tensor potential (Shapeev 2016; eqs. 1-6 of Chalykh et al.).
 
     E = sum_i ( shift[z_i] + sum_alpha xi_alpha B_alpha(n_i) ), with the basis functions of `basis` and radial functions
 
@@ -55,22 +55,21 @@ class MomentTensorPotential(Potential):
         xi_alpha.
     cutoff, min_distance : float, Å
     scaling : float
-        Multiplies the radial basis.
+        Factor of the radial basis.
     reference : str or None
-        Name of the reference that labelled the training data; figures show it.
+        Name of the reference that labelled the training data, shown in figures.
     precision : {"double", "mixed"}
-        Of energies, forces and stresses, see `with_precision`.
+        Precision of energies, forces and stresses, see `with_precision`.
 
     Notes
     -----
-    The arrays are not to be changed in place (what the kernels need of them is made once): `with_parameters` gives a
-    potential with others.
+    Do not change the arrays in place, because the kernels use data derived from them once; use `with_parameters`.
 
     Raises
     ------
     InputError
-        On shapes that do not fit, repeated or unknown species, a cutoff that is not above the minimal distance, or
-        beyond `MAX_CUTOFF`.
+        Shapes do not agree, species are repeated or unknown, or the cutoff is not above the minimal distance or exceeds
+        `MAX_CUTOFF`.
     """
 
     kind: ClassVar[str] = "mtp"
@@ -102,7 +101,7 @@ class MomentTensorPotential(Potential):
         if not 0 <= self.min_distance < self.cutoff < np.inf:
             raise InputError(f"cutoff {self.cutoff} Å must be above the minimal distance {self.min_distance} Å >= 0")
         if self.cutoff > MAX_CUTOFF:
-            raise InputError(f"cutoff {self.cutoff} Å is above {MAX_CUTOFF:g} Å, where neighbours fill the memory")
+            raise InputError(f"cutoff {self.cutoff} Å is above {MAX_CUTOFF:g} Å: neighbours would fill the memory")
         s = len(self.species)
         if self.radial.ndim != 4 or self.radial.shape[:3] != (s, s, self.basis.n_radial) or self.radial.shape[3] < 1:
             raise InputError(
@@ -123,10 +122,10 @@ class MomentTensorPotential(Potential):
         radial_basis_size: int = 8,
         scaling: float = 0.01,
     ) -> MomentTensorPotential:
-        """A potential with parameters drawn from U(-1, 1), as the paper starts its fits."""
+        """Return a potential with parameters drawn from U(-1, 1), the start of fits in the paper."""
         table = basis(check_level(level))
-        if radial_basis_size < 1:
-            raise InputError(f"radial basis size {radial_basis_size} must be at least 1")
+        if not 1 <= radial_basis_size <= MOST_RADIAL:
+            raise InputError(f"radial basis size {radial_basis_size} must be from 1 to {MOST_RADIAL}")
         draw = np.random.default_rng(seed).uniform
         s = len(species)
         return cls(
@@ -142,7 +141,7 @@ class MomentTensorPotential(Potential):
 
     @classmethod
     def from_spec(cls, spec: ModelSpec, species: tuple[str, ...], seed: int) -> MomentTensorPotential:
-        """Return the potential that a `ModelSpec` asks for, with parameters drawn from U(-1, 1)."""
+        """Return the potential of a `ModelSpec`, with parameters drawn from U(-1, 1)."""
         return cls.random(
             spec.level,
             species,
@@ -155,17 +154,17 @@ class MomentTensorPotential(Potential):
 
     @property
     def level(self) -> int | None:
-        """Of the basis; None for tables of another program that match no level's count."""
+        """Level of the basis; None for tables of another program whose counts match no level."""
         return self.basis.level
 
     @property
     def radial_basis_size(self) -> int:
-        """Chebyshev polynomials in each radial function."""
+        """Number of Chebyshev polynomials in each radial function."""
         return self.radial.shape[3]
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """Radial coefficients (S, S, R, size) in C order, shifts, moment coefficients: MLIP's order."""
+        """Radial coefficients (S, S, R, size) in C order, shifts, moment coefficients: the order of MLIP."""
         return (
             Block("radial", self.radial.size, "nonlinear"),
             Block(SHIFTS, self.shifts.size, "linear"),
@@ -178,21 +177,21 @@ class MomentTensorPotential(Potential):
         return np.concatenate([self.radial.ravel(), self.shifts, self.moments])
 
     def with_parameters(self, parameters: np.ndarray) -> MomentTensorPotential:
-        """The same model with other parameters.
+        """Return the same model with other parameters.
 
         Raises
         ------
         InputError
-            If their number is not `n_parameters`.
+            The number of parameters is not `n_parameters`.
         """
         theta = self.checked(parameters)
         a, b = self.radial.size, self.radial.size + self.shifts.size
         other = replace(self, radial=theta[:a].reshape(self.radial.shape), shifts=theta[a:b], moments=theta[b:])
-        other.__dict__["graph"] = self.graph  # of the basis alone
+        other.__dict__["graph"] = self.graph  # depends only on the basis
         return other
 
     def copy(self) -> MomentTensorPotential:
-        """The same potential in arrays of its own."""
+        """Return a copy of the potential with its own arrays."""
         return self.with_parameters(self.parameters)
 
     def facts(self) -> dict[str, Any]:
@@ -212,49 +211,49 @@ class MomentTensorPotential(Potential):
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of everything that decides what this potential says."""
+        """Hash of all data that determine the results of this potential."""
         text = repr((self.species, self.cutoff, self.min_distance, self.scaling))
         tables = (self.basis.basic, self.basis.products, self.basis.scalars, self.parameters)
         return hashlib.sha256(text.encode() + b"".join(np.ascontiguousarray(t).tobytes() for t in tables)).hexdigest()
 
     @cached_property
     def graph(self) -> Graph:
-        """The basis as the kernels read it."""
+        """Basis as read by the kernels."""
         generated = self.level is not None and self.basis.contractions
         return _graph(self.level) if generated else compile_graph(self.basis)
 
     @cached_property
     def model(self) -> Model:
-        """The potential as the kernels of energies and forces take it."""
+        """Potential as read by the kernels of energies and forces."""
         if self.precision == "double":
             return self.double_model
         return self.double_model._replace(radial=self.radial.astype(np.float32))
 
     @cached_property
     def double_model(self) -> Model:
-        """The same in double precision, which derivatives by the parameters always have."""
+        """Potential in double precision, which derivatives by the parameters always use."""
         linear, quad = kernel_coefficients(self.graph, self.moments)
         bounds = float(self.min_distance), float(self.cutoff), float(self.scaling)
         return Model(self.graph, linear, quad, self.radial, self.shifts, *bounds)
 
     def with_precision(self, precision: str) -> MomentTensorPotential:
-        """The same potential with energies, forces and stresses in another precision.
+        """Return the same potential with energies, forces and stresses in another precision.
 
-        In "mixed" precision all that is computed for each pair of atoms (distance, radial functions, powers, force) and
-        summed over one atom's neighbours is float32, in vectors twice as long, while moments, their products, energies
-        and sums over atoms stay float64. That is 1.2 to 1.3 times faster. In liquid EC at levels 8 to 20, random
-        potentials, no force differs by more than 3e-6 of the largest one, energy and stress by 2e-6 of themselves.
-        Derivatives by the parameters, and so training and grades, are in double precision always.
+        In "mixed" precision, quantities of pairs (distance, radial functions, powers, force) and their sums over the
+        neighbours of an atom are float32, in vectors twice as long; moments, their products, energies and sums over
+        atoms are float64. This is 1.2 to 1.3 times faster. For random potentials of levels 8 to 20 in liquid EC, forces
+        differ by at most 3e-6 of the largest one, energy and stress by a relative 2e-6. Derivatives by the parameters,
+        and therefore training and grades, are always in double precision.
 
         Raises
         ------
         InputError
-            For anything but "double" and "mixed".
+            The precision is neither "double" nor "mixed".
         """
         return replace(self, precision=precision)
 
     def geometry(self, atoms: Atoms | Geometry) -> Geometry:
-        """Return a configuration with its pairs within the cutoff, checked; gaps do not matter to the kernels."""
+        """Return a checked configuration with its pairs within the cutoff; the pairs may have gaps."""
         if isinstance(atoms, Geometry) and (atoms.system.symbols, atoms.cutoff) == (self.species, self.cutoff):
             return atoms
         return super().geometry(atoms)
@@ -266,7 +265,8 @@ class MomentTensorPotential(Potential):
         ----------
         atoms : ase.Atoms or Geometry
         threads : int, optional
-            By default all cores', unless a thread would have less than 128 atoms. The same number gives the same bits.
+            By default one per core, but fewer if a thread would have less than 128 atoms. The same number of threads
+            gives bitwise identical results.
         """
         from electrolyte_ml.kernels.energy_forces import energy_forces
 
@@ -274,7 +274,7 @@ class MomentTensorPotential(Potential):
         n = geometry.n_atoms
         ranges = _ranges(n, threads or default_threads(n))
         energies, virials = np.zeros(n), np.zeros((n, 3, 3))
-        forces = np.zeros((len(ranges), n, 3))  # of each thread: its atoms push neighbours in the ranges of others
+        forces = np.zeros((len(ranges), n, 3))  # per thread: its atoms exert forces on atoms of other ranges
         run(
             energy_forces,
             [(a, b, self.model, geometry.near, energies, forces[k], virials) for k, (a, b) in enumerate(ranges)],
@@ -310,7 +310,7 @@ class MomentTensorPotential(Potential):
         return rows
 
     def energy_gradient(self, atoms: Atoms | Geometry) -> np.ndarray:
-        """Return dE/dtheta (n_parameters,): a configuration's row in MaxVol (eq. 12)."""
+        """Return dE/dtheta (n_parameters,): the row of a configuration in the MaxVol matrix (eq. 12)."""
         near = self.geometry(atoms).near
         radial, scalars = self._site_gradients(near)
         by_centre = np.zeros((len(self.species), self.radial[0].size))
@@ -334,37 +334,37 @@ class MomentTensorPotential(Potential):
         return np.concatenate(radial), np.concatenate(scalars)
 
     def prepare(self, geometries: Sequence[Geometry]) -> TrainingTerm:
-        """Return the neighbours of all configurations in flat arrays."""
+        """Return the training term with the neighbours of all configurations in flat arrays."""
         from electrolyte_ml.potentials.mtp.term import MtpTerm
 
         return MtpTerm(self, [self.geometry(geometry).compact().near for geometry in geometries])
 
     def stepper(self, system: System, threads: int = 1) -> Stepper:
-        """Return what takes many time steps in one compiled call."""
+        """Return a stepper that takes many time steps in one compiled call."""
         from electrolyte_ml.potentials.mtp.stepper import MtpStepper
 
         return MtpStepper(self, system, threads)
 
     def to_text(self) -> str:
-        """Return an MLIP `.mtp` file, which motep, MLIP and LAMMPS read too."""
+        """Return the content of an MLIP `.mtp` file, which motep, MLIP and LAMMPS can read."""
         return compose(self)
 
     def file_content(self) -> str:
-        """Return the same: a moment tensor potential by itself is an MLIP file."""
+        """Return the same as `to_text`: a single moment tensor potential is stored as an MLIP file."""
         return self.to_text()
 
     @classmethod
     def from_text(
         cls, text: str, source: str, species: tuple[str, ...] | None = None, seed: int | None = None
     ) -> MomentTensorPotential:
-        """Read the text of a `.mtp` file of MLIP's, motep's, LAMMPS's or our own.
+        """Read the text of a `.mtp` file of MLIP, motep, LAMMPS or this package.
 
-        With a `seed`, parameters are drawn where an untrained file has none.
+        With a `seed`, missing parameters of an untrained file are drawn at random.
 
         Raises
         ------
         InputError
-            Naming source and line.
+            The text cannot be read; the message names source and line.
         """
         content = parse(text, source, species, draw=None if seed is None else np.random.default_rng(seed))
         try:
@@ -374,12 +374,12 @@ class MomentTensorPotential(Potential):
 
 
 def _ranges(n: int, parts: int) -> list[tuple[int, int]]:
-    """Bounds of nearly equal ranges of n atoms."""
+    """Return the bounds of nearly equal ranges of n atoms."""
     return [(n * k // parts, n * (k + 1) // parts) for k in range(parts)]
 
 
 def kernel_coefficients(graph: Graph, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The coefficients xi arranged for `Graph`: (n_nodes,) of the nodes, and the factors of `quad_other`."""
+    """Arrange the coefficients xi for a `Graph`: (n_nodes,) of the nodes, and the factors of `quad_other`."""
     linear = np.zeros(graph.n_nodes)
     np.add.at(linear, graph.linear_node, moments[graph.linear_scalar])
     per_term = np.repeat(moments[graph.leaf_scalar], np.diff(graph.leaf_first)) * graph.leaf_factor

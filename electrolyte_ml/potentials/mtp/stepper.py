@@ -1,4 +1,4 @@
-"""Time steps of a moment tensor potential: many in one compiled call, the atoms shared by threads."""
+"""Time steps of a moment tensor potential: many steps per compiled call, with atoms divided among threads."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class MtpStepper(Stepper):
-    """The arrays of an evaluation, kept from one to the next.
+    """Stepper with arrays that are reused by all evaluations.
 
     Attributes
     ----------
     model : Model
     work : Workspace
-        What the kernels read and fill.
+        Arrays that the kernels read and fill.
     """
 
     def __init__(self, potential: MomentTensorPotential, system: System, threads: int) -> None:
@@ -60,23 +60,23 @@ class MtpStepper(Stepper):
             vector=np.empty((3, 0)),
         )
         self.work = Workspace(sites, verlet, near)
-        # Of a kernel and its copies in others the one that is loaded first is called by all, and the copies differ in
-        # the last bits. Loaded here, results do not depend on what a process computes first.
+        # A kernel also exists as a copy inside kernels that call it. All calls use the version that is loaded first,
+        # and the versions differ in the last bits. Loading it here makes results independent of earlier computations.
         energy_forces(0, 0, self.model, near, sites.energies, sites.pushes[0], sites.virials)
 
     def renew(self, pairs: NeighbourList, positions: np.ndarray, cell: np.ndarray) -> None:
-        """Take a new neighbour list, into the arrays that the other threads know where there is room."""
+        """Set a new neighbour list; the arrays that other threads use are reused if they are large enough."""
         super().renew(pairs, positions, cell)
         verlet = self.work.verlet
         if len(pairs.neighbour) > len(verlet.neighbour) or len(pairs.owner) > len(verlet.owner):
-            verlet = self._make_room(len(pairs.neighbour), len(pairs.owner))
+            verlet = self._enlarge(len(pairs.neighbour), len(pairs.owner))
         verlet.listed[:] = pairs.listed
         verlet.neighbour[: len(pairs.neighbour)] = pairs.neighbour
         verlet.owner[: len(pairs.owner)], verlet.owner[len(pairs.owner) :] = pairs.owner, 0
         verlet.shift[: len(pairs.shift)] = pairs.shift
 
-    def _make_room(self, n_pairs: int, n_placed: int) -> VerletArrays:
-        """Make room for so many pairs, and atoms with images, and an eighth more."""
+    def _enlarge(self, n_pairs: int, n_placed: int) -> VerletArrays:
+        """Allocate arrays for the given numbers of pairs, and of atoms with images, plus an eighth."""
         self.team.dismiss()
         n_pairs, n_placed = n_pairs + n_pairs // 8, n_placed + n_placed // 8
         sites, verlet, near = self.work
@@ -93,13 +93,13 @@ class MtpStepper(Stepper):
     def add(self, positions: np.ndarray, cell: np.ndarray, forces: np.ndarray) -> tuple[float, np.ndarray]:
         """Evaluate the potential with all threads."""
         verlet = self.work.verlet
-        self._remember(positions, cell)
+        self._keep(positions, cell)
         place(positions, cell, verlet.owner, verlet.shift, verlet.placed)
         if evaluation.evaluate(*self._with_team()) < OVERLAP**2:
             raise self._overlap()
         sites = self.work.sites
         evaluation.collect(sites, forces)
-        return float(sites.energies.sum()), sites.virial.copy()  # summed as `evaluate` does, to the last bit
+        return float(sites.energies.sum()), sites.virial.copy()  # same order of summation as in `evaluate`
 
     def advance(
         self,
@@ -110,16 +110,16 @@ class MtpStepper(Stepper):
     ) -> tuple[int, int]:
         """Take several time steps in one compiled call."""
         status, steps = dynamics.advance(ensemble, draws, particles, limits, *self._with_team())
-        self._remember(particles.positions, particles.cell)
+        self._keep(particles.positions, particles.cell)
         if status == dynamics.OVERLAP:
             status, self.failure = dynamics.FAILED, self._overlap()
         return status, steps
 
-    def _remember(self, positions: np.ndarray, cell: np.ndarray) -> None:
+    def _keep(self, positions: np.ndarray, cell: np.ndarray) -> None:
         self.positions, self.cell = positions, cell
 
     def _with_team(self) -> tuple[Model, Workspace, np.ndarray]:
-        """Return the arguments of a kernel that evaluates, the other threads waiting for its turns."""
+        """Start the other threads, and return the arguments of a kernel that evaluates with them."""
         self.team.assemble(evaluation.follow, self.model, self.work)
         return self.model, self.work, self.team.flags
 
@@ -133,7 +133,7 @@ class MtpStepper(Stepper):
         return Geometry(self.system, self.positions, self.cell, self.work.near, self.potential.cutoff)
 
     def _overlap(self) -> InputError:
-        """Return the error that names the two nearest atoms."""
+        """Return an error that names the two nearest atoms."""
         near = self.work.near
         ranges = [slice(first, last) for first, last in near.segment[:, [0, -1]]]
         squares = [(near.vector[:, pairs] ** 2).sum(axis=0) for pairs in ranges]

@@ -1,4 +1,4 @@
-"""Moment tensor potentials in training: all configurations in flat arrays, shared out over threads."""
+"""Training term of moment tensor potentials: all configurations in flat arrays, divided among threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.mtp.graph import Graph
     from electrolyte_ml.potentials.mtp.potential import MomentTensorPotential
 
-RANGES = 16  # of the work, whatever the number of threads: sums are then made in the same order on every machine
+RANGES = 16  # fixed number of ranges of atoms: sums then have the same order for any number of threads
 
 
 class MtpTerm(TrainingTerm):
@@ -27,14 +27,14 @@ class MtpTerm(TrainingTerm):
     potential : MomentTensorPotential
         Basis, species, cutoff and scaling.
     nears : sequence of Neighbours
-        The pairs of each configuration, without gaps.
+        Pairs of each configuration, without gaps.
 
     Attributes
     ----------
     near : Neighbours
-        Of all atoms; `other` counts through all configurations.
+        Pairs of all atoms; `other` is numbered over all configurations.
     first : (K + 1,) int64
-        The first atom of each configuration, and the number of atoms.
+        First atom of each configuration, and the total number of atoms.
     """
 
     def __init__(self, potential: MomentTensorPotential, nears: Sequence[Neighbours]) -> None:
@@ -55,7 +55,7 @@ class MtpTerm(TrainingTerm):
         self.ranges = list(pairwise(self._bounds(RANGES).tolist()))
 
     def _bounds(self, n: int) -> np.ndarray:
-        """Bounds of at most `n` runs of whole configurations with about as many pairs each."""
+        """Return the bounds of at most `n` ranges of whole configurations with similar numbers of pairs."""
         segment, first = self.near.segment, self.first
         pairs = segment[first[1:] - 1, -1] - segment[first[:-1], 0]
         work = np.concatenate([[0], np.cumsum(pairs + 8 * np.diff(first))])
@@ -69,7 +69,7 @@ class MtpTerm(TrainingTerm):
         n = len(self.near.species)
         model = self.potential.with_parameters(theta).double_model
         energies, forces, virials = np.zeros(n), np.zeros((n, 3)), np.zeros((n, 3, 3))
-        # A range is whole configurations: no force is written by two threads.
+        # A range consists of whole configurations, so that no force is written by two threads.
         run(energy_forces, [(a, b, model, self.near, energies, forces, virials) for a, b in self.ranges], threads)
         starts = self.first[:-1]
         virial = np.add.reduceat(virials, starts)
@@ -83,13 +83,13 @@ class MtpTerm(TrainingTerm):
         by_virials: np.ndarray,
         threads: int = 1,
     ) -> np.ndarray:
-        """Derivatives by all parameters, in one tangent and one reverse sweep."""
+        """Return the derivatives by all parameters, from one tangent and one reverse sweep."""
         cotangents = Cotangents(by_energies[self.owner], np.ascontiguousarray(by_forces), by_virials[self.owner])
         potential = self.potential.with_parameters(theta)
         return model_pullback(potential, self.near, cotangents, by_energies @ self.counts, self.ranges, threads)
 
     def subset(self, numbers: Sequence[int]) -> MtpTerm:
-        """Return the same for some of the configurations."""
+        """Return the term of some of the configurations."""
         nears = []
         species, segment, other, vector = self.near
         for k in numbers:
@@ -117,7 +117,7 @@ def model_pullback(
     by_shifts : (S,)
         Sums of dL/dE_i over the atoms of each species.
     ranges
-        Of atoms; each makes sums of its own, which are added in order.
+        Ranges of atoms; each has sums of its own, which are added in order.
     threads
     """
     from electrolyte_ml.kernels.training_gradient import training_gradient
@@ -136,7 +136,7 @@ def model_pullback(
 
 
 def scalar_gradient(graph: Graph, by_node: np.ndarray, by_pair: np.ndarray) -> np.ndarray:
-    """Return derivatives by the coefficients xi from those by nodes and leaf products."""
+    """Convert derivatives by nodes and leaf products to derivatives by the coefficients xi."""
     gradient = np.zeros(len(graph.linear_scalar) + len(graph.leaf_scalar))
     gradient[graph.linear_scalar] = by_node
     sums = np.concatenate([[0.0], np.cumsum(graph.leaf_factor * by_pair[graph.leaf_pair])])

@@ -1,12 +1,13 @@
-"""The content of `.mtp` files: the MLIP text format, version 1.1.0, as MLIP-2, MLIP-3, motep and LAMMPS read it.
+"""Text of `.mtp` files: the MLIP format, version 1.1.0, which MLIP-2, MLIP-3, motep and LAMMPS read.
 
-The format has no place for element names. Ours stand in `potential_tag`, a free text that the other programs skip:
-`species:H,C,O;reference:GFN1-xTB` (no space, no '=': some readers split lines there; a reference's name is
-percent-encoded).
+The format does not contain element names. This package writes them to `potential_tag`, a free text that the other
+programs ignore: `species:H,C,O;reference:GFN1-xTB`. It contains no space and no '=', because some readers split lines
+there; the name of the reference is percent-encoded.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
@@ -68,8 +69,12 @@ def compose(potential: MomentTensorPotential) -> str:
     return "\n".join(lines) + "\n"
 
 
+_HIGHEST_POWER = 100  # of x, y and z in a moment; level 28 has 12
+_MOST_DRAWN = 10**6  # radial coefficients of an untrained file, which holds none that could be counted
+
+
 class _Lines:
-    """The file's lines, consumed in order; every error names the line."""
+    """Lines of a file, read in order; every error names the line."""
 
     def __init__(self, text: str, source: str) -> None:
         self.source, self.number, self.lines = source, 0, text.splitlines()
@@ -96,11 +101,11 @@ class _Lines:
         return text.strip()
 
     def real(self, key: str, other_name: str = "") -> float:
-        """Return a number that is not negative."""
+        """Return a non-negative number."""
         return self._number(key, other_name, float, 0.0)
 
     def whole(self, key: str, other_name: str = "", least: int = 1) -> int:
-        """Return a whole number."""
+        """Return a whole number of `least` or more."""
         return int(self._number(key, other_name, int, least))
 
     def _number(self, key: str, other_name: str, kind: type[int] | type[float], least: float) -> float:
@@ -114,26 +119,26 @@ class _Lines:
         return number
 
     def has(self, key: str) -> bool:
-        """Whether the next line begins with this key."""
-        found = self.next(key).partition("=")[0].strip() == key
+        """Return whether the next line begins with this key."""
+        is_next = self.next(key).partition("=")[0].strip() == key
         self.back()
-        return found
+        return is_next
 
     def rows_ahead(self) -> int:
-        """How many of the lines that follow are rows of numbers."""
+        """Return the number of directly following lines that are rows of numbers."""
         return sum(1 for _ in takewhile(lambda line: line.strip().startswith("{"), self.lines[self.number :]))
 
     def array(self, text: str, key: str, count: int, width: int = 1, kind: type = float) -> np.ndarray:
-        """`count` rows of `width` numbers between braces."""
+        """Return `count` rows of `width` numbers between braces."""
         if not (text.startswith("{") and text.endswith("}") and text.count("{") == text.count("}")):
-            raise self.fail(f"{key}: the list is not closed, is the file truncated?")
+            raise self.fail(f"{key}: the list is not closed; the file may be truncated")
         try:
             numbers: np.ndarray = np.array([kind(part) for part in re.split(r"[{},\s]+", text) if part], dtype=kind)
         except (ValueError, OverflowError):
             raise self.fail(f"{key}: not all entries are numbers") from None
         if numbers.size != count * width:
             entries = f"{numbers.size // width if width > 1 else numbers.size}"
-            raise self.fail(f"{key} has {entries} entries, {count} were announced")
+            raise self.fail(f"{key} has {entries} entries instead of {count}")
         if not np.isfinite(numbers).all():
             raise self.fail(f"{key} has an entry that is not finite")
         return numbers.reshape((count, width) if width > 1 else (count,))
@@ -151,19 +156,19 @@ def parse(
     Parameters
     ----------
     text
-        The content of a file of MLIP's, motep's, LAMMPS's or our own.
+        Content of a file of MLIP, motep, LAMMPS or this package.
     source
         Name of the file, for messages.
     species
-        Chemical symbols in the file's order; needed for files of other programs, which carry none.
+        Chemical symbols in the order of the file; required for files of other programs, which contain none.
     draw
-        Draws the parameters from U(-1, 1) where the file has none, as MLIP's templates of untrained potentials.
+        Generator for parameters from U(-1, 1) if the file has none, like MLIP's templates of untrained potentials.
 
     Raises
     ------
     InputError
-        Naming the line: another radial basis, counts that do not fit, a truncated file, an untrained one without
-        `draw`, no element names.
+        The radial basis is not supported, counts do not agree, the file is truncated, it is untrained and there is no
+        `draw`, or there are no element names. The message names the line.
     """
     lines = _Lines(text, source)
     if lines.next("'MTP'") != "MTP":
@@ -178,9 +183,9 @@ def parse(
     radial_type = lines.value("radial_basis_type")
     if radial_type != "RBChebyshev":
         raise lines.fail(f"radial basis '{radial_type}' is not supported, only RBChebyshev")
-    if lines.has("scaling"):  # where older files have it
+    if lines.has("scaling"):  # position in older files
         scaling = lines.real("scaling")
-    # motep's own files have shorter names here, and the number of radial functions behind their coefficients.
+    # Files of motep have shorter names here, and the number of radial functions after their coefficients.
     low = lines.real("min_dist", "min")
     high = lines.real("max_dist", "max")
     size = lines.whole("radial_basis_size", "size")
@@ -191,7 +196,7 @@ def parse(
         if draw is None:
             raise lines.fail("no radial coefficients: the potential is not trained; a fit can start from it (--start)")
         lines.back()
-    # Nothing is allocated by the announced counts before the lines have borne them out.
+    # Arrays are allocated only after the lines have confirmed the stated counts.
     pairs: dict[tuple[int, ...], list[np.ndarray]] = {}
     while trained and len(pairs) < n_species**2:
         header = lines.next("the radial coefficients of all species pairs")
@@ -204,11 +209,11 @@ def parse(
         while len(pairs[pair]) < n_radial:
             pairs[pair].append(lines.array(lines.next("radial coefficients"), "radial_coeffs", size))
     if behind and lines.whole("radial_funcs_count") != n_radial:
-        raise lines.fail(f"radial_funcs_count does not fit the {n_radial} rows of radial_coeffs for each pair")
+        raise lines.fail(f"radial_funcs_count does not agree with the {n_radial} rows of radial_coeffs for each pair")
     n_nodes = lines.whole("alpha_moments_count")
     n_basic = lines.whole("alpha_index_basic_count")
     basic = lines.array(lines.value("alpha_index_basic"), "alpha_index_basic", n_basic, 4, int)
-    if (basic < 0).any() or (basic[:, 0] >= n_radial).any():
+    if (basic < 0).any() or (basic[:, 0] >= n_radial).any() or (basic[:, 1:] > _HIGHEST_POWER).any():
         raise lines.fail("alpha_index_basic has an entry out of range")
     if len(np.unique(basic, axis=0)) < n_basic or n_nodes < n_basic:
         raise lines.fail("alpha_index_basic has the same entry twice, or more than alpha_moments_count")
@@ -228,20 +233,22 @@ def parse(
     own = tuple(s.strip() for s in tag.get("species", "").split(",") if s.strip())
     named = tuple(species) if species else own
     if own and named != own:
-        raise InputError(f"{source}: the file says that its species are {' '.join(own)}, not {' '.join(named)}")
+        raise InputError(f"{source}: the species of the file are {' '.join(own)}, not {' '.join(named)}")
     if not named:
         raise InputError(f"{source}: the file names no elements; give them in its order, such as --species H C O")
     if len(named) != n_species:
         raise InputError(f"{source}: {len(named)} species given ({' '.join(named)}), the file has {n_species}")
+    shape = n_species, n_species, n_radial, size
+    if not trained and math.prod(shape) > _MOST_DRAWN:
+        raise InputError(f"{source}: it announces {math.prod(shape)} radial coefficients, more than {_MOST_DRAWN}")
     try:
         table = _known_basis(n_radial, basic, times, scalars, n_nodes)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
-    shape = n_species, n_species, n_radial, size
     if trained:
         radial = np.array([pairs[pair] for pair in sorted(pairs)]).reshape(shape)
     elif draw is not None:
-        radial, shifts, moments = (draw.uniform(-1, 1, one) for one in (shape, n_species, n_scalars))
+        radial, shifts, moments = (draw.uniform(-1, 1, dims) for dims in (shape, n_species, n_scalars))
     return {
         "basis": table,
         "species": named,
@@ -256,12 +263,12 @@ def parse(
 
 
 def _known_basis(n_radial: int, basic: np.ndarray, times: np.ndarray, scalars: np.ndarray, n_nodes: int) -> Basis:
-    """The tables as read; if they are those that we generate for a level, that basis itself."""
+    """Return the basis with these tables; if they equal those generated for a level, return the generated basis."""
     from electrolyte_ml.potentials.mtp.graph import compile_graph
 
     foreign = Basis(n_radial, basic, times, scalars, n_nodes)
     for level in range(2, 26, 2):
-        # Cheap tests first: counts are enough to name the level, equality of all tables makes it ours.
+        # Cheap tests first: equal counts give the level, equal tables the generated basis.
         if (level - 2) // 4 + 1 != n_radial or len(scalars) != _SCALARS[level]:
             continue
         own = basis(level)
@@ -269,10 +276,10 @@ def _known_basis(n_radial: int, basic: np.ndarray, times: np.ndarray, scalars: n
                ((own.basic, basic), (own.products, times), (own.scalars, scalars))):  # fmt: skip
             return own
         foreign = Basis(n_radial, basic, times, scalars, n_nodes, level=level)
-    compile_graph(foreign)  # refuses tables that cannot be evaluated
+    compile_graph(foreign)  # raises an error for tables that cannot be evaluated
     return foreign
 
 
-# Basis functions of each level, a fact of mathematics (tests count them again): naming a file's level needs no
-# generation.
+# Number of basis functions of each level (tests count them again): the level of a file is then found without generating
+# a basis.
 _SCALARS = dict(zip(range(2, 26, 2), (1, 2, 5, 9, 16, 29, 52, 92, 163, 288, 500, 864), strict=True))

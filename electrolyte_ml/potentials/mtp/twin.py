@@ -1,8 +1,8 @@
-"""The moment tensor potential in plain NumPy, equation by equation: what the kernels are checked against.
+"""Twin of the kernels: the moment tensor potential in plain NumPy, equation by equation.
 
-Nothing here goes through the graph of products or through symmetric components: a moment is a full tensor made by outer
-products, a basis function one `einsum` over the edges of its multigraph, and a derivative the product rule, each factor
-replaced in turn by its derivative. Equation numbers are those of Chalykh et al., section 4.1.
+This module uses neither the graph of products nor symmetric components: a moment is a full tensor made by outer
+products, a basis function is one `einsum` over the edges of its multigraph, and a derivative follows from the product
+rule, with each factor in turn replaced by its derivative. Equation numbers are those of Chalykh et al., section 4.1.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from electrolyte_ml.potentials.mtp.potential import MomentTensorPotential
 if TYPE_CHECKING:
     from ase import Atoms
 
-STEP = 1e-30  # of the complex step: no difference is taken, so nothing cancels
+STEP = 1e-30  # complex step; it can be tiny, because no difference of values is taken
 
-Moments = dict[tuple[int, int], np.ndarray]  # (mu, nu) -> (..., 3, ..., 3), the last nu axes are the tensor's
+Moments = dict[tuple[int, int], np.ndarray]  # (mu, nu) -> (..., 3, ..., 3); the last nu axes are those of the tensor
 
 
 class Neighbourhood(NamedTuple):
-    """One atom and what surrounds it."""
+    """Atom and its neighbours."""
 
     centre: int
     neighbours: np.ndarray  # (n,) atom numbers
@@ -37,22 +37,22 @@ class Neighbourhood(NamedTuple):
 def neighbourhoods(
     potential: MomentTensorPotential, atoms: Atoms, displacement: np.ndarray | float = 0.0
 ) -> list[Neighbourhood]:
-    """Each atom's `Neighbourhood`; a complex displacement (N, 3) of the atoms changes the vectors, not who is near."""
+    """Return the neighbourhood of each atom; a complex displacement (N, 3) changes the vectors, not the neighbours."""
     from electrolyte_ml.kernels.neighbours import neighbour_list_reference
 
     cell, pbc = np.array(atoms.cell), np.array(atoms.pbc)
     pairs = sorted(neighbour_list_reference(atoms.positions, cell * pbc[:, None], pbc, potential.cutoff))
     moved = atoms.positions + displacement
-    found = []
+    result = []
     for i in range(len(atoms)):
         j = np.array([b for a, b, _ in pairs if a == i], dtype=int)
         shift = np.array([s for a, _, s in pairs if a == i], dtype=float).reshape(-1, 3)
-        found.append(Neighbourhood(i, j, moved[j] + shift @ cell - moved[i]))
-    return found
+        result.append(Neighbourhood(i, j, moved[j] + shift @ cell - moved[i]))
+    return result
 
 
 def radial_basis(r: np.ndarray, potential: MomentTensorPotential) -> tuple[np.ndarray, np.ndarray]:
-    """phi_beta(r) = scaling T_beta(xi) (cutoff - r)^2 and its derivative, (size, n) each (in eq. 5)."""
+    """Return phi_beta(r) = scaling T_beta(xi) (cutoff - r)^2 and its derivative, (size, n) each (in eq. 5)."""
     low, high, size = potential.min_distance, potential.cutoff, potential.radial_basis_size
     xi = (2 * r - (low + high)) / (high - low)
     t, dt = [np.ones_like(xi), xi], [np.zeros_like(xi), np.ones_like(xi)]
@@ -64,7 +64,7 @@ def radial_basis(r: np.ndarray, potential: MomentTensorPotential) -> tuple[np.nd
 
 
 def outer_power(u: np.ndarray, nu: int) -> np.ndarray:
-    """Tensor products u (x) u (x) ... (x) u of each row: (n, 3) -> (n, 3, ..., 3) with nu axes of 3."""
+    """Return the tensor product u (x) u (x) ... (x) u of each row: (n, 3) -> (n, 3, ..., 3) with nu axes of 3."""
     out = np.ones(len(u), dtype=u.dtype)
     for _ in range(nu):
         out = np.einsum("j...,ja->j...a", out, u)
@@ -72,7 +72,7 @@ def outer_power(u: np.ndarray, nu: int) -> np.ndarray:
 
 
 def outer_power_gradient(u: np.ndarray, r: np.ndarray, nu: int) -> np.ndarray:
-    """d/dr_j of `outer_power`, (n, 3, 3, ..., 3): every u in turn gives way to du/dr = (1 - u u)/r."""
+    """Return d/dr_j of `outer_power`, (n, 3, 3, ..., 3): every u in turn is replaced by du/dr = (1 - u u)/r."""
     out = np.zeros((len(u), 3) + (3,) * nu, dtype=u.dtype)
     if nu:
         across = (np.eye(3) - np.einsum("ja,jb->jab", u, u)) / r[:, None, None]  # (n, 3 of d/dr, 3 of u)
@@ -83,39 +83,39 @@ def outer_power_gradient(u: np.ndarray, r: np.ndarray, nu: int) -> np.ndarray:
 
 
 def legs(c: Contraction) -> list[str]:
-    """For each factor the letters of its indices: one letter an edge, shared by the two factors that it joins."""
-    letters, found = iter(ascii_lowercase), [""] * len(c.mus)
+    """Return the index letters of each factor for `einsum`: one letter per edge, shared by the factors it joins."""
+    letters, indices = iter(ascii_lowercase), [""] * len(c.mus)
     for (i, j), n in zip(c.pairs, c.edges, strict=True):
         for _ in range(n):
             letter = next(letters)
-            found[i] += letter
-            found[j] += letter
-    return found
+            indices[i] += letter
+            indices[j] += letter
+    return indices
 
 
 def contract(c: Contraction, moments: Moments) -> np.ndarray:
-    """B_alpha: the product of its moments, all indices contracted."""
+    """Return B_alpha, the product of its moments with all indices contracted."""
     return np.einsum(",".join(legs(c)) + "->", *(moments[factor] for factor in zip(c.mus, c.ranks, strict=True)))
 
 
 def contract_gradient(c: Contraction, moments: Moments, gradients: Moments) -> np.ndarray:
-    """dB_alpha by the product rule; the leading axes of `gradients` say by what, and zeros may be left out of it."""
+    """Return dB_alpha by the product rule, with the leading axes of `gradients`; missing moments have no gradient."""
     factors, letters, total = list(zip(c.mus, c.ranks, strict=True)), legs(c), np.zeros(())
     for k, changed in enumerate(factors):
         if changed in gradients:
             operands = [moments[factor] for factor in factors]
             operands[k] = gradients[changed]
-            names = [name if place != k else "..." + name for place, name in enumerate(letters)]
+            names = [name if position != k else "..." + name for position, name in enumerate(letters)]
             total = total + np.einsum(",".join(names) + "->...", *operands)
     return total
 
 
 class Site:
-    """Everything of one atom that is a sum over its neighbours."""
+    """Quantities of one atom that are sums over its neighbours."""
 
     def __init__(self, potential: MomentTensorPotential, z: np.ndarray, near: Neighbourhood) -> None:
         if not potential.basis.contractions:
-            raise InputError("tables of another program do not say which contractions they are")
+            raise InputError("the tables of this potential, from another program, do not name their contractions")
         self.potential, self.z, self.near = potential, z, near
         self.r = np.sqrt((near.vectors**2).sum(1))  # (n,) Å
         self.u = near.vectors / self.r[:, None]  # (n, 3)
@@ -128,11 +128,11 @@ class Site:
         self.functions = np.array([contract(c, self.moments) for c in potential.basis.contractions])  # B_alpha
 
     def energy(self) -> float:
-        """V of eq. 2, with the shift of the atom's species."""
+        """Return V of eq. 2, with the shift of the species of the atom."""
         return self.potential.shifts[self.z[self.near.centre]] + self.potential.moments @ self.functions
 
     def by_vectors(self) -> np.ndarray:
-        """dV/dr_ij, (n, 3) eV/Å."""
+        """Return dV/dr_ij, (n, 3) eV/Å."""
         df = np.einsum("jmb,bj->mj", self.c, self.dphi)
         gradients = {
             (mu, nu): np.einsum("j,jd,j...->jd...", df[mu], self.u, outer_power(self.u, nu))
@@ -142,7 +142,7 @@ class Site:
         return self._weighted(gradients)
 
     def by_radial(self) -> np.ndarray:
-        """dV/dc[z_i, s, mu, beta], (S, R, size): a coefficient changes the moments of its mu."""
+        """Return dV/dc[z_i, s, mu, beta], (S, R, size): a coefficient changes the moments of its mu."""
         species, n_radial = len(self.potential.species), self.potential.basis.n_radial
         is_species = (np.arange(species)[:, None] == self.z[self.near.neighbours]).astype(float)  # (S, n)
         tensors = {nu: np.einsum("sj,bj,j...->sb...", is_species, self.phi, outer_power(self.u, nu))
@@ -156,7 +156,7 @@ class Site:
 
 
 def evaluate(potential: MomentTensorPotential, atoms: Atoms) -> Evaluation:
-    """Energy (eq. 1), forces and virial, as `MomentTensorPotential.evaluate` gives them."""
+    """Return energy (eq. 1), forces and virial, like `MomentTensorPotential.evaluate`."""
     z = species_indices(atoms, potential.species)
     energies, forces, virial = np.zeros(len(atoms)), np.zeros((len(atoms), 3)), np.zeros((3, 3))
     for near in neighbourhoods(potential, atoms):
@@ -172,7 +172,7 @@ def evaluate(potential: MomentTensorPotential, atoms: Atoms) -> Evaluation:
 def site_energy_gradients(
     potential: MomentTensorPotential, atoms: Atoms, displacement: np.ndarray | float = 0.0
 ) -> np.ndarray:
-    """(N, n_parameters) derivative of each site energy by the parameters, at displaced atoms."""
+    """Return the derivative of each site energy by the parameters, (N, n_parameters), for displaced atoms."""
     z = species_indices(atoms, potential.species)
     rows = []
     for near in neighbourhoods(potential, atoms, displacement):
@@ -184,9 +184,9 @@ def site_energy_gradients(
 
 
 def energy_gradient_along(potential: MomentTensorPotential, atoms: Atoms, direction: np.ndarray) -> np.ndarray:
-    """(n_parameters,) derivative of dE/dtheta along a displacement field (N, 3), by a complex step.
+    """Return the derivative of dE/dtheta along a displacement field (N, 3), (n_parameters,), by a complex step.
 
-    All above is analytic in the positions, so Im dE/dtheta(x + i h d) / h is the derivative to rounding for a tiny h.
-    It is what the gradient of the loss (eq. 10) needs of the forces, along their residuals.
+    All functions above are analytic in the positions: for a tiny h, Im dE/dtheta(x + i h d) / h is the derivative up to
+    rounding. Along the residuals of the forces, it is their contribution to the gradient of the loss (eq. 10).
     """
     return site_energy_gradients(potential, atoms, 1j * STEP * direction).sum(0).imag / STEP

@@ -1,4 +1,4 @@
-"""Potentials that are sums over pairs of atoms."""
+"""Pair potentials: sums over pairs of atoms."""
 
 from electrolyte_ml.potentials.pairwise.potential import PairPotential
 from electrolyte_ml.potentials.pairwise.zbl import ZBL

@@ -1,4 +1,4 @@
-"""Any potential of the form E = 1/2 sum_ij phi(r_ij; z_i, z_j): a derived class gives phi and its derivatives."""
+"""Base class of potentials E = 1/2 sum_ij phi(r_ij; z_i, z_j): derived classes define phi and its derivatives."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class PairPotential(Potential):
-    """A sum over pairs. Half of each pair's energy belongs to either atom."""
+    """Sum over pairs; the energy of a pair is divided equally between its atoms."""
 
     @abstractmethod
     def pair_energy(self, r: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return phi (P,) eV and dphi/dr (P,) eV/Å at the distances `r` (P,) Å between species `a` and `b` (P,)."""
 
     def pair_gradient(self, r: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the derivatives of phi and of dphi/dr by the parameters, (m, P) each; none by default."""
+        """Return the derivatives of phi and dphi/dr by the parameters, (m, P) each; by default m = 0."""
         return np.zeros((0, len(r))), np.zeros((0, len(r)))
 
     def evaluate(self, atoms: Atoms | Geometry, threads: int | None = None) -> Evaluation:
@@ -32,7 +32,7 @@ class PairPotential(Potential):
         pairs = _Pairs.of(geometry)
         n = geometry.n_atoms
         phi, slope = self.pair_energy(pairs.r, pairs.a, pairs.b)
-        push = 0.5 * slope * pairs.unit  # (3, P) of the energy of the central atom by the vector to its neighbour
+        push = 0.5 * slope * pairs.unit  # (3, P) derivative of the energy of the central atom by r_ij
         forces = np.stack([np.bincount(pairs.i, axis, n) - np.bincount(pairs.j, axis, n) for axis in push], axis=1)
         energies = np.bincount(pairs.i, 0.5 * phi, n)
         return Evaluation(float(energies.sum()), forces, energies, (pairs.r * pairs.unit) @ push.T, geometry.volume)
@@ -57,7 +57,7 @@ class PairPotential(Potential):
 
 
 class _Pairs(NamedTuple):
-    """Pairs seen from both ends: atoms i and j, their species a and b, distance r (P,) and unit vector (3, P)."""
+    """Pairs listed for both atoms: atoms i and j, their species a and b, distance r (P,) and unit vector (3, P)."""
 
     i: np.ndarray
     j: np.ndarray

@@ -1,4 +1,4 @@
-"""The universal repulsion of Ziegler, Biersack and Littmark, cut off smoothly inside the bond lengths."""
+"""Universal repulsion of Ziegler, Biersack and Littmark, cut off smoothly below the bond lengths."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from electrolyte_ml.units import COULOMB
 if TYPE_CHECKING:
     from electrolyte_ml.potentials.spec import ModelSpec
 
-# phi(x) = sum of weight exp(-decay x), of x = r / a
+# phi(x) = sum of weight exp(-decay x) with x = r / a
 WEIGHTS = np.array([0.18175, 0.50986, 0.28022, 0.02817])
 DECAYS = np.array([3.19980, 0.94229, 0.40290, 0.20162])
 SCREENING = 0.46850  # Å, a = SCREENING / (Z_i^0.23 + Z_j^0.23)
-INNER = 0.5  # of the outer radius: up to there the repulsion is not reduced
+INNER = 0.5  # fraction of the outer radius up to which the repulsion is not reduced
 
 
 @dataclass(eq=False)
 class ZBL(Parameterless, PairPotential):
-    """A repulsive floor for a potential that knows nothing of atoms closer than those of its training set.
+    """Short-range repulsion for potentials whose training set contains no atoms at such distances.
 
     E = 1/2 sum_ij k_e Z_i Z_j / r_ij phi(r_ij / a_ij) f(r_ij), where f falls from 1 at half the outer radius of the
     pair to 0 at the outer radius, with two continuous derivatives. The outer radius is `reach` times the sum of the
-    covalent radii: shorter than the bonds of a liquid at 1000 K, so that nothing changes where a potential is trained.
+    covalent radii. It is shorter than the bonds in a liquid at 1000 K, so that the potential does not change where it
+    is trained.
 
     Parameters
     ----------
@@ -39,12 +40,12 @@ class ZBL(Parameterless, PairPotential):
     reach : float
         Outer radius in units of the sum of the covalent radii.
     reference : str or None
-        Not used: there is nothing to train.
+        Not used, because there are no parameters to train.
 
     Raises
     ------
     InputError
-        Unknown or repeated species; a `reach` that is not positive.
+        Species are unknown or repeated, or `reach` is not positive.
 
     References
     ----------
@@ -83,7 +84,7 @@ class ZBL(Parameterless, PairPotential):
 
     @property
     def cutoff(self) -> float:
-        """The largest outer radius, Å."""
+        """Largest outer radius, Å."""
         return float(self.outer.max())
 
     def pair_energy(self, r: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

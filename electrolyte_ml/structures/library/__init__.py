@@ -1,8 +1,8 @@
-"""The library of molecules, and the names of the molecules of a system by their bonds.
+"""Library of molecules, and recognition of the molecules of a system by their bonds.
 
-The library is a folder of files, one for each molecule, in the format of
-:mod:`electrolyte_ml.structures.molecule_files`. Geometries are the lowest conformers found with GFN1-xTB; the entry
-`made_by` of each file is the command that makes it. A new file in the folder is a new molecule of the library.
+The library is a folder with one file per molecule in the format of :mod:`electrolyte_ml.structures.molecule_files`.
+Geometries are the lowest conformers found with GFN1-xTB; the entry `made_by` of each file is the command that makes it.
+To add a molecule, add its file to the folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from electrolyte_ml.structures.molecules import Molecule
 
 
 class Library(Mapping[str, Molecule]):
-    """Molecules of a folder by name, each read when it is first needed."""
+    """Molecules of a folder by name; each file is read when it is first needed."""
 
     def __init__(self, folder: Path) -> None:
         self._paths = {path.stem: path for path in sorted(folder.glob("*.xyz"))}
@@ -50,35 +50,35 @@ def recognise(
     Parameters
     ----------
     numbers, molecule
-        (N,) atomic numbers; molecule of each atom, counted from 0.
+        (N,) atomic number, and molecule of each atom, counted from 0.
     bonds
         (n_bonds, 2) bonded pairs.
     own_molecules
-        Molecules by name that come before those of `MOLECULES`.
+        Molecules by name; they take precedence over `MOLECULES`.
 
     Returns
     -------
     list of str or None
-        Of each molecule; None for one that is neither in `own_molecules` nor in the library.
+        Name of each molecule; None for a molecule that is neither in `own_molecules` nor in the library.
     """
     parts = members(molecule)
-    place = np.zeros(len(numbers), dtype=int)  # of each atom within its molecule
+    place = np.zeros(len(numbers), dtype=int)  # index of each atom within its molecule
     for part in parts:
         place[part] = np.arange(len(part))
     pairs = np.reshape(bonds, (-1, 2)).astype(int)
-    # One order of equal bonds, so that molecules whose atoms are listed alike are compared with the library once.
+    # Sort the bonds: molecules with the same atom order then have equal keys and are compared with the library once.
     local = np.sort(place[pairs], axis=1)
     order = np.lexsort((local[:, 1], local[:, 0], molecule[pairs[:, 0]]))
     local = local[order]
     ends = np.cumsum(np.bincount(molecule[pairs[:, 0]], minlength=len(parts)))
     known: dict[tuple[bytes, bytes], str | None] = {}
-    found = []
+    names = []
     for part, own_bonds in zip(parts, np.split(local, ends[:-1])):
         key = numbers[part].tobytes(), own_bonds.tobytes()
         if key not in known:
             known[key] = _name(BondGraph(numbers[part], own_bonds), [own_molecules or {}, MOLECULES])
-        found.append(known[key])
-    return found
+        names.append(known[key])
+    return names
 
 
 def _name(graph: BondGraph, collections: Sequence[Mapping[str, Molecule]]) -> str | None:

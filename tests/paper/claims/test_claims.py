@@ -29,7 +29,7 @@ def results(monkeypatch, tmp_path):
 
 
 def members(*means, drifts=False):
-    return [{"mean": mean, "drifts": drifts} for mean in means]
+    return [{"mean": mean, "error": 0.01, "drifts": drifts} for mean in means]
 
 
 def solvent(densities, experiment, drifts=False):
@@ -181,4 +181,4 @@ def test_shipped_verdicts_stand_beside_those_of_this_run(results, monkeypatch, t
     text = " ".join(format_claims(judge_claims(QUICK), shipped=shipped).split())
     assert f"shipped, standard scale: reproduced; {density.outcome.ours}" in text
     page = claims_html(judge_claims(QUICK), shipped=shipped)
-    assert "<th>shipped, standard scale</th>" in page and f"reproduced: {density.outcome.ours}" in page
+    assert '<th scope="col">shipped, standard scale</th>' in page and f"reproduced: {density.outcome.ours}" in page

@@ -13,7 +13,7 @@ from electrolyte_ml.analysis import (
 from electrolyte_ml.analysis.correlation import Plateau
 from electrolyte_ml.analysis.estimates import Curve
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN_AT_SCALE, REPRODUCED
+from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN_AT_SCALE, REPRODUCED, electrolytes
 from electrolyte_ml.paper.experiment import CONDUCTIVITY
 from electrolyte_ml.paper.scales import QUICK, STANDARD
 from electrolyte_ml.paper.stored import store_conductivity, store_solvation
@@ -78,6 +78,8 @@ def test_conductivities_near_experiment_reproduce_the_claim():
     assert outcome.verdict == REPRODUCED
     assert outcome.ours == "10% off in 9 points, rises with T, more steeply with more EC"
     assert outcome.judged_from == ("file: standard/conductivity_mtp.json, labels by PBE-D3(0)",)
+    assert outcome.reference == "PBE-D3(0)"
+    assert outcome.uncertainty == "standard error of a point 10% to 10%"
     assert judged("22b").verdict == NOT_RUN_AT_SCALE
     assert "3:7 5.97, 8.82, 11.7" in outcome.experiment
     store_mtp(table(1.1), QUICK)
@@ -197,3 +199,13 @@ def test_panels_with_charges_need_networked_and_isolated_lithium():
 def test_another_model_is_refused():
     with pytest.raises(InputError, match="mtp, qrd"):
         store_conductivity(table(1.0), model="MTP", reference="", scale=STANDARD)
+
+
+def test_intervals_are_those_of_the_stored_estimates():
+    stored = {
+        "SSIP": {"value": 0.5, "low": 0.25, "high": 0.75},
+        "CIP": {"value": 0.5, "low": None, "high": None},
+        "AGG": {"value": None, "low": None, "high": None},
+    }
+    assert electrolytes.intervals_of(stored) == "95 %: SSIP 0.25 to 0.75, CIP no interval"
+    assert electrolytes.intervals_of(stored, "SSIP") == "95 %: SSIP 0.25 to 0.75"

@@ -39,7 +39,7 @@ def exists(source, results):
 @pytest.mark.parametrize("scale", [QUICK, STANDARD, PAPER], ids=lambda scale: scale.name)
 def test_every_verdict_names_evidence_that_exists(results, scale):
     entry = {
-        "members": [{"mean": mean, "drifts": False} for mean in (1.25, 1.26)],
+        "members": [{"mean": mean, "error": 0.01, "drifts": False} for mean in (1.25, 1.26)],
         "failed": [],
         "pressure_biases": [0.0, 0.0],
         "experiment": 1.33,

@@ -177,7 +177,7 @@ def test_derivatives_of_charged_configurations(charge, periodic):
     ("arguments", "message"),
     [
         ({"b": {"H": 1.0, "C": 0.0, "Xx": 0.0}}, "b of O is missing"),
-        ({"b": {"H": 1.0, "C": 0.0, "O": 0.0, "F": 1.0}}, "b of F is of a species that the model has not"),
+        ({"b": {"H": 1.0, "C": 0.0, "O": 0.0, "F": 1.0}}, "b of F is given, but the model has no such species"),
         ({"s": {"H": 1.0, "C": 0.0, "O": 1.0}}, "s of C is 0; weights must be positive"),
         ({"s": {"H": 1.0, "C": 1.0, "O": -2.0}}, "s of O is -2; weights must be positive"),
         ({"b": {"H": np.nan, "C": 0.0, "O": 0.0}}, "b needs one finite number for each of the species H C O"),
@@ -196,7 +196,7 @@ def test_values_that_make_no_model_are_refused(arguments, message):
     [
         ({"b": [0.1, 0.2]}, "b needs one finite number for each of the species H C O"),
         ({"species": ["H", "C", "Xx"]}, "distinct chemical symbols"),
-        ({"s": "none"}, "s = 'none' is no list of numbers"),
+        ({"s": "none"}, "s = 'none' is not a list of numbers"),
         ({"width": -1.0}, "width of the charges must be positive"),
     ],
 )

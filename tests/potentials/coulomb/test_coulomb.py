@@ -412,7 +412,7 @@ def test_one_line_for_what_cannot_be_summed():
     atoms.pbc = True
     with pytest.raises(InputError, match="BareSum is for configurations without periodic"):
         BareSum().solve(geometry(atoms), charges)
-    with pytest.raises(InputError, match="4 atoms need as many charges"):
+    with pytest.raises(InputError, match="4 atoms need 4 charges"):
         Ewald().solve(geometry(atoms), charges[:3])
     with pytest.raises(InputError, match="charge of atom 2 is not a finite number"):
         ParticleMesh().solve(geometry(atoms), np.array([0.0, np.nan, 0.0, 0.0]))

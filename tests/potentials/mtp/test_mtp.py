@@ -100,7 +100,7 @@ def test_impossible_potentials(change, message):
 
 def test_wrong_number_of_parameters():
     potential = MomentTensorPotential.random(4, ("H",))
-    with pytest.raises(InputError, match="do not fit a potential of"):
+    with pytest.raises(InputError, match="do not fit a potential with"):
         potential.with_parameters(np.zeros(3))
 
 
@@ -108,8 +108,8 @@ def test_wrong_number_of_parameters():
 @pytest.mark.parametrize(
     ("atoms", "message"),
     [
-        (Atoms("HF", [[0, 0, 0], [0, 0, 1]]), "atom 2 is F, but the potential knows only H O"),
-        (Atoms("HH", [[0, 0, 0], [0, 0, np.nan]]), "atom 2 has a position that is not a number"),
+        (Atoms("HF", [[0, 0, 0], [0, 0, 1]]), "atom 2 is F, but the potential has only the species H O"),
+        (Atoms("HH", [[0, 0, 0], [0, 0, np.nan]]), "the position of atom 2 is not finite"),
         (Atoms("HH", [[0, 0, 0], [0, 0, 1e12]]), "atom 2 is more than 1e[+]08 Å away"),
         (Atoms("HHO", [[0, 0, 5], [0, 0, 1], [0, 0.1, 1]]), "atoms 2 and 3 overlap: 0.100 Å apart"),
         (Atoms("HO", [[0, 0, 0], [0, 0, 3.9]], cell=[4, 4, 4], pbc=True), "atoms 1 and 2 overlap"),
@@ -117,7 +117,7 @@ def test_wrong_number_of_parameters():
         (Atoms("H", [[0, 0, 0]], cell=[4, 4, 0], pbc=True), "periodic along axis 2, but that cell vector is zero"),
         (Atoms("H", [[0, 0, 0]], cell=[4, 4, 1e-3], pbc=True), "periodic along axis 2, but .* only 0.001 Å long"),
         (Atoms("H", [[0, 0, 0]], cell=[[4, 0, 0], [8, 0, 0], [0, 0, 4]], pbc=True), "not linearly independent"),
-        (Atoms("H", [[0, 0, 0]], cell=[4, np.nan, 4], pbc=True), "cell has entries that are not numbers"),
+        (Atoms("H", [[0, 0, 0]], cell=[4, np.nan, 4], pbc=True), "cell has entries that are not finite"),
     ],
 )
 def test_impossible_configurations(atoms, message):

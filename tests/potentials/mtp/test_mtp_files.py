@@ -95,7 +95,7 @@ def test_every_line_left_out(text, refused):
         ("max_dist = 5.0", "max_dist = inf", "line 9: max_dist = inf is out of range"),
         ("max_dist = 5.0", "max_dist = 0.5", "cutoff 0.5 Å must be above the minimal distance"),
         ("min_dist = 0.9", "min_dist = nan", "line 8: min_dist = nan is out of range"),
-        ("radial_basis_size = 3", "radial_basis_size = 4", "line 14: radial_coeffs has 3 entries, 4 were announced"),
+        ("radial_basis_size = 3", "radial_basis_size = 4", "line 14: radial_coeffs has 3 entries instead of 4"),
         ("radial_basis_size = 3", "radial_basis_size = 999999999999", "line 14: radial_coeffs has 3 entries"),
         ("radial_funcs_count = 2", "radial_funcs_count = 3", "line 16: radial_coeffs: the list is not closed"),
         ("radial_funcs_count = 2", "radial_funcs_count = 1", "line 15: expected the next of 4 species pairs"),
@@ -112,7 +112,7 @@ def test_every_line_left_out(text, refused):
         ("{0, 1, 0, 0}", "{0, -1, 0, 0}", "alpha_index_basic has an entry out of range"),
         ("{0, 1, 0, 0}", "{0, 0, 1, 0}", "alpha_index_basic has the same entry twice"),
         ("alpha_moments_count = 8", "alpha_moments_count = 7", "alpha_index_times has an index out of range"),
-        ("species_coeffs = {", "species_coeffs = {1e400, ", "species_coeffs has 3 entries, 2 were announced"),
+        ("species_coeffs = {", "species_coeffs = {1e400, ", "species_coeffs has 3 entries instead of 2"),
         ("moment_coeffs = {", "moment_coeffs = {nan}#", "moment_coeffs: the list is not closed"),
         ("potential_tag = species:H,O", "potential_tag =", "the file names no elements; give them .* --species H C O"),
         ("species:H,O", "species:H,C,O", "3 species given [(]H C O[)], the file has 2"),
@@ -151,7 +151,7 @@ def test_files_without_element_names(text, refused, tmp_path):
 
 
 def test_element_names_that_contradict_the_file(text, refused, tmp_path):
-    assert "the file says that its species are H O, not O H" in refused(text, species=("O", "H"))
+    assert "the species of the file are H O, not O H" in refused(text, species=("O", "H"))
     (tmp_path / "p.mtp").write_text(text)
     assert load(tmp_path / "p.mtp", species=("H", "O")).species == ("H", "O")
 
@@ -247,8 +247,8 @@ def test_scalars_that_other_nodes_use_and_repeated_scalars(liquid):
     ("products", "scalars", "message"),
     [
         ([[0, 0, 1, 2], [2, 2, 1, 3], [0, 1, 1, 2]], [3], "node 2 is used before it is complete"),
-        ([[0, 3, 1, 2]], [2], "node 3 is used but never made"),
-        ([[0, 0, 1, 2]], [3], "scalar 0 maps to node 3, which is never made"),
+        ([[0, 3, 1, 2]], [2], "node 3 is used but never defined"),
+        ([[0, 0, 1, 2]], [3], "scalar 0 maps to node 3, which is never defined"),
         ([[2, 0, 1, 2]], [2], "node 2 is used before it is complete"),
     ],
 )
