@@ -38,7 +38,6 @@ default_role = "py:obj"  # of single backticks in docstrings: a link where there
 nitpick_ignore_regex = [
     ("py:obj", ".*"),  # names of parameters, files and values are in single backticks, too
     ("py:class", r"(?!electrolyte_ml\.).*"),  # types of other packages in signatures
-    ("py:data", "METHODS"),  # a constant that is named beside the function that takes it
 ]
 
 autosummary_generate = True
@@ -129,6 +128,14 @@ def exists(name: str) -> bool:
     return False
 
 
+def full_names(name: str, source: str) -> list[str]:
+    """Return what a name may stand for: itself, or what is beside the object in whose docstring it stands."""
+    place = re.search(r"docstring of ([\w.]+)", source)
+    parts = place[1].split(".") if place else []
+    places = [".".join([*parts[:length], name]) for length in range(1, len(parts))]
+    return [full for full in [name, *places] if full.startswith(f"{project}.")]
+
+
 def resolve_alias(app: Sphinx, environment: Any, node: Any, content: Any) -> nodes.Node | None:
     """Link names of definitions to the public names that are documented; what is not public stays without a link."""
     if node.get("refdomain") != "py":
@@ -138,7 +145,7 @@ def resolve_alias(app: Sphinx, environment: Any, node: Any, content: Any) -> nod
     public = PUBLIC.get(target) or (f"{PUBLIC[owner]}.{member}" if owner in PUBLIC else target)
     domain = environment.get_domain("py")
     found = domain.resolve_xref(environment, node["refdoc"], app.builder, "obj", public, node, content)
-    return found or (content if public.startswith(f"{project}.") and exists(public) else None)
+    return found or (content if any(map(exists, full_names(public, node.source or ""))) else None)
 
 
 def escape_bars(app: Sphinx, kind: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
