@@ -1,5 +1,7 @@
 """Several random starts, of which the best is continued."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -73,7 +75,8 @@ def test_an_ensemble_has_several_starts_for_each_member(noisy, drawn):
     assert np.array_equal(ensemble.potentials[1].parameters, alone.potential.parameters)
 
 
-def test_progress_names_the_start(capsys, noisy, start):
+def test_progress_names_the_start(capsys, monkeypatch, noisy, start):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     train(noisy, start, starts=2, max_iterations=3, progress=True)
     shown = capsys.readouterr().err
     assert "Fit, start 2 of 2" in shown and "6/6" in shown
