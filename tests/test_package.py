@@ -55,7 +55,7 @@ def test_lock_pins_every_requirement_and_names_no_host(root):
         project = tomllib.load(file)["project"]
     extras = project["optional-dependencies"]
     (locked,) = re.findall(r"^LOCKED := (.*)$", (root / "Makefile").read_text(), re.MULTILINE)
-    assert set(locked.split()) == extras.keys() - {"sevennet"}  # whose torch is too large for every test run
+    assert set(locked.split()) == extras.keys() - {"openmm", "sevennet"}  # a newer glibc; a large torch
     wanted = project["dependencies"] + [r for name in locked.split() for r in extras[name]]
     names = {r.split(">=")[0].split("[")[0].lower() for r in wanted} - {"electrolyte-ml"}
     assert names <= {pin.split("==")[0].lower() for pin in pins}
