@@ -92,7 +92,7 @@ def write_lammps(
         raise InputError("the boxes hold different atoms: write the input of each by itself")
     styles = _Styles(prepared.potential.species, starts[0])
     _add_terms(prepared.potential, styles)
-    files = dict(styles.files)
+    files: dict[str, str | bytes] = dict(styles.files)
     graded = prepared.active_set if len(styles.pairs) == 1 else None
     if graded is not None:
         styles.pairs = [("mtp/extrapolation", ["* * {style} potential.almtp {map}"])]

@@ -35,7 +35,9 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, np.ndarray]]:
     >>> table = read_log("equilibration.log")[-1]  # doctest: +SKIP
     >>> mean_density((table["Time"], table["Density"]))  # doctest: +SKIP
     """
-    tables, names, rows = [], None, []
+    tables: list[dict[str, np.ndarray]] = []
+    names: list[str] | None = None
+    rows: list[list[float]] = []
     for line in [*read_text(path).splitlines(), ""]:
         words = line.split()
         if words[:1] == ["Step"]:

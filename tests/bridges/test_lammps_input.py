@@ -1,7 +1,9 @@
 """Productions as input of LAMMPS: what runs, what it computes, and how it is read back."""
 
 import ctypes
+import os
 import re
+import subprocess
 from dataclasses import replace
 
 import numpy as np
@@ -9,19 +11,21 @@ import pytest
 from ase import units
 
 from electrolyte_ml.active_learning import ActiveSet
-from electrolyte_ml.bridges.lammps import run_script
+from electrolyte_ml.bridges.lammps import LammpsBridge, run_script
 from electrolyte_ml.bridges.lammps_input import write_lammps
 from electrolyte_ml.cli import main
 from electrolyte_ml.dynamics.masses import heavy_hydrogen_masses
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.potentials import load
+from electrolyte_ml.potentials import ModelSpec, load
 from electrolyte_ml.potentials.charges.qrd import QRd
 from electrolyte_ml.potentials.coulomb import ParticleMesh
+from electrolyte_ml.potentials.fixed import correction_on
 from electrolyte_ml.potentials.geometry import Geometry
 from electrolyte_ml.potentials.sum import named_terms
 from electrolyte_ml.production import ProductionSettings
 from electrolyte_ml.production.settings import EquilibrationSettings, TrajectorySettings
 from electrolyte_ml.structures import read_configurations, write_configurations
+from electrolyte_ml.trajectories import open_trajectory, read_ions
 from electrolyte_ml.trajectories.lammps_log import read_log
 
 SHORT = EquilibrationSettings(annealing=((300.0, 320.0, 0.01),), time_ps=0.06)
@@ -70,10 +74,11 @@ def test_all_stages_run_and_are_read_back(lmp, salt, settings, tmp_path, capsys)
     assert production["PotEng"][0] == pytest.approx(first_energy(result, potential), abs=2e-4)
     pressure = np.loadtxt(result / "pressure.txt")
     assert pressure[:, 1] == pytest.approx(np.arange(0, 0.1001, 0.005))
-    ions = str(result / "ions.lammpstrj")
-    assert main(["conductivity", ions, "--temperature", "300", "--method", "green-kubo"]) == 0
-    assert "of 1 Na, 1 PF6 at 300 K" in capsys.readouterr().out
-    assert main(["solvation", str(result / "frames.lammpstrj")]) == 0
+    ions, all_atoms = (read_ions(open_trajectory(result / f"{name}.lammpstrj")) for name in ("ions", "frames"))
+    assert ions.names == ("Na", "PF6") and ions.timestep_ps == pytest.approx(0.005)
+    assert ions.current()[::2] == pytest.approx(all_atoms.current(), abs=1e-6)
+    assert np.abs(ions.current()).max() > 1.0
+    assert main(["solvation", str(result / "frames.lammpstrj"), "--cutoff", "PF6=3.5", "PC=3.2"]) == 0
     assert "1 Na in 11 frames" in capsys.readouterr().out
     arguments = ["--train", str(tmp_path / "box.xyz"), "--mode", "configuration", "--terms", "mtp"]
     write_configurations(tmp_path / "pot.xyz", atoms)
@@ -92,7 +97,8 @@ def test_charges_and_repulsion_are_ours(lmp, electrolyte, settings, tmp_path):
     atoms, potential = electrolyte
     write_lammps(tmp_path, settings(atoms), potential)
     script = (tmp_path / "potential.in").read_text()
-    assert script.count("mtp potential.mtp") == 1
+    with pytest.raises(Exception, match="Unrecognized pair style 'mtp'"):
+        lmp.command(next(line for line in script.splitlines() if line.startswith("pair_style")))
     script = script.replace("hybrid/overlay mtp", "hybrid/overlay zero 5.0").replace(
         "mtp potential.mtp 0 1 2 3 4 5", "zero"
     )
@@ -115,6 +121,32 @@ def test_charges_and_repulsion_are_ours(lmp, electrolyte, settings, tmp_path):
     assert lmp.get_thermo("pe") == pytest.approx(coulomb.energy + repulsion.energy, abs=2e-3)
     pressure = -np.trace(coulomb.virial + repulsion.virial) / 3 / atoms.get_volume() / units.bar
     assert lmp.get_thermo("press") == pytest.approx(pressure, abs=10.0)
+
+
+def test_a_turned_box_has_the_same_energy(lmp, salt, settings, tmp_path):
+    """Molecules that the boundary cuts are whole in the data file."""
+    atoms, potential = salt
+    turned = atoms.copy()
+    turned.set_cell(atoms.cell.array + [[0, 0, 0], [1, 0, 0], [-1, 0.5, 0]], scale_atoms=False)
+    turned.rotate(40, (1, 2, 3), rotate_cell=True)
+    write_lammps(tmp_path, settings(turned), potential)
+    lmp.command(f"shell cd {tmp_path}")
+    lmp.commands_list(["units metal", "atom_style atomic", "box tilt large", "read_data start_0.data"])
+    LammpsBridge(lmp, potential).command("run 0")
+    expected = potential.evaluate(turned).energy  # the file of the start has eight decimals
+    assert lmp.get_thermo("pe") == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_correction_on_top_of_a_potential(salt, settings, tmp_path):
+    atoms, potential = salt
+    correction = ModelSpec(level=2).random(potential.species, 1)
+    write_lammps(tmp_path, settings(atoms), correction_on(potential, correction))
+    lines = (tmp_path / "potential.in").read_text().splitlines()
+    assert "pair_style hybrid/overlay mtp table spline 10000 mtp" in lines
+    assert "pair_coeff * * mtp 1 potential.mtp 0 1 2 3 4 5" in lines
+    assert "pair_coeff * * mtp 2 potential2.mtp 0 1 2 3 4 5" in lines
+    for name, term in (("potential.mtp", named_terms(potential)["mtp"]), ("potential2.mtp", correction)):
+        assert load(tmp_path / name).fingerprint == term.fingerprint
 
 
 def test_masses_of_the_equilibration(lmp, salt, settings, tmp_path):
@@ -149,6 +181,36 @@ def test_lengths_and_temperatures_are_those_of_the_settings(salt, settings, tmp_
 
 def runs(path):
     return [int(steps) for steps in re.findall(r"^run (\d+)$", path.read_text(), re.MULTILINE)]
+
+
+def test_the_script_runs_all_stages_at_the_mean_volume(salt, settings, tmp_path):
+    """LAMMPS is a program that notes its arguments, and a volume of 1000 + N Å³ for trajectory N."""
+    atoms, potential = salt
+    write_configurations(tmp_path / "boxes.xyz", [atoms, atoms])
+    given = settings(
+        atoms,
+        equilibration=replace(SHORT, boxes=2),
+        trajectories=replace(TRAJECTORIES, count=3),
+        temperatures=(300.0, 350.0),
+    )
+    deck = tmp_path / "deck"
+    write_lammps(deck, replace(given, start=str(tmp_path / "boxes.xyz")), potential)
+    fake = tmp_path / "fake"
+    fake.write_text(
+        """#!/bin/sh
+        echo "$@" >> calls.txt
+        case $2 in 2_*) printf '# a\n# b\n45 %s\n' $((1000 + $8)) > ${14}/volume.txt;; esac
+        """
+    )
+    fake.chmod(0o755)
+    subprocess.run([deck / "run.sh"], env=os.environ | {"LMP": str(fake)}, check=True)
+    calls = (deck / "calls.txt").read_text().splitlines()
+    assert [sum(f" {n}_" in call for call in calls) for n in (1, 2, 3)] == [2, 6, 6]
+    assert calls[0] == "-in 1_anneal.in -var box 0"
+    third = "-in 2_equilibrate.in -var temperature 350 -var number 2 -var start annealed_0_1.data"
+    assert f"{third} -var folder 350K/trajectory_02" in calls
+    last = "-in 3_produce.in -var temperature 350 -var number 2 -var volume 1001 -var folder 350K/trajectory_02"
+    assert calls[-1] == last
 
 
 def test_a_lone_potential_with_its_active_set(salt, settings, tmp_path):
