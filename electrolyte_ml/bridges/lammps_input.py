@@ -362,7 +362,7 @@ def _equilibration(prepared: Prepared, style: str) -> str:
     use = "2_equilibrate.in -var temperature T -var number N -var start FILE -var folder FOLDER"
     lines = _head(use, style, "${start}", equilibration.hydrogen_mass is not None)
     lines += [
-        _seed(settings, "v_temperature", "1000*v_number"),
+        _seed(settings, "floor(v_temperature)", "1000*v_number"),
         f"variable highest equal {settings.trajectories.highest_temperature:g}*v_temperature",
         f"timestep {step / 1000:g}",
         *_thermo(_every(LOG_FS, step), "${folder}/equilibration.log"),
@@ -389,7 +389,7 @@ def _production(prepared: Prepared, style: str, atoms: Atoms, graded: ActiveSet 
     thermostat = "fix thermostat all temp/csvr ${temperature} ${temperature}"
     lines = _head(use, style, "${folder}/equilibrated.data", heavy=False)
     lines += [
-        _seed(settings, "v_temperature", "1000*v_number", "50000"),
+        _seed(settings, "floor(v_temperature)", "1000*v_number", "50000"),
         f"variable highest equal {trajectories.highest_temperature:g}*v_temperature",
         "variable scale equal (v_volume/vol)^(1/3)",
         "variable factor equal ${scale}",
