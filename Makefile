@@ -69,9 +69,9 @@ docs: .venv/docs-installed
 	@echo "Documentation: docs/_build/html/index.html"
 
 # Pins for Python 3.11 and later on every platform; the only target that needs uv. UPGRADE=1 renews all pins. All extras
-# but `sevennet`, whose torch takes 6 GB: install it in an environment of its own (README, "What labels the data"). Those
-# of `docs` have a file of their own, which only `make docs` installs.
-LOCKED := notebooks crosscheck dft molecules test
+# but two: `sevennet`, whose torch takes 6 GB (README, "What labels the data"), and `openmm`, whose wheels need glibc 2.34.
+# Those of `docs` have a file of their own, which only `make docs` installs.
+LOCKED := notebooks crosscheck dft lammps molecules test
 compile = uv pip compile pyproject.toml --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) --no-emit-index-url \
   --no-emit-find-links --no-header --annotation-style line
 lock:

@@ -86,6 +86,19 @@ def read_selection(path: Path, size: int) -> Selection:
     return Selection(matrix, np.linalg.inv(matrix), active, configurations)
 
 
+def selection_content(selection: Selection) -> bytes:
+    """Return what follows the text of a potential in a ``.almtp`` file: an active set of neighbourhoods.
+
+    Rows that are not active are written as those of MLIP's own start: a small multiple of the unit matrix.
+    """
+    values = {"site_en_weight": 1, "weight_scaling": 2}
+    head = "".join(f"{name} {values.get(name, 0)}\n" for name in _WEIGHTS)
+    matrix = np.where(selection.active[:, None], selection.matrix, _UNIT * np.eye(len(selection.active)))
+    matrices = (np.ascontiguousarray(part, "<f8").tobytes() for part in (matrix, np.linalg.inv(matrix).T))
+    links = "".join(f"{configuration} 0\n" for configuration in selection.configurations)
+    return MARKER + b"\n" + head.encode() + b"#" + b"".join(matrices) + _SECTION_END + links.encode()
+
+
 def _weight(path: Path, line: bytes) -> tuple[str, float]:
     name, _, value = line.decode(errors="replace").partition(" ")
     try:

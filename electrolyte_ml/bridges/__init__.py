@@ -1,0 +1,1 @@
+"""Potentials in the engines that others have written: LAMMPS and OpenMM."""
