@@ -44,7 +44,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_export(args: argparse.Namespace) -> None:
     """Write the input and say what is in it."""
-    from electrolyte_ml.bridges.lammps_input import write_lammps
+    from electrolyte_ml.bridges import write_lammps
     from electrolyte_ml.potentials import load
 
     check_output_folder(args.output)
