@@ -1,8 +1,10 @@
 """Execution of the notebooks in order, the verdicts on the claims, and the report of both."""
 
+import asyncio
 import html
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -128,8 +130,17 @@ def execute(path: Path, label: str | None = None) -> ExecutedNotebook:
     shown = label is not None and sys.stdout.isatty()
     bar = tqdm(total=cells, desc=label, unit="cell", leave=False, disable=not shown, file=sys.stdout)
 
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
     class Client(NotebookClient):
-        """Shows the last line that the running cell printed, for cells that take minutes."""
+        """Show the last line that the running cell printed, and leave signals to this process."""
+
+        async def async_start_new_kernel(self, **options: Any) -> None:
+            # The handlers of nbclient only end the kernel: after Ctrl-C the next notebook would begin.
+            for number, handler in handlers.items():
+                if asyncio.get_running_loop().remove_signal_handler(number):
+                    signal.signal(number, handler)
+            await super().async_start_new_kernel(**options)
 
         def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
             if shown and msg["msg_type"] == "stream":

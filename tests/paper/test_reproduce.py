@@ -1,6 +1,11 @@
 """The runner: order, failures that stop nothing, a report that needs no network."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
 import pytest
@@ -90,3 +95,43 @@ def test_of_widgets_the_text_that_stands_for_them_is_kept(tmp_path):
     text = nbformat.writes(notebook.document)
     assert "Sliders: run this cell in JupyterLab" in text
     assert "widget-view" not in text and "widgets" not in notebook.document.metadata
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_command_and_its_kernel(course, number):
+    """And not only the notebook that runs, with the next one beginning."""
+    begun = course / "kernel"
+    code = f"import os, pathlib, time; pathlib.Path({str(begun)!r}).write_text(str(os.getpid())); time.sleep(600)"
+    write(course / "notebooks" / "00_first.ipynb", "# First", code)
+    command = (
+        "import pathlib, sys\n"
+        "from electrolyte_ml.cli import main\n"
+        "from electrolyte_ml.paper import reproduce as module\n"
+        f"module.checkout = lambda: pathlib.Path({str(course)!r})\n"
+        "sys.exit(main(['reproduce']))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    wait_for(lambda: begun.exists() and begun.read_text())
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "[1/3]" not in printed
+    wait_for(lambda: not running(int(begun.read_text())))
+
+
+def wait_for(condition, seconds=180.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
