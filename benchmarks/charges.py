@@ -284,7 +284,7 @@ def report(fits: Sequence[Fit], directory: Path, reference: str) -> None:
     figure = errors_by_level(
         rows,
         reference="; ".join(f"{name}: {label}" for name, label in labels.items()),
-        scale=f"{fits[0].iterations} iterations; "
+        note=f"{fits[0].iterations} iterations; "
         + ", ".join(f"{len(data.parts['train'])} frames of {data.name}" for data in sets),
     )
     figure.savefig(directory / "charges.png", dpi=150)

@@ -22,7 +22,7 @@ VALENCES = {
     "K": 9,
 }
 CUTOFF = 600  # Ry, for elements without an entry below
-HARD_CUTOFFS = {"F": 1200}  # Ry
+HARD_CUTOFFS = {"F": 900}  # Ry
 
 
 def cutoff_of(atoms: Atoms) -> int:

@@ -90,7 +90,10 @@ def test_only_chosen_configurations_get_better_labels(base, settings, tmp_path):
 
 
 def test_a_base_that_is_missing_or_of_other_species(base, settings, tmp_path):
-    for name, message in (("nowhere.mtp", "no such file"), ("other.mtp", "knows Kr, not Ar")):
+    for name, message in (
+        ("nowhere.mtp", "no such file"),
+        ("other.mtp", "has the species Kr"),
+    ):
         MomentTensorPotential.random(2, ("Kr",)).save(tmp_path / "other.mtp")
         wrong = replace(settings, model=replace(settings.model, on_top_of=str(tmp_path / name)))
         with pytest.raises(InputError, match=f"^settings: model: .*{message}"):

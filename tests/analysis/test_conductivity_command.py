@@ -132,7 +132,7 @@ def test_parts_with_other_strides_are_not_joined(sample, tmp_path, capsys):
     write(tmp_path / "two.extxyz", every[100::4])
     words = ["conductivity", str(tmp_path / "one.extxyz"), str(tmp_path / "two.extxyz"), "--temperature", "300"]
     assert main([*words, "--join", "--timestep", "0.2"]) == 1
-    assert "counts 4 times as many steps" in capsys.readouterr().err
+    assert "has 4 times as many steps" in capsys.readouterr().err
 
 
 def test_scaled_charges_scale_the_conductivity(file, capsys):
@@ -224,7 +224,7 @@ def test_the_temperature_of_a_run_is_compared(tmp_path, capsys):
     folder.mkdir()
     for known, message in (
         ({"temperature": 330.0, "ensemble": "nvt"}, f"--temperature 300: {folder} was run at 330 K"),
-        ({"temperature": 300.0, "temperature_end": 380.0, "ensemble": "nvt"}, "goes from 300 to 380 K"),
+        ({"temperature": 300.0, "temperature_end": 380.0, "ensemble": "nvt"}, "changes from 300 to 380 K"),
         ({"temperature": 300.0, "ensemble": "nvt"}, "no such file"),
         ({"temperature": 250.0, "ensemble": "nve"}, "no such file"),
     ):

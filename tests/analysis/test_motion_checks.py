@@ -113,7 +113,7 @@ def test_the_correction_is_that_of_the_cell(shape, ratio):
     found = measure_conductivity(runs, KELVIN, methods=["nernst-einstein"], viscosity_mpa_s=1.0).nernst_einstein
     cube = 2.837297 / (np.prod(shape) ** (1 / 3) * 1e-10) * 1.380649e-23 * KELVIN / (6 * np.pi * 1e-3) * 1e4  # cm²/s
     assert found.correction == pytest.approx(ratio * cube, abs=0.006 * cube)
-    assert not any("cube" in note for note in found.conductivity.notes)
+    assert not any("cubic" in note for note in found.conductivity.notes)
 
 
 def test_a_volume_without_a_shape_is_taken_for_a_cube_and_told():
@@ -122,7 +122,7 @@ def test_a_volume_without_a_shape_is_taken_for_a_cube_and_told():
     bare = nernst_einstein(*given, viscosity_mpa_s=1.0)
     turned = nernst_einstein(*given, viscosity_mpa_s=1.0, cell=25.0 * np.eye(3)[[1, 2, 0]])
     assert bare.correction == pytest.approx(turned.correction, rel=1e-9)
-    assert any("cube" in note for note in bare.conductivity.notes)
+    assert any("cubic" in note for note in bare.conductivity.notes)
     skewed = np.array([[25.0, 0, 0], [12.5, 25.0, 0], [0, 0, 25.0]])
     expected = bare.correction * lattice_constant(skewed) / lattice_constant(25.0 * np.eye(3))
     assert nernst_einstein(*given, viscosity_mpa_s=1.0, cell=skewed).correction == pytest.approx(expected)

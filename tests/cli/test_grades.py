@@ -114,4 +114,4 @@ def test_a_set_that_spans_few_directions_says_so(tmp_path, potential, labelled, 
     (line,) = [line for line in captured.out.splitlines() if line.startswith("the training set spans")]
     rank, most = int(line.split()[4]), int(line.split()[6])
     assert rank <= 10 < most
-    assert "go in directions that the training set does not span" in captured.err
+    assert "the training set spans too few directions" in captured.err

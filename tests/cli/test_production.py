@@ -81,7 +81,7 @@ def test_options_replace_the_settings_of_the_file(folder, run, capsys):
         ([], "settings.toml does not exist"),
         (["--density", "1.1"], "--potential must be given"),
         (["--potential", "POT", "--composition", "PC=2"], "must be given with --composition"),
-        (["--potential", "POT", "--composition", "PC=2", "--density", "1"], "no ions among PC"),
+        (["--potential", "POT", "--composition", "PC=2", "--density", "1"], "none of PC is charged"),
         (["--potential", "no.mtp", "--composition", "PC=2 NaPF6=1", "--density", "1"], "no.mtp"),
         (["--potential", "POT", "--composition", "PC=2 NaPF6=1", "--density", "1", "--time", "0.001"], "--time"),
     ],

@@ -111,7 +111,7 @@ def test_a_correction_on_top_of_a_potential(run, tmp_path, labelled, potential, 
     assert "--on-top-of needs a random start, without --start" in capsys.readouterr().err
     words = ["train", data, "--species", "H", "C", "O", "Li", "--on-top-of", base, "-o", path]
     assert main([str(word) for word in words]) == 1
-    assert "base.mtp knows H C O, not Li" in capsys.readouterr().err
+    assert "base.mtp has the species H C O: it cannot be corrected for Li" in capsys.readouterr().err
 
 
 def test_a_weight_of_stresses_that_are_not_read_is_refused(run_fails, tmp_path, labelled):

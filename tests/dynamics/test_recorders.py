@@ -85,7 +85,7 @@ def test_constant_pressure_is_refused(box, tmp_path):
 
 
 def test_liquid_without_ions_is_refused():
-    with pytest.raises(InputError, match="no ions among EC"):
+    with pytest.raises(InputError, match="none of EC is charged"):
         IonRecorder(pack({"EC": 1}, 0.8), 10)
     with pytest.raises(InputError, match="not one of"):
         IonRecorder(Atoms("LiXe", [[0, 0, 0], [4, 4, 4]], cell=[8] * 3, pbc=True), 10)

@@ -337,7 +337,7 @@ def test_impossible_start_is_refused_in_one_line(argon, lennard_jones, change, m
         ({"seed": -1}, "seed must be a whole number, 0 or more, not -1"),
         ({"temperature_end": 0}, "temperature_end must be positive"),
         ({"temperature_end": 200, "ensemble": "nve"}, "temperature_end needs the thermostat bussi"),
-        ({"temperature_end": 200, "ensemble": "nvt", "thermostat": "nose-hoover"}, "not with nose-hoover"),
+        ({"temperature_end": 200, "ensemble": "nvt", "thermostat": "nose-hoover"}, "does not work with nose-hoover"),
         ({"anisotropic": True, "ensemble": "nvt"}, "need constant pressure, npt, not nvt"),
     ],
 )
@@ -371,7 +371,7 @@ def test_resuming_with_another_potential_is_refused(tmp_path, argon, lennard_jon
     run(argon, lennard_jones(), directory=tmp_path)
     other = lennard_jones()
     other.parameters.epsilon *= 1.1
-    with pytest.raises(InputError, match="begun with another potential"):
+    with pytest.raises(InputError, match="started with another potential"):
         run(argon, other, directory=tmp_path, time_ps=0.2)
 
 

@@ -115,7 +115,10 @@ def test_parts_by_composition_and_kind(check_figures):
     ("draw_it", "message"),
     [
         (lambda: site_maps({}, **MAP), "no values"),
-        (lambda: site_maps({"a": of_sites("EC")}, molecules=["EC", "XY"], **MAP), "XY is no molecule"),
+        (
+            lambda: site_maps({"a": of_sites("EC")}, molecules=["EC", "XY"], **MAP),
+            "XY is not a molecule",
+        ),
         (lambda: site_maps({"a": of_sites("EC")}, molecules=["EMC"], **MAP), "a: there is no value of the"),
         (lambda: snapshot_map(group_atoms([MOLECULES["EC"].atoms()]), np.ones(3), **SAID), "3 force errors for 10"),
         (lambda: snapshot_map(group_atoms([MOLECULES["Li"].atoms()]), np.ones(1), **SAID), "no known molecule"),

@@ -70,13 +70,13 @@ def test_boxes_are_packed_at_additive_volumes():
     assert validation._packing_density(QUICK, "EC=3 EMC=7") == pytest.approx((3 * masses[0] + 7 * masses[1]) / volume)
 
 
-def test_configurations_areevenly_spaced_and_bare():
+def test_configurations_are_evenly_spaced_and_bare():
     frames = [Atoms("H", [[k, 0, 0]], cell=[9.0] * 3, pbc=True, info={"time_ps": 0.1 * k}) for k in range(101)]
     chosen = validation.evenly_spaced(frames, 4, 10.0)
     assert [atoms.positions[0, 0] for atoms in chosen] == [25, 50, 75, 100]
     assert all(not atoms.info for atoms in chosen)
     assert [a.positions[0, 0] for a in validation.evenly_spaced(frames, 2, 5.0)] == [25, 50]  # of a longer run
-    with pytest.raises(InputError, match="101 frames holds no 300 configurations"):
+    with pytest.raises(InputError, match="101 frames is too short for 300"):
         validation.evenly_spaced(frames, 300, 10.0)
 
 

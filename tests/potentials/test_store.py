@@ -80,8 +80,8 @@ def test_readers_of_mtp_files_refuse_the_first_line(tmp_path, text):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("potential 1\n", "potential 2\n", "line 1: 'electrolyte_ml potential 2' is another version"),
-        ("potential 1\n", "potential 10\n", "line 1: 'electrolyte_ml potential 10' is another version"),
+        ("potential 1\n", "potential 2\n", "line 1: 'electrolyte_ml potential 2' is not the supported version"),
+        ("potential 1\n", "potential 10\n", "line 1: 'electrolyte_ml potential 10' is not the supported version"),
         ("reference = ", "referenz = ", "line 2: expected 'reference = ...', found 'referenz = GFN1-xTB'"),
         ("terms = 2", "terms = two", "line 3: 'two' is not a number of terms"),
         ("terms = 2", "terms = 0", "line 3: '0' is not a number of terms"),

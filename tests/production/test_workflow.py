@@ -266,7 +266,7 @@ def test_grade_ends_a_trajectory(settings, often, training, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"composition": "PC=2"}, "no ions among PC"),
+        ({"composition": "PC=2"}, "none of PC is charged"),
         ({"composition": "EC=1 LiPF6=1"}, "Li, but the potential has only"),
         ({"density": 2.9}, "cannot pack"),
         ({"potential": "no-such"}, "no-such"),

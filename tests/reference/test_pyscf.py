@@ -135,7 +135,7 @@ def test_what_decides_a_label_is_part_of_its_key(cell):
     by_elements = reference.get("pyscf-pbe-d3")
     assert by_elements.key_of(cell)["settings"]["cutoff"] == 600
     fluoride = Atoms("LiF", [[0, 0, 0], [0, 0, 1.6]], cell=[6, 6, 6], pbc=True)
-    assert by_elements.key_of(fluoride)["settings"]["cutoff"] == 1200
+    assert by_elements.key_of(fluoride)["settings"]["cutoff"] == 900
     assert reference.get("pyscf-pbe-d3", cutoff=700).key_of(fluoride)["settings"]["cutoff"] == 700
     variants = [{}, {"stress": False}, {"cutoff": 700}, {"conv_tol": 1e-6}, {"precision": 1e-6}]
     names = {label_hash(cell, reference.get("pyscf-pbe-d3", **settings)) for settings in variants}

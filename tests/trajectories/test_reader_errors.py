@@ -51,10 +51,10 @@ def test_a_topology_that_cannot_be_read_is_blamed_itself(tmp_path, written, name
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (f"1\n{CELL}\nXx 0 0 0\n", "frame 1: 'Xx' is no element"),
+        (f"1\n{CELL}\nXx 0 0 0\n", "frame 1: 'Xx' is not a known element"),
         (f"1\n{CELL}\nLi 0 0 zero\n", "frame 1: could not convert string to float: 'zero'"),
         ('1\nLattice="20 0 0 0 20" Properties=species:S:1:pos:R:3\nLi 0 0 0\n', "frame 1: .*9-long"),
-        (f"1\n{CELL}\nLi 0 0 0\n1\n{CELL}\nYy 0 0 0\n", "frame 2: 'Yy' is no element"),
+        (f"1\n{CELL}\nLi 0 0 0\n1\n{CELL}\nYy 0 0 0\n", "frame 2: 'Yy' is not a known element"),
     ],
 )
 def test_frames_of_extxyz_that_cannot_be_read(tmp_path, text, message):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials.charges.conservation import Redistribution, pull_back, redistribute
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.spec import ChargeForm
@@ -93,8 +93,8 @@ def read_composition(item: Atoms | str, species: Sequence[str], where: str) -> t
     formula, _, charge = item.partition(" ")
     try:
         numbers, total = Formula(formula).count(), int(charge or 0)
-    except ValueError as error:
-        raise InputError(f"{where}: {item!r} is not a formula: {first_line(error)}") from None
+    except ValueError:
+        raise InputError(f"{where}: {item!r} is not a formula") from None
     if unknown := [symbol for symbol in numbers if symbol not in species]:
         raise InputError(f"{where}: {unknown[0]} is not one of the species {' '.join(species)}")
     return np.array([numbers.get(symbol, 0) for symbol in species], float), total

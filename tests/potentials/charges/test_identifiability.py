@@ -94,7 +94,7 @@ def test_a_sum_is_asked_for_its_charges():
         (SPECIES, [], "at least one configuration"),
         (SPECIES, ["NaCl"], "configuration 1: Na is not one of the species H C O Li P F"),
         (SPECIES, ["C3H4O3", Atoms("Na")], "configuration 2: atom 1 is Na"),
-        (SPECIES, ["C3H(4"], "configuration 1: 'C3H\\(4' is no formula"),
+        (SPECIES, ["C3H(4"], "configuration 1: 'C3H\\(4' is not a formula"),
         (ModelSpec(level=2).random(SPECIES), ONE_RATIO, "kind mtp has no charge redistribution"),
     ],
 )

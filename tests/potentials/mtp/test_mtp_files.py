@@ -102,9 +102,9 @@ def test_every_line_left_out(text, refused):
         ("\t\t0-1\n", "\t\t0-0\n", "line 16: expected the next of 4 species pairs"),
         ("\t\t0-1\n", "\t\t0-2\n", "line 16: expected the next of 4 species pairs"),
         ("\tradial_coeffs\n", "", "no radial coefficients: the potential is not trained"),
-        ("alpha_index_basic_count = 5", "alpha_index_basic_count = 6", "alpha_index_basic has 5 entries, 6 were"),
-        ("alpha_index_times_count = 5", "alpha_index_times_count = 4", "alpha_index_times has 5 entries, 4 were"),
-        ("alpha_scalar_moments = 5", "alpha_scalar_moments = 6", "alpha_moment_mapping has 5 entries, 6 were"),
+        ("alpha_index_basic_count = 5", "alpha_index_basic_count = 6", "alpha_index_basic has 5 entries instead of 6"),
+        ("alpha_index_times_count = 5", "alpha_index_times_count = 4", "alpha_index_times has 5 entries instead of 4"),
+        ("alpha_scalar_moments = 5", "alpha_scalar_moments = 6", "alpha_moment_mapping has 5 entries instead of 6"),
         ("{0, 1, 0, 0}", "{0, 1, 0, x}", "alpha_index_basic: not all entries are numbers"),
         ("{0, 1, 0, 0}", "{0, 1, 0, 0.5}", "alpha_index_basic: not all entries are numbers"),
         ("{0, 1, 0, 0}", "{0, 1, 0, 99999999999999999999}", "alpha_index_basic: not all entries are numbers"),
@@ -137,7 +137,7 @@ def test_binary_and_missing(tmp_path):
         load(tmp_path / "b.mtp")
     with pytest.raises(InputError, match="no such file"):
         load(tmp_path / "none.mtp")
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="is a folder, not a file"):
         load(tmp_path)
 
 
