@@ -99,8 +99,7 @@ def test_its_dynamics_hold(folder):
 @pytest.mark.slow
 def test_suggestion_names_a_number_of_labels(folder):
     text = printed(folder, "electrolyte-ml suggest")
-    assert "level 6" in text  # a busy machine may have no time for level 8
-    assert "electrolyte-ml train" in text
+    assert re.search(r"electrolyte-ml train train\.xyz --level [68] ", text)
 
 
 @pytest.mark.slow
