@@ -107,14 +107,16 @@ def read_ions_of(args: argparse.Namespace, *, progress: bool) -> list[IonTraject
     runs = []
     for parts, step in _runs(args):
         if len(parts) == 1 and has_ion_record(parts[0]) and not (roles or args.topology or args.solvents):
-            runs.append(read_ion_record(parts[0], heavy_hydrogen=heavy)[args.begin : args.end : args.stride])
+            record = read_ion_record(parts[0], heavy_hydrogen=heavy)[args.begin : args.end : args.stride]
+            runs.append(record.with_charges(scaled))
             continue
         run = _open(parts, args, roles, own, step)
-        options = {"already_unwrapped": args.unwrapped, "heavy_hydrogen": heavy, "solvents": args.solvents}
+        options = {"already_unwrapped": args.unwrapped, "heavy_hydrogen": heavy}
+        options |= {"solvents": args.solvents, "charges": scaled}
         runs.append(read_ions(run, **options, progress=progress))
     if len(args.timestep or ()) == 1:
         check_counts([(run.name, run.count_ps) for run in runs])
-    return [run.with_charges(scaled) for run in runs] if scaled else runs
+    return runs
 
 
 def check_counts(counts: Sequence[tuple[str, float | None]]) -> None:

@@ -28,6 +28,7 @@ SAME_ENERGY = 1e-6  # eV, largest difference between energies of the same isolat
 # BFGS iterations from each of several starts. After 120 iterations, the losses of eight starts had a rank correlation
 # of 0.64 with those after 300 (level 8 with charges, 60 liquids of 160 atoms); after 60, it was 0.42.
 START_ITERATIONS = 120
+MOST_STARTS = 1000
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ def train(
         Begin with the exact solution for the linear parameters (shifts and moment coefficients), unless the loss of
         `potential` is already small.
     starts : int
-        Fit from several starts for `START_ITERATIONS` each, and continue the one with the lowest loss. The first start
-        is `potential`, the others are random, with seeds derived from its parameters.
+        Fit from several starts, at most 1000, for `START_ITERATIONS` each, and continue the one with the lowest loss.
+        The first start is `potential`, the others are random, with seeds derived from its parameters.
     charge_restraint : ChargeRestraint, optional
         Weak restraint of the mean charges of species to given values; none by default.
     on_top_of : Potential, optional
@@ -145,8 +146,10 @@ def train(
     """
     if method not in METHODS:
         raise InputError(f"method '{method}' is unknown: choose one of {', '.join(METHODS)}")
-    if max_iterations < 1 or starts < 1 or not tolerance >= 0:
-        raise InputError("max_iterations and starts must be at least 1, tolerance not negative")
+    if max_iterations < 1 or not tolerance >= 0:
+        raise InputError("max_iterations must be at least 1, tolerance not negative")
+    if not 1 <= starts <= MOST_STARTS:
+        raise InputError(f"starts must be between 1 and {MOST_STARTS}, not {starts}")
     if on_top_of is not None:
         potential = correction_on(on_top_of, potential)
     weights = Weights(energy_weight, force_weight, stress_weight)

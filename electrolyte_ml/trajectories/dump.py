@@ -18,7 +18,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.trajectories.frames import Frame, Identity, VelocitySeries
 from electrolyte_ml.trajectories.identity import GIVE_ELEMENTS, numbers_of
 from electrolyte_ml.trajectories.lammps import unit_factors
-from electrolyte_ml.trajectories.universes import plain_universe
+from electrolyte_ml.trajectories.universes import charges_of, plain_universe
 
 if TYPE_CHECKING:
     from MDAnalysis import Universe
@@ -56,6 +56,7 @@ class DumpFrames:
     """
 
     velocity_series: VelocitySeries | None = None
+    stated_step: float | None = None
 
     def __init__(
         self,
@@ -93,6 +94,9 @@ class DumpFrames:
         if len(identity.numbers) != len(self._ids):
             raise InputError(f"{path} contains {len(self._ids)} atoms, but its topology {len(identity.numbers)}")
         self._universe = identity.universe
+        self.atomic_charges = charges_of(identity.universe)
+        if first.has("q"):
+            self.atomic_charges = first.values("q")[np.argsort(first.ids()), 0]
         self.numbers, self.masses, self.bonds = identity.numbers, identity.masses, identity.bonds
         self.hints: Mapping[str, str] = {}
         if self._velocity is None and first.has("vx", "vy", "vz"):

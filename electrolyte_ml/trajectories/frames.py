@@ -71,6 +71,10 @@ class Frames(Protocol):
         Whether the positions are unwrapped.
     velocity_series
         Velocities of other frames than those with positions; None if every frame has both, or no frame has velocities.
+    stated_step
+        Time between frames that the file states without a unit; None if it states none, or its unit.
+    atomic_charges
+        (N,) charges of the atoms, e, such as those of a force field; None if the file has none.
     hints
         "times" or "velocities" -> reason why they are not known, or advice, if the reader has any.
     """
@@ -85,6 +89,8 @@ class Frames(Protocol):
     unwrapped: bool
 
     velocity_series: VelocitySeries | None
+    stated_step: float | None
+    atomic_charges: np.ndarray | None
     hints: Mapping[str, str]
 
     def read(self, k: int) -> Frame:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import numpy as np
 from ase.data.vdw import vdw_radii
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, TrajectoryWarning
 from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.trajectories.frames import VelocitySeries
 from electrolyte_ml.trajectories.trajectory import Trajectory
 
 _OVERLAP_OF_BOND = 5.92  # Å³, overlap of two bonded atoms (Zhao, Abraham, Zissimos, J. Org. Chem. 68, 7368, 2003)
+_SAME_CHARGE = 0.02  # e, largest rounding of a sum of atomic charges
 _FILLED = 0.5  # fraction of the cell filled by ions above which there may be no solvent; liquids fill about 0.6
 
 
@@ -160,8 +162,7 @@ class IonTrajectory:
         InputError
             A species is not one of the ions, or the sum of the charges is not zero.
         """
-        if unknown := charges.keys() - set(self.names):
-            raise InputError(f"{self.name} has no ions {min(unknown)!r}; there are {', '.join(self.names)}")
+        _require_ions(self.name, self.names, charges)
         given = [charges.get(str(name), float(charge)) for name, charge in zip(self.species, self.charges)]
         return replace(self, charges=np.array(given))
 
@@ -225,6 +226,7 @@ def read_ions(
     already_unwrapped: bool = False,
     heavy_hydrogen: bool = False,
     solvents: bool = False,
+    charges: Mapping[str, float] | None = None,
     progress: bool = False,
 ) -> IonTrajectory:
     """Read the ions of a trajectory in one pass over its frames.
@@ -242,6 +244,8 @@ def read_ions(
         Allow a run with heavy hydrogen, although its masses change diffusion and conductivity.
     solvents
         Also read the centres of mass of the solvent molecules.
+    charges
+        Charges of ions that replace those of their species, as for :meth:`IonTrajectory.with_charges`.
     progress
         Show a progress bar.
 
@@ -250,22 +254,27 @@ def read_ions(
     IonTrajectory
         Ions, with velocities if the trajectory has them.
 
+    Warns
+    -----
+    TrajectoryWarning
+        The atomic charges in the file do not sum to the charges of the ions.
+
     Raises
     ------
     InputError
         There is only one frame, time steps are unknown or uneven, the cell changes (in NPT the barostat moves the
         molecules, which is neither diffusion nor a current), frames are too far apart to unwrap, the sum of the charges
-        is not zero, there are no ions, or there is heavy hydrogen that is not allowed.
+        is not zero, there are no ions, `charges` names another species, or there is heavy hydrogen that is not allowed.
     """
     if trajectory.hydrogen_mass is not None and not heavy_hydrogen:
         refuse_heavy_hydrogen(trajectory.name, trajectory.hydrogen_mass)
     series = trajectory.velocity_series
     step = None if series is not None and series.alone else trajectory.require_times()
     cell = trajectory.require_constant_cell()
-    trajectory.require_neutral()
     ions = np.flatnonzero(trajectory.charges)
     if not ions.size:
         raise InputError(f"{trajectory.name} has no ions among {', '.join(trajectory.roles)}")
+    ion_charges = _charges_of(trajectory, charges or {})
     weights = trajectory.molecule_weights()[ions]
     share = trajectory.masses / trajectory.masses.sum()
     others = np.flatnonzero(trajectory.charges == 0) if solvents else np.empty(0, dtype=int)
@@ -314,12 +323,12 @@ def read_ions(
     time_step = velocity_step if step is None else step
     if time_step is None:
         raise InputError(f"{trajectory.name} has neither positions nor velocities at known times")
-    return IonTrajectory(
+    run = IonTrajectory(
         timestep_ps=time_step,
         positions=positions,
         velocities=velocities,
         species=names[ions].astype(str),
-        charges=trajectory.charges[ions].astype(float),
+        charges=ion_charges[ions],
         masses=molecule_masses[ions],
         volume=float(abs(np.linalg.det(cell))),
         solvent_mass=solvent or None,
@@ -332,6 +341,47 @@ def read_ions(
         missing=missing,
         name=trajectory.name,
     )
+    _compare_charges(run, trajectory.stated_charges)
+    return run
+
+
+def _charges_of(trajectory: Trajectory, given: Mapping[str, float]) -> np.ndarray:
+    """Return the charges of all molecules, (n_molecules,) e: those of their species unless others are given.
+
+    Raises
+    ------
+    InputError
+        A species is not one of the ions, or the sum of the charges is not zero.
+    """
+    charges = trajectory.charges.astype(float)
+    ions = {name: species.molecules for name, species in trajectory.roles.items() if charges[species.molecules].any()}
+    _require_ions(trajectory.name, ions, given)
+    for name, charge in given.items():
+        charges[ions[name]] = charge
+    trajectory.require_neutral(charges)
+    return charges
+
+
+def _require_ions(name: str, ions: Collection[str], given: Collection[str]) -> None:
+    """Raise the error for charges of species that are not among the ions."""
+    if unknown := set(given) - set(ions):
+        raise InputError(f"{name} has no ions {min(unknown)!r}; there are {', '.join(ions)}")
+
+
+def _compare_charges(run: IonTrajectory, stated: Mapping[str, float]) -> None:
+    """Warn if the charges of the ions are not the sums of their atomic charges in the file."""
+    used = dict(zip(run.species.tolist(), run.charges.tolist()))
+    unlike = {name: stated[name] for name in used if name in stated and abs(stated[name] - used[name]) > _SAME_CHARGE}
+    if unlike:
+        inside = ", ".join(f"{name} {charge:+.3g}" for name, charge in unlike.items())
+        taken = ", ".join(f"{used[name]:+g}" for name in unlike)
+        options = " ".join(f"{name}={charge:.3g}" for name, charge in unlike.items())
+        warnings.warn(
+            f"{run.name}: the charges of the atoms in the file sum to {inside} e, but the analysis takes {taken} e; "
+            f"for those of the file: charges=, --charge {options}",
+            TrajectoryWarning,
+            stacklevel=3,
+        )
 
 
 def _velocities_of(

@@ -63,6 +63,7 @@ class JoinedFrames:
             last = end
         self.n_frames = len(self._frames)
         self._first, self.hints = first, first.hints
+        self.stated_step, self.atomic_charges = first.stated_step, first.atomic_charges
         self.velocity_series: VelocitySeries | None = None
         if any(part.velocity_series is not None for part in parts):
             self.velocity_series = _JoinedVelocities(parts)

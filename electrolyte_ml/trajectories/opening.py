@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ase import Atoms
+from ase import Atoms, units
 
 from electrolyte_ml.errors import InputError, TrajectoryWarning
 from electrolyte_ml.files import COMPRESSED, decompress_to
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _ASE_SUFFIXES = (".xyz", ".extxyz", ".cif", ".vasp", ".poscar", ".traj")
 _DATA_SUFFIXES = (".data", ".lmp", ".lammps", ".lammps-data")
+_TIME_UNITS = (1e-3, 1.0, 1e3, 1e-3 / units.fs)  # ps: fs, ps, ns, and the unit of ASE
 _POSITIONS_ONLY = (".xtc", ".trr", ".dcd", ".nc", ".ncdf")
 
 
@@ -116,16 +117,24 @@ def open_trajectory(
             TrajectoryWarning,
             stacklevel=2,
         )
-    if timestep_ps is not None and frames.times_known and frames.n_frames > 1:
-        _compare_times(trajectory, frames.read(1).time - frames.read(0).time, timestep_ps)
+    if timestep_ps is not None and frames.n_frames > 1:
+        _compare_times(trajectory, frames, timestep_ps)
     return _without_change(trajectory)
 
 
-def _compare_times(trajectory: Trajectory, in_file: float, given: float) -> None:
+def _compare_times(trajectory: Trajectory, frames: Frames, given: float) -> None:
     """Warn if the given time between frames differs from that in the file."""
-    if abs(in_file - given) > 1e-3 * given:
+    if frames.times_known:
+        in_file = frames.read(1).time - frames.read(0).time
+        agrees, stated = abs(in_file - given) <= 1e-3 * given, f"{in_file:g} ps"
+    elif (step := frames.stated_step) is not None:
+        agrees = any(abs(step * unit - given) <= 1e-3 * given for unit in _TIME_UNITS)
+        stated = f"{step:g} in an unknown unit, neither fs nor ps nor ns,"
+    else:
+        return
+    if not agrees:
         warnings.warn(
-            f"{trajectory.name}: the time between frames is {in_file:g} ps in the file; the given {given:g} ps is used",
+            f"{trajectory.name}: the time between frames is {stated} in the file; the given {given:g} ps is used",
             TrajectoryWarning,
             stacklevel=3,
         )

@@ -138,14 +138,21 @@ class System:
         advice = f": name one ({kind}=, --{kind})" if candidates else ""
         raise InputError(f"{self.name} has {count} {kind}s ({have}){advice}")
 
-    def require_neutral(self) -> None:
+    def require_neutral(self, charges: np.ndarray | None = None) -> None:
         """Check that the sum of the charges is zero.
+
+        Parameters
+        ----------
+        charges
+            (n_molecules,) e, by default `charges` of the system; molecules of one species have one charge.
 
         Raises
         ------
         InputError
             The sum is not zero.
         """
-        if abs(self.charges.sum()) > 1e-6:
-            counted = ", ".join(f"{len(s)} {name} of {s.charge:+g}" for name, s in self.roles.items() if s.charge)
-            raise InputError(f"{self.name}: the charges sum to {self.charges.sum():+g} e, not to 0 ({counted})")
+        charges = self.charges if charges is None else charges
+        if abs(charges.sum()) > 1e-6:
+            each = {name: charges[species.molecules[0]] for name, species in self.roles.items()}
+            counted = ", ".join(f"{len(self.roles[name])} {name} of {q:+g}" for name, q in each.items() if q)
+            raise InputError(f"{self.name}: the charges sum to {charges.sum():+g} e, not to 0 ({counted})")

@@ -122,6 +122,14 @@ class Trajectory(System):
         return self._frames.reader.hints
 
     @property
+    def stated_charges(self) -> dict[str, float]:
+        """Mean sum of the atomic charges of each species, e, if the file has such charges; otherwise empty."""
+        if (charges := self._frames.reader.atomic_charges) is None:
+            return {}
+        sums = np.bincount(self.molecule, weights=charges, minlength=self.n_molecules)
+        return {name: float(sums[species.molecules].mean()) for name, species in self.roles.items()}
+
+    @property
     def uneven(self) -> str:
         """Description of a frame that is not at its expected time; empty if frames read so far are evenly spaced."""
         return self._times.uneven

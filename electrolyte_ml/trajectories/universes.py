@@ -35,6 +35,14 @@ def import_mdanalysis() -> Any:
     return MDAnalysis
 
 
+def charges_of(universe: Universe | None) -> np.ndarray | None:
+    """Return the charges of the atoms, (N,) e; None if the universe has none or all are zero."""
+    if universe is None or not hasattr(universe.atoms, "charges"):
+        return None
+    charges = np.asarray(universe.atoms.charges, dtype=float)
+    return charges if charges.any() else None
+
+
 def plain_universe(numbers: np.ndarray, molecule: np.ndarray) -> Universe:
     """Return a universe without coordinates, with symbols as name, type and element, and a residue per molecule.
 
@@ -79,6 +87,7 @@ class UniverseFrames:
     """
 
     unwrapped = False
+    stated_step: float | None = None
 
     def __init__(
         self,
@@ -97,6 +106,7 @@ class UniverseFrames:
             else Identity(structure.numbers.copy(), structure.get_masses(), None, None)
         )
         self.numbers, self.masses, self.bonds = known.numbers, known.masses, known.bonds
+        self.atomic_charges = charges_of(universe)
         count, self.cut_short = _whole_frames(self._reader, name)
         self._places: Sequence[int] = range(count)
         self.velocity_series: VelocitySeries | None = None

@@ -105,6 +105,7 @@ def test_another_start_is_what_the_specification_draws(spec):
         assert [term.kind for term in again.terms] == [term.kind for term in one.terms]
 
 
-def test_no_start_at_all(noisy, start):
-    with pytest.raises(InputError, match="starts must be at least 1"):
-        quiet(noisy, start, starts=0)
+@pytest.mark.parametrize("starts", [0, 10**9])
+def test_number_of_starts_without_sense(noisy, start, starts):
+    with pytest.raises(InputError, match=f"starts must be between 1 and 1000, not {starts}"):
+        quiet(noisy, start, starts=starts)

@@ -1,12 +1,14 @@
 """From a file to ions: centres of mass, the frame of the whole system, refusals."""
 
+import warnings
+
 import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.io import write
 
 from electrolyte_ml.analysis import OrnsteinUhlenbeckIons
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, TrajectoryWarning
 from electrolyte_ml.trajectories import IonTrajectory, open_trajectory, read_ions
 
 PROCESS = OrnsteinUhlenbeckIons(
@@ -104,3 +106,41 @@ def test_wrong_ions_are_refused(sample, change, message):
     fields = {**vars(sample), **change}
     with pytest.raises(InputError, match=message):
         IonTrajectory(**fields)
+
+
+@pytest.mark.parametrize("given", [None, {"Li": 0.8, "PF6": -0.8}, {"Li": 0.5, "PF6": -0.5}])
+def test_charges_of_the_atoms_are_compared_with_those_of_the_ions(sample, given):
+    frames = frames_of(sample)
+    for atoms in frames:
+        atoms.set_initial_charges([0.8, 0.8, *2 * [1.0, *6 * [-0.3]]])
+    trajectory = open_trajectory(frames)
+    expected = given or {"Li": 1.0, "PF6": -1.0}
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        ions = read_ions(trajectory, charges=given)
+    assert dict(zip(ions.species.tolist(), ions.charges.tolist())) == expected
+    messages = [str(warning.message) for warning in found if warning.category is TrajectoryWarning]
+    assert len(messages) == (expected["Li"] != 0.8)
+    assert all("sum to Li +0.8, PF6 -0.8 e" in text and "--charge Li=0.8 PF6=-0.8" in text for text in messages)
+
+
+def test_given_charges_must_be_of_ions_and_cancel(sample):
+    trajectory = open_trajectory(frames_of(sample))
+    with pytest.raises(InputError, match="has no ions 'Na'; there are Li, PF6"):
+        read_ions(trajectory, charges={"Na": 1.0})
+    with pytest.raises(InputError, match=r"sum to -0.4 e, not to 0 \(2 Li of \+0.8, 2 PF6 of -1\)"):
+        read_ions(trajectory, charges={"Li": 0.8})
+
+
+def test_charges_of_a_dump_are_compared(sample, tmp_path):
+    path, frames = tmp_path / "run.lammpstrj", frames_of(sample)[:3]
+    text = ""
+    for k, atoms in enumerate(frames):
+        text += f"ITEM: UNITS\nmetal\nITEM: TIMESTEP\n{k}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\n"
+        text += "ITEM: BOX BOUNDS pp pp pp\n" + 3 * "0 12\n" + "ITEM: ATOMS element q id x y z\n"
+        charges = [0.7, 0.7, *2 * [0.5, *6 * [-0.2]]]
+        rows = [(s, q, n + 1, *r) for n, (s, q, r) in enumerate(zip(atoms.symbols, charges, atoms.positions))]
+        text += "".join(" ".join(map(str, row)) + "\n" for row in reversed(rows))
+    path.write_text(text)
+    with pytest.warns(TrajectoryWarning, match=r"sum to Li \+0.7, PF6 -0.7 e, but the analysis takes \+1, -1 e"):
+        read_ions(open_trajectory(path, timestep_ps=0.1))

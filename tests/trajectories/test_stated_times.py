@@ -1,6 +1,7 @@
 """Times that a file states in another unit, and times that are given twice."""
 
 import struct
+import warnings
 
 import numpy as np
 import pytest
@@ -79,3 +80,41 @@ def test_one_time_for_files_of_different_strides_is_refused(tmp_path, upright, w
     assert "has a frame every 0.4 ps, " in capsys.readouterr().err
     runs = [read_ions(open_trajectory(path, timestep_ps=0.1)) for path in paths]
     assert [run.count_ps for run in runs] == pytest.approx([0.1, 0.025])
+
+
+def commented(configurations, comment):
+    """An XYZ file of positions whose comment of frame k is `comment(k)`."""
+    frames = []
+    for k, atoms in enumerate(configurations):
+        rows = [f"{symbol} {x:.8f} {y:.8f} {z:.8f}" for symbol, (x, y, z) in zip(atoms.symbols, atoms.positions)]
+        frames.append("\n".join([str(len(atoms)), comment(k), *rows]) + "\n")
+    return "".join(frames)
+
+
+def test_comments_of_cp2k_state_femtoseconds(tmp_path, upright):
+    path = tmp_path / "run-pos-1.xyz"
+    path.write_text(commented(upright, lambda k: f" i = {10 * k:8d}, time = {5.0 * k:12.3f}, E = {-8.3 - k:20.10f}"))
+    cell = upright[0].cell.lengths()
+    assert open_trajectory(path, cell=cell).timestep_ps == pytest.approx(0.005)
+    with pytest.warns(TrajectoryWarning, match="the time between frames is 0.005 ps in the file; the given 0.05 ps"):
+        assert open_trajectory(path, cell=cell, timestep_ps=0.05).timestep_ps == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("key", ["time", "Time"])
+def test_a_time_without_a_unit_is_compared_in_every_usual_one(tmp_path, upright, key):
+    path = tmp_path / "run.extxyz"
+    cell = " ".join(f"{x:.8f}" for x in upright[0].cell.array.ravel())
+    head = f'Lattice="{cell}" Properties=species:S:1:pos:R:3 pbc="T T T" {key}='
+    path.write_text(commented(upright, lambda k: f"{head}{3.0 + 20.0 * k}"))
+    with pytest.raises(InputError, match="does not contain the times"):
+        open_trajectory(path).require_times()
+    for agreed in (0.02, 20.0, 2e4):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert open_trajectory(path, timestep_ps=agreed).timestep_ps == agreed
+    with pytest.warns(TrajectoryWarning, match="is 20 in an unknown unit.*the given 0.05 ps is used"):
+        open_trajectory(path, timestep_ps=0.05)
+    path.write_text(commented(upright, lambda k: f"{head}{(k * k + 3) % 7}"))  # the duration of something
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert open_trajectory(path, timestep_ps=0.05).timestep_ps == 0.05
