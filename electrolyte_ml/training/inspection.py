@@ -1,4 +1,4 @@
-"""Inspection of labels before a fit: outliers, repeated configurations, wrong units."""
+"""Inspection of labels before a fit: outliers, repeated configurations, wrong units, weights without effect."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from electrolyte_ml.structures.configurations import species_of
+from electrolyte_ml.training.weights import USED, unused_weights
 from electrolyte_ml.units import GPA
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def inspect_labels(configurations: Sequence[Atoms]) -> list[str]:
 
     These are forces or energies far from those of other configurations, repeated configurations (with equal or
     different labels), energies in two groups, as from two programs, and forces or stresses that seem to have other
-    units than eV/Å and eV/Å³. Energies are compared after subtraction of an energy per element, determined by least
-    absolute deviations.
+    units than eV/Å and eV/Å³; and weights or masks that have no effect on a fit. Energies are compared after
+    subtraction of an energy per element, determined by least absolute deviations.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ def inspect_labels(configurations: Sequence[Atoms]) -> list[str]:
         *_far_energies(configurations),
         *_repeated(configurations),
         *_odd_units(configurations),
+        *_unused_weights(configurations),
     ]
 
 
@@ -163,3 +165,15 @@ def _odd_units(configurations: Sequence[Atoms]) -> list[str]:
         if size > _STRESS_MOST:
             findings.append(f"the typical size of stresses is {size:.3g} GPa (median of the rms): are they in eV/Å³?")
     return findings
+
+
+def _unused_weights(configurations: Sequence[Atoms]) -> list[str]:
+    places: dict[str, list[int]] = {}
+    for place, atoms in enumerate(configurations):
+        for name in unused_weights(atoms):
+            places.setdefault(name, []).append(place)
+    return [
+        f"{name} of {_numbered(found)} has no effect: weights are read from {', '.join(sorted(USED))}, and there are "
+        "none of single atoms"
+        for name, found in sorted(places.items())
+    ]

@@ -19,6 +19,9 @@ OF_LABELS = (
     ("config_stress_weight", "config_virials_weight"),
 )
 
+USED = frozenset(name for names in (OF_ALL, *OF_LABELS) for name in names)
+_LIKE_WEIGHTS = ("weight", "sigma", "mask")  # in names by which data sets weigh or leave out labels
+
 
 def configuration_weights(atoms: Atoms) -> np.ndarray:
     """Return the factors of the energy, forces and stress of a configuration in the loss.
@@ -38,6 +41,12 @@ def configuration_weights(atoms: Atoms) -> np.ndarray:
     """
     whole = _weight(atoms, OF_ALL)
     return np.array([whole * _weight(atoms, names) for names in OF_LABELS])
+
+
+def unused_weights(atoms: Atoms) -> set[str]:
+    """Return the names in `info` and `arrays` that look like weights of labels or atoms and have no effect on a fit."""
+    names = {str(name) for name in (*atoms.info, *atoms.arrays)} - USED
+    return {name for name in names if any(word in name.lower() for word in _LIKE_WEIGHTS)}
 
 
 def _weight(atoms: Atoms, names: tuple[str, ...]) -> float:

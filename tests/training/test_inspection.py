@@ -90,3 +90,16 @@ def test_levels_of_theory_do_not_mix(data, start):
     with pytest.raises(InputError, match=message):
         train(sets, start, max_iterations=1, progress=False)
     require_one_reference([sets[0], sets[3]])
+
+
+def test_weights_without_effect_are_named(sound_session):
+    configurations = [atoms.copy() for atoms in sound_session]
+    for atoms, original in zip(configurations, sound_session, strict=True):
+        atoms.calc = original.calc
+        atoms.info["config_weight"] = 2.0
+    assert not any("no effect" in text for text in inspect_labels(configurations))
+    configurations[1].info["energy_sigma"] = 0.01
+    configurations[2].arrays["forces_mask"] = configurations[2].numbers > 1
+    mask, sigma = (next(text for text in inspect_labels(configurations) if name in text) for name in ("mask", "sigma"))
+    assert mask.startswith("forces_mask of configuration 3 has no effect: weights are read from config_energy_weight")
+    assert sigma.startswith("energy_sigma of configuration 2 has no effect")
