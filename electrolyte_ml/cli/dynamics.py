@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 GRADE_EVERY = 50  # steps, the default of --grade-every
 _FARTHEST = 3.0  # factor from the density of the start beyond which a liquid has boiled or collapsed
+_LONGEST_FS, _LONGEST_HEAVY_FS = 1.5, 3.0  # time steps above which a failed run may be due to them
+_LARGEST_DRIFT = 1.0  # meV/atom per ps, of the conserved energy; a sound run has some hundredths
 _ROWS_TO_JUDGE = 40  # smallest number of rows of the log in which a drift can be distinguished from noise
 
 
@@ -186,6 +189,8 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         f"second half: {result.temperatures[half].mean():.1f} K, density {result.densities[half].mean():.4f} g/cm³"
         f"{_drift(result) if _is_steady(result) else ''}"
     )
+    if remark := _of_time_step(result):
+        print(f"warning: {remark}", file=sys.stderr)
     if args.train:
         print(f"{len(result.saved)} configurations saved above grade 2")
         if worst := _least_certain(result):
@@ -217,6 +222,20 @@ def _temperatures(text: str) -> tuple[float, float | None]:
 
 
 _temperatures.__name__ = "temperature"  # argparse names the type: "invalid temperature value: 'x'"
+
+
+def _of_time_step(result: RunResult) -> str:
+    """Return a remark on a time step that is too long; empty if nothing suggests it."""
+    step, heavy = result.settings["timestep_fs"], result.settings["hydrogen_mass"]
+    if not result.completed and step > (_LONGEST_FS if heavy is None else _LONGEST_HEAVY_FS):
+        of_what = "hydrogens" if heavy is None else f"hydrogens of {heavy:g} amu"
+        return f"a time step of {step:g} fs is long for {of_what}: try a shorter one (--timestep, --hydrogen-mass 3)"
+    if result.completed and abs(drift := result.energy_drift) > _LARGEST_DRIFT:
+        return (
+            f"the conserved energy drifts by {drift:+.2g} meV/atom per ps: the time step of {step:g} fs is too long, "
+            "or the potential is not smooth"
+        )
+    return ""
 
 
 def _is_steady(result: RunResult) -> bool:
@@ -286,6 +305,7 @@ def _summary(result: RunResult) -> dict[str, Any]:
         "time_ps": float(result.times_ps[-1]),
         "temperature_K": float(result.temperatures[late].mean()),
         "density_g_cm3": float(result.densities[late].mean()),
+        "energy_drift_meV_atom_ps": result.energy_drift if math.isfinite(result.energy_drift) else None,
         "saved": len(result.saved),
         "least_certain": _least_certain(result) or None,
         "folder": str(result.directory),

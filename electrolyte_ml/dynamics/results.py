@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ COLUMNS = (
     "conserved_energy_eV",
     "grade",
 )
+_FEWEST_ROWS, _SHORTEST_PS = 20, 0.999  # for a slope of the conserved energy
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,16 @@ class RunResult:
     def completed(self) -> bool:
         """Whether the run reached its whole length."""
         return self.reason == "completed"
+
+    @property
+    def energy_drift(self) -> float:
+        """Slope of the conserved energy in the second half, meV/atom per ps; NaN for fewer than 20 rows or 1 ps."""
+        late = np.isfinite(self.conserved_energies) & (self.times_ps >= self.times_ps[-1] / 2)
+        times, energies = self.times_ps[late], self.conserved_energies[late]
+        if len(times) < _FEWEST_ROWS or times[-1] - times[0] < _SHORTEST_PS:
+            return math.nan
+        times = times - times.mean()
+        return float(1e3 * (times @ energies) / (times @ times) / len(self.atoms))
 
     def frames(self) -> list[Atoms]:
         """Return the trajectory, each frame with velocities and with `step` and `time_ps` in its info."""

@@ -95,6 +95,34 @@ def test_a_liquid_that_boils_is_no_completed_run(capsys, tmp_path, potential, bo
     assert "completed" not in capsys.readouterr().out
 
 
+COLUMNS = ("temperatures", "energies", "pressures", "conserved_energies")
+
+
+@pytest.mark.parametrize("slope", [-2.0, 0.02, 3.0])
+def test_md_says_whether_the_conserved_energy_drifts(run, capsys, tmp_path, potential, box, monkeypatch, slope):
+    """Of a run of 4 ps whose conserved energy is given, meV/atom per ps in its second half."""
+    times = np.linspace(0, 4, 401)
+    true_run = dynamics.run_md
+
+    def with_energies(*words, **options):
+        result = true_run(*words, **options)
+        columns = {name: np.full(len(times), 300.0) for name in (*COLUMNS, "densities")}
+        rise = 1e-3 * len(result.atoms) * slope * np.maximum(times, 2.0)
+        return replace(result, times_ps=times, **columns | {"conserved_energies": -50.0 + rise})
+
+    monkeypatch.setattr(dynamics, "run_md", with_energies)
+    words = ("md", potential, box, "--ensemble", "nve", "--time", 0.002, "--timestep", 0.5, "-o", tmp_path / "run")
+    assert json.loads(run(*words, "--json"))["energy_drift_meV_atom_ps"] == pytest.approx(slope, rel=1e-6)
+    assert main([str(word) for word in words]) == 0
+    assert ("the conserved energy drifts" in capsys.readouterr().err) == (abs(slope) > 1)
+
+
+def test_a_run_that_fails_with_a_long_step_says_so(capsys, tmp_path, potential, box):
+    words = ["md", potential, box, "--ensemble", "nve", "--temperature", 3000, "--time", 2, "--timestep", 8]
+    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 1
+    assert "a time step of 8 fs is long for hydrogens" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("densities", "drifts", "text"),
     [
@@ -114,8 +142,8 @@ def test_md_says_whether_the_density_drifts(run, tmp_path, potential, box, monke
 
     def with_densities(*words, **options):
         result = true_run(*words, **options)
-        columns = {name: np.full(len(times), 300.0) for name in ("temperatures", "energies", "pressures")}
-        return replace(result, times_ps=times, densities=densities(times, noise), **columns)
+        columns = {name: np.full(len(times), 300.0) for name in COLUMNS}
+        return replace(result, times_ps=times, **columns, densities=densities(times, noise))
 
     monkeypatch.setattr(dynamics, "run_md", with_densities)
     words = ("md", potential, box, "--time", 0.002, "--timestep", 0.5, "-o", tmp_path / "run")
