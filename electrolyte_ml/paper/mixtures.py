@@ -11,7 +11,7 @@ from functools import partial
 from itertools import product
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
@@ -24,16 +24,18 @@ from electrolyte_ml.active_learning.sections import InheritanceSettings
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.analysis import mean_density
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.places import checkout, shipped_results, shown_path
 from electrolyte_ml.paper.protocols import density_run, digest, label_store, placeless, solvent_run, solvents
-from electrolyte_ml.paper.scales import MixtureDensity, MixtureTraining, Scale
+from electrolyte_ml.paper.scales import SCALES, MixtureDensity, MixtureTraining, Scale
 from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.potentials import ModelSpec, Potential
-from electrolyte_ml.structures import parse_composition, species_of
+from electrolyte_ml.potentials import ModelSpec, Potential, load
+from electrolyte_ml.potentials.shipped import find_shipped
+from electrolyte_ml.structures import parse_composition, read_configurations, species_of
 
 if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
 
+_FIT = "fit.json"
 Kinds = Mapping[str, Mapping[int, Potential]]  # name of a kind of potential -> seed -> potential
 
 
@@ -97,6 +99,38 @@ def learn_mixtures(
     return active_learn(mixtures_run(scale), mixture_training(scale), on_iteration=on_iteration, progress=progress)
 
 
+class MixtureSet(NamedTuple):
+    """Training set of the mixtures, with the potential learnt from it and a sentence that names their origin."""
+
+    training_set: list[Atoms]
+    potential: Potential
+    origin: str
+
+
+def mixture_set(scale: Scale, *, progress: bool = True) -> MixtureSet:
+    """Return the training set of the mixtures from this scale's run, or the shipped one if there is no run.
+
+    If no set ships for this scale, or the scale has another reference than its own, the mixtures are learnt. To learn
+    them in any case, or to complete an interrupted run, call `learn_mixtures`.
+
+    Parameters
+    ----------
+    scale
+        Scale whose pure solvents have been learnt, or for which a set ships.
+    progress
+        Whether to show the status table if the mixtures are learnt.
+    """
+    name = _training(scale).shipped if scale.reference == SCALES[scale.name].reference else None
+    if name is not None and not mixtures_run(scale).is_dir():
+        found = find_shipped(name)
+        if found.training_set is None:
+            raise InputError(f"the potential {name!r} ships without its training set")
+        origin = f"shipped as {name!r}, made by {found.made_by}; notebook 05 learns a set anew"
+        return MixtureSet(read_configurations(found.training_set, labelled=True), load(found.path), origin)
+    result = learn_mixtures(scale, progress=progress)
+    return MixtureSet(list(result.training_set), result.potential, f"learnt in {shown_path(mixtures_run(scale))}")
+
+
 def mixtures_run(scale: Scale) -> Path:
     """Return the folder of the run of `learn_mixtures`, which depends on its settings."""
     return scale.directory / "mixtures" / f"learning_{digest(placeless(mixture_training(scale)))}"
@@ -107,7 +141,7 @@ def fit_kinds(
 ) -> dict[str, dict[int, Potential]]:
     """Fit every kind of potential of the scale to one training set, from several random starts each.
 
-    An interrupted fit is resumed, and a completed one is read from its file.
+    An interrupted fit is resumed, and a completed one is read from its file, also if it ships with the source tree.
 
     Parameters
     ----------
@@ -135,7 +169,7 @@ def fit_kinds(
         content.update(np.float64(atoms.get_potential_energy()).tobytes())
     name = content.hexdigest()
     jobs = [(kind, seed) for seed, kind in product(protocol.seeds, kinds)]
-    folders = [scale.directory / "mixtures" / f"fits_{name}" / f"{kind.name}_seed{seed}" for kind, seed in jobs]
+    folders = [_fit_folder(scale, f"fits_{name}", f"{kind.name}_seed{seed}") for kind, seed in jobs]
     map_progress(
         partial(_fit_kind, training_set=list(training_set), protocol=protocol),
         [(kind, seed, folder) for (kind, seed), folder in zip(jobs, folders, strict=True)],
@@ -148,6 +182,15 @@ def fit_kinds(
     for (kind, seed), folder in zip(jobs, folders, strict=True):
         potentials[kind.name][seed] = load_potential(folder)
     return potentials
+
+
+def _fit_folder(scale: Scale, set_name: str, fit_name: str) -> Path:
+    """Return the folder of a fit: in the source tree if the fit is complete there, otherwise among the results."""
+    place = Path("mixtures") / set_name / fit_name
+    folder = shipped_results()
+    if folder is not None and (folder / scale.name / place / _FIT).is_file():
+        return folder / scale.name / place
+    return scale.directory / place
 
 
 def _fit_kind(
@@ -169,7 +212,7 @@ def _fit_kind(
         save_fit(result, folder)
         return {"errors": asdict(result.errors), "message": result.message}
 
-    return once(folder / "fit.json", fit)
+    return once(folder / _FIT, fit)
 
 
 def mixture_density_runs(

@@ -194,6 +194,8 @@ class MixtureTraining:
     compositions : int
         Number of compositions from end to end, with one trajectory each.
     learning : LearningProtocol
+    shipped : str or None
+        Name of the shipped potential that a run of this protocol made, see `electrolyte_ml.potentials`.
     """
 
     uniform_configurations: int
@@ -202,6 +204,7 @@ class MixtureTraining:
     compositions: int
     learning: LearningProtocol
     sets: tuple[str, ...] = ()
+    shipped: str | None = None
 
 
 @dataclass(frozen=True)
@@ -583,6 +586,7 @@ STANDARD = Scale(
         densities=(1.25, 1.0),
         compositions=11,
         learning=_STANDARD_LEARNING,
+        shipped="ec-emc",
     ),
     mixture_density=MixtureDensity(
         levels=(12, 16),

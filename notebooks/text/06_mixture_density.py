@@ -28,7 +28,7 @@ from electrolyte_ml import figures
 from electrolyte_ml.paper import experiment, scales
 from electrolyte_ml.paper.claims.mixtures import kind_means
 from electrolyte_ml.paper.mixtures import (
-    describe_densities, fit_kinds, learn_mixtures, liquid_of, mixture_density_runs, mixture_training,
+    describe_densities, fit_kinds, liquid_of, mixture_density_runs, mixture_set, mixture_training,
 )  # fmt: skip
 from electrolyte_ml.paper.results import save_result, shipped_result
 from electrolyte_ml.structures import parse_composition
@@ -48,7 +48,8 @@ print(f"{scale.name} scale, labels by {reference}, everything is kept in results
 # kinds, and two starts.
 
 # %%
-learnt = learn_mixtures(scale, progress=False)
+learnt = mixture_set(scale, progress=False)
+print(f"{len(learnt.training_set)} configurations, {learnt.origin}")
 potentials = fit_kinds(scale, learnt.training_set, progress=False)
 for kind, members in potentials.items():
     for seed, potential in members.items():

@@ -30,7 +30,7 @@ from electrolyte_ml import figures
 from electrolyte_ml.analysis import Liquid, split_potential, split_reference
 from electrolyte_ml.paper import scales
 from electrolyte_ml.paper.charge_gain import charge_gain
-from electrolyte_ml.paper.mixtures import fit_kinds, learn_mixtures
+from electrolyte_ml.paper.mixtures import fit_kinds, mixture_set
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.protocols import label_store
 from electrolyte_ml.paper.results import load_result, shipped_result
@@ -157,7 +157,8 @@ for name, kind in live.kinds.items():
 # %%
 shown = scale if scale.name != "quick" else standard
 if scale.name != "quick" and load_result("intermolecular_errors", scale) is None:
-    learnt = learn_mixtures(scale)
+    learnt = mixture_set(scale)
+    print(f"{len(learnt.training_set)} configurations, {learnt.origin}")
     members = fit_kinds(scale, learnt.training_set, validation_kinds(scale))
     sets = validation_sets(scale, learnt.potential)
     configurations = [atoms for configurations in sets.values() for atoms in configurations]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from electrolyte_ml.active_learning.sections import FitSettings
+from electrolyte_ml.active_learning.sections import FitSettings, ReferenceSettings
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper import mixtures
 from electrolyte_ml.paper.claims.mixtures import densities, failures, traces
@@ -15,12 +15,16 @@ from electrolyte_ml.paper.mixtures import (
     describe_training,
     fit_kinds,
     liquid_of,
+    mixture_set,
     mixture_training,
     mixtures_of,
+    mixtures_run,
 )
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.protocols import solvent_run
 from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
+from electrolyte_ml.potentials import load
+from electrolyte_ml.potentials.shipped import find_shipped
 from electrolyte_ml.structures import pack, parse_composition, read_configurations
 
 
@@ -54,6 +58,33 @@ def tiny(tmp_path):
     """The quick scale with one kind of fit that takes a second."""
     density = replace(QUICK.mixture_density, levels=(2,), seeds=(0, 1), fit=FitSettings(iterations=3))
     return replace(QUICK, results=tmp_path, mixture_density=density)
+
+
+def test_the_shipped_set_stands_for_a_run_that_was_not_made(tmp_path, monkeypatch):
+    scale = replace(STANDARD, results=tmp_path)
+    found = mixture_set(scale)
+    ours = find_shipped("ec-emc")
+    assert len(found.training_set) == ours.configurations and found.origin.startswith("shipped as 'ec-emc', made by")
+    assert found.potential.fingerprint == load(ours.path).fingerprint
+    learnt = SimpleNamespace(training_set=found.training_set[:2], potential=found.potential)
+    monkeypatch.setattr(mixtures, "learn_mixtures", lambda scale, progress: learnt)
+    other = scale.with_reference(ReferenceSettings("gfn1-xtb"))
+    assert len(mixture_set(other).training_set) == 2  # the shipped labels are of another reference
+    mixtures_run(scale).mkdir(parents=True)
+    own = mixture_set(scale)
+    assert len(own.training_set) == 2 and own.origin.startswith("learnt in ")
+
+
+def test_a_shipped_fit_is_not_made_again(tiny, tmp_path, monkeypatch):
+    training = read_configurations(checkout() / "data" / "ec_emc_ratios.extxyz", labelled=True)[:4]
+    found = fit_kinds(tiny, training, progress=False)
+    monkeypatch.setattr(mixtures, "shipped_results", lambda: tmp_path)
+    fresh = replace(tiny, results=tmp_path / "elsewhere")
+    assert tiny.directory == tmp_path
+    (tmp_path / tiny.name).symlink_to(tmp_path, target_is_directory=True)
+    again = fit_kinds(fresh, training, progress=False)
+    assert again["MTP2"][1].fingerprint == found["MTP2"][1].fingerprint
+    assert not list(fresh.directory.rglob("fit.json"))
 
 
 def test_every_kind_is_fitted_once(tiny, monkeypatch):
