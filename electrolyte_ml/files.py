@@ -237,20 +237,27 @@ def read_json(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> Record:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Return the value of a JSON text whose integers fit 64 bits.
+    """Return the value of a JSON text whose integers fit 64 bits, and its other numbers double precision.
 
     Raises
     ------
     ValueError, RecursionError
-        The text is not JSON, or has a longer integer.
+        The text is not JSON, or has a number that does not fit.
     """
-    return json.loads(text, parse_int=_integer)
+    return json.loads(text, parse_int=_integer, parse_float=_real)
 
 
 def _integer(text: str) -> int:
     if len(text) > 19:
         raise ValueError(f"an integer of {len(text)} characters")
     return int(text)
+
+
+def _real(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {text} is too large")
+    return value
 
 
 def read_arrays(path: str | os.PathLike[str], keys: Sequence[str] = ()) -> dict[str, np.ndarray]:

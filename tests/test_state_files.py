@@ -1,6 +1,7 @@
 """State files of the package that were damaged: one error that names the file, whichever byte is wrong."""
 
 import json
+import math
 import zipfile
 
 import numpy as np
@@ -23,6 +24,7 @@ DAMAGED = {
     "zeros": bytes(100),
     "deep": b"[" * 200_000,
     "long integer": b'{"a": ' + b"9" * 5000 + b"}",
+    "large number": b'{"a": 1.5e3076}',
 }
 STATUS = {
     "iteration": 1, "saved": 3, "selected": 2, "failed": 0, "size": 12, "max_grade": 2.5, "energy_rmse": 1.0,
@@ -61,7 +63,7 @@ def test_a_key_that_is_missing_is_named_wherever_it_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value"),
     [("saved", -1), ("size", 2.5), ("size", True), ("energy_rmse", "1"), ("stops", 3), ("ranks", {"mtp": [1]}),
-     ("ranks", {"mtp": ["1", 2]}), ("seconds", None), ("nonsense", 1), ("undetermined", [3])],
+     ("ranks", {"mtp": ["1", 2]}), ("seconds", None), ("seconds", math.inf), ("nonsense", 1), ("undetermined", [3])],
 )  # fmt: skip
 def test_a_status_that_makes_no_sense_is_refused(tmp_path, key, value):
     path = tmp_path / "status.json"

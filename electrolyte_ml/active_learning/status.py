@@ -6,6 +6,7 @@ import csv
 import html
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -86,8 +87,8 @@ class IterationStatus:
                 raise ValueError("its counts must be whole numbers, 0 or more")
             if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in numbers):
                 raise ValueError("its errors, times and grades must be numbers")
-            if any(value < 0 for value in numbers):
-                raise ValueError("its errors, times and grades must not be negative")
+            if any(value < 0 for value in numbers) or not all(map(math.isfinite, numbers[:3])):
+                raise ValueError("its errors and times must be finite, and no number negative")
             if any(type(count) is not int or count < 0 for count in dict(status.stops).values()):
                 raise ValueError("its stops must be counts")
             ranks = [*dict(status.ranks).values(), *dict(status.species_ranks).values()]
