@@ -73,6 +73,8 @@ class DumpFrames:
             raise InputError(f"{path} is not a LAMMPS dump of atoms")
         head = self._content[: self._starts[0]].removeprefix(BOM_UTF8).decode(errors="replace").split()
         named = head[2] if head[:2] == ["ITEM:", "UNITS"] and len(head) > 2 else units
+        if units not in (None, named):
+            raise InputError(f"{path} states units {named}, not {units}: leave out lammps_units (--lammps-units)")
         self._velocity, self._time = unit_factors(named, self.name)
         self.n_frames = len(self._starts)
         try:
@@ -171,6 +173,8 @@ class DumpFrames:
             if missing:
                 raise InputError(f"{self.name}: no element is given for type {missing[0]!r}")
             symbols = [given[label] for label in labels]
+        elif elements is not None:
+            raise InputError(f"{self.name} has no types, so that elements=, --elements would have no effect")
         elif "element" in table.columns:
             symbols = table.words[order, table.columns.index("element")].tolist()
         else:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from ase import Atoms, units
 
 from electrolyte_ml.errors import InputError, TrajectoryWarning
@@ -94,15 +95,15 @@ def open_trajectory(
     Warns
     -----
     TrajectoryWarning
-        The molecules change; `timestep_ps` differs from the times in the file; or the file is truncated, so that only
-        its complete frames are used. All complete frames of XTC, TRR, DCD, LAMMPS dumps and extended XYZ are read; of
-        other formats those that MDAnalysis can read, and some formats raise an error.
+        The molecules change; `timestep_ps` or `cell` differs from that in the file; or the file is truncated, so that
+        only its complete frames are used. All complete frames of XTC, TRR, DCD, LAMMPS dumps and extended XYZ are read;
+        of other formats those that MDAnalysis can read, and some formats raise an error.
 
     Raises
     ------
     InputError
-        The file cannot be read or has no frame, no cell or no elements; or molecules are neither known nor named by a
-        role, or are bonded to their own images.
+        The file cannot be read or has no frame, no cell or no elements; molecules are neither known nor named by a
+        role, or are bonded to their own images; or a parameter contradicts the file or would have no effect.
     """
     frames = open_frames(files, topology, elements=elements, lammps_units=lammps_units, counted=timestep_ps is not None)
     trajectory = Trajectory(
@@ -119,6 +120,8 @@ def open_trajectory(
         )
     if timestep_ps is not None and frames.n_frames > 1:
         _compare_times(trajectory, frames, timestep_ps)
+    if cell is not None:
+        _compare_cells(trajectory, frames.read(0).cell)
     return _without_change(trajectory)
 
 
@@ -135,6 +138,21 @@ def _compare_times(trajectory: Trajectory, frames: Frames, given: float) -> None
     if not agrees:
         warnings.warn(
             f"{trajectory.name}: the time between frames is {stated} in the file; the given {given:g} ps is used",
+            TrajectoryWarning,
+            stacklevel=3,
+        )
+
+
+def _compare_cells(trajectory: Trajectory, in_file: np.ndarray | None) -> None:
+    """Warn if the file has another cell, with a volume, than the one that was given."""
+    used = trajectory.frame(0).cell
+    if in_file is None or abs(np.linalg.det(in_file)) < 1e-6 * used.volume:
+        return
+    if np.abs(in_file - used.array).max() > 1e-3 * used.lengths().max():
+        shown = " x ".join(f"{length:.4g}" for length in np.linalg.norm(in_file, axis=1))
+        given = " x ".join(f"{length:.4g}" for length in used.lengths())
+        warnings.warn(
+            f"{trajectory.name}: the cell is {shown} Å in the file; the given one, {given} Å, is used",
             TrajectoryWarning,
             stacklevel=3,
         )
@@ -172,6 +190,7 @@ def open_frames(
     if hasattr(files, "trajectory") and hasattr(files, "select_atoms"):
         return UniverseFrames(files, "universe", elements, lammps_units=lammps_units)
     if isinstance(files, Sequence) and not isinstance(files, str) and files and isinstance(files[0], Atoms):
+        _refuse_unused("the configurations", "they have elements", topology, elements, lammps_units)
         return AtomsFrames(files)
     paths = [Path(files)] if isinstance(files, (str, os.PathLike)) else [Path(path) for path in files]
     if not paths:
@@ -192,8 +211,11 @@ def open_frames(
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty")
     if path.suffix in (".xyz", ".extxyz"):
+        _refuse_unused(str(path), "the file names its elements", topology, elements, lammps_units)
         return open_extxyz(path)
     structure = _structure_of(topology)
+    if structure is not None:
+        _refuse_unused(str(path), "the topology names them", elements=elements)
     given = None if isinstance(topology, Atoms) else topology
     if is_dump(path):
         identity = _identity_of(given, structure, elements)
@@ -206,6 +228,20 @@ def open_frames(
     universe = _universe_of(path, given, structure)
     with _naming_errors(path):
         return UniverseFrames(universe, str(path), elements, structure, lammps_units)
+
+
+def _refuse_unused(
+    name: str,
+    reason: str,
+    topology: Any = None,
+    elements: Mapping[str, str] | None = None,
+    lammps_units: str | None = None,
+) -> None:
+    """Raise an error for the first option that was given but has no effect."""
+    for option, value in (("topology", topology), ("elements", elements), ("lammps_units", lammps_units)):
+        if value is not None:
+            words = f"{option}=, --{option.replace('_', '-')}"
+            raise InputError(f"{name}: {words} would have no effect, because {reason}: leave it out")
 
 
 @contextmanager

@@ -133,6 +133,8 @@ class UniverseFrames:
             if program == "LAMMPS":
                 hint += "; give it: lammps_units=, --lammps-units"
             self.hints = {"times": hint}
+        elif lammps_units is not None and not self._counts:
+            raise InputError(f"{name} is not of LAMMPS: lammps_units=, --lammps-units would have no effect")
 
     def read(self, k: int) -> Frame:
         """Return frame k, counted from 0."""

@@ -147,7 +147,7 @@ def test_scaled_charges_scale_the_conductivity(file, capsys):
     named = json.loads(capsys.readouterr().out)["conductivity"]["einstein-helfand"]["value"]
     assert named == pytest.approx(found[1], rel=1e-12)
     for charges, message in (
-        (["Li=0.8"], "sum to -0.4, not 0"),
+        (["Li=0.8"], "sum to -0.4 e, not to 0 (2 Li of +0.8, 2 PF6 of -1)"),
         (["Na=0.8"], "has no ions 'Na'"),
         (["Li=x"], "--charge Li=x: not a number"),
     ):

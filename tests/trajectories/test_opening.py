@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 
 from electrolyte_ml.dynamics.trajectory import encode_topology
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import InputError, TrajectoryWarning
 from electrolyte_ml.trajectories import open_trajectory
 from electrolyte_ml.trajectories.opening import open_frames
 
@@ -149,3 +149,37 @@ def test_files_that_are_not_there_or_not_trajectories(tmp_path, frames):
         list(open_trajectory([frames[0], flat], timestep_ps=1.0).chunks())
     with pytest.raises(InputError, match="not those of frame 1"):
         list(open_trajectory([frames[0], frames[0][::-1]], timestep_ps=1.0).chunks())
+
+
+def test_what_is_given_and_has_no_effect_is_refused(written, tmp_path, frames, write_dump):
+    path, options = written("xtc")
+    with pytest.raises(InputError, match=r"is not of LAMMPS: lammps_units=, --lammps-units would have no effect"):
+        open_trajectory(path, **options, lammps_units="real")
+    path, options = written("extxyz")
+    for name, value in (("topology", frames[0]), ("elements", {"1": "C"}), ("lammps_units", "metal")):
+        with pytest.raises(InputError, match=rf"extxyz: {name}=, --{name.replace('_', '-')} would have no effect"):
+            open_trajectory(path, **options, **{name: value})
+        with pytest.raises(InputError, match=rf"the configurations: {name}="):
+            open_trajectory(frames, **{name: value})
+    dump = tmp_path / "run.lammpstrj"
+    write_dump(dump, frames, columns="id element xs ys zs")
+    with pytest.raises(InputError, match=r"has no types, so that elements=, --elements would have no effect"):
+        open_trajectory(dump, elements={"1": "C"})
+    write_dump(dump, frames)
+    with pytest.raises(
+        InputError, match=r"elements=, --elements would have no effect, because the topology names them"
+    ):
+        open_trajectory(dump, topology=frames[0], elements={"1": "C"})
+
+
+def test_units_and_cells_that_contradict_the_file(tmp_path, frames, write_dump):
+    dump = tmp_path / "run.lammpstrj"
+    write_dump(dump, frames, units="real")
+    with pytest.raises(InputError, match=r"states units real, not metal: leave out lammps_units"):
+        open_trajectory(dump, lammps_units="metal")
+    cell = frames[0].cell.array
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        open_trajectory(dump, lammps_units="real", cell=cell)
+    with pytest.warns(TrajectoryWarning, match=r"the cell is .* x .* Å in the file; the given one, .* Å, is used"):
+        assert open_trajectory(dump, cell=1.01 * cell).frame(0).cell.array == pytest.approx(1.01 * cell)
