@@ -69,7 +69,8 @@ docs: .venv/docs-installed
 	@echo "Documentation: docs/_build/html/index.html"
 
 # Pins for Python 3.11 and later on every platform; the only target that needs uv. UPGRADE=1 renews all pins. All extras
-# but two: `sevennet`, whose torch takes 6 GB (README, "What labels the data"), and `openmm`, whose wheels need glibc 2.34.
+# but three: `sevennet`, whose torch takes 6 GB (README, "What labels the data"), `openmm`, whose wheels need glibc 2.34,
+# and `cluster`, which only users of a cluster need (docs/tasks/cluster.md).
 # Those of `docs` have a file of their own, which only `make docs` installs.
 LOCKED := notebooks crosscheck dft lammps molecules test
 compile = uv pip compile pyproject.toml --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) --no-emit-index-url \

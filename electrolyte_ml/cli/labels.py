@@ -12,6 +12,7 @@ from electrolyte_ml.cli.options import (
     add_species,
     add_store,
     given_keys,
+    on_executor,
     reference_settings,
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
@@ -35,6 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_output(parser, "labelled configurations (default IN.labelled.extxyz)", required=False)
 
 
+@on_executor
 def run_label(args: argparse.Namespace) -> int:
     """Label configurations that are not in the store yet; return 1 if a label failed."""
     from electrolyte_ml.reference import label_file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from electrolyte_ml.cli.options import add_executor
 from electrolyte_ml.cli.parser import Subparsers, add_command
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--only", metavar="NN", help="run only notebooks whose names begin with NN")
     parser.add_argument("--scale", help="scale of the runs: quick (default), standard or paper")
+    add_executor(parser)
     parser.add_argument("--plan", action="store_true", help="only print the estimated time on this machine")
 
 
@@ -36,7 +38,7 @@ def run_reproduce(args: argparse.Namespace) -> int:
         print(_plan(chosen), flush=True)
     if args.plan:
         return 0
-    return 1 if reproduce(args.scale, args.only).failed else 0
+    return 1 if reproduce(args.scale, args.only, args.executor).failed else 0
 
 
 def _plan(scale: Scale) -> str:

@@ -25,6 +25,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
+from electrolyte_ml.executors import current_executor
 from electrolyte_ml.files import atomic_write, parse_json
 from electrolyte_ml.locks import hold_byte
 from electrolyte_ml.parallel import map_progress, resolve_jobs
@@ -294,7 +295,7 @@ class LabelStore:
         work = f"{len(missing)} label{'s' * (len(missing) != 1)} to compute"
         if missing and reference.cost is not None:
             seconds = [reference.cost(len(configurations[index])) for index in missing]
-            workers = min(resolve_jobs(jobs), len(missing))
+            workers = 1 if current_executor() is not None else min(resolve_jobs(jobs), len(missing))
             work += f", about {duration(max(sum(seconds) / workers, *seconds))}"
             work += f" on {workers} cores" if workers > 1 else " on one core"
         return f"{reference.limits()}; {work}"
