@@ -22,7 +22,7 @@ from pydantic import Field
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.executors import WaitingExecutor
 from electrolyte_ml.processes import ONE_THREAD
-from electrolyte_ml.settings import Count, Text, Whole, read_toml, section
+from electrolyte_ml.settings import Count, Text, Texts, Whole, read_toml, section
 
 VARIABLE = "ELECTROLYTE_ML_CLUSTER"
 SETTINGS = "cluster.toml"
@@ -69,8 +69,8 @@ class ClusterSettings:
     partition: Text | None = None
     account: Text | None = None
     memory_per_node: Count | None = None
-    scheduler_options: tuple[Text, ...] = ()
-    worker_init: tuple[Text, ...] = ()
+    scheduler_options: Texts = ()
+    worker_init: Texts = ()
     retries: Whole = 3
     logs: Text = "cluster_logs"
 
