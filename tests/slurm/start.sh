@@ -33,7 +33,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 KillWait=2
 MinJobAge=60
-NodeName=$host NodeAddr=localhost CPUs=$(nproc) State=UNKNOWN
+NodeName=$host NodeAddr=localhost CPUs=$(nproc --all) State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
 END
 fi
