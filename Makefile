@@ -1,6 +1,8 @@
 # The two commands are `make reproduce` and `make test`; each makes its own .venv from requirements.lock first.
 
 SCALE ?= quick
+# Where labels, fits and runs are computed: slurm, pbs, dask or MODULE:FUNCTION; by default here (docs/tasks/cluster.md).
+EXECUTOR ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && command -v $$p && break; done)
 RUN := .venv/bin/python
@@ -10,7 +12,7 @@ failed = { echo "error: $(1)" >&2; exit 1; }
   lock clean
 
 reproduce: .venv/installed
-	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE)
+	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE) $(if $(EXECUTOR),--executor $(EXECUTOR))
 
 # Cheap checks first; the first one that fails ends the run.
 test: lint types test-nojit
