@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -257,14 +258,17 @@ def on_executor(run: Callable[[argparse.Namespace], int | None]) -> Callable[[ar
 
     @functools.wraps(run)
     def run_there(args: argparse.Namespace) -> int | None:
-        if args.executor is None:
-            return run(args)
-        if "jobs" in args and args.executor != LOCAL:
+        if "jobs" in args and args.executor not in (None, LOCAL):
             refuse_given(args, ("jobs",), f"--executor {LOCAL}")
-        with use_executor(args.executor):
+        with chosen_executor(args):
             return run(args)
 
     return run_there
+
+
+def chosen_executor(args: argparse.Namespace) -> AbstractContextManager[None]:
+    """Return the block that uses the executor of ``--executor``; without the option, that of the environment."""
+    return nullcontext() if args.executor is None else use_executor(args.executor)
 
 
 # -- labels -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from electrolyte_ml.cli.options import add_executor
+from electrolyte_ml.cli.options import add_executor, chosen_executor
 from electrolyte_ml.cli.parser import Subparsers, add_command
 
 if TYPE_CHECKING:
@@ -29,7 +29,12 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run_reproduce(args: argparse.Namespace) -> int:
-    """Print the estimated time, and run the notebooks; return 1 if one of them failed."""
+    """Print the estimated time, compute first labels, and run the notebooks; return 1 if one of them failed.
+
+    The first label of each stage is computed before all else if an executor is named, which it tests, and at the paper
+    scale, where a missing program would end every notebook.
+    """
+    from electrolyte_ml.paper.first_labels import prove_labels
     from electrolyte_ml.paper.reproduce import reproduce
     from electrolyte_ml.paper.scales import scale
 
@@ -38,6 +43,9 @@ def run_reproduce(args: argparse.Namespace) -> int:
         print(_plan(chosen), flush=True)
     if args.plan:
         return 0
+    if args.only is None and (args.executor is not None or chosen.name == "paper"):
+        with chosen_executor(args):
+            prove_labels(chosen)
     return 1 if reproduce(args.scale, args.only, args.executor).failed else 0
 
 
