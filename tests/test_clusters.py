@@ -65,13 +65,6 @@ def parsl_here(retries=3):
     return parsl_workers(provider, settings)
 
 
-def dask_here(retries=3):
-    import dask
-
-    dask.config.set({"distributed.scheduler.allowed-failures": retries})
-    return clusters.dask()
-
-
 # -- the same bits ----------------------------------------------------------------------------------------------------
 
 
@@ -103,7 +96,7 @@ def learnt(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", [pytest.param(parsl_here, marks=PARSL), pytest.param(dask_here, marks=DASK)])
+@pytest.mark.parametrize("start", [pytest.param(parsl_here, marks=PARSL), pytest.param(clusters.dask, marks=DASK)])
 def test_an_iteration_of_active_learning_has_the_bits_of_local_processes(start, learnt, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with start() as executor, use_executor(executor):
@@ -154,12 +147,11 @@ def in_background(work):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_signs_of_life")
-@pytest.mark.parametrize(
-    ("start", "kills"), [pytest.param(parsl_here, 20, marks=PARSL), pytest.param(dask_here, 20, marks=DASK)]
-)
-def test_killed_workers_lose_nothing_and_repeat_nothing_finished(start, kills, tmp_path, monkeypatch):
+@PARSL
+def test_killed_workers_lose_nothing_and_repeat_nothing_finished(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store, rng, killed = LabelStore("labels"), random.Random(kills), []
+    kills, rng, killed = 20, random.Random(20), []
+    store = LabelStore("labels")
     (tmp_path / "notes").mkdir()
     reference = slow_reference(store, tmp_path / "notes", 0.5)
 
@@ -176,7 +168,7 @@ def test_killed_workers_lose_nothing_and_repeat_nothing_finished(start, kills, t
             kept = labels
 
     configurations, labelled = [argon(seed) for seed in range(20)], []
-    with start(retries=kills) as executor, use_executor(executor):
+    with parsl_here(retries=kills) as executor, use_executor(executor):
         finish = in_background(kill)
         while len(killed) < kills:  # more configurations until all kills are done
             labelled += store.label_all(configurations, reference, progress=False).complete("argon")

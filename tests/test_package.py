@@ -63,7 +63,7 @@ def test_locks_pin_every_requirement_and_name_no_host(root):
         project = tomllib.load(file)["project"]
     extras = project["optional-dependencies"]
     (locked,) = re.findall(r"^LOCKED := (.*)$", (root / "Makefile").read_text(), re.MULTILINE)
-    # Torch of sevennet is too large, openmm needs a newer glibc, few need cluster; the documentation has a lock of its own.
+    # Torch of sevennet is large, openmm needs a newer glibc, few need cluster; the documentation has a lock of its own.
     assert set(locked.split()) == extras.keys() - {"cluster", "docs", "openmm", "sevennet"}
     wanted = project["dependencies"] + [r for name in locked.split() for r in extras[name]]
     pins, of_docs = pins_of(root / "requirements.lock"), pins_of(root / "docs" / "requirements.lock")
