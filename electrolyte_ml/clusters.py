@@ -26,6 +26,11 @@ from electrolyte_ml.settings import Count, Text, Texts, Whole, read_toml, sectio
 
 VARIABLE = "ELECTROLYTE_ML_CLUSTER"
 SETTINGS = "cluster.toml"
+# Run a program that ends with the process that started it, even after a SIGKILL: workers then notice, and end too.
+_END_WITH_PARENT = """
+(while kill -0 $PPID && kill -0 $$; do sleep 1; done; kill $$) >/dev/null 2>&1 &
+exec "$0"
+"""
 _PROGRAMS = Path(sys.executable).parent
 _HEARTBEAT_SECONDS = 10  # between signs of life of a node
 _LOST_SECONDS = 60  # without a sign of life, after which its items are computed elsewhere
@@ -171,7 +176,7 @@ def parsl_workers(provider: Any, settings: ClusterSettings) -> Iterator[Executor
     workers = HighThroughputExecutor(
         label="workers",
         provider=provider,
-        interchange_launch_cmd=[str(_PROGRAMS / "interchange.py")],
+        interchange_launch_cmd=["/bin/sh", "-c", _END_WITH_PARENT, str(_PROGRAMS / "interchange.py")],
         cores_per_worker=settings.cores_per_worker,
         heartbeat_period=_HEARTBEAT_SECONDS,
         heartbeat_threshold=_LOST_SECONDS,
