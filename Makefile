@@ -1,6 +1,8 @@
 # The two commands are `make reproduce` and `make test`; each makes its own .venv from requirements.lock first.
 
 SCALE ?= quick
+# Where labels, fits and runs are computed: slurm, pbs, dask or MODULE:FUNCTION; by default here (docs/tasks/cluster.md).
+EXECUTOR ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && command -v $$p && break; done)
 RUN := .venv/bin/python
@@ -10,7 +12,7 @@ failed = { echo "error: $(1)" >&2; exit 1; }
   lock clean
 
 reproduce: .venv/installed
-	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE)
+	$(RUN) -m electrolyte_ml reproduce --scale $(SCALE) $(if $(EXECUTOR),--executor $(EXECUTOR))
 
 # Cheap checks first; the first one that fails ends the run.
 test: lint types test-nojit
@@ -69,7 +71,8 @@ docs: .venv/docs-installed
 	@echo "Documentation: docs/_build/html/index.html"
 
 # Pins for Python 3.11 and later on every platform; the only target that needs uv. UPGRADE=1 renews all pins. All extras
-# but two: `sevennet`, whose torch takes 6 GB (README, "What labels the data"), and `openmm`, whose wheels need glibc 2.34.
+# but three: `sevennet`, whose torch takes 6 GB (README, "What labels the data"), `openmm`, whose wheels need glibc 2.34,
+# and `cluster`, which only users of a cluster need (docs/tasks/cluster.md).
 # Those of `docs` have a file of their own, which only `make docs` installs.
 LOCKED := notebooks crosscheck dft lammps molecules test
 compile = uv pip compile pyproject.toml --universal --python-version 3.11 $(if $(UPGRADE),--upgrade) --no-emit-index-url \

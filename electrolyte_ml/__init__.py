@@ -33,6 +33,7 @@ _HOME = {
     "molecule": "structures",
     "read_configurations": "structures",
     "write_configurations": "structures",
+    "use_executor": "executors",
     "InputError": "errors",
     "ElectrolyteError": "errors",
 }

@@ -1,7 +1,8 @@
 """Parallel maps over single-threaded worker processes, which end with the program, with a progress line.
 
 Workers are new interpreters (loky): functions of a notebook or of a script without a ``__main__`` guard can be sent to
-them. An idle worker is kept for a minute, so that a loop of short maps starts the workers once.
+them. An idle worker is kept for a minute, so that a loop of short maps starts the workers once. With an executor in use
+(`executors`) its workers take the items, wherever they run.
 """
 
 from __future__ import annotations
@@ -9,37 +10,30 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import pickle
 import shutil
 import tempfile
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
-from electrolyte_ml.processes import add_mark, end_marked, kill_group
+from electrolyte_ml.executors import LOCAL, VARIABLE, current_executor, use_executor
+from electrolyte_ml.processes import ONE_THREAD, add_mark, end_marked, kill_group
 from electrolyte_ml.progress import progress_bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# One thread in each process: more would compete for the same cores.
-ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMBA_NUM_THREADS",
-    ),
-    "1",
-)
 _IDLE_SECONDS = 60.0  # an idle worker then ends and frees its memory
 _WATCH_SECONDS = 0.25
+_NAMED = 10  # lost items whose numbers are in the message
 _SHARED_MEMORY = "/dev/shm"  # where workers' semaphores are made; errors about them name no file
 
 
@@ -87,7 +81,7 @@ def pool(jobs: int | None = None) -> Iterator[Executor]:
             timeout=_IDLE_SECONDS,
             initializer=_start_worker,
             initargs=(os.getpid(), _mark(), _scratch().name),
-            env=ONE_THREAD,
+            env={**ONE_THREAD, VARIABLE: LOCAL},  # a worker computes nested maps itself
         )
     except OSError as error:
         cause = f"{error.filename or _SHARED_MEMORY}: {error.strerror or error}"
@@ -139,7 +133,7 @@ def map_progress(
     on_result: Callable[[int, Result], None] | None = None,
     progress: bool = True,
 ) -> list[Result]:
-    """Apply `function` to every item, `jobs` at a time, with one progress line.
+    """Apply `function` to every item, `jobs` at a time or by the executor in use, with one progress line.
 
     Parameters
     ----------
@@ -148,7 +142,8 @@ def map_progress(
     items
         Arguments of the calls.
     jobs
-        Number of processes: 1 computes in this process, ``None`` takes one per core.
+        Number of processes: 1 computes in this process, ``None`` takes one per core. It has no effect where
+        `use_executor` or the environment names an executor.
     description
         Name of the work in the progress line.
     weights
@@ -170,7 +165,8 @@ def map_progress(
         The first exception of `function` (or of `on_result`), with the worker's traceback as its cause; items
         still running are stopped.
     ElectrolyteError
-        If a worker process died.
+        If a worker process died, or an executor lost items. The other items are then completed first, and the message
+        gives the numbers of those that were lost, from 1.
     """
     jobs = min(resolve_jobs(jobs), max(1, len(items)))
     cost = [1.0] * len(items) if weights is None else [float(weight) for weight in weights]
@@ -181,7 +177,7 @@ def map_progress(
     # `closing` ends the workers at once after an exception; the garbage collector might do so later.
     with (
         _ProgressLine(description, len(items), sum(cost), progress) as line,
-        closing(_completed(function, items, order, jobs)) as completed,
+        closing(_completed(function, items, order, jobs, description or "calls")) as completed,
     ):
         for index, result in completed:
             results[index] = result
@@ -192,9 +188,12 @@ def map_progress(
 
 
 def _completed(
-    function: Callable[[Item], Result], items: Sequence[Item], order: Sequence[int], jobs: int
+    function: Callable[[Item], Result], items: Sequence[Item], order: Sequence[int], jobs: int, description: str
 ) -> Generator[tuple[int, Result], None, None]:
     """Yield index and result of every item in order of completion."""
+    if (executor := current_executor()) is not None:
+        yield from _completed_by(executor, function, items, order, description)
+        return
     if jobs == 1:
         for index in order:
             yield index, function(items[index])
@@ -203,6 +202,71 @@ def _completed(
         index_of = {executor.submit(function, items[index]): index for index in order}
         for future in as_completed(index_of):
             yield index_of[future], future.result()
+
+
+def _completed_by(
+    executor: Executor,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    order: Sequence[int],
+    description: str,
+) -> Generator[tuple[int, Result], None, None]:
+    """Yield index and result of every item that an executor computes, and raise an error for those that it lost."""
+    import cloudpickle
+
+    code, folder = cloudpickle.dumps(function), os.getcwd()
+    index_of: dict[Future[bytes], int] = {}
+    lost: dict[int, Exception] = {}
+    try:
+        for index in order:
+            item = cloudpickle.dumps(items[index])
+            try:
+                index_of[executor.submit(_compute, code, item, folder)] = index
+            except (BrokenExecutor, RuntimeError) as error:  # all its workers have died, or it was shut down
+                lost[index] = error
+        for future in as_completed(index_of):
+            try:
+                outcome = future.result()
+            except Exception as error:  # of the executor: an error of the function itself is an outcome
+                lost[index_of[future]] = error
+                continue
+            result, failure, trace = pickle.loads(outcome)
+            if failure is not None:
+                raise failure from _WorkerTraceback(trace)
+            yield index_of[future], result
+    except BaseException:
+        for future in index_of:
+            with contextlib.suppress(NotImplementedError):  # futures of parsl cannot be cancelled
+                future.cancel()
+        raise
+    if lost:
+        numbers = ", ".join(str(index + 1) for index in sorted(lost)[:_NAMED]) + ", …" * (len(lost) > _NAMED)
+        reason = next(iter(lost.values()))
+        raise ElectrolyteError(
+            f"{description}: {type(executor).__name__} lost {len(lost)} of {len(items)} (number {numbers}): "
+            f"{type(reason).__name__}: {first_line(reason)}; what was completed is kept, call again to continue"
+        ) from reason
+
+
+def _compute(function: bytes, item: bytes, folder: str) -> bytes:
+    """Compute an item in a worker of an executor, in the caller's folder; return result, or error and traceback."""
+    import cloudpickle
+
+    os.chdir(folder)
+    outcome: tuple[Any, Exception | None, str]
+    try:
+        with use_executor(LOCAL):
+            outcome = pickle.loads(function)(pickle.loads(item)), None, ""
+    except Exception as error:
+        outcome = None, error, traceback.format_exc()
+    return cloudpickle.dumps(outcome)
+
+
+class _WorkerTraceback(Exception):
+    """Traceback of a worker, as the cause of an error that was carried back."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
 
 
 class _ProgressLine:

@@ -1,4 +1,4 @@
-"""Termination of the processes started by this program, with all processes that those have started.
+"""Environment of worker processes, and termination of all processes that this program has started.
 
 A process inherits its parent's environment and keeps it in another group, in another session and under another parent.
 A mark in the environment therefore identifies them all, on systems that show environments (Linux).
@@ -15,6 +15,17 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+# One thread in each process: more would compete for the same cores.
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMBA_NUM_THREADS",
+    ),
+    "1",
+)
 _VARIABLE = "ELECTROLYTE_ML_STARTED_BY"
 _GRACE = 1.0  # s between SIGTERM, which mpirun and srun forward to other machines, and SIGKILL
 _LONGEST = 5.0  # s after which processes that SIGKILL does not end (they wait for a disk) are given up

@@ -74,6 +74,13 @@ def test_the_first_failure_ends_the_run(installed, target, message):
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_reproduction_takes_scale_and_executor(installed):
+    assert make(installed, "-n", "reproduce").stdout.rstrip().endswith("reproduce --scale quick")
+    told = make(installed, "-n", "reproduce", "SCALE=paper", "EXECUTOR=slurm").stdout
+    assert "reproduce --scale paper --executor slurm" in told
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_documentation_installs_what_it_needs_once_and_stops_at_warnings(root, installed):
     (installed / "docs").mkdir()
     shutil.copy(root / "docs" / "requirements.lock", installed / "docs")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from electrolyte_ml.cli.drawing import write_figure
-from electrolyte_ml.cli.options import add_seed, count, positive
+from electrolyte_ml.cli.options import add_executor, add_seed, count, on_executor, positive
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.cli.trust import add_trust, ask_for_trust
 from electrolyte_ml.errors import InputError
@@ -30,6 +30,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--defaults", action="store_true", help="print a settings.toml for liquid EC with all settings, and exit"
     )
     add_trust(parser, "settings.toml")
+    add_executor(parser)
 
     parser = add_command(
         subparsers,
@@ -68,6 +69,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_seed(parser, "seed of the initial parameters and the velocities")
     add_trust(parser, "the first run's settings")
+    add_executor(parser)
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the new run and all its files"
     )
@@ -80,6 +82,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--figure", type=Path, metavar="PNG", help="draw the timeline")
 
 
+@on_executor
 def run_active_learn(args: argparse.Namespace) -> int:
     """Run or resume active learning; return 1 if it has not converged."""
     from electrolyte_ml.active_learning import ActiveLearningSettings, active_learn
@@ -98,6 +101,7 @@ def run_active_learn(args: argparse.Namespace) -> int:
     return 0 if result.converged else 1
 
 
+@on_executor
 def run_mix(args: argparse.Namespace) -> int:
     """Run or resume active learning of mixtures, and print the origins of its set; return 1 if it has not converged."""
     from electrolyte_ml.active_learning import active_learn

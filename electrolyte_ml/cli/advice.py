@@ -8,7 +8,16 @@ from pathlib import Path
 
 from electrolyte_ml.cli.drawing import reference_of, save, scale_of
 from electrolyte_ml.cli.messages import about, in_options
-from electrolyte_ml.cli.options import add_configurations, add_json, count, positive, read, whole
+from electrolyte_ml.cli.options import (
+    add_configurations,
+    add_executor,
+    add_json,
+    count,
+    on_executor,
+    positive,
+    read,
+    whole,
+)
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.files import as_json_text, check_output_file, check_output_folder
 
@@ -38,6 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--max-iterations", type=count, default=300, help="iterations of each fit (default 300)")
     parser.add_argument("--minutes", type=positive, default=30.0, help="approximate time for all fits (default 30)")
     parser.add_argument("--jobs", type=count, help="number of parallel fits (default: one per core)")
+    add_executor(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -49,6 +59,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_json(parser)
 
 
+@on_executor
 def run_suggest(args: argparse.Namespace) -> None:
     """Fit at several set sizes, and print the recommendation."""
     from electrolyte_ml.training import inspect_labels, suggest

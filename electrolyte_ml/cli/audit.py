@@ -15,6 +15,7 @@ from electrolyte_ml.cli.options import (
     add_store,
     count,
     given_keys,
+    on_executor,
     own_molecules,
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
@@ -44,6 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_json(parser)
 
 
+@on_executor
 def run_audit(args: argparse.Namespace) -> None:
     """Compare two references and print, or draw, the differences."""
     from dataclasses import asdict

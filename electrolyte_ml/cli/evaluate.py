@@ -21,6 +21,7 @@ from electrolyte_ml.cli.options import (
     add_rows,
     add_species,
     add_store,
+    on_executor,
     own_molecules,
     read,
     reference_settings,
@@ -86,6 +87,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_json(parser)
 
 
+@on_executor
 def run_evaluate(args: argparse.Namespace) -> None:
     """Print the errors of potentials, and draw them."""
     from electrolyte_ml.potentials import load
@@ -140,7 +142,13 @@ def _check_options(args: argparse.Namespace) -> None:
     if args.molecule and not (args.sites or args.split or args.figure):
         raise InputError("--molecule needs --sites, --split or --figure")
     if not args.split:
-        options = {"reference": args.reference, "set": args.set, "jobs": args.jobs != 1, "store": args.store != STORE}
+        options = {
+            "reference": args.reference,
+            "set": args.set,
+            "jobs": args.jobs != 1,
+            "executor": args.executor is not None,
+            "store": args.store != STORE,
+        }
         for option, is_given in options.items():
             if is_given:
                 raise InputError(f"--{option} needs --split")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.executors import LOCAL, use_executor
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -238,12 +241,43 @@ def read(args: argparse.Namespace, path: Path, species: Sequence[str] | None, **
     return read_configurations(path, species=species, **given_keys(args), **options)
 
 
+# -- executors --------------------------------------------------------------------------------------------------------
+
+
+def add_executor(parser: argparse.ArgumentParser) -> None:
+    """Add ``--executor``, for a command whose function has the decorator `on_executor`."""
+    parser.add_argument(
+        "--executor",
+        metavar="NAME",
+        help="where the work is done: local (default), slurm, pbs, dask, or MODULE:FUNCTION that returns an Executor",
+    )
+
+
+def on_executor(run: Callable[[argparse.Namespace], int | None]) -> Callable[[argparse.Namespace], int | None]:
+    """Make the function of a command use the executor that ``--executor`` names."""
+
+    @functools.wraps(run)
+    def run_there(args: argparse.Namespace) -> int | None:
+        if "jobs" in args and args.executor not in (None, LOCAL):
+            refuse_given(args, ("jobs",), f"--executor {LOCAL}")
+        with chosen_executor(args):
+            return run(args)
+
+    return run_there
+
+
+def chosen_executor(args: argparse.Namespace) -> AbstractContextManager[None]:
+    """Return the block that uses the executor of ``--executor``; without the option, that of the environment."""
+    return nullcontext() if args.executor is None else use_executor(args.executor)
+
+
 # -- labels -----------------------------------------------------------------------------------------------------------
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
-    """Add ``--jobs`` and ``--store``, the number of parallel labels and their folder."""
+    """Add ``--jobs``, ``--executor`` and ``--store``: number and place of parallel labels, and their folder."""
     parser.add_argument("-j", "--jobs", type=count, default=1, help="number of labels computed in parallel (default 1)")
+    add_executor(parser)
     parser.add_argument("--store", type=Path, default=STORE, help=f"folder of all labels (default {STORE}/)")
 
 

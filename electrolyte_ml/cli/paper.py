@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from electrolyte_ml.cli.options import add_executor, chosen_executor
 from electrolyte_ml.cli.parser import Subparsers, add_command
 
 if TYPE_CHECKING:
@@ -23,11 +24,17 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--only", metavar="NN", help="run only notebooks whose names begin with NN")
     parser.add_argument("--scale", help="scale of the runs: quick (default), standard or paper")
+    add_executor(parser)
     parser.add_argument("--plan", action="store_true", help="only print the estimated time on this machine")
 
 
 def run_reproduce(args: argparse.Namespace) -> int:
-    """Print the estimated time, and run the notebooks; return 1 if one of them failed."""
+    """Print the estimated time, compute first labels, and run the notebooks; return 1 if one of them failed.
+
+    The first label of each stage is computed before all else if an executor is named, which it tests, and at the paper
+    scale, where a missing program would end every notebook.
+    """
+    from electrolyte_ml.paper.first_labels import prove_labels
     from electrolyte_ml.paper.reproduce import reproduce
     from electrolyte_ml.paper.scales import scale
 
@@ -36,7 +43,10 @@ def run_reproduce(args: argparse.Namespace) -> int:
         print(_plan(chosen), flush=True)
     if args.plan:
         return 0
-    return 1 if reproduce(args.scale, args.only).failed else 0
+    if args.only is None and (args.executor is not None or chosen.name == "paper"):
+        with chosen_executor(args):
+            prove_labels(chosen)
+    return 1 if reproduce(args.scale, args.only, args.executor).failed else 0
 
 
 def _plan(scale: Scale) -> str:

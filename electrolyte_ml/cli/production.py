@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.cli.messages import in_options
-from electrolyte_ml.cli.options import add_json, count, positive, timestep, whole
+from electrolyte_ml.cli.options import add_executor, add_json, count, on_executor, positive, timestep, whole
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import as_json_text, check_output_folder
@@ -77,10 +77,12 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--seed", type=whole, help="seed of packing, velocities and thermostats (default 0)")
     parser.add_argument("-j", "--jobs", type=count, help="number of parallel trajectories (default: one per core)")
+    add_executor(parser)
     parser.add_argument("--plan", action="store_true", help="only print the estimated cost")
     add_json(parser, "print the results as JSON")
 
 
+@on_executor
 def run_produce(args: argparse.Namespace) -> int:
     """Run or resume a production and print its results; return 1 if a trajectory ended early."""
     from electrolyte_ml.production import produce

@@ -17,6 +17,7 @@ from electrolyte_ml.cli.options import (
     add_seed,
     add_store,
     count,
+    on_executor,
     own_molecules,
     positive,
     reference_settings,
@@ -126,13 +127,14 @@ def run_box(args: argparse.Namespace) -> None:
     print(f"{len(box)} atoms in a cube of {box.cell.lengths()[0]:.3f} Å, {density(box):.4f} g/cm³: {args.output}")
 
 
+@on_executor
 def run_motif(args: argparse.Namespace) -> int:
     """Pack cells of a motif, relax them with --relax, and write those that keep the motif; return 1 if some do not."""
     from electrolyte_ml.structures import density, pack_motifs, parse_composition, write_configurations
 
     check_output_file(args.output, (".xyz", ".extxyz", ".cfg"))
     if not args.relax:
-        refuse_given(args, ("reference", "set", "fmax", "steps", "jobs", "store"), "--relax")
+        refuse_given(args, ("reference", "set", "fmax", "steps", "jobs", "executor", "store"), "--relax")
     own = own_molecules(args.molecule)
     composition = parse_composition(" ".join(args.composition), own)
     kind = args.kind.upper()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.executors import LOCAL, VARIABLE, check_executor
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.paper.claims import JudgedClaim, format_claims, judge_claims, judge_shipped_claims
 from electrolyte_ml.paper.notebooks import make_portable
@@ -60,7 +61,7 @@ def find_notebooks(only: str | None = None) -> list[Path]:
     return chosen
 
 
-def reproduce(scale_name: str | None = None, only: str | None = None) -> Reproduction:
+def reproduce(scale_name: str | None = None, only: str | None = None, executor: str | None = None) -> Reproduction:
     """Run the notebooks at a scale and write the report, printing a line for each and the claims at the end.
 
     Labels, potentials and results stay in ``results/<scale>/``, so that a second run computes no label again. If a
@@ -72,19 +73,25 @@ def reproduce(scale_name: str | None = None, only: str | None = None) -> Reprodu
         ``"quick"``, ``"standard"`` or ``"paper"``; by default that of the environment, else quick.
     only
         Beginning of the name of the notebook to run, such as ``"04"``; all by default.
+    executor
+        Name of the executor of labels, fits and runs, as for `use_executor`; by default that of the environment, else
+        processes of this machine.
 
     Raises
     ------
     InputError
-        For an unknown scale or notebook, before anything runs.
+        For an unknown scale, notebook or executor, before anything runs.
     """
     chosen = scale(scale_name)
     paths = find_notebooks(only)
     _check_tools()
+    where = executor or os.environ.get(VARIABLE, LOCAL)
+    check_executor(where)
     print(f"{len(paths)} notebooks at the {chosen.name} scale; labels and results are kept in {chosen.directory}")
     started = time.perf_counter()
     executed = []
-    with _environment(ELECTROLYTE_ML_SCALE=chosen.name, ELECTROLYTE_ML_RESULTS=str(results_root())):
+    environment = {"ELECTROLYTE_ML_SCALE": chosen.name, "ELECTROLYTE_ML_RESULTS": str(results_root()), VARIABLE: where}
+    with _environment(**environment):
         for number, path in enumerate(paths, 1):
             notebook = execute(path, label=f"[{number}/{len(paths)}] {path.stem}")
             executed.append(notebook)

@@ -17,6 +17,7 @@ from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts
 from electrolyte_ml.dynamics.recorders import IonRecorder
 from electrolyte_ml.dynamics.run import one_line
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.executors import current_executor
 from electrolyte_ml.files import atomic_write, read_json
 from electrolyte_ml.locks import hold_folder
 from electrolyte_ml.parallel import map_progress, resolve_jobs
@@ -170,7 +171,9 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     """
     directory, settings, potential, starts, active_set, _ = prepared
     record, boxes = directory / BEGUN, settings.equilibration.boxes
-    threads = 1 if boxes > 1 else min(default_threads(len(starts[0])), resolve_jobs(settings.jobs))
+    threads = 1  # of the annealing: several boxes are annealed in parallel, and a worker of an executor has one core
+    if boxes == 1 and current_executor() is None:
+        threads = min(default_threads(len(starts[0])), resolve_jobs(settings.jobs))
     begun: dict[str, Any] = {"settings": settings.plain(), "potential": potential.fingerprint, "threads": threads}
     begun["files"] = settings.contents()
     if record.exists():

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from electrolyte_ml.reference.base import Reference
+from electrolyte_ml.reference.job_array import JobArray, collect_label_jobs, write_label_jobs
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.labels import Failure, LabelResult, LabelStore, label_file
 from electrolyte_ml.reference.presets import DEFAULT, PRESETS, get, preset_named
@@ -19,6 +20,7 @@ __all__ = [
     "DEFAULT",
     "PRESETS",
     "Failure",
+    "JobArray",
     "Label",
     "LabelError",
     "LabelResult",
@@ -26,8 +28,10 @@ __all__ = [
     "Reference",
     "Relaxation",
     "StoredCalculator",
+    "collect_label_jobs",
     "get",
     "label_file",
     "preset_named",
     "relax",
+    "write_label_jobs",
 ]

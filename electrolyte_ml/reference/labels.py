@@ -25,6 +25,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
+from electrolyte_ml.executors import current_executor
 from electrolyte_ml.files import atomic_write, parse_json
 from electrolyte_ml.locks import hold_byte
 from electrolyte_ml.parallel import map_progress, resolve_jobs
@@ -264,16 +265,43 @@ class LabelStore:
         for index, (entry, fresh) in zip(missing, outcomes):
             entries[names[index]] = entry
             computed += fresh and entry.label is not None
-        labelled: list[Atoms | None] = []
-        failed = []
-        for index, (atoms, name) in enumerate(zip(configurations, names)):
-            entry = entries[name]
-            if entry.label is None:
-                labelled.append(None)
-                failed.append(Failure(index, entry.reason or "no reason is known"))
-            else:
-                labelled.append(_labelled(atoms, entry.label, reference, name))
-        return LabelResult(labelled, computed, len(configurations) - computed - len(failed), failed)
+        return _result(configurations, names, entries, reference, computed)
+
+    def missing(self, configurations: Sequence[Atoms], reference: Reference) -> list[int]:
+        """Return the indices of the configurations that `label_all` would compute; equal ones count once."""
+        names = [label_hash(atoms, reference) for atoms in configurations]
+        return _first_of(names, self._entries(names))
+
+    def known(self, configurations: Sequence[Atoms], reference: Reference, new: int = 0) -> LabelResult:
+        """Return what `label_all` would without computing anything: missing labels count as failed.
+
+        Parameters
+        ----------
+        configurations, reference
+            As for `label_all`.
+        new
+            Number of labels to report as computed.
+        """
+        names = [label_hash(atoms, reference) for atoms in configurations]
+        absent = dict.fromkeys(names, _Entry(None, "there is no label yet"))
+        return _result(configurations, names, absent | self._entries(names), reference, new)
+
+    def take(self, others: Sequence[LabelStore], configurations: Sequence[Atoms], reference: Reference) -> int:
+        """Copy labels of configurations, and reasons of failures, that this store lacks from other stores.
+
+        Returns
+        -------
+        int
+            Number of labels copied.
+        """
+        taken = 0
+        for name in dict.fromkeys(label_hash(atoms, reference) for atoms in configurations):
+            for other in others:
+                own, entry = self._read(name), other._read(name)
+                if entry is not None and (own is None or own.label is None):
+                    atomic_write(self._path(name), other._path(name).read_bytes())
+                    taken += entry.label is not None
+        return taken
 
     def estimate(self, configurations: Sequence[Atoms], reference: Reference, jobs: int | None = 1) -> str:
         """Return one line with the limits of the reference and the estimated time for labels not in the store.
@@ -294,7 +322,7 @@ class LabelStore:
         work = f"{len(missing)} label{'s' * (len(missing) != 1)} to compute"
         if missing and reference.cost is not None:
             seconds = [reference.cost(len(configurations[index])) for index in missing]
-            workers = min(resolve_jobs(jobs), len(missing))
+            workers = 1 if current_executor() is not None else min(resolve_jobs(jobs), len(missing))
             work += f", about {duration(max(sum(seconds) / workers, *seconds))}"
             work += f" on {workers} cores" if workers > 1 else " on one core"
         return f"{reference.limits()}; {work}"
@@ -430,23 +458,42 @@ def label_file(
         any computation.
     """
     from electrolyte_ml.reference.presets import get
-    from electrolyte_ml.structures import read_configurations, write_configurations
+    from electrolyte_ml.structures import read_configurations
 
     chosen = get(reference, **(settings or {}))
-    target = Path(output) if output is not None else Path(path).with_suffix(".labelled.extxyz")
-    if target.suffix not in (".xyz", ".extxyz", ".cfg"):
-        raise InputError(f"{target}: the name must end in .xyz, .extxyz or .cfg")
-    if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
-        raise InputError(f"{target} cannot be written")
+    target = output_file(path, output)
     configurations = read_configurations(path, species=species, charge_key=charge_key)
     labels = LabelStore(store, retry_failed=retry_failed)
     if progress:
         print(labels.estimate(configurations, chosen, jobs), file=sys.stderr, flush=True)
     result = labels.label_all(configurations, chosen, jobs, progress)
+    write_labelled(target, result)
+    return target, result
+
+
+def output_file(path: str | os.PathLike, output: str | os.PathLike | None) -> Path:
+    """Return the file for labelled configurations, by default beside the input.
+
+    Raises
+    ------
+    InputError
+        It cannot be written.
+    """
+    target = Path(output) if output is not None else Path(path).with_suffix(".labelled.extxyz")
+    if target.suffix not in (".xyz", ".extxyz", ".cfg"):
+        raise InputError(f"{target}: the name must end in .xyz, .extxyz or .cfg")
+    if target.is_dir() or not os.access(target.absolute().parent, os.W_OK):
+        raise InputError(f"{target} cannot be written")
+    return target
+
+
+def write_labelled(path: Path, result: LabelResult) -> None:
+    """Write the configurations that were labelled, if there are any."""
+    from electrolyte_ml.structures import write_configurations
+
     labelled = [atoms for atoms in result.labelled if atoms is not None]
     if labelled:
-        write_configurations(target, labelled)
-    return target, result
+        write_configurations(path, labelled)
 
 
 def _first_of(names: Sequence[str], known: Container[str]) -> list[int]:
@@ -475,6 +522,26 @@ def _label_one(store: LabelStore, reference: Reference, atoms: Atoms) -> tuple[_
             entry = _Entry(None, one_line(error))
         store._write(name, atoms, reference, entry)
     return entry, True
+
+
+def _result(
+    configurations: Sequence[Atoms],
+    names: Sequence[str],
+    entries: Mapping[str, _Entry],
+    reference: Reference,
+    computed: int,
+) -> LabelResult:
+    """Return labelled copies and failures, from the entries of all names."""
+    labelled: list[Atoms | None] = []
+    failed = []
+    for index, (atoms, name) in enumerate(zip(configurations, names)):
+        entry = entries[name]
+        if entry.label is None:
+            labelled.append(None)
+            failed.append(Failure(index, entry.reason or "no reason is known"))
+        else:
+            labelled.append(_labelled(atoms, entry.label, reference, name))
+    return LabelResult(labelled, computed, len(configurations) - computed - len(failed), failed)
 
 
 def _labelled(atoms: Atoms, label: Label, reference: Reference, name: str) -> Atoms:

@@ -7,7 +7,7 @@ from importlib import import_module, metadata
 from types import ModuleType
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.parallel import ONE_THREAD
+from electrolyte_ml.processes import ONE_THREAD
 from electrolyte_ml.reference.base import one_line
 
 

@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from electrolyte_ml.parallel import ONE_THREAD
-from electrolyte_ml.processes import end_processes_on_failure
+from electrolyte_ml.errors import ElectrolyteError
+from electrolyte_ml.processes import ONE_THREAD, end_processes_on_failure
 from electrolyte_ml.reference.base import one_line
 from electrolyte_ml.reference.label import LabelError
+
+_TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)  # exit statuses of a program and of a shell around it
 
 
 def run_program(
@@ -38,6 +40,8 @@ def run_program(
     ------
     LabelError
         The command ends with an error; the message contains the end of its output.
+    ElectrolyteError
+        The command was ended by SIGTERM, as by a scheduler that cancels a job: the configuration is not at fault.
     """
     with (
         tempfile.TemporaryFile("w+", errors="replace") as output,
@@ -58,6 +62,10 @@ def run_program(
                 )
                 status = process.wait()
                 printed, error_text = _content(output), _content(errors)
+                if status in _TERMINATED:
+                    raise ElectrolyteError(
+                        f"{Path(command[0]).name} was ended by SIGTERM; call again to compute its label"
+                    )
                 if status != 0:
                     message = reason(printed, error_text) or tail(error_text) or tail(printed) or "no message"
                     end = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"

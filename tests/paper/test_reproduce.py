@@ -11,7 +11,10 @@ import nbformat
 import pytest
 
 from electrolyte_ml.cli import main
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.executors import VARIABLE
 from electrolyte_ml.paper import reproduce as module
+from electrolyte_ml.paper.report import ExecutedNotebook
 from electrolyte_ml.paper.reproduce import execute, find_notebooks, reproduce
 
 
@@ -54,6 +57,17 @@ def test_runs_all_says_the_failure_and_reports(course, capsys):
     assert "no such thing" in page
     assert not re.search(r"(src|href)=\"https?:", page)
     assert (course / "results" / "quick" / "notebooks" / "02_third.ipynb").exists()
+
+
+def test_an_executor_goes_to_the_notebooks_and_is_checked_first(course, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(module, "execute", lambda path, label: seen.append(os.environ.get(VARIABLE)) or RAN)
+    RAN = ExecutedNotebook("00_first", nbformat.v4.new_notebook(), 0.0, None)
+    reproduce("quick", "00", "dask")
+    reproduce("quick", "00")
+    assert seen == ["dask", "local"]
+    with pytest.raises(InputError, match="there is no executor 'slrum'"):
+        reproduce("quick", "00", "slrum")
 
 
 @pytest.mark.slow

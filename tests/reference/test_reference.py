@@ -10,7 +10,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.lj import LennardJones
 
 from electrolyte_ml import reference
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
 from electrolyte_ml.structures.charge import total_charge
 
@@ -230,6 +230,14 @@ def test_what_can_be_wrong_with_a_command(spring, pairs, extra, message):
     with pytest.raises(LabelError, match=message) as caught:
         spring(extra).label(pairs[0])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), 15)", "sys.exit(143)"])
+def test_a_program_that_a_scheduler_ends_is_no_failure_of_the_configuration(spring, pairs, tmp_path, end):
+    store, springs = LabelStore(tmp_path / "labels"), spring(end)
+    with pytest.raises(ElectrolyteError, match="was ended by SIGTERM"):
+        store.label_all([pairs[0]], springs, progress=False)
+    assert store.failure(pairs[0], springs) is None
 
 
 def test_a_command_leaves_nothing_in_the_users_folder(spring, pairs, tmp_path, monkeypatch):

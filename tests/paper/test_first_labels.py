@@ -1,0 +1,63 @@
+"""The first label of each stage: inputs, one line where a program is missing, and labels in the scale's store."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from electrolyte_ml.active_learning.sections import ReferenceSettings
+from electrolyte_ml.cli import main
+from electrolyte_ml.errors import ElectrolyteError
+from electrolyte_ml.paper import reproduce as module
+from electrolyte_ml.paper.first_labels import first_labels, prove_labels
+from electrolyte_ml.paper.protocols import label_store
+from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
+
+LJ = ReferenceSettings("lj", {"sigma": 1.0, "epsilon": 0.01, "rc": 3.0})
+
+
+def test_every_stage_with_labels_has_a_first_one():
+    assert [first.stage for first in first_labels(STANDARD)] == ["pure solvents", "mixtures", "ion pairs", "correction"]
+    paper = first_labels(PAPER)
+    assert [first.stage for first in paper] == ["pure solvents", "mixtures", "ion pairs"]
+    assert paper[0].reference == PAPER.reference
+    assert paper[2].reference == PAPER.ion_pair_training.learning.reference
+
+
+def test_without_vasp_the_paper_scale_ends_in_one_line_before_any_notebook(tmp_path, monkeypatch, capsys):
+    for name in ("ASE_VASP_COMMAND", "VASP_COMMAND", "VASP_SCRIPT", "VASP_PP_PATH", "ELECTROLYTE_ML_REFERENCE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path))
+    monkeypatch.setattr("electrolyte_ml.cli.paper._plan", lambda scale: "the plan")
+    monkeypatch.setattr(module, "execute", lambda *_, **__: pytest.fail("a notebook was run"))
+    assert main(["reproduce", "--scale", "paper"]) == 1
+    printed, errors = capsys.readouterr()
+    (line,) = errors.splitlines()
+    assert line.startswith("error: PBE-D3(0), VASP: the command that runs VASP is not set")
+    assert printed.splitlines()[0] == "the plan"
+    for stage, encut in (("pure_solvents", 550), ("ion_pairs", 750)):
+        folder = tmp_path / "paper" / "first_labels" / stage
+        assert re.search(rf"ENCUT = {encut}\b", (folder / "INCAR").read_text())
+        assert (folder / "POSCAR").exists() and (folder / "KPOINTS").exists()
+    assert not (tmp_path / "paper" / "labels").exists()
+
+
+def test_first_labels_are_in_the_store(tmp_path, capsys):
+    scale = replace(QUICK.with_reference(LJ), results=tmp_path)
+    prove_labels(scale)
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split(" (")[0] for line in printed] == [
+        "First label, pure solvents",
+        "First label, mixtures",
+        "First label, ion pairs",
+    ]
+    for first in first_labels(scale):
+        assert label_store(scale).get(first.configuration(), first.reference.make()) is not None
+
+
+def test_a_failed_label_is_named_with_its_stage(tmp_path):
+    scale = replace(
+        QUICK.with_reference(ReferenceSettings("command:false {input}.extxyz {output}.extxyz")), results=tmp_path
+    )
+    with pytest.raises(ElectrolyteError, match=r"first label, pure solvents \(EC=4\): false failed with exit status 1"):
+        prove_labels(scale)
