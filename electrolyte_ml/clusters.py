@@ -216,7 +216,7 @@ def dask() -> Iterator[Executor]:
             workers = {"n_workers": resolve_jobs(None), "threads_per_worker": 1, "env": ONE_THREAD}
             local = stack.enter_context(LocalCluster(**workers, dashboard_address=None))
             client = stack.enter_context(Client(local))
-        # Futures of `Client.get_executor` never end when a worker dies while it holds their results.
+        # A map by `Client.get_executor` did not end after one of its workers had been killed.
         executor = WaitingExecutor(partial(client.submit, pure=False))
         stack.callback(executor.shutdown, wait=False, cancel_futures=True)
         yield executor
