@@ -108,7 +108,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--inner-steps",
         type=count,
         metavar="N",
-        help="number of steps with the inner potential in one --timestep (default: as many as make them at most 1 fs)",
+        help="number of inner steps in one --timestep (default: as many as make them at most 1.5 fs long)",
     )
     parser.add_argument(
         "--replicas",
@@ -154,7 +154,14 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_molecular_dynamics(args: argparse.Namespace) -> int:
     """Run or resume dynamics, and print averages; return 1 if the run ended early."""
-    from electrolyte_ml.dynamics import ContactMonitor, DensityMonitor, GradeMonitor, MoleculeMonitor, run_md, run_replicas
+    from electrolyte_ml.dynamics import (
+        ContactMonitor,
+        DensityMonitor,
+        GradeMonitor,
+        MoleculeMonitor,
+        run_md,
+        run_replicas,
+    )
     from electrolyte_ml.potentials import System, load
     from electrolyte_ml.structures import density
 

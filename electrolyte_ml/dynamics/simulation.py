@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HOTTEST = 1e5  # K
 _HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
 _MOST_STEPS = 10**12
-LONGEST_INNER_STEP = 1.0  # fs, by default
+LONGEST_INNER_STEP = 1.5  # fs, by default
 
 
 def run_md(
@@ -91,7 +91,7 @@ def run_md(
         of the forces acts; in between, the atoms move with the inner forces alone. Thermostat, barostat, monitors and
         all files know outer steps only. Not with "nose-hoover".
     inner_steps
-        Number of inner steps in one step, by default as many as make them at most 1 fs long.
+        Number of inner steps in one step, by default as many as make them at most 1.5 fs long.
     directory
         Folder of the files; None keeps everything in memory.
     monitors
@@ -134,15 +134,16 @@ def run_md(
     Notes
     -----
     An error of the calculator during the run ends it with the reason "calculator"; everything written is kept. The same
-    holds for an inner potential that fails or whose forces differ so much that one kick moves an atom by 0.2 Å. The
-    inner potential is kept in the folder as ``inner.mtp`` (or ``inner.pot``).
+    holds for an inner potential that fails, or whose forces differ so much that a kick moves an atom by 0.5 Å in a
+    step. The inner potential is kept in the folder as ``inner.mtp`` (or ``inner.pot``).
+
     Whenever a restart file is written, neighbour lists are made anew and an ASE calculator is `reset()`: a resumed run
     begins with new ones, and would otherwise differ in the last bits.
 
     References
     ----------
-    Tuckerman, Berne and Martyna, J. Chem. Phys. 97, 1990 (1992); Bussi et al., J. Chem. Phys. 126, 014101 (2007); Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto et
-    al., Appl. Sci. 12, 1139 (2022).
+    Tuckerman, Berne and Martyna, J. Chem. Phys. 97, 1990 (1992); Bussi et al., J. Chem. Phys. 126, 014101 (2007);
+    Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto et al., Appl. Sci. 12, 1139 (2022).
     """
     timestep_fs = number("timestep_fs", timestep_fs, "fs")
     recorders = list(recorders)
@@ -202,5 +203,5 @@ def run_md(
 
 
 def number_of_inner_steps(inner_steps: int | None, timestep_fs: float) -> int:
-    """Return the number of inner steps in one step, by default as many as make them at most 1 fs long."""
+    """Return the number of inner steps in one step, by default as many as make them at most 1.5 fs long."""
     return math.ceil(timestep_fs / LONGEST_INNER_STEP) if inner_steps is None else whole("inner_steps", inner_steps)
