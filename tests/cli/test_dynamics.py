@@ -181,15 +181,15 @@ def test_md_heats_and_changes_the_shape_of_the_cell(run, run_fails, tmp_path, po
 
 @pytest.fixture
 def quick_distillation(monkeypatch):
-    """Short runs, a fit of five iterations, and no limit of the drift: the potential is random."""
+    """Short runs, a fit of five iterations, and no limit of the drift."""
     for name in ("SETTLING_PS", "SAMPLING_PS", "CHECK_PS"):
         monkeypatch.setattr(dynamics.distillation, name, 0.06)
     monkeypatch.setattr(dynamics.distillation, "ITERATIONS", 5)
     monkeypatch.setattr(dynamics.distillation, "LARGEST_DRIFT", 1e6)
 
 
-def test_md_fits_an_inner_potential_once(run, tmp_path, potential, box, quick_distillation):
-    words = ("md", potential, box, "--ensemble", "nvt", "--temperature", 20, "--time", 0.02, "--timestep", 1)
+def test_md_fits_an_inner_potential_once(run, tmp_path, box, quick_distillation):
+    words = ("md", "ec", box, "--relax", 30, "--ensemble", "nvt", "--temperature", 100, "--time", 0.02)
     words += ("--inner-steps", 4, "-o", tmp_path / "run")
     printed = run(*words, "--inner", "auto")
     assert "inner potential: force error" in printed and "drift of the energy" in printed
@@ -201,11 +201,10 @@ def test_md_fits_an_inner_potential_once(run, tmp_path, potential, box, quick_di
     assert "completed" in run(*words[:-1], tmp_path / "given", "--inner", inner)
 
 
-def test_md_refuses_an_inner_potential_with_a_large_drift(
-    capsys, tmp_path, potential, box, quick_distillation, monkeypatch
-):
+def test_md_refuses_an_inner_potential_with_a_large_drift(capsys, tmp_path, box, quick_distillation, monkeypatch):
     monkeypatch.setattr(dynamics.distillation, "LARGEST_DRIFT", 0.0)
-    words = ("md", potential, box, "--ensemble", "nvt", "--temperature", 20, "--time", 0.02, "--inner", "auto")
+    words = ("md", "ec", box, "--relax", 30, "--ensemble", "nvt", "--temperature", 100, "--time", 0.02)
+    words += ("--inner", "auto")
     assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 1
     assert "error: with steps of 1 fs and an inner potential the energy drifts by" in capsys.readouterr().err
     assert not (tmp_path / "run" / "log.csv").exists()
