@@ -32,8 +32,9 @@ HOTTER = 1.5
 RATTLE = 0.04
 FORCE_WEIGHT, ITERATIONS = 0.1, 600
 CHECK_PS = 2.0
-# meV per atom and ps. A thermostat with a relaxation time of 0.1 ps then keeps the atoms 0.2 K too warm.
-LARGEST_DRIFT = 0.3
+# meV per atom and ps. The energy enters through the hydrogens: at a drift of 1.3 they were 19 K warmer than with single
+# steps, while the thermostat kept the mean temperature.
+LARGEST_DRIFT = 0.2
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,7 @@ def check_drift(
     Raises
     ------
     ElectrolyteError
-        The drift with multiple time steps is above 0.3 meV/atom/ps in either direction, or one of the runs ends early.
+        The drift with multiple time steps is above 0.2 meV/atom/ps in either direction, or one of the runs ends early.
     """
     steps = number_of_inner_steps(inner_steps, timestep_fs)
     single_fs = timestep_fs / steps
