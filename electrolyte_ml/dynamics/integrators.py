@@ -261,8 +261,16 @@ class PotentialIntegrator(Integrator):
         self._renew()
         self._add()
 
+    def update(self) -> None:
+        """Compute energy, forces and virial with the present neighbour list, as long as it is valid."""
+        stepper = self.stepper
+        if not kernels.holds(
+            self.particles.positions, stepper.origin, stepper.stretch, self.potential.cutoff, self.skin
+        ):
+            self._renew()
+        self._add()
+
     def _add(self) -> None:
-        """Compute energy, forces and virial with the present neighbour list."""
         particles = self.particles
         particles.forces[:] = 0.0
         energy, particles.virial[:] = self.stepper.add(particles.positions, particles.cell, particles.forces)
@@ -363,10 +371,10 @@ class MultipleStepIntegrator(PotentialIntegrator):
         while self.step < to:
             for draws in self.noise.rows(self.step, to):
                 multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.inner.forces)
-                self._advance_inner(draws)
-                if not self._list_holds():
-                    self._renew()
-                self._add()
+                if self.ensemble.rate:
+                    self._change_cell(draws)
+                self._advance_inner()
+                self.update()
                 finite, atom, distance = multiple_steps.end_outer(self.ensemble, self.particles, self.inner.forces)
                 self.step += 1
                 if not finite:
@@ -374,28 +382,29 @@ class MultipleStepIntegrator(PotentialIntegrator):
                 if distance > FARTHEST:
                     self._refuse(atom, distance)
 
-    def _advance_inner(self, draws: np.ndarray) -> None:
-        """Take the inner steps of one outer step; the barostat acts before the last forces, as in a single step."""
-        inner, end = self.inner, self.inner.step + self.inner_steps
-        if self.ensemble.rate:
-            self._inner_to(end - 1)
-            kernels.begin_step(inner.ensemble, draws, inner.particles, inner.stepper.stretch)
-            growth = np.ones(3)
-            kernels.change_cell(self.ensemble, draws, self.particles, growth)
-            inner.stepper.stretch *= growth
-            self.stepper.stretch *= growth
-        self._inner_to(end)
+    def _change_cell(self, draws: np.ndarray) -> None:
+        """Apply the barostat at the positions of the last forces, and compute the inner forces again.
 
-    def _inner_to(self, step: int) -> None:
+        After the drift, as in a single step, the virial of the last forces would be 3 or 4 fs old, and the vibrations
+        of bonds change it within that time. The change of the virial by the scaling is that of the inner one.
+        """
+        inner, growth = self.inner, np.ones(3)
+        before = inner.particles.virial.copy()
+        kernels.change_cell(self.ensemble, draws, self.particles, growth)
+        self.stepper.stretch *= growth
+        inner.stepper.stretch *= growth
         with naming_inner():
-            self.inner.advance(step)
+            inner.update()
+        virial = self.particles.virial + inner.particles.virial - before
+        self.scalars[kernels.GIVEN] += 0.5 * float(np.log(growth) @ np.diag(virial))
+        self.scalars[list(kernels.GROWTHS)] = 0.0  # nothing is left to count at the end of the step
+
+    def _advance_inner(self) -> None:
+        """Take the inner steps of one outer step."""
+        with naming_inner():
+            self.inner.advance(self.inner.step + self.inner_steps)
             if not self.inner.finite():
                 raise ElectrolyteError("its forces are not finite")
-
-    def _list_holds(self) -> bool:
-        """Return whether the neighbour list of the outer potential is valid."""
-        stepper, cutoff = self.stepper, self.potential.cutoff
-        return kernels.holds(self.particles.positions, stepper.origin, stepper.stretch, cutoff, self.skin)
 
     def _refuse(self, atom: int, distance: float) -> NoReturn:
         difference = np.linalg.norm(self.forces[atom] - self.inner.forces[atom])
