@@ -2,7 +2,7 @@
 
 An outer step of length D consists of `begin_outer` (thermostat, half a kick of D by the difference between the outer
 and the inner forces), steps of velocity Verlet with the inner forces alone, and `end_outer` (the other half kick). The
-barostat acts between the last drift and the last forces (`dynamics.change_cell`), with the outer virial.
+barostat acts after `begin_outer` (`dynamics.change_cell`), with the outer virial.
 
 Tuckerman, Berne, Martyna, J. Chem. Phys. 97, 1990 (1992).
 """
