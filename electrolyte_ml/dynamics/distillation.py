@@ -32,8 +32,8 @@ HOTTER = 1.5
 RATTLE = 0.04
 FORCE_WEIGHT, ITERATIONS = 0.1, 600
 CHECK_PS = 2.0
-# meV per atom and ps. A thermostat with a relaxation time of 0.1 ps then keeps the atoms 0.15 K too warm, and hydrogens,
-# through which the energy enters, somewhat more.
+# meV per atom and ps. A thermostat with a relaxation time of 0.1 ps then keeps the atoms 0.15 K too warm, and
+# hydrogens, through which the energy enters, somewhat more.
 LARGEST_DRIFT = 0.2
 
 
