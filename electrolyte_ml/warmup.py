@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -42,13 +42,15 @@ def warm_up() -> float:
     potential.site_energy_gradients(box)
     loss = Loss(potential, TrainingSet([_labelled(box, potential)], potential), Weights(), 1)
     loss(potential.parameters)
-    # Kinds of steps: on one thread, on several, with a foreign calculator, of a sum, and in mixed precision.
+    # Kinds of steps: on one thread, on several, with a foreign calculator, of a sum, in mixed precision, and multiple.
     calculators = [potential.calculator(threads=1), potential.calculator(threads=2), LennardJones(rc=3.0)]
     calculators.append(ModelSpec(level=4, repulsion="zbl").random(SPECIES).calculator(threads=1))
     calculators += [potential.with_precision("mixed").calculator(threads=n) for n in (1, 2)]
     calculators[0].calculate(box)
+    steps: dict[str, Any] = {"time_ps": 2e-3 * TIMESTEP, "timestep_fs": TIMESTEP, "progress": False}
     for calculator in calculators:
-        run_md(box, calculator, time_ps=2e-3 * TIMESTEP, timestep_fs=TIMESTEP, progress=False)
+        run_md(box, calculator, **steps)
+    run_md(box, calculators[0], inner=potential, **steps)
     # Coulomb sums have three methods: all pairs of a molecule, Ewald in a small cell, a mesh in a large one.
     charged = ModelSpec(level=4, charges="qrd").random(SPECIES)
     systems = [molecule("EC"), box, pack({"EC": 10}, 1.0)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,13 +30,17 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import as_json_text, check_output_folder
 
 if TYPE_CHECKING:
+    from ase import Atoms
+
     from electrolyte_ml.analysis.density import DensityResult
     from electrolyte_ml.dynamics import Monitor, RunResult
+    from electrolyte_ml.potentials import Potential
 
 GRADE_EVERY = 50  # steps, the default of --grade-every
 _FARTHEST = 3.0  # factor from the density of the start beyond which a liquid has boiled or collapsed
 _LONGEST_FS, _LONGEST_HEAVY_FS = 1.5, 3.0  # time steps above which a failed run may be due to them
 _LARGEST_DRIFT = 1.0  # meV/atom per ps, of the conserved energy; a sound run has some hundredths
+_MEANS = ("temperature_K", "density_g_cm3", "energy_eV_atom")  # averages over replicas
 _ROWS_TO_JUDGE = 40  # smallest number of rows of the log in which a drift can be distinguished from noise
 
 
@@ -46,7 +51,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "md",
         run_molecular_dynamics,
         "run molecular dynamics with a potential",
-        "md pot.mtp start.xyz --ensemble npt --temperature 300 --pressure 1 --time 10 -o run",
+        "md pot.mtp start.xyz --ensemble npt --temperature 300 --pressure 1 --time 10 -o run\n"
+        "  electrolyte-ml md pot.mtp start.xyz --timestep 3 --inner auto --replicas 4 --time 1000 -o runs",
     )
     add_potential(parser)
     parser.add_argument(
@@ -93,6 +99,26 @@ def add_parser(subparsers: Subparsers) -> None:
         "changes diffusion and conductivity, but not averages over configurations (default: their own)",
     )
     parser.add_argument(
+        "--inner",
+        metavar="auto|FILE",
+        help="multiple time steps: a cheap potential moves the atoms within each --timestep of 3 fs, or of 4 fs with "
+        "--hydrogen-mass 3; auto fits one to the potential on this system first",
+    )
+    parser.add_argument(
+        "--inner-steps",
+        type=count,
+        metavar="N",
+        help="number of inner steps in one --timestep (default: as many as make them at most 1 fs long)",
+    )
+    parser.add_argument(
+        "--replicas",
+        type=count,
+        metavar="N",
+        help="run N independent replicas, with velocities and noise of the seeds --seed, --seed + 1, ..., in folders "
+        "replica_1, replica_2, ... of the output",
+    )
+    parser.add_argument("--jobs", type=count, help="number of replicas at a time (default: one per core)")
+    parser.add_argument(
         "--precision",
         choices=("double", "mixed"),
         default="double",
@@ -128,7 +154,14 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run_molecular_dynamics(args: argparse.Namespace) -> int:
     """Run or resume dynamics, and print averages; return 1 if the run ended early."""
-    from electrolyte_ml.dynamics import ContactMonitor, DensityMonitor, GradeMonitor, MoleculeMonitor, run_md
+    from electrolyte_ml.dynamics import (
+        ContactMonitor,
+        DensityMonitor,
+        GradeMonitor,
+        MoleculeMonitor,
+        run_md,
+        run_replicas,
+    )
     from electrolyte_ml.potentials import System, load
     from electrolyte_ml.structures import density
 
@@ -139,6 +172,12 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         refuse_given(args, ("grade_every", "mode", "terms"), "--train, the training set of the grade")
     if args.ensemble != "npt":
         refuse_given(args, ("pressure", "anisotropic"), "--ensemble npt")
+    if not args.inner:
+        refuse_given(args, ("inner_steps",), "--inner")
+    if not args.replicas:
+        refuse_given(args, ("jobs",), "--replicas")
+    elif args.threads:
+        raise InputError("--replicas runs each replica on one thread: leave --threads out")
     if 1000 * args.time < args.timestep:
         raise InputError(f"--time {args.time:g} ps is shorter than one step (--timestep {args.timestep:g} fs)")
     potential = load(args.potential, species=args.species)
@@ -151,6 +190,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         monitors.append(DensityMonitor(initial / _FARTHEST, initial * _FARTHEST))
     if args.train:
         monitors.append(GradeMonitor(read_active_set(args, potential), every=args.grade_every or GRADE_EVERY))
+    potential = potential.with_precision(args.precision)
     with in_options(
         pressure_bar="--pressure",
         timestep_fs="--timestep",
@@ -160,24 +200,30 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         temperature_end="--temperature",
         ramp_ps="--time",
         anisotropic="--anisotropic",
+        inner="--inner",
+        inner_steps="--inner-steps",
     ):
-        result = run_md(
-            start,
-            potential.with_precision(args.precision).calculator(threads=args.threads),
-            ensemble=args.ensemble,
-            temperature=args.temperature[0],
-            temperature_end=args.temperature[1],
-            pressure_bar=args.pressure,
-            time_ps=args.time,
-            timestep_fs=args.timestep,
-            hydrogen_mass=args.hydrogen_mass,
-            anisotropic=args.anisotropic,
-            directory=directory,
-            monitors=monitors,
-            relax=args.relax,
-            seed=args.seed,
-            frame_interval_fs=args.frame_interval,
-        )
+        options: dict[str, Any] = {
+            "ensemble": args.ensemble,
+            "temperature": args.temperature[0],
+            "temperature_end": args.temperature[1],
+            "pressure_bar": args.pressure,
+            "time_ps": args.time,
+            "timestep_fs": args.timestep,
+            "hydrogen_mass": args.hydrogen_mass,
+            "anisotropic": args.anisotropic,
+            "inner": _inner_potential(args, potential, start, directory) if args.inner else None,
+            "inner_steps": args.inner_steps,
+            "monitors": monitors,
+            "relax": args.relax,
+            "seed": args.seed,
+            "frame_interval_fs": args.frame_interval,
+            "directory": directory,
+        }
+        if args.replicas:
+            results = run_replicas(start, potential, replicas=args.replicas, jobs=args.jobs, **options)
+            return _report_replicas(args, results, directory)
+        result = run_md(start, potential.calculator(threads=args.threads), **options)
     if args.json:
         print(as_json_text(_summary(result)))
         return 0 if result.completed else 1
@@ -197,6 +243,63 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
             print(f"least certain: {worst}")
     print(f"Trajectory: {result.directory}")
     return 0 if result.completed else 1
+
+
+def _inner_potential(args: argparse.Namespace, potential: Potential, start: Atoms, directory: Path) -> Potential:
+    """Return the inner potential, after a test of its forces and of the energy on the system of the run.
+
+    Everything is kept in the folder ``distillation`` of the run, so that a run that resumes repeats nothing.
+    """
+    from electrolyte_ml.dynamics import assess, check_drift, distil, sample
+    from electrolyte_ml.potentials import load
+
+    folder, shown = directory / "distillation", not args.json
+    given = None if args.inner == "auto" else load(args.inner, species=args.species)
+    temperature = max(filter(None, args.temperature))
+    frames = sample(
+        potential, start, temperature=temperature, relax=args.relax, seed=args.seed, directory=folder / "sample",
+    )  # fmt: skip
+    distilled = distil(potential, frames, directory=folder) if given is None else assess(given, potential, frames)
+    if shown:
+        print(distilled, flush=True)
+    multiple, single = check_drift(
+        potential,
+        distilled.inner,
+        frames[-1],
+        temperature=temperature,
+        timestep_fs=args.timestep,
+        inner_steps=args.inner_steps,
+        hydrogen_mass=args.hydrogen_mass,
+        directory=folder,
+    )
+    if shown:
+        print(f"drift of the energy: {multiple:+.3f} meV/atom/ps, {single:+.3f} with single time steps", flush=True)
+    return distilled.inner
+
+
+def _report_replicas(args: argparse.Namespace, results: Sequence[RunResult], directory: Path) -> int:
+    """Print the averages of all replicas and of those that are complete; return 1 if any ended early."""
+    from electrolyte_ml.dynamics import mean_and_error
+
+    summaries = [_summary(result) for result in results]
+    complete = [summary for summary, result in zip(summaries, results, strict=True) if result.completed]
+    means = {name: mean_and_error([summary[name] for summary in complete]) for name in _MEANS} if complete else {}
+    if args.json:
+        table = {name: {"mean": mean, "standard_error": error} for name, (mean, error) in means.items()}
+        print(as_json_text({"replicas": summaries, "completed": len(complete), **table}))
+    else:
+        print("replica    time/ps  temperature/K  density/(g/cm³)  energy/(eV/atom)")
+        for number, summary in enumerate(summaries, start=1):
+            values = [summary[name] for name in _MEANS]
+            print(f"{number:7d} {summary['time_ps']:10.4g} {values[0]:14.1f} {values[1]:16.4f} {values[2]:17.5f}")
+        for name, index in (("mean", 0), ("error", 1)) if complete else ():
+            values = [means[key][index] for key in _MEANS]
+            print(f"{name:>7s} {'':10s} {values[0]:14.1f} {values[1]:16.4f} {values[2]:17.5f}")
+        print(f"second halves; mean and standard error over {len(complete)} completed replicas: {directory}")
+    for number, result in enumerate(results, start=1):
+        if not result.completed:
+            print(f"error: replica {number}: {result.reason}, {result.detail}", file=sys.stderr)
+    return 0 if len(complete) == len(results) else 1
 
 
 def _last_configuration(start: Path) -> Path:
@@ -306,6 +409,7 @@ def _summary(result: RunResult) -> dict[str, Any]:
         "temperature_K": float(result.temperatures[late].mean()),
         "density_g_cm3": float(result.densities[late].mean()),
         "energy_drift_meV_atom_ps": result.energy_drift if math.isfinite(result.energy_drift) else None,
+        "energy_eV_atom": float(result.energies[late].mean()) / len(result.atoms),
         "saved": len(result.saved),
         "least_certain": _least_certain(result) or None,
         "folder": str(result.directory),

@@ -1,5 +1,6 @@
 """Molecular dynamics: NVE, NVT and NPT with monitors, restarts, and trajectories that MDAnalysis opens."""
 
+from electrolyte_ml.dynamics.distillation import Distillation, assess, check_drift, distil, sample
 from electrolyte_ml.dynamics.monitors import (
     CellMonitor,
     ContactMonitor,
@@ -11,6 +12,7 @@ from electrolyte_ml.dynamics.monitors import (
     Verdict,
 )
 from electrolyte_ml.dynamics.recorders import IonRecorder, Recorder, StressRecorder
+from electrolyte_ml.dynamics.replicas import mean_and_error, run_replicas
 from electrolyte_ml.dynamics.results import RunResult
 from electrolyte_ml.dynamics.simulation import run_md
 from electrolyte_ml.dynamics.trajectory import read_trajectory
@@ -19,6 +21,7 @@ __all__ = [
     "CellMonitor",
     "ContactMonitor",
     "DensityMonitor",
+    "Distillation",
     "GradeMonitor",
     "IonRecorder",
     "MoleculeMonitor",
@@ -28,6 +31,12 @@ __all__ = [
     "StressRecorder",
     "TemperatureMonitor",
     "Verdict",
+    "assess",
+    "check_drift",
+    "distil",
+    "mean_and_error",
     "read_trajectory",
     "run_md",
+    "run_replicas",
+    "sample",
 ]

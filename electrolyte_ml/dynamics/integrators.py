@@ -1,20 +1,24 @@
 """Integrators: time steps of a configuration with forces from an ASE calculator or a potential.
 
 The equations are in :mod:`electrolyte_ml.kernels.dynamics`. With an ASE calculator they are called step by step; a
-potential's stepper takes many steps in one call. Units are those of ASE (eV, Å, amu, Å·sqrt(amu/eV)).
+potential's stepper takes many steps in one call. With an inner potential a step has two levels, see
+:mod:`electrolyte_ml.kernels.multiple_steps`. Units are those of ASE (eV, Å, amu, Å·sqrt(amu/eV)).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import all_changes
 
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
 from electrolyte_ml.kernels import dynamics as kernels
+from electrolyte_ml.kernels import multiple_steps
 from electrolyte_ml.potentials.calculator import SKIN, PotentialCalculator
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.interface import stress_of
@@ -22,6 +26,10 @@ from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.structures.neighbours import OVERLAP, neighbour_list
 from electrolyte_ml.threads import default_threads
 
+OUTER_SKIN = 1.5  # Å, with multiple time steps: a list is then read less often than it would be made anew
+# Å, largest displacement in one outer step by the difference between outer and inner forces. A distilled inner
+# potential reaches 0.15 Å (hydrogen, 4 fs); the thermal motion of hydrogen in 4 fs is 0.1 Å at 300 K.
+FARTHEST = 0.5
 _BLOCK = 1024  # steps for which noise is drawn at once
 
 
@@ -250,8 +258,20 @@ class PotentialIntegrator(Integrator):
 
     def evaluate(self) -> None:
         """Compute energy, forces and virial with a new neighbour list."""
-        particles = self.particles
         self._renew()
+        self._add()
+
+    def update(self) -> None:
+        """Compute energy, forces and virial with the present neighbour list, as long as it is valid."""
+        stepper = self.stepper
+        if not kernels.holds(
+            self.particles.positions, stepper.origin, stepper.stretch, self.potential.cutoff, self.skin
+        ):
+            self._renew()
+        self._add()
+
+    def _add(self) -> None:
+        particles = self.particles
         particles.forces[:] = 0.0
         energy, particles.virial[:] = self.stepper.add(particles.positions, particles.cell, particles.forces)
         self.scalars[kernels.ENERGY], self.scalars[kernels.VIRIAL] = energy, np.trace(particles.virial)
@@ -281,6 +301,120 @@ class PotentialIntegrator(Integrator):
         self.stepper.renew(pairs, positions, cell)
 
 
+@contextmanager
+def naming_inner() -> Iterator[None]:
+    """Name the inner potential in the message of any error."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"inner potential: {error}") from error
+    except Exception as error:
+        raise ElectrolyteError(f"inner potential: {first_line(error)}") from error
+
+
+class MultipleStepIntegrator(PotentialIntegrator):
+    """Integrator that takes several short steps with an inner potential in each step of the potential itself.
+
+    Energy, forces, stress, thermostat and barostat are those of the potential, once per outer step. The difference
+    between its forces and those of the inner potential acts as a kick at both ends of the step.
+
+    Parameters
+    ----------
+    inner : Potential
+        Potential of the same elements, with forces close to those of `potential`.
+    inner_steps : int
+        Number of inner steps in one step of `ensemble`.
+    """
+
+    def __init__(
+        self,
+        atoms: Atoms,
+        ensemble: kernels.Ensemble,
+        noise: Noise,
+        potential: Potential,
+        inner: Potential,
+        inner_steps: int,
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(atoms, ensemble, noise, potential, OUTER_SKIN, threads)
+        alone = ensemble._replace(
+            thermostat=kernels.NO_THERMOSTAT, timestep=ensemble.timestep / inner_steps, rate=0.0, anisotropic=False
+        )
+        # Without a thermostat the noise is not used.
+        with naming_inner():
+            self.inner = PotentialIntegrator(atoms, alone, Noise(0, noise.freedom), inner, SKIN, threads)
+        self.inner_steps = inner_steps
+        self._inner_forces_known = False
+
+    def evaluate(self) -> None:
+        """Compute energy, forces and virial with a new neighbour list; the inner forces follow at the next step."""
+        super().evaluate()
+        self._inner_forces_known = False
+
+    def reset(self) -> None:
+        """Discard both neighbour lists and the inner forces."""
+        super().reset()
+        self._inner_forces_known = False
+
+    def advance(self, to: int) -> None:
+        """Advance to a step.
+
+        Raises
+        ------
+        ElectrolyteError
+            The inner potential fails, or its forces differ too much from those of the potential.
+        """
+        if not self._inner_forces_known:
+            with naming_inner():
+                self.inner.evaluate()
+            self._inner_forces_known = True
+        while self.step < to:
+            for draws in self.noise.rows(self.step, to):
+                multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.inner.forces)
+                if self.ensemble.rate:
+                    self._change_cell(draws)
+                self._advance_inner()
+                self.update()
+                finite, atom, distance = multiple_steps.end_outer(self.ensemble, self.particles, self.inner.forces)
+                self.step += 1
+                if not finite:
+                    return
+                if distance > FARTHEST:
+                    self._refuse(atom, distance)
+
+    def _change_cell(self, draws: np.ndarray) -> None:
+        """Apply the barostat at the positions of the last forces, and compute the inner forces again.
+
+        After the drift, as in a single step, the virial of the last forces would be 3 or 4 fs old, and the vibrations
+        of bonds change it within that time. The change of the virial by the scaling is that of the inner one.
+        """
+        inner, growth = self.inner, np.ones(3)
+        before = inner.particles.virial.copy()
+        kernels.change_cell(self.ensemble, draws, self.particles, growth)
+        self.stepper.stretch *= growth
+        inner.stepper.stretch *= growth
+        with naming_inner():
+            inner.update()
+        virial = self.particles.virial + inner.particles.virial - before
+        self.scalars[kernels.GIVEN] += 0.5 * float(np.log(growth) @ np.diag(virial))
+        self.scalars[list(kernels.GROWTHS)] = 0.0  # nothing is left to count at the end of the step
+
+    def _advance_inner(self) -> None:
+        """Take the inner steps of one outer step."""
+        with naming_inner():
+            self.inner.advance(self.inner.step + self.inner_steps)
+            if not self.inner.finite():
+                raise ElectrolyteError("its forces are not finite")
+
+    def _refuse(self, atom: int, distance: float) -> NoReturn:
+        difference = np.linalg.norm(self.forces[atom] - self.inner.forces[atom])
+        raise ElectrolyteError(
+            f"the inner potential's force on atom {atom + 1} ({self.atoms.symbols[atom]}) is wrong by "
+            f"{difference:.3g} eV/Å, which moves it by {distance:.2f} Å in one outer step: use another inner potential "
+            "or a shorter outer step"
+        )
+
+
 def build(
     atoms: Atoms,
     calculator: Any,
@@ -295,10 +429,13 @@ def build(
     compressibility_per_bar: float = 4.5e-5,
     anisotropic: bool | None = None,
     seed: int = 0,
+    inner_potential: Potential | None = None,
+    inner_steps: int | None = None,
 ) -> Integrator:
     """Return the integrator of an ensemble ("nve", "nvt" or "npt") for atoms whose centre of mass is at rest.
 
-    With `anisotropic` the three lengths of an orthorhombic cell change independently in "npt".
+    With `anisotropic` the three lengths of an orthorhombic cell change independently in "npt". With an inner potential
+    each step has `inner_steps` inner steps.
 
     A system whose centre of mass is at rest has 3 N - 3 degrees of freedom, which are counted here. ASE counts 3 N: a
     box of 40 atoms would be 2.6 % (8 K) too hot.
@@ -306,7 +443,7 @@ def build(
     Raises
     ------
     InputError
-        If the calculator lacks a property that the ensemble needs.
+        If the calculator lacks a property that the ensemble needs, or is no potential and there is an inner one.
     """
     freedom = 3 * len(atoms) - 3
     kind = kernels.CHAIN if thermostat == "nose-hoover" and ensemble == "nvt" else kernels.RESCALING
@@ -322,8 +459,13 @@ def build(
     )
     noise = Noise(seed, freedom)
     if isinstance(calculator, Potential):
-        return PotentialIntegrator(atoms, constants, noise, calculator)
+        calculator = calculator.calculator()
     if isinstance(calculator, PotentialCalculator) and calculator.is_plain:
-        skin, threads = calculator.pairs.skin, calculator.threads
-        return PotentialIntegrator(atoms, constants, noise, calculator.potential, skin, threads)
+        potential, skin, threads = calculator.potential, calculator.pairs.skin, calculator.threads
+        if inner_potential is None:
+            return PotentialIntegrator(atoms, constants, noise, potential, skin, threads)
+        assert inner_steps is not None
+        return MultipleStepIntegrator(atoms, constants, noise, potential, inner_potential, inner_steps, threads)
+    if inner_potential is not None:
+        raise InputError(f"multiple time steps need a potential, and {type(calculator).__name__} is none")
     return CalculatorIntegrator(atoms, constants, noise, calculator)

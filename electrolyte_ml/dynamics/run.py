@@ -8,7 +8,7 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms, units
@@ -26,6 +26,9 @@ from electrolyte_ml.structures.charge import bare_configuration, total_charge
 from electrolyte_ml.structures.configurations import write_configurations
 from electrolyte_ml.units import DENSITY_UNIT
 
+if TYPE_CHECKING:
+    from electrolyte_ml.potentials import Potential
+
 _RAMP = 10  # steps at one temperature during a temperature ramp
 _STRIDE = 100  # largest number of steps between two updates of the progress line, and until an interrupt is noticed
 
@@ -41,10 +44,12 @@ class Run:
         monitors: list[Monitor],
         recorders: list[Recorder],
         files: RunFiles,
+        inner: Potential | None = None,
     ) -> None:
         from electrolyte_ml.dynamics.integrators import build  # numba and the kernels take a second to load
 
         self.settings, self.monitors, self.recorders, self.files = settings, monitors, recorders, files
+        self.inner = inner
         self.atoms = bare_configuration(atoms, masses=True)
         self.atoms.set_momenta(atoms.get_momenta())
         if settings["hydrogen_mass"] is not None:
@@ -52,7 +57,8 @@ class Run:
         self.start_masses = atoms.get_masses()  # (N,) amu, those of the last configuration, too
         self.start_positions, self.start_cell = atoms.positions.copy(), atoms.cell.array.copy()
         names = inspect.signature(build).parameters.keys() & settings.keys()
-        self.integrator = build(self.atoms, calculator, **{name: settings[name] for name in names})
+        chosen = {name: settings[name] for name in names}
+        self.integrator = build(self.atoms, calculator, inner_potential=inner, **chosen)
         self.rotation = standard_rotation(atoms)
         self.masses = self.atoms.get_masses()[:, None]  # (N, 1) amu
         self.total_mass = float(self.masses.sum())
@@ -106,6 +112,8 @@ class Run:
         if self.files.directory is not None:
             topology = encode_topology(atoms, self.rotation, settings["hydrogen_mass"])
             atomic_write(self.files.directory / "topology.pdb", topology)
+            if self.inner is not None:
+                self.inner.save(self.files.directory / f"inner{self.inner.suffix}")
             for recorder in self.recorders:
                 header = json.dumps(recorder.header(atoms, settings)) + "\n"
                 atomic_write((self.files.directory / recorder.file).with_suffix(".json"), header)

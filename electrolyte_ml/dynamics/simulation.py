@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 
@@ -18,10 +19,14 @@ from electrolyte_ml.dynamics.run import Run
 from electrolyte_ml.dynamics.start import check_orthorhombic, check_restart, check_same_run, check_start
 from electrolyte_ml.errors import InputError
 
+if TYPE_CHECKING:
+    from electrolyte_ml.potentials import Potential
+
 # Beyond these there are no molecules, and no end of the run.
 _HOTTEST = 1e5  # K
 _HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
 _MOST_STEPS = 10**12
+LONGEST_INNER_STEP = 1.0  # fs, by default
 
 
 def run_md(
@@ -35,6 +40,8 @@ def run_md(
     time_ps: float,
     timestep_fs: float = 1.0,
     hydrogen_mass: float | None = None,
+    inner: Potential | None = None,
+    inner_steps: int | None = None,
     directory: str | os.PathLike[str] | None = None,
     monitors: Iterable[Monitor] = (),
     recorders: Iterable[Recorder] = (),
@@ -78,6 +85,13 @@ def run_md(
         Mass of all hydrogens in amu, by default their own; the difference is taken from the heavy atoms that they are
         bonded to in the start (:mod:`electrolyte_ml.dynamics.masses`). With 3 amu a step of 2 fs conserves the energy.
         Averages over configurations do not depend on it; diffusion and conductivity do.
+    inner
+        Cheap potential for multiple time steps, with forces close to those of `calculator`, which must be a potential,
+        see :func:`electrolyte_ml.dynamics.distil`. `timestep_fs` is then the outer step, at whose ends the difference
+        of the forces acts; in between, the atoms move with the inner forces alone. Thermostat, barostat, monitors and
+        all files know outer steps only. Not with "nose-hoover".
+    inner_steps
+        Number of inner steps in one step, by default as many as make them at most 1 fs long.
     directory
         Folder of the files; None keeps everything in memory.
     monitors
@@ -119,14 +133,17 @@ def run_md(
 
     Notes
     -----
-    An error of the calculator during the run ends it with the reason "calculator"; everything written is kept.
+    An error of the calculator during the run ends it with the reason "calculator"; everything written is kept. The same
+    holds for an inner potential that fails, or whose forces differ so much that a kick moves an atom by 0.5 Å in a
+    step. The inner potential is kept in the folder as ``inner.mtp`` (or ``inner.pot``).
+
     Whenever a restart file is written, neighbour lists are made anew and an ASE calculator is `reset()`: a resumed run
     begins with new ones, and would otherwise differ in the last bits.
 
     References
     ----------
-    Bussi et al., J. Chem. Phys. 126, 014101 (2007); Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto et
-    al., Appl. Sci. 12, 1139 (2022).
+    Tuckerman, Berne and Martyna, J. Chem. Phys. 97, 1990 (1992); Bussi et al., J. Chem. Phys. 126, 014101 (2007);
+    Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto et al., Appl. Sci. 12, 1139 (2022).
     """
     timestep_fs = number("timestep_fs", timestep_fs, "fs")
     recorders = list(recorders)
@@ -146,6 +163,8 @@ def run_md(
         "relax": whole("relax", relax, least=0),
         "seed": whole("seed", seed, least=0),
         "anisotropic": bool(anisotropic) or None,
+        "inner": None if inner is None else inner.fingerprint[:16],
+        "inner_steps": None if inner is None else number_of_inner_steps(inner_steps, timestep_fs),
         "temperature_end": None
         if temperature_end is None
         else number("temperature_end", temperature_end, "K", most=_HOTTEST),
@@ -160,6 +179,10 @@ def run_md(
     if temperature_end is not None and (ensemble == "nve" or settings["thermostat"] == "nose-hoover"):
         kind = "nve" if ensemble == "nve" else "nose-hoover"
         raise InputError(f"temperature_end needs the thermostat bussi of nvt and npt; it does not work with {kind}")
+    if inner is None and inner_steps is not None:
+        raise InputError("inner_steps needs an inner potential")
+    if inner is not None and ensemble == "nvt" and thermostat == "nose-hoover":
+        raise InputError("multiple time steps need the thermostat bussi; they do not work with nose-hoover")
     if ensemble == "npt" and (refused := [recorder.file for recorder in recorders if recorder.constant_volume]):
         raise InputError(f"{refused[0]} can be recorded only at constant volume: a barostat moves the molecules, too")
     folder = Path(directory) if directory is not None else None
@@ -171,9 +194,14 @@ def run_md(
             check_same_run(folder, arrays, meta, atoms, settings)
             if meta["reason"] and (meta["reason"] != "completed" or meta["step"] >= n_steps):
                 return read_result(files, arrays, meta, settings)
-        run = Run(atoms, calculator, settings, list(monitors), recorders, files)
+        run = Run(atoms, calculator, settings, list(monitors), recorders, files, inner)
         if stored is None:
             run.start()
         else:
             run.resume(arrays, meta)
         return run.until(n_steps, progress)
+
+
+def number_of_inner_steps(inner_steps: int | None, timestep_fs: float) -> int:
+    """Return the number of inner steps in one step, by default as many as make them at most 1 fs long."""
+    return math.ceil(timestep_fs / LONGEST_INNER_STEP) if inner_steps is None else whole("inner_steps", inner_steps)

@@ -177,3 +177,69 @@ def test_md_heats_and_changes_the_shape_of_the_cell(run, run_fails, tmp_path, po
     )
     assert "--anisotropic" in run_fails("md", potential, box, "--time", 0.01, "--anisotropic", "--ensemble", "nvt")
     assert main(["md", str(potential), str(box), "--time", "1", "--temperature", "50:x"]) == 2
+
+
+@pytest.fixture
+def quick_distillation(monkeypatch):
+    """Short runs, a fit of five iterations, and no limit of the drift."""
+    for name in ("SETTLING_PS", "SAMPLING_PS", "CHECK_PS"):
+        monkeypatch.setattr(dynamics.distillation, name, 0.06)
+    monkeypatch.setattr(dynamics.distillation, "ITERATIONS", 5)
+    monkeypatch.setattr(dynamics.distillation, "LARGEST_DRIFT", 1e6)
+
+
+def test_md_fits_an_inner_potential_once(run, tmp_path, box, quick_distillation):
+    words = ("md", "ec", box, "--relax", 30, "--ensemble", "nvt", "--temperature", 100, "--time", 0.02)
+    words += ("--inner-steps", 4, "-o", tmp_path / "run")
+    printed = run(*words, "--inner", "auto")
+    assert "inner potential: force error" in printed and "drift of the energy" in printed
+    assert "0.02 ps: completed" in printed
+    inner = tmp_path / "run" / "inner.mtp"
+    made = (tmp_path / "run" / "distillation" / "inner.mtp").stat().st_mtime_ns
+    assert run(*words, "--inner", "auto") == printed
+    assert (tmp_path / "run" / "distillation" / "inner.mtp").stat().st_mtime_ns == made
+    assert "completed" in run(*words[:-1], tmp_path / "given", "--inner", inner)
+
+
+def test_md_refuses_an_inner_potential_with_a_large_drift(capsys, tmp_path, box, quick_distillation, monkeypatch):
+    monkeypatch.setattr(dynamics.distillation, "LARGEST_DRIFT", 0.0)
+    words = ("md", "ec", box, "--relax", 30, "--ensemble", "nvt", "--temperature", 100, "--time", 0.02)
+    words += ("--inner", "auto")
+    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 1
+    assert "error: with steps of 1 fs and an inner potential the energy drifts by" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "log.csv").exists()
+
+
+def test_replicas_are_averaged(run, tmp_path, potential, box):
+    words = ("md", potential, box, "--ensemble", "nvt", "--temperature", 20, "--time", 0.02, "--timestep", 0.5)
+    words += ("--replicas", 2, "--jobs", 1, "-o", tmp_path / "runs")
+    printed = run(*words)
+    table = {line.split()[0]: [float(word) for word in line.split()[1:]] for line in printed.splitlines()[1:5]}
+    assert table["1"][3] != table["2"][3]
+    assert table["mean"][2] == pytest.approx((table["1"][3] + table["2"][3]) / 2, abs=2e-5)
+    assert table["error"][2] == pytest.approx(abs(table["1"][3] - table["2"][3]) / 2, abs=2e-5)
+    found = json.loads(run(*words, "--json"))
+    assert found["completed"] == 2 and len(found["replicas"]) == 2
+    assert found["energy_eV_atom"]["mean"] == pytest.approx(table["mean"][2], abs=1e-5)
+
+
+def test_each_replica_that_ended_early_is_an_error(capsys, tmp_path, potential, box):
+    words = ("md", potential, box, "--temperature", 300, "--pressure", -1_000_000, "--time", 2, "--timestep", 0.5)
+    words += ("--replicas", 2, "--jobs", 1, "-o", tmp_path / "runs")
+    assert main([str(word) for word in words]) == 1
+    captured = capsys.readouterr()
+    assert "error: replica 1: " in captured.err and "error: replica 2: " in captured.err
+    assert "over 0 completed replicas" in captured.out
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--inner-steps", 2), "--inner-steps needs --inner"),
+        (("--jobs", 2), "--jobs needs --replicas"),
+        (("--replicas", 2, "--threads", 2), "leave --threads out"),
+        (("--inner", "missing.mtp"), "missing.mtp"),
+    ],
+)
+def test_options_of_inner_potentials_and_replicas_are_checked(run_fails, tmp_path, potential, box, options, message):
+    assert message in run_fails("md", potential, box, "--time", 0.01, *options, "-o", tmp_path / "run")

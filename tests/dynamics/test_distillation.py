@@ -1,0 +1,79 @@
+"""Inner potentials: sampled, fitted and tested on the system that is to be run."""
+
+import numpy as np
+import pytest
+
+from electrolyte_ml.dynamics import assess, check_drift, distil, distillation, sample
+from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.potentials import ModelSpec
+
+SMALL = ModelSpec(level=4, cutoff=5.0, min_distance=2.0, radial_basis_size=4)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A tenth of the usual lengths."""
+    for name in ("SETTLING_PS", "SAMPLING_PS"):
+        monkeypatch.setattr(distillation, name, getattr(distillation, name) / 10)
+    monkeypatch.setattr(distillation, "ITERATIONS", 60)
+
+
+def test_a_distilled_potential_has_the_forces_of_its_model(tmp_path, spheres, short):
+    atoms, potential = spheres
+    frames = sample(potential, atoms, directory=tmp_path / "sample", progress=False)
+    assert len(frames) == distillation.MOST_FRAMES
+    assert np.abs(frames[0].positions - frames[-1].positions).max() > 0.05
+    distilled = distil(potential, frames, spec=SMALL, directory=tmp_path, progress=False)
+    assert distilled.inner.species == potential.species and distilled.inner.level == 4
+    assert distilled.force_error < 0.1 * distilled.force_rms
+    again = distil(potential, [frame for frame in frames], spec=SMALL, directory=tmp_path, progress=False)
+    assert again.inner.fingerprint == distilled.inner.fingerprint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inner.mtp", "sample"]
+
+
+def test_the_error_is_the_root_mean_square_of_differences(spheres):
+    atoms, potential = spheres
+    stronger = potential.with_parameters(np.array([1.0, 0.0, 1.5]))
+    rough = atoms.copy()
+    rough.rattle(0.3, seed=2)
+    found = assess(stronger, potential, [rough])
+    assert found.force_rms > 0.01
+    assert found.force_error == pytest.approx(0.5 * found.force_rms)
+    assert assess(potential, potential, [rough]).force_error == 0
+
+
+def test_large_systems_are_sampled_less_often(spheres, short, monkeypatch):
+    monkeypatch.setattr(distillation, "SAMPLED_ATOMS", 20 * len(spheres[0]))
+    assert len(sample(spheres[1], spheres[0], progress=False)) == 20
+
+
+def test_drift_of_a_good_inner_potential_is_small(tmp_path, spheres, short):
+    inner = spheres[1].with_parameters(np.array([1.0, 0.0, 0.9]))
+    options = {"timestep_fs": 8, "inner_steps": 4, "directory": tmp_path, "progress": False}
+    drifts = check_drift(spheres[1], inner, spheres[0], **options)
+    assert max(map(abs, drifts)) < 0.1
+    assert check_drift(spheres[1], inner, spheres[0], **options) == drifts
+
+
+def test_a_step_near_resonance_is_refused(spheres, short):
+    """With atoms of 4 amu a step of 78 fs is near half a period of their vibrations: kicks add up."""
+    atoms = spheres[0].copy()
+    atoms.set_masses(np.full(len(atoms), 4.0))
+    inner = spheres[1].with_parameters(np.array([1.0, 0.0, 0.7]))
+    options = {"temperature": 50, "progress": False}
+    assert abs(check_drift(spheres[1], inner, atoms, timestep_fs=10, inner_steps=2, **options)[0]) < 0.1
+    with pytest.raises(ElectrolyteError, match=r"with steps of 78 fs and an inner potential the energy drifts by \+"):
+        check_drift(spheres[1], inner, atoms, timestep_fs=78, inner_steps=15, **options)
+    with pytest.raises(ElectrolyteError, match="the check of the energy with steps of 100 fs ended early: the inner"):
+        check_drift(spheres[1], inner, atoms, timestep_fs=100, inner_steps=20, **options)
+
+
+def test_a_sampling_run_that_ends_early_is_an_error(spheres, short):
+    attractive = spheres[1].with_parameters(np.array([1.0, 0.0, -20.0]))
+    with pytest.raises(ElectrolyteError, match=r"the run that samples configurations .* ended early: "):
+        sample(attractive, spheres[0], temperature=3000, progress=False)
+
+
+def test_too_few_configurations_are_refused(spheres):
+    with pytest.raises(InputError, match="4 configurations are too few"):
+        distil(spheres[1], [spheres[0]] * 4, progress=False)

@@ -1,0 +1,174 @@
+"""Multiple time steps: what a run with an inner potential computes, keeps and refuses."""
+
+import json
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from ase.calculators.lj import LennardJones
+
+from electrolyte_ml import load
+from electrolyte_ml.dynamics import run_md
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials import MomentTensorPotential
+from electrolyte_ml.potentials.pairwise import ZBL
+
+FILES = ("log.csv", "trajectory.trr")
+ENSEMBLES = [{"ensemble": "nve"}, {"ensemble": "nvt"}, {"ensemble": "npt"}, {"ensemble": "npt", "anisotropic": True}]
+
+
+def run(spheres, **options):
+    standard = {"temperature": 300, "time_ps": 0.4, "timestep_fs": 8.0, "frame_interval_fs": 80, "pdamp_fs": 200}
+    return run_md(*spheres, **(standard | {"log_interval_fs": 16, "progress": False} | options))
+
+
+def weaker(potential, factor=0.8):
+    """The potential of the spheres with forces multiplied by a factor."""
+    return potential.with_parameters(np.array([1.0, 0.0, factor]))
+
+
+class Counting(MomentTensorPotential):
+    """A potential that counts its evaluations."""
+
+    calls = 0
+
+    def evaluate(self, atoms, threads=None):
+        Counting.calls += 1
+        return super().evaluate(atoms, threads)
+
+
+class Interrupt:
+    """A monitor that ends the program at a step."""
+
+    reason, every = "interrupt", 1
+
+    def __init__(self, at):
+        self.at = at
+
+    def check(self, step, atoms, results):
+        if step == self.at:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_the_same_potential_inside_is_velocity_verlet(spheres, steps):
+    multiple = run(spheres, ensemble="nve", inner=spheres[1], inner_steps=steps)
+    single = run(spheres, ensemble="nve", timestep_fs=8.0 / steps)
+    assert multiple.steps * steps == single.steps
+    np.testing.assert_allclose(multiple.atoms.positions, single.atoms.positions, atol=1e-11)
+    np.testing.assert_allclose(multiple.conserved_energies, single.conserved_energies, atol=1e-9)
+
+
+@pytest.mark.parametrize("options", ENSEMBLES[:2])
+def test_one_inner_step_is_a_single_step_at_constant_volume(spheres, options):
+    """With one inner step the inner forces cancel, whatever they are."""
+    multiple = run(spheres, inner=weaker(spheres[1]), inner_steps=1, **options)
+    single = run(spheres, **options)
+    np.testing.assert_allclose(multiple.atoms.positions, single.atoms.positions, atol=1e-11)
+    np.testing.assert_allclose(multiple.conserved_energies, single.conserved_energies, atol=1e-9)
+
+
+@pytest.mark.parametrize("options", ENSEMBLES[2:])
+def test_work_of_the_barostat_is_counted(spheres, options):
+    """The volume changes by several percent at a pressure that is not that of the start."""
+    result = run(spheres, inner=weaker(spheres[1]), inner_steps=4, pressure_bar=4000, time_ps=2, **options)
+    assert np.ptp(result.densities) > 0.03 * result.densities[0]
+    total = result.energies + result.kinetic_energies
+    assert np.ptp(result.conserved_energies) < 0.02 * np.ptp(total)
+
+
+def test_the_potential_is_evaluated_once_in_an_outer_step(spheres):
+    atoms, potential = spheres
+    counting = Counting(**{field.name: getattr(potential, field.name) for field in fields(potential)})
+    Counting.calls = 0
+    result = run((atoms, counting), inner=weaker(potential), inner_steps=4, restart_interval_fs=1e6)
+    assert result.completed and result.steps == 50
+    assert Counting.calls == 51
+
+
+@pytest.mark.parametrize("options", ENSEMBLES)
+@pytest.mark.parametrize("at", [1, 23, 40])
+def test_killed_and_resumed_run_is_the_same_to_the_bit(tmp_path, spheres, options, at):
+    options = options | {"inner": weaker(spheres[1]), "inner_steps": 3, "restart_interval_fs": 80}
+    with pytest.raises(KeyboardInterrupt):
+        run(spheres, directory=tmp_path / "killed", monitors=[Interrupt(at)], **options)
+    resumed = run(spheres, directory=tmp_path / "killed", **options)
+    whole = run(spheres, directory=tmp_path / "whole", **options)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    np.testing.assert_array_equal(resumed.atoms.positions, whole.atoms.positions)
+    np.testing.assert_array_equal(resumed.atoms.get_momenta(), whole.atoms.get_momenta())
+
+
+def test_the_inner_potential_stays_with_the_run(tmp_path, spheres):
+    inner = weaker(spheres[1])
+    run(spheres, directory=tmp_path, inner=inner, inner_steps=4)
+    kept = load(tmp_path / "inner.mtp")
+    assert kept.fingerprint == inner.fingerprint
+    assert json.loads((tmp_path / "result.json").read_text())["inner_steps"] == 4
+    longer = run(spheres, directory=tmp_path, inner=kept, inner_steps=4, time_ps=0.8)
+    assert longer.steps == 100
+    for other in ({"inner": weaker(inner, 0.7), "inner_steps": 4}, {}, {"inner": inner, "inner_steps": 2}):
+        with pytest.raises(InputError, match="holds a run with inner"):
+            run(spheres, directory=tmp_path, **other)
+
+
+def test_inner_steps_are_at_most_one_femtosecond_long_by_default(spheres):
+    for timestep_fs, steps in ((3.0, 3), (2.5, 3), (0.5, 1)):
+        result = run(spheres, inner=weaker(spheres[1]), timestep_fs=timestep_fs, time_ps=0.01)
+        assert result.settings["inner_steps"] == steps
+
+
+def test_a_longer_inner_cutoff_is_allowed(spheres):
+    """It is only slow: both potentials have neighbour lists of their own."""
+    longer = MomentTensorPotential.random(
+        2, ("Ar",), radial_basis_size=1, cutoff=6.0, min_distance=0.5, scaling=0.01
+    ).with_parameters(np.array([1.0, 0.0, 1.0]))
+    result = run(spheres, ensemble="nve", inner=longer, inner_steps=4)
+    assert result.completed
+    assert result.conserved_energies.std() < 0.01 * result.kinetic_energies.std()
+
+
+def test_an_inner_potential_that_draws_atoms_together_ends_the_run(spheres):
+    """Its forces are wrong by more than a kick may correct."""
+    options = {"ensemble": "nvt", "timestep_fs": 40, "log_interval_fs": 80, "frame_interval_fs": 80}
+    result = run(spheres, inner=weaker(spheres[1], -10.0), inner_steps=8, time_ps=4, **options)
+    assert result.reason == "calculator"
+    assert "the inner potential's force on atom" in result.detail and "after 0." in result.detail
+    assert np.isfinite(result.energies).all()
+
+
+def test_an_inner_potential_that_fails_is_named(spheres):
+    """Two atoms fall into each other within one outer step, while the potential itself has not seen them yet."""
+    atoms = spheres[0].copy()
+    atoms.set_momenta(np.zeros((len(atoms), 3)))
+    separation = atoms.positions[1] - atoms.positions[0]
+    towards = separation / np.linalg.norm(separation)
+    atoms.arrays["momenta"][:2] = 10.0 * np.stack([towards, -towards])
+    result = run(
+        (atoms, spheres[1]), ensemble="nve", inner=weaker(spheres[1], 0.0), inner_steps=500, timestep_fs=200,
+        log_interval_fs=400, frame_interval_fs=400,
+    )  # fmt: skip
+    assert result.reason == "calculator"
+    assert result.detail.startswith("inner potential: atoms 1 and 2 overlap")
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"thermostat": "nose-hoover", "ensemble": "nvt"}, "do not work with nose-hoover"),
+        ({"inner_steps": 0}, "inner_steps must be"),
+        ({"inner_steps": 1.5}, "inner_steps must be"),
+        ({"inner": ZBL(("H", "C"))}, "inner potential: atom 1 is Ar"),
+        ({"inner": None, "inner_steps": 2}, "inner_steps needs an inner potential"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line(spheres, options, message):
+    with pytest.raises(InputError, match=message) as caught:
+        run(spheres, **({"inner": weaker(spheres[1])} | options))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_calculator_of_another_program_has_no_inner_potential(spheres):
+    with pytest.raises(InputError, match="multiple time steps need a potential, and LennardJones is none"):
+        run((spheres[0], LennardJones()), inner=spheres[1])

@@ -1,0 +1,99 @@
+"""What multiple time steps must conserve and sample, from theory and by comparison with single steps."""
+
+import numpy as np
+import pytest
+from ase import units
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from electrolyte_ml.dynamics import run_md
+from electrolyte_ml.dynamics.integrators import build
+
+
+def weaker(potential, factor):
+    """The potential of the spheres with forces multiplied by a factor."""
+    return potential.with_parameters(np.array([1.0, 0.0, factor]))
+
+
+def thermal(atoms, temperature=300, seed=0):
+    atoms = atoms.copy()
+    momenta = np.random.default_rng(seed).normal(size=(len(atoms), 3)) * np.sqrt(
+        temperature * units.kB * atoms.get_masses()[:, None]
+    )
+    atoms.set_momenta(momenta - momenta.mean(axis=0))
+    return atoms
+
+
+def block_error(values, blocks=20):
+    means = np.array_split(values, blocks)
+    return np.std([block.mean() for block in means]) / np.sqrt(blocks - 1)
+
+
+@settings(max_examples=10, deadline=None)
+@given(factor=st.floats(0.3, 0.9), seed=st.integers(0, 1000))
+def test_the_error_grows_with_the_square_of_the_outer_step(spheres, factor, seed):
+    """At inner steps of 1 fs in all cases, compared with single steps of 1 fs.
+
+    The curvature of the forces jumps where a pair crosses the cutoff, so that the order is exact only on average.
+    """
+
+    def positions(timestep, **inner):
+        result = run_md(
+            thermal(spheres[0], seed=seed), spheres[1], ensemble="nve", timestep_fs=timestep, time_ps=0.16,
+            log_interval_fs=160, frame_interval_fs=160, progress=False, **inner,
+        )  # fmt: skip
+        return result.atoms.positions
+
+    exact, inner = positions(1.0), weaker(spheres[1], factor)
+    errors = [np.linalg.norm(positions(float(n), inner=inner, inner_steps=n) - exact) for n in (4, 16)]
+    assert errors[1] / errors[0] == pytest.approx(16, rel=0.45)
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_time_can_be_turned_round(spheres, steps):
+    atoms = thermal(spheres[0])
+    integrator = build(
+        atoms, spheres[1], ensemble="nve", temperature=300, timestep_fs=8, inner_potential=weaker(spheres[1], 0.7),
+        inner_steps=steps,
+    )  # fmt: skip
+    integrator.evaluate()
+    begin = atoms.positions.copy()
+    integrator.advance(75)
+    assert np.abs(atoms.positions - begin).max() > 0.5
+    atoms.arrays["momenta"] *= -1
+    integrator.advance(150)
+    np.testing.assert_allclose(atoms.positions, begin, atol=1e-6)
+
+
+def test_energy_does_not_drift(spheres):
+    """In 40 ps less than a thousandth of kT an atom."""
+    result = run_md(
+        *spheres, ensemble="nve", temperature=300, time_ps=40, timestep_fs=8, inner=weaker(spheres[1], 0.8),
+        inner_steps=2, log_interval_fs=80, frame_interval_fs=1e6, restart_interval_fs=1e6, progress=False,
+    )  # fmt: skip
+    slope = np.polyfit(result.times_ps, result.conserved_energies, 1)[0]  # eV/ps
+    assert abs(slope) * 40 < 1e-3 * len(spheres[0]) * units.kB * 300
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ensemble", ["nvt", "npt"])
+def test_averages_are_those_of_single_steps(spheres, ensemble):
+    options = {
+        "ensemble": ensemble, "temperature": 300, "pressure_bar": 2000, "time_ps": 200, "pdamp_fs": 300,
+        "log_interval_fs": 40, "frame_interval_fs": 1e6, "restart_interval_fs": 1e6, "progress": False,
+    }  # fmt: skip
+    single = run_md(*spheres, timestep_fs=2, seed=1, **options)
+    multiple = run_md(*spheres, timestep_fs=8, inner=weaker(spheres[1], 0.7), inner_steps=4, seed=2, **options)
+    freedom = 3 * len(spheres[0]) - 3
+    late = len(single.times_ps) // 10
+    error = block_error(multiple.temperatures[late:])
+    assert error < 3
+    assert multiple.temperatures[late:].mean() == pytest.approx(300, abs=3 * error)
+    assert multiple.temperatures[late:].std() == pytest.approx(300 * np.sqrt(2 / freedom), rel=0.1)
+    name = "densities" if ensemble == "npt" else "energies"
+    values = [getattr(result, name)[late:] for result in (single, multiple)]
+    errors = [block_error(value) for value in values]
+    assert max(errors) < 0.02 * abs(values[0].mean())
+    assert values[0].mean() == pytest.approx(values[1].mean(), abs=3.5 * np.hypot(*errors))
+    total = multiple.energies + multiple.kinetic_energies
+    assert multiple.conserved_energies.std() < 0.05 * total.std()
