@@ -50,7 +50,7 @@ def warm_up() -> float:
     steps: dict[str, Any] = {"time_ps": 2e-3 * TIMESTEP, "timestep_fs": TIMESTEP, "progress": False}
     for calculator in calculators:
         run_md(box, calculator, **steps)
-    run_md(box, calculators[0], inner=potential, **steps)
+    run_md(box, calculators[0], inner=potential, ensemble="nvt", **steps)
     # Coulomb sums have three methods: all pairs of a molecule, Ewald in a small cell, a mesh in a large one.
     charged = ModelSpec(level=4, charges="qrd").random(SPECIES)
     systems = [molecule("EC"), box, pack({"EC": 10}, 1.0)]

@@ -52,7 +52,7 @@ def add_parser(subparsers: Subparsers) -> None:
         run_molecular_dynamics,
         "run molecular dynamics with a potential",
         "md pot.mtp start.xyz --ensemble npt --temperature 300 --pressure 1 --time 10 -o run\n"
-        "  electrolyte-ml md pot.mtp start.xyz --timestep 3 --inner auto --replicas 4 --time 1000 -o runs",
+        "  electrolyte-ml md pot.mtp run --ensemble nvt --timestep 3 --inner auto --replicas 4 --time 1000 -o runs",
     )
     add_potential(parser)
     parser.add_argument(
@@ -101,8 +101,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--inner",
         metavar="auto|FILE",
-        help="multiple time steps: a cheap potential moves the atoms within each --timestep of 3 fs, or of 4 fs with "
-        "--hydrogen-mass 3; auto fits one to the potential on this system first",
+        help="multiple time steps at constant volume: a cheap potential moves the atoms within each --timestep of 3 "
+        "fs, or of 4 fs with --hydrogen-mass 3; auto fits one to the potential on this system first",
     )
     parser.add_argument(
         "--inner-steps",
@@ -174,6 +174,8 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         refuse_given(args, ("pressure", "anisotropic"), "--ensemble npt")
     if not args.inner:
         refuse_given(args, ("inner_steps",), "--inner")
+    elif args.ensemble == "npt":
+        raise InputError("--inner needs --ensemble nvt or nve")
     if not args.replicas:
         refuse_given(args, ("jobs",), "--replicas")
     elif args.threads:

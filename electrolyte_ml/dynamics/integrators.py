@@ -315,8 +315,8 @@ def naming_inner() -> Iterator[None]:
 class MultipleStepIntegrator(PotentialIntegrator):
     """Integrator that takes several short steps with an inner potential in each step of the potential itself.
 
-    Energy, forces, stress, thermostat and barostat are those of the potential, once per outer step. The difference
-    between its forces and those of the inner potential acts as a kick at both ends of the step.
+    Energy, forces, stress and thermostat are those of the potential, once per outer step. The difference between its
+    forces and those of the inner potential acts as a kick at both ends of the step.
 
     Parameters
     ----------
@@ -371,8 +371,6 @@ class MultipleStepIntegrator(PotentialIntegrator):
         while self.step < to:
             for draws in self.noise.rows(self.step, to):
                 multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.inner.forces)
-                if self.ensemble.rate:
-                    self._change_cell(draws)
                 self._advance_inner()
                 self.update()
                 finite, atom, distance = multiple_steps.end_outer(self.ensemble, self.particles, self.inner.forces)
@@ -381,23 +379,6 @@ class MultipleStepIntegrator(PotentialIntegrator):
                     return
                 if distance > FARTHEST:
                     self._refuse(atom, distance)
-
-    def _change_cell(self, draws: np.ndarray) -> None:
-        """Apply the barostat at the positions of the last forces, and compute the inner forces again.
-
-        After the drift, as in a single step, the virial of the last forces would be 3 or 4 fs old, and the vibrations
-        of bonds change it within that time. The change of the virial by the scaling is that of the inner one.
-        """
-        inner, growth = self.inner, np.ones(3)
-        before = inner.particles.virial.copy()
-        kernels.change_cell(self.ensemble, draws, self.particles, growth)
-        self.stepper.stretch *= growth
-        inner.stepper.stretch *= growth
-        with naming_inner():
-            inner.update()
-        virial = self.particles.virial + inner.particles.virial - before
-        self.scalars[kernels.GIVEN] += 0.5 * float(np.log(growth) @ np.diag(virial))
-        self.scalars[list(kernels.GROWTHS)] = 0.0  # nothing is left to count at the end of the step
 
     def _advance_inner(self) -> None:
         """Take the inner steps of one outer step."""

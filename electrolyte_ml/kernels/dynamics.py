@@ -241,45 +241,6 @@ def scale_lengths(ensemble, normals, particles, stretch):
         stretch[axis] *= scale
 
 
-@njit(**PIECE)
-def begin_thermostat(ensemble, draws, particles):
-    """Apply the thermostat at the beginning of a time step; `draws` as in `before_forces`."""
-    if ensemble.thermostat == RESCALING:
-        rescale_velocities(ensemble, draws[0], draws[1], particles)
-    elif ensemble.thermostat == CHAIN:
-        chain_half_step(ensemble, particles)
-
-
-@njit(cache=True, error_model="numpy")
-def change_cell(ensemble, draws, particles, stretch):
-    """Apply the barostat for one time step, after the drift; `draws` and `stretch` as in `before_forces`.
-
-    The work is counted by the trapezoid rule: its second half is that of `finish_work`.
-    """
-    if ensemble.rate == 0.0:
-        return
-    if ensemble.anisotropic:
-        scale_lengths(ensemble, draws[2:], particles, stretch)
-        return
-    scale = scale_cell(ensemble, draws[2], particles)
-    # Scaling by exp(g) adds the integral of tr(virial) dg to the potential energy (trapezoid rule: first half here).
-    particles.scalars[GROWTH] = np.log(scale)
-    particles.scalars[GIVEN] += 0.5 * particles.scalars[GROWTH] * particles.scalars[VIRIAL]
-    for axis in range(3):
-        stretch[axis] *= scale
-
-
-@njit(**PIECE)
-def finish_work(ensemble, particles):
-    """Add the second half of the barostat's work, with the virial of the new positions."""
-    scalars = particles.scalars
-    if ensemble.anisotropic:
-        for axis in range(3):
-            scalars[GIVEN] += 0.5 * scalars[GROWTHS[axis]] * particles.virial[axis, axis]
-    elif ensemble.rate != 0.0:
-        scalars[GIVEN] += 0.5 * scalars[GROWTH] * scalars[VIRIAL]
-
-
 @njit(cache=True, error_model="numpy")
 def before_forces(ensemble, draws, particles, stretch):
     """Take the part of a time step before the force evaluation: the positions are then those at its end.
@@ -295,14 +256,27 @@ def before_forces(ensemble, draws, particles, stretch):
     stretch : (3,) float64
         Multiplied in place by the growth factors of the lengths along x, y and z.
     """
-    begin_thermostat(ensemble, draws, particles)
+    if ensemble.thermostat == RESCALING:
+        rescale_velocities(ensemble, draws[0], draws[1], particles)
+    elif ensemble.thermostat == CHAIN:
+        chain_half_step(ensemble, particles)
     kick = 0.5 * ensemble.timestep
     for i in range(len(particles.masses)):
         velocity = ensemble.timestep / particles.masses[i]
         for axis in range(3):
             particles.momenta[i, axis] += kick * particles.forces[i, axis]
             particles.positions[i, axis] += velocity * particles.momenta[i, axis]
-    change_cell(ensemble, draws, particles, stretch)
+    if ensemble.rate == 0.0:
+        return
+    if ensemble.anisotropic:
+        scale_lengths(ensemble, draws[2:], particles, stretch)
+        return
+    scale = scale_cell(ensemble, draws[2], particles)
+    # Scaling by exp(g) adds the integral of tr(virial) dg to the potential energy (trapezoid rule: first half here).
+    particles.scalars[GROWTH] = np.log(scale)
+    particles.scalars[GIVEN] += 0.5 * particles.scalars[GROWTH] * particles.scalars[VIRIAL]
+    for axis in range(3):
+        stretch[axis] *= scale
 
 
 @njit(cache=True, error_model="numpy")
@@ -315,7 +289,11 @@ def after_forces(ensemble, particles):
         for axis in range(3):
             total += particles.forces[i, axis]
             particles.momenta[i, axis] += kick * particles.forces[i, axis]
-    finish_work(ensemble, particles)
+    if ensemble.anisotropic:
+        for axis in range(3):
+            scalars[GIVEN] += 0.5 * scalars[GROWTHS[axis]] * particles.virial[axis, axis]
+    elif ensemble.rate != 0.0:
+        scalars[GIVEN] += 0.5 * scalars[GROWTH] * scalars[VIRIAL]
     if ensemble.thermostat == CHAIN:
         chain_half_step(ensemble, particles)
     return np.isfinite(total)

@@ -1,8 +1,7 @@
 """Multiple time steps: the two ends of an outer step, between which a cheap inner potential takes several short steps.
 
 An outer step of length D consists of `begin_outer` (thermostat, half a kick of D by the difference between the outer
-and the inner forces), steps of velocity Verlet with the inner forces alone, and `end_outer` (the other half kick). The
-barostat acts after `begin_outer` (`dynamics.change_cell`), with the outer virial.
+and the inner forces), steps of velocity Verlet with the inner forces alone, and `end_outer` (the other half kick).
 
 Tuckerman, Berne, Martyna, J. Chem. Phys. 97, 1990 (1992).
 """
@@ -11,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from electrolyte_ml.kernels.bins import PIECE
-from electrolyte_ml.kernels.dynamics import ENERGY, VIRIAL, begin_thermostat, finish_work
+from electrolyte_ml.kernels.dynamics import ENERGY, RESCALING, VIRIAL, rescale_velocities
 
 
 @njit(**PIECE)
@@ -30,7 +29,7 @@ def begin_outer(ensemble, draws, particles, inner):
     Parameters
     ----------
     ensemble : Ensemble
-        With the outer time step.
+        With the outer time step, constant volume, and no thermostat or that of velocity rescaling.
     draws : (5,) float64
         As in `dynamics.before_forces`.
     particles : Particles
@@ -38,7 +37,8 @@ def begin_outer(ensemble, draws, particles, inner):
     inner : (N, 3) float64, eV/Å
         Forces of the inner potential.
     """
-    begin_thermostat(ensemble, draws, particles)
+    if ensemble.thermostat == RESCALING:
+        rescale_velocities(ensemble, draws[0], draws[1], particles)
     kick_by_difference(ensemble, particles, inner)
 
 
@@ -55,7 +55,6 @@ def end_outer(ensemble, particles, inner):
         The atom that the difference of forces moves farthest in one outer step, and how far.
     """
     kick_by_difference(ensemble, particles, inner)
-    finish_work(ensemble, particles)
     total = particles.scalars[ENERGY] + particles.scalars[VIRIAL]
     atom, farthest = 0, 0.0
     for i in range(len(particles.masses)):
