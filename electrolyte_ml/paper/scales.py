@@ -655,7 +655,7 @@ STANDARD = Scale(
         densities=(1.1, 1.2),
         learning=LearningProtocol(
             model=ModelSpec(level=6),
-            reference=ReferenceSettings("pyscf-pbe-d3", {"cutoff": 900}),  # one for cells with and without fluorine
+            reference=ReferenceSettings("pyscf-pbe-d3", {"cutoff": 1200}),  # one for cells with and without fluorine
             exploration=ExplorationSettings(time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),
             stopping=StoppingSettings(max_iterations=10),
         ),

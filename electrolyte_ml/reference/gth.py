@@ -22,7 +22,7 @@ VALENCES = {
     "K": 9,
 }
 CUTOFF = 600  # Ry, for elements without an entry below
-HARD_CUTOFFS = {"F": 900}  # Ry
+HARD_CUTOFFS = {"F": 1200}  # Ry
 
 
 def cutoff_of(atoms: Atoms) -> int:
@@ -30,7 +30,7 @@ def cutoff_of(atoms: Atoms) -> int:
 
     The forces of a cell with LiPF6 sum to 1.4 eV/Å at 600 Ry, to 0.2 to 0.3 at 900, and to 0.03 to 0.06 at 1200. At
     900 Ry CP2K and PySCF differ by 0.035 eV/Å (root mean square of the components, 0.08 on F), at 1200 Ry by 0.008
-    (0.02 on F). The grid of 900 Ry has 0.65 times as many points. Total energies with different cutoffs cannot be
-    compared: set one cutoff for a data set that mixes cells with and without such elements.
+    (0.02 on F). Total energies with different cutoffs cannot be compared: set one cutoff for a data set that mixes
+    cells with and without such elements.
     """
     return max((HARD_CUTOFFS.get(symbol, CUTOFF) for symbol in atoms.symbols), default=CUTOFF)

@@ -11,7 +11,7 @@ from ase.units import Hartree
 from electrolyte_ml.errors import ElectrolyteError
 
 # eV/Å, length of the sum of all forces, which is zero without an external field. A grid of the density that is too
-# coarse leads to a net force: for PBE of LiPF6 in EC and EMC 1.4 eV/Å at 600 Ry, and 0.2 to 0.3 at 900 Ry.
+# coarse leads to a net force: for PBE of LiPF6 in EC and EMC 1.4 eV/Å at 600 Ry, 0.2 to 0.3 at 900 Ry, 0.06 at 1200.
 LARGEST_NET_FORCE = 0.5
 # Larger values are in another unit, or the calculation has failed. Atoms at 0.4 of their bond length repel each other
 # with some hundred eV/Å; 0.5 eV/Å³ is 80 GPa.

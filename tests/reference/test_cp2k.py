@@ -104,13 +104,13 @@ def test_the_cutoff_follows_the_elements_unless_one_is_given(fake):
     cp2k = fake(OUTPUT)
     hard = Atoms("OF", [[0, 0, 0], [0, 0, 1.4]], cell=[6, 7, 8], pbc=True)
     grid = ("FORCE_EVAL", "DFT", "MGRID")
-    assert section(cp2k.input(hard), *grid)["CUTOFF"] == "[Ry] 900"
+    assert section(cp2k.input(hard), *grid)["CUTOFF"] == "[Ry] 1200"
     assert section(cp2k.input(oh()), *grid)["CUTOFF"] == "[Ry] 600"
     given = CP2KReference(cp2k._program, cutoff=700)
     assert section(given.input(hard), *grid)["CUTOFF"] == "[Ry] 700"
-    assert [cp2k.key_of(atoms)["settings"]["cutoff"] for atoms in (hard, oh())] == [900, 600]
+    assert [cp2k.key_of(atoms)["settings"]["cutoff"] for atoms in (hard, oh())] == [1200, 600]
     assert label_hash(hard, given) != label_hash(hard, cp2k)
-    assert label_hash(hard, CP2KReference(cp2k._program, cutoff=900)) == label_hash(hard, cp2k)
+    assert label_hash(hard, CP2KReference(cp2k._program, cutoff=1200)) == label_hash(hard, cp2k)
 
 
 def test_an_odd_number_of_electrons_is_open_shell(fake):
