@@ -13,12 +13,14 @@ from electrolyte_ml.cli.grades import read_active_set
 from electrolyte_ml.cli.messages import about, in_options
 from electrolyte_ml.cli.options import (
     add_charge_key,
+    add_executor,
     add_json,
     add_potential,
     add_rows,
     add_seed,
     count,
     number,
+    on_executor,
     positive,
     read,
     refuse_given,
@@ -118,6 +120,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "replica_1, replica_2, ... of the output",
     )
     parser.add_argument("--jobs", type=count, help="number of replicas at a time (default: one per core)")
+    add_executor(parser)
     parser.add_argument(
         "--precision",
         choices=("double", "mixed"),
@@ -152,6 +155,7 @@ def add_parser(subparsers: Subparsers) -> None:
     add_json(parser)
 
 
+@on_executor
 def run_molecular_dynamics(args: argparse.Namespace) -> int:
     """Run or resume dynamics, and print averages; return 1 if the run ended early."""
     from electrolyte_ml.dynamics import (
@@ -177,7 +181,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     elif args.ensemble == "npt":
         raise InputError("--inner needs --ensemble nvt or nve")
     if not args.replicas:
-        refuse_given(args, ("jobs",), "--replicas")
+        refuse_given(args, ("jobs", "executor"), "--replicas")
     elif args.threads:
         raise InputError("--replicas runs each replica on one thread: leave --threads out")
     if 1000 * args.time < args.timestep:
