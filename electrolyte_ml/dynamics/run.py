@@ -7,6 +7,7 @@ import io
 import json
 import math
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -330,9 +331,9 @@ class Run:
 
     def _summarise(self, directory: Path, reason: str, detail: str) -> None:
         """Write the last configuration and a summary: reason of the end, length, settings."""
-        if np.isfinite(self.atoms.positions).all():
-            last = self.atoms.copy()
-            exchange_masses(last, self.start_masses)
+        last = self.atoms.copy()
+        exchange_masses(last, self.start_masses)
+        with suppress(InputError):  # no file of configurations holds the positions of a run that has exploded
             write_configurations(directory / "last.xyz", last)
         summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": self.time_ps}
         summary |= {"threads": self.integrator.threads, "charge": total_charge(self.atoms)} | self.settings

@@ -228,6 +228,27 @@ def test_failing_calculator_ends_the_run_and_keeps_what_was_written(tmp_path, ar
     np.testing.assert_allclose(last.get_momenta(), result.atoms.get_momenta(), atol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of ASE's neighbour list
+@pytest.mark.parametrize("push", [1e14, 1e300])
+def test_atoms_beyond_the_range_of_files_end_the_run(tmp_path, argon, lennard_jones, push):
+    class Explodes(type(lennard_jones())):
+        calls = 0
+
+        def calculate(self, *arguments):
+            super().calculate(*arguments)
+            self.calls += 1
+            if self.calls == 5:
+                self.results["forces"] = self.results["forces"] + push
+            elif self.calls > 5:
+                raise ElectrolyteError("an atom is far away")
+
+    result = run(argon, Explodes(sigma=3.4, epsilon=0.0104, rc=5.0), directory=tmp_path)
+    assert result.reason == "calculator" and np.abs(result.atoms.positions).max() > 1e8
+    assert json.loads((tmp_path / "result.json").read_text())["reason"] == "calculator"
+    assert not (tmp_path / "last.xyz").exists()
+    assert run(argon, lennard_jones(), directory=tmp_path).detail == result.detail  # it is not run again
+
+
 def test_minimisation_that_fails_ends_the_run_on_the_start_as_it_was_given(tmp_path, argon, lennard_jones):
     before = argon.positions.copy()
     result = run(argon, StopsAt(lennard_jones(), 2, failed), relax=20, directory=tmp_path)
@@ -244,7 +265,7 @@ def test_error_of_the_calculator_on_the_start_itself_is_raised(argon):
 
 
 @pytest.mark.parametrize("quantity", ["energy", "forces", "stress"])
-def test_nan_ends_the_run(argon, lennard_jones, quantity):
+def test_nan_ends_the_run(tmp_path, argon, lennard_jones, quantity):
     class Nan(type(lennard_jones())):
         calls = 0
 
@@ -254,10 +275,11 @@ def test_nan_ends_the_run(argon, lennard_jones, quantity):
             if self.calls > 10:
                 self.results[quantity] = self.results[quantity] * np.nan
 
-    result = run(argon, Nan(sigma=3.4, epsilon=0.0104, rc=5.0))
+    result = run(argon, Nan(sigma=3.4, epsilon=0.0104, rc=5.0), directory=tmp_path)
     assert result.reason == "nan" and result.steps == 10
     what = "the force on atom 1 (Ar)" if quantity == "forces" else "energy or stress"
     assert result.detail == f"{what} is not a number after 0.02 ps"
+    assert run(argon, lennard_jones(), directory=tmp_path).detail == result.detail  # it is not run again
 
 
 class Half:
