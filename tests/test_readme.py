@@ -87,13 +87,17 @@ def test_fit_explains_forces_that_it_has_not_seen(folder):
 
 
 @pytest.mark.slow
-def test_its_dynamics_hold(folder):
-    printed(folder, "electrolyte-ml md pot.mtp")
+def test_its_dynamics_are_watched_and_say_how_they_ended(folder):
+    text = printed(folder, "electrolyte-ml md pot.mtp")
     ending = json.loads((folder.path / "run" / "result.json").read_text())
-    assert ending["reason"] == "completed"
+    assert f"{ending['time_ps']:g} ps: {ending['reason']}" in text
     log = np.genfromtxt(folder.path / "run" / "log.csv", delimiter=",", names=True)
-    temperatures = log["temperature_K"][len(log) // 2 :]
-    assert abs(temperatures.mean() - 300) < 5 * 300 * np.sqrt(2 / (3 * 40 - 3))  # its fluctuation in 40 atoms
+    assert np.nanmax(log["grade"]) > 0
+    if ending["reason"] == "completed":
+        temperatures = log["temperature_K"][len(log) // 2 :]
+        assert abs(temperatures.mean() - 300) < 5 * 300 * np.sqrt(2 / (3 * 40 - 3))  # its fluctuation in 40 atoms
+    else:
+        assert ending["detail"] in text
 
 
 @pytest.mark.slow
