@@ -52,6 +52,16 @@ def shipped_result(name: str, scale: str) -> dict[str, Any] | None:
     return None if chosen is None else load_result(name, chosen)
 
 
+def with_result(name: str, scale: Scale) -> Scale:
+    """Return the scale that has a result of this name: this one, otherwise the same with the results that ship.
+
+    A scale that ships nothing is returned as it is, without the result.
+    """
+    if result_path(name, scale).exists():
+        return scale
+    return shipped(scale.name) or scale
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()

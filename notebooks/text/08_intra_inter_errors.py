@@ -33,7 +33,7 @@ from electrolyte_ml.paper.charge_gain import charge_gain
 from electrolyte_ml.paper.mixtures import fit_kinds, mixture_set
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.protocols import label_store
-from electrolyte_ml.paper.results import load_result, shipped_result
+from electrolyte_ml.paper.results import load_result, with_result
 from electrolyte_ml.paper.stored import store_validation
 from electrolyte_ml.paper.validation import ValidationErrors, validation_errors, validation_kinds, validation_sets
 from electrolyte_ml.potentials import ModelSpec
@@ -163,7 +163,7 @@ if scale.name != "quick" and load_result("intermolecular_errors", scale) is None
     sets = validation_sets(scale, learnt.potential)
     configurations = [atoms for configurations in sets.values() for atoms in configurations]
     store_validation(validation_errors(scale, configurations, members), scale)
-kept = load_result("intermolecular_errors", shown) or shipped_result("intermolecular_errors", shown.name)
+kept = load_result("intermolecular_errors", with_result("intermolecular_errors", shown))
 full = None if kept is None else ValidationErrors.from_dict(kept)
 if full is None:
     print(f"There is no result of the {shown.name} scale yet: Fig. 3 is not drawn.")

@@ -39,7 +39,7 @@ from electrolyte_ml.analysis import (
 from electrolyte_ml.paper import scales
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.protocols import label_store
-from electrolyte_ml.paper.results import load_result, shipped_result
+from electrolyte_ml.paper.results import load_result, with_result
 from electrolyte_ml.paper.validation import CHARGED, ValidationErrors
 from electrolyte_ml.potentials import ModelSpec
 from electrolyte_ml.structures import read_configurations
@@ -196,8 +196,8 @@ figures.sliders(moment, configuration=IntSlider(12, min=0, max=len(unseen) - 1))
 # the highest level without and with charges.
 
 # %%
-shown = scale if scale.name != "quick" else standard
-kept = load_result("intermolecular_errors", shown) or shipped_result("intermolecular_errors", shown.name)
+shown = with_result("intermolecular_errors", scale if scale.name != "quick" else standard)
+kept = load_result("intermolecular_errors", shown)
 full = None if kept is None else ValidationErrors.from_dict(kept)
 drawn = []
 if full is None:

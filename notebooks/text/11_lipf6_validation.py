@@ -36,7 +36,7 @@ from electrolyte_ml.paper.ion_pair_validation import IonPairErrors, ion_pair_err
 from electrolyte_ml.paper.ion_pairs import learn_ion_pairs
 from electrolyte_ml.paper.mixtures import fit_kinds
 from electrolyte_ml.paper.places import checkout
-from electrolyte_ml.paper.results import load_result, shipped_result
+from electrolyte_ml.paper.results import load_result, with_result
 from electrolyte_ml.paper.stored import store_ion_pair_errors, store_li_o
 from electrolyte_ml.potentials import ModelSpec
 from electrolyte_ml.structures import pack_motif, read_configurations
@@ -189,7 +189,8 @@ if scale.name != "quick" and load_result("ion_pair_errors", scale) is None:
     members = {model.name: {0: plain.potential}, raw.name: {0: charged.potential}, f"{raw.name}, as in the paper": as_in_paper}
     store_ion_pair_errors(ion_pair_errors(configurations, members, plain.potential.reference), scale)
     store_li_o(li_o_distribution(scale, plain.potential), system=scale.ion_pair_training.rdf_cell, reference=plain.potential.reference, scale=scale)
-kept, rdf = (load_result(name, shown) or shipped_result(name, shown.name) for name in ("ion_pair_errors", "li_o"))
+shown = with_result("ion_pair_errors", shown)
+kept, rdf = (load_result(name, shown) for name in ("ion_pair_errors", "li_o"))
 drawn = []
 if kept is None:
     print(f"There is no result of the {shown.name} scale yet: Figs. 5 and S5 are not drawn.")

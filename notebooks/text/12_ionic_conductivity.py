@@ -38,7 +38,7 @@ from electrolyte_ml.paper import experiment, scales
 from electrolyte_ml.paper.conductivity import electrolyte_production, learnt_conductivities
 from electrolyte_ml.paper.ion_pair_validation import IonPairErrors
 from electrolyte_ml.paper.limits import conductivity_limits, shipped_audit
-from electrolyte_ml.paper.results import load_result, shipped_result
+from electrolyte_ml.paper.results import load_result, with_result
 from electrolyte_ml.paper.stored import MODELS, conductivities_of, conductivity_name
 from electrolyte_ml.trajectories import Role, open_trajectory, read_ions
 
@@ -398,7 +398,7 @@ if scale.name != "quick":
 
 
 def stored(name):
-    return load_result(name, shown) or shipped_result(name, shown.name)
+    return load_result(name, with_result(name, shown))
 
 
 drawn = []

@@ -41,7 +41,7 @@ from electrolyte_ml.paper.claims import CLAIMS
 from electrolyte_ml.paper.conductivity import electrolyte_production, solvation_of_runs
 from electrolyte_ml.paper.ion_pairs import learn_ion_pairs
 from electrolyte_ml.paper.model_comparison import compare_models
-from electrolyte_ml.paper.results import load_result, shipped_result
+from electrolyte_ml.paper.results import load_result, with_result
 from electrolyte_ml.paper.stored import conductivity_name
 from electrolyte_ml.production import run_folders
 from electrolyte_ml.trajectories import Role, open_trajectory
@@ -290,7 +290,8 @@ if scale.name != "quick":
         if load_result(f"solvation_{model}", scale) is None:
             potential = learn_ion_pairs(scale, charges=charges).aggregates.potential
             solvation_of_runs(scale, scale.conductivity.cells[0], potential, model=model)
-kept = {name: load_result(f"solvation_{model}", shown) or shipped_result(f"solvation_{model}", shown.name) for name, model in (("MTP", "mtp"), ("MTP-QRd", "qrd"))}
+shown = with_result("solvation_mtp", shown)
+kept = {name: load_result(f"solvation_{model}", shown) for name, model in (("MTP", "mtp"), ("MTP-QRd", "qrd"))}
 kept, figure = {name: stored for name, stored in kept.items() if stored is not None}, None
 if kept:
     references = sorted({stored["reference"] for stored in kept.values()})
@@ -304,7 +305,7 @@ figure
 # that differ, and conductivities that do not, each by more than their errors.
 
 # %%
-sigma = {name: load_result(conductivity_name(model), shown) or shipped_result(conductivity_name(model), shown.name) for name, model in (("MTP", "mtp"), ("MTP-QRd", "qrd"))}
+sigma = {name: load_result(conductivity_name(model), shown) for name, model in (("MTP", "mtp"), ("MTP-QRd", "qrd"))}
 if None in sigma.values() or len(kept) < 2:
     print(f"There are no conductivities and structures of both potentials at the {shown.name} scale yet.")
 else:

@@ -11,8 +11,8 @@ from ase import Atoms
 from electrolyte_ml.active_learning.sections import MDRun
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper import protocols, validation
-from electrolyte_ml.paper.results import load_result, shipped_result
-from electrolyte_ml.paper.scales import PAPER, QUICK, IntermolecularErrors
+from electrolyte_ml.paper.results import load_result, save_result, shipped_result, with_result
+from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD, IntermolecularErrors
 from electrolyte_ml.paper.stored import store_validation
 from electrolyte_ml.paper.validation import (
     ValidationErrors,
@@ -145,6 +145,17 @@ def test_errors_are_measured_stored_and_read(runs):
     assert validation_errors(SMALL, configurations, {"MTP2": potentials["MTP2"]}, progress=False).differences == {}
     with pytest.raises(InputError, match="no potentials"):
         validation_errors(SMALL, configurations, {})
+
+
+def test_a_result_of_this_run_comes_before_a_shipped_one(monkeypatch, tmp_path):
+    monkeypatch.setattr("electrolyte_ml.paper.scales.shipped_results", lambda: tmp_path / "shipped")
+    ours = replace(STANDARD, results=tmp_path / "ours")
+    assert with_result("a", ours) == ours  # nothing ships
+    (tmp_path / "shipped" / "standard").mkdir(parents=True)
+    (tmp_path / "shipped" / "standard" / "a.json").write_text('{"reference": "shipped"}')
+    assert load_result("a", with_result("a", ours)) == {"reference": "shipped"}
+    save_result("a", {"reference": "ours"}, ours)
+    assert load_result("a", with_result("a", ours)) == {"reference": "ours"}
 
 
 def test_shipped_results_are_read_from_the_source_tree(monkeypatch, tmp_path):

@@ -1,0 +1,57 @@
+"""Results that ship with the source tree follow from what ships beside them: sets, potentials, labels."""
+
+import json
+
+import numpy as np
+import pytest
+
+from electrolyte_ml.active_learning.mixing import count_origins
+from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.results import shipped_result
+from electrolyte_ml.paper.scales import STANDARD
+from electrolyte_ml.potentials import load
+from electrolyte_ml.potentials.shipped import find_shipped
+from electrolyte_ml.structures import read_configurations
+from electrolyte_ml.training import evaluate_errors
+
+FITS = sorted((checkout() / "data" / "results" / "standard" / "mixtures").glob("fits_*/*/fit.json"))
+
+
+@pytest.fixture(scope="module")
+def mixture_set():
+    return read_configurations(find_shipped("ec-emc").training_set, labelled=True)
+
+
+def test_origins_are_those_of_the_shipped_set(mixture_set):
+    assert count_origins(mixture_set) == shipped_result("mixture_training", "standard")["origins"]
+
+
+def test_every_kind_and_seed_of_the_standard_scale_ships():
+    protocol = STANDARD.mixture_density
+    kinds = {f"{kind.name}_seed{seed}" for kind in protocol.kinds for seed in protocol.seeds}
+    assert {path.parent.name for path in FITS} == kinds
+
+
+@pytest.mark.parametrize("path", FITS, ids=lambda path: path.parent.name)
+def test_stated_errors_of_a_fit_are_those_of_its_potential(path, mixture_set):
+    (file,) = path.parent.glob("potential.*")
+    errors, stated = evaluate_errors(load(file), mixture_set), json.loads(path.read_text())["errors"]
+    assert stated["n_configurations"] == len(mixture_set)
+    for name in ("energy_rmse", "force_rmse", "stress_rmse", "pressure_bias"):
+        assert getattr(errors, name) == pytest.approx(stated[name], rel=1e-6, abs=1e-9), name
+
+
+def test_densities_are_means_of_the_shipped_traces():
+    stored, window = shipped_result("mixture_density", "standard"), STANDARD.mixture_density.density.average_last_ps
+    completed = 0
+    for liquid, kinds in stored["runs"].items():
+        for kind, members in kinds.items():
+            for seed, run in members.items():
+                times, densities = map(np.array, stored["traces"][liquid][kind][seed])
+                if "mean" in run:
+                    completed += 1
+                    late = times > times[-1] - window
+                    assert densities[late].mean() == pytest.approx(run["mean"], abs=2e-3)
+                else:
+                    assert times[-1] < STANDARD.mixture_density.density.run.time_ps - 1
+    assert completed > 0
