@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 GRADE_EVERY = 50  # steps, the default of --grade-every
 _FARTHEST = 3.0  # factor from the density of the start beyond which a liquid has boiled or collapsed
 _LONGEST_FS, _LONGEST_HEAVY_FS = 1.5, 3.0  # time steps above which a failed run may be due to them
-_LARGEST_DRIFT = 1.0  # meV/atom per ps, of the conserved energy; a sound run has some hundredths
 _MEANS = ("temperature_K", "density_g_cm3", "energy_eV_atom")  # averages over replicas
 _ROWS_TO_JUDGE = 40  # smallest number of rows of the log in which a drift can be distinguished from noise
 
@@ -335,11 +334,13 @@ _temperatures.__name__ = "temperature"  # argparse names the type: "invalid temp
 
 def _of_time_step(result: RunResult) -> str:
     """Return a remark on a time step that is too long; empty if nothing suggests it."""
+    from electrolyte_ml.dynamics.results import LARGEST_DRIFT
+
     step, heavy = result.settings["timestep_fs"], result.settings["hydrogen_mass"]
     if not result.completed and step > (_LONGEST_FS if heavy is None else _LONGEST_HEAVY_FS):
         of_what = "hydrogens" if heavy is None else f"hydrogens of {heavy:g} amu"
         return f"a time step of {step:g} fs is long for {of_what}: try a shorter one (--timestep, --hydrogen-mass 3)"
-    if result.completed and abs(drift := result.energy_drift) > _LARGEST_DRIFT:
+    if result.completed and abs(drift := result.energy_drift) > LARGEST_DRIFT:
         return (
             f"the conserved energy drifts by {drift:+.2g} meV/atom per ps: the time step of {step:g} fs is too long, "
             "or the potential is not smooth"
