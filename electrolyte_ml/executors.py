@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
@@ -27,15 +27,17 @@ FACTORIES = {
     "dask": "electrolyte_ml.clusters:dask",
 }
 
-# The executor in use; None for processes of this machine. It is per thread: worker threads start without it.
-_in_use: ContextVar[Executor | None] = ContextVar("executor")
+# Starts the executor in use once, and returns it, or None for processes of this machine. It is per thread: threads of
+# workers begin without it.
+_in_use: ContextVar[Callable[[], Executor | None]] = ContextVar("executor")
 
 
 @contextmanager
 def use_executor(executor: Executor | str) -> Iterator[None]:
     """Send the work of the block to an executor: labels, trajectories, fits, production runs.
 
-    The number of jobs of functions in the block, which counts processes of this machine, has then no effect.
+    An executor that is named starts with the first map of the block. The number of jobs of functions in the block,
+    which counts processes of this machine, has then no effect.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ def use_executor(executor: Executor | str) -> Iterator[None]:
     InputError
         There is no such executor.
     ElectrolyteError
-        The executor cannot be started.
+        At the first map: the executor cannot be started.
 
     Examples
     --------
@@ -57,8 +59,15 @@ def use_executor(executor: Executor | str) -> Iterator[None]:
     >>> with ProcessPoolExecutor(4) as pool, use_executor(pool):  # doctest: +SKIP
     ...     active_learn("runs/ec")
     """
-    with _started(executor) if isinstance(executor, str) else nullcontext(executor) as chosen:
-        token = _in_use.set(chosen)
+    with ExitStack() as stack:
+        if isinstance(executor, str):
+            check_executor(executor)
+
+        @functools.cache
+        def start() -> Executor | None:
+            return stack.enter_context(_started(executor)) if isinstance(executor, str) else executor
+
+        token = _in_use.set(start)
         try:
             yield
         finally:
@@ -88,13 +97,11 @@ class WaitingExecutor(ThreadPoolExecutor):
 def current_executor() -> Executor | None:
     """Return the executor in use, ``None`` for processes of this machine.
 
-    Outside of all `use_executor` blocks it is the one that the environment variable ``ELECTROLYTE_ML_EXECUTOR`` names.
-    It is started once, and shut down when this process ends.
+    It is started by the first call. Outside of all `use_executor` blocks it is the one that the environment variable
+    ``ELECTROLYTE_ML_EXECUTOR`` names, which is shut down when this process ends.
     """
-    try:
-        return _in_use.get()
-    except LookupError:
-        return _of_environment(os.environ.get(VARIABLE, LOCAL))
+    start = _in_use.get(None)
+    return _of_environment(os.environ.get(VARIABLE, LOCAL)) if start is None else start()
 
 
 @functools.cache

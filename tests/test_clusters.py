@@ -322,4 +322,4 @@ def test_what_pbs_is_asked_for(tmp_path, monkeypatch):
 def test_without_its_package_an_executor_says_what_to_install(name, package, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(InputError, match=rf"{package} is not installed: pip install"), use_executor(name):
-        pass
+        map_progress(abs, [1], progress=False)

@@ -167,7 +167,14 @@ def test_the_environment_names_an_executor_which_starts_once(own_module, monkeyp
 )
 def test_names_that_are_no_executor_are_refused(name, message):
     with pytest.raises(ElectrolyteError, match=message), use_executor(name):
-        pass
+        map_progress(abs, [1], progress=False)
+
+
+def test_an_unknown_executor_is_refused_before_any_work():
+    worked = False
+    with pytest.raises(InputError, match="no executor 'slrum'"), use_executor("slrum"):
+        worked = True
+    assert not worked
 
 
 def test_every_command_with_the_option_uses_it():
@@ -192,3 +199,13 @@ def test_label_goes_to_the_executor(own_module, tmp_path, capsys):
     assert main([*words, "own_pools:threads", "-j", "2"]) == 1
     assert "--jobs needs --executor local" in capsys.readouterr().err
     assert main([*words, "local", "-j", "2"]) == 0
+
+
+def test_a_command_whose_options_are_refused_starts_no_executor(own_module, tmp_path, capsys):
+    from ase.build import bulk
+    from ase.io import write
+
+    write(tmp_path / "argon.xyz", bulk("Ar", "fcc", 5.5, cubic=True))
+    assert main(["md", "ec", "argon.xyz", "--time", "1", "--executor", "own_pools:threads"]) == 1
+    assert "--executor needs --replicas" in capsys.readouterr().err
+    assert own_module.made == []

@@ -254,7 +254,7 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
 
 
 def on_executor(run: Callable[[argparse.Namespace], int | None]) -> Callable[[argparse.Namespace], int | None]:
-    """Make the function of a command use the executor that ``--executor`` names."""
+    """Make the function of a command use the executor that ``--executor`` names, which starts with its first map."""
 
     @functools.wraps(run)
     def run_there(args: argparse.Namespace) -> int | None:
