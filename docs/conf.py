@@ -62,6 +62,7 @@ html_title = f"electrolyte_ml {version}"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
+html_js_files = ["reach.js"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False

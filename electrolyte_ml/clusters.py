@@ -55,8 +55,9 @@ class ClusterSettings:
     partition : str or None
         Partition of SLURM, queue of PBS.
     account : str or None
+        Project that pays for the jobs.
     memory_per_node : int or None
-        GB.
+        Memory of a node to ask for, GB.
     scheduler_options : tuple of str
         Further lines of the job script, such as ``"#SBATCH --constraint=zen4"``.
     worker_init : tuple of str

@@ -1,6 +1,7 @@
 """What every test shares: one thread per kernel, and the data others made where they are present."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -88,3 +89,35 @@ def untrained():
         return "\n".join(kept) + "\n"
 
     return strip
+
+
+@pytest.fixture(scope="module")
+def on_a_telephone():
+    """`on_a_telephone(path, scheme)`: width of a page in a window of 390 px, and what axe finds serious in it."""
+    browsers = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    axe = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
+    if not axe.is_file():
+        pytest.skip("axe-core is absent: npm install axe-core, or name its axe.min.js in AXE_CORE")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with browsers.sync_playwright() as play:
+        if chromium is None and not Path(play.chromium.executable_path).exists():
+            pytest.skip("there is no Chromium")
+        browser = play.chromium.launch(executable_path=chromium)
+
+        def look(path: Path, scheme: str) -> tuple[int, list[str]]:
+            page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+            page.goto(path.as_uri())
+            width = page.evaluate("document.documentElement.scrollWidth")
+            page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+            page.evaluate(axe.read_text())
+            found = page.evaluate("axe.run(document)")["violations"]
+            page.close()
+            return width, [
+                f"{entry['id']}: {node['html']}"
+                for entry in found
+                if entry["impact"] in ("serious", "critical")
+                for node in entry["nodes"]
+            ]
+
+        yield look
+        browser.close()

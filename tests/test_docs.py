@@ -1,7 +1,9 @@
 """The documentation names everything that is public, and builds without a warning."""
 
+import ast
 import importlib
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -12,6 +14,7 @@ import pytest
 import yaml
 
 import electrolyte_ml
+from electrolyte_ml.cli import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -134,6 +137,24 @@ def test_hooks_run_what_is_here_and_name_no_host():
     assert all(hook["language"] == "system" and hook["entry"].startswith(".venv/") for hook in repository["hooks"])
 
 
+@pytest.mark.parametrize(
+    "page", [*sorted(DOCS.glob("tasks/*.md")), *sorted(DOCS.glob("*.md"))], ids=lambda page: page.stem
+)
+def test_commands_and_names_in_pages_exist(page):
+    blocks = re.findall(r"```(\w+)\n(.*?)```", page.read_text(), re.DOTALL)
+    for line in "".join(text for language, text in blocks if language == "sh").replace("\\\n", " ").splitlines():
+        program, *arguments = shlex.split(line, comments=True) or [None]
+        if program == "electrolyte-ml":
+            _, unknown = build_parser().parse_known_args(arguments)  # ends with a message where it cannot be parsed
+            assert not unknown, line
+    for node in [node for language, text in blocks if language == "python" for node in ast.walk(ast.parse(text))]:
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("electrolyte_ml"):
+            module = importlib.import_module(node.module)
+            assert [name.name for name in node.names if not hasattr(module, name.name)] == []
+        elif isinstance(node, ast.Attribute) and getattr(node.value, "id", None) == "eml":
+            assert hasattr(electrolyte_ml, node.attr), f"eml.{node.attr}"
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The folder of the pages, built without a warning."""
@@ -161,3 +182,10 @@ def test_pages_build_without_a_warning_and_need_no_network(built):
 def test_search_index_knows_terms_and_functions(built):
     index = (built / "searchindex.js").read_text()
     assert all(word in index for word in ("measure_conductivity", "maxvol", "yeh"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index", "tasks/cluster", "tasks/multiple_steps", "api/index"])
+def test_pages_fit_a_telephone_and_axe_finds_nothing(built, name, scheme, on_a_telephone):
+    assert on_a_telephone(built / f"{name}.html", scheme) == (390, [])

@@ -1,9 +1,7 @@
 """The report: its structure, what it says of the claims, and how it looks in a browser to those who need help."""
 
 import base64
-import os
 import re
-import shutil
 import struct
 from dataclasses import replace
 from itertools import pairwise
@@ -251,23 +249,6 @@ def test_the_verdict_of_this_run_stands_above_a_shipped_one(notebooks):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_browser(tmp_path, page, scheme):
-    """No serious finding of axe, and nothing wider than a telephone."""
-    browsers = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    axe = Path(os.environ.get("AXE_CORE", "node_modules/axe-core/axe.min.js"))
-    if not axe.is_file():
-        pytest.skip("axe-core is absent: npm install axe-core, or name its axe.min.js in AXE_CORE")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+def test_report_fits_a_telephone_and_axe_finds_nothing(tmp_path, page, scheme, on_a_telephone):
     (tmp_path / "report.html").write_text(page)
-    with browsers.sync_playwright() as play:
-        if chromium is None and not Path(play.chromium.executable_path).exists():
-            pytest.skip("there is no Chromium")
-        browser = play.chromium.launch(executable_path=chromium)
-        shown = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-        shown.goto((tmp_path / "report.html").as_uri())
-        assert shown.evaluate("document.documentElement.scrollWidth") == 390
-        shown.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
-        shown.evaluate(axe.read_text())
-        found = shown.evaluate("axe.run(document)")["violations"]
-        browser.close()
-    assert not [entry["id"] for entry in found if entry["impact"] in ("serious", "critical")]
+    assert on_a_telephone(tmp_path / "report.html", scheme) == (390, [])
