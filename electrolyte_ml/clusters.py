@@ -10,9 +10,11 @@ import math
 import os
 import shlex
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +24,7 @@ from pydantic import Field
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.executors import WaitingExecutor
 from electrolyte_ml.processes import ONE_THREAD
-from electrolyte_ml.settings import Count, Text, Texts, Whole, read_toml, section
+from electrolyte_ml.settings import Count, Positive, Text, Texts, Whole, read_toml, section
 
 VARIABLE = "ELECTROLYTE_ML_CLUSTER"
 SETTINGS = "cluster.toml"
@@ -32,7 +34,7 @@ _END_WITH_PARENT = """
 exec "$0"
 """
 _PROGRAMS = Path(sys.executable).parent
-_HEARTBEAT_SECONDS = 10  # between signs of life of a node
+_HEARTBEAT_SECONDS = 10  # between signs of life of a node, and between two looks at dask's workers
 _LOST_SECONDS = 60  # without a sign of life, after which its items are computed elsewhere
 
 Walltime = Annotated[str, Field(pattern=r"^\d+:[0-5]\d:[0-5]\d$")]
@@ -63,7 +65,9 @@ class ClusterSettings:
     worker_init : tuple of str
         Shell commands before the workers start, such as ``"module load cp2k"``.
     retries : int
-        How often an item is computed again after the loss of its worker.
+        How often an item is computed again after the loss of its worker. Another scheduler of dask has its own number.
+    worker_timeout : float
+        Minutes without any worker of dask after which its items are given up.
     logs : str
         Folder of the job scripts and their output, which all nodes must see.
     """
@@ -78,6 +82,7 @@ class ClusterSettings:
     scheduler_options: Texts = ()
     worker_init: Texts = ()
     retries: Whole = 3
+    worker_timeout: Positive = 10.0
     logs: Text = "cluster_logs"
 
 
@@ -210,17 +215,58 @@ def dask() -> Iterator[Executor]:
 
     from electrolyte_ml.parallel import resolve_jobs
 
+    settings = cluster_settings()
     with ExitStack() as stack:
         if dask.config.get("scheduler-address", None):
             client = stack.enter_context(Client())
         else:
+            # By default dask removes a worker that takes more than 15 s to start again, as on a busy machine.
+            config = {
+                "distributed.deploy.lost-worker-timeout": f"{settings.worker_timeout} minutes",
+                "distributed.scheduler.allowed-failures": settings.retries,
+            }
+            stack.enter_context(dask.config.set(config))
             workers = {"n_workers": resolve_jobs(None), "threads_per_worker": 1, "env": ONE_THREAD}
             local = stack.enter_context(LocalCluster(**workers, dashboard_address=None))
             client = stack.enter_context(Client(local))
-        # A map by `Client.get_executor` did not end after one of its workers had been killed.
-        executor = WaitingExecutor(partial(client.submit, pure=False))
-        stack.callback(executor.shutdown, wait=False, cancel_futures=True)
+        yield stack.enter_context(dask_workers(client, settings))
+
+
+@contextmanager
+def dask_workers(client: Any, settings: ClusterSettings) -> Iterator[Executor]:
+    """Start an executor whose workers are those of a client of dask, and give its items up when none is left.
+
+    Parameters
+    ----------
+    client
+        A ``distributed.Client``, which stays open.
+    settings
+        How long to wait for a worker.
+    """
+    # A map by `Client.get_executor` did not end after one of its workers had been killed.
+    executor = WaitingExecutor(partial(client.submit, pure=False))
+    ended = threading.Event()
+    threading.Thread(target=_cancel_without_worker, args=(client, settings.worker_timeout, ended), daemon=True).start()
+    try:
         yield executor
+    finally:
+        ended.set()
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _cancel_without_worker(client: Any, minutes: float, ended: threading.Event) -> None:
+    """Cancel all calls of a client of dask whenever they have waited so long without any worker."""
+    from dask.distributed import Future
+
+    seen = time.monotonic()
+    while not ended.wait(_HEARTBEAT_SECONDS):
+        waiting = list(client.futures)
+        with suppress(OSError):  # without a connection the client itself cancels its calls
+            if not waiting or client.nthreads():
+                seen = time.monotonic()
+        if time.monotonic() - seen > 60 * minutes:
+            reason = f"dask had no worker for {minutes:g} min (worker_timeout in {SETTINGS})"
+            client.cancel([Future(key, client) for key in waiting], reason=reason)
 
 
 def _require(package: str) -> None:

@@ -24,8 +24,8 @@ from electrolyte_ml.active_learning.sections import (
     SeedingSettings,
     StoppingSettings,
 )
-from electrolyte_ml.clusters import ClusterSettings, cluster_settings, environment_lines, parsl_workers
-from electrolyte_ml.errors import InputError
+from electrolyte_ml.clusters import ClusterSettings, cluster_settings, dask_workers, environment_lines, parsl_workers
+from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.executors import use_executor
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials.spec import ModelSpec
@@ -56,11 +56,11 @@ def quick_signs_of_life(monkeypatch):
     monkeypatch.setattr(clusters, "_LOST_SECONDS", 5)
 
 
-def parsl_here(retries=3):
+def parsl_here():
     """Two worker processes in a job of parsl on this machine."""
     from parsl.providers import LocalProvider
 
-    settings = ClusterSettings(retries=retries)
+    settings = cluster_settings()
     provider = LocalProvider(init_blocks=1, max_blocks=1, worker_init=environment_lines(settings))
     return parsl_workers(provider, settings)
 
@@ -133,7 +133,7 @@ def in_background(work):
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
 
     def finish():
@@ -147,10 +147,11 @@ def in_background(work):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick_signs_of_life")
-@PARSL
-def test_killed_workers_lose_nothing_and_repeat_nothing_finished(tmp_path, monkeypatch):
+@pytest.mark.parametrize("start", [pytest.param(parsl_here, marks=PARSL), pytest.param(clusters.dask, marks=DASK)])
+def test_killed_workers_lose_nothing_and_repeat_nothing_finished(start, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kills, rng, killed = 20, random.Random(20), []
+    (tmp_path / "cluster.toml").write_text(f"retries = {kills}\n")
     store = LabelStore("labels")
     (tmp_path / "notes").mkdir()
     reference = slow_reference(store, tmp_path / "notes", 0.5)
@@ -158,7 +159,7 @@ def test_killed_workers_lose_nothing_and_repeat_nothing_finished(tmp_path, monke
     def kill():
         kept = set()
         while len(killed) < kills:
-            time.sleep(rng.uniform(0.0, 0.5))
+            time.sleep(rng.uniform(0.0, 2.0))  # up to four labels
             running = [int(path.name[8:]) for path in (tmp_path / "notes").glob("running-*")]
             if running := [pid for pid in running if pid not in killed and Path(f"/proc/{pid}").exists()]:
                 killed.append(rng.choice(running))
@@ -168,7 +169,7 @@ def test_killed_workers_lose_nothing_and_repeat_nothing_finished(tmp_path, monke
             kept = labels
 
     configurations, labelled = [argon(seed) for seed in range(20)], []
-    with parsl_here(retries=kills) as executor, use_executor(executor):
+    with start() as executor, use_executor(executor):
         finish = in_background(kill)
         while len(killed) < kills:  # more configurations until all kills are done
             labelled += store.label_all(configurations, reference, progress=False).complete("argon")
@@ -179,6 +180,36 @@ def test_killed_workers_lose_nothing_and_repeat_nothing_finished(tmp_path, monke
         energy = atoms.get_potential_energy()
         atoms.calc = LennardJones(**ARGON)
         assert energy == atoms.get_potential_energy()
+
+
+@pytest.mark.usefixtures("quick_signs_of_life")
+@DASK
+def test_items_are_given_up_when_dask_has_no_worker_left():
+    from dask.distributed import Client, LocalCluster
+
+    def slow(item):
+        time.sleep(0.2)
+        return item
+
+    done = []
+
+    def stop_workers(index, _):
+        done.append(index)
+        cluster.scale(0)
+
+    settings = ClusterSettings(worker_timeout=0.05)
+    here = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with (
+        LocalCluster(**here) as cluster,
+        Client(cluster) as client,
+        dask_workers(client, settings) as executor,
+        use_executor(executor),
+    ):
+        with pytest.raises(ElectrolyteError, match=r"dask had no worker for 0.05 min \(worker_timeout in cl") as caught:
+            map_progress(slow, range(100), on_result=stop_workers, progress=False)
+        assert f"lost {100 - len(done)} of 100" in str(caught.value)
+        cluster.scale(1)
+        assert map_progress(slow, [1, 2], progress=False) == [1, 2]
 
 
 # -- SLURM ------------------------------------------------------------------------------------------------------------
