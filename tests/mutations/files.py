@@ -3,7 +3,9 @@
 import functools
 import gzip
 import lzma
+import os
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 
@@ -372,6 +374,26 @@ def _(path):
 
     path.write_text(ProductionSettings(potential="a.mtp", composition="EC=8 LiPF6=1", density=1.2).to_toml())
     return ProductionSettings.from_toml
+
+
+@format_of("cluster.toml")
+def _(path):
+    from electrolyte_ml.clusters import VARIABLE, cluster_settings, environment_lines
+
+    path.write_text(
+        'nodes = 4\ncores_per_node = 32\ncores_per_worker = 2\nwalltime = "04:00:00"\npartition = "long"\n'
+        'account = "chem-1"\nmemory_per_node = 64\nscheduler_options = ["#SBATCH --constraint=zen4"]\n'
+        'worker_init = ["module load cp2k"]\nretries = 5\nworker_timeout = 30\nlogs = "logs"\n'
+    )
+
+    def read(damaged):
+        with mock.patch.dict(os.environ, {VARIABLE: str(damaged)}):
+            found = cluster_settings()
+        assert min(found.nodes, found.cores_per_worker) > 0 and found.retries >= 0 and found.worker_timeout > 0
+        finite(found.worker_timeout)
+        environment_lines(found)
+
+    return read
 
 
 @format_of("molecules.toml")

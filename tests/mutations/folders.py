@@ -228,3 +228,34 @@ def _check_production(found):
 in_folder("produce_begun.json", production, "begun.json", produce_on)
 in_folder("produce_volume.json", production, "300K/volume.json", result_of)
 in_folder("produce_result.json", production, "300K/trajectory_00/result.json", result_of)
+
+
+# --- arrays of jobs -------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def jobs():
+    """Configurations, and jobs of which one has computed its label."""
+    from electrolyte_ml.reference import LabelStore, get, write_label_jobs
+    from electrolyte_ml.structures import write_configurations
+    from tests.mutations.files import labelled
+
+    home, settings = Path(KEPT.name) / "jobs", {"sigma": 2.5, "epsilon": 0.0104, "rc": 3.0, "smooth": True}
+    home.mkdir()
+    write_configurations(home / "set.extxyz", labelled())
+    write_label_jobs(home / "set.extxyz", home / "array", "lj", store=home / "labels", chunk=1, settings=settings)
+    LabelStore(home / "array" / "0001" / "labels").label_all(labelled(1), get("lj", **settings), progress=False)
+    return home
+
+
+def collect(folder):
+    from electrolyte_ml.reference import collect_label_jobs
+
+    output, found = collect_label_jobs(
+        folder / "set.extxyz", folder / "array", folder / "labelled.extxyz", folder / "labels"
+    )
+    assert found.computed in (0, 1) and found.computed + len(found.failed) == 3
+    assert output.exists() == bool(found.computed)
+
+
+in_folder("jobs.json", jobs, "array/jobs.json", collect)
