@@ -34,7 +34,8 @@ CHANGE = 1e-9  # largest change of a parameter: a sum of terms would reuse predi
 TURN = 0.05  # s, shortest time of a measurement
 PACKED = 1000  # largest packed box, atoms; larger boxes repeat a smaller one
 CONFIGURATION = 160  # atoms of a training configuration
-MD_STEPS = 60  # steps of a timed stretch; a neighbour list is valid for about twelve
+MD_STEPS = 60  # steps of 1 fs of a timed stretch; a neighbour list is valid for about twelve
+OUTER_FS = 3.0  # multiple time steps
 REPULSION = 0.3  # eV/Å^2, of the atoms of timed dynamics
 
 SOLUTION = {"LiPF6": 1, "EC": 3, "EMC": 7}
@@ -47,6 +48,7 @@ FORCES = "energy, forces, stress"
 GRADIENT = "loss and gradient"
 ROWS = "MaxVol row"
 MD = "NPT step"
+MULTIPLE = "1 fs of NVT"
 NEIGHBOURS = "neighbour list"
 COULOMB = "Coulomb sum"
 TASKS = {
@@ -249,6 +251,21 @@ def steps_call(level: int, box: Atoms, charges: str | None = None) -> Call:
     return partial(_stretch, with_charges(repulsive(random_potential(level)), charges), box)
 
 
+def multiple_steps_call(level: int, box: Atoms, inner_steps: int | None, charges: str | None = None) -> Call:
+    """Return the call of MD_STEPS fs of NVT dynamics as in `steps_call`, with multiple or, for None, single steps.
+
+    The inner potential is of the size of those that `distil` fits, and repels, too.
+    """
+    from electrolyte_ml.dynamics.distillation import INNER
+
+    options: dict[str, Any] = {"ensemble": "nvt"}
+    if inner_steps is not None:
+        inner = INNER.random(SPECIES)
+        assert isinstance(inner, MomentTensorPotential)
+        options |= {"timestep_fs": OUTER_FS, "inner": repulsive(inner), "inner_steps": inner_steps}
+    return partial(_stretch, with_charges(repulsive(random_potential(level)), charges), box, **options)
+
+
 def settled(box: Atoms, charges: str | None = None) -> Atoms:
     """Return an equilibrated liquid of repulsive atoms, with charges or without."""
     potential = with_charges(repulsive(random_potential(2)), charges)
@@ -262,9 +279,9 @@ class _Clock:
     """Monitor that records the time and never stops the run."""
 
     reason = "clock"
-    every = MD_STEPS
 
-    def __init__(self) -> None:
+    def __init__(self, every: int) -> None:
+        self.every = every
         self.times: list[Span] = []
 
     def check(self, *_: Any) -> None:
@@ -272,7 +289,7 @@ class _Clock:
 
 
 def _run(potential: Potential, box: Atoms, **options: Any) -> RunResult:
-    """Run two stretches of NPT dynamics with a barostat that does not change the box."""
+    """Run two stretches of dynamics, by default NPT with a barostat that does not change the box."""
     from electrolyte_ml.dynamics import run_md
 
     result = run_md(box, potential, time_ps=2e-3 * MD_STEPS, compressibility_per_bar=1e-15, progress=False, **options)
@@ -281,10 +298,10 @@ def _run(potential: Potential, box: Atoms, **options: Any) -> RunResult:
     return result
 
 
-def _stretch(potential: Potential, box: Atoms) -> Span:
+def _stretch(potential: Potential, box: Atoms, timestep_fs: float = 1.0, **options: Any) -> Span:
     """Return the time of the second stretch of a run."""
-    clock = _Clock()
-    _run(potential, box, monitors=[clock])
+    clock = _Clock(round(MD_STEPS / timestep_fs))
+    _run(potential, box, monitors=[clock], timestep_fs=timestep_fs, **options)
     return clock.times[-1] - clock.times[-2]
 
 

@@ -15,7 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from electrolyte_ml._benchmarks import cases, coulomb, motep_peer
-from electrolyte_ml._benchmarks.cases import CONFIGURATION, FORCES, GRADIENT, MD, MD_STEPS, NEIGHBOURS, ROWS, TASKS
+from electrolyte_ml._benchmarks.cases import (
+    CONFIGURATION,
+    FORCES,
+    GRADIENT,
+    MD,
+    MD_STEPS,
+    MULTIPLE,
+    NEIGHBOURS,
+    OUTER_FS,
+    ROWS,
+    TASKS,
+)
 from electrolyte_ml._benchmarks.contest import KERNEL, OURS, Contest
 from electrolyte_ml._benchmarks.machine import machine, most_memory, peak_gflops
 from electrolyte_ml._benchmarks.pairs import energy_forces_flops, pair_memory
@@ -31,6 +42,7 @@ ATOMS = (160, 1000, 4000, 32000)
 PEER_ATOMS = 1000  # largest box for motep: larger ones take minutes and have the same time per atom
 CONFIGURATIONS = 16  # in the training set that is divided among threads
 MD_ATOMS = 4000  # largest box for dynamics
+INNER_STEPS = (3, 2)  # of multiple time steps
 
 
 def benchmark(
@@ -66,8 +78,8 @@ def benchmark(
         ``machine``; ``peak_gflops``, the measured multiply-adds of one core; ``memory``; and ``rows``: task, level,
         atoms, threads, code, and the ``median``, ``low`` and ``high`` quartile in µs per atom per call, with ``gflops``
         and ``peak_share`` of the kernel alone, ``outside``, the share of a step outside the forces, ``error``, the root
-        mean square error of the forces of a Coulomb sum in eV/Å, ``ratio`` to the potential without charges, and
-        ``note``, the reason why another code is missing.
+        mean square error of the forces of a Coulomb sum in eV/Å, ``ratio`` to the time of the code ``baseline``, that
+        without charges or with single time steps, and ``note``, the reason why another code is missing.
 
     Raises
     ------
@@ -146,6 +158,7 @@ def _rows(contests: list[Contest], peak: float) -> list[dict[str, Any]]:
         if row["task"] == MD and row["code"] == OURS:
             row["outside"] = 1.0 - by_place[*place, KERNEL]["median"] / row["median"]
         if contest.baseline is not None:
+            row["baseline"] = contest.baseline
             row["ratio"] = row["median"] / by_place[*place, contest.baseline]["median"]
     return rows
 
@@ -167,6 +180,7 @@ def _groups(
             yield _maxvol_rows(level, boxes)
         if "md" in tasks:
             yield _dynamics(level, at_rest)
+            yield _multiple_steps(level, at_rest)
 
 
 def _forces(level: int, boxes: list[Atoms], threads: list[int], charges: str | None) -> Iterator[Contest]:
@@ -226,3 +240,16 @@ def _dynamics(level: int, at_rest: dict[str | None, list[Atoms]]) -> Iterator[Co
             yield Contest(MD, level, n, count, OURS, call, steps=MD_STEPS)
             given = cases.given_pairs(potential, box)
             yield Contest(MD, level, n, count, KERNEL, partial(potential.evaluate, given, count))
+
+
+def _multiple_steps(level: int, at_rest: dict[str | None, list[Atoms]]) -> Iterator[Contest]:
+    """Yield the rows of a femtosecond of a run with single time steps and with multiple ones."""
+    for charges, boxes in at_rest.items():
+        model = "" if charges is None else f", {_with(charges)}"
+        single = f"1 fs{model}"
+        codes = {None: single} | {steps: f"{OUTER_FS:g} fs/{steps}{model}" for steps in INNER_STEPS}
+        for box in boxes:
+            for steps, code in codes.items():
+                call, baseline = cases.multiple_steps_call(level, box, steps, charges), single if steps else None
+                count = default_threads(len(box))
+                yield Contest(MULTIPLE, level, len(box), count, code, call, steps=MD_STEPS, baseline=baseline)

@@ -28,7 +28,7 @@ def format_benchmark(result: dict[str, Any]) -> str:
         if "outside" in r:
             remarks.append(f"{100 * r['outside']:.0f} % outside the kernel")
         if "ratio" in r:
-            remarks.append(f"{r['ratio']:.2f} x the time without charges")
+            remarks.append(f"{r['ratio']:.2f} x the time of {r['baseline']}")
         if r["task"] == COULOMB:
             remarks.append(f"{r['median'] * r['atoms'] / 1000:.3g} ms")
         if "error" in r:

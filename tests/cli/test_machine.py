@@ -21,8 +21,11 @@ def test_benchmark_times_every_task_and_writes_json(run, tmp_path):
         assert ("peak_share" in row) == (row["code"] == "kernel alone" and forces)
         assert ("outside" in row) == (row["task"] == "NPT step" and row["code"].startswith("electrolyte_ml"))
         assert ("error" in row) == (row["task"] == "Coulomb sum")
-        assert ("ratio" in row) == (row["code"] == "with qrd")
-    charged = {row["task"] for row in result["rows"] if "ratio" in row}
+        assert ("ratio" in row) == (row["code"] == "with qrd" or row["code"].startswith("3 fs"))
+    steps = {row["code"]: row.get("baseline") for row in result["rows"] if row["task"] == "1 fs of NVT"}
+    assert steps == {f"{step}{model}": f"1 fs{model}" if step != "1 fs" else None
+                     for step in ("1 fs", "3 fs/3", "3 fs/2") for model in ("", ", with qrd")}  # fmt: skip
+    charged = {row["task"] for row in result["rows"] if row["code"] == "with qrd"}
     assert charged == {"energy, forces, stress", "loss and gradient", "NPT step"}
     for row in result["rows"]:
         assert 0 < row["low"] <= row["median"] <= row["high"]
