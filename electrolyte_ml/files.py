@@ -189,19 +189,19 @@ class Record(dict[str, Any]):
 
     def text(self, key: str) -> str:
         """Return a text; anything else raises an InputError that names the file."""
-        return str(self._of(key, str, "text"))
+        return str(self._of(key, str, "a text"))
 
     def entries(self, key: str) -> list[Any]:
         """Return a list; anything else raises an InputError that names the file."""
-        return list(self._of(key, list, "list"))
+        return list(self._of(key, list, "a list"))
 
     def table(self, key: str) -> dict[str, Any]:
         """Return an object; anything else is an InputError that names the file."""
-        return dict(self._of(key, dict, "object"))
+        return dict(self._of(key, dict, "an object"))
 
     def _of(self, key: str, kind: type, name: str) -> Any:
         if not isinstance(self[key], kind):
-            raise InputError(f"{self.path} is damaged: its {key!r} is not a {name}")
+            raise InputError(f"{self.path} is damaged: its {key!r} is not {name}")
         return self[key]
 
 

@@ -151,18 +151,27 @@ def collect_label_jobs(
         The folder is not that of jobs, or a file cannot be used.
     """
     directory, target = Path(directory), output_file(path, output)
-    record = read_json(directory / RECORD, ["reference", "settings", "jobs"])
-    reference = get(record["reference"], **record["settings"])
+    reference, job_of = _read_record(directory / RECORD)
     configurations = read_configurations(path, species=species, charge_key=charge_key)
     labels = LabelStore(store)
-    folders = sorted({directory / name for name in record["jobs"].values()})
+    folders = sorted({directory / name for name in job_of.values()})
     taken = labels.take([LabelStore(folder / STORE) for folder in folders], configurations, reference)
     result = labels.known(configurations, reference, taken)
-    failed = [
-        replace(failure, reason=_where(failure, configurations, reference, record["jobs"])) for failure in result.failed
-    ]
+    failed = [replace(failure, reason=_where(failure, configurations, reference, job_of)) for failure in result.failed]
     write_labelled(target, result)
     return target, replace(result, failed=failed)
+
+
+def _read_record(path: Path) -> tuple[Reference, dict[str, str]]:
+    """Return the reference of an array of jobs, and the folder of each label's job by the name of the label."""
+    record = read_json(path)
+    name, settings, job_of = record.text("reference"), record.table("settings"), record.table("jobs")
+    if not all(isinstance(folder, str) for folder in job_of.values()):
+        raise InputError(f"{path} is damaged: its 'jobs' are not names of folders")
+    try:
+        return get(name, **settings), job_of
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _where(failure: Failure, configurations: Sequence[Atoms], reference: Reference, job_of: Mapping[str, str]) -> str:

@@ -1,7 +1,9 @@
 """Labels by an array of batch jobs: what the scripts do, and what is collected."""
 
+import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from ase.build import bulk
@@ -122,3 +124,19 @@ def test_wrong_calls_are_refused_in_one_line(argon, capsys):
     ):
         assert main(["label", argon, *words]) == 1
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("reference", "ljj", r"jobs.json: no reference 'ljj'"),
+        ("settings", [1], "jobs.json is damaged: its 'settings' is not an object"),
+        ("jobs", {"0a": 1}, "jobs.json is damaged: its 'jobs' are not names of folders"),
+    ],
+)
+def test_a_damaged_record_is_named(argon, key, value, message):
+    write_label_jobs(argon, "array", "lj", settings=SETTINGS)
+    record = json.loads(Path("array/jobs.json").read_text())
+    Path("array/jobs.json").write_text(json.dumps(record | {key: value}))
+    with pytest.raises(InputError, match=f"array/{message}"):
+        collect_label_jobs(argon, "array")
