@@ -94,6 +94,10 @@ class EnsembleDensity:
     sigma: float
     members: tuple[DensityResult, ...]
 
+    def __str__(self) -> str:
+        spread = "one member" if len(self.members) == 1 else f"{len(self.members)} members, σ = {self.sigma:.4f} g/cm³"
+        return f"{self.mean:.4f} g/cm³ ({spread})"
+
 
 def mean_density(
     run: RunResult | str | os.PathLike | tuple[Sequence[float], Sequence[float]], *, last_ps: float | None = None

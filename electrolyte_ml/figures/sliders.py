@@ -79,9 +79,10 @@ def sliders(draw: Callable[..., Figure], **controls: Any) -> Sliders:
     def follow(change: Any) -> None:
         try:
             update()
-            shown.message.value = ""
+            shown.message.value, shown.picture.layout.visibility = "", "visible"
         except ElectrolyteError as error:
             shown.message.value = f"No figure for these positions: {escape(str(error))}"
+            shown.picture.layout.visibility = "hidden"  # it belongs to other positions
 
     for control in controls.values():
         if control.has_trait("continuous_update"):

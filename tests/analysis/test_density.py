@@ -102,6 +102,8 @@ def test_ensemble_spread_is_that_of_its_members():
     assert ensemble.sigma == pytest.approx(0.03, abs=1e-3)
     assert ensemble.members == tuple(members)
     assert np.isnan(ensemble_density(members[:1]).sigma)
+    assert str(ensemble) == f"{ensemble.mean:.4f} g/cm³ (3 members, σ = {ensemble.sigma:.4f} g/cm³)"
+    assert str(ensemble_density(members[:1])).endswith(" g/cm³ (one member)")
     with pytest.raises(InputError, match="at least one member"):
         ensemble_density([])
 

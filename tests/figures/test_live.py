@@ -11,7 +11,7 @@ from electrolyte_ml.analysis import OrnsteinUhlenbeckIons
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures.live.charges import moved_along_gauges
 from electrolyte_ml.figures.live.models import measured_models, model_choice
-from electrolyte_ml.figures.live.thresholds import apply_thresholds
+from electrolyte_ml.figures.live.thresholds import apply_thresholds, thresholds
 from electrolyte_ml.potentials.charges import QRd, identifiability
 from electrolyte_ml.structures import molecule
 from electrolyte_ml.trajectories import open_trajectory
@@ -127,6 +127,15 @@ def test_thresholds_keep_what_a_run_with_them_would_have_kept(run):
     assert whole.times_ps[-1] == pytest.approx(0.055)
 
 
+@pytest.mark.parametrize(("threshold", "words"), [(11.5, "the run stops at 0.055 ps"), (12.0, "the run does not stop")])
+def test_a_last_configuration_above_the_threshold_stops_the_run(run, threshold, words):
+    kept = apply_thresholds(Selecting(), run, save=11.5, break_=threshold, select=1.1)
+    figure = thresholds(kept, save=11.5, break_=threshold, reference="none", scale="quick")
+    assert kept.end == 12
+    note = " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    assert f"{words}, 1 is saved, and" in note
+
+
 def test_a_run_that_stops_before_it_saves_has_no_figure_but_a_message(parts, run):
     shown = parts["thresholds"]()
     shown.controls["save"].value = 10.0
@@ -134,8 +143,9 @@ def test_a_run_that_stops_before_it_saves_has_no_figure_but_a_message(parts, run
     shown.controls["break_"].value = 2.0
     assert "cannot stop at a lower grade" in shown.message.value
     assert bytes(shown.picture.value) == before
+    assert shown.picture.layout.visibility == "hidden"  # it belongs to other positions
     shown.controls["save"].value = 2.0
-    assert shown.message.value == ""
+    assert (shown.message.value, shown.picture.layout.visibility) == ("", "visible")
     run.saved.clear()
     with pytest.raises(InputError, match="saved no configuration"):
         parts["thresholds"]()

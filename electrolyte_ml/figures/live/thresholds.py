@@ -88,7 +88,8 @@ def thresholds(graded: Graded, *, save: float, break_: float, reference: str, sc
     along.plot(times[graded.end :], grades[graded.end :], ".", color="#CFCFCF", ms=4, label="never reached")
     along.plot(times[graded.saved], grades[graded.saved], "o", color=ORANGE, ms=4, label="saved")
     along.plot(times[graded.selected], grades[graded.selected], "D", color=BLUE, ms=6, mec="white", label="selected")
-    if graded.end < len(times):
+    stops = grades[graded.end - 1] > break_
+    if stops:
         along.axvline(times[graded.end - 1], color=VERMILION, lw=1.4)
     grade_levels(along, save, break_)
     along.set_yscale("log")
@@ -107,11 +108,12 @@ def thresholds(graded: Graded, *, save: float, break_: float, reference: str, sc
     counts.set_ylim(0, 1.1 * len(times))
     counts.set_ylabel("configurations")
     counts.grid(axis="x", visible=False)
-    stopped = f"the run stops at {times[graded.end - 1]:.3f} ps" if graded.end < len(times) else "the run does not stop"
+    stopped = f"the run stops at {times[graded.end - 1]:.3f} ps" if stops else "the run does not stop"
+    saved = "1 is saved" if len(graded.saved) == 1 else f"{len(graded.saved)} are saved"
     caption(
         figure, "What the thresholds keep", scale=scale, reference=reference,
-        note=f"Of one run with all its configurations above grade {grades.min():.2g}: {stopped}, "
-        f"{len(graded.saved)} are saved, and {len(graded.selected)} of them would be labelled.",
+        note=f"Of one run with all its configurations above grade {grades.min():.2g}: {stopped}, {saved}, and "
+        f"{len(graded.selected)} of them would be labelled.",
     )  # fmt: skip
     return figure
 
