@@ -111,7 +111,8 @@ def model_choice(
     for colour, marker, radius in zip(CYCLE, _MARKERS, cutoffs):
         row = sorted((model for model in models if model.cutoff == radius), key=lambda model: model.level)
         x, y = [model.level for model in row], [model.error(size) for model in row]
-        options: dict[str, Any] = {"marker": marker, "color": colour, "ms": 5, "lw": 1.4, "label": f"{radius:g} Å"}
+        label = f"cutoff {radius:g} Å"
+        options: dict[str, Any] = {"marker": marker, "color": colour, "ms": 5, "lw": 1.4, "label": label}
         errors.plot(x, y, **options)
         cost.plot(x, [model.microseconds for model in row], **options)
         trade.plot([model.microseconds for model in row], y, **options)
