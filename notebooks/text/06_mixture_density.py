@@ -24,6 +24,8 @@
 # S2 (density against time).
 
 # %%
+from IPython.display import display
+
 from electrolyte_ml import figures
 from electrolyte_ml.paper import experiment, scales
 from electrolyte_ml.paper.claims.mixtures import kind_means
@@ -118,9 +120,9 @@ traces
 densities
 
 # %% [markdown]
-# At the quick scale potentials of level 8 learnt from about a hundred small boxes. Their densities are too high, most
-# at EMC, and the spread over two random starts is of the size of the differences between the kinds, so that nothing can
-# be said about charges. The quick scale only shows the steps.
+# At the quick scale potentials of level 8 learnt from about a hundred small boxes. Some of their runs break, and the
+# densities of two random starts differ by as much as those of the two kinds, so that nothing can be said about
+# charges. The quick scale only shows the steps.
 #
 # ## The standard scale
 
@@ -142,7 +144,8 @@ else:
     for kind in next(iter(means.values())):
         of_kind = [kinds[kind] for kinds in means.values()]
         print(f"{kind:10} {sum(d.completed for d in of_kind)} of {sum(d.runs for d in of_kind)} runs reached their end")
-    _, figure = draw(stored, "standard")
+    traces, figure = draw(stored, "standard")
+    display(traces)
 figure
 
 # %% [markdown]
