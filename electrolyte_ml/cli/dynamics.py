@@ -319,7 +319,9 @@ def _last_configuration(start: Path) -> Path:
         return start
     last = start / "last.xyz"
     if not last.is_file():
-        raise InputError(f"{start} holds no last.xyz: it is not the folder of a run, or the run has not ended")
+        raise InputError(
+            f"{start} holds no last.xyz: it is not the folder of a run, or the run has not ended or has exploded"
+        )
     return last
 
 

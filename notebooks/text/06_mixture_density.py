@@ -149,12 +149,13 @@ else:
 figure
 
 # %% [markdown]
-# Many runs break, with and without charges. The training set was collected by one potential of level 16, which was asked
-# at every step what it did not know. Each of these fits has other random parameters, and makes errors of its own where the
-# set holds nothing: none of them was asked. The set is also smaller than the paper's, which has about 500 configurations.
-# Where at least two runs of both kinds were completed, charges change the density of level 16 by no more than a new seed
-# does, and level 12 is further from experiment than level 16. All densities are too high; notebook 04 shows how much of
-# such an error is the reference's.
+# Many runs break, with and without charges. One potential of level 16 collected the training set by active learning, so
+# that the set holds the configurations that *this* potential did not know. The fits here begin from other random
+# parameters. They are wrong in other places, for which the set may hold nothing. The set is also smaller than the
+# paper's, which has about 500 configurations. Where at least two runs of both kinds reached their end, charges change
+# the density of level 16 by no more than a new seed does, and level 12 is further from experiment than level 16. All
+# densities are too high. Notebook 04 shows how to find the part of such an error that is the potential's own: it compares
+# the pressure of the potential with that of the reference in the same configurations.
 
 # %% [markdown]
 # ## Exercises

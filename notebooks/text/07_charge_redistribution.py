@@ -220,7 +220,7 @@ positive = QRd(species, *np.split(drawn[picked], 2), form="positive")
 
 
 def counts(x, salt=1.0):
-    """Atoms of each element in ten molecules of solvent, a share x of them EC, and LiPF6."""
+    """Atoms of each element for one molecule of solvent, a share x of which are EC, with a tenth of LiPF6."""
     return {"H": 8 - 4 * x, "Li": 0.1 * salt, "C": 4 - x, "O": 3.0, "F": 0.6 * salt, "P": 0.1 * salt}
 
 

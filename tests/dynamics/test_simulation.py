@@ -47,6 +47,20 @@ class StopsAt:
         self.calculator.reset()
 
 
+def following(calculator, change):
+    """Return a calculator whose results ``change(call, results)`` alters after each call."""
+
+    class Follows(type(calculator)):
+        calls = 0
+
+        def calculate(self, *arguments):
+            super().calculate(*arguments)
+            self.calls += 1
+            change(self.calls, self.results)
+
+    return Follows(**calculator.parameters)
+
+
 def killed():
     raise KeyboardInterrupt
 
@@ -231,18 +245,13 @@ def test_failing_calculator_ends_the_run_and_keeps_what_was_written(tmp_path, ar
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of ASE's neighbour list
 @pytest.mark.parametrize("push", [1e14, 1e300])
 def test_atoms_beyond_the_range_of_files_end_the_run(tmp_path, argon, lennard_jones, push):
-    class Explodes(type(lennard_jones())):
-        calls = 0
+    def explode(call, results):
+        if call == 5:
+            results["forces"] = results["forces"] + push
+        elif call > 5:
+            raise ElectrolyteError("an atom is far away")
 
-        def calculate(self, *arguments):
-            super().calculate(*arguments)
-            self.calls += 1
-            if self.calls == 5:
-                self.results["forces"] = self.results["forces"] + push
-            elif self.calls > 5:
-                raise ElectrolyteError("an atom is far away")
-
-    result = run(argon, Explodes(sigma=3.4, epsilon=0.0104, rc=5.0), directory=tmp_path)
+    result = run(argon, following(lennard_jones(), explode), directory=tmp_path)
     assert result.reason == "calculator" and np.abs(result.atoms.positions).max() > 1e8
     assert json.loads((tmp_path / "result.json").read_text())["reason"] == "calculator"
     assert not (tmp_path / "last.xyz").exists()
@@ -266,16 +275,11 @@ def test_error_of_the_calculator_on_the_start_itself_is_raised(argon):
 
 @pytest.mark.parametrize("quantity", ["energy", "forces", "stress"])
 def test_nan_ends_the_run(tmp_path, argon, lennard_jones, quantity):
-    class Nan(type(lennard_jones())):
-        calls = 0
+    def spoil(call, results):
+        if call > 10:
+            results[quantity] = results[quantity] * np.nan
 
-        def calculate(self, *arguments):
-            super().calculate(*arguments)
-            self.calls += 1
-            if self.calls > 10:
-                self.results[quantity] = self.results[quantity] * np.nan
-
-    result = run(argon, Nan(sigma=3.4, epsilon=0.0104, rc=5.0), directory=tmp_path)
+    result = run(argon, following(lennard_jones(), spoil), directory=tmp_path)
     assert result.reason == "nan" and result.steps == 10
     what = "the force on atom 1 (Ar)" if quantity == "forces" else "energy or stress"
     assert result.detail == f"{what} is not a number after 0.02 ps"

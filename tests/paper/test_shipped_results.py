@@ -51,7 +51,8 @@ def test_densities_are_means_of_the_shipped_traces():
                 if "mean" in run:
                     completed += 1
                     late = times > times[-1] - window
-                    assert densities[late].mean() == pytest.approx(run["mean"], abs=2e-3)
+                    # Traces are means over a picosecond, so that the ends of the two windows differ.
+                    assert densities[late].mean() == pytest.approx(run["mean"], abs=5e-4)
                 else:
                     assert times[-1] < STANDARD.mixture_density.density.run.time_ps - 1
     assert completed > 0

@@ -57,9 +57,8 @@ class KindMean(NamedTuple):
         if not self.completed:
             return f"none of {self.runs} runs"
         spread = f" ± {self.spread:.3f}" if self.completed > 1 else ""
-        return f"{self.mean:.3f}{spread}" + (
-            f" ({self.completed} of {self.runs} runs)" if self.completed < self.runs else ""
-        )
+        missing = f" ({self.completed} of {self.runs} runs)" if self.completed < self.runs else ""
+        return f"{self.mean:.3f}{spread}{missing}"
 
 
 def kind_means(stored: Mapping[str, Any]) -> dict[str, dict[str, KindMean]]:
