@@ -17,6 +17,7 @@ import threading
 import time
 import traceback
 import uuid
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import closing, contextmanager
@@ -75,6 +76,8 @@ def pool(jobs: int | None = None) -> Iterator[Executor]:
     """
     from loky import get_reusable_executor
 
+    # A worker that ends when idle, or when it has grown, is replaced; what it computed is kept.
+    warnings.filterwarnings("ignore", "A worker (stopped|was restarted) while some jobs", UserWarning, "loky")
     try:
         executor = get_reusable_executor(
             max_workers=resolve_jobs(jobs),

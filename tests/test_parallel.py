@@ -95,6 +95,20 @@ def test_a_worker_that_dies_is_told_in_one_line():
     assert map_progress(abs, [-1, -2], 2, progress=False) == [1, 2]
 
 
+def test_a_worker_that_grows_is_replaced_in_silence(recwarn):
+    def grow(_):
+        os.kept = [*getattr(os, "kept", []), bytearray(os.urandom(1) * 200_000_000)]
+        time.sleep(1.1)  # loky looks at the memory every second
+        return os.getpid()
+
+    workers = set()
+    with pool(1) as executor:
+        for item in range(5):
+            workers.add(executor.submit(grow, item).result())
+    assert len(workers) > 1
+    assert not list(recwarn)
+
+
 def test_an_error_in_the_block_kills_what_was_running(tmp_path):
     def hang(folder):
         (folder / str(os.getpid())).touch()

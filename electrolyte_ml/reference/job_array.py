@@ -40,7 +40,7 @@ class JobArray:
     jobs: int
 
     def __str__(self) -> str:
-        count = f"{self.labels} labels in {self.jobs} jobs"
+        count = f"{self.labels} label{'s' * (self.labels != 1)} in {self.jobs} job{'s' * (self.jobs != 1)}"
         return f"{count}: cd {shlex.quote(str(self.directory))} && sbatch slurm.sh (or qsub pbs.sh)"
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,7 @@ def test_collected_labels_are_those_of_one_call_and_missing_ones_are_named(argon
     array = write_label_jobs(argon, "array", "lj", chunk=2, settings=SETTINGS)
     assert (array.labels, array.jobs) == (6, 3)
     assert str(array) == "6 labels in 3 jobs: cd array && sbatch slurm.sh (or qsub pbs.sh)"
+    assert str(replace(array, labels=1, jobs=1)).startswith("1 label in 1 job: ")
     run_job("array", 1)
     run_job("array", 3, "pbs.sh")
     output, result = collect_label_jobs(argon, "array")
