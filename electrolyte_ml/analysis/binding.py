@@ -19,7 +19,7 @@ from electrolyte_ml.structures import Molecule, Topology, changes
 from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.graphs import neighbours
 
-FORCE = 0.02  # eV/Å, limit of all forces at a minimum
+FORCE = 0.05  # eV/Å, limit of all forces at a minimum, whose energy is then right to a few meV
 STEPS = 300  # largest number of steps of a minimisation
 BITE = 2.9  # Å, largest distance between two donors of a ligand that coordinate one cation
 SHELL = 1.25  # donors within this multiple of the shortest distance from cation to donor coordinate
