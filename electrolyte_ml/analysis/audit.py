@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.units import GPa
 
-from electrolyte_ml.analysis.binding import Binding, binding_energy, complexes
+from electrolyte_ml.analysis.binding import FORCE, Binding, binding_energy, complexes
 from electrolyte_ml.analysis.errors import GroupedErrors, group_atoms, group_errors
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.parallel import resolve_jobs
@@ -31,13 +33,18 @@ NEAR = 0.2  # eV above the lowest minimum: the better reference starts from the 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over configurations and its standard error."""
+    """A mean over configurations and its standard error, NaN for a single configuration."""
 
     value: float
     error: float
 
+    def text(self, digits: int = 3) -> str:
+        """Return value and error, if it is known, as text with so many decimals."""
+        known = f" ± {self.error:.{digits}f}" if np.isfinite(self.error) else ""
+        return f"{self.value:+.{digits}f}{known}"
+
     def __str__(self) -> str:
-        return f"{self.value:+.3f} ± {self.error:.3f}"
+        return self.text()
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,8 @@ class Audit:
     seconds: Mapping[str, float]
 
     def __str__(self) -> str:
-        lines = [f"{self.reference} against {self.against}, {self.configurations} configurations"]
+        plural = "s" * (self.configurations != 1)
+        lines = [f"{self.reference} against {self.against}, {self.configurations} configuration{plural}"]
         lines += [f"not labelled: {reason}" for reason in self.failed]
         lines += ["", f"forces, eV/Å {'':27}{'rms':>8}{'error':>8}{'ratio':>8}{'atoms':>8}"]
         lines.append(
@@ -115,10 +123,8 @@ class Audit:
             lines.append(f"                           {self.molecular_pressure_bias} GPa, of molecules as they are")
         if self.density_bias is not None:
             lines.append(f"bulk modulus of molecules as they are: {self.bulk_modulus} GPa ({self.reference})")
-            value, error = 100 * self.density_bias.value, 100 * self.density_bias.error
-            lines.append(
-                f"density error at this bulk modulus: {value:+.1f} ± {error:.1f} %, a lower bound: a liquid is softer"
-            )
+            percent = Mean(100 * self.density_bias.value, 100 * self.density_bias.error).text(1)
+            lines.append(f"density error at this bulk modulus: {percent} %, a lower bound: a liquid is softer")
         if self.bindings:
             lines += ["", f"binding in vacuum       {self.reference:>24}{self.against:>24}"]
             lines += [f"  {name:<22}{ours:>24}{theirs:>24}" for name, ours, theirs in self._binding_rows()]
@@ -372,11 +378,13 @@ def _with_bindings(
     left_out = [f"{formula}, which is not a known molecule" for formula in groups.unrecognised]
     bindings = []
     wanted = complexes(known[name] for name in groups.molecules)
-    for complex in progress_bar(wanted, desc="complexes", unit="", shown=progress):
+    bar = progress_bar(wanted, desc="complexes", unit="", shown=progress)
+    for complex in bar:
         starts = None  # the better reference starts from the minima of the other one
         for level in (reference, against):
+            show = partial(_show_step, bar, f"{complex}, {level.name}")
             try:
-                binding, minima = binding_energy(complex, level, store, starts)
+                binding, minima = binding_energy(complex, level, store, starts, show)
             except (InputError, LabelError) as error:
                 left_out.append(f"{complex} with {level.name}: {error}")
                 continue
@@ -385,6 +393,12 @@ def _with_bindings(
                 atoms for atoms in minima if atoms.get_potential_energy() < minima[0].get_potential_energy() + NEAR
             ]
     return replace(audit, bindings=tuple(bindings), left_out=tuple(left_out))
+
+
+def _show_step(bar: Any, name: str, atoms: Atoms) -> None:
+    """Show the step of a minimisation in a progress bar, since steps of a slow reference take minutes."""
+    largest = np.linalg.norm(atoms.get_forces(), axis=1).max()
+    bar.set_postfix_str(f"{name}: largest force {largest:.2f}, to be {FORCE:g} eV/Å")
 
 
 def _keep_known(configurations: Sequence[Atoms], reference: Reference, store: LabelStore) -> None:

@@ -6,7 +6,7 @@ E(complex) - E(complex without the ligand) - E(ligand), each at its own minimum:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -112,7 +112,11 @@ def complexes(molecules: Iterable[Molecule]) -> list[Complex]:
 
 
 def binding_energy(
-    complex: Complex, reference: Reference, store: LabelStore, starts: Sequence[Atoms] | None = None
+    complex: Complex,
+    reference: Reference,
+    store: LabelStore,
+    starts: Sequence[Atoms] | None = None,
+    on_step: Callable[[Atoms], None] | None = None,
 ) -> tuple[Binding, list[Atoms]]:
     """Relax a complex and its parts with a reference.
 
@@ -125,6 +129,8 @@ def binding_energy(
         Store of the label of every step of the minimisations: the same call after an interrupt computes none twice.
     starts
         Geometries of the complex, such as the minima of another reference, as for `minima`.
+    on_step
+        Function called with the atoms after each step of a minimisation.
 
     Returns
     -------
@@ -142,10 +148,10 @@ def binding_energy(
     """
     for part in (complex.rest, complex):
         reference.check_charge(_together(part, np.zeros((len(part.symbols), 3))), str(complex))
-    geometries = minima(complex, reference, store, starts)
-    rest = minima(complex.rest, reference, store)[0]
+    geometries = minima(complex, reference, store, starts, on_step)
+    rest = minima(complex.rest, reference, store, on_step=on_step)[0]
     last = complex.ligands[-1]
-    ligand = _relaxed([last], last.atoms(), reference, store)
+    ligand = _relaxed([last], last.atoms(), reference, store, on_step)
     if ligand is None:
         raise LabelError(f"{last.name} alone has no minimum of {reference.name} in which it keeps its bonds")
     energy = geometries[0].get_potential_energy() - rest.get_potential_energy() - ligand.get_potential_energy()
@@ -155,13 +161,17 @@ def binding_energy(
 
 
 def minima(
-    complex: Complex, reference: Reference, store: LabelStore, starts: Sequence[Atoms] | None = None
+    complex: Complex,
+    reference: Reference,
+    store: LabelStore,
+    starts: Sequence[Atoms] | None = None,
+    on_step: Callable[[Atoms], None] | None = None,
 ) -> list[Atoms]:
     """Return the distinct minima of a complex, the lowest first, with their energies.
 
     Parameters
     ----------
-    complex, reference, store
+    complex, reference, store, on_step
         As for `binding_energy`.
     starts
         Geometries of the complex: the cation first, then the ligands in their order. By default the last ligand is
@@ -174,10 +184,10 @@ def minima(
         As for `binding_energy`.
     """
     if starts is None:
-        rest = minima(complex.rest, reference, store)[0] if complex.ligands else None
+        rest = minima(complex.rest, reference, store, on_step=on_step)[0] if complex.ligands else None
         starts = [complex.cation.atoms()] if rest is None else list(_starts(complex, rest))
     parts = [complex.cation, *complex.ligands]
-    relaxed = [atoms for start in starts if (atoms := _relaxed(parts, start, reference, store)) is not None]
+    relaxed = [atoms for start in starts if (atoms := _relaxed(parts, start, reference, store, on_step)) is not None]
     if not relaxed:
         raise LabelError(f"{complex}: no start leads to a minimum of {reference.name} in which all bonds are kept")
     relaxed.sort(key=Atoms.get_potential_energy)
@@ -280,7 +290,13 @@ def _rotation(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     return np.asarray(Rotation.from_rotvec(axis / np.linalg.norm(axis) * angle).as_matrix())
 
 
-def _relaxed(parts: Sequence[Molecule], start: Atoms, reference: Reference, store: LabelStore) -> Atoms | None:
+def _relaxed(
+    parts: Sequence[Molecule],
+    start: Atoms,
+    reference: Reference,
+    store: LabelStore,
+    on_step: Callable[[Atoms], None] | None,
+) -> Atoms | None:
     """Return the minimum reached from a start; None if a part changes its bonds, or no minimum is reached."""
     from ase.optimize import BFGS
 
@@ -290,8 +306,11 @@ def _relaxed(parts: Sequence[Molecule], start: Atoms, reference: Reference, stor
         return atoms
     # Symmetric starts would end on saddle points.
     atoms.positions += np.random.default_rng(0).normal(scale=0.02, size=atoms.positions.shape)
+    minimisation = BFGS(atoms, logfile=None, maxstep=0.1)
+    if on_step is not None:
+        minimisation.attach(on_step, atoms=atoms)
     try:
-        if not BFGS(atoms, logfile=None, maxstep=0.1).run(fmax=FORCE, steps=STEPS):
+        if not minimisation.run(fmax=FORCE, steps=STEPS):
             return None
     except LabelError:
         return None

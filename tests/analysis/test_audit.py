@@ -79,6 +79,13 @@ def test_audit_of_two_methods(boxes, store):
     assert "GFN1-xTB against GFN2-xTB, 3 configurations" in text and "GPa, of molecules" in text
 
 
+def test_one_configuration_has_no_standard_error(boxes, store):
+    level = reference.get("gfn1-xtb")
+    text = str(audit_reference(boxes[:1], level, level, store, progress=False))
+    assert "GFN1-xTB against GFN1-xTB, 1 configuration\n" in text and "nan" not in text
+    assert "density error at this bulk modulus: -0.0 %" in text
+
+
 def test_labels_from_files_are_compared_alike(boxes, store):
     chosen = sample(boxes, 3, seed=0)
     ours, theirs = labelled(chosen, store), labelled(chosen, store, "gfn2-xtb")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from electrolyte_ml import reference
-from electrolyte_ml.analysis.binding import Complex, anchors, binding_energy, complexes, placed
+from electrolyte_ml.analysis.binding import FORCE, Complex, anchors, binding_energy, complexes, placed
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.reference import LabelStore
 from electrolyte_ml.structures import MOLECULES
@@ -65,7 +65,12 @@ def test_binding_to_lithium(tmp_path, ligand, energy, distance):
 def test_minima_resume_from_the_store(tmp_path, monkeypatch):
     store, level = LabelStore(tmp_path), reference.get("gfn1-xtb")
     pair = Complex(LI, (H2O,))
-    first, minima = binding_energy(pair, level, store)
+    largest = []
+    first, minima = binding_energy(
+        pair, level, store, on_step=lambda atoms: largest.append(np.linalg.norm(atoms.get_forces(), axis=1).max())
+    )
+    ends = np.array(largest) < FORCE  # of the pair from each start, and of water alone
+    assert ends.sum() >= len(minima) + 1 and ends[-1] and len(largest) > ends.sum()
     monkeypatch.setattr(type(level), "label", lambda *_: pytest.fail("a label was computed twice"))
     again, _ = binding_energy(pair, level, store)
     assert again == first
