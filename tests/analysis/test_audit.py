@@ -3,16 +3,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase.units import GPa
+from ase.units import GPa, kcal, mol
 
 from electrolyte_ml import reference
 from electrolyte_ml.analysis import audit_reference, compare_labels
 from electrolyte_ml.analysis.audit import molecular_pressure, moved_apart, sample
+from electrolyte_ml.analysis.binding import binding_energy, complexes
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.figures import reference_audit
 from electrolyte_ml.reference import LabelStore
 from electrolyte_ml.reference.labels import label_hash
-from electrolyte_ml.structures import pack, read_configurations
+from electrolyte_ml.structures import MOLECULES, pack, read_configurations
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,29 @@ def test_shipped_audit_is_that_of_the_shipped_cells(root, store):
         assert found.force_rmse == pytest.approx(expected["force_rmse"], rel=1e-3)
         bias = expected["molecular_pressure_bias"]["value"]
         assert found.molecular_pressure_bias.value == pytest.approx(bias, abs=5e-3)
+
+
+@pytest.mark.slow
+def test_shipped_bindings_are_those_of_relaxed_complexes(root, store):
+    shipped = json.loads((root / "data" / "reference_audit.json").read_text())["gfn1-xtb_salt"]["bindings"]
+    known = {binding["complex"]: binding for binding in shipped if binding["reference"] == "GFN1-xTB"}
+    assert {"EC to Li+", "PF6 to Li+"} <= known.keys()
+    assert known.keys() == {binding["complex"] for binding in shipped if binding["reference"] == "PBE-D3(0), PySCF"}
+    for complex in complexes(MOLECULES[name] for name in ("Li", "EC", "PF6")):
+        if expected := known.get(str(complex)):
+            found, _ = binding_energy(complex, reference.get("gfn1-xtb"), store)
+            assert found.energy == pytest.approx(expected["energy"], abs=0.01)
+            assert found.distance == pytest.approx(expected["distance"], abs=0.02)
+            assert found.denticity == expected["denticity"]
+
+
+# PBE-D3(0) in the def2-TZVP basis, minimised by another program: energy in kcal/mol, distance in Å.
+@pytest.mark.parametrize(("complex", "energy", "distance"), [("EC to Li+", -50.2, 1.74), ("PF6 to Li+", -139.6, None)])
+def test_shipped_bindings_are_those_of_another_program(root, complex, energy, distance):
+    shipped = json.loads((root / "data" / "reference_audit.json").read_text())["gfn1-xtb_salt"]["bindings"]
+    better = next(b for b in shipped if b["complex"] == complex and b["reference"] == "PBE-D3(0), PySCF")
+    assert better["energy"] / (kcal / mol) == pytest.approx(energy, abs=1.0)
+    assert distance is None or better["distance"] == pytest.approx(distance, abs=0.01)
 
 
 def test_shipped_cells_are_audited_without_labels_of_the_better_reference(root, store):
