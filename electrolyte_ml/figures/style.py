@@ -110,19 +110,20 @@ def caption(figure: Figure, title: str, *, reference: str, scale: str | None = N
     figure.supxlabel(lines, x=0.01, ha="left", fontsize=8, color=GREY)
 
 
-def level_label(axes: Axes, y: float, text: str, colour: str) -> None:
-    """Label a horizontal line, above its left end."""
+def level_label(axes: Axes, y: float, text: str, colour: str, *, below: bool = False) -> None:
+    """Label a horizontal line at its left end, above or below it."""
     axes.annotate(
-        text, (0.0, y), xycoords=axes.get_yaxis_transform(), xytext=(3, 2), textcoords="offset points", color=colour,
-        fontsize=9, va="bottom",
+        text, (0.0, y), xycoords=axes.get_yaxis_transform(), xytext=(3, -2 if below else 2),
+        textcoords="offset points", color=colour, fontsize=9, va="top" if below else "bottom", zorder=5,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
     )  # fmt: skip
 
 
 def grade_levels(axes: Axes, grade_save: float, grade_break: float) -> None:
-    """Draw the grades above which a run saves configurations and stops, with their labels."""
+    """Draw the grades above which a run saves configurations and stops, with labels that never meet."""
     for level, name, colour in ((grade_save, "save", ORANGE), (grade_break, "stop", VERMILION)):
         axes.axhline(level, color=colour, lw=1.2, ls="--")
-        level_label(axes, level, name, colour)
+        level_label(axes, level, name, colour, below=name == "save")
 
 
 def plain_logarithmic(axis: Axis) -> None:
