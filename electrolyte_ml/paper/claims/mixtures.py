@@ -90,12 +90,10 @@ def densities(stored: dict[str, Any]) -> Finding | None:
     for kinds in means.values():
         plain, charged = kinds[high], kinds[f"{high}-QRd"]
         alike &= bool(abs(plain.mean - charged.mean) <= 2 * np.hypot(plain.spread, charged.spread))
-    texts = []
+    few = [liquid for liquid, kinds in means.items() if min(kinds[high].completed, kinds[f"{high}-QRd"].completed) < 2]
+    texts = [f"too few completed runs to compare {high} with {high}-QRd at {', '.join(few)}"] if few else []
     for liquid, kinds in means.items():
         texts.append(f"{liquid}: " + ", ".join(f"{kind} {density}" for kind, density in kinds.items()))
-    few = [liquid for liquid, kinds in means.items() if min(kinds[high].completed, kinds[f"{high}-QRd"].completed) < 2]
-    if few:
-        texts.append(f"too few completed runs to compare {high} with {high}-QRd at {', '.join(few)}")
     experiments = "; ".join(
         f"{liquid} {experiment.density(liquid).value:.3f} (PBE-D3(BJ) {experiment.DENSITY_PBE_D3_BJ[liquid].value:.3f})"
         for liquid in means
