@@ -110,9 +110,10 @@ def contents(content: bytes | mmap.mmap) -> np.ndarray:
         n = sizes[_COUNT]
         atoms = atoms or n
         double = sizes[2] == 72 or 24 * n in sizes[7:10]
-        vector = (24 if double else 12) * n
+        matrix, vector = (72, 24 * n) if double else (36, 12 * n)
+        whole = (0, 0, matrix, matrix, matrix, 0, 0, vector, vector, vector)  # GROMACS leaves the zeros unused
         sound = content[start : start + len(_BEGINNING)] == _BEGINNING and n == atoms > 0
-        if not sound or any(size not in (0, vector) for size in sizes[7:10]) or not min(sizes[:7]) >= 0:
+        if not sound or any(size not in (0, full) for size, full in zip(sizes, whole)):
             raise InputError(f"it is damaged: the header of frame {len(has_vectors) + 1} is not that of a .trr file")
         has_vectors.append((sizes[7] > 0, sizes[8] > 0))
         start += _HEADER.size + (8 if double else 0) + sum(sizes[:10])

@@ -24,6 +24,18 @@ def test_headers_that_make_no_sense_are_not_followed(written, kind, value):
         open_trajectory(path, **options)
 
 
+@pytest.mark.parametrize("frame", [1, 2])
+@pytest.mark.parametrize("field", range(10))
+def test_sizes_of_a_trr_header_that_make_no_sense_are_not_followed(written, frame, field):
+    """The ten sizes of its parts, of which four are never used: the library that reads these files crashes on one."""
+    path, options = written("trr")
+    whole = path.read_bytes()
+    place = (0 if frame == 1 else whole.index(whole[:24], 1)) + 24 + 4 * field
+    path.write_bytes(whole[:place] + struct.pack(">i", 2**31 - 1) + whole[place + 4 :])
+    with pytest.raises(InputError, match=f"run.trr.* damaged: the header of frame {frame}"):
+        open_trajectory(path, **options)
+
+
 def test_text_of_another_encoding_is_named(written):
     path, options = written("extxyz")
     path.write_bytes(path.read_bytes().replace(b"pbc=", "ü=1 pbc=".encode("latin-1"), 1))
