@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.dynamics.masses import exchange_masses
 from electrolyte_ml.dynamics.trajectory import decode_frames, read_trajectory
 from electrolyte_ml.errors import InputError, first_line
+from electrolyte_ml.structures.configurations import parse_extxyz
 
 COLUMNS = (
     "step",
@@ -118,8 +118,6 @@ def read_result(
     InputError
         The log or the file of saved configurations is damaged.
     """
-    from ase.io import read
-
     try:
         rows = np.array([line.split(",") for line in files.read("log.csv").decode().splitlines()[1:]], dtype=float)
         columns = dict(zip(COLUMNS, rows.T, strict=True))
@@ -129,9 +127,16 @@ def read_result(
     except (ValueError, OverflowError):
         raise InputError(f"{files.place('log.csv')} is damaged: not the log of a run") from None
     try:
-        text = files.read("saved.xyz").decode()
-        frames = read(io.StringIO(text), index=":", format="extxyz") if text else []
+        frames = parse_extxyz(files.read("saved.xyz").decode(), files.place("saved.xyz"))
         saved = [(int(frame.info["step"]), float(frame.info["grade"]), frame) for frame in frames]
+        for step, grade, frame in saved:
+            if len(frame) != len(arrays["numbers"]) or step < 0:
+                raise ValueError(f"a frame of {len(frame)} atoms at step {step} is not of this run")
+            known = np.isfinite([grade, *frame.positions.flat, *frame.cell.array.flat]).all()
+            if meta["reason"] == "completed" and not known:  # other runs may end with such a frame
+                raise ValueError(f"the grade, the cell or a position of step {step} is not a finite number")
+    except InputError:  # which names the file
+        raise
     except Exception as error:  # ASE raises many kinds of errors
         raise InputError(f"{files.place('saved.xyz')} is damaged ({first_line(error)})") from None
     atoms = Atoms(

@@ -174,8 +174,7 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
     trajectories = settings.trajectories
     numbers = range(trajectories.count)
     endings = [_ending(directory, settings, temperature, number) for number in numbers]
-    record = condition_folder(directory, temperature) / VOLUME
-    volume = read_json(record) if record.exists() else {}
+    density, density_error = _density(condition_folder(directory, temperature) / VOLUME)
     folders = [trajectory_folder(directory, temperature, k) for k in numbers if endings[k][1] == COMPLETED]
     refused = no_viscosity = "no trajectory is complete: there is no conductivity"
     conductivity, viscosity = None, None
@@ -194,8 +193,8 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
             refused = ""
     return ConditionResult(
         temperature=temperature,
-        density=volume.get("density", np.nan),
-        density_error=volume.get("density_error") or np.nan,
+        density=density,
+        density_error=density_error,
         production=Production.of([(length, reason) for length, reason, _ in endings]),
         endings=tuple((reason, detail) for _, reason, detail in endings),
         conductivity=conductivity,
@@ -204,6 +203,15 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
         no_viscosity=no_viscosity,
         trusted=_trusted_share(folders, settings.grades.trusted),
     )
+
+
+def _density(record: Path) -> tuple[float, float]:
+    """Return density and error (g/cm³) from the record of the volume; NaN for what is not known."""
+    if not record.exists():
+        return np.nan, np.nan
+    volume = read_json(record)
+    known = volume["density_error"] is not None
+    return volume.number("density", least=1e-6), volume.number("density_error") if known else np.nan
 
 
 def measured_viscosity(folders: Sequence[Path], temperature: float) -> tuple[TransportEstimate | None, str]:

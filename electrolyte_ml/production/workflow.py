@@ -18,7 +18,7 @@ from electrolyte_ml.dynamics.recorders import IonRecorder
 from electrolyte_ml.dynamics.run import one_line
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.executors import current_executor
-from electrolyte_ml.files import atomic_write, read_json
+from electrolyte_ml.files import Record, atomic_write, read_json
 from electrolyte_ml.locks import hold_folder
 from electrolyte_ml.parallel import map_progress, resolve_jobs
 from electrolyte_ml.potentials.geometry import System
@@ -178,7 +178,9 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     begun["files"] = settings.contents()
     if record.exists():
         before = read_json(record, ["settings", "potential", "threads"])
-        changed = settings.changes(before["settings"])
+        earlier = Record(before.table("settings"), record)
+        earlier.number("trajectories.time_ps")
+        changed = settings.changes(earlier)
         if before["potential"] != begun["potential"]:
             changed.append("potential")
         changed += edited_files(before.get("files"), begun["files"])

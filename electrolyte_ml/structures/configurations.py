@@ -150,9 +150,14 @@ def read_extxyz(path: str | os.PathLike) -> Iterator[Atoms]:
     InputError
         Naming file and configuration.
     """
+    return parse_extxyz(read_text(path), path)
+
+
+def parse_extxyz(text: str, path: str | os.PathLike) -> Iterator[Atoms]:
+    """Yield the configurations of the text of an extended XYZ file, like `read_extxyz`; errors name the path."""
     from ase.io.extxyz import read_extxyz
 
-    lines = read_text(path).splitlines(keepends=True)
+    lines = text.splitlines(keepends=True)
     line = 0
     number = 0
     while line < len(lines):

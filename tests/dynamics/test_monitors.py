@@ -73,6 +73,25 @@ def test_enough_saved_configurations_end_the_run_killed_or_not(diatomic, tmp_pat
     assert [step for step, _, _ in result.saved] == list(range(3, 8))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("40\nLattice", "999999999999\nLattice", "configuration 1: the file ends"),
+        ("species:S:1", "species:S:999999999999", "configuration 1"),
+        ("grade=3.0", "grade=nan", "not a finite number"),
+        ("step=15", "step=-15", "is not of this run"),
+    ],
+)
+def test_saved_configurations_that_make_no_sense_are_named(diatomic, tmp_path, old, new, reason):
+    options = {"directory": tmp_path, "monitors": [GradeMonitor(ByVolume(lambda volume: 3.0), every=5)]}
+    assert run(diatomic, **options).completed
+    path = tmp_path / "saved.xyz"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match=f"saved.xyz.*{reason}"):
+        run(diatomic, **options)
+
+
 def test_saved_configurations_survive_a_kill_once_each(diatomic, tmp_path):
     class Half(Rising):
         def grade(self, atoms):
