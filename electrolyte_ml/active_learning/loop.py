@@ -427,7 +427,10 @@ class _Run:
         saved = read_configurations(folder / SAVED)
         # A configuration that ended a trajectory for another reason than its grade is always labelled.
         stopped = [k for k, atoms in enumerate(saved) if "stopped" in atoms.info]
-        chosen = sorted({*active_set.select(saved, self.settings.grades.swap_threshold).tolist(), *stopped})
+        try:
+            chosen = sorted({*active_set.select(saved, self.settings.grades.swap_threshold).tolist(), *stopped})
+        except InputError as error:
+            raise InputError(f"{folder / SAVED}: {error}") from None
         selected, failed = [], []
         for k in chosen:
             try:
@@ -442,7 +445,7 @@ class _Run:
         labelled = [atoms for atoms in result.labelled if atoms is not None]
         if failed and not labelled:
             raise ElectrolyteError(
-                f"{folder.name}: {self.reference.name} gave none of {len(chosen)} labels, the first: "
+                f"{folder}: {self.reference.name} gave none of {len(chosen)} labels, the first: "
                 f"{failed[0]['reason']}. Start the run again to continue from here"
             )
         if labelled:

@@ -229,8 +229,10 @@ def _ending(directory: Path, settings: ProductionSettings, temperature: float, n
     folder = trajectory_folder(directory, temperature, number)
     record = run_record(folder)
     if record:
-        reason, time_ps = record.text("reason"), record.number("time_ps")
-        if reason == COMPLETED and time_ps < settings.trajectories.time_ps - 1e-6:
+        reason, time_ps, whole = record.text("reason"), record.number("time_ps"), settings.trajectories.time_ps
+        if time_ps > whole + 1e-6:
+            raise InputError(f"{record.path}: its 'time_ps' {time_ps:g} is above the {whole:g} ps of the settings")
+        if reason == COMPLETED and time_ps < whole - 1e-6:
             reason = UNFINISHED
         return time_ps, reason, record.text("detail")
     box = number % settings.equilibration.boxes
