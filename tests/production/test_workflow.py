@@ -102,6 +102,22 @@ def test_result_is_measured_on_all_completed_trajectories(whole):
     assert again.to_dict() == result.to_dict() == json.loads((directory / "result.json").read_text())
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("300K/volume.json", {"density": -1.0}),
+        ("300K/volume.json", {"density_error": "none"}),
+        ("340K/trajectory_01/result.json", {"time_ps": 1e3}),
+    ],
+)
+def test_records_that_make_no_sense_are_named(whole, tmp_path, name, changes):
+    directory = shutil.copytree(whole[0], tmp_path / "copy")
+    record = json.loads((directory / name).read_text())
+    (directory / name).write_text(json.dumps(record | changes))
+    with pytest.raises(InputError, match=rf"{name}.*{next(iter(changes))}"):
+        read_production(directory)
+
+
 def test_a_second_call_computes_nothing(whole, monkeypatch):
     directory, result = whole
     before = contents(directory)
