@@ -34,7 +34,7 @@ def number(name: str, value: Any, unit: str = "", *, least: float | None = None,
         if isinstance(value, bool):
             raise TypeError
         result = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{name} must be a number, not {value!r}") from None
     allowed = result > 0 if least is None else result >= least
     if not (math.isfinite(result) and allowed):

@@ -133,6 +133,10 @@ def test_files_are_relative_to_the_settings(tmp_path):
         ("[seeding]\nhydrogen_mass = 12", "seeding.hydrogen_mass = 12: must be less than or equal to 6"),
         ("[exploration]\ntrajectories = 0", "exploration.trajectories = 0: must be greater than or equal to 1"),
         (
+            "[exploration]\ntrajectories = 1000000000001",
+            "exploration.trajectories = 1000000000001: must be less than or equal",
+        ),
+        (
             '[exploration]\nensemble = "nvt"\npressure_bar = 1',
             'exploration.pressure_bar = 1.0: needs ensemble = "npt"',
         ),
