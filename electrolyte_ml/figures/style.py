@@ -121,9 +121,9 @@ def level_label(axes: Axes, y: float, text: str, colour: str, *, below: bool = F
 
 def grade_levels(axes: Axes, grade_save: float, grade_break: float) -> None:
     """Draw the grades above which a run saves configurations and stops, with labels that never meet."""
-    for level, name, colour in ((grade_save, "save", ORANGE), (grade_break, "stop", VERMILION)):
+    for level, name, colour, below in ((grade_save, "save", ORANGE, True), (grade_break, "stop", VERMILION, False)):
         axes.axhline(level, color=colour, lw=1.2, ls="--")
-        level_label(axes, level, name, colour, below=name == "save")
+        level_label(axes, level, name, colour, below=below)
 
 
 def plain_logarithmic(axis: Axis) -> None:

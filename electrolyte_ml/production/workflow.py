@@ -179,7 +179,7 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     if record.exists():
         before = read_json(record, ["settings", "potential", "threads"])
         earlier = Record(before.table("settings"), record)
-        earlier.number("trajectories.time_ps")
+        earlier.number("trajectories.time_ps")  # compared below: an error names the file if it is no number
         changed = settings.changes(earlier)
         if before["potential"] != begun["potential"]:
             changed.append("potential")

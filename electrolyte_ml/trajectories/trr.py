@@ -111,7 +111,7 @@ def contents(content: bytes | mmap.mmap) -> np.ndarray:
         atoms = atoms or n
         double = sizes[2] == 72 or 24 * n in sizes[7:10]
         matrix, vector = (72, 24 * n) if double else (36, 12 * n)
-        whole = (0, 0, matrix, matrix, matrix, 0, 0, vector, vector, vector)  # GROMACS leaves the zeros unused
+        whole = (0, 0, matrix, matrix, matrix, 0, 0, vector, vector, vector)  # GROMACS never writes the parts of size 0
         sound = content[start : start + len(_BEGINNING)] == _BEGINNING and n == atoms > 0
         if not sound or any(size not in (0, full) for size, full in zip(sizes, whole)):
             raise InputError(f"it is damaged: the header of frame {len(has_vectors) + 1} is not that of a .trr file")

@@ -156,12 +156,15 @@ def test_shipped_bindings_are_those_of_relaxed_complexes(root, store):
             assert found.denticity == expected["denticity"]
 
 
-# PBE-D3(0) in the def2-TZVP basis, minimised by another program: energy in kcal/mol, distance in Å.
-@pytest.mark.parametrize(("complex", "energy", "distance"), [("EC to Li+", -50.2, 1.74), ("PF6 to Li+", -139.6, None)])
-def test_shipped_bindings_are_those_of_another_program(root, complex, energy, distance):
+# PBE-D3(0) in the def2-TZVP basis, minimised by another program: energy in kcal/mol, and distance in Å. The programs
+# differ by 0.9 kcal/mol for PF6, for a reason that is not known.
+@pytest.mark.parametrize(
+    ("complex", "energy", "bound", "distance"), [("EC to Li+", -50.2, 0.5, 1.74), ("PF6 to Li+", -139.6, 1.0, None)]
+)
+def test_shipped_bindings_are_those_of_another_program(root, complex, energy, bound, distance):
     shipped = json.loads((root / "data" / "reference_audit.json").read_text())["gfn1-xtb_salt"]["bindings"]
     better = next(b for b in shipped if b["complex"] == complex and b["reference"] == "PBE-D3(0), PySCF")
-    assert better["energy"] / (kcal / mol) == pytest.approx(energy, abs=1.0)
+    assert better["energy"] / (kcal / mol) == pytest.approx(energy, abs=bound)
     assert distance is None or better["distance"] == pytest.approx(distance, abs=0.01)
 
 
