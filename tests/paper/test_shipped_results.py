@@ -9,10 +9,16 @@ from electrolyte_ml.active_learning.mixing import count_origins
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.results import shipped_result
 from electrolyte_ml.paper.scales import STANDARD
+from electrolyte_ml.paper.validation import ValidationErrors, validation_cells
 from electrolyte_ml.potentials import load
 from electrolyte_ml.potentials.shipped import find_shipped
-from electrolyte_ml.structures import read_configurations
+from electrolyte_ml.structures import pack, parse_composition, read_configurations
 from electrolyte_ml.training import evaluate_errors
+
+
+def species_counts(atoms):
+    return atoms.symbols.formula.count()
+
 
 FITS = sorted((checkout() / "data" / "results" / "standard" / "mixtures").glob("fits_*/*/fit.json"))
 
@@ -39,6 +45,40 @@ def test_stated_errors_of_a_fit_are_those_of_its_potential(path, mixture_set):
     assert stated["n_configurations"] == len(mixture_set)
     for name in ("energy_rmse", "force_rmse", "stress_rmse", "pressure_bias"):
         assert getattr(errors, name) == pytest.approx(stated[name], rel=1e-6, abs=1e-9), name
+
+
+@pytest.fixture(scope="module")
+def validation_set():
+    return read_configurations(checkout() / "data" / "sets" / "ec_emc_validation.extxyz.xz", labelled=True)
+
+
+def test_validation_sets_are_those_of_the_protocol(validation_set):
+    protocol = STANDARD.intermolecular_errors
+    cells = [species_counts(atoms) for atoms in validation_set[:: protocol.configurations]]
+    assert len(validation_set) == len(cells) * protocol.configurations
+    expected = [pack(parse_composition(cell), 0.5) for cell in validation_cells(protocol)]
+    assert cells == [species_counts(atoms) for atoms in expected]
+
+
+@pytest.mark.parametrize("path", FITS, ids=lambda path: path.parent.name)
+def test_stored_errors_on_the_validation_sets_are_those_of_the_shipped_potentials(path, validation_set):
+    """The totals; the labels of single molecules, which the parts need, do not ship."""
+    kind, _, seed = path.parent.name.partition("_seed")
+    place = STANDARD.intermolecular_errors.seeds.index(int(seed))
+    stored = ValidationErrors.from_dict(shipped_result("intermolecular_errors", "standard"))
+    potential, count = load(next(path.parent.glob("potential.*"))), STANDARD.intermolecular_errors.configurations
+    assert stored.parameters[kind] == potential.n_parameters
+    for number, composition in enumerate(stored.kinds[kind].compositions.values()):
+        assert composition.configurations == count
+        row = composition.parts["total"]
+        energies, forces = [], []
+        for atoms in validation_set[number * count : (number + 1) * count]:
+            result = potential.evaluate(atoms)
+            energies.append(1000 * (result.energy - atoms.get_potential_energy()) / len(atoms))
+            forces.append(result.forces - atoms.get_forces())
+        assert row.energies[place] == pytest.approx(np.sqrt(np.mean(np.square(energies))), rel=1e-6)
+        assert row.offsets[place] == pytest.approx(np.mean(energies), rel=1e-6)
+        assert row.forces[place] == pytest.approx(np.sqrt(np.mean(np.square(np.concatenate(forces)))), rel=1e-6)
 
 
 def test_densities_are_means_of_the_shipped_traces():
