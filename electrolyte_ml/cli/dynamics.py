@@ -102,7 +102,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--inner",
         metavar="auto|FILE",
-        help="multiple time steps at constant volume: a cheap potential moves the atoms within each --timestep of 3 "
+        help="multiple time steps: a cheap potential moves the atoms within each --timestep of 3 "
         "fs, or of 4 fs with --hydrogen-mass 3; auto fits one to the potential on this system first",
     )
     parser.add_argument(
@@ -177,8 +177,6 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         refuse_given(args, ("pressure", "anisotropic"), "--ensemble npt")
     if not args.inner:
         refuse_given(args, ("inner_steps",), "--inner")
-    elif args.ensemble == "npt":
-        raise InputError("--inner needs --ensemble nvt or nve")
     if not args.replicas:
         refuse_given(args, ("jobs", "executor"), "--replicas")
     elif args.threads:

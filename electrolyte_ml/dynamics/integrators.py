@@ -16,6 +16,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import all_changes
 
+from electrolyte_ml.dynamics.barostat import MolecularBarostat
 from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
 from electrolyte_ml.kernels import dynamics as kernels
 from electrolyte_ml.kernels import multiple_steps
@@ -30,6 +31,7 @@ OUTER_SKIN = 1.5  # Å, with multiple time steps: a list is then read less often
 # Å, largest displacement in one outer step by the difference between outer and inner forces. A distilled inner
 # potential reaches 0.15 Å (hydrogen, 4 fs); the thermal motion of hydrogen in 4 fs is 0.1 Å at 300 K.
 FARTHEST = 0.5
+STEPS_PER_CHANGE = 10  # outer steps from one change of the cell to the next, with multiple time steps
 _BLOCK = 1024  # steps for which noise is drawn at once
 
 
@@ -316,7 +318,8 @@ class MultipleStepIntegrator(PotentialIntegrator):
     """Integrator that takes several short steps with an inner potential in each step of the potential itself.
 
     Energy, forces, stress and thermostat are those of the potential, once per outer step. The difference between its
-    forces and those of the inner potential acts as a kick at both ends of the step.
+    forces and those of the inner potential acts as a kick at both ends of the step. At constant pressure the cell
+    changes after every tenth step, with all forces computed anew, see :mod:`electrolyte_ml.dynamics.barostat`.
 
     Parameters
     ----------
@@ -344,6 +347,7 @@ class MultipleStepIntegrator(PotentialIntegrator):
         with naming_inner():
             self.inner = PotentialIntegrator(atoms, alone, Noise(0, noise.freedom), inner, SKIN, threads)
         self.inner_steps = inner_steps
+        self.barostat = MolecularBarostat(atoms) if ensemble.rate else None
         self._inner_forces_known = False
 
     def evaluate(self) -> None:
@@ -379,6 +383,21 @@ class MultipleStepIntegrator(PotentialIntegrator):
                     return
                 if distance > FARTHEST:
                     self._refuse(atom, distance)
+                if self.barostat is not None and self.step % STEPS_PER_CHANGE == 0:
+                    self._change_cell(self.barostat, draws)
+                    if not self.finite():
+                        return
+
+    def _change_cell(self, barostat: MolecularBarostat, draws: np.ndarray) -> None:
+        """Change the cell, compute all forces anew, and count the energy that the change has added."""
+        before, timestep = self.energy, STEPS_PER_CHANGE * self.ensemble.timestep
+        factors = barostat.change(self.ensemble, timestep, draws[2:], self.particles)
+        for stepper in (self.stepper, self.inner.stepper):
+            stepper.stretch *= factors
+        self.update()
+        with naming_inner():
+            self.inner.update()
+        self.scalars[kernels.GIVEN] += self.energy - before
 
     def _advance_inner(self) -> None:
         """Take the inner steps of one outer step."""

@@ -89,7 +89,8 @@ def run_md(
         Cheap potential for multiple time steps, with forces close to those of `calculator`, which must be a potential,
         see :func:`electrolyte_ml.dynamics.distil`. `timestep_fs` is then the outer step, at whose ends the difference
         of the forces acts; in between, the atoms move with the inner forces alone. Thermostat, monitors and all files
-        know outer steps only. Not with "npt", nor with "nose-hoover".
+        know outer steps only. In "npt" the cell then changes in every tenth step and moves molecules as wholes, see
+        :mod:`electrolyte_ml.dynamics.barostat`. Not with "nose-hoover".
     inner_steps
         Number of inner steps in one step, by default as many as make them at most 1 fs long.
     directory
@@ -181,9 +182,8 @@ def run_md(
         raise InputError(f"temperature_end needs the thermostat bussi of nvt and npt; it does not work with {kind}")
     if inner is None and inner_steps is not None:
         raise InputError("inner_steps needs an inner potential")
-    if inner is not None and (ensemble == "npt" or (ensemble == "nvt" and thermostat == "nose-hoover")):
-        wrong = "npt" if ensemble == "npt" else thermostat
-        raise InputError(f"multiple time steps work with nve, and with nvt and the thermostat bussi, not with {wrong}")
+    if inner is not None and ensemble == "nvt" and thermostat == "nose-hoover":
+        raise InputError("multiple time steps need the thermostat bussi in nvt; they do not work with nose-hoover")
     if ensemble == "npt" and (refused := [recorder.file for recorder in recorders if recorder.constant_volume]):
         raise InputError(f"{refused[0]} can be recorded only at constant volume: a barostat moves the molecules, too")
     folder = Path(directory) if directory is not None else None

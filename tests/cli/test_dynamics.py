@@ -240,7 +240,6 @@ def test_each_replica_that_ended_early_is_an_error(capsys, tmp_path, potential, 
         (("--jobs", 2), "--jobs needs --replicas"),
         (("--replicas", 2, "--threads", 2), "leave --threads out"),
         (("--inner", "missing.mtp", "--ensemble", "nvt"), "missing.mtp"),
-        (("--inner", "auto"), "--inner needs --ensemble nvt or nve"),
     ],
 )
 def test_options_of_inner_potentials_and_replicas_are_checked(run_fails, tmp_path, potential, box, options, message):

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from ase import units
+from ase import Atoms, units
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from electrolyte_ml.dynamics import run_md
+from electrolyte_ml.dynamics.barostat import MolecularBarostat
 from electrolyte_ml.dynamics.integrators import build
+from electrolyte_ml.kernels import dynamics as kernels
 
 
 def weaker(potential, factor):
@@ -95,3 +97,55 @@ def test_averages_are_those_of_single_steps(spheres):
     assert values[0].mean() == pytest.approx(values[1].mean(), abs=3.5 * np.hypot(*errors))
     total = multiple.energies + multiple.kinetic_energies
     assert multiple.conserved_energies.std() < 0.05 * total.std()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("anisotropic", [False, True])
+def test_volumes_are_those_of_single_steps(spheres, anisotropic):
+    """Mean and fluctuation at constant pressure, although the cell changes in every tenth step only."""
+    options = {
+        "ensemble": "npt", "temperature": 300, "pressure_bar": 300, "time_ps": 400, "pdamp_fs": 500,
+        "compressibility_per_bar": 1e-3, "anisotropic": anisotropic, "log_interval_fs": 80, "frame_interval_fs": 1e6,
+        "restart_interval_fs": 1e6, "progress": False,
+    }  # fmt: skip
+    single = run_md(*spheres, timestep_fs=2, seed=1, **options)
+    multiple = run_md(*spheres, timestep_fs=4, inner=weaker(spheres[1], 0.7), inner_steps=2, seed=2, **options)
+    late = len(single.times_ps) // 10
+    volumes = [1 / result.densities[late:] for result in (single, multiple)]
+    errors = [block_error(values) for values in volumes]
+    assert max(errors) < 0.02 * volumes[0].mean()
+    assert volumes[0].mean() == pytest.approx(volumes[1].mean(), abs=3.5 * np.hypot(*errors))
+    # A standard deviation of n independent values is known to 1 / sqrt(2 n), and n is the squared ratio of both spreads.
+    unknown = np.hypot(*(error / values.std() for values, error in zip(volumes, errors, strict=True))) / np.sqrt(2)
+    assert unknown < 0.12
+    assert volumes[1].std() == pytest.approx(volumes[0].std(), rel=3.5 * unknown)
+    total = multiple.energies + multiple.kinetic_energies
+    assert multiple.conserved_energies.std() < 0.05 * total.std()
+
+
+@pytest.mark.parametrize("molecules", [3, 8])
+def test_changes_of_the_cell_sample_the_volumes_of_an_ideal_gas(molecules):
+    """p(V) ~ V^M exp(-PV/kT) for M molecules of two atoms: mean and variance are M + 1 in kT/P."""
+    rng = np.random.default_rng(molecules)
+    kT, count = 300 * units.kB, 2 * molecules
+    pressure = kT / 100.0  # so that the unit of volume is 100 Å^3
+    places = np.stack(np.meshgrid(*[np.arange(2)] * 3), axis=-1).reshape(-1, 3)[:molecules] * 4.0
+    positions = np.repeat(places, 2, axis=0)
+    positions[1::2] += [1.1, 0, 0]
+    atoms = Atoms("CO" * molecules, positions, cell=[(100.0 * (molecules + 1)) ** (1 / 3)] * 3, pbc=True)
+    barostat, masses = MolecularBarostat(atoms), atoms.get_masses()
+    particles = kernels.Particles(
+        masses, atoms.positions, np.zeros((count, 3)), np.zeros((count, 3)), atoms.cell.array,
+        np.zeros(kernels.N_SCALARS), np.zeros((3, 3)),
+    )  # fmt: skip
+    ensemble = kernels.Ensemble(kernels.NO_THERMOSTAT, 1.0, 1.0, kT, 3.0 * count - 3, pressure, 0.01 / pressure, False)
+    volumes = np.empty(60_000)
+    for step in range(len(volumes)):
+        momenta = rng.normal(size=(count, 3)) * np.sqrt(kT * masses)[:, None]
+        particles.momenta[:] = momenta - np.outer(masses / masses.sum(), momenta.sum(axis=0))
+        barostat.change(ensemble, 1.0, rng.normal(size=3), particles)
+        volumes[step] = abs(np.linalg.det(particles.cell)) / 100.0
+    error = block_error(volumes)
+    assert error < 0.06 * (molecules + 1)
+    assert volumes.mean() == pytest.approx(molecules + 1, abs=3.5 * error)
+    assert volumes.std() == pytest.approx(np.sqrt(molecules + 1), rel=0.15)
