@@ -1,9 +1,12 @@
 """The form in which notebooks are stored."""
 
+import base64
 import subprocess
 import sys
+from io import BytesIO
 
 import nbformat
+import numpy as np
 import pytest
 
 from electrolyte_ml.paper.notebooks import KERNEL, main, make_portable
@@ -38,6 +41,54 @@ def test_a_notebook_that_no_kernel_has_seen_is_stored_like_one_that_was_opened()
     for document in (fresh, opened):
         make_portable(document)
     assert fresh.metadata == opened.metadata
+
+
+def picture(pixels):
+    from PIL import Image
+
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def stored_picture(encoded):
+    document = notebook("3.11.7", "2026-01-01", "x")
+    document.cells[0].outputs = [nbformat.v4.new_output("display_data", data={"image/png": encoded})]
+    make_portable(document)
+    return document.cells[0].outputs[0].data["image/png"]
+
+
+def test_figures_are_stored_with_a_palette_once():
+    """Their colours change by little, and the file becomes smaller."""
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    figure, axes = plt.subplots()
+    axes.scatter(*np.random.default_rng(0).random((2, 300)), c=np.linspace(0, 1, 300), cmap="cividis")
+    axes.set_xlabel("energy (meV/atom)")
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    encoded = base64.b64encode(buffer.getvalue()).decode()
+    once = stored_picture(encoded)
+    before, after = (
+        np.array(Image.open(BytesIO(base64.b64decode(text))).convert("RGB")).astype(int) for text in (encoded, once)
+    )
+    assert np.abs(after - before).mean() < 0.5 and np.abs(after - before).max() < 48
+    assert len(once) < 0.6 * len(encoded)
+    assert stored_picture(once) == once
+
+
+def test_a_picture_that_a_palette_would_enlarge_is_stored_as_it_is():
+    red, green = np.indices((256, 256), dtype=np.uint8)
+    encoded = picture(np.stack([red, green, np.full_like(red, 90)], axis=-1))
+    assert stored_picture(encoded) == encoded
+
+
+def test_other_pictures_are_stored_as_they_are():
+    transparent = np.zeros((4, 4, 4), dtype=np.uint8)
+    for encoded in (picture(transparent), "no picture", base64.b64encode(b"no picture").decode()):
+        assert stored_picture(encoded) == encoded
 
 
 def test_a_file_that_has_this_form_is_not_touched(tmp_path, capsys):

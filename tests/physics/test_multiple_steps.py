@@ -115,7 +115,7 @@ def test_volumes_are_those_of_single_steps(spheres, anisotropic):
     errors = [block_error(values) for values in volumes]
     assert max(errors) < 0.02 * volumes[0].mean()
     assert volumes[0].mean() == pytest.approx(volumes[1].mean(), abs=3.5 * np.hypot(*errors))
-    # A standard deviation of n independent values is known to 1 / sqrt(2 n), and n is the squared ratio of both spreads.
+    # A standard deviation of n independent values is known to 1 / sqrt(2 n); n is the squared ratio of both spreads.
     unknown = np.hypot(*(error / values.std() for values, error in zip(volumes, errors, strict=True))) / np.sqrt(2)
     assert unknown < 0.12
     assert volumes[1].std() == pytest.approx(volumes[0].std(), rel=3.5 * unknown)
