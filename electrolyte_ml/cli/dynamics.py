@@ -238,6 +238,9 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         f"second half: {result.temperatures[half].mean():.1f} K, density {result.densities[half].mean():.4f} g/cm³"
         f"{_drift(result) if _is_steady(result) else ''}"
     )
+    if result.repeated_steps:
+        share = result.repeated_steps / result.steps
+        print(f"{result.repeated_steps} of {result.steps} steps ({share:.2%}) were repeated with single steps")
     if remark := _of_time_step(result):
         print(f"warning: {remark}", file=sys.stderr)
     if args.train:
@@ -417,6 +420,7 @@ def _summary(result: RunResult) -> dict[str, Any]:
         "density_g_cm3": float(result.densities[late].mean()),
         "energy_drift_meV_atom_ps": result.energy_drift if math.isfinite(result.energy_drift) else None,
         "energy_eV_atom": float(result.energies[late].mean()) / len(result.atoms),
+        "repeated_steps": result.repeated_steps,
         "saved": len(result.saved),
         "least_certain": _least_certain(result) or None,
         "folder": str(result.directory),

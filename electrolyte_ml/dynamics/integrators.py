@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -30,7 +30,11 @@ from electrolyte_ml.threads import default_threads
 OUTER_SKIN = 1.5  # Å, with multiple time steps: a list is then read less often than it would be made anew
 # Å, largest displacement in one outer step by the difference between outer and inner forces. A distilled inner
 # potential reaches 0.15 Å (hydrogen, 4 fs); the thermal motion of hydrogen in 4 fs is 0.1 Å at 300 K.
-FARTHEST = 0.5
+FARTHEST = 0.25
+MOST_REPEATED, FEWEST_REPEATED = (
+    0.05,
+    20,
+)  # share and number of repeated steps above which an inner potential is refused
 STEPS_PER_CHANGE = 10  # outer steps from one change of the cell to the next, with multiple time steps
 _BLOCK = 1024  # steps for which noise is drawn at once
 
@@ -71,7 +75,7 @@ class Integrator:
     step : int
         Number of steps done since the start.
     forces : (N, 3), eV/Å
-    scalars : (13,)
+    scalars : (14,)
         Further state that a resumed run needs; see :mod:`electrolyte_ml.kernels.dynamics`.
     """
 
@@ -105,6 +109,11 @@ class Integrator:
     def given(self) -> float:
         """Energy (eV) added by thermostat and barostat; the total energy minus this one is conserved."""
         return float(self.scalars[kernels.GIVEN])
+
+    @property
+    def repeated(self) -> int:
+        """Number of multiple time steps that were repeated with single steps."""
+        return int(self.scalars[kernels.REPEATED])
 
     @property
     def stress(self) -> np.ndarray | None:
@@ -321,6 +330,9 @@ class MultipleStepIntegrator(PotentialIntegrator):
     forces and those of the inner potential acts as a kick at both ends of the step. At constant pressure the cell
     changes after every tenth step, with all forces computed anew, see :mod:`electrolyte_ml.dynamics.barostat`.
 
+    An inner potential has holes where it was not fitted. A step in which it fails, or at whose end the kick moves an
+    atom by more than 0.25 Å, is repeated from its beginning with single steps of the potential, and counted.
+
     Parameters
     ----------
     inner : Potential
@@ -366,27 +378,73 @@ class MultipleStepIntegrator(PotentialIntegrator):
         Raises
         ------
         ElectrolyteError
-            The inner potential fails, or its forces differ too much from those of the potential.
+            More than 5 % of the steps were repeated with single steps.
         """
         if not self._inner_forces_known:
-            with naming_inner():
-                self.inner.evaluate()
-            self._inner_forces_known = True
+            self._find_inner_forces()
         while self.step < to:
             for draws in self.noise.rows(self.step, to):
-                multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.inner.forces)
-                self._advance_inner()
-                self.update()
-                finite, atom, distance = multiple_steps.end_outer(self.ensemble, self.particles, self.inner.forces)
+                if fault := self._take_step(draws):
+                    self._repeat_step(draws, fault)
                 self.step += 1
-                if not finite:
+                if not self.finite():
                     return
-                if distance > FARTHEST:
-                    self._refuse(atom, distance)
                 if self.barostat is not None and self.step % STEPS_PER_CHANGE == 0:
                     self._change_cell(self.barostat, draws)
                     if not self.finite():
                         return
+
+    def _find_inner_forces(self) -> None:
+        with naming_inner():
+            self.inner.evaluate()
+        self._inner_forces_known = True
+
+    def _take_step(self, draws: np.ndarray) -> str:
+        """Take one outer step; return a text if the inner potential is not good enough for it, and undo it."""
+        state = self.particles
+        changing = (state.positions, state.momenta, state.forces, state.virial, state.scalars)
+        before = [array.copy() for array in changing]
+        fault = self._kick_too_large()  # at the beginning, only after a repeated step
+        if not fault:
+            try:
+                multiple_steps.begin_outer(self.ensemble, draws, state, self.inner.forces)
+                self.inner.advance(self.inner.step + self.inner_steps)
+                self.update()
+                finite = multiple_steps.end_outer(self.ensemble, state, self.inner.forces)
+                fault = self._kick_too_large() if finite and self.inner.finite() else "forces that are not finite"
+            except Exception as error:
+                fault = first_line(error)
+        if fault:
+            for array, kept in zip(changing, before, strict=True):
+                array[:] = kept
+        return fault
+
+    def _repeat_step(self, draws: np.ndarray, fault: str) -> None:
+        """Take the time of one outer step with single steps of the potential."""
+        self.scalars[kernels.REPEATED] += 1
+        if self.repeated > max(FEWEST_REPEATED, MOST_REPEATED * (self.step + 1)):
+            raise ElectrolyteError(
+                f"the inner potential was not good enough for {self.repeated} of {self.step + 1} steps, the last time "
+                f"because of {fault}: use another inner potential or a shorter outer step"
+            )
+        multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.forces)  # the thermostat alone
+        for _ in range(self.inner_steps):
+            kernels.before_forces(self.inner.ensemble, draws, self.particles, np.ones(3))
+            self.update()
+            kernels.after_forces(self.inner.ensemble, self.particles)
+        self.inner.scalars[kernels.HALFWAY] = 0.0  # the failed step may have ended within an inner one
+        self._find_inner_forces()
+
+    def _kick_too_large(self) -> str:
+        """Return a text on the atom that the difference of the forces would move too far, if there is one."""
+        atom, distance = multiple_steps.largest_kick(self.ensemble, self.particles, self.inner.forces)
+        if distance <= FARTHEST:
+            return ""
+        difference = np.linalg.norm(self.forces[atom] - self.inner.forces[atom])
+        return (
+            f"its force on atom {atom + 1} ({self.atoms.symbols[atom]}), which is wrong by {difference:.3g} eV/Å and "
+            f"would move it by {distance:.2f} Å in one step"
+        )
 
     def _change_cell(self, barostat: MolecularBarostat, draws: np.ndarray) -> None:
         """Change the cell, compute all forces anew, and count the energy that the change has added."""
@@ -398,21 +456,6 @@ class MultipleStepIntegrator(PotentialIntegrator):
         with naming_inner():
             self.inner.update()
         self.scalars[kernels.GIVEN] += self.energy - before
-
-    def _advance_inner(self) -> None:
-        """Take the inner steps of one outer step."""
-        with naming_inner():
-            self.inner.advance(self.inner.step + self.inner_steps)
-            if not self.inner.finite():
-                raise ElectrolyteError("its forces are not finite")
-
-    def _refuse(self, atom: int, distance: float) -> NoReturn:
-        difference = np.linalg.norm(self.forces[atom] - self.inner.forces[atom])
-        raise ElectrolyteError(
-            f"the inner potential's force on atom {atom + 1} ({self.atoms.symbols[atom]}) is wrong by "
-            f"{difference:.3g} eV/Å, which moves it by {distance:.2f} Å in one outer step: use another inner potential "
-            "or a shorter outer step"
-        )
 
 
 def build(

@@ -63,6 +63,8 @@ class RunResult:
         Masses (N,) of the dynamics, amu; `frames` have them.
     directory
         Folder of the run's files; None if it ran in memory.
+    repeated_steps
+        Number of outer steps that were repeated with single steps, because the inner potential was not good enough.
     """
 
     atoms: Atoms
@@ -81,6 +83,7 @@ class RunResult:
     settings: dict[str, Any]
     masses: np.ndarray
     directory: Path | None
+    repeated_steps: int = 0
     _trajectory: bytes | None = None
 
     @property
@@ -166,5 +169,6 @@ def read_result(
         settings=settings,
         masses=arrays["masses"],
         directory=files.directory,
+        repeated_steps=meta.get("repeated_steps", 0),  # absent in files of older versions
         _trajectory=files.read("trajectory.trr") if files.directory is None else None,
     )

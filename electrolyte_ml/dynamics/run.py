@@ -315,6 +315,7 @@ class Run:
             "step": self.step,
             "grade": self.grade,
             "saved": self.saved,
+            "repeated_steps": integrator.repeated,
             "resting": self.resting,
             "reason": reason,
             "detail": detail,
@@ -336,6 +337,8 @@ class Run:
         with suppress(InputError):  # no file of configurations holds the positions of a run that has exploded
             write_configurations(directory / "last.xyz", last)
         summary = {"reason": reason, "detail": detail, "steps": self.step, "time_ps": self.time_ps}
+        if self.inner is not None:
+            summary["repeated_steps"] = self.integrator.repeated
         summary |= {"threads": self.integrator.threads, "charge": total_charge(self.atoms)} | self.settings
         atomic_write(directory / "result.json", json.dumps(summary, indent=2) + "\n")
 

@@ -134,9 +134,10 @@ def run_md(
 
     Notes
     -----
-    An error of the calculator during the run ends it with the reason "calculator"; everything written is kept. The same
-    holds for an inner potential that fails, or whose forces differ so much that a kick moves an atom by 0.5 Å in a
-    step. The inner potential is kept in the folder as ``inner.mtp`` (or ``inner.pot``).
+    An error of the calculator during the run ends it with the reason "calculator"; everything written is kept. A step
+    in which an inner potential fails, or whose forces differ so much that a kick moves an atom by 0.25 Å, is repeated
+    with single steps and counted in `repeated_steps`; if these are more than 5 % of the steps, the run ends. The inner
+    potential is kept in the folder as ``inner.mtp`` (or ``inner.pot``).
 
     Whenever a restart file is written, neighbour lists are made anew and an ASE calculator is `reset()`: a resumed run
     begins with new ones, and would otherwise differ in the last bits.

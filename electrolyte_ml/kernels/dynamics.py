@@ -20,8 +20,10 @@ NO_THERMOSTAT, RESCALING, CHAIN = 0, 1, 2
 
 # Indices of `Particles.scalars`: potential energy; trace of the virial; energy added by thermostat and barostat;
 # logarithm of the length factor of the last step; whether a step waits for its forces; coordinates and momenta of the
-# thermostat chain; logarithms of the length factors along y and z if the three lengths change independently.
-ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, GROWTH_Y, GROWTH_Z, N_SCALARS = 0, 1, 2, 3, 4, 5, 8, 11, 12, 13
+# thermostat chain; logarithms of the length factors along y and z if the three lengths change independently; number of
+# multiple time steps that were repeated with single steps.
+ENERGY, VIRIAL, GIVEN, GROWTH, HALFWAY, ETA, P_ETA, GROWTH_Y, GROWTH_Z = 0, 1, 2, 3, 4, 5, 8, 11, 12
+REPEATED, N_SCALARS = 13, 14
 GROWTHS = (GROWTH, GROWTH_Y, GROWTH_Z)
 LARGEST_GROWTH = 0.07  # largest change of the logarithm of a length per step
 

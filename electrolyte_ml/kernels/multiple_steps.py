@@ -48,22 +48,27 @@ def end_outer(ensemble, particles, inner):
 
     Returns
     -------
-    finite : bool
+    bool
         Whether energy, virial and forces of the outer potential are finite.
-    atom : int
-    distance : float, Å
-        The atom that the difference of forces moves farthest in one outer step, and how far.
     """
     kick_by_difference(ensemble, particles, inner)
     total = particles.scalars[ENERGY] + particles.scalars[VIRIAL]
+    for i in range(len(particles.masses)):
+        for axis in range(3):
+            total += particles.forces[i, axis]
+    return np.isfinite(total)
+
+
+@njit(cache=True, error_model="numpy")
+def largest_kick(ensemble, particles, inner):
+    """Return the atom that the difference of outer and inner forces moves farthest in a step, and how far (Å)."""
     atom, farthest = 0, 0.0
     for i in range(len(particles.masses)):
         square = 0.0
         for axis in range(3):
-            total += particles.forces[i, axis]
             difference = particles.forces[i, axis] - inner[i, axis]
             square += difference * difference
         square /= particles.masses[i] * particles.masses[i]
         if square > farthest:
             atom, farthest = i, square
-    return np.isfinite(total), atom, ensemble.timestep * ensemble.timestep * np.sqrt(farthest)
+    return atom, ensemble.timestep * ensemble.timestep * np.sqrt(farthest)

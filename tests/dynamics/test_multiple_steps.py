@@ -137,27 +137,51 @@ def test_a_longer_inner_cutoff_is_allowed(spheres):
 
 
 def test_an_inner_potential_that_draws_atoms_together_ends_the_run(spheres):
-    """Its forces are wrong by more than a kick may correct."""
+    """Its forces are wrong by more than a kick may correct, in too many steps."""
     options = {"ensemble": "nvt", "timestep_fs": 40, "log_interval_fs": 80, "frame_interval_fs": 80}
     result = run(spheres, inner=weaker(spheres[1], -10.0), inner_steps=8, time_ps=4, **options)
     assert result.reason == "calculator"
-    assert "the inner potential's force on atom" in result.detail and "after 0." in result.detail
+    assert "the inner potential was not good enough for 21 of " in result.detail
+    assert "its force on atom" in result.detail and "eV/Å" in result.detail
     assert np.isfinite(result.energies).all()
 
 
-def test_an_inner_potential_that_fails_is_named(spheres):
-    """Two atoms fall into each other within one outer step, while the potential itself has not seen them yet."""
-    atoms = spheres[0].copy()
+def fast_pair(atoms):
+    """Two atoms that fly at each other, all others at rest: within 200 fs they meet."""
+    atoms = atoms.copy()
     atoms.set_momenta(np.zeros((len(atoms), 3)))
     separation = atoms.positions[1] - atoms.positions[0]
     towards = separation / np.linalg.norm(separation)
-    atoms.arrays["momenta"][:2] = 10.0 * np.stack([towards, -towards])
-    result = run(
-        (atoms, spheres[1]), ensemble="nve", inner=weaker(spheres[1], 0.0), inner_steps=500, timestep_fs=200,
-        log_interval_fs=400, frame_interval_fs=400,
-    )  # fmt: skip
-    assert result.reason == "calculator"
-    assert result.detail.startswith("inner potential: atoms 1 and 2 overlap")
+    atoms.arrays["momenta"][:2] = 6.0 * np.stack([towards, -towards])
+    return atoms
+
+
+@pytest.mark.parametrize("factor", [0.0, -3.0])
+def test_a_step_in_which_the_inner_potential_fails_is_taken_with_single_steps(spheres, factor):
+    """Without any repulsion in the inner potential two atoms meet; the outer potential keeps them apart."""
+    start = fast_pair(spheres[0]), spheres[1]
+    options = {"ensemble": "nve", "log_interval_fs": 200, "frame_interval_fs": 200, "time_ps": 0.2}
+    multiple = run(start, inner=weaker(spheres[1], factor), inner_steps=100, timestep_fs=200, **options)
+    single = run(start, timestep_fs=2, **options)
+    assert (multiple.repeated_steps, multiple.steps, single.repeated_steps) == (1, 1, 0)
+    np.testing.assert_allclose(multiple.atoms.positions, single.atoms.positions, atol=1e-11)
+    np.testing.assert_allclose(multiple.atoms.get_momenta(), single.atoms.get_momenta(), atol=1e-11)
+    assert multiple.conserved_energies[-1] == pytest.approx(single.conserved_energies[-1], abs=1e-9)
+
+
+@pytest.mark.parametrize("ensemble, factor", [("nve", -1.0), ("nvt", -0.5), ("npt", -0.5)])
+def test_a_run_with_repeated_steps_resumes_to_the_bit(tmp_path, spheres, ensemble, factor):
+    options = {"ensemble": ensemble, "inner": weaker(spheres[1], factor), "inner_steps": 16, "timestep_fs": 64.0}
+    options |= {"restart_interval_fs": 256, "log_interval_fs": 64, "frame_interval_fs": 256, "time_ps": 2.56}
+    with pytest.raises(KeyboardInterrupt):
+        run(spheres, directory=tmp_path / "killed", monitors=[Interrupt(21)], **options)
+    resumed = run(spheres, directory=tmp_path / "killed", **options)
+    whole = run(spheres, directory=tmp_path / "whole", **options)
+    assert 0 < whole.repeated_steps < 20
+    assert resumed.repeated_steps == whole.repeated_steps
+    assert json.loads((tmp_path / "whole" / "result.json").read_text())["repeated_steps"] == whole.repeated_steps
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 @pytest.mark.parametrize(
