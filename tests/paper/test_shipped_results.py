@@ -81,6 +81,11 @@ def test_stored_errors_on_the_validation_sets_are_those_of_the_shipped_potential
         assert row.forces[place] == pytest.approx(np.sqrt(np.mean(np.square(np.concatenate(forces)))), rel=1e-6)
 
 
+def test_stated_errors_of_the_mixture_potential_outside_its_set_are_right(validation_set):
+    errors, about = evaluate_errors(load("ec-emc"), validation_set), find_shipped("ec-emc")
+    assert f"{1000 * errors.energy_rmse:.1f} meV/atom and {errors.force_rmse:.3f} eV/Å" in about.good_for
+
+
 def test_densities_are_means_of_the_shipped_traces():
     stored, window = shipped_result("mixture_density", "standard"), STANDARD.mixture_density.density.average_last_ps
     completed = 0
