@@ -31,10 +31,8 @@ OUTER_SKIN = 1.5  # Å, with multiple time steps: a list is then read less often
 # Å, largest displacement in one outer step by the difference between outer and inner forces. A distilled inner
 # potential reaches 0.15 Å (hydrogen, 4 fs); the thermal motion of hydrogen in 4 fs is 0.1 Å at 300 K.
 FARTHEST = 0.25
-MOST_REPEATED, FEWEST_REPEATED = (
-    0.05,
-    20,
-)  # share and number of repeated steps above which an inner potential is refused
+# An inner potential is refused if more than this share of the steps, and more than this number, were repeated.
+MOST_REPEATED, FEWEST_REPEATED = 0.05, 20
 STEPS_PER_CHANGE = 10  # outer steps from one change of the cell to the next, with multiple time steps
 _BLOCK = 1024  # steps for which noise is drawn at once
 

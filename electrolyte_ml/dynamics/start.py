@@ -92,8 +92,8 @@ def check_restart(directory: Path, arrays: dict[str, np.ndarray], meta: dict[str
     for name, kind in _META.items():
         if type(meta.get(name)) is not kind:
             raise InputError(f"{path} is damaged: no {name}")
-    lengths = meta["lengths"].values()
-    if min(meta["step"], meta["saved"], *lengths) < 0 or any(type(length) is not int for length in lengths):
+    counts = (meta["step"], meta["saved"], meta.get("repeated_steps", 0), *meta["lengths"].values())
+    if any(type(count) is not int or count < 0 for count in counts):
         raise InputError(f"{path} is damaged: a negative count")
 
 

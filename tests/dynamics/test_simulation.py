@@ -123,6 +123,7 @@ def test_a_restart_file_of_an_older_version_is_resumed(tmp_path, argon, lennard_
     meta = json.loads(str(arrays["meta"]))
     for name in ("anisotropic", "temperature_end", "ramp_ps"):
         del meta["settings"][name]
+    del meta["repeated_steps"]
     np.savez(path, **(arrays | {"meta": np.array(json.dumps(meta))}))
     run(argon, lennard_jones(), directory=tmp_path / "killed", **options)
     run(argon, lennard_jones(), directory=tmp_path / "whole", **options)
@@ -407,6 +408,19 @@ def test_damaged_restart_file_is_refused(tmp_path, argon, lennard_jones, content
     path = tmp_path / "restart.npz"
     path.write_bytes(path.read_bytes()[:-100] if content is None else content)
     with pytest.raises(InputError, match="restart.npz is not a restart file"):
+        run(argon, lennard_jones(), directory=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["step", "saved", "repeated_steps"])
+@pytest.mark.parametrize("value", [-1, "7", 1.5, True])
+def test_damaged_counts_of_a_restart_file_are_refused(tmp_path, argon, lennard_jones, name, value):
+    run(argon, lennard_jones(), directory=tmp_path)
+    path = tmp_path / "restart.npz"
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    meta = json.loads(str(arrays["meta"])) | {name: value}
+    np.savez(path, **(arrays | {"meta": np.array(json.dumps(meta))}))
+    with pytest.raises(InputError, match=r"restart.npz is damaged"):
         run(argon, lennard_jones(), directory=tmp_path)
 
 
