@@ -112,10 +112,11 @@ class MolecularBarostat:
             relative += np.sqrt(0.5 * kT * step / volume) * normals[0]
             growth = np.full(3, 2.0 / 3.0 * np.log1p(np.clip(relative, -0.1, 0.1)))
         factors = np.exp(np.clip(growth, -LARGEST_GROWTH, LARGEST_GROWTH))
-        self._scale(factors, particles)
+        self.scale(factors, particles)
         return factors
 
-    def _scale(self, factors: np.ndarray, particles: Particles) -> None:
+    def scale(self, factors: np.ndarray, particles: Particles) -> None:
+        """Scale the cell and the centres of mass by factors (3,), and add the change of the kinetic energy to GIVEN."""
         momenta = self._sums(particles.momenta)
         # A molecule moves with its centre of mass; an atom in another image of the cell moves with that image, too.
         moves = self.centres(particles) - self.images @ particles.cell

@@ -402,7 +402,7 @@ class MultipleStepIntegrator(PotentialIntegrator):
         state = self.particles
         changing = (state.positions, state.momenta, state.forces, state.virial, state.scalars)
         before = [array.copy() for array in changing]
-        fault = self._kick_too_large()  # at the beginning, only after a repeated step
+        fault = self._kick_too_large()  # after a repeated step this may hold at the beginning of the next one
         if not fault:
             try:
                 multiple_steps.begin_outer(self.ensemble, draws, state, self.inner.forces)

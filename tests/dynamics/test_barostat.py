@@ -70,7 +70,7 @@ def test_molecules_move_with_the_cell_and_keep_their_shape(box, normals, anisotr
 
 def test_pressure_is_the_change_of_energy_with_the_places_of_the_molecules(box):
     """Along each axis: P V is kT and kinetic energy of the centres, minus the derivative of the potential energy."""
-    potential, barostat, h = load("ec-emc"), MolecularBarostat(box), 1e-5
+    potential, barostat, h = load("ec-emc"), MolecularBarostat(box), 3e-5
     for axis in range(3):
         particles, energies = particles_of(box), []
         pressure = barostat.pressures(particles, 300 * units.kB)[axis]
@@ -80,10 +80,10 @@ def test_pressure_is_the_change_of_energy_with_the_places_of_the_molecules(box):
             moved = particles_of(box)
             factors = np.ones(3)
             factors[axis] += sign * h
-            barostat._scale(factors, moved)
+            barostat.scale(factors, moved)
             energies.append(potential.evaluate(Atoms(box.numbers, moved.positions, cell=moved.cell, pbc=True)).energy)
         expected = np.sum(total**2 / mass) + 300 * units.kB - (energies[0] - energies[1]) / (2 * h)
-        assert pressure * box.cell.volume == pytest.approx(expected, abs=1e-4)
+        assert pressure * box.cell.volume == pytest.approx(expected, abs=1e-6)
 
 
 def test_single_atoms_have_the_pressure_of_the_atoms(spheres):

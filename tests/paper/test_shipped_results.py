@@ -32,6 +32,16 @@ def test_origins_are_those_of_the_shipped_set(mixture_set):
     assert count_origins(mixture_set) == shipped_result("mixture_training", "standard")["origins"]
 
 
+@pytest.mark.parametrize(("solvent", "count"), [("EC", 191), ("EMC", 173)])
+def test_pure_solvents_of_a_seed_are_sets_that_their_potential_fits(solvent, count):
+    folder = checkout() / "data" / "results" / "standard" / "pure_solvents" / f"{solvent}_seed1"
+    training = read_configurations(folder / "training_set.extxyz.xz", labelled=True)
+    assert len(training) == count
+    about, errors = find_shipped(solvent.lower()), evaluate_errors(load(folder / "potential.mtp"), training)
+    assert {atoms.info["reference"] for atoms in training} == {about.reference}
+    assert errors.force_rmse == pytest.approx(about.force_error, rel=0.2)  # that of another seed
+
+
 def test_every_kind_and_seed_of_the_standard_scale_ships():
     protocol = STANDARD.mixture_density
     kinds = {f"{kind.name}_seed{seed}" for kind in protocol.kinds for seed in protocol.seeds}
