@@ -9,7 +9,6 @@
 FROM debian:bookworm-slim
 
 ARG EXTRAS=sevennet,cluster
-SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
 # hadolint ignore=DL3008
 RUN apt-get update \

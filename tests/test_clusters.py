@@ -269,6 +269,20 @@ def test_slurm_runs_labels_and_trajectories(learnt, tmp_path):
 @pytest.mark.slow
 @SLURM
 @PARSL
+@pytest.mark.skipif(shutil.which("qsub") is None, reason="SLURM's commands of PBS are not installed: slurm-wlm-torque")
+@pytest.mark.usefixtures("slurm", "quick_signs_of_life")
+def test_pbs_runs_labels(tmp_path, monkeypatch):
+    """By the commands of PBS that SLURM has, and a ``qstat`` that answers in JSON as that of PBS does."""
+    monkeypatch.setenv("PATH", f"{Path(__file__).parent / 'slurm'}:{os.environ['PATH']}")
+    with use_executor("pbs"):
+        result = LabelStore("labels").label_all([argon(seed) for seed in range(4)], get("lj", **ARGON), progress=False)
+        assert len(result.complete("argon")) == 4
+        assert "SLURM_JOB_ID" in map_progress(lambda _: dict(os.environ), [0], progress=False)[0]
+
+
+@pytest.mark.slow
+@SLURM
+@PARSL
 @pytest.mark.usefixtures("quick_signs_of_life")
 def test_cancelled_jobs_and_a_restarted_daemon_cost_only_unfinished_labels(slurm, tmp_path):
     store = LabelStore("labels")

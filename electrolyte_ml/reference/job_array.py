@@ -212,7 +212,8 @@ def _pbs_head(asked: ClusterSettings, jobs: int, count: int) -> list[str]:
     lines += [f"#PBS -J 1-{count}"] * (count > 1)  # PBS has no array of one job
     lines += [f"#PBS -q {asked.partition}"] * (asked.partition is not None)
     lines += [f"#PBS -A {asked.account}"] * (asked.account is not None)
-    number = 'number=$(printf "%04d" "${PBS_ARRAY_INDEX:-1}")'
+    index = "${PBS_ARRAY_INDEX:?PBS gave this job no number}" if count > 1 else "1"
+    number = f'number=$(printf "%04d" "{index}")'
     return ["#!/bin/bash", *lines, *asked.scheduler_options, 'cd "$PBS_O_WORKDIR"', number]
 
 

@@ -32,9 +32,9 @@ def argon(tmp_path, monkeypatch):
 
 
 def run_job(folder, number, script="slurm.sh"):
-    """Run a job as its scheduler would."""
-    environment = os.environ | {"SLURM_ARRAY_TASK_ID": str(number), "PBS_ARRAY_INDEX": str(number)}
-    environment["PBS_O_WORKDIR"] = os.path.abspath(folder)
+    """Run a job as its scheduler would; PBS numbers the jobs of an array, and no others (`number` = None)."""
+    numbers = {} if number is None else {"SLURM_ARRAY_TASK_ID": str(number), "PBS_ARRAY_INDEX": str(number)}
+    environment = os.environ | numbers | {"PBS_O_WORKDIR": os.path.abspath(folder)}
     where = folder if script == "slurm.sh" else "/"  # PBS begins in the home folder
     command = ["bash", os.path.abspath(os.path.join(folder, script))]
     done = subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True)
@@ -64,6 +64,16 @@ def test_collected_labels_are_those_of_one_call_and_missing_ones_are_named(argon
     direct, again = label_file(argon, "direct.extxyz", "lj", store="others", settings=SETTINGS, progress=False)
     assert again.computed == 6
     assert direct.read_bytes() == collected
+
+
+@pytest.mark.slow
+def test_a_single_job_of_pbs_has_no_number_and_a_job_of_an_array_needs_one(argon):
+    write_label_jobs(argon, "single", "lj", chunk=6, settings=SETTINGS)
+    run_job("single", None, "pbs.sh")
+    assert collect_label_jobs(argon, "single")[1].failed == []
+    write_label_jobs(argon, "array", "lj", store="others", chunk=3, settings=SETTINGS)
+    with pytest.raises(AssertionError, match="PBS_ARRAY_INDEX: PBS gave this job no number"):
+        run_job("array", None, "pbs.sh")
 
 
 @pytest.mark.slow
