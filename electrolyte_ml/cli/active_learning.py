@@ -8,7 +8,7 @@ from pathlib import Path
 
 from electrolyte_ml.cli.drawing import write_figure
 from electrolyte_ml.cli.options import add_executor, add_seed, count, on_executor, positive
-from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.cli.parser import INCOMPLETE, Subparsers, add_command
 from electrolyte_ml.cli.trust import add_trust, ask_for_trust
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
@@ -84,7 +84,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 @on_executor
 def run_active_learn(args: argparse.Namespace) -> int:
-    """Run or resume active learning; return 1 if it has not converged."""
+    """Run or resume active learning; return INCOMPLETE if it has not converged."""
     from electrolyte_ml.active_learning import ActiveLearningSettings, active_learn
     from electrolyte_ml.active_learning.records import SETTINGS
 
@@ -98,12 +98,15 @@ def run_active_learn(args: argparse.Namespace) -> int:
     result = active_learn(args.directory)
     print(result.message)
     print(f"Potential: {result.directory / f'potential{result.potential.suffix}'}")
-    return 0 if result.converged else 1
+    return 0 if result.converged else INCOMPLETE
 
 
 @on_executor
 def run_mix(args: argparse.Namespace) -> int:
-    """Run or resume active learning of mixtures, and print the origins of its set; return 1 if it has not converged."""
+    """Run or resume active learning of mixtures, and print the origins of its set.
+
+    Returns INCOMPLETE if it has not converged.
+    """
     from electrolyte_ml.active_learning import active_learn
     from electrolyte_ml.active_learning.mixing import Mixture, count_origins, mixing_line, mixture_settings
 
@@ -119,7 +122,7 @@ def run_mix(args: argparse.Namespace) -> int:
         parts = ", ".join(f"{number} {name}" for name, number in kinds.items())
         print(f"{origin}: {sum(kinds.values())} configurations ({parts})")
     print(f"Potential: {result.directory / f'potential{result.potential.suffix}'}")
-    return 0 if result.converged else 1
+    return 0 if result.converged else INCOMPLETE
 
 
 def run_status(args: argparse.Namespace) -> None:

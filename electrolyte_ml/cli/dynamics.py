@@ -27,7 +27,7 @@ from electrolyte_ml.cli.options import (
     timestep,
     whole,
 )
-from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.cli.parser import INCOMPLETE, Subparsers, add_command
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import as_json_text, check_output_folder
 
@@ -156,7 +156,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 @on_executor
 def run_molecular_dynamics(args: argparse.Namespace) -> int:
-    """Run or resume dynamics, and print averages; return 1 if the run ended early."""
+    """Run or resume dynamics, and print averages; return INCOMPLETE if the run ended early."""
     from electrolyte_ml.dynamics import (
         ContactMonitor,
         DensityMonitor,
@@ -229,7 +229,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         result = run_md(start, potential.calculator(threads=args.threads), **options)
     if args.json:
         print(as_json_text(_summary(result)))
-        return 0 if result.completed else 1
+        return 0 if result.completed else INCOMPLETE
     half = result.times_ps >= result.times_ps[-1] / 2
     print(
         f"{result.steps * args.timestep / 1000:g} ps: {result.reason}" + (f", {result.detail}" if result.detail else "")
@@ -248,7 +248,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         if worst := _least_certain(result):
             print(f"least certain: {worst}")
     print(f"Trajectory: {result.directory}")
-    return 0 if result.completed else 1
+    return 0 if result.completed else INCOMPLETE
 
 
 def _inner_potential(args: argparse.Namespace, potential: Potential, start: Atoms, directory: Path) -> Potential:
@@ -284,7 +284,7 @@ def _inner_potential(args: argparse.Namespace, potential: Potential, start: Atom
 
 
 def _report_replicas(args: argparse.Namespace, results: Sequence[RunResult], directory: Path) -> int:
-    """Print the averages of all replicas and of those that are complete; return 1 if any ended early."""
+    """Print the averages of all replicas and of those that are complete; return INCOMPLETE if any ended early."""
     from electrolyte_ml.dynamics import mean_and_error
 
     summaries = [_summary(result) for result in results]
@@ -305,7 +305,7 @@ def _report_replicas(args: argparse.Namespace, results: Sequence[RunResult], dir
     for number, result in enumerate(results, start=1):
         if not result.completed:
             print(f"error: replica {number}: {result.reason}, {result.detail}", file=sys.stderr)
-    return 0 if len(complete) == len(results) else 1
+    return 0 if len(complete) == len(results) else INCOMPLETE
 
 
 def _last_configuration(start: Path) -> Path:

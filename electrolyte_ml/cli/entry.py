@@ -77,8 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 for success, 1 after an error, 2 for a command line that cannot be parsed, 130 after an interrupt. SIGTERM and
-        SIGHUP end the command like an interrupt, with 143 and 129.
+        0 for success, 1 after an error, 2 for a command line that cannot be parsed, 3 (`INCOMPLETE`) for work that is
+        done with an incomplete result, 130 after an interrupt. SIGTERM and SIGHUP end the command like an interrupt,
+        with 143 and 129.
     """
     try:
         args, unknown = build_parser().parse_known_args(arguments)

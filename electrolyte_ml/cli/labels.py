@@ -18,7 +18,7 @@ from electrolyte_ml.cli.options import (
     reference_settings,
     refuse_given,
 )
-from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.cli.parser import INCOMPLETE, Subparsers, add_command
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -57,7 +57,10 @@ def add_parser(subparsers: Subparsers) -> None:
 
 @on_executor
 def run_label(args: argparse.Namespace) -> int:
-    """Label configurations that are not in the store yet, or write or collect jobs; return 1 if a label failed."""
+    """Label configurations that are not in the store yet, or write or collect jobs.
+
+    Returns INCOMPLETE if a label failed.
+    """
     from electrolyte_ml.reference import collect_label_jobs, label_file, write_label_jobs
 
     data = {"species": args.species, **given_keys(args)}
@@ -84,4 +87,4 @@ def run_label(args: argparse.Namespace) -> int:
     if len(result.failed) < len(result.labelled):
         print(f"Largest sum of the forces of a label (0 if exact): {result.largest_net_force:.2g} eV/Å")
         print(f"Labels: {output}")
-    return 1 if result.failed else 0
+    return INCOMPLETE if result.failed else 0

@@ -12,6 +12,9 @@ from electrolyte_ml.errors import shortened
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
+# Exit code of a command that has done its work with an incomplete result: a loop without convergence, a run that ended
+# early, labels that failed.
+INCOMPLETE = 3
 
 # Names of our commands in other programs.
 _ELSEWHERE = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.cli.messages import in_options
 from electrolyte_ml.cli.options import add_executor, add_json, count, on_executor, positive, timestep, whole
-from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.cli.parser import INCOMPLETE, Subparsers, add_command
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import as_json_text, check_output_folder
 
@@ -84,7 +84,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 @on_executor
 def run_produce(args: argparse.Namespace) -> int:
-    """Run or resume a production and print its results; return 1 if a trajectory ended early."""
+    """Run or resume a production and print its results; return INCOMPLETE if a trajectory ended early."""
     from electrolyte_ml.production import produce
     from electrolyte_ml.production.workflow import cost_of, prepare
 
@@ -96,7 +96,7 @@ def run_produce(args: argparse.Namespace) -> int:
     result = produce(args.directory, settings)
     print(as_json_text(result.to_dict()) if args.json else result)
     print(f"Production: {args.directory}", file=sys.stderr)
-    return 0 if result.completed else 1
+    return 0 if result.completed else INCOMPLETE
 
 
 def _settings(args: argparse.Namespace) -> ProductionSettings | None:

@@ -23,7 +23,7 @@ from electrolyte_ml.cli.options import (
     reference_settings,
     refuse_given,
 )
-from electrolyte_ml.cli.parser import Subparsers, add_command
+from electrolyte_ml.cli.parser import INCOMPLETE, Subparsers, add_command
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import check_output_file
 
@@ -129,7 +129,10 @@ def run_box(args: argparse.Namespace) -> None:
 
 @on_executor
 def run_motif(args: argparse.Namespace) -> int:
-    """Pack cells of a motif, relax them with --relax, and write those that keep the motif; return 1 if some do not."""
+    """Pack cells of a motif, relax them with --relax, and write those that keep the motif.
+
+    Returns INCOMPLETE if some do not.
+    """
     from electrolyte_ml.structures import density, pack_motifs, parse_composition, write_configurations
 
     check_output_file(args.output, (".xyz", ".extxyz", ".cfg"))
@@ -146,7 +149,7 @@ def run_motif(args: argparse.Namespace) -> int:
         print(f"{len(cells)} {kind} of {len(cells[0])} atoms, {density(cells[0]):.4f} g/cm³: {args.output}")
     if lost := args.count - len(cells):
         print(f"{lost} of {args.count} did not stay {kind} and are left out", file=sys.stderr)
-    return 1 if lost else 0
+    return INCOMPLETE if lost else 0
 
 
 def _relaxed_motifs(cells: list[Atoms], args: argparse.Namespace, own: dict[str, Molecule]) -> list[Atoms]:

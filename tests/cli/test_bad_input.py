@@ -349,7 +349,7 @@ def test_failing_command_is_set_aside_with_its_reason(files, capsys):
     script = files / "my_dft"
     script.write_text("#!/bin/sh\necho 'SCF did not converge' >&2; exit 3\n")
     script.chmod(0o755)
-    assert main(["label", "good.xyz", "--reference", f"command:{script} {{input}}.xyz {{output}}.xyz"]) == 1
+    assert main(["label", "good.xyz", "--reference", f"command:{script} {{input}}.xyz {{output}}.xyz"]) == 3
     captured = capsys.readouterr()
     assert "SCF did not converge" in captured.err
     assert "0 computed, 0 reused, 1 failed" in captured.out

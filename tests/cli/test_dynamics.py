@@ -37,14 +37,14 @@ def test_md_in_mixed_precision(run, tmp_path, potential, box):
 
 def test_md_says_why_it_stopped(capsys, tmp_path, potential, labelled, box):
     words = ("md", potential, box, "--time", 0.01, "--train", labelled, "-o", tmp_path / "run")
-    assert main([str(word) for word in words]) == 1  # the box is far outside the training set
+    assert main([str(word) for word in words]) == 3  # the box is far outside the training set
     assert "grade" in capsys.readouterr().out
 
 
 def test_md_grades_every_so_many_steps(capsys, tmp_path, potential, box):
     """The set is the start alone: whatever moves is outside."""
     words = ("md", potential, box, "--ensemble", "nve", "--temperature", 1, "--time", 0.02, "--train", box)
-    for steps, code, end in (((), 0, "0.02 ps: completed"), (("--grade-every", 10), 1, "0.01 ps: grade")):
+    for steps, code, end in (((), 0, "0.02 ps: completed"), (("--grade-every", 10), 3, "0.01 ps: grade")):
         folder = tmp_path / f"run{code}"
         assert main([str(word) for word in (*words, *steps, "-o", folder)]) == code
         assert end in capsys.readouterr().out
@@ -91,7 +91,7 @@ def test_frames_are_as_near_as_asked_for(run, tmp_path, potential, box):
 def test_a_liquid_that_boils_is_no_completed_run(capsys, tmp_path, potential, box):
     """At a pressure that tears any liquid apart; the potential hardly matters."""
     words = ("md", potential, box, "--temperature", 300, "--pressure", -1_000_000, "--time", 2, "--timestep", 0.5)
-    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 1
+    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 3
     assert "completed" not in capsys.readouterr().out
 
 
@@ -119,7 +119,7 @@ def test_md_says_whether_the_conserved_energy_drifts(run, capsys, tmp_path, pote
 
 def test_a_run_that_fails_with_a_long_step_says_so(capsys, tmp_path, potential, box):
     words = ["md", potential, box, "--ensemble", "nve", "--temperature", 3000, "--time", 2, "--timestep", 8]
-    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 1
+    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 3
     assert "a time step of 8 fs is long for hydrogens" in capsys.readouterr().err
 
 
@@ -154,7 +154,7 @@ def test_md_says_whether_the_density_drifts(run, tmp_path, potential, box, monke
 def test_md_names_the_least_certain_atom(capsys, tmp_path, potential, labelled, box):
     """The atom that `grade` gives for the configuration that was saved."""
     words = ["md", potential, box, "--time", 0.01, "--train", labelled, "-o", tmp_path / "run"]
-    assert main([str(word) for word in words]) == 1
+    assert main([str(word) for word in words]) == 3
     printed = capsys.readouterr().out
     words = ["grade", potential, tmp_path / "run" / "saved.xyz", "--train", labelled, "--json"]
     assert main([str(word) for word in words]) == 0
@@ -227,7 +227,7 @@ def test_replicas_are_averaged(run, tmp_path, potential, box):
 def test_each_replica_that_ended_early_is_an_error(capsys, tmp_path, potential, box):
     words = ("md", potential, box, "--temperature", 300, "--pressure", -1_000_000, "--time", 2, "--timestep", 0.5)
     words += ("--replicas", 2, "--jobs", 1, "-o", tmp_path / "runs")
-    assert main([str(word) for word in words]) == 1
+    assert main([str(word) for word in words]) == 3
     captured = capsys.readouterr()
     assert "error: replica 1: " in captured.err and "error: replica 2: " in captured.err
     assert "over 0 completed replicas" in captured.out
