@@ -29,6 +29,7 @@ def warm_up() -> float:
     from electrolyte_ml.dynamics import run_md
     from electrolyte_ml.kernels import Notice
     from electrolyte_ml.kernels.contacts import contacts
+    from electrolyte_ml.kernels.dynamics import NO_THERMOSTAT, Ensemble, factor_of_cell, growth_of_length
     from electrolyte_ml.kernels.lifetimes import survivals
     from electrolyte_ml.kernels.xtc import is_whole
     from electrolyte_ml.potentials import ModelSpec
@@ -51,6 +52,8 @@ def warm_up() -> float:
     for calculator in calculators:
         run_md(box, calculator, **steps)
     run_md(box, calculators[0], inner=potential, ensemble="nvt", **steps)
+    for change in (factor_of_cell, growth_of_length):
+        change(Ensemble(NO_THERMOSTAT, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, False), 0.0, 1.0, 0.0)
     # Coulomb sums have three methods: all pairs of a molecule, Ewald in a small cell, a mesh in a large one.
     charged = ModelSpec(level=4, charges="qrd").random(SPECIES)
     systems = [molecule("EC"), box, pack({"EC": 10}, 1.0)]

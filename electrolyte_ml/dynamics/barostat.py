@@ -11,27 +11,18 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.kernels.dynamics import GIVEN, LARGEST_GROWTH, Ensemble, Particles
+from electrolyte_ml.kernels.dynamics import GIVEN, Ensemble, Particles, factor_of_cell, growth_of_length
 from electrolyte_ml.structures.topology import Topology
 
 
 class MolecularBarostat:
     """Stochastic cell rescaling that moves each molecule as a whole.
 
-    For a length L with e = ln L, the pressure P along it, the ratio r of compressibility and relaxation time, and a
-    time dt between two changes,
-
-        e' - e = - r / 3 (P0 - P) dt + sqrt(2 kT r dt / (3 V)) R
-
-    with independent normal numbers R for the three lengths if the cell is anisotropic. If it keeps its shape, P is the
-    mean of the three pressures, and with lambda = sqrt(V)
-
-        lambda' / lambda = 1 - r / 2 (P0 - P - kT / (2 V)) dt + sqrt(kT r dt / (2 V)) R.
-
-    P is the pressure of the molecules. It has the kinetic energy of their centres of mass, and their virial, which is
-    W - sum_i (r_i - R_i) F_i with the virial W of the atoms and the centre of mass R_i of the molecule of atom i. The
-    centres of mass are scaled like the cell, and their velocities by the inverse factor. Distances and relative
-    velocities within molecules do not change.
+    The lengths of the cell change as with single steps, see `factor_of_cell` and `growth_of_length` in
+    :mod:`electrolyte_ml.kernels.dynamics`, but by the pressure of the molecules. It has the kinetic energy of their
+    centres of mass, and their virial, which is W - sum_i (r_i - R_i) F_i with the virial W of the atoms and the centre
+    of mass R_i of the molecule of atom i. The centres of mass are scaled like the cell, and their velocities by the
+    inverse factor. Distances and relative velocities within molecules do not change.
 
     Parameters
     ----------
@@ -82,15 +73,13 @@ class MolecularBarostat:
         twice = np.sum(momenta * momenta / self.mass[:, None], axis=0)
         return (twice + kT - virial) / abs(np.linalg.det(particles.cell))
 
-    def change(self, ensemble: Ensemble, timestep: float, normals: np.ndarray, particles: Particles) -> np.ndarray:
+    def change(self, ensemble: Ensemble, normals: np.ndarray, particles: Particles) -> np.ndarray:
         """Change the cell once, and the molecules with it; the change of the kinetic energy is added to GIVEN.
 
         Parameters
         ----------
         ensemble
-            With pressure, kT, rate and whether the cell is anisotropic.
-        timestep
-            Time since the last change, Å sqrt(amu / eV).
+            Its time step is the time since the last change.
         normals : (3,)
             Normal random numbers.
         particles
@@ -103,15 +92,11 @@ class MolecularBarostat:
         """
         pressures = self.pressures(particles, ensemble.kT)
         volume = abs(np.linalg.det(particles.cell))
-        kT, step = ensemble.kT, ensemble.rate * timestep
         if ensemble.anisotropic:
-            growth = np.sqrt(2.0 * kT * step / (3.0 * volume)) * normals
-            growth -= step / 3.0 * (ensemble.pressure - pressures)
+            along = zip(pressures, normals, strict=True)
+            factors = np.exp([growth_of_length(ensemble, pressure, volume, normal) for pressure, normal in along])
         else:
-            relative = -0.5 * step * (ensemble.pressure - pressures.mean() - 0.5 * kT / volume)
-            relative += np.sqrt(0.5 * kT * step / volume) * normals[0]
-            growth = np.full(3, 2.0 / 3.0 * np.log1p(np.clip(relative, -0.1, 0.1)))
-        factors = np.exp(np.clip(growth, -LARGEST_GROWTH, LARGEST_GROWTH))
+            factors = np.full(3, factor_of_cell(ensemble, pressures.mean(), volume, normals[0]))
         self.scale(factors, particles)
         return factors
 

@@ -446,8 +446,8 @@ class MultipleStepIntegrator(PotentialIntegrator):
 
     def _change_cell(self, barostat: MolecularBarostat, draws: np.ndarray) -> None:
         """Change the cell, compute all forces anew, and count the energy that the change has added."""
-        before, timestep = self.energy, STEPS_PER_CHANGE * self.ensemble.timestep
-        factors = barostat.change(self.ensemble, timestep, draws[2:], self.particles)
+        before, since = self.energy, self.ensemble._replace(timestep=STEPS_PER_CHANGE * self.ensemble.timestep)
+        factors = barostat.change(since, draws[2:], self.particles)
         for stepper in (self.stepper, self.inner.stepper):
             stepper.stretch *= factors
         self.update()

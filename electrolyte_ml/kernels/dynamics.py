@@ -177,30 +177,55 @@ def chain_half_step(ensemble, particles):
     scalars[GIVEN] = given
 
 
-@njit(**PIECE)
-def scale_cell(ensemble, normal, particles):
-    """Apply isotropic stochastic cell rescaling for one time step; return the factor of all lengths.
+@njit(cache=True, error_model="numpy")
+def factor_of_cell(ensemble, pressure, volume, normal):
+    """Return the factor of all lengths in a time step of isotropic stochastic cell rescaling.
 
     With lambda = sqrt(V) and rate = compressibility / relaxation time,
 
         d lambda = - rate lambda / 2 (P0 - P - kT / (2 V)) dt + sqrt(kT rate / 2) dW.
 
     The equation is of first order: the density of a badly packed box at a pressure of some GPa relaxes without
-    oscillation. The centre of mass is at rest, but its contribution kT / V is added to the pressure: 100 bar in a box
-    of 40 atoms. The potential part of the pressure is that at the beginning of the step, so that one evaluation per
-    step suffices.
+    oscillation. Overlapping atoms may cause any pressure: a length changes by at most 7 % per step.
 
     Bernetti, Bussi, J. Chem. Phys. 153, 114107 (2020).
+    """
+    dt = ensemble.timestep
+    drift = -0.5 * ensemble.rate * (ensemble.pressure - pressure - 0.5 * ensemble.kT / volume) * dt
+    noise = np.sqrt(0.5 * ensemble.kT * ensemble.rate * dt / volume) * normal
+    return min(max(1.0 + drift + noise, 0.9), 1.1) ** (2.0 / 3.0)  # lambda' / lambda = 1 + drift + noise
+
+
+@njit(cache=True, error_model="numpy")
+def growth_of_length(ensemble, pressure, volume, normal):
+    """Return the change of e = ln L of a length in a time step of anisotropic stochastic rescaling.
+
+    With P the pressure along it,
+
+        de = - rate / 3 (P0 - P) dt + sqrt(2 kT rate / (3 V)) dW.
+
+    In the Ito interpretation, this equation samples the density exp(-(F + P0 V) / kT) of the three lengths, and hence
+    the same distribution of the volume as `factor_of_cell`, because dLx dLy dLz is dV times the differential of two
+    ratios of lengths.
+
+    Bernetti, Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto, Raiteri, Bernetti, Bussi, Appl. Sci. 12, 1139 (2022).
+    """
+    step = ensemble.rate * ensemble.timestep / 3.0
+    noise = np.sqrt(2.0 * ensemble.kT * step / volume)
+    return min(max(noise * normal - step * (ensemble.pressure - pressure), -LARGEST_GROWTH), LARGEST_GROWTH)
+
+
+@njit(**PIECE)
+def scale_cell(ensemble, normal, particles):
+    """Scale an isotropic cell and all atoms for one time step; return the factor of all lengths.
+
+    The centre of mass is at rest, but its contribution kT / V is added to the pressure: 100 bar in a box of 40 atoms.
+    The potential part of the pressure is that at the beginning of the step, so that one evaluation per step suffices.
     """
     volume = abs(determinant(particles.cell))
     kinetic = kinetic_energy(particles)
     pressure = (2.0 * kinetic + 3.0 * ensemble.kT - particles.scalars[VIRIAL]) / (3.0 * volume)
-    dt = ensemble.timestep
-    drift = -0.5 * ensemble.rate * (ensemble.pressure - pressure - 0.5 * ensemble.kT / volume) * dt
-    noise = np.sqrt(0.5 * ensemble.kT * ensemble.rate * dt / volume) * normal
-    # lambda' / lambda = 1 + drift + noise. Overlapping atoms may cause any pressure: a length changes by at most 7 %
-    # per step.
-    scale = min(max(1.0 + drift + noise, 0.9), 1.1) ** (2.0 / 3.0)
+    scale = factor_of_cell(ensemble, pressure, volume, normal)
     scale_rows(particles.positions, scale)
     scale_rows(particles.momenta, 1.0 / scale)
     scale_rows(particles.cell, scale)
@@ -210,29 +235,18 @@ def scale_cell(ensemble, normal, particles):
 
 @njit(**PIECE)
 def scale_lengths(ensemble, normals, particles, stretch):
-    """Apply stochastic rescaling of the three lengths of an orthorhombic cell for one time step.
+    """Scale the three lengths of an orthorhombic cell and all atoms for one time step.
 
-    With e = ln L of a length and P the pressure along it,
-
-        de = - rate / 3 (P0 - P) dt + sqrt(2 kT rate / (3 V)) dW.
-
-    In the Ito interpretation, this equation samples the density exp(-(F + P0 V) / kT) of the three lengths, and hence
-    the same distribution of the volume as `scale_cell`, because dLx dLy dLz is dV times the differential of two ratios
-    of lengths. Momenta along an axis are divided by its scale factor.
-
-    Bernetti, Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto, Raiteri, Bernetti, Bussi, Appl. Sci. 12, 1139 (2022).
+    Momenta along an axis are divided by its scale factor.
     """
     volume = abs(determinant(particles.cell))
-    step = ensemble.rate * ensemble.timestep / 3.0
-    noise = np.sqrt(2.0 * ensemble.kT * step / volume)
     for axis in range(3):
         twice = 0.0
         for i in range(len(particles.masses)):
             twice += particles.momenta[i, axis] * particles.momenta[i, axis] / particles.masses[i]
         along = particles.virial[axis, axis]
         pressure = (twice + ensemble.kT - along) / volume
-        growth = noise * normals[axis] - step * (ensemble.pressure - pressure)
-        growth = min(max(growth, -LARGEST_GROWTH), LARGEST_GROWTH)
+        growth = growth_of_length(ensemble, pressure, volume, normals[axis])
         scale = np.exp(growth)
         for i in range(len(particles.masses)):
             particles.positions[i, axis] *= scale
