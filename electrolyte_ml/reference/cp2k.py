@@ -136,7 +136,7 @@ class CP2KReference(Reference):
     elements = frozenset(VALENCES)
     molecules = partial_cells = False
     charged_cells = True
-    cost = Cost(130, 1.35)
+    cost = Cost(345, 1.35)  # of cells with LiPF6, at 1200 Ry; others take less
     # Smaller mixing steps lead to the same self-consistent density.
     safer: ClassVar[Mapping[str, Any]] = {"mixing": 0.1, "max_scf": 400}
 

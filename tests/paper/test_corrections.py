@@ -63,7 +63,7 @@ def test_folder_of_a_run_does_not_depend_on_where_it_stands(tiny, tmp_path):
 
 def test_standard_scale_corrects_to_pbe_in_cells_that_it_can_label():
     training = STANDARD.correction
-    assert training.learning.reference.name == "pyscf-pbe-d3"
+    assert training.learning.reference.name == "cp2k-pbe-d3"
     assert training.learning.reference.make().elements >= {"H", "Li", "C", "O", "F", "P"}
     with pytest.raises(InputError, match="the quick scale corrects no potential"):
         learn_correction(QUICK, None)
