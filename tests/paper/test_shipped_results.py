@@ -12,7 +12,7 @@ from electrolyte_ml.paper.scales import STANDARD
 from electrolyte_ml.paper.validation import ValidationErrors, validation_cells
 from electrolyte_ml.potentials import load
 from electrolyte_ml.potentials.shipped import find_shipped
-from electrolyte_ml.structures import pack, parse_composition, read_configurations
+from electrolyte_ml.structures import density, pack, parse_composition, read_configurations
 from electrolyte_ml.training import evaluate_errors
 
 
@@ -32,14 +32,30 @@ def test_origins_are_those_of_the_shipped_set(mixture_set):
     assert count_origins(mixture_set) == shipped_result("mixture_training", "standard")["origins"]
 
 
-@pytest.mark.parametrize(("solvent", "count"), [("EC", 191), ("EMC", 173)])
-def test_pure_solvents_of_a_seed_are_sets_that_their_potential_fits(solvent, count):
-    folder = checkout() / "data" / "results" / "standard" / "pure_solvents" / f"{solvent}_seed1"
-    training = read_configurations(folder / "training_set.extxyz.xz", labelled=True)
-    assert len(training) == count
-    about, errors = find_shipped(solvent.lower()), evaluate_errors(load(folder / "potential.mtp"), training)
-    assert {atoms.info["reference"] for atoms in training} == {about.reference}
-    assert errors.force_rmse == pytest.approx(about.force_error, rel=0.2)  # that of another seed
+def pure_solvent(solvent, seed):
+    """Training set and potential of a pure solvent."""
+    folder = checkout() / "data" / "results" / "standard" / "pure_solvents" / f"{solvent}_seed{seed}"
+    return read_configurations(folder / "training_set.extxyz.xz", labelled=True), load(folder / "potential.mtp")
+
+
+@pytest.mark.parametrize("seed", STANDARD.pure_solvents.seeds)
+@pytest.mark.parametrize("solvent", ["EC", "EMC"])
+def test_pure_solvents_of_all_seeds_are_sets_that_their_potentials_fit(solvent, seed):
+    training, potential = pure_solvent(solvent, seed)
+    about = find_shipped(solvent.lower())
+    assert {atoms.info["reference"] for atoms in training} == {about.reference} == {potential.reference}
+    errors = evaluate_errors(potential, training)
+    assert errors.force_rmse == pytest.approx(about.force_error, rel=0.2)  # that of an earlier run
+
+
+@pytest.mark.parametrize("solvent", ["EC", "EMC"])
+def test_the_diagram_of_a_pure_solvent_is_that_of_its_first_set(solvent):
+    entry, (training, _) = shipped_result("pure_solvents", "standard")["solvents"][solvent], pure_solvent(solvent, 0)
+    energies = [atoms.get_potential_energy() / len(atoms) for atoms in training]
+    np.testing.assert_allclose(entry["set_energies"], energies, rtol=1e-12)
+    np.testing.assert_allclose(entry["set_densities"], [density(atoms) for atoms in training], rtol=1e-6)
+    assert entry["set_iterations"] == [atoms.info["iteration"] for atoms in training]
+    assert len(entry["members"]) + len(entry["failed"]) == len(STANDARD.pure_solvents.seeds)
 
 
 def test_every_kind_and_seed_of_the_standard_scale_ships():
