@@ -88,6 +88,11 @@ class ReferenceSettings:
         """
         return references.get(self.name, **self.settings)
 
+    @property
+    def cost(self) -> references.Cost | None:
+        """Measured cost of a label, known without the program of a preset; None if unknown."""
+        return references.cost_of(self.name, **self.settings)
+
 
 @section
 class SeedingSettings(MDRun):

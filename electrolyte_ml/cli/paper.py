@@ -31,10 +31,11 @@ def add_parser(subparsers: Subparsers) -> None:
 def run_reproduce(args: argparse.Namespace) -> int:
     """Print the estimated time, compute first labels, and run the notebooks; return 1 if one of them failed.
 
-    The first label of each stage is computed before all else if an executor is named, which it tests, and at the paper
-    scale, where a missing program would end every notebook.
+    Programs of the references are looked for before all else, since without them the notebooks would fail one after
+    the other. The first label of each stage is then computed if an executor is named, which it tests, and at the paper
+    scale.
     """
-    from electrolyte_ml.paper.first_labels import prove_labels
+    from electrolyte_ml.paper.first_labels import prove_labels, require_references
     from electrolyte_ml.paper.reproduce import reproduce
     from electrolyte_ml.paper.scales import scale
 
@@ -43,9 +44,12 @@ def run_reproduce(args: argparse.Namespace) -> int:
         print(_plan(chosen), flush=True)
     if args.plan:
         return 0
-    if args.only is None and (args.executor is not None or chosen.name == "paper"):
-        with chosen_executor(args):
-            prove_labels(chosen)
+    if args.only is None:
+        if args.executor is not None or chosen.name == "paper":
+            with chosen_executor(args):
+                prove_labels(chosen)
+        else:
+            require_references(chosen)
     return 1 if reproduce(args.scale, args.only, args.executor).failed else 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ase import Atoms
 
 from electrolyte_ml.active_learning.sections import ReferenceSettings
-from electrolyte_ml.errors import ElectrolyteError
+from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.protocols import label_store
 from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.reference import LabelError
@@ -46,6 +46,21 @@ def _first_labels(scale: Scale) -> Iterator[FirstLabel]:
         yield FirstLabel("correction", correction.cells[0], correction.densities[0], correction.learning.reference)
 
 
+def require_references(scale: Scale) -> None:
+    """Check that the programs of all references of a scale can be started.
+
+    Raises
+    ------
+    InputError
+        The program of a reference is not installed; the message gives the stage that needs it.
+    """
+    for first in first_labels(scale):
+        try:
+            first.reference.make().require()
+        except InputError as error:
+            raise InputError(f"{first.stage} of the {scale.name} scale: {error}") from None
+
+
 def prove_labels(scale: Scale) -> None:
     """Write the inputs of the first label of each stage, and compute these labels by the executor in use.
 
@@ -65,8 +80,7 @@ def prove_labels(scale: Scale) -> None:
             folder = _folder(scale, first)
             write_inputs(atoms, folder)
             print(f"Inputs of the first label, {first.stage} ({first.cell}): {folder}", flush=True)
-    for _, _, reference in firsts:
-        reference.require()
+    require_references(scale)
     store = label_store(scale)
     for first, atoms, reference in firsts:
         try:

@@ -84,7 +84,7 @@ class _Counter:
 
     def __init__(self, scale: Scale, speed: Speed) -> None:
         self.scale, self.speed = scale, speed
-        self.cost = scale.reference.make().cost
+        self.cost = scale.reference.cost
         self.labels = self.fits = 0
         self.time_ps = self.label_seconds = self.fit_seconds = self.dynamics_seconds = 0.0
         self.expected = False
@@ -277,7 +277,7 @@ def format_plan(stages: Sequence[Stage], scale: Scale, cores: int) -> str:
     lines.append(
         f"Total: {duration(3600 * total)} of one core, about {duration(3600 * total / cores)} on {cores} cores."
     )
-    if scale.reference.make().cost is None:
+    if scale.reference.cost is None:
         lines.append(f"The hours of the labels are missing: {scale.reference.name} has no measured cost.")
     if any(stage.expected for stage in stages):
         lines.append(

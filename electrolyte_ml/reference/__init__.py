@@ -8,17 +8,18 @@
 
 from __future__ import annotations
 
-from electrolyte_ml.reference.base import Reference
+from electrolyte_ml.reference.base import Cost, Reference
 from electrolyte_ml.reference.job_array import JobArray, collect_label_jobs, write_label_jobs
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.labels import Failure, LabelResult, LabelStore, label_file
-from electrolyte_ml.reference.presets import DEFAULT, PRESETS, get, preset_named
+from electrolyte_ml.reference.presets import DEFAULT, PRESETS, cost_of, get, preset_named
 from electrolyte_ml.reference.relaxation import Relaxation, relax
 from electrolyte_ml.reference.stored_calculator import StoredCalculator
 
 __all__ = [
     "DEFAULT",
     "PRESETS",
+    "Cost",
     "Failure",
     "JobArray",
     "Label",
@@ -29,6 +30,7 @@ __all__ = [
     "Relaxation",
     "StoredCalculator",
     "collect_label_jobs",
+    "cost_of",
     "get",
     "label_file",
     "preset_named",

@@ -107,6 +107,11 @@ class Reference(ABC):
         shapes = f"molecules and {cells}" if self.molecules else cells
         return f"{self.name}: {shapes}; {charges}; {elements}; {cost}"
 
+    @classmethod
+    def cost_with(cls, *arguments: Any, **settings: Any) -> Cost | None:
+        """Return `cost` with arguments of the class, without looking for its program."""
+        return cls.cost
+
     def require(self) -> None:  # noqa: B027 - most references are ready once they exist
         """Raise `InputError` if the program cannot be started; called once before any label is computed."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from electrolyte_ml.commands import PREFIX
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.reference.base import Reference
+from electrolyte_ml.reference.base import Cost, Reference
 
 DEFAULT = "gfn1-xtb"
 PRESETS = {  # name -> module, class, first arguments
@@ -59,6 +59,25 @@ def get(reference: Any = DEFAULT, **settings: Any) -> Reference:
     return _by_name(reference.strip().lower(), reference, settings)
 
 
+def cost_of(reference: Any = DEFAULT, **settings: Any) -> Cost | None:
+    """Return the measured cost of a label, or None if it is unknown; a preset's program need not be installed.
+
+    Parameters
+    ----------
+    reference, **settings
+        As for `get`.
+
+    Raises
+    ------
+    InputError
+        As for `get`, if the reference is not a preset.
+    """
+    if isinstance(reference, str) and (name := reference.strip().lower()) in PRESETS:
+        kind, arguments = _class_of(name)
+        return kind.cost_with(*arguments, **settings)
+    return get(reference, **settings).cost
+
+
 def preset_named(level: str) -> str | None:
     """Return the name of the preset for a level of theory, or None if there is none.
 
@@ -67,8 +86,8 @@ def preset_named(level: str) -> str | None:
     level
         Name such as "GFN1-xTB": the entry `reference` of a labelled configuration.
     """
-    for preset, (module, class_name, arguments) in PRESETS.items():
-        kind = getattr(import_module(f"electrolyte_ml.reference.{module}"), class_name)
+    for preset in PRESETS:
+        kind, arguments = _class_of(preset)
         if level == (arguments[0] if arguments else kind.name):
             return preset
     return None
@@ -85,13 +104,16 @@ def _similar_names(name: str, calculators: Sequence[str]) -> list[str]:
     return parts or near or difflib.get_close_matches(name, calculators, n=1, cutoff=0.75)
 
 
+def _class_of(preset: str) -> tuple[type[Reference], tuple[str, ...]]:
+    """Return the class of a preset and its first arguments."""
+    module, class_name, arguments = PRESETS[preset]
+    return getattr(import_module(f"electrolyte_ml.reference.{module}"), class_name), arguments
+
+
 def _by_name(name: str, given: str, settings: dict[str, Any]) -> Reference:
     if name in PRESETS:
-        module, class_name, arguments = PRESETS[name]
-        preset: Reference = getattr(import_module(f"electrolyte_ml.reference.{module}"), class_name)(
-            *arguments, **settings
-        )
-        return preset
+        kind, arguments = _class_of(name)
+        return kind(*arguments, **settings)
     from ase.calculators.calculator import external_calculators, names
 
     if name in names or name in external_calculators:

@@ -74,8 +74,12 @@ class PySCFReference(Reference):
         require_known_settings(settings, {"cutoff": None, **defaults}, self.name)
         self.settings = defaults | {"stress": stress} | settings
         self.version = versions(("pyscf", "dftd3"), self.name, _INSTALL)
-        # Of cells with LiPF6, 33 and 43 atoms at 1200 Ry, on cores that other work shared; others take less.
-        self.cost = Cost(880, 1.5) if stress else Cost(440, 1.5)
+        self.cost = self.cost_with(stress=stress)
+
+    @classmethod
+    def cost_with(cls, *, stress: bool = True, **settings: Any) -> Cost:
+        """Return the cost with or without stress, of cells with LiPF6 at 1200 Ry; others take less."""
+        return Cost(880, 1.5) if stress else Cost(440, 1.5)  # of 33 and 43 atoms, on cores that other work shared
 
     def require(self) -> None:
         """Raise `InputError` if PySCF or dftd3 cannot be imported."""

@@ -66,7 +66,12 @@ class XTBReference(Reference):
         self.name = method
         self.settings = defaults | settings
         self.version = versions(("tblite",), method, _INSTALL)
-        self.cost = _COSTS[method]
+        self.cost = self.cost_with(method)
+
+    @classmethod
+    def cost_with(cls, method: str, **settings: Any) -> Cost:
+        """Return the cost with one of both methods."""
+        return _COSTS[method]
 
     def require(self) -> None:
         """Raise `InputError` if tblite cannot be imported."""

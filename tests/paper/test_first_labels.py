@@ -33,13 +33,30 @@ def test_without_vasp_the_paper_scale_ends_in_one_line_before_any_notebook(tmp_p
     assert main(["reproduce", "--scale", "paper"]) == 1
     printed, errors = capsys.readouterr()
     (line,) = errors.splitlines()
-    assert line.startswith("error: PBE-D3(0), VASP: the command that runs VASP is not set")
+    assert line.startswith(
+        "error: pure solvents of the paper scale: PBE-D3(0), VASP: the command that runs VASP is not set"
+    )
     assert printed.splitlines()[0] == "the plan"
     for stage, encut in (("pure_solvents", 550), ("ion_pairs", 750)):
         folder = tmp_path / "paper" / "first_labels" / stage
         assert re.search(rf"ENCUT = {encut}\b", (folder / "INCAR").read_text())
         assert (folder / "POSCAR").exists() and (folder / "KPOINTS").exists()
     assert not (tmp_path / "paper" / "labels").exists()
+
+
+def test_a_missing_program_is_told_before_any_notebook(tmp_path, monkeypatch, capsys):
+    wrong = ReferenceSettings("cp2k-pbe-d3", {"program": "no-such-cp2k"})
+    scale = replace(
+        STANDARD.with_reference(LJ),
+        correction=replace(STANDARD.correction, learning=replace(STANDARD.correction.learning, reference=wrong)),
+    )
+    monkeypatch.setenv("ELECTROLYTE_ML_RESULTS", str(tmp_path))
+    monkeypatch.setattr("electrolyte_ml.paper.scales.scale", lambda name: scale)
+    monkeypatch.setattr("electrolyte_ml.cli.paper._plan", lambda scale: "the plan")
+    monkeypatch.setattr(module, "execute", lambda *_, **__: pytest.fail("a notebook was run"))
+    assert main(["reproduce", "--scale", "standard"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: correction of the standard scale: there is no program 'no-such-cp2k'")
 
 
 def test_first_labels_are_in_the_store(tmp_path, capsys):

@@ -371,3 +371,17 @@ def test_vasp_without_the_program(tmp_path, salt, monkeypatch):
     salt.info["charge"] = 1
     with pytest.raises(InputError, match="neutral cells"):
         vasp.check(salt)
+
+
+@pytest.mark.parametrize("name", reference.PRESETS)
+def test_the_cost_is_known_without_the_program(name):
+    cost = reference.cost_of(name)
+    try:
+        assert cost == reference.get(name).cost
+    except InputError:  # not installed here
+        assert cost is None or cost.seconds > 0
+
+
+def test_the_cost_follows_the_settings():
+    assert reference.cost_of("pyscf-pbe-d3", stress=False).seconds < reference.cost_of("pyscf-pbe-d3").seconds
+    assert reference.cost_of("lj") is None
