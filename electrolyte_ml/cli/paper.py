@@ -29,13 +29,13 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run_reproduce(args: argparse.Namespace) -> int:
-    """Print the estimated time, compute first labels, and run the notebooks; return 1 if one of them failed.
+    """Print the estimated time, compute first items, and run the notebooks; return 1 if one of them failed.
 
     Programs of the references are looked for before all else, since without them the notebooks would fail one after
-    the other. The first label of each stage is then computed if an executor is named, which it tests, and at the paper
-    scale.
+    the other. The first items of each stage are then computed if an executor is named, which they test, and at the
+    paper scale.
     """
-    from electrolyte_ml.paper.first_labels import prove_labels, require_references
+    from electrolyte_ml.paper.first_items import prove_stages, require_references
     from electrolyte_ml.paper.reproduce import reproduce
     from electrolyte_ml.paper.scales import scale
 
@@ -47,7 +47,7 @@ def run_reproduce(args: argparse.Namespace) -> int:
     if args.only is None:
         if args.executor is not None or chosen.name == "paper":
             with chosen_executor(args):
-                prove_labels(chosen)
+                prove_stages(chosen)
         else:
             require_references(chosen)
     return 1 if reproduce(args.scale, args.only, args.executor).failed else 0

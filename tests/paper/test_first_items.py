@@ -1,15 +1,18 @@
-"""The first label of each stage: inputs, one line where a program is missing, and labels in the scale's store."""
+"""First items of each stage: inputs, one line where a program is missing, labels, fits and trajectories."""
 
 import re
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 
 import pytest
 
 from electrolyte_ml.active_learning.sections import ReferenceSettings
 from electrolyte_ml.cli import main
 from electrolyte_ml.errors import ElectrolyteError
+from electrolyte_ml.executors import use_executor
 from electrolyte_ml.paper import reproduce as module
-from electrolyte_ml.paper.first_labels import first_labels, prove_labels
+from electrolyte_ml.paper.first_items import first_items, prove_stages
 from electrolyte_ml.paper.protocols import label_store
 from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
 
@@ -17,11 +20,11 @@ LJ = ReferenceSettings("lj", {"sigma": 1.0, "epsilon": 0.01, "rc": 3.0})
 
 
 def test_every_stage_with_labels_has_a_first_one():
-    assert [first.stage for first in first_labels(STANDARD)] == ["pure solvents", "mixtures", "ion pairs", "correction"]
-    paper = first_labels(PAPER)
+    assert [first.stage for first in first_items(STANDARD)] == ["pure solvents", "mixtures", "ion pairs", "correction"]
+    paper = first_items(PAPER)
     assert [first.stage for first in paper] == ["pure solvents", "mixtures", "ion pairs"]
-    assert paper[0].reference == PAPER.reference
-    assert paper[2].reference == PAPER.ion_pair_training.learning.reference
+    assert paper[0].learning.reference == PAPER.reference
+    assert paper[2].learning.reference == PAPER.ion_pair_training.learning.reference
 
 
 def test_without_vasp_the_paper_scale_ends_in_one_line_before_any_notebook(tmp_path, monkeypatch, capsys):
@@ -38,7 +41,7 @@ def test_without_vasp_the_paper_scale_ends_in_one_line_before_any_notebook(tmp_p
     )
     assert printed.splitlines()[0] == "the plan"
     for stage, encut in (("pure_solvents", 550), ("ion_pairs", 750)):
-        folder = tmp_path / "paper" / "first_labels" / stage
+        folder = tmp_path / "paper" / "first_items" / stage
         assert re.search(rf"ENCUT = {encut}\b", (folder / "INCAR").read_text())
         assert (folder / "POSCAR").exists() and (folder / "KPOINTS").exists()
     assert not (tmp_path / "paper" / "labels").exists()
@@ -59,17 +62,17 @@ def test_a_missing_program_is_told_before_any_notebook(tmp_path, monkeypatch, ca
     assert line.startswith("error: correction of the standard scale: there is no program 'no-such-cp2k'")
 
 
-def test_first_labels_are_in_the_store(tmp_path, capsys):
+def test_first_labels_are_stored_and_first_fits_run_in_workers(tmp_path, capsys):
     scale = replace(QUICK.with_reference(LJ), results=tmp_path)
-    prove_labels(scale)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers, use_executor(workers):
+        prove_stages(scale)
     printed = capsys.readouterr().out.splitlines()
-    assert [line.split(" (")[0] for line in printed] == [
-        "First label, pure solvents",
-        "First label, mixtures",
-        "First label, ion pairs",
-    ]
-    for first in first_labels(scale):
-        assert label_store(scale).get(first.configuration(), first.reference.make()) is not None
+    stages = ["pure solvents", "mixtures", "ion pairs"]
+    expected = [f"First {item}, {stage}" for item in ("label", "fit and trajectory") for stage in stages]
+    assert [line.split(" (")[0] for line in printed] == expected
+    assert printed[3].endswith(f"): {QUICK.pure_solvents.learning.model.name}, 248 parameters")
+    for first in first_items(scale):
+        assert label_store(scale).get(first.configuration(), first.learning.reference.make()) is not None
 
 
 def test_a_failed_label_is_named_with_its_stage(tmp_path):
@@ -77,4 +80,4 @@ def test_a_failed_label_is_named_with_its_stage(tmp_path):
         QUICK.with_reference(ReferenceSettings("command:false {input}.extxyz {output}.extxyz")), results=tmp_path
     )
     with pytest.raises(ElectrolyteError, match=r"first label, pure solvents \(EC=4\): false failed with exit status 1"):
-        prove_labels(scale)
+        prove_stages(scale)
