@@ -1,11 +1,12 @@
-"""Thread pools for compiled functions that release the interpreter's lock."""
+"""Thread pools for compiled functions that release the interpreter's lock, and the threads of linear algebra."""
 
 from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -32,6 +33,21 @@ def available() -> int:
     from loky import cpu_count
 
     return int(min(config.NUMBA_NUM_THREADS, cpu_count()))
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Compute the linear algebra of the block, or of a decorated function, on one thread.
+
+    Its results then depend neither on the number of cores nor on the order in which libraries were loaded (xTB sets
+    ``OMP_NUM_THREADS``), so that interrupted work is resumed bit for bit. Waiting threads of BLAS would also take the
+    cores from those of the kernels: a fit of level 8 on two cores takes two thirds of the time.
+    """
+    import scipy.linalg  # noqa: F401 - its library would not be limited if it were loaded in the block
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def default_threads(n_atoms: int) -> int:

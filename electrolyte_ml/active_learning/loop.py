@@ -48,6 +48,7 @@ from electrolyte_ml.locks import hold_folder
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.structures import Topology, read_configurations, species_of, write_configurations
+from electrolyte_ml.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
@@ -59,6 +60,7 @@ PRELIMINARY = "preliminary"  # folder of the fit for the choice among inherited 
 _OF_FIT = ("size", "energy_rmse", "force_rmse", "ranks", "species_ranks", "undetermined")
 
 
+@one_blas_thread()
 def active_learn(
     directory: str | os.PathLike,
     settings: ActiveLearningSettings | str | os.PathLike | None = None,

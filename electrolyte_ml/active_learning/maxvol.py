@@ -15,6 +15,7 @@ import numpy as np
 from scipy.linalg.blas import dger, idamax
 
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.threads import one_blas_thread
 
 _WORKING = 1024  # rows whose coefficients are updated: an exchange costs 1024 x m operations for a pool of any size
 _STALE = 500  # exchanges before A is inverted anew, which limits the round-off of the rank-one updates
@@ -52,6 +53,7 @@ class MaxVolResult:
         return _grades(rows, self.inverse)
 
 
+@one_blas_thread()
 def maxvol(
     rows: np.ndarray,
     *,

@@ -18,6 +18,7 @@ from electrolyte_ml.dynamics.results import RunResult, read_result
 from electrolyte_ml.dynamics.run import Run
 from electrolyte_ml.dynamics.start import check_orthorhombic, check_restart, check_same_run, check_start
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from electrolyte_ml.potentials import Potential
@@ -29,6 +30,7 @@ _MOST_STEPS = 10**12
 LONGEST_INNER_STEP = 1.0  # fs, by default
 
 
+@one_blas_thread()
 def run_md(
     atoms: Atoms,
     calculator: Any,

@@ -15,6 +15,7 @@ from electrolyte_ml.potentials.blocks import shifts_of
 from electrolyte_ml.potentials.fixed import correction_on
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.threads import one_blas_thread
 from electrolyte_ml.training.data import TrainingSet
 from electrolyte_ml.training.loss import Errors, Loss, Weights, evaluate_each
 from electrolyte_ml.training.minimise import METHODS, minimise
@@ -76,6 +77,7 @@ class FitResult:
             self.checkpoint.unlink(missing_ok=True)
 
 
+@one_blas_thread()
 def train(
     configurations: Sequence[Atoms],
     potential: Potential,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ase import Atoms
+from threadpoolctl import threadpool_limits
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import Basis, ModelSpec, MomentTensorPotential, load
@@ -53,6 +54,16 @@ def test_paper_method_is_plain_bfgs(noisy, start):
     assert result.history[-1][1] < 0.5 * result.history[0][1]
     # Zero plus a unit step is not to the last bit the step itself.
     assert result.potential.parameters == pytest.approx(expected.x, rel=1e-6)
+
+
+def test_threads_of_linear_algebra_change_no_bit(noisy):
+    """Workers, a notebook in which tblite was loaded first, and a machine with more cores give the same potential."""
+    start = MomentTensorPotential.random(10, ("O", "H"), seed=0, cutoff=4.0)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(quiet(noisy, start, max_iterations=20).potential.parameters)
+    assert found[0].tobytes() == found[1].tobytes()
 
 
 @pytest.mark.parametrize("method", ["default", "paper"])
