@@ -120,9 +120,9 @@ traces
 densities
 
 # %% [markdown]
-# At the quick scale potentials of level 8 learnt from about a hundred small boxes. Some of their runs break, and the
-# densities of two random starts differ by as much as those of the two kinds, so that nothing can be said about
-# charges. The quick scale only shows the steps.
+# At the quick scale potentials of level 8 learnt from about a hundred small boxes. Many of their runs break. Where both
+# random starts reached their end, their densities differ by as much as those of the two kinds, so that nothing can be
+# said about charges. The quick scale only shows the steps.
 #
 # ## The standard scale
 

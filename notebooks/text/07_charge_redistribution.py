@@ -384,9 +384,9 @@ fitted = {
 figures.fitted_charges(fitted, species, reference=reference, scale=scale.name)
 
 # %% [markdown]
-# Few of these fits fail, if any. But four fits each are few: as the intervals say, the share that fails may still be
-# anything up to a half or more. A failure as rare as in the counts above, 2 to 17 in a hundred, would rarely show in
-# four. Two differences do show. First, the charges of fits from our starts change less from one composition to another:
+# Four fits each are few: as the intervals say, the share that fails may be much smaller or larger than it is here. When
+# the same four raw fits were made with sums in another order, which changes the last digits at each step, none failed.
+# Two differences do show. First, the charges of fits from our starts change less from one composition to another:
 # weights of one sign spread the excess. Second, the forces alone do not determine the charges, not even at the trained
 # composition. A potential of this level can describe part of the electrostatics of a droplet by its moments, and each
 # start ends in another division. Compare the rows of the table and the dots of the figure: fits whose errors are much
