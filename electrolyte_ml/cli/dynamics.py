@@ -102,7 +102,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--inner",
         metavar="auto|FILE",
-        help="multiple time steps: a cheap potential moves the atoms within each --timestep of 3 "
+        help="multiple time steps, for densities: a cheap potential moves the atoms within each --timestep of 3 "
         "fs, or of 4 fs with --hydrogen-mass 3; auto fits one to the potential on this system first",
     )
     parser.add_argument(
