@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from ase import Atoms
@@ -14,7 +15,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.protocols import label_store
 from electrolyte_ml.paper.scales import Scale
 from electrolyte_ml.parallel import map_progress
-from electrolyte_ml.reference import LabelError
+from electrolyte_ml.reference import LabelError, Reference
 from electrolyte_ml.structures import pack, parse_composition, species_of
 
 _ITERATIONS, _STEPS = 2, 2  # of a first fit and of a first trajectory
@@ -29,8 +30,14 @@ class FirstItem:
     density: float
     learning: LearningProtocol
 
+    @cached_property
+    def reference(self) -> Reference:
+        """Reference of the label."""
+        return self.learning.reference.make()
+
+    @cached_property
     def configuration(self) -> Atoms:
-        """Return the packed cell."""
+        """Packed cell."""
         return pack(parse_composition(self.cell), self.density, seed=0)
 
     @contextmanager
@@ -60,9 +67,13 @@ def _first_items(scale: Scale) -> Iterator[FirstItem]:
 
 def require_references(scale: Scale) -> None:
     """Raise `InputError` with the stage if a program of a reference of the scale cannot be started."""
-    for item in first_items(scale):
+    _require(first_items(scale), scale)
+
+
+def _require(items: Sequence[FirstItem], scale: Scale) -> None:
+    for item in items:
         with item.naming_stage(scale):
-            item.learning.reference.make().require()
+            item.reference.require()
 
 
 def prove_stages(scale: Scale) -> None:
@@ -83,16 +94,15 @@ def prove_stages(scale: Scale) -> None:
     for item in items:
         with item.naming_stage(scale):
             _write_inputs(scale, item)
-    require_references(scale)
+    _require(items, scale)
     store, labelled = label_store(scale), []
     for item in items:
-        reference = item.learning.reference.make()
         try:
-            labelled.append(store.label(item.configuration(), reference))
+            labelled.append(store.label(item.configuration, item.reference))
         except LabelError as error:
             raise ElectrolyteError(f"first label, {item.stage} ({item.cell}): {error}") from error
         energy = labelled[-1].get_potential_energy() / len(labelled[-1])
-        print(f"First label, {item.stage} ({item.cell}): {reference.name}, {energy:.4f} eV/atom", flush=True)
+        print(f"First label, {item.stage} ({item.cell}): {item.reference.name}, {energy:.4f} eV/atom", flush=True)
     jobs = [(atoms, item.learning) for atoms, item in zip(labelled, items, strict=True)]
     sizes = map_progress(_fit_and_run, jobs, None, "first fits and trajectories")
     for item, size in zip(items, sizes, strict=True):
@@ -101,10 +111,9 @@ def prove_stages(scale: Scale) -> None:
 
 def _write_inputs(scale: Scale, item: FirstItem) -> None:
     """Write the inputs of a label, if the reference has files of inputs."""
-    reference = item.learning.reference.make()
-    if (write_inputs := getattr(reference, "write_inputs", None)) is not None:
+    if (write_inputs := getattr(item.reference, "write_inputs", None)) is not None:
         folder: Path = scale.directory / "first_items" / item.stage.replace(" ", "_")
-        write_inputs(item.configuration(), folder)
+        write_inputs(item.configuration, folder)
         print(f"Inputs of the first label, {item.stage} ({item.cell}): {folder}", flush=True)
 
 

@@ -72,7 +72,7 @@ def test_first_labels_are_stored_and_first_fits_run_in_workers(tmp_path, capsys)
     assert [line.split(" (")[0] for line in printed] == expected
     assert printed[3].endswith(f"): {QUICK.pure_solvents.learning.model.name}, 248 parameters")
     for first in first_items(scale):
-        assert label_store(scale).get(first.configuration(), first.learning.reference.make()) is not None
+        assert label_store(scale).get(first.configuration, first.reference) is not None
 
 
 def test_a_failed_label_is_named_with_its_stage(tmp_path):
