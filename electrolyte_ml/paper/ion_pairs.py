@@ -24,7 +24,7 @@ from electrolyte_ml.active_learning.sections import InheritanceSettings
 from electrolyte_ml.active_learning.seeding import run_walkers
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.paper.mixtures import mixtures_run
+from electrolyte_ml.paper.mixtures import mixtures_source
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.protocols import digest, label_store, placeless
 from electrolyte_ml.paper.scales import IonPairTraining, Scale
@@ -212,7 +212,7 @@ def learn_ion_pairs(
 def _inherited(scale: Scale) -> list[Path]:
     """Return the files or folders of the sets that the pairs inherit in addition to their own dynamics."""
     training = _training(scale)
-    paths = [mixtures_run(scale)] if training.mixtures else []
+    paths = [mixtures_source(scale)] if training.mixtures else []
     if training.sets:
         root = checkout()
         if root is None:

@@ -29,7 +29,7 @@ from electrolyte_ml.paper.protocols import density_run, digest, label_store, pla
 from electrolyte_ml.paper.scales import SCALES, MixtureDensity, MixtureTraining, Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import ModelSpec, Potential, load
-from electrolyte_ml.potentials.shipped import find_shipped
+from electrolyte_ml.potentials.shipped import ShippedPotential, find_shipped
 from electrolyte_ml.structures import parse_composition, read_configurations, species_of
 
 if TYPE_CHECKING:
@@ -120,15 +120,29 @@ def mixture_set(scale: Scale, *, progress: bool = True) -> MixtureSet:
     progress
         Whether to show the status table if the mixtures are learnt.
     """
-    name = _training(scale).shipped if scale.reference == SCALES[scale.name].reference else None
-    if name is not None and not mixtures_run(scale).is_dir():
-        found = find_shipped(name)
-        if found.training_set is None:
-            raise InputError(f"the potential {name!r} ships without its training set")
-        origin = f"shipped as {name!r}, made by {found.made_by}; notebook 05 learns a set anew"
-        return MixtureSet(read_configurations(found.training_set, labelled=True), load(found.path), origin)
+    if (shipped := _shipped_set(scale)) is not None:
+        potential, training_set = shipped
+        origin = f"shipped as {potential.name!r}, made by {potential.made_by}; notebook 05 learns a set anew"
+        return MixtureSet(read_configurations(training_set, labelled=True), load(potential.path), origin)
     result = learn_mixtures(scale, progress=progress)
     return MixtureSet(list(result.training_set), result.potential, f"learnt in {shown_path(mixtures_run(scale))}")
+
+
+def mixtures_source(scale: Scale) -> Path:
+    """Return the file or folder of the set that `mixture_set` takes, for runs that inherit it."""
+    shipped = _shipped_set(scale)
+    return mixtures_run(scale) if shipped is None else shipped[1]
+
+
+def _shipped_set(scale: Scale) -> tuple[ShippedPotential, Path] | None:
+    """Return the shipped potential and set that stand for a run of this scale; None if there is a run, or no set."""
+    name = _training(scale).shipped if scale.reference == SCALES[scale.name].reference else None
+    if name is None or mixtures_run(scale).is_dir():
+        return None
+    found = find_shipped(name)
+    if found.training_set is None:
+        raise InputError(f"the potential {name!r} ships without its training set")
+    return found, found.training_set
 
 
 def mixtures_run(scale: Scale) -> Path:

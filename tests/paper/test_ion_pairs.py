@@ -26,6 +26,7 @@ from electrolyte_ml.paper.ion_pairs import (
 )
 from electrolyte_ml.paper.mixtures import mixtures_run
 from electrolyte_ml.paper.scales import QUICK, STANDARD
+from electrolyte_ml.potentials.shipped import find_shipped
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.structures import ion_shells, read_configurations
 
@@ -107,6 +108,9 @@ def test_charges_enter_the_criterion_and_sum_to_zero(tiny, learnt):
 
 def test_standard_inherits_its_mixtures_and_quick_what_ships(tmp_path):
     scale = replace(STANDARD, results=tmp_path)
+    shipped = ion_pair_training(scale).inheritance.sets[0]
+    assert shipped == str(find_shipped("ec-emc").training_set)  # stands for a run that was not made
+    mixtures_run(scale).mkdir(parents=True)
     sets = ion_pair_training(scale).inheritance.sets
     assert sets[0] == str(mixtures_run(scale)) and sets[1].endswith("pairs_dynamics.extxyz")
     assert [path.rpartition("/")[2] for path in ion_pair_training(QUICK).inheritance.sets] == [
