@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from electrolyte_ml.cli.drawing import write_figure
 from electrolyte_ml.cli.options import add_json, add_seed, fraction, pairs, positive, refuse_given
@@ -148,6 +148,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
     _check_temperature(args)
     runs = read_ions_of(args, progress=sys.stderr.isatty())
     _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
+    _warn_of_multiple_steps(args, "diffusion and conductivity")
     viscosity = _viscosity(args, runs[0].volume)
     result = measure_conductivity(
         runs,
@@ -178,13 +179,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
 
 def _check_temperature(args: argparse.Namespace) -> None:
     """Refuse a temperature that differs from the one recorded in the folder of a run."""
-    from electrolyte_ml.files import read_json
-
-    for folder in run_paths(args):
-        record = folder / "result.json"
-        if not folder.is_dir() or not record.is_file():
-            continue
-        run = read_json(record)
+    for folder, run in _run_records(args):
         recorded, end = run.get("temperature"), run.get("temperature_end")
         if run.get("ensemble") == "nve" or not isinstance(recorded, (int, float)):
             continue
@@ -192,6 +187,16 @@ def _check_temperature(args: argparse.Namespace) -> None:
             raise InputError(f"{folder}: the temperature changes from {recorded:g} to {end:g} K; it must be constant")
         if abs(recorded - args.temperature) > _SAME_TEMPERATURE:
             raise InputError(f"--temperature {args.temperature:g}: {folder} was run at {recorded:g} K")
+
+
+def _run_records(args: argparse.Namespace) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield folder and recorded settings of every run that has them."""
+    from electrolyte_ml.files import read_json
+
+    for folder in run_paths(args):
+        record = folder / "result.json"
+        if folder.is_dir() and record.is_file():
+            yield folder, read_json(record)
 
 
 def _viscosity(args: argparse.Namespace, volume: float) -> TransportEstimate | None:
@@ -235,6 +240,7 @@ def run_solvation(args: argparse.Namespace) -> None:
     cutoffs = _cutoffs(args.cutoff)
     runs = open_trajectories(args)
     _warn_of_heavy_hydrogen(runs, "residence times")
+    _warn_of_multiple_steps(args, "residence times")
     shells = find_shells(
         runs, cation=chosen_cation(args), cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty()
     )
@@ -275,6 +281,16 @@ def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory]
         print(
             f"warning: hydrogens have {text} amu in these runs: {quantities} are those of the liquid only if runs of "
             "normal masses agree",
+            file=sys.stderr,
+        )
+
+
+def _warn_of_multiple_steps(args: argparse.Namespace, quantities: str) -> None:
+    """Print one line on standard error if a run had an inner potential."""
+    if any(run.get("inner") for _, run in _run_records(args)):
+        print(
+            "warning: these runs had multiple time steps, which may slow molecules down by several per cent: "
+            f"{quantities} are those of the potential only if runs with single steps agree",
             file=sys.stderr,
         )
 
