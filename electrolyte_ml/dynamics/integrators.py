@@ -104,6 +104,11 @@ class Integrator:
         return kernels.kinetic_energy(self.particles)
 
     @property
+    def missing_energy(self) -> float:
+        """Kinetic energy (eV) that the momenta at full steps lack, see `kernels.dynamics.missing_energy`."""
+        return kernels.missing_energy(self.ensemble, self.particles)
+
+    @property
     def given(self) -> float:
         """Energy (eV) added by thermostat and barostat; the total energy minus this one is conserved."""
         return float(self.scalars[kernels.GIVEN])
@@ -360,6 +365,15 @@ class MultipleStepIntegrator(PotentialIntegrator):
         self.barostat = MolecularBarostat(atoms) if ensemble.rate else None
         self._inner_forces_known = False
 
+    @property
+    def missing_energy(self) -> float:
+        """Kinetic energy (eV) that the momenta lack at the ends of outer steps."""
+        if not self._inner_forces_known:
+            self._find_inner_forces()
+        return multiple_steps.missing_energy_of_outer(
+            self.ensemble, self.particles, self.inner.forces, self.inner.ensemble.timestep
+        )
+
     def evaluate(self) -> None:
         """Compute energy, forces and virial with a new neighbour list; the inner forces follow at the next step."""
         super().evaluate()
@@ -405,7 +419,7 @@ class MultipleStepIntegrator(PotentialIntegrator):
         fault = self._kick_too_large()  # after a repeated step this may hold at the beginning of the next one
         if not fault:
             try:
-                multiple_steps.begin_outer(self.ensemble, draws, state, self.inner.forces)
+                multiple_steps.begin_outer(self.ensemble, draws, state, self.inner.forces, self.inner.ensemble.timestep)
                 self.inner.advance(self.inner.step + self.inner_steps)
                 self.update()
                 finite = multiple_steps.end_outer(self.ensemble, state, self.inner.forces)
@@ -425,7 +439,8 @@ class MultipleStepIntegrator(PotentialIntegrator):
                 f"the inner potential was not good enough for {self.repeated} of {self.step + 1} steps, the last time "
                 f"because of {fault}: use another inner potential or a shorter outer step"
             )
-        multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.forces)  # the thermostat alone
+        step = self.inner.ensemble.timestep
+        multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.forces, step)  # the thermostat alone
         for _ in range(self.inner_steps):
             kernels.before_forces(self.inner.ensemble, draws, self.particles, np.ones(3))
             self.update()

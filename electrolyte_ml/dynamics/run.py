@@ -248,16 +248,19 @@ class Run:
     def _results(self) -> dict[str, Any]:
         """Return the results of a step for monitors, recorders and the log."""
         atoms, integrator = self.atoms, self.integrator
-        kinetic = integrator.kinetic_energy
-        temperature = 2.0 * kinetic / (self.freedom * units.kB)
+        kinetic, missing = integrator.kinetic_energy, integrator.missing_energy
+        temperature = 2.0 * (kinetic + missing) / (self.freedom * units.kB)
         density = pressure = math.nan
         stress = integrator.stress
         if self.periodic:
             volume = atoms.cell.volume
             density = self.total_mass / volume * DENSITY_UNIT
-            if stress is not None:  # N k_B T includes the centre of mass, which is at rest by convention only
+            if stress is not None:
+                # The virial theorem holds for the kinetic energy at half steps. N k_B T includes the centre of mass,
+                # which is at rest by convention only.
+                share = 2.0 * (kinetic + 1.5 * missing) / self.freedom
                 trace = float(stress[0] + stress[1] + stress[2])
-                pressure = (len(atoms) * units.kB * temperature / volume - trace / 3.0) / units.bar
+                pressure = (len(atoms) * share / volume - trace / 3.0) / units.bar
         return integrator.known | {
             "time_ps": self.time_ps,
             "energy": integrator.energy,

@@ -108,7 +108,8 @@ def run_md(
         Seed of the velocities and of the stochastic thermostat and barostat.
     thermostat
         Thermostat of "nvt": "bussi" (stochastic velocity rescaling, which "npt" always uses) or "nose-hoover" (a chain
-        of three).
+        of three). Both, and the temperature of the log, allow for the error of the time step in the kinetic energy
+        (`missing_energy` in :mod:`electrolyte_ml.kernels.dynamics`).
     tdamp_fs, pdamp_fs
         Relaxation times of temperature and pressure.
     compressibility_per_bar

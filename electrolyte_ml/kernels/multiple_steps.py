@@ -10,7 +10,14 @@ import numpy as np
 from numba import njit
 
 from electrolyte_ml.kernels.bins import PIECE
-from electrolyte_ml.kernels.dynamics import ENERGY, RESCALING, VIRIAL, rescale_velocities
+from electrolyte_ml.kernels.dynamics import (
+    ENERGY,
+    RESCALING,
+    VIRIAL,
+    bounded_missing_energy,
+    product_of_forces,
+    rescale_velocities,
+)
 
 
 @njit(**PIECE)
@@ -23,7 +30,20 @@ def kick_by_difference(ensemble, particles, inner):
 
 
 @njit(cache=True, error_model="numpy")
-def begin_outer(ensemble, draws, particles, inner):
+def missing_energy_of_outer(ensemble, particles, inner, inner_step):
+    """Return the kinetic energy (eV) that the momenta lack at the ends of outer steps.
+
+    As `dynamics.missing_energy`, with the square of each time step: the inner forces f act in inner steps dt, and the
+    others, F - f, in outer steps D. The sum is that of (dt^2 f + D^2 (F - f)) F / (12 m).
+    """
+    outer_square, inner_square = ensemble.timestep * ensemble.timestep, inner_step * inner_step
+    square = outer_square * product_of_forces(particles, particles.forces)
+    square -= (outer_square - inner_square) * product_of_forces(particles, inner)
+    return bounded_missing_energy(ensemble, particles, square)
+
+
+@njit(cache=True, error_model="numpy")
+def begin_outer(ensemble, draws, particles, inner, inner_step):
     """Begin an outer step.
 
     Parameters
@@ -36,9 +56,12 @@ def begin_outer(ensemble, draws, particles, inner):
         With forces, energy and virial of the outer potential.
     inner : (N, 3) float64, eV/Å
         Forces of the inner potential.
+    inner_step : float
+        Inner time step.
     """
     if ensemble.thermostat == RESCALING:
-        rescale_velocities(ensemble, draws[0], draws[1], particles)
+        missing = missing_energy_of_outer(ensemble, particles, inner, inner_step)
+        rescale_velocities(ensemble, draws[0], draws[1], particles, missing)
     kick_by_difference(ensemble, particles, inner)
 
 

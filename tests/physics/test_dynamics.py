@@ -6,6 +6,8 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.dynamics.integrators import build
@@ -128,6 +130,69 @@ def test_time_can_be_turned_round(spheres, ensemble, thermostat):
     integrator.scalars[kernels.P_ETA :] *= -1
     integrator.advance(300)
     np.testing.assert_allclose(atoms.positions, begin, atol=1e-6)
+
+
+class Wells(Calculator):
+    """Harmonic wells of one frequency, one for each atom."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, stiffness, centres):
+        super().__init__()
+        self.stiffness, self.centres = stiffness, centres
+
+    def calculate(self, atoms=None, properties=(), system_changes=all_changes):
+        d = atoms.positions - self.centres
+        self.results = {"energy": 0.5 * self.stiffness * (d**2).sum(), "forces": -self.stiffness * d}
+
+
+@pytest.mark.parametrize("phase", [0.1, 0.4, 0.6])
+def test_long_steps_leave_the_temperature_right(phase):
+    """Wells of frequency w with w dt = phase: both energies are those of the shadow Hamiltonian at 300 K.
+
+    Velocity Verlet conserves p^2/2m + (1 - e) k x^2/2 with e = (w dt / 2)^2, and turns the phase by 2 asin(sqrt(e)) in
+    a step. Its shadow Hamiltonian, which has equal shares in all motions, is therefore the conserved sum times
+    asin(sqrt(e)) / sqrt(e (1 - e)).
+    """
+    count, e = 64, (phase / 2) ** 2
+    centres = np.random.default_rng(1).uniform(0, 50, (count, 3))
+    atoms = Atoms(f"H{count}", centres, masses=np.full(count, 2.0))
+    stiffness = 2.0 * (phase / units.fs) ** 2
+    result = run_md(
+        atoms, Wells(stiffness, centres), ensemble="nvt", temperature=300, timestep_fs=1, time_ps=20, tdamp_fs=30,
+        log_interval_fs=7, frame_interval_fs=1e6, progress=False,
+    )  # fmt: skip
+    late, share = len(result.times_ps) // 20, 0.5 * (3 * count - 3) * units.kB
+    shadow = np.sqrt(e * (1 - e)) / np.arcsin(np.sqrt(e))
+    expected = {"log": 300.0, "momenta": 300 * shadow, "positions": 300 * shadow / (1 - e)}
+    found = {
+        "log": result.temperatures,
+        "momenta": result.kinetic_energies / share,
+        "positions": result.energies / share,
+    }
+    for name, values in found.items():
+        error = block_error(values[late:])
+        assert error < 2.5
+        assert values[late:].mean() == pytest.approx(expected[name], abs=3 * error + 300 * e**2), name
+    assert expected["positions"] - expected["momenta"] == pytest.approx(300 * e, rel=0.1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(scale=st.floats(0, 12), heat=st.floats(-3, 3), seed=st.integers(0, 1000))
+def test_what_momenta_lack_is_bounded(scale, heat, seed):
+    """Overlapping atoms have forces of any size; the thermostat must stay a thermostat."""
+    rng = np.random.default_rng(seed)
+    atoms = Atoms("H8", rng.uniform(0, 9, (8, 3)))
+    draw_momenta(atoms, 300 * 10**heat * units.kB, rng)
+    integrator = build(atoms, Argon(), ensemble="nvt", temperature=300, timestep_fs=1, tdamp_fs=20)
+    integrator.forces[:] = rng.normal(size=(8, 3)) * 10**scale
+    before = integrator.kinetic_energy
+    missing = integrator.missing_energy
+    exact = (units.fs**2 * integrator.forces**2).sum() / (12 * atoms.get_masses()[0])
+    mean = 0.5 * integrator.ensemble.freedom * integrator.ensemble.kT
+    assert missing == pytest.approx(min(exact, 0.1 * before, 0.1 * mean), rel=1e-9)
+    kernels.before_forces(integrator.ensemble, integrator.noise.rows(0, 1)[0], integrator.particles, np.ones(3))
+    assert np.isfinite(atoms.arrays["momenta"]).all() and integrator.given > -before
 
 
 @pytest.mark.slow

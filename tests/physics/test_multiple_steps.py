@@ -51,6 +51,25 @@ def test_the_error_grows_with_the_square_of_the_outer_step(spheres, factor, seed
     assert errors[1] / errors[0] == pytest.approx(16, rel=0.45)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_momenta_lack_what_inner_and_outer_forces_take(spheres, share):
+    """As in single steps of the outer length without inner forces, of the inner length with nothing else."""
+    atoms = thermal(spheres[0], seed=3)
+    atoms.rattle(0.5, seed=3)
+    inner = weaker(spheres[1], share)
+    multiple = build(
+        atoms, spheres[1], ensemble="nvt", temperature=300, timestep_fs=8, inner_potential=inner, inner_steps=4
+    )
+    missing = {}
+    for length in (2, 8):
+        single = build(atoms, spheres[1], ensemble="nvt", temperature=300, timestep_fs=length)
+        single.evaluate()
+        missing[length] = single.missing_energy
+    multiple.evaluate()
+    expected = share * missing[2] + (1 - share) * missing[8]
+    assert missing[8] > 1e-4 and multiple.missing_energy == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("steps", [1, 5])
 def test_time_can_be_turned_round(spheres, steps):
     atoms = thermal(spheres[0])
