@@ -109,7 +109,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--inner-steps",
         type=count,
         metavar="N",
-        help="number of inner steps in one --timestep (default: as many as make them at most 1 fs long)",
+        help="number of inner steps in one --timestep (default: as many as make them at most 1.5 fs long)",
     )
     parser.add_argument(
         "--replicas",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _HOTTEST = 1e5  # K
 _HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
 _MOST_STEPS = 10**12
-LONGEST_INNER_STEP = 1.0  # fs, by default
+LONGEST_INNER_STEP = 1.5  # fs, by default
 
 
 @one_blas_thread()
@@ -94,7 +94,7 @@ def run_md(
         know outer steps only. In "npt" the cell then changes in every tenth step and moves molecules as wholes, see
         :mod:`electrolyte_ml.dynamics.barostat`. Not with "nose-hoover".
     inner_steps
-        Number of inner steps in one step, by default as many as make them at most 1 fs long.
+        Number of inner steps in one step, by default as many as make them at most 1.5 fs long.
     directory
         Folder of the files; None keeps everything in memory.
     monitors
@@ -208,5 +208,5 @@ def run_md(
 
 
 def number_of_inner_steps(inner_steps: int | None, timestep_fs: float) -> int:
-    """Return the number of inner steps in one step, by default as many as make them at most 1 fs long."""
+    """Return the number of inner steps in one step, by default as many as make them at most 1.5 fs long."""
     return math.ceil(timestep_fs / LONGEST_INNER_STEP) if inner_steps is None else whole("inner_steps", inner_steps)
