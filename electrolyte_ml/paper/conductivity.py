@@ -232,6 +232,7 @@ def electrolyte_production(scale: Scale, *, progress: bool = True) -> Production
         potential=str(root / "data" / f"{electrolyte.files}.pot"),
         composition=electrolyte.cell,
         density=electrolyte.packing_density,
+        seed=electrolyte.seed,
         equilibration=EquilibrationSettings(
             annealing=electrolyte.annealing,
             time_ps=electrolyte.production.equilibration_ps,
