@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return folders
 
     folders = map_progress(pair, range(args.pairs), args.jobs, "pairs")
-    runs = {name: [open_trajectory(pair[name]) for pair in folders] for name in steps}
+    runs = {name: [open_trajectory(folder[name]) for folder in folders] for name in steps}
     print(f"{args.pairs} x {args.time:g} ps of {len(start)} atoms, {args.potential}, {args.temperature:g} K")
     print(table({name: [motion(run) for run in group] for name, group in runs.items()}))
     for name in (AGAIN, MULTIPLE):
@@ -93,14 +93,11 @@ def _distilled(potential: Potential, start: Atoms, args: argparse.Namespace) -> 
 
 def motion(run: Trajectory) -> dict[str, float]:
     """Return temperatures (K) of elements and molecules' centres, and squared displacements (Å²) of molecules."""
-    masses, molecule = run.masses, np.unique(run.molecule, return_inverse=True)[1]
-    shares = masses / np.bincount(molecule, masses)[molecule]
+    masses, weights = run.masses, run.molecule_weights()
     freedom = 1.0 - 1.0 / len(masses)  # the centre of mass of the system is at rest
 
     def centres(values: np.ndarray) -> np.ndarray:
-        places = np.zeros((len(values), molecule.max() + 1, 3))
-        np.add.at(places, (slice(None), molecule), shares[:, None] * values)
-        return places
+        return np.stack([weights @ frame for frame in values])
 
     velocities = np.array([frame.velocities.copy() for frame in run.universe().trajectory])  # Å/ps
     scale = 1.0 / (units.fs * 1e3) ** 2 / (3.0 * units.kB)
@@ -109,11 +106,11 @@ def motion(run: Trajectory) -> dict[str, float]:
         f"T({chemical_symbols[number]}), K": float(kinetic[run.numbers == number].mean() / freedom)
         for number in np.unique(run.numbers)
     }
-    weights = np.bincount(molecule, masses)
-    moving = weights * np.mean(np.sum(centres(velocities) ** 2, axis=-1), axis=0) * scale
-    rows["T(centres), K"] = float(moving.mean() * len(weights) / (len(weights) - 1))
+    molecular_masses = np.bincount(run.molecule, masses)
+    moving = molecular_masses * np.mean(np.sum(centres(velocities) ** 2, axis=-1), axis=0) * scale
+    rows["T(centres), K"] = float(moving.mean() * len(molecular_masses) / (len(molecular_masses) - 1))
     paths = np.concatenate([centres(chunk) for chunk in run.unwrapped()])
-    paths -= (np.einsum("m,fmc->fc", weights, paths) / weights.sum())[:, None]
+    paths -= (np.einsum("m,fmc->fc", molecular_masses, paths) / molecular_masses.sum())[:, None]
     step = run.require_times()
     for lag in LAGS_PS:
         n = max(1, round(lag / step))

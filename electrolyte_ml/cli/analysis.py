@@ -145,10 +145,11 @@ def run_conductivity(args: argparse.Namespace) -> None:
         refuse_given(args, ("viscosity", "pressure"), "--method nernst-einstein or --solvents, which it corrects")
     if args.window and args.window[0] >= args.window[1]:
         raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: the first time must be the smaller one")
-    _check_temperature(args)
+    records = list(_run_records(args))
+    _check_temperature(args.temperature, records)
     runs = read_ions_of(args, progress=sys.stderr.isatty())
     _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
-    _warn_of_multiple_steps(args, "diffusion and conductivity")
+    _warn_of_multiple_steps(records, "diffusion and conductivity")
     viscosity = _viscosity(args, runs[0].volume)
     result = measure_conductivity(
         runs,
@@ -177,16 +178,16 @@ def run_conductivity(args: argparse.Namespace) -> None:
         raise InputError("no method gave a conductivity")
 
 
-def _check_temperature(args: argparse.Namespace) -> None:
+def _check_temperature(temperature: float, records: Sequence[tuple[Path, dict[str, Any]]]) -> None:
     """Refuse a temperature that differs from the one recorded in the folder of a run."""
-    for folder, run in _run_records(args):
+    for folder, run in records:
         recorded, end = run.get("temperature"), run.get("temperature_end")
         if run.get("ensemble") == "nve" or not isinstance(recorded, (int, float)):
             continue
         if end is not None:
             raise InputError(f"{folder}: the temperature changes from {recorded:g} to {end:g} K; it must be constant")
-        if abs(recorded - args.temperature) > _SAME_TEMPERATURE:
-            raise InputError(f"--temperature {args.temperature:g}: {folder} was run at {recorded:g} K")
+        if abs(recorded - temperature) > _SAME_TEMPERATURE:
+            raise InputError(f"--temperature {temperature:g}: {folder} was run at {recorded:g} K")
 
 
 def _run_records(args: argparse.Namespace) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -240,7 +241,7 @@ def run_solvation(args: argparse.Namespace) -> None:
     cutoffs = _cutoffs(args.cutoff)
     runs = open_trajectories(args)
     _warn_of_heavy_hydrogen(runs, "residence times")
-    _warn_of_multiple_steps(args, "residence times")
+    _warn_of_multiple_steps(list(_run_records(args)), "residence times")
     shells = find_shells(
         runs, cation=chosen_cation(args), cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty()
     )
@@ -285,9 +286,9 @@ def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory]
         )
 
 
-def _warn_of_multiple_steps(args: argparse.Namespace, quantities: str) -> None:
+def _warn_of_multiple_steps(records: Sequence[tuple[Path, dict[str, Any]]], quantities: str) -> None:
     """Print one line on standard error if a run had an inner potential."""
-    if any(run.get("inner") for _, run in _run_records(args)):
+    if any(run.get("inner") for _, run in records):
         print(
             "warning: these runs had multiple time steps, which may slow molecules down by several per cent: "
             f"{quantities} are those of the potential only if runs with single steps agree",

@@ -30,9 +30,9 @@ COLUMNS = (
 _FEWEST_ROWS, _SHORTEST_PS = 20, 0.999  # for a slope of the conserved energy
 # meV/atom per ps, largest drift of the conserved energy of a sound run: `md` warns above it, and `check_drift` refuses
 # an inner potential. A thermostat with a relaxation time of 0.1 ps then keeps the atoms 0.4 K too warm, and hydrogens,
-# through which the energy enters, somewhat more. For 160 atoms of EC and EMC, single steps of 1 fs drift by less than
-# 0.02, and multiple steps of 3 fs by 0.12. Intervals of 2 ps scatter by 0.14 around the latter: a bound near these
-# values would refuse sound potentials by chance.
+# through which the energy enters, somewhat more. For 170 atoms of EC and EMC, single steps of 1 fs drift by less than
+# 0.02, and multiple steps of 3 fs by 0.07. Intervals of 2 ps scatter by 0.14 around such values: a bound near them
+# would refuse sound potentials by chance.
 LARGEST_DRIFT = 0.5
 
 

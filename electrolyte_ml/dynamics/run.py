@@ -258,9 +258,9 @@ class Run:
             if stress is not None:
                 # The virial theorem holds for the kinetic energy at half steps. N k_B T includes the centre of mass,
                 # which is at rest by convention only.
-                share = 2.0 * (kinetic + 1.5 * missing) / self.freedom
+                per_atom = 2.0 * (kinetic + 1.5 * missing) / self.freedom
                 trace = float(stress[0] + stress[1] + stress[2])
-                pressure = (len(atoms) * share / volume - trace / 3.0) / units.bar
+                pressure = (len(atoms) * per_atom / volume - trace / 3.0) / units.bar
         return integrator.known | {
             "time_ps": self.time_ps,
             "energy": integrator.energy,

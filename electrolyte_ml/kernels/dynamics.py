@@ -204,8 +204,10 @@ def chain_half_step(ensemble, particles):
                 push = before * before / (heavy if j == 1 else light) - kT
             scalars[P_ETA + j] = (scalars[P_ETA + j] * brake + 0.5 * step * push) * brake
             if k == 2:
-                for m in range(3):
-                    scalars[ETA + m] += step * scalars[P_ETA + m] / (heavy / share if m == 0 else light)
+                # The first coordinate counts the energy taken: its thermostat aims at the share of freedom kT.
+                scalars[ETA] += share * step * scalars[P_ETA] / heavy
+                for m in range(1, 3):
+                    scalars[ETA + m] += step * scalars[P_ETA + m] / light
                 slower = np.exp(-step * scalars[P_ETA] / heavy)
                 twice *= slower * slower
                 factor *= slower

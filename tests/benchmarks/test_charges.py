@@ -1,6 +1,5 @@
 """The comparison of models without and with charges: split, resumption, and the statistics of its table."""
 
-import importlib.util
 import json
 import subprocess
 import sys
@@ -16,18 +15,9 @@ from electrolyte_ml.reference import LabelStore
 from electrolyte_ml.structures import density, read_configurations, write_configurations
 
 
-def script(root, name):
-    """Import a script of the folder `benchmarks`."""
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", root / "benchmarks" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def charges(root):
-    return script(root, "charges")
+def charges(script):
+    return script("charges")
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +108,8 @@ def test_random_parts_share_no_frame(charges, labelled, tmp_path):
     assert not energies["train"] & energies["held out"]
 
 
-def test_a_mixture_is_sampled_and_split_by_trajectory(root, tmp_path, monkeypatch):
-    mixtures = script(root, "mixtures")
+def test_a_mixture_is_sampled_and_split_by_trajectory(script, tmp_path, monkeypatch):
+    mixtures = script("mixtures")
     monkeypatch.setattr(mixtures, "FRAME_FS", 1.0)
     mixture = mixtures.Mixture(
         seen={"EC=1": 0.6},
@@ -149,8 +139,8 @@ def test_a_mixture_is_sampled_and_split_by_trajectory(root, tmp_path, monkeypatc
     assert [atoms.info["part"] for atoms in read_configurations(file, labelled=True)] == [a.info["part"] for a in made]
 
 
-def test_a_mixture_is_sampled_by_the_reference(root, tmp_path):
-    mixtures = script(root, "mixtures")
+def test_a_mixture_is_sampled_by_the_reference(script, tmp_path):
+    mixtures = script("mixtures")
     mixture = mixtures.Mixture(
         seen={"LiPF6=1": 0.4},
         unseen={"EC=1": 0.4},

@@ -1,6 +1,5 @@
 """The comparison of corrections with potentials learnt outright: reading, resumption, table."""
 
-import importlib.util
 import json
 import sys
 
@@ -14,12 +13,8 @@ from electrolyte_ml.structures import write_configurations
 
 
 @pytest.fixture(scope="module")
-def correction(root):
-    spec = importlib.util.spec_from_file_location("benchmark_correction", root / "benchmarks" / "correction.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def correction(script):
+    return script("correction")
 
 
 @pytest.fixture

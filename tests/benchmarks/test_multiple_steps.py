@@ -1,6 +1,5 @@
 """The comparison of multiple with single time steps: its quantities, and that it resumes."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -16,11 +15,8 @@ from electrolyte_ml.trajectories import open_trajectory
 
 
 @pytest.fixture(scope="module")
-def script(root):
-    spec = importlib.util.spec_from_file_location("multiple_steps", root / "benchmarks" / "multiple_steps.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def comparison(script):
+    return script("multiple_steps")
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +30,10 @@ def start(tmp_path_factory):
     return folder / "last.xyz"
 
 
-def test_temperatures_and_displacements_are_those_of_the_frames(script, start, tmp_path):
+def test_temperatures_and_displacements_are_those_of_the_frames(comparison, start, tmp_path):
     options = {"ensemble": "nvt", "time_ps": 1.2, "frame_interval_fs": 50, "directory": tmp_path, "progress": False}
     frames = run_md(read(start), load("ec-emc"), **options).frames()
-    found = script.motion(open_trajectory(tmp_path))
+    found = comparison.motion(open_trajectory(tmp_path))
     first, masses = frames[0], frames[0].get_masses()
     velocities = np.array([atoms.get_velocities() for atoms in frames])
     twice = masses * np.mean(np.sum(velocities**2, axis=-1), axis=0)  # eV
@@ -56,7 +52,7 @@ def test_temperatures_and_displacements_are_those_of_the_frames(script, start, t
     assert not any("MSD(3 ps)" in name for name in found)  # longer than half of the run
 
 
-def test_runs_of_one_kind_do_not_differ_from_themselves(script, start, tmp_path):
+def test_runs_of_one_kind_do_not_differ_from_themselves(comparison, start, tmp_path):
     folders = [tmp_path / str(k) for k in range(2)]
     for seed, folder in enumerate(folders):
         run_md(
@@ -64,22 +60,22 @@ def test_runs_of_one_kind_do_not_differ_from_themselves(script, start, tmp_path)
             progress=False,
         )  # fmt: skip
     runs = [open_trajectory(folder) for folder in folders]
-    rows = [script.motion(run) for run in runs]
-    text = script.table({"single": rows, "single again": rows, "multiple": rows[::-1]})
+    rows = [comparison.motion(run) for run in runs]
+    text = comparison.table({"single": rows, "single again": rows, "multiple": rows[::-1]})
     row = next(line for line in text.splitlines() if line.startswith("T(H), K"))
     one, other = (run["T(H), K"] for run in rows)
     change = 100 * (np.array([other / one, one / other]) - 1)
     assert row.split("+0.0 ± 0.0 %")[1].strip() == f"{change.mean():+.1f} ± {np.ptp(change) / 2:.1f} %"
-    assert "differ by 0.00 errors" in script.structure(runs, runs)
+    assert "differ by 0.00 errors" in comparison.structure(runs, runs)
 
 
-def test_the_same_command_resumes(script, start, tmp_path, monkeypatch, capsys):
+def test_the_same_command_resumes(comparison, start, tmp_path, monkeypatch, capsys):
     inner, folder = tmp_path / "inner.mtp", tmp_path / "paired"
     load("ec-emc").save(inner)
-    monkeypatch.setattr(script, "SETTLING_PS", 0.05)
-    monkeypatch.setattr(script, "FRAMES_FS", 30.0)
+    monkeypatch.setattr(comparison, "SETTLING_PS", 0.05)
+    monkeypatch.setattr(comparison, "FRAMES_FS", 30.0)
     arguments = ["ec-emc", str(start), "-o", str(folder), "--pairs", "2", "--time", "0.3", "--inner", str(inner)]
-    script.main([*arguments, "--jobs", "1"])
+    comparison.main([*arguments, "--jobs", "1"])
     table = capsys.readouterr().out
     assert "single again" in table and table.count("errors (root mean square)") == 2
     assert {path.name for path in folder.iterdir()} == {
@@ -88,8 +84,8 @@ def test_the_same_command_resumes(script, start, tmp_path, monkeypatch, capsys):
     record = json.loads((folder / "multiple_0" / "result.json").read_text())
     assert record["timestep_fs"] == 3 and record["inner_steps"] == 2
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("trajectory.*")}
-    script.main([*arguments, "--jobs", "1"])
+    comparison.main([*arguments, "--jobs", "1"])
     assert capsys.readouterr().out == table
     assert len(written) == 8 and {path: path.stat().st_mtime_ns for path in written} == written
     with pytest.raises(SystemExit):
-        script.main([*arguments[:4], "--pairs", "1"])
+        comparison.main([*arguments[:4], "--pairs", "1"])
