@@ -4,13 +4,17 @@ Cells of solvent-separated and contact pairs are packed and relaxed with the ref
 from each of them give labelled configurations. A first run of active learning inherits these and other sets, and
 explores from the cells. A second run does the same for aggregates: it continues the first one, whose potential MaxVol
 uses to select among the dynamics of aggregates.
+
+A scale may have the set of an earlier run of the pairs, which had not converged. The first run then inherits that set
+alone, and explores from the first configuration of each of its reference dynamics: none of its labels is computed again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -35,6 +39,7 @@ from electrolyte_ml.structures.motifs import Pairing
 
 Stage = Literal["pairs", "aggregates"]
 STAGES: dict[Stage, tuple[Pairing, ...]] = {"pairs": ("SSIP", "CIP"), "aggregates": ("AGG",)}
+_OF_DYNAMICS = re.compile(r"pairs_dynamics/(\d+)/(\d+)$")  # origin of a configuration of the reference dynamics
 _TRIES = 3  # number of packed cells that are tried until one keeps its motif in the relaxation
 
 
@@ -64,12 +69,34 @@ def motif_cells(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
     if not path.exists():
         training = _training(scale)
         jobs = [(kind, number) for kind in STAGES[stage] for number in range(training.count[kind])]
-        cells = map_progress(
-            partial(_relaxed_motif, scale=scale), jobs, None, f"{stage}, relaxations", progress=progress
-        )
+        if stage == "pairs" and training.earlier is not None:
+            cells = _earlier_cells(_data(training.earlier), [kind for kind, _ in jobs])
+        else:
+            cells = map_progress(
+                partial(_relaxed_motif, scale=scale), jobs, None, f"{stage}, relaxations", progress=progress
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         write_configurations(path, cells)
     return path
+
+
+def _earlier_cells(path: Path, kinds: Sequence[Pairing]) -> list[Atoms]:
+    """Return the first configuration of each reference dynamics in the set of an earlier run, with its motif."""
+    first: dict[int, tuple[int, Atoms]] = {}  # number of the trajectory -> step and configuration
+    for atoms in read_configurations(path):
+        if found := _OF_DYNAMICS.search(str(atoms.info.get("parent"))):
+            number, step = map(int, found.groups())
+            if number not in first or step < first[number][0]:
+                first[number] = step, atoms
+    if sorted(first) != list(range(len(kinds))):
+        raise InputError(f"{path}: has dynamics of {len(first)} cells of pairs, but the scale has {len(kinds)}")
+    cells = []
+    for number, kind in enumerate(kinds):
+        atoms = first[number][1]
+        cell = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        cell.info |= {"charge": 0, "motif": kind}
+        cells.append(cell)
+    return cells
 
 
 def _relaxed_motif(job: tuple[Pairing, int], scale: Scale) -> Atoms:
@@ -146,7 +173,8 @@ def ion_pair_training(
     training = _training(scale)
     dynamics = str(_starts(scale) / f"{stage}_dynamics.extxyz")
     if stage == "pairs":
-        sets = (*map(str, _inherited(scale)), dynamics)
+        earlier = training.earlier
+        sets = (*map(str, _inherited(scale)), dynamics) if earlier is None else (str(_data(earlier)),)
         inheritance = InheritanceSettings(sets, training.uniform_configurations)
     else:
         inheritance = InheritanceSettings(
@@ -202,7 +230,9 @@ def learn_ion_pairs(
     """
     results = []
     for stage in STAGES:
-        motif_dynamics(scale, stage, progress=progress)
+        motif_cells(scale, stage, progress=progress)
+        if stage != "pairs" or _training(scale).earlier is None:
+            motif_dynamics(scale, stage, progress=progress)
         directory = ion_pair_run(scale, stage, charges=charges, seed=seed)
         settings = ion_pair_training(scale, stage, charges=charges, seed=seed)
         results.append(active_learn(directory, settings, on_iteration=on_iteration, progress=progress))
@@ -213,12 +243,15 @@ def _inherited(scale: Scale) -> list[Path]:
     """Return the files or folders of the sets that the pairs inherit in addition to their own dynamics."""
     training = _training(scale)
     paths = [mixtures_source(scale)] if training.mixtures else []
-    if training.sets:
-        root = checkout()
-        if root is None:
-            raise InputError(f"{', '.join(training.sets)} are part of the source tree: run this in a clone of it")
-        paths += [root / "data" / name for name in training.sets]
-    return paths
+    return paths + [_data(name) for name in training.sets]
+
+
+def _data(name: str) -> Path:
+    """Return a file of `data`."""
+    root = checkout()
+    if root is None:
+        raise InputError(f"{name} is part of the source tree: run this in a clone of it")
+    return root / "data" / name
 
 
 def _starts(scale: Scale) -> Path:

@@ -274,6 +274,9 @@ class IonPairTraining:
         Files of ``data`` that are inherited in addition to those dynamics.
     mixtures : bool
         Whether the set of the scale's mixtures is inherited, too.
+    earlier : str or None
+        File of ``data`` with the set of an earlier run of the pairs that had not converged. It is then inherited
+        in place of all other sets, and exploration starts from its configurations.
     validation_configurations, validation
         Number of configurations and run of the validation set.
     rdf_cell, rdf
@@ -295,6 +298,7 @@ class IonPairTraining:
     rdf: MDRun
     sets: tuple[str, ...] = ()
     mixtures: bool = False
+    earlier: str | None = None
 
     @property
     def count(self) -> Mapping[Pairing, int]:
@@ -629,8 +633,9 @@ STANDARD = Scale(
             seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.1, timestep_fs=2.0, hydrogen_mass=3.0),
             grades=GradeSettings(),
         ),
-        uniform_configurations=40,
+        uniform_configurations=1000,  # all configurations of the earlier set
         mixtures=True,
+        earlier="sets/lipf6_pairs_standard.extxyz.xz",
         validation_configurations=60,
         validation=replace(_HEAVY_LIQUID, time_ps=100.0),
         rdf_cell="EC=80 LiPF6=8",

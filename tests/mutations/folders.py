@@ -118,9 +118,9 @@ def temperature(folder):
     """Compare the temperature of a run with the one at which it is analysed."""
     from argparse import Namespace
 
-    from electrolyte_ml.cli.analysis import _check_temperature
+    from electrolyte_ml.cli.analysis import _check_temperature, _run_records
 
-    _check_temperature(Namespace(trajectories=[folder], temperature=10.0))
+    _check_temperature(10.0, list(_run_records(Namespace(trajectories=[folder]))))
 
 
 def last(folder):

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from electrolyte_ml.active_learning.loop import active_learn
 from electrolyte_ml.active_learning.sections import (
     ExplorationSettings,
     FitSettings,
@@ -28,7 +29,7 @@ from electrolyte_ml.paper.mixtures import mixtures_run
 from electrolyte_ml.paper.scales import QUICK, STANDARD
 from electrolyte_ml.potentials.shipped import find_shipped
 from electrolyte_ml.potentials.spec import ModelSpec
-from electrolyte_ml.structures import ion_shells, read_configurations
+from electrolyte_ml.structures import ion_shells, read_configurations, write_configurations
 
 PAIRS = ("pairs", "aggregates")
 
@@ -106,8 +107,37 @@ def test_charges_enter_the_criterion_and_sum_to_zero(tiny, learnt):
     assert aggregates.potential.n_parameters > learnt.aggregates.potential.n_parameters
 
 
-def test_standard_inherits_its_mixtures_and_quick_what_ships(tmp_path):
+@pytest.mark.slow
+def test_an_earlier_set_replaces_dynamics_and_other_sets(tiny, learnt, tmp_path, monkeypatch):
+    monkeypatch.setattr(ion_pairs, "checkout", lambda: tmp_path)
+    (tmp_path / "data").mkdir()
+    write_configurations(tmp_path / "data" / "earlier.xyz", learnt.pairs.training_set)
+    training = replace(tiny.ion_pair_training, earlier="earlier.xyz", sets=("none.xyz",), uniform_configurations=1000)
+    scale = replace(tiny, results=tmp_path / "results", ion_pair_training=training)
+    monkeypatch.setattr(ion_pairs, "relax", None)
+    cells = read_configurations(motif_cells(scale, "pairs", progress=False))
+    assert [ion_shells(cell)[0].pairing for cell in cells] == [cell.info["motif"] for cell in cells] == ["SSIP", "CIP"]
+    settings = ion_pair_training(scale)
+    assert settings.inheritance.sets == (str(tmp_path / "data" / "earlier.xyz"),)
+    result = active_learn(tmp_path / "run", settings, progress=False)
+    first = [atoms for atoms in result.training_set if atoms.info["iteration"] == 0]
+    assert len(first) == len(learnt.pairs.training_set)
+    fewer = replace(scale, results=tmp_path / "fewer", ion_pair_training=replace(training, contact_pairs=0))
+    with pytest.raises(InputError, match="dynamics of 2 cells of pairs, but the scale has 1"):
+        motif_cells(fewer, "pairs", progress=False)
+
+
+def test_standard_continues_what_ships(tmp_path):
     scale = replace(STANDARD, results=tmp_path)
+    (earlier,) = ion_pair_training(scale).inheritance.sets
+    assert earlier.endswith("data/sets/lipf6_pairs_standard.extxyz.xz")
+    cells = read_configurations(motif_cells(scale, "pairs", progress=False))
+    assert [cell.info["motif"] for cell in cells] == ["SSIP"] * 6 + ["CIP"] * 6
+    assert [ion_shells(cell)[0].pairing for cell in cells] == [cell.info["motif"] for cell in cells]
+
+
+def test_without_an_earlier_set_the_mixtures_are_inherited_and_quick_takes_what_ships(tmp_path):
+    scale = replace(STANDARD, results=tmp_path, ion_pair_training=replace(STANDARD.ion_pair_training, earlier=None))
     shipped = ion_pair_training(scale).inheritance.sets[0]
     assert shipped == str(find_shipped("ec-emc").training_set)  # stands for a run that was not made
     mixtures_run(scale).mkdir(parents=True)
