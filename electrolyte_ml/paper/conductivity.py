@@ -11,7 +11,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.corrections import learn_correction
 from electrolyte_ml.paper.ion_pairs import ion_pair_training, learn_ion_pairs
 from electrolyte_ml.paper.mixtures import fit_kinds
-from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.places import shipped_file
 from electrolyte_ml.paper.results import load_result
 from electrolyte_ml.paper.scales import Conductivity, ConductivityRuns, Scale
 from electrolyte_ml.paper.stored import MODELS, conductivity_name, store_conductivity, store_solvation
@@ -223,13 +223,10 @@ def electrolyte_production(scale: Scale, *, progress: bool = True) -> Production
     """
     from electrolyte_ml.production import produce
 
-    root = checkout()
-    if root is None:
-        raise InputError("the potential of NaPF6 in PC is part of the source tree: run this in a clone of it")
     electrolyte = scale.electrolyte
     run = electrolyte.density.run
     settings = ProductionSettings(
-        potential=str(root / "data" / f"{electrolyte.files}.pot"),
+        potential=str(shipped_file(f"{electrolyte.files}.pot")),
         composition=electrolyte.cell,
         density=electrolyte.packing_density,
         seed=electrolyte.seed,

@@ -6,7 +6,7 @@ explores from the cells. A second run does the same for aggregates: it continues
 uses to select among the dynamics of aggregates.
 
 A scale may have the set of an earlier run of the pairs, which had not converged. The first run then inherits that set
-alone, and explores from the first configuration of each of its reference dynamics: none of its labels is computed again.
+alone, and explores from the first configuration of each of its reference dynamics, so that no label is computed again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from electrolyte_ml.active_learning.seeding import run_walkers
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.mixtures import mixtures_source
-from electrolyte_ml.paper.places import checkout
+from electrolyte_ml.paper.places import shipped_file
 from electrolyte_ml.paper.protocols import digest, label_store, placeless
 from electrolyte_ml.paper.scales import IonPairTraining, Scale
 from electrolyte_ml.parallel import map_progress
@@ -70,7 +70,7 @@ def motif_cells(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
         training = _training(scale)
         jobs = [(kind, number) for kind in STAGES[stage] for number in range(training.count[kind])]
         if stage == "pairs" and training.earlier is not None:
-            cells = _earlier_cells(_data(training.earlier), [kind for kind, _ in jobs])
+            cells = _earlier_cells(shipped_file(training.earlier), [kind for kind, _ in jobs])
         else:
             cells = map_progress(
                 partial(_relaxed_motif, scale=scale), jobs, None, f"{stage}, relaxations", progress=progress
@@ -174,7 +174,7 @@ def ion_pair_training(
     dynamics = str(_starts(scale) / f"{stage}_dynamics.extxyz")
     if stage == "pairs":
         earlier = training.earlier
-        sets = (*map(str, _inherited(scale)), dynamics) if earlier is None else (str(_data(earlier)),)
+        sets = (*map(str, _inherited(scale)), dynamics) if earlier is None else (str(shipped_file(earlier)),)
         inheritance = InheritanceSettings(sets, training.uniform_configurations)
     else:
         inheritance = InheritanceSettings(
@@ -243,15 +243,7 @@ def _inherited(scale: Scale) -> list[Path]:
     """Return the files or folders of the sets that the pairs inherit in addition to their own dynamics."""
     training = _training(scale)
     paths = [mixtures_source(scale)] if training.mixtures else []
-    return paths + [_data(name) for name in training.sets]
-
-
-def _data(name: str) -> Path:
-    """Return a file of `data`."""
-    root = checkout()
-    if root is None:
-        raise InputError(f"{name} is part of the source tree: run this in a clone of it")
-    return root / "data" / name
+    return paths + [shipped_file(name) for name in training.sets]
 
 
 def _starts(scale: Scale) -> Path:

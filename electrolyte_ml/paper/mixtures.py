@@ -24,7 +24,7 @@ from electrolyte_ml.active_learning.sections import InheritanceSettings
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.analysis import mean_density
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.paper.places import checkout, shipped_results, shown_path
+from electrolyte_ml.paper.places import shipped_file, shipped_results, shown_path
 from electrolyte_ml.paper.protocols import density_run, digest, label_store, placeless, solvent_run, solvents
 from electrolyte_ml.paper.scales import SCALES, MixtureDensity, MixtureTraining, Scale
 from electrolyte_ml.parallel import map_progress
@@ -66,10 +66,7 @@ def mixture_training(scale: Scale, *, seed: int = 0) -> ActiveLearningSettings:
 def _inherited(scale: Scale) -> list[Path]:
     """Return the files or folders of the sets that the mixtures inherit."""
     if names := _training(scale).sets:
-        root = checkout()
-        if root is None:
-            raise InputError(f"{', '.join(names)} are part of the source tree: run this in a clone of it")
-        return [root / "data" / "sets" / name for name in names]
+        return [shipped_file(f"sets/{name}") for name in names]
     return [solvent_run(scale, solvent, scale.pure_solvents.seeds[0]) for solvent in solvents(scale)]
 
 

@@ -5,11 +5,27 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from electrolyte_ml.errors import InputError
+
 
 def checkout() -> Path | None:
     """Return the root of the source tree that the package runs from, or None if it was installed from a wheel."""
     root = Path(__file__).resolve().parents[2]
     return root if (root / "pyproject.toml").is_file() and (root / "notebooks").is_dir() else None
+
+
+def shipped_file(name: str) -> Path:
+    """Return the path of a file in ``data`` of the source tree.
+
+    Raises
+    ------
+    InputError
+        There is no source tree.
+    """
+    root = checkout()
+    if root is None:
+        raise InputError(f"{name} is part of the source tree: run this in a clone of it")
+    return root / "data" / name
 
 
 def results_root() -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from electrolyte_ml.active_learning.sections import ROUND, FitSettings, LearningProtocol, MDRun
+from electrolyte_ml.paper.places import shipped_file
 from electrolyte_ml.paper.scales import (
     Conductivity,
     CorrectionTraining,
@@ -20,7 +21,7 @@ from electrolyte_ml.paper.scales import (
 from electrolyte_ml.paper.validation import validation_cells, validation_kinds
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.reference.base import duration
-from electrolyte_ml.structures import Molecule, parse_composition
+from electrolyte_ml.structures import Molecule, parse_composition, read_configurations
 from electrolyte_ml.structures.composition import atoms_in, molecules_of, written
 
 # The labels of a loop are not known before it has run. Pure EC at the standard scale (383 parameters) ended after 9
@@ -217,14 +218,18 @@ def _errors(
 
 
 def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
-    """Count relaxations (at most), dynamics with the reference, two loops and the validation."""
+    """Count relaxations (at most) and dynamics with the reference unless a set has them, two loops, the validation."""
     pairs = training.cells
     larger = tuple(written({name: 2 * n for name, n in parse_composition(cell).items()}) for cell in pairs)
     size = 0
     for cells, motifs in ((pairs, training.separated_pairs + training.contact_pairs), (larger, training.aggregates)):
         atoms = sum(map(atoms_in, cells)) / len(cells)
-        counter.label(motifs * (training.relaxation_steps + training.learning.seeding.steps), atoms)
-        size = counter.learn(training.learning, cells, inherited=size + motifs * training.learning.seeding.steps)
+        if cells is pairs and training.earlier is not None:
+            size = len(read_configurations(shipped_file(training.earlier)))
+        else:
+            counter.label(motifs * (training.relaxation_steps + training.learning.seeding.steps), atoms)
+            size += motifs * training.learning.seeding.steps
+        size = counter.learn(training.learning, cells, inherited=size)
     counter.run(training.learning.model, training.rdf, atoms_in(training.rdf_cell))
     for cell in pairs:
         counter.run(training.learning.model, training.validation, atoms_in(cell))

@@ -109,16 +109,15 @@ def test_charges_enter_the_criterion_and_sum_to_zero(tiny, learnt):
 
 @pytest.mark.slow
 def test_an_earlier_set_replaces_dynamics_and_other_sets(tiny, learnt, tmp_path, monkeypatch):
-    monkeypatch.setattr(ion_pairs, "checkout", lambda: tmp_path)
-    (tmp_path / "data").mkdir()
-    write_configurations(tmp_path / "data" / "earlier.xyz", learnt.pairs.training_set)
+    monkeypatch.setattr(ion_pairs, "shipped_file", tmp_path.joinpath)
+    write_configurations(tmp_path / "earlier.xyz", learnt.pairs.training_set)
     training = replace(tiny.ion_pair_training, earlier="earlier.xyz", sets=("none.xyz",), uniform_configurations=1000)
     scale = replace(tiny, results=tmp_path / "results", ion_pair_training=training)
     monkeypatch.setattr(ion_pairs, "relax", None)
     cells = read_configurations(motif_cells(scale, "pairs", progress=False))
     assert [ion_shells(cell)[0].pairing for cell in cells] == [cell.info["motif"] for cell in cells] == ["SSIP", "CIP"]
     settings = ion_pair_training(scale)
-    assert settings.inheritance.sets == (str(tmp_path / "data" / "earlier.xyz"),)
+    assert settings.inheritance.sets == (str(tmp_path / "earlier.xyz"),)
     result = active_learn(tmp_path / "run", settings, progress=False)
     first = [atoms for atoms in result.training_set if atoms.info["iteration"] == 0]
     assert len(first) == len(learnt.pairs.training_set)
