@@ -5,8 +5,12 @@ from each of them give labelled configurations. A first run of active learning i
 explores from the cells. A second run does the same for aggregates: it continues the first one, whose potential MaxVol
 uses to select among the dynamics of aggregates.
 
+Ions are rare in these cells: a label of 143 atoms has one Li and one P. Hot reference dynamics in small cells that
+consist of a salt and one or two molecules of solvent have as many in a label of 30 atoms. The first run inherits these
+dynamics as well, and also explores from their ends.
+
 A scale may have the set of an earlier run of the pairs, which had not converged. The first run then inherits that set
-alone, and explores from the first configuration of each of its reference dynamics, so that no label is computed again.
+alone, and explores from the same configurations as that run, so that no label is computed again.
 """
 
 from __future__ import annotations
@@ -24,8 +28,8 @@ from ase import Atoms
 
 from electrolyte_ml.active_learning.loop import active_learn
 from electrolyte_ml.active_learning.result import ActiveLearningResult
-from electrolyte_ml.active_learning.sections import InheritanceSettings
-from electrolyte_ml.active_learning.seeding import run_walkers
+from electrolyte_ml.active_learning.sections import InheritanceSettings, SeedingSettings
+from electrolyte_ml.active_learning.seeding import packed_starts, run_walkers
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.mixtures import mixtures_source
@@ -39,7 +43,10 @@ from electrolyte_ml.structures.motifs import Pairing
 
 Stage = Literal["pairs", "aggregates"]
 STAGES: dict[Stage, tuple[Pairing, ...]] = {"pairs": ("SSIP", "CIP"), "aggregates": ("AGG",)}
-_OF_DYNAMICS = re.compile(r"pairs_dynamics/(\d+)/(\d+)$")  # origin of a configuration of the reference dynamics
+PAIRS_DYNAMICS, SMALL_DYNAMICS = (
+    "pairs_dynamics",
+    "small_dynamics",
+)  # files of reference dynamics, and sets made of them
 _TRIES = 3  # number of packed cells that are tried until one keeps its motif in the relaxation
 
 
@@ -70,7 +77,9 @@ def motif_cells(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
         training = _training(scale)
         jobs = [(kind, number) for kind in STAGES[stage] for number in range(training.count[kind])]
         if stage == "pairs" and training.earlier is not None:
-            cells = _earlier_cells(shipped_file(training.earlier), [kind for kind, _ in jobs])
+            cells = _earlier_steps(shipped_file(training.earlier), PAIRS_DYNAMICS, len(jobs), 0)
+            for cell, (kind, _) in zip(cells, jobs, strict=True):
+                cell.info["motif"] = kind
         else:
             cells = map_progress(
                 partial(_relaxed_motif, scale=scale), jobs, None, f"{stage}, relaxations", progress=progress
@@ -80,23 +89,34 @@ def motif_cells(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
     return path
 
 
-def _earlier_cells(path: Path, kinds: Sequence[Pairing]) -> list[Atoms]:
-    """Return the first configuration of each reference dynamics in the set of an earlier run, with its motif."""
-    first: dict[int, tuple[int, Atoms]] = {}  # number of the trajectory -> step and configuration
+def _earlier_steps(path: Path, dynamics: str, count: int, place: int) -> list[Atoms]:
+    """Return one configuration of each trajectory of reference dynamics from the set of an earlier run.
+
+    Parameters
+    ----------
+    path
+        File of the set.
+    dynamics
+        Name of the file of the dynamics, without its suffix.
+    count
+        Number of the trajectories.
+    place
+        0 for the first configuration of each, -1 for the last.
+    """
+    origin = re.compile(rf"{dynamics}/(\d+)/(\d+)$")
+    steps: dict[int, dict[int, Atoms]] = {}  # number of the trajectory -> step -> configuration
     for atoms in read_configurations(path):
-        if found := _OF_DYNAMICS.search(str(atoms.info.get("parent"))):
+        if found := origin.search(str(atoms.info.get("parent"))):
             number, step = map(int, found.groups())
-            if number not in first or step < first[number][0]:
-                first[number] = step, atoms
-    if sorted(first) != list(range(len(kinds))):
-        raise InputError(f"{path}: has dynamics of {len(first)} cells of pairs, but the scale has {len(kinds)}")
-    cells = []
-    for number, kind in enumerate(kinds):
-        atoms = first[number][1]
-        cell = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        cell.info |= {"charge": 0, "motif": kind}
-        cells.append(cell)
-    return cells
+            steps.setdefault(number, {})[step] = atoms
+    if sorted(steps) != list(range(count)):
+        raise InputError(f"{path}: has {len(steps)} trajectories of {dynamics}, but the scale has {count}")
+    return [_unlabelled(steps[number][sorted(steps[number])[place]]) for number in range(count)]
+
+
+def _unlabelled(atoms: Atoms) -> Atoms:
+    """Return a copy without labels and origin."""
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info={"charge": 0})
 
 
 def _relaxed_motif(job: tuple[Pairing, int], scale: Scale) -> Atoms:
@@ -137,15 +157,78 @@ def motif_dynamics(scale: Scale, stage: Stage, *, progress: bool = True) -> Path
     path = _starts(scale) / f"{stage}_dynamics.extxyz"
     if not path.exists():
         starts = read_configurations(motif_cells(scale, stage, progress=progress))
-        learning = _training(scale).learning
-        reference = learning.reference.make()
-        walkers = run_walkers(starts, reference, label_store(scale), learning.seeding, jobs=None, progress=progress)
-        if failures := [walker.failure for walker in walkers if walker.failure]:
-            raise ElectrolyteError(f"a trajectory of {stage} was not labelled: {failures[0]}")
-        for number, walker in enumerate(walkers):
-            for step, atoms in enumerate(walker.samples):
-                atoms.info["parent"] = f"{number}/{step}"
-        write_configurations(path, [atoms for walker in walkers for atoms in walker.samples])
+        _write_dynamics(path, starts, _training(scale).learning.seeding, scale, progress)
+    return path
+
+
+def small_dynamics(scale: Scale, *, progress: bool = True) -> Path:
+    """Run reference dynamics from packed small cells rich in salt, unless the file of the dynamics exists.
+
+    Returns
+    -------
+    Path
+        File of the labelled configurations of all steps, trajectory after trajectory.
+
+    Raises
+    ------
+    InputError
+        The scale does not learn ion pairs or has no such cells, or a cell cannot be packed.
+    ElectrolyteError
+        A label failed: incomplete sets are refused.
+    """
+    path = _starts(scale) / f"{SMALL_DYNAMICS}.extxyz"
+    if not path.exists():
+        small = _training(scale).small
+        if small is None:
+            raise InputError(f"the {scale.name} scale has no small cells of ion pairs")
+        starts = packed_starts(small.cells, small.densities, small.seeding.trajectories, small.seeding.seed)
+        _write_dynamics(path, starts, small.seeding, scale, progress)
+    return path
+
+
+def _write_dynamics(
+    path: Path, starts: Sequence[Atoms], seeding: SeedingSettings, scale: Scale, progress: bool
+) -> None:
+    """Run reference dynamics from each start, and write the labelled configurations with their origin."""
+    reference = _training(scale).learning.reference.make()
+    walkers = run_walkers(starts, reference, label_store(scale), seeding, jobs=None, progress=progress)
+    if failures := [walker.failure for walker in walkers if walker.failure]:
+        raise ElectrolyteError(f"a trajectory of {path.stem} was not labelled: {failures[0]}")
+    for number, walker in enumerate(walkers):
+        for step, atoms in enumerate(walker.samples):
+            atoms.info["parent"] = f"{number}/{step}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_configurations(path, [atoms for walker in walkers for atoms in walker.samples])
+
+
+def exploration_starts(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
+    """Write the starts of the exploration of a stage, unless their file exists.
+
+    These are the cells of the motifs and, for pairs, the ends of the dynamics in small cells.
+
+    Returns
+    -------
+    Path
+        File of the starts.
+
+    Raises
+    ------
+    InputError, ElectrolyteError
+        As for `motif_cells` and `small_dynamics`.
+    """
+    path = _starts(scale) / f"{stage}_starts.extxyz"
+    if not path.exists():
+        training = _training(scale)
+        starts = list(read_configurations(motif_cells(scale, stage, progress=progress)))
+        if stage == "pairs" and training.small is not None:
+            count = training.small.seeding.trajectories
+            if training.earlier is not None:
+                starts += _earlier_steps(shipped_file(training.earlier), SMALL_DYNAMICS, count, -1)
+            else:
+                steps = read_configurations(small_dynamics(scale, progress=progress))
+                length = len(steps) // count
+                starts += [_unlabelled(atoms) for atoms in steps[length - 1 :: length]]
+        write_configurations(path, starts)
     return path
 
 
@@ -172,16 +255,15 @@ def ion_pair_training(
     """
     training = _training(scale)
     dynamics = str(_starts(scale) / f"{stage}_dynamics.extxyz")
+    count = sum(training.count[kind] for kind in STAGES[stage])
     if stage == "pairs":
-        earlier = training.earlier
-        sets = (*map(str, _inherited(scale)), dynamics) if earlier is None else (str(shipped_file(earlier)),)
-        inheritance = InheritanceSettings(sets, training.uniform_configurations)
+        inheritance = InheritanceSettings(tuple(map(str, _inherited(scale))), training.uniform_configurations)
+        count += 0 if training.small is None else training.small.seeding.trajectories
     else:
         inheritance = InheritanceSettings(
             (dynamics,), run=str(ion_pair_run(scale, "pairs", charges=charges, seed=seed))
         )
     learning = training.learning
-    count = sum(training.count[kind] for kind in STAGES[stage])
     return ActiveLearningSettings.following(
         replace(
             learning,
@@ -189,7 +271,7 @@ def ion_pair_training(
             exploration=replace(learning.exploration, trajectories=count),
             inheritance=inheritance,
         ),
-        start=str(_starts(scale) / f"{stage}_motifs.extxyz"),
+        start=str(_starts(scale) / f"{stage}_starts.extxyz"),
         seed=seed,
         labels=str(label_store(scale).directory),
     )
@@ -230,9 +312,9 @@ def learn_ion_pairs(
     """
     results = []
     for stage in STAGES:
-        motif_cells(scale, stage, progress=progress)
         if stage != "pairs" or _training(scale).earlier is None:
             motif_dynamics(scale, stage, progress=progress)
+        exploration_starts(scale, stage, progress=progress)
         directory = ion_pair_run(scale, stage, charges=charges, seed=seed)
         settings = ion_pair_training(scale, stage, charges=charges, seed=seed)
         results.append(active_learn(directory, settings, on_iteration=on_iteration, progress=progress))
@@ -240,10 +322,16 @@ def learn_ion_pairs(
 
 
 def _inherited(scale: Scale) -> list[Path]:
-    """Return the files or folders of the sets that the pairs inherit in addition to their own dynamics."""
+    """Return the files or folders of the sets that the pairs inherit."""
     training = _training(scale)
-    paths = [mixtures_source(scale)] if training.mixtures else []
-    return paths + [shipped_file(name) for name in training.sets]
+    if training.earlier is not None:
+        return [shipped_file(training.earlier)]
+    names = [PAIRS_DYNAMICS] if training.small is None else [PAIRS_DYNAMICS, SMALL_DYNAMICS]
+    return [
+        *([mixtures_source(scale)] if training.mixtures else []),
+        *map(shipped_file, training.sets),
+        *(_starts(scale) / f"{name}.extxyz" for name in names),
+    ]
 
 
 def _starts(scale: Scale) -> Path:
@@ -259,6 +347,7 @@ def _starts(scale: Scale) -> Path:
             training.relaxation_steps,
             asdict(learning.reference),
             asdict(learning.seeding),
+            None if training.small is None else asdict(training.small),
         ]
     )
     name = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()

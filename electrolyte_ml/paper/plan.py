@@ -229,6 +229,10 @@ def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
         else:
             counter.label(motifs * (training.relaxation_steps + training.learning.seeding.steps), atoms)
             size += motifs * training.learning.seeding.steps
+            if cells is pairs and training.small is not None:
+                labels = training.small.seeding.trajectories * training.small.seeding.steps
+                counter.label(labels, sum(map(atoms_in, training.small.cells)) / len(training.small.cells))
+                size += labels
         size = counter.learn(training.learning, cells, inherited=size)
     counter.run(training.learning.model, training.rdf, atoms_in(training.rdf_cell))
     for cell in pairs:

@@ -253,6 +253,25 @@ class IntermolecularErrors:
 
 
 @dataclass(frozen=True)
+class SmallCells:
+    """Reference dynamics in small cells rich in salt, for the training set of ion pairs.
+
+    Attributes
+    ----------
+    cells : tuple of str
+        Compositions, used in turn.
+    densities : tuple of float
+        Packing density of each cell, g/cm³.
+    seeding : SeedingSettings
+        The dynamics, with the number of trajectories.
+    """
+
+    cells: tuple[str, ...]
+    densities: tuple[float, ...]
+    seeding: SeedingSettings
+
+
+@dataclass(frozen=True)
 class IonPairTraining:
     """Training set of LiPF6 in EC and EMC (section 2.3.1), and its validation (section 2.3.2).
 
@@ -270,6 +289,8 @@ class IonPairTraining:
         Protocol whose seeding are the reference dynamics from each cell; exploration has a trajectory for each cell.
     uniform_configurations : int
         Number of configurations of the preliminary fit.
+    small : SmallCells or None
+        Dynamics in small cells, which are inherited, too, and from whose ends exploration also starts.
     sets : tuple of str
         Files of ``data`` that are inherited in addition to those dynamics.
     mixtures : bool
@@ -296,6 +317,7 @@ class IonPairTraining:
     validation: MDRun
     rdf_cell: str
     rdf: MDRun
+    small: SmallCells | None = None
     sets: tuple[str, ...] = ()
     mixtures: bool = False
     earlier: str | None = None
@@ -633,7 +655,22 @@ STANDARD = Scale(
             seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.1, timestep_fs=2.0, hydrogen_mass=3.0),
             grades=GradeSettings(),
         ),
-        uniform_configurations=1000,  # all configurations of the earlier set
+        uniform_configurations=5000,  # all configurations of the earlier set
+        # With the pairs alone P had 145 independent parameters of 193, and the first trajectories ended after 0.2 ps.
+        small=SmallCells(
+            cells=(
+                "EC=1 EMC=1 LiPF6=1",
+                "EC=2 LiPF6=1",
+                "EMC=2 LiPF6=1",
+                "EC=2 LiPF6=2",
+                "EC=1 EMC=1 LiPF6=2",
+                "EMC=2 LiPF6=2",
+            ),
+            densities=(1.3, 1.35, 1.2, 1.45, 1.4, 1.35),
+            seeding=SeedingSettings(
+                temperature=1000.0, time_ps=0.03, timestep_fs=2.0, hydrogen_mass=3.0, trajectories=24
+            ),
+        ),
         mixtures=True,
         earlier="sets/lipf6_pairs_standard.extxyz.xz",
         validation_configurations=60,

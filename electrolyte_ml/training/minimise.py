@@ -41,6 +41,9 @@ EARLY = 60  # most iterations before the terms of the next stage join
 SLOW = 0.1  # a run that lowers the loss by less than this fraction is followed by a run of twice the length
 CURVATURE_ROWS = 24  # labels in the sample for the curvature, as a multiple of the number of parameters
 FIRST_ROWS = 12  # labels in the first sample that is fitted, as a multiple of the number of parameters
+# A run that fits a sample and raises the loss of all configurations by more than this factor is undone: parameters may
+# grow without limit along directions that the sample does not determine.
+WORSE = 2.0
 OVERFITTED = 0.1  # a sample grows when the loss of all configurations exceeds its own by more than this fraction
 # Added to the curvature, which is scaled to a unit diagonal. The first steps are short along directions with a smaller
 # curvature than this: far from the minimum along many, because the curvature there changes quickly, near it along few.
@@ -165,15 +168,19 @@ def _approach(
         # The curvature here differs from that near the minimum: the first run uses the scale of the parameters.
         plain = np.eye(len(free))[:, free]
         parameters = _bfgs(part, parameters, lambda: plain, min(RUN, last - report.done), report)
+    whole = loss.value(loss.residuals(parameters))
     while size < labels[-1] and report.done < last:
-        before, begun = part.value(part.residuals(parameters)), report.done
+        before, begun, previous, start = part.value(part.residuals(parameters)), report.done, whole, parameters
         curvature = _sampled_curvature(part, parameters, free, rng, damping)
         parameters = _bfgs(part, parameters, curvature, min(RUN, last - report.done), report)
         damping = max(0.1 * damping, DAMPING)
-        overfitted = loss.value(loss.residuals(parameters)) > (1 + OVERFITTED) * report.loss
+        whole = loss.value(loss.residuals(parameters))
+        overfitted = whole > (1 + OVERFITTED) * report.loss
         if overfitted or report.done == begun or before - report.loss < SLOW * before:
             size *= 2
             part = sample()
+        if whole > WORSE * previous:
+            parameters, whole = start, previous
     return parameters
 
 

@@ -19,14 +19,16 @@ from electrolyte_ml.active_learning.sections import (
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper import ion_pairs
 from electrolyte_ml.paper.ion_pairs import (
+    exploration_starts,
     ion_pair_run,
     ion_pair_training,
     learn_ion_pairs,
     motif_cells,
     motif_dynamics,
+    small_dynamics,
 )
 from electrolyte_ml.paper.mixtures import mixtures_run
-from electrolyte_ml.paper.scales import QUICK, STANDARD
+from electrolyte_ml.paper.scales import QUICK, STANDARD, SmallCells
 from electrolyte_ml.potentials.shipped import find_shipped
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.structures import ion_shells, read_configurations, write_configurations
@@ -44,6 +46,11 @@ def tiny(tmp_path_factory):
         densities=(1.0,),
         relaxation_steps=2,
         uniform_configurations=3,
+        small=SmallCells(
+            ("EC=1 LiPF6=1", "EC=1 LiPF6=2"),
+            (0.6, 0.7),
+            SeedingSettings("nve", temperature=300.0, time_ps=0.002, timestep_fs=0.5, trajectories=3),
+        ),
         sets=(),
         learning=LearningProtocol(
             model=ModelSpec(level=2, radial_basis_size=2),
@@ -75,12 +82,27 @@ def test_cells_are_the_motifs_of_each_stage(tiny, learnt):
 
 
 @pytest.mark.slow
+def test_pairs_explore_from_the_ends_of_small_cells_too(tiny, learnt):
+    steps = read_configurations(small_dynamics(tiny, progress=False), labelled=True)
+    assert [step.info["parent"] for step in steps] == [f"{k}/{n}" for k in range(3) for n in range(4)]
+    starts = read_configurations(exploration_starts(tiny, "pairs", progress=False))
+    assert [len(start) for start in starts] == [48, 48, 18, 26, 18]
+    for number, start in enumerate(starts[2:]):
+        assert (start.positions == steps[4 * number + 3].positions).all()
+        assert start.calc is None and start.info == {"charge": 0}
+    assert ion_pair_training(tiny).exploration.trajectories == 5
+    assert len(read_configurations(exploration_starts(tiny, "aggregates", progress=False))) == 1
+
+
+@pytest.mark.slow
 def test_aggregates_are_added_to_the_whole_set_of_the_pairs(learnt):
     pairs, aggregates = learnt
-    assert {len(atoms) for atoms in pairs.training_set} == {48}
+    assert {len(atoms) for atoms in pairs.training_set} <= {18, 26, 48}
     first = [atoms for atoms in aggregates.training_set if atoms.info["iteration"] == 0]
     before = [atoms for atoms in first if atoms.info["inherited"] == pairs.directory.name]
     assert len(before) == len(pairs.training_set)
+    sources = {atoms.info["inherited"] for atoms in pairs.training_set if atoms.info["iteration"] == 0}
+    assert sources == {"pairs_dynamics", "small_dynamics"}
     assert {atoms.info["inherited"] for atoms in first} == {pairs.directory.name, "aggregates_dynamics"}
     assert {len(atoms) for atoms in aggregates.training_set[len(before) :]} == {96}
     assert aggregates.potential.species == ("H", "Li", "C", "O", "F", "P")
@@ -116,13 +138,14 @@ def test_an_earlier_set_replaces_dynamics_and_other_sets(tiny, learnt, tmp_path,
     monkeypatch.setattr(ion_pairs, "relax", None)
     cells = read_configurations(motif_cells(scale, "pairs", progress=False))
     assert [ion_shells(cell)[0].pairing for cell in cells] == [cell.info["motif"] for cell in cells] == ["SSIP", "CIP"]
+    assert len(read_configurations(exploration_starts(scale, "pairs", progress=False))) == 5
     settings = ion_pair_training(scale)
     assert settings.inheritance.sets == (str(tmp_path / "earlier.xyz"),)
     result = active_learn(tmp_path / "run", settings, progress=False)
     first = [atoms for atoms in result.training_set if atoms.info["iteration"] == 0]
     assert len(first) == len(learnt.pairs.training_set)
     fewer = replace(scale, results=tmp_path / "fewer", ion_pair_training=replace(training, contact_pairs=0))
-    with pytest.raises(InputError, match="dynamics of 2 cells of pairs, but the scale has 1"):
+    with pytest.raises(InputError, match="has 2 trajectories of pairs_dynamics, but the scale has 1"):
         motif_cells(fewer, "pairs", progress=False)
 
 
