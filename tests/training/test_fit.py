@@ -199,6 +199,23 @@ def test_an_element_that_is_rare(noisy, labelled, monkeypatch):
     assert result.history[-1][0] > 60 and result.history[-1][1] < 1.5 * whole.history[-1][1]
 
 
+def test_a_run_that_spoils_what_its_sample_lacks_is_undone(noisy, start, monkeypatch):
+    run, starts, ends = minimise._bfgs, [], []
+
+    def spoiled(loss, parameters, *others):
+        starts.append(parameters)
+        ends.append(run(loss, parameters, *others))
+        return ends[-1] + 1e3 * (len(ends) == 2)  # the first run has no sample of the curvature, the second has
+
+    monkeypatch.setattr(minimise, "_bfgs", spoiled)
+    monkeypatch.setattr(minimise, "FIRST_ROWS", 1)  # several samples, each twice the one before
+    result = quiet(noisy, start, max_iterations=300)
+    assert len(starts) > 3
+    np.testing.assert_array_equal(starts[2], starts[1])
+    assert any((after == before).all() for after, before in zip(starts[3:], ends[2:]))  # good runs are kept
+    assert result.history[-1][1] < result.history[0][1]
+
+
 def test_elements_that_are_absent(data):
     """A potential that knows more elements than the data hold."""
     start = MomentTensorPotential.random(4, ("F", "H", "P", "O"), seed=0, cutoff=4.0)
