@@ -111,11 +111,17 @@ for stage in ("pairs", "aggregates"):
 # %% [markdown]
 # ## Pairs first, aggregates afterwards
 #
-# The call above has also learnt the potential. It inherits labelled configurations: at the standard scale the mixtures
-# of notebook 05, at the quick scale a small set of ion pairs that is shipped, since a handful of cells would not be
-# enough. It adds the dynamics of SSIP and CIP, and explores from these cells until nothing is new. Only then come the
-# aggregates. MaxVol chooses among their dynamics with the potential that has learnt pairs, and a second run continues
-# from there.
+# The call above has also learnt the potential. It inherits labelled configurations: at the standard scale the set of an
+# earlier run that had not converged, at the quick scale a small set of ion pairs that is shipped, since a handful of
+# cells would not be enough. It adds the dynamics of SSIP and CIP, and explores from these cells until nothing is new.
+# Only then come the aggregates. MaxVol chooses among their dynamics with the potential that has learnt pairs, and a
+# second run continues from there.
+#
+# Ions are rare in these cells. A label of 143 atoms takes seven seconds and has one P. With 640 such labels the
+# potential still had 145 independent parameters of P of 193, and all trajectories ended by their grade within 0.2 ps.
+# The standard scale therefore also labels small cells of one or two LiPF6 with two molecules of solvent, 28 to 46
+# atoms, in short dynamics at 1000 K, and explores from their ends. With 360 such labels P had 184 independent
+# parameters. Three iterations later, 15 of 24 trajectories completed their 20 ps.
 
 # %%
 settings = ion_pair_training(scale)

@@ -32,6 +32,7 @@ from electrolyte_ml.paper.scales import QUICK, STANDARD, SmallCells
 from electrolyte_ml.potentials.shipped import find_shipped
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.structures import ion_shells, read_configurations, write_configurations
+from electrolyte_ml.structures.composition import atoms_in
 
 PAIRS = ("pairs", "aggregates")
 
@@ -156,6 +157,11 @@ def test_standard_continues_what_ships(tmp_path):
     cells = read_configurations(motif_cells(scale, "pairs", progress=False))
     assert [cell.info["motif"] for cell in cells] == ["SSIP"] * 6 + ["CIP"] * 6
     assert [ion_shells(cell)[0].pairing for cell in cells] == [cell.info["motif"] for cell in cells]
+    starts = read_configurations(exploration_starts(scale, "pairs", progress=False))
+    assert [start.get_chemical_formula() for start in starts[:12]] == [cell.get_chemical_formula() for cell in cells]
+    small = scale.ion_pair_training.small
+    packed = [atoms_in(small.cells[k % len(small.cells)]) for k in range(small.seeding.trajectories)]
+    assert [len(start) for start in starts[12:]] == packed
 
 
 def test_without_an_earlier_set_the_mixtures_are_inherited_and_quick_takes_what_ships(tmp_path):
