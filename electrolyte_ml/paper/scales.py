@@ -672,7 +672,7 @@ STANDARD = Scale(
             ),
         ),
         mixtures=True,
-        earlier="sets/lipf6_pairs_standard.extxyz.xz",
+        earlier="potentials/lipf6-ec-emc/training_set.extxyz.xz",
         validation_configurations=60,
         validation=replace(_HEAVY_LIQUID, time_ps=100.0),
         rdf_cell="EC=80 LiPF6=8",

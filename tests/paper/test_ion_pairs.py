@@ -153,7 +153,7 @@ def test_an_earlier_set_replaces_dynamics_and_other_sets(tiny, learnt, tmp_path,
 def test_standard_continues_what_ships(tmp_path):
     scale = replace(STANDARD, results=tmp_path)
     (earlier,) = ion_pair_training(scale).inheritance.sets
-    assert earlier.endswith("data/sets/lipf6_pairs_standard.extxyz.xz")
+    assert earlier.endswith("data/potentials/lipf6-ec-emc/training_set.extxyz.xz")
     cells = read_configurations(motif_cells(scale, "pairs", progress=False))
     assert [cell.info["motif"] for cell in cells] == ["SSIP"] * 6 + ["CIP"] * 6
     assert [ion_shells(cell)[0].pairing for cell in cells] == [cell.info["motif"] for cell in cells]
