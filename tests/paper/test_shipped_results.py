@@ -13,6 +13,7 @@ from electrolyte_ml.paper.validation import ValidationErrors, validation_cells
 from electrolyte_ml.potentials import load
 from electrolyte_ml.potentials.shipped import find_shipped
 from electrolyte_ml.structures import density, pack, parse_composition, read_configurations
+from electrolyte_ml.structures.composition import atoms_in
 from electrolyte_ml.training import evaluate_errors
 
 
@@ -107,9 +108,23 @@ def test_stored_errors_on_the_validation_sets_are_those_of_the_shipped_potential
         assert row.forces[place] == pytest.approx(np.sqrt(np.mean(np.square(np.concatenate(forces)))), rel=1e-6)
 
 
-def test_stated_errors_of_the_mixture_potential_outside_its_set_are_right(validation_set):
-    errors, about = evaluate_errors(load("ec-emc"), validation_set), find_shipped("ec-emc")
+@pytest.mark.parametrize("name, file", [("ec-emc", "ec_emc_validation"), ("lipf6-ec-emc", "lipf6_validation")])
+def test_stated_errors_of_a_potential_outside_its_set_are_right(name, file):
+    about = find_shipped(name)
+    outside = read_configurations(checkout() / "data" / "sets" / f"{file}.extxyz.xz", labelled=True)
+    assert {atoms.info["reference"] for atoms in outside} == {about.reference}
+    own = {atoms.info["label_hash"] for atoms in read_configurations(about.training_set)}
+    assert not own & {atoms.info["label_hash"] for atoms in outside}
+    errors = evaluate_errors(load(name), outside)
     assert f"{1000 * errors.energy_rmse:.1f} meV/atom and {errors.force_rmse:.3f} eV/Å" in about.good_for
+
+
+def test_the_validation_set_of_lipf6_is_that_of_the_protocol():
+    protocol = STANDARD.ion_pair_training
+    outside = read_configurations(checkout() / "data" / "sets" / "lipf6_validation.extxyz.xz")
+    assert len(outside) == protocol.validation_configurations
+    share = len(outside) // len(protocol.cells)
+    assert [len(atoms) for atoms in outside[::share]] == [atoms_in(cell) for cell in protocol.cells]
 
 
 def test_densities_are_means_of_the_shipped_traces():
