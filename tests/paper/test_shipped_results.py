@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.active_learning.mixing import count_origins
+from electrolyte_ml.paper.ion_pair_validation import IonPairErrors, ion_pair_errors
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.results import shipped_result
 from electrolyte_ml.paper.scales import STANDARD
@@ -125,6 +126,17 @@ def test_the_validation_set_of_lipf6_is_that_of_the_protocol():
     assert len(outside) == protocol.validation_configurations
     share = len(outside) // len(protocol.cells)
     assert [len(atoms) for atoms in outside[::share]] == [atoms_in(cell) for cell in protocol.cells]
+
+
+def test_stored_errors_by_site_are_those_of_the_potential_of_lipf6():
+    stored = IonPairErrors.from_dict(shipped_result("ion_pair_errors", "standard"))
+    potential = load("lipf6-ec-emc")
+    outside = read_configurations(checkout() / "data" / "sets" / "lipf6_validation.extxyz.xz", labelled=True)
+    found = ion_pair_errors(outside, {"MTP16": {0: potential}}, potential.reference)
+    assert stored.reference == potential.reference and stored.parameters == {"MTP16": potential.n_parameters}
+    for row, again in zip(stored.kinds["MTP16"].sites, found.kinds["MTP16"].sites, strict=True):
+        assert (row.species, row.name, row.atoms) == (again.species, again.name, again.atoms)
+        assert (row.rmse, row.size) == pytest.approx((again.rmse, again.size), rel=1e-6)
 
 
 def test_densities_are_means_of_the_shipped_traces():
