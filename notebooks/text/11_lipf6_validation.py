@@ -197,7 +197,11 @@ if kept is None:
 else:
     full = IonPairErrors.from_dict(kept)
     of = {"reference": full.reference, "scale": shown.name}
-    drawn += [figures.coordinated_errors(full.kinds, **of), figures.element_charges(full.charges, **of)]
+    drawn.append(figures.coordinated_errors(full.kinds, **of))
+    if full.charges:
+        drawn.append(figures.element_charges(full.charges, **of))
+    else:
+        print("It has no potential with charges yet: Fig. S5 is not drawn.")
     for name, errors in full.kinds.items():
         print(f"{name}: " + ", ".join(f"{symbol} {share:.0%} of the force" for symbol, share in relative_errors(errors).items()))
 if rdf is not None:
