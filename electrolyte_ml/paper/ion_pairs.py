@@ -39,6 +39,7 @@ from electrolyte_ml.paper.scales import IonPairTraining, Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference import relax
 from electrolyte_ml.structures import pack_motif, parse_composition, read_configurations, write_configurations
+from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.motifs import Pairing
 
 Stage = Literal["pairs", "aggregates"]
@@ -111,12 +112,7 @@ def _earlier_steps(path: Path, dynamics: str, count: int, place: int) -> list[At
             steps.setdefault(number, {})[step] = atoms
     if sorted(steps) != list(range(count)):
         raise InputError(f"{path}: has {len(steps)} trajectories of {dynamics}, but the scale has {count}")
-    return [_unlabelled(steps[number][sorted(steps[number])[place]]) for number in range(count)]
-
-
-def _unlabelled(atoms: Atoms) -> Atoms:
-    """Return a copy without labels and origin."""
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info={"charge": 0})
+    return [bare_configuration(steps[number][sorted(steps[number])[place]]) for number in range(count)]
 
 
 def _relaxed_motif(job: tuple[Pairing, int], scale: Scale) -> Atoms:
@@ -227,7 +223,7 @@ def exploration_starts(scale: Scale, stage: Stage, *, progress: bool = True) -> 
             else:
                 steps = read_configurations(small_dynamics(scale, progress=progress))
                 length = len(steps) // count
-                starts += [_unlabelled(atoms) for atoms in steps[length - 1 :: length]]
+                starts += [bare_configuration(atoms) for atoms in steps[length - 1 :: length]]
         write_configurations(path, starts)
     return path
 
