@@ -9,7 +9,7 @@ from electrolyte_ml import conformance
 from electrolyte_ml.potentials import ModelSpec, MomentTensorPotential, Sum
 from electrolyte_ml.potentials.blocks import linear_mask, slices
 from electrolyte_ml.potentials.charges import QRd
-from electrolyte_ml.training import Loss, TrainingSet, Weights, minimise, train
+from electrolyte_ml.training import Loss, TrainingSet, Weights, minimise, projection, train
 from electrolyte_ml.training.projection import project
 
 SPECIES = ("H", "C", "O")
@@ -80,8 +80,9 @@ def test_order_of_the_stages(monkeypatch, boxes):
     assert set(seen) == {None}
 
 
-def test_projection_ends_at_a_minimum(boxes):
-    """The derivatives by the joining and by the linear parameters vanish, and no other parameter is changed."""
+def test_projection_ends_at_a_minimum(boxes, monkeypatch):
+    """Without its ridge, the derivatives by the joining and by the linear parameters vanish; no other is changed."""
+    monkeypatch.setattr(projection, "RIDGE", 0.0)
     potential = SPEC.random(SPECIES, 5)
     loss, theta = make(potential, boxes), potential.parameters
     joining = np.arange(len(theta)) >= len(theta) - 6
@@ -92,6 +93,24 @@ def test_projection_ends_at_a_minimum(boxes):
     scale = np.abs(loss(theta)[1]).max() * value / loss(theta)[0]
     assert np.abs(gradient[joining | solved]).max() < 1e-3 * scale
     assert value < loss(theta)[0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_weights_of_charges_do_not_run_away(seed):
+    """The other terms are random here: the loss falls towards infinite weights, by less than a thousandth."""
+    charges = QRd.from_values(SPECIES, {"H": 0.5, "C": -0.4, "O": 0.1}, {"H": 1.0, "C": 2.0, "O": 0.5})
+    soft = MomentTensorPotential.random(2, SPECIES, radial_basis_size=1, cutoff=4.0, min_distance=0.5, scaling=0.3)
+    values = {"radial": 1.0, "moments": 1.0, "shifts": 0.0}
+    theta = np.concatenate([np.full(block.size, values[block.name]) for block in soft.blocks])
+    truth = Sum((soft.with_parameters(theta), charges))
+    mixtures = [conformance.configuration(truth, 24, seed=number, side=8.5) for number in range(12)]
+    for number, atoms in enumerate(mixtures):
+        atoms.symbols = ("H10C10O4", "H8C8O8", "H4C4O16")[number % 3]
+    mixtures = [conformance._labelled(truth, atoms) for atoms in mixtures]
+    potential = SPEC.random(SPECIES, seed)
+    loss, theta = make(potential, mixtures), potential.parameters
+    found = project(loss, theta, np.arange(len(theta)) >= len(theta) - 6, linear_mask(potential.blocks))
+    assert np.ptp(found[-3:]) < 5.0
 
 
 def test_charges_of_zero_are_no_start_though_the_loss_is_stationary_there(boxes):
