@@ -12,8 +12,8 @@ import numpy as np
 
 from electrolyte_ml.training.loss import Loss, weighted_residuals
 
-# The squared distance of the joining parameters from their start costs this fraction of the loss there. Without it they
-# may run to infinity while the other terms are wrong, where the loss is flat and no later step brings them back: in a
+# The squared distance of the joining parameters from their start costs this fraction of the loss. Without it they may
+# run to infinity while the other terms are wrong, where the loss is flat and no later step brings them back: in a
 # fit of the charges of a mixture, the weight of one species became 1e-56 of the others'.
 RIDGE = 1e-3
 EVALUATIONS = 50  # most evaluations, each with finite differences along all joining parameters
@@ -62,13 +62,13 @@ def project(loss: Loss, parameters: np.ndarray, joining: np.ndarray, solved: np.
         values = residuals(x)
         return values - u @ (u.T @ values)
 
-    start = best[joining]
-    weight = np.sqrt(RIDGE) * np.linalg.norm(projected(start))
-
-    def held(x: np.ndarray) -> np.ndarray:
+    def near_start(x: np.ndarray, weight: float) -> np.ndarray:
         return np.concatenate([projected(x), weight * (x - start)])
 
-    x = least_squares(held, start, max_nfev=EVALUATIONS).x
+    x = start = best[joining]
+    for _ in range(2):  # the loss at the start alone may be too large a measure of the ridge
+        weight = np.sqrt(RIDGE) * np.linalg.norm(projected(x))
+        x = least_squares(near_start, x, args=(weight,), max_nfev=EVALUATIONS).x
     best[solved] -= scale * (vt.T @ (u.T @ residuals(x) / s))
     best[joining] = x
     return best
