@@ -10,8 +10,11 @@ from electrolyte_ml.paper.claims.evidence import COUNTED, Finding
 # -- conductivity -----------------------------------------------------------------------------------------------------
 
 
-def conductivities(stored: dict[str, Any], limit: float) -> Finding:
-    """Judge conductivities: mean deviation from experiment within `limit`, growth with temperature and with EC."""
+def conductivities(stored: dict[str, Any], limit: float) -> Finding | None:
+    """Judge conductivities: mean deviation from experiment within `limit`, growth with temperature and with EC.
+
+    A deviation within the limit is not judged as long as no ratio has several temperatures.
+    """
     points = _points(stored)
     experiments = {ratio: experiment.conductivities(ratio) for ratio in points}
     deviations = [
@@ -24,10 +27,14 @@ def conductivities(stored: dict[str, Any], limit: float) -> Finding:
         return Finding(False, "no conductivity: no trajectory reached its end")
     values = {ratio: [point["value"] for point in by.values()] for ratio, by in points.items()}
     several = [row for row in values.values() if len(row) > 1]
-    rises = bool(several) and all(min(np.diff(row)) > 0 for row in several)
+    rises = all(min(np.diff(row)) > 0 for row in several)
     deviation = float(np.mean(np.abs(deviations)))
+    if not several and deviation <= limit:
+        return None
     holds = deviation <= limit and rises
-    ours = f"{deviation:.0%} off in {len(deviations)} points, {'rises' if rises else 'does not rise'} with T"
+    rise = f"{'rises' if rises else 'does not rise'} with T" if several else "one temperature"
+    points_text = "1 point" if len(deviations) == 1 else f"{len(deviations)} points"
+    ours = f"{deviation:.0%} off in {points_text}, {rise}"
     if list(values) == ["3:7", "2:3", "1:1"] and len(several) == 3:
         steeper = bool(min(np.diff([row[-1] - row[0] for row in values.values()])) > 0)
         holds = holds and steeper
