@@ -9,8 +9,9 @@ Ions are rare in these cells: a label of 143 atoms has one Li and one P. Hot ref
 consist of a salt and one or two molecules of solvent have as many in a label of 30 atoms. The first run inherits these
 dynamics as well, and also explores from their ends.
 
-A scale may have the set of an earlier run of the pairs, which had not converged. The first run then inherits that set
-alone, and explores from the same configurations as that run, so that no label is computed again.
+A scale may have the set of an earlier run of the pairs, which had not converged, and the dynamics of its aggregates.
+The first run then inherits that set alone, and both explore from the same configurations as the earlier ones, so that
+no label is computed again.
 """
 
 from __future__ import annotations
@@ -44,10 +45,7 @@ from electrolyte_ml.structures.motifs import Pairing
 
 Stage = Literal["pairs", "aggregates"]
 STAGES: dict[Stage, tuple[Pairing, ...]] = {"pairs": ("SSIP", "CIP"), "aggregates": ("AGG",)}
-PAIRS_DYNAMICS, SMALL_DYNAMICS = (
-    "pairs_dynamics",
-    "small_dynamics",
-)  # files of reference dynamics, and sets made of them
+SMALL_DYNAMICS = "small_dynamics"  # name of a file of reference dynamics, as "pairs_dynamics" is of a stage's
 _TRIES = 3  # number of packed cells that are tried until one keeps its motif in the relaxation
 
 
@@ -77,8 +75,9 @@ def motif_cells(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
     if not path.exists():
         training = _training(scale)
         jobs = [(kind, number) for kind in STAGES[stage] for number in range(training.count[kind])]
-        if stage == "pairs" and training.earlier is not None:
-            cells = _earlier_steps(shipped_file(training.earlier), PAIRS_DYNAMICS, len(jobs), 0)
+        earlier = training.earlier if stage == "pairs" else training.earlier_aggregates
+        if earlier is not None:
+            cells = _earlier_steps(shipped_file(earlier), f"{stage}_dynamics", len(jobs), 0)
             for cell, (kind, _) in zip(cells, jobs, strict=True):
                 cell.info["motif"] = kind
         else:
@@ -150,7 +149,7 @@ def motif_dynamics(scale: Scale, stage: Stage, *, progress: bool = True) -> Path
     ElectrolyteError
         A label failed: incomplete sets are refused. Otherwise as for `motif_cells`.
     """
-    path = _starts(scale) / f"{stage}_dynamics.extxyz"
+    path = _dynamics(scale, stage)
     if not path.exists():
         starts = read_configurations(motif_cells(scale, stage, progress=progress))
         _write_dynamics(path, starts, _training(scale).learning.seeding, scale, progress)
@@ -250,14 +249,13 @@ def ion_pair_training(
         The scale does not learn ion pairs.
     """
     training = _training(scale)
-    dynamics = str(_starts(scale) / f"{stage}_dynamics.extxyz")
     count = sum(training.count[kind] for kind in STAGES[stage])
     if stage == "pairs":
         inheritance = InheritanceSettings(tuple(map(str, _inherited(scale))), training.uniform_configurations)
         count += 0 if training.small is None else training.small.seeding.trajectories
     else:
         inheritance = InheritanceSettings(
-            (dynamics,), run=str(ion_pair_run(scale, "pairs", charges=charges, seed=seed))
+            (str(_dynamics(scale, stage)),), run=str(ion_pair_run(scale, "pairs", charges=charges, seed=seed))
         )
     learning = training.learning
     return ActiveLearningSettings.following(
@@ -322,12 +320,20 @@ def _inherited(scale: Scale) -> list[Path]:
     training = _training(scale)
     if training.earlier is not None:
         return [shipped_file(training.earlier)]
-    names = [PAIRS_DYNAMICS] if training.small is None else [PAIRS_DYNAMICS, SMALL_DYNAMICS]
     return [
         *([mixtures_source(scale)] if training.mixtures else []),
         *map(shipped_file, training.sets),
-        *(_starts(scale) / f"{name}.extxyz" for name in names),
+        _dynamics(scale, "pairs"),
+        *([] if training.small is None else [_starts(scale) / f"{SMALL_DYNAMICS}.extxyz"]),
     ]
+
+
+def _dynamics(scale: Scale, stage: Stage) -> Path:
+    """Return the file of the dynamics of a stage; those of the aggregates may ship."""
+    earlier = _training(scale).earlier_aggregates
+    if stage == "aggregates" and earlier is not None:
+        return shipped_file(earlier)
+    return _starts(scale) / f"{stage}_dynamics.extxyz"
 
 
 def _starts(scale: Scale) -> Path:

@@ -224,8 +224,9 @@ def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
     size = 0
     for cells, motifs in ((pairs, training.separated_pairs + training.contact_pairs), (larger, training.aggregates)):
         atoms = sum(map(atoms_in, cells)) / len(cells)
-        if cells is pairs and training.earlier is not None:
-            size = len(read_configurations(shipped_file(training.earlier)))
+        earlier = training.earlier if cells is pairs else training.earlier_aggregates
+        if earlier is not None:
+            size += len(read_configurations(shipped_file(earlier)))
         else:
             counter.label(motifs * (training.relaxation_steps + training.learning.seeding.steps), atoms)
             size += motifs * training.learning.seeding.steps

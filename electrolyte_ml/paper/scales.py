@@ -298,6 +298,8 @@ class IonPairTraining:
     earlier : str or None
         File of ``data`` with the set of an earlier run of the pairs that had not converged. It is then inherited
         in place of all other sets, and exploration starts from its configurations.
+    earlier_aggregates : str or None
+        File of ``data`` with the labelled dynamics of the aggregates, which are then not run again.
     validation_configurations, validation
         Number of configurations and run of the validation set.
     rdf_cell, rdf
@@ -321,6 +323,7 @@ class IonPairTraining:
     sets: tuple[str, ...] = ()
     mixtures: bool = False
     earlier: str | None = None
+    earlier_aggregates: str | None = None
 
     @property
     def count(self) -> Mapping[Pairing, int]:
@@ -673,6 +676,7 @@ STANDARD = Scale(
         ),
         mixtures=True,
         earlier="potentials/lipf6-ec-emc/training_set.extxyz.xz",
+        earlier_aggregates="sets/lipf6_aggregates.extxyz.xz",
         validation_configurations=60,
         validation=replace(_HEAVY_LIQUID, time_ps=100.0),
         rdf_cell="EC=80 LiPF6=8",

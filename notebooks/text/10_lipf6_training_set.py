@@ -34,7 +34,7 @@ from electrolyte_ml.paper import scales
 from electrolyte_ml.paper.claims import CLAIMS
 from electrolyte_ml.paper.claims.ion_pairs import SHARES
 from electrolyte_ml.paper.ion_pairs import ion_pair_training, learn_ion_pairs, motif_cells
-from electrolyte_ml.paper.results import load_result, shipped_result
+from electrolyte_ml.paper.results import load_result, with_result
 from electrolyte_ml.paper.stored import store_ion_pairs
 from electrolyte_ml.structures import density, ion_shells, pack_motif, parse_composition, read_configurations
 from electrolyte_ml.structures.motifs import PAIRINGS, cation_contacts, shell_radius
@@ -172,17 +172,27 @@ figures.ion_pair_set(own, paper=SHARES, **provenance)
 # its iterations. The result says which of the two.
 
 # %%
-shipped, figure = shipped_result("ion_pair_set", "standard"), None
-if shipped is None:
+larger = scale if scale.name != "quick" else with_result("ion_pair_set", scales.STANDARD)
+kept, figure = load_result("ion_pair_set", larger), None
+if kept is None:
     print("No result of the standard scale comes with this version: ELECTROLYTE_ML_SCALE=standard runs it.")
 else:
-    figure = figures.ion_pair_set(shipped, paper=SHARES, reference=shipped["reference"], scale="standard")
+    for name, run in load_result("ion_pair_training", larger)["stages"].items():
+        print(f"{name}: {run['sizes'][0]} configurations, {run['sizes'][-1]} after {run['iterations']} iterations; "
+              f"{'ended by itself' if run['converged'] else 'stopped before it ended by itself'}")
+    figure = figures.ion_pair_set(kept, paper=SHARES, reference=kept["reference"], scale=larger.name)
 figure
+
+# %% [markdown]
+# The potential `lipf6-ec-emc` is the result of this run. Its aggregates ended at once. MaxVol took one of the 150
+# configurations of their dynamics, and no trajectory met anything new: the small cells with two LiPF6 had shown the
+# potential such environments before. Its errors on the other 149 configurations, 2.2 meV/atom and 0.11 eV/Å, are those
+# on single pairs. The share of aggregates in the set is far above the paper's, because these small cells were added.
 
 # %%
 for claim in CLAIMS:
     if claim.label in ("16", "17"):
-        outcome = claim.judge(scale)
+        outcome = claim.judge(larger)
         print(f"{claim.label}  {claim.paper}\n    {outcome.verdict}{': ' if outcome.ours else ''}{outcome.ours}")
 
 # %% [markdown]

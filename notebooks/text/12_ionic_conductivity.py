@@ -436,7 +436,8 @@ for model in MODELS:
     errors = None
     if validated is not None:
         whole = IonPairErrors.from_dict(validated)
-        errors = whole.kinds[(whole.plain if model == "mtp" else whole.charged)[0]]
+        alike = whole.charged if model == "qrd" else whole.plain
+        errors = whole.kinds[alike[0]] if alike else None
     limits = conductivity_limits(members, errors=errors, audit=shipped_audit(members[0]["reference"]))
     print(f"{model}, labels by {members[0]['reference']}\n{limits}\n")
 

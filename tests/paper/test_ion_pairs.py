@@ -165,6 +165,19 @@ def test_standard_continues_what_ships(tmp_path):
     assert [len(start) for start in starts[12:]] == packed
 
 
+def test_standard_takes_the_dynamics_of_aggregates_that_ship(tmp_path):
+    scale = replace(STANDARD, results=tmp_path)
+    dynamics = motif_dynamics(scale, "aggregates", progress=False)
+    assert ion_pair_training(scale, "aggregates").inheritance.sets == (str(dynamics),)
+    cells = read_configurations(motif_cells(scale, "aggregates", progress=False))
+    assert [cell.info["motif"] for cell in cells] == ["AGG"] * 3
+    assert {shell.pairing for cell in cells for shell in ion_shells(cell)} == {"AGG"}
+    doubled = [2 * atoms_in(cell) for cell in scale.ion_pair_training.cells]
+    assert [len(cell) for cell in cells] == doubled
+    steps = scale.ion_pair_training.learning.seeding.steps
+    assert [len(atoms) for atoms in read_configurations(dynamics, labelled=True)[::steps]] == doubled
+
+
 def test_without_an_earlier_set_the_mixtures_are_inherited_and_quick_takes_what_ships(tmp_path):
     scale = replace(STANDARD, results=tmp_path, ion_pair_training=replace(STANDARD.ion_pair_training, earlier=None))
     shipped = ion_pair_training(scale).inheritance.sets[0]

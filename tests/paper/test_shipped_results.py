@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.active_learning.mixing import count_origins
+from electrolyte_ml.analysis import analyse_set
 from electrolyte_ml.paper.ion_pair_validation import IonPairErrors, ion_pair_errors
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.results import shipped_result
@@ -118,6 +119,27 @@ def test_stated_errors_of_a_potential_outside_its_set_are_right(name, file):
     assert not own & {atoms.info["label_hash"] for atoms in outside}
     errors = evaluate_errors(load(name), outside)
     assert f"{1000 * errors.energy_rmse:.1f} meV/atom and {errors.force_rmse:.3f} eV/Å" in about.good_for
+
+
+def test_stated_errors_on_aggregates_are_right():
+    """They are those of all steps of the dynamics that the potential has not learnt."""
+    about = find_shipped("lipf6-ec-emc")
+    own = {atoms.info["label_hash"] for atoms in read_configurations(about.training_set)}
+    dynamics = read_configurations(checkout() / "data" / "sets" / "lipf6_aggregates.extxyz.xz", labelled=True)
+    outside = [atoms for atoms in dynamics if atoms.info["label_hash"] not in own]
+    assert len(dynamics) - len(outside) == 1 and {atoms.symbols.count("Li") for atoms in outside} == {2}
+    errors = evaluate_errors(load("lipf6-ec-emc"), outside)
+    stated = f"outside its set: {1000 * errors.energy_rmse:.1f} meV/atom and {errors.force_rmse:.3f} eV/Å"
+    assert about.good_for.endswith(f"on aggregates {stated}")
+
+
+def test_stored_contents_of_the_set_of_lipf6_are_right():
+    stored, training = (shipped_result(name, "standard") for name in ("ion_pair_set", "ion_pair_training"))
+    shipped = read_configurations(find_shipped("lipf6-ec-emc").training_set)
+    assert training["configurations"] == len(shipped) == training["stages"]["aggregates"]["sizes"][-1]
+    found = analyse_set(shipped).solvation
+    for kind, entry in stored["solvation"]["ion_pairs"].items():
+        assert entry["value"] == pytest.approx(found.ion_pairs[kind].value, rel=1e-9)
 
 
 def test_the_validation_set_of_lipf6_is_that_of_the_protocol():
