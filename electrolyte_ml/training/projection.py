@@ -14,7 +14,7 @@ from electrolyte_ml.training.loss import Loss, weighted_residuals
 
 # The squared distance of the joining parameters from their start costs this fraction of the loss. Without it they may
 # run to infinity while the other terms are wrong, where the loss is flat and no later step brings them back: in a
-# fit of the charges of a mixture, the weight of one species became 1e-56 of the others'.
+# fit of the charges of a mixture, the weight of one species became 1e-85 of another's.
 RIDGE = 1e-3
 EVALUATIONS = 50  # most evaluations, each with finite differences along all joining parameters
 
