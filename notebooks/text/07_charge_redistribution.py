@@ -384,8 +384,8 @@ fitted = {
 figures.fitted_charges(fitted, species, reference=reference, scale=scale.name)
 
 # %% [markdown]
-# Four fits each are few: as the intervals say, the share that fails may be much smaller or larger than it is here. When
-# the same four raw fits were made with sums in another order, which changes the last digits at each step, none failed.
+# Four fits each are few: as the intervals say, the share that fails may be much smaller or larger than it is here.
+# Whether a raw fit fails may depend on the order of the sums in it, which changes the last digits at each step.
 # Two differences do show. First, the charges of fits from our starts change less from one composition to another:
 # weights of one sign spread the excess. Second, the forces alone do not determine the charges, not even at the trained
 # composition. A potential of this level can describe part of the electrostatics of a droplet by its moments, and each

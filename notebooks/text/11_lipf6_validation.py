@@ -118,7 +118,7 @@ figures.coordinated_errors(live.kinds, **provenance)
 #
 # MTP-QRd gives every element one charge in each composition. Only their sum is exact. Before you call such charges
 # physical, check whether Li is near +1, F negative and P positive (notebook 07 explains what a training set
-# determines). In this fit they are not: P is negative, and F has almost no charge.
+# determines). In this fit the signs are right, but Li has less than half of its charge.
 
 # %%
 charged = {name: by_cell for name, by_cell in live.charges.items()}
