@@ -301,6 +301,12 @@ else:
 figure
 
 # %% [markdown]
+# The result that ships with this version is of MTP alone, from the runs of notebook 12. Most Li have a PF6 in their
+# shell, where the paper finds none. But this is no equilibrium: the cell has two Li, all runs start from one annealed
+# box, and a PF6 stays longer than a run of 0.8 ns lasts, because the liquid is too dense (notebook 12). The intervals
+# cannot know that. Two Li cannot show networks of eight, either.
+
+# %% [markdown]
 # Is the conductivity insensitive to the structure, as the paper concludes? This needs two things at once: structures
 # that differ, and conductivities that do not, each by more than their errors.
 

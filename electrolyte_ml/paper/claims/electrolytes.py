@@ -119,6 +119,8 @@ def networks_of_qrd(stored: dict[str, Any]) -> Finding:
 def network_shells(stored: dict[str, Any]) -> Finding:
     """Judge shells in networks against those of isolated Li: more EC, more often CN 5, less often CN 3."""
     networks = stored["networks"]
+    if one_group := _one_group(stored):
+        return Finding(False, one_group)
     ec_alone, ec_joined = (value_of(networks["ligands"][side], "EC") for side in ("isolated", "network"))
     alone, joined = (
         {n: value_of(networks["coordination_distribution"][side], str(n)) for n in (3, 5)}
@@ -136,10 +138,13 @@ def network_shells(stored: dict[str, Any]) -> Finding:
 def network_panels(stored: dict[str, Any]) -> Finding:
     """Judge whether the panels of networked and isolated Li can be drawn for MTP-QRd: both kinds of Li exist."""
     finding = network_shells(stored)
+    return Finding(not _one_group(stored), finding.ours, uncertainty=finding.uncertainty)
+
+
+def _one_group(stored: dict[str, Any]) -> str:
+    """Say that all solvent-separated Li are in networks or all isolated; an empty text if there are both."""
     joined = value_of(stored["networks"], "networked")
-    if not 0.0 < joined < 1.0:
-        return Finding(False, f"{joined:.0%} of the Li in networks: one of the two groups is empty")
-    return Finding(True, finding.ours, uncertainty=finding.uncertainty)
+    return "" if 0.0 < joined < 1.0 else f"{joined:.0%} of the Li in networks: one of the two groups is empty"
 
 
 def _networks(stored: dict[str, Any]) -> tuple[float, int, float, str]:
@@ -148,12 +153,12 @@ def _networks(stored: dict[str, Any]) -> tuple[float, int, float, str]:
     joined = value_of(networks, "networked")
     largest = max([0] + [int(size) for size in networks["sizes"] if value_of(networks["sizes"], size) > 0])
     bridges = value_of(networks["bridges"], "EC") * value_of(networks["bridge_donors"].get("EC", {}), "carbonyl+ether")
-    return (
-        joined,
-        largest,
-        bridges,
-        f"{joined:.0%} in networks of up to {largest}, {bridges:.0%} of bridges EC by both O",
+    ours = (
+        f"{joined:.0%} in networks of up to {largest}, {bridges:.0%} of bridges EC by both O"
+        if joined
+        else "none in networks"
     )
+    return joined, largest, bridges, ours
 
 
 def value_of(estimates: dict[str, Any], key: str) -> float:
