@@ -447,7 +447,7 @@ for model in MODELS:
 # hardly move: the diffusion coefficient of Li is below $1.3 \cdot 10^{-7}$ cm²/s. The potential is not outside its
 # training set, since all frames are trusted. The liquid is too dense. The cell has 1.34 g/cm³, and the same reference
 # makes pure EC 6 % and pure EMC 16 % denser than they are (notebook 04). Longer runs would not help here, a better
-# reference would.
+# reference would: two short runs at a fixed 1.2 g/cm³ had 3 mS/cm (`data/README.md`).
 
 # %% [markdown]
 # ## Exercises
