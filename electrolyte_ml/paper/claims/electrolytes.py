@@ -137,8 +137,7 @@ def network_shells(stored: dict[str, Any]) -> Finding:
 
 def network_panels(stored: dict[str, Any]) -> Finding:
     """Judge whether the panels of networked and isolated Li can be drawn for MTP-QRd: both kinds of Li exist."""
-    finding = network_shells(stored)
-    return Finding(not _one_group(stored), finding.ours, uncertainty=finding.uncertainty)
+    return network_shells(stored)._replace(holds=not _one_group(stored))
 
 
 def _one_group(stored: dict[str, Any]) -> str:
