@@ -28,6 +28,7 @@ _SETTINGS = {
     "time": "trajectories.time_ps",
     "timestep": "trajectories.timestep_fs",
     "equilibration": "equilibration.time_ps",
+    "fixed_density": "equilibration.densities",
     "boxes": "equilibration.boxes",
     "active_set": "grades.active_set",
     "seed": "seed",
@@ -54,6 +55,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--potential", metavar="POT", help="potential: a file, or the name of one of the package")
     parser.add_argument("--composition", metavar="BOX", help="molecules of the box, such as 'EC=24 EMC=56 LiPF6=8'")
     parser.add_argument("--density", type=positive, metavar="RHO", help="density of the packed box, g/cm³")
+    parser.add_argument(
+        "--fixed-density",
+        nargs="+",
+        type=positive,
+        metavar="RHO",
+        help="density of all runs, in place of constant pressure, g/cm³: one for all temperatures or one for each",
+    )
     parser.add_argument("--start", metavar="FILE", help="configurations to anneal in place of packed boxes")
     parser.add_argument(
         "--temperature", nargs="+", type=positive, metavar="T", help="one or more temperatures, K (default 300)"

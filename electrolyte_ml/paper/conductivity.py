@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from math import gcd, isfinite
+from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from electrolyte_ml.analysis.bootstrap import plain
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper import experiment
 from electrolyte_ml.paper.corrections import learn_correction
 from electrolyte_ml.paper.ion_pairs import ion_pair_training, learn_ion_pairs
 from electrolyte_ml.paper.mixtures import fit_kinds
@@ -111,7 +113,8 @@ def conductivity_runs(
         states={
             ratio: {
                 t: {
-                    "density": condition.density if isfinite(condition.density) else None,
+                    "density": plain(condition.density),
+                    "pressure": plain(condition.pressure),
                     "trusted": condition.trusted,
                 }
                 for t, condition in result.conditions.items()
@@ -195,15 +198,20 @@ def production_settings(
     if model not in MODELS:
         raise InputError(f"the model must be one of {', '.join(MODELS)}, not {model!r}")
     runs = protocol.qrd if model == "qrd" else protocol.mtp
+    temperatures, densities = protocol.temperatures_of(cell, member), None
+    if protocol.measured_density:
+        measured = experiment.ELECTROLYTE_DENSITY[ratio_of(cell)]
+        densities = tuple(measured[temperature].value for temperature in temperatures)
     return ProductionSettings(
         potential=os.fspath(potential),
         composition=cell,
         density=protocol.packing_density,
-        temperatures=protocol.temperatures_of(cell, member),
+        temperatures=temperatures,
         seed=seed,
         equilibration=EquilibrationSettings(
             annealing=protocol.annealing,
             time_ps=runs.equilibration_ps,
+            densities=densities,
             timestep_fs=protocol.equilibration_timestep_fs,
             hydrogen_mass=protocol.hydrogen_mass,
         ),

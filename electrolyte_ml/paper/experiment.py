@@ -59,6 +59,24 @@ DING = (
     "interpolated in temperature, composition and salt content, to 1.007 (3:7), 1.024 (2:3) and 1.041 mol/kg (1:1)"
 )
 
+WANG_LIPF6 = (
+    "Wang et al., SolventSeg data set (2022); second-order polynomial in weight fraction of EC, mole fraction of LiPF6 "
+    "and temperature, fitted to its 200 densities at 283 to 313 K (rms deviation 0.001 g/cm³)"
+)
+
+# Densities of the same solutions at the same temperatures, g/cm³.
+ELECTROLYTE_DENSITY: dict[str, dict[float, Measurement]] = {
+    ratio: {
+        temperature: Measurement(value, 0.001, "g/cm³", temperature, WANG_LIPF6)
+        for temperature, value in zip((280.0, 300.0, 320.0), values)
+    }
+    for ratio, values in {
+        "3:7": (1.175, 1.152, 1.129),
+        "2:3": (1.203, 1.180, 1.157),
+        "1:1": (1.234, 1.211, 1.188),
+    }.items()
+}
+
 DING_BRIEFLY = "Ding 2001; laboratories differ by 4-7 %"  # for captions
 
 # LiPF6 in EC:EMC at the molality of the paper's cells, by amount of substance (3:7 is 26.6 wt% EC) and temperature.

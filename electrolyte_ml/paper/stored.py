@@ -57,7 +57,7 @@ def store_conductivity(
     sizes
         Ratio -> atoms of a cell -> temperature -> result, for all cells of the ratio.
     states
-        Ratio -> temperature -> "density" (g/cm³) and "trusted" (share of frames), None if not known.
+        Ratio -> temperature -> "density" (g/cm³), "pressure" (bar) and "trusted" (share of frames), None if not known.
     member
         Number of the potential among those of other seeds; number 1 is stored as ``conductivity_<model>_1``.
 
@@ -72,6 +72,7 @@ def store_conductivity(
     }
     values = {
         "reference": reference,
+        "measured_density": scale.conductivity is not None and scale.conductivity.measured_density,
         "points": {ratio: _points(by_temperature) for ratio, by_temperature in results.items()},
         "production": run_counts,
         "sizes": {

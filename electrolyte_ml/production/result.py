@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from electrolyte_ml.analysis.bootstrap import plain
 from electrolyte_ml.analysis.conductivity import ConductivityResult, measure_conductivity
 from electrolyte_ml.analysis.estimates import TransportEstimate
 from electrolyte_ml.analysis.production import Production
@@ -42,7 +43,9 @@ class ConditionResult:
     temperature : float, K
     density, density_error : float, g/cm³
         Density of the production, the mean over the equilibrations, and its standard error from their scatter; NaN if
-        missing.
+        missing. A given density has no error.
+    pressure, pressure_error : float, bar
+        Mean pressure of the completed trajectories, and its standard error from their scatter; NaN if not known.
     production : Production
         Numbers of runs, with the reasons of those that ended early (Table 1).
     endings : tuple of (str, str)
@@ -63,6 +66,8 @@ class ConditionResult:
     temperature: float
     density: float
     density_error: float
+    pressure: float
+    pressure_error: float
     production: Production
     endings: tuple[tuple[str, str], ...]
     conductivity: ConductivityResult | None
@@ -80,8 +85,10 @@ class ConditionResult:
         """Return everything but the curves as plain numbers and strings, for JSON."""
         return {
             "temperature_K": self.temperature,
-            "density_g_cm3": self.density if np.isfinite(self.density) else None,
-            "density_error_g_cm3": self.density_error if np.isfinite(self.density_error) else None,
+            "density_g_cm3": plain(self.density),
+            "density_error_g_cm3": plain(self.density_error),
+            "pressure_bar": plain(self.pressure),
+            "pressure_error_bar": plain(self.pressure_error),
             "production": vars(self.production),
             "endings": [{"reason": reason, "detail": detail} for reason, detail in self.endings],
             "trusted": self.trusted,
@@ -94,6 +101,9 @@ class ConditionResult:
     def __str__(self) -> str:
         error = f" ± {self.density_error:.2g}" if np.isfinite(self.density_error) else ""
         density = f"density {self.density:.4f}{error} g/cm³" if np.isfinite(self.density) else "no density"
+        if np.isfinite(self.pressure):
+            error = f" ± {self.pressure_error:.2g}" if np.isfinite(self.pressure_error) else ""
+            density += f", pressure {self.pressure:.0f}{error} bar"
         lines = [f"{self.temperature:g} K: {self.production}; {self.trust}; {density}"]
         early: dict[str, list[str]] = {}
         for number, (reason, detail) in enumerate(self.endings):
@@ -178,6 +188,7 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
     folders = [trajectory_folder(directory, temperature, k) for k in numbers if endings[k][1] == COMPLETED]
     refused = no_viscosity = "no trajectory is complete: there is no conductivity"
     conductivity, viscosity = None, None
+    pressure, pressure_error = _pressure(folders)
     if folders:
         viscosity, no_viscosity = measured_viscosity(folders, temperature)
         try:
@@ -195,6 +206,8 @@ def _condition(directory: Path, settings: ProductionSettings, temperature: float
         temperature=temperature,
         density=density,
         density_error=density_error,
+        pressure=pressure,
+        pressure_error=pressure_error,
         production=Production.of([(length, reason) for length, reason, _ in endings]),
         endings=tuple((reason, detail) for _, reason, detail in endings),
         conductivity=conductivity,
@@ -212,6 +225,14 @@ def _density(record: Path) -> tuple[float, float]:
     volume = read_json(record)
     known = volume["density_error"] is not None
     return volume.number("density", least=1e-6), volume.number("density_error") if known else np.nan
+
+
+def _pressure(folders: Sequence[Path]) -> tuple[float, float]:
+    """Return the mean pressure of runs and its standard error from their scatter (bar); NaN for what is not known."""
+    if not folders or not all(map(has_stress_record, folders)):
+        return np.nan, np.nan
+    means = np.array([read_stress_record(folder).pressures[:, :3].mean() for folder in folders])
+    return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else np.nan
 
 
 def measured_viscosity(folders: Sequence[Path], temperature: float) -> tuple[TransportEstimate | None, str]:

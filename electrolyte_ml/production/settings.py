@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from math import inf
 from pathlib import Path
@@ -42,6 +42,7 @@ FREE_TO_CHANGE = (
     "potential",  # the path may change; fingerprints of the potentials are compared
     "jobs",
     "temperatures",
+    "equilibration.densities",  # compared temperature by temperature
     "trajectories.time_ps",
     "grades.trusted",
     "analysis.correlation_ps",
@@ -62,7 +63,9 @@ Stages = Annotated[tuple[tuple[Positive, Positive, Positive], ...], BeforeValida
 
 @section
 class EquilibrationSettings:
-    """Settings of the equilibration at constant pressure: annealing of each packed box, then a run per trajectory.
+    """Settings of the equilibration: annealing of each packed box, then a run per trajectory.
+
+    Both are at constant pressure, or at constant volume if `densities` are given.
 
     Attributes
     ----------
@@ -75,6 +78,10 @@ class EquilibrationSettings:
     average_last_ps : float or None
         Length of the last part of the equilibration, over which the volume is averaged; three quarters by default. The
         mean over all trajectories of a temperature is the volume of their production.
+    densities : tuple of float or None, g/cm³
+        Density at each temperature, or one density for all of them: all runs then have a constant volume, the annealing
+        that of the first density. Measured densities take an error of the potential in the density out of the
+        transport coefficients.
     timestep_fs, pressure_bar : float
     hydrogen_mass : float or None, amu
         Mass of hydrogens; the difference is taken from the heavy atoms that they are bonded to. Averages over
@@ -91,6 +98,7 @@ class EquilibrationSettings:
     boxes: Count = 1
     time_ps: Positive = 200.0
     average_last_ps: Positive | None = None
+    densities: PositiveNumbers | None = None
     timestep_fs: Annotated[float, Field(gt=0, le=10)] = 2.0
     hydrogen_mass: HydrogenMass | None = 3.0
     pressure_bar: float = ATMOSPHERE_BAR
@@ -101,6 +109,11 @@ class EquilibrationSettings:
             raise fault("average_last_ps", self.average_last_ps, f"longer than time_ps = {self.time_ps:g}")
         if self.averaged_ps * 1000 < 20 * self.timestep_fs:
             raise fault("time_ps", self.time_ps, "shorter than 20 time steps after the part that is not averaged")
+        if self.densities is not None:
+            if not self.densities:
+                raise fault("densities", [], "must be one density or one for each temperature, in g/cm³")
+            if self.pressure_bar != ATMOSPHERE_BAR:
+                raise fault("pressure_bar", self.pressure_bar, "cannot be set together with densities")
         for stage in self.annealing:
             if stage[2] * 1000 < self.timestep_fs:
                 raise fault("annealing", list(stage), "shorter than one step")
@@ -223,6 +236,12 @@ class AnalysisSettings:
         return self.correlation_ps - (2.0 / 3.0) * (self.window_ps or 0.0)
 
 
+def _by_temperature(temperatures: Sequence[float], densities: Sequence[float] | None) -> dict[float, float]:
+    """Return given densities by temperature, if there is one for each or one for all."""
+    densities = densities or ()
+    return dict(zip(temperatures, densities if len(densities) != 1 else [densities[0]] * len(temperatures)))
+
+
 @section
 class ProductionSettings:
     """Settings of :func:`~electrolyte_ml.production.produce`.
@@ -277,6 +296,10 @@ class ProductionSettings:
             raise fault("density", self.density, "must be given with composition, in g/cm³, and only then")
         if not self.temperatures or len({f"{value:g}" for value in self.temperatures}) < len(self.temperatures):
             raise fault("temperatures", list(self.temperatures), "must be one or more different temperatures, in K")
+        densities = self.equilibration.densities
+        if densities is not None and len(densities) not in (1, len(self.temperatures)):
+            text = f"must be one density or one for each of {len(self.temperatures)} temperatures, in g/cm³"
+            raise fault("equilibration.densities", list(densities), text)
         if stages := self.equilibration.annealing:
             steps = int(ramps(stages)[-1].time_ps * 1000 / self.equilibration.timestep_fs + 1e-6)
             if steps < self.starts_per_box:
@@ -290,6 +313,11 @@ class ProductionSettings:
     def starts_per_box(self) -> int:
         """Number of configurations of the annealing of a box from which trajectories start."""
         return -(-self.trajectories.count // self.equilibration.boxes)
+
+    @property
+    def densities(self) -> dict[float, float]:
+        """Given densities (g/cm³) by temperature (K); empty for runs at constant pressure."""
+        return _by_temperature(self.temperatures, self.equilibration.densities)
 
     def own_molecules(self) -> dict[str, Molecule]:
         """Return the molecules of `molecules` by name.
@@ -308,7 +336,11 @@ class ProductionSettings:
         own = self.plain()
         names = [name for name in own if name not in FREE_TO_CHANGE and not same_value(other.get(name), own[name])]
         shorter = self.trajectories.time_ps < other["trajectories.time_ps"]
-        return names + ["trajectories.time_ps (shorter)"] * shorter
+        before = _by_temperature(other.get("temperatures", ()), other.get("equilibration.densities"))
+        now = self.densities
+        same = list(before.values())[:1] == list(now.values())[:1]  # the annealing has the first density
+        same = same and all(before[temperature] == now[temperature] for temperature in before.keys() & now.keys())
+        return names + ["trajectories.time_ps (shorter)"] * shorter + ["equilibration.densities"] * (not same)
 
     def contents(self) -> dict[str, str]:
         """Return a hash of each file that decides what is run, by the setting that names it; not of the potential."""

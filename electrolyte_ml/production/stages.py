@@ -82,14 +82,17 @@ class Ending(NamedTuple):
 def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
     """Anneal a packed box, and return the configurations that its trajectories start from.
 
+    With given densities the box is brought to the first one before.
+
     The configurations are evenly spaced over the last stage. Without any stage they are copies of the box.
     """
     equilibration = setup.settings.equilibration
     count = setup.settings.starts_per_box
-    runs, atoms, spaced = ramps(equilibration.annealing), start, [bare_copy(start)] * count
+    atoms = at_density(start, equilibration.densities[0]) if equilibration.densities else start
+    runs, spaced = ramps(equilibration.annealing), [bare_copy(atoms)] * count
     for number, ramp in enumerate(runs):
         n_steps = round(ramp.time_ps * 1000 / equilibration.timestep_fs)
-        run = _constant_pressure(
+        run = _equilibration(
             setup,
             atoms,
             start,
@@ -109,7 +112,7 @@ def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
 
 
 def equilibrate(setup: Setup, temperature: float, number: int, start: Atoms, molecules: Atoms) -> Ending:
-    """Run a trajectory at constant pressure with its own velocities, and average its volume.
+    """Run a trajectory with its own velocities at constant pressure or a given density, and average its volume.
 
     Parameters
     ----------
@@ -122,8 +125,10 @@ def equilibrate(setup: Setup, temperature: float, number: int, start: Atoms, mol
     molecules
         A configuration with the molecules that the run must preserve.
     """
-    equilibration = setup.settings.equilibration
-    run = _constant_pressure(
+    equilibration, densities = setup.settings.equilibration, setup.settings.densities
+    if densities:
+        start = at_density(start, densities[temperature])
+    run = _equilibration(
         setup,
         start,
         molecules,
@@ -220,7 +225,12 @@ def at_volume(atoms: Atoms, volume: float) -> Atoms:
     return scaled
 
 
-def _constant_pressure(
+def at_density(atoms: Atoms, density: float) -> Atoms:
+    """Return a configuration at another density (g/cm³), as :func:`at_volume` does."""
+    return at_volume(atoms, float(atoms.get_masses().sum()) * DENSITY_UNIT / density)
+
+
+def _equilibration(
     setup: Setup,
     atoms: Atoms,
     molecules: Atoms,
@@ -232,28 +242,30 @@ def _constant_pressure(
     threads: int,
     relax: int,
 ) -> RunResult:
-    """Run a part of the equilibration."""
+    """Run a part of the equilibration, at constant pressure or, with given densities, at the volume of `atoms`."""
     from electrolyte_ml.dynamics.monitors import DensityMonitor, MoleculeMonitor, TemperatureMonitor
 
     equilibration = setup.settings.equilibration
     step = equilibration.timestep_fs
     interval = max(1, round(_WATCH_FS / step))
     hottest = setup.settings.trajectories.highest_temperature * ramp.temperature
+    monitors: list[Monitor] = [
+        MoleculeMonitor(molecules, every=interval),
+        TemperatureMonitor(maximum=hottest, every=interval),
+    ]
+    if not equilibration.densities:
+        monitors.append(DensityMonitor.around(molecules, _DENSITY_CHANGE, every=interval))
     return run_md(
         atoms,
         setup.potential.calculator(threads=threads),
-        ensemble="npt",
+        ensemble="nvt" if equilibration.densities else "npt",
         temperature=ramp.temperature,
         pressure_bar=equilibration.pressure_bar,
         time_ps=ramp.time_ps,
         timestep_fs=step,
         hydrogen_mass=equilibration.hydrogen_mass,
         directory=directory,
-        monitors=[
-            MoleculeMonitor(molecules, every=interval),
-            TemperatureMonitor(maximum=hottest, every=interval),
-            DensityMonitor.around(molecules, _DENSITY_CHANGE, every=interval),
-        ],
+        monitors=monitors,
         relax=relax,
         seed=seed,
         log_interval_fs=max(step, min(LOG_FS, 1000 * equilibration.averaged_ps / 20)),

@@ -55,6 +55,8 @@ def produce(
     of a temperature have the mean volume of these equilibrations. A trajectory that becomes unstable ends, with the
     reason in the results; the others continue.
 
+    With `equilibration.densities` all these runs have a given density, and the results have its mean pressure.
+
     The same call on the same directory resumes a production that was killed, with the same results as without the
     interruption. With more temperatures or a longer `trajectories.time_ps` it extends a complete production.
 
@@ -278,7 +280,11 @@ def _run(setup: Setup, starts: Sequence[Atoms]) -> None:
 
 
 def _fix_volume(setup: Setup, temperature: float, endings: Sequence[Ending]) -> float:
-    """Return the mean volume (Å³) of the equilibrations of a temperature; volume and density are written to a file."""
+    """Return the mean volume (Å³) of the equilibrations of a temperature; volume and density are written to a file.
+
+    Equilibrations with a given density all have the same volume; the density then has no error.
+    """
+    given = setup.settings.densities
     volumes = np.array([end.volume for end in endings if end.completed])
     if not len(volumes):
         return np.nan
@@ -288,7 +294,7 @@ def _fix_volume(setup: Setup, temperature: float, endings: Sequence[Ending]) -> 
     record = {
         "volume": volume,
         "density": float(start.get_masses().sum() * DENSITY_UNIT / volume),
-        "density_error": float(densities.std(ddof=1) / np.sqrt(count)) if count > 1 else None,
+        "density_error": float(densities.std(ddof=1) / np.sqrt(count)) if count > 1 and not given else None,
         "equilibrations": count,
     }
     atomic_write(condition_folder(setup.directory, temperature) / VOLUME, json.dumps(record) + "\n")

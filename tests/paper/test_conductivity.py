@@ -7,7 +7,7 @@ import pytest
 
 from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, Production, find_shells, measure_conductivity
 from electrolyte_ml.errors import InputError
-from electrolyte_ml.paper import conductivity
+from electrolyte_ml.paper import conductivity, experiment
 from electrolyte_ml.paper.conductivity import (
     conductivity_runs,
     electrolyte_production,
@@ -55,9 +55,16 @@ def test_every_cell_of_every_scale_makes_settings(name):
 def test_standard_has_three_temperatures_of_one_ratio_and_a_second_size():
     protocol = STANDARD.conductivity
     temperatures = [protocol.temperatures_of(cell) for cell in protocol.cells]
-    assert temperatures == [(280.0, 300.0, 320.0), (300.0,), (300.0,), (300.0,)]
+    assert temperatures == [(300.0, 280.0, 320.0), (300.0,), (300.0,), (300.0,)]
     assert [ratio_of(cell) for cell in protocol.cells] == ["3:7", "2:3", "1:1", "3:7"]
     assert (protocol.hydrogen_mass, protocol.equilibration_timestep_fs) == (3.0, 2.0)
+
+
+def test_standard_runs_at_the_measured_densities():
+    first, second = (production_settings(STANDARD, cell, "pot.mtp") for cell in STANDARD.conductivity.cells[:2])
+    assert first.densities == {t: m.value for t, m in experiment.ELECTROLYTE_DENSITY["3:7"].items()}
+    assert second.densities == {300.0: experiment.ELECTROLYTE_DENSITY["2:3"][300.0].value}
+    assert production_settings(PAPER, PAPER.conductivity.cells[0], "pot.mtp").densities == {}
 
 
 def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch, tmp_path):
@@ -77,6 +84,7 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
                 production=runs if alive else dead,
                 conductivity=measured if alive else None,
                 density=1.2 if alive else float("nan"),
+                pressure=-900.0 if alive else float("nan"),
                 trusted=0.9 if alive else None,
             )
         return SimpleNamespace(conditions=conditions)
@@ -105,8 +113,9 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
         assert getattr(again, name) == pytest.approx(getattr(best, name))
     assert stored["production"]["3:7"]["320"]["failures"] == {"grade": 2}
     assert stored["production"]["3:7"]["300"]["completed"] == 1
-    assert stored["states"]["3:7"]["300"] == {"density": 1.2, "trusted": 0.9}
-    assert stored["states"]["3:7"]["320"] == {"density": None, "trusted": None}
+    assert stored["states"]["3:7"]["300"] == {"density": 1.2, "pressure": -900.0, "trusted": 0.9}
+    assert stored["states"]["3:7"]["320"] == {"density": None, "pressure": None, "trusted": None}
+    assert stored["measured_density"] is True
     assert {ratio: list(sizes) for ratio, sizes in stored["sizes"].items()} == {
         "3:7": ["286", "572"],
         "2:3": ["276"],

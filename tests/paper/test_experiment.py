@@ -2,6 +2,7 @@ import csv
 
 import numpy as np
 import pytest
+from scipy.interpolate import LinearNDInterpolator
 
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper import experiment
@@ -21,10 +22,27 @@ def test_densities_are_those_interpolated_from_the_measurements(shared_data):
         assert experiment.density(liquid).value == pytest.approx(np.interp(weight, ratios, at_300), abs=1e-3)
 
 
+def test_densities_of_electrolytes_are_those_interpolated_from_the_measurements(shared_data):
+    with open(shared_data / "experiment" / "wang2022_density_viscosity_conductivity.csv") as stream:
+        rows = np.array([[float(row[k]) for k in ("ec", "xLiPF6", "Temp", "d")] for row in csv.DictReader(stream)])
+    rows[:, 2] += 273.15
+    measured = LinearNDInterpolator(rows[:, :3], rows[:, 3], rescale=True)
+    for ratio, by_temperature in experiment.ELECTROLYTE_DENSITY.items():
+        ec, emc = {"3:7": (24, 56), "2:3": (32, 48), "1:1": (40, 40)}[ratio]
+        weight = ec * 88.06 / (ec * 88.06 + emc * 104.10)
+        point = weight, 8 / 88
+        assert by_temperature[300.0].value == pytest.approx(float(measured(*point, 300.0)), abs=0.003)
+        # 280 and 320 K are outside of the data: their slope continues
+        slope = float(measured(*point, 312.0) - measured(*point, 284.0)) / 28.0
+        for temperature in (280.0, 320.0):
+            extrapolated = float(measured(*point, 300.0)) + slope * (temperature - 300.0)
+            assert by_temperature[temperature].value == pytest.approx(extrapolated, abs=0.004)
+
+
 def test_every_value_says_where_it_is_from():
-    for table in (experiment.DENSITY, experiment.DENSITY_PBE_D3_BJ):
+    for table in (experiment.DENSITY, experiment.DENSITY_PBE_D3_BJ, *experiment.ELECTROLYTE_DENSITY.values()):
         for measurement in table.values():
-            assert measurement.unit == "g/cm³" and measurement.source and 290 < measurement.temperature < 320
+            assert measurement.unit == "g/cm³" and measurement.source and 270 < measurement.temperature < 330
 
 
 def test_more_ec_is_denser_and_the_functional_too_light():

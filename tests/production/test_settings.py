@@ -51,6 +51,15 @@ def test_paths_are_relative_to_the_file(tmp_path):
         ("[equilibration]\nannealing = [[300.0, 1e11, 1.0]]", "equilibration.annealing = .*hotter than 10000 K"),
         ("[trajectories]\ntimestep_fs = 1e-300\nion_interval_fs = 1e300", "ion_interval_fs = 1e.300: not a multiple"),
         ("[equilibration]\nhydrogen_mass = 30", "equilibration.hydrogen_mass = 30"),
+        ("[equilibration]\ndensities = []", "equilibration.densities = .*: must be one density or one for each"),
+        (
+            "[equilibration]\ndensities = 1.2\npressure_bar = 2.0",
+            "pressure_bar = 2.0: cannot be set together",
+        ),
+        (
+            "potential = 'p'\ncomposition = 'EC=4'\ndensity = 1.2\n[equilibration]\ndensities = [1.2, 1.3]",
+            "equilibration.densities = .1.2, 1.3.: must be one density or one for each of 1 temperatures",
+        ),
         ("[analysis]\nwindow_ps = 200", "analysis.window_ps = 200.0: must be below correlation_ps = 100"),
         ("[grades]\ntrusted = 20", "grades.break_threshold = 10.0: must not be below trusted = 20"),
     ],
@@ -90,6 +99,25 @@ def test_what_changes_the_computation_is_named():
     assert settings.changes(free.plain()) == ["trajectories.time_ps (shorter)"]
     other = replace(settings, seed=1, equilibration=replace(settings.equilibration, pressure_bar=2.0))
     assert other.changes(settings.plain()) == ["seed", "equilibration.pressure_bar"]
+
+
+def test_densities_are_those_of_the_temperatures():
+    def at(temperatures, densities):
+        equilibration = EquilibrationSettings(densities=densities)
+        return ProductionSettings(**BOX, temperatures=temperatures, equilibration=equilibration)
+
+    assert at((280.0, 300.0), None).densities == {}
+    assert at((280.0, 300.0), (1.2,)).densities == {280.0: 1.2, 300.0: 1.2}
+    assert at((280.0, 300.0), (1.22, 1.2)).densities == {280.0: 1.22, 300.0: 1.2}
+    begun = at((300.0,), (1.2,)).plain()
+    assert at((300.0, 280.0), (1.2, 1.22)).changes(begun) == []
+    for temperatures, densities in [
+        ((300.0,), None),
+        ((300.0,), (1.3,)),
+        ((300.0, 280.0), (1.3, 1.2)),
+        ((280.0, 300.0), (1.22, 1.2)),  # the annealing has the first density
+    ]:
+        assert at(temperatures, densities).changes(begun) == ["equilibration.densities"]
 
 
 def test_window_is_the_last_part_of_the_integral():

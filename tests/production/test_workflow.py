@@ -18,6 +18,7 @@ from electrolyte_ml.potentials import MomentTensorPotential, load
 from electrolyte_ml.production import produce, read_production, stages
 from electrolyte_ml.structures import pack, read_configurations, write_configurations
 from electrolyte_ml.trajectories import open_trajectory, read_ion_record, read_ions
+from electrolyte_ml.trajectories.stress_record import read_stress_record
 from electrolyte_ml.units import DENSITY_UNIT
 
 RECORDS = ("settings.toml", "begun.json", "result.json")  # of the whole; the last one names the directory
@@ -54,6 +55,32 @@ def test_volume_is_the_mean_of_the_equilibrations(whole):
             np.testing.assert_allclose(found, np.mean(means), rtol=1e-6)
         density = result.conditions[temperature].density
         assert density == pytest.approx(mass * DENSITY_UNIT / np.mean(means))
+
+
+def test_given_densities_are_those_of_all_runs(settings, tmp_path):
+    densities = {300.0: 1.25, 340.0: 1.15}
+    given = replace(
+        settings,
+        temperatures=tuple(densities),
+        equilibration=replace(settings.equilibration, densities=tuple(densities.values())),
+    )
+    result = produce(tmp_path, given, progress=False)
+    assert result.completed
+    runs = {run: 1.25 for run in (tmp_path / "box_00").glob("stage_*")}
+    for temperature, density in densities.items():
+        condition = result.conditions[temperature]
+        assert condition.density == pytest.approx(density, rel=1e-9) and np.isnan(condition.density_error)
+        trajectories = sorted((tmp_path / f"{temperature:g}K").glob("trajectory_*"))
+        means = [read_stress_record(run).pressures[:, :3].mean() for run in trajectories]
+        assert condition.pressure == pytest.approx(np.mean(means), rel=1e-9)
+        assert condition.pressure_error == pytest.approx(np.std(means, ddof=1) / np.sqrt(3), rel=1e-9)
+        assert f"{density:.4f} g/cm³, pressure {np.mean(means):.0f} ± " in str(condition)
+        runs |= {run / part: density for run in trajectories for part in ("", "equilibration", "settling")}
+    assert len(runs) == 5 + 2 * 3 * 3
+    for run, density in runs.items():
+        last = read(run / "last.xyz")
+        assert last.get_masses().sum() * DENSITY_UNIT / last.cell.volume == pytest.approx(density, rel=1e-6)
+        assert set(np.loadtxt(run / "log.csv", delimiter=",", skiprows=1, ndmin=2)[:, 3].round(6)) == {density}
 
 
 def test_trajectories_start_from_distinct_configurations_with_velocities_of_their_own(whole):

@@ -34,7 +34,8 @@ def conductivities(stored: dict[str, Any], limit: float) -> Finding | None:
     holds = deviation <= limit and rises
     rise = f"{'rises' if rises else 'does not rise'} with T" if several else "one temperature"
     points_text = "1 point" if len(deviations) == 1 else f"{len(deviations)} points"
-    ours = f"{deviation:.0%} off in {points_text}, {rise}"
+    density = ", at the measured density" if stored.get("measured_density") else ""
+    ours = f"{deviation:.0%} off in {points_text}, {rise}{density}"
     if list(values) == ["3:7", "2:3", "1:1"] and len(several) == 3:
         steeper = bool(min(np.diff([row[-1] - row[0] for row in values.values()])) > 0)
         holds = holds and steeper
@@ -102,15 +103,22 @@ def _pairs(stored: dict[str, Any]) -> tuple[float, float, float, str]:
 # -- networks ---------------------------------------------------------------------------------------------------------
 
 
-def networks_of_mtp(stored: dict[str, Any]) -> Finding:
+_NETWORK_IONS = 8  # Li in the paper's cells: the networks of a cell with fewer of them are not judged
+
+
+def networks_of_mtp(stored: dict[str, Any]) -> Finding | None:
     """Judge the networks of MTP: most Li are in networks of at most eight, mostly joined by both oxygens of EC."""
+    if stored["solvation"]["ions"] < _NETWORK_IONS:
+        return None
     joined, largest, bridges, ours = _networks(stored)
     holds = joined > 0.5 and largest <= 8 and bridges > 0.5
     return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
-def networks_of_qrd(stored: dict[str, Any]) -> Finding:
+def networks_of_qrd(stored: dict[str, Any]) -> Finding | None:
     """Judge the networks of MTP-QRd: few Li are in networks, of two Li each."""
+    if stored["solvation"]["ions"] < _NETWORK_IONS:
+        return None
     joined, largest, _, ours = _networks(stored)
     holds = joined < 0.2 and largest <= 2
     return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))

@@ -63,12 +63,15 @@ def test_rise_is_judged_where_there_are_several_temperatures():
     points = table(1.05)
     store_mtp({"3:7": points["3:7"]} | {ratio: {300.0: points[ratio][300.0]} for ratio in ("2:3", "1:1")})
     outcome = judged("22a")
-    assert outcome.verdict == REPRODUCED and outcome.ours == "5% off in 5 points, rises with T"
+    assert outcome.verdict == REPRODUCED and outcome.ours == "5% off in 5 points, rises with T, at the measured density"
 
 
 @pytest.mark.parametrize(
     ("factor", "verdict", "said"),
-    [(1.05, NOT_RUN_AT_SCALE, ""), (1.2, NOT_REPRODUCED, "20% off in 1 point, one temperature")],
+    [
+        (1.05, NOT_RUN_AT_SCALE, ""),
+        (1.2, NOT_REPRODUCED, "20% off in 1 point, one temperature, at the measured density"),
+    ],
 )
 def test_one_temperature_shows_no_rise(factor, verdict, said):
     """It can refute the claim, by its deviation, but not confirm it."""
@@ -87,7 +90,7 @@ def test_conductivities_near_experiment_reproduce_the_claim():
     store_mtp(table(1.1))
     outcome = judged("22a")
     assert outcome.verdict == REPRODUCED
-    assert outcome.ours == "10% off in 9 points, rises with T, more steeply with more EC"
+    assert outcome.ours == "10% off in 9 points, rises with T, at the measured density, more steeply with more EC"
     assert outcome.judged_from == ("file: standard/conductivity_mtp.json, labels by PBE-D3(0)",)
     assert outcome.reference == "PBE-D3(0)"
     assert outcome.uncertainty == "standard error of a point 10% to 10%"
@@ -166,7 +169,7 @@ def measured(parts):
 
 def test_networks_of_the_neutral_model():
     alone = shell(["EMC", "EMC", "EMC"]).atoms
-    solvation, networks = measured([network(4).atoms, alone])
+    solvation, networks = measured([network(4).atoms, alone] * 2)
     store_solvation(solvation, networks, model="mtp", reference="PBE-D3(0)", scale=STANDARD)
     assert judged("25a").verdict == REPRODUCED
     outcome = judged("26a")
@@ -185,10 +188,17 @@ def test_ion_pairs_of_both_models():
     outcome = judged("25a")
     assert outcome.verdict == NOT_REPRODUCED
     assert outcome.ours == "SSIP 50.0%, CIP 50.0%, AGG 0.0%"
-    assert judged("26a").verdict == NOT_REPRODUCED  # no network
+    assert judged("26a").verdict == NOT_RUN_AT_SCALE  # two Li cannot make networks of up to eight
     store_solvation(solvation, networks, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
     assert judged("25b").verdict == NOT_REPRODUCED  # half of the Li in contact, no aggregates
-    assert judged("26b").verdict == REPRODUCED
+    assert judged("26b").verdict == NOT_RUN_AT_SCALE
+
+
+def test_no_networks_among_eight_lithium():
+    solvation, networks = measured([shell(["EC", "EC"]).atoms] * 8)
+    for model, label, verdict in (("mtp", "26a", NOT_REPRODUCED), ("qrd", "26b", REPRODUCED)):
+        store_solvation(solvation, networks, model=model, reference="PBE-D3(0)", scale=STANDARD)
+        assert judged(label).verdict == verdict and judged(label).ours == "none in networks"
 
 
 def test_networks_of_four_are_not_the_pairs_of_the_charged_model():
