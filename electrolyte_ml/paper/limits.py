@@ -118,12 +118,14 @@ def conductivity_limits(
         first["error"] / first["value"],
         f"{first['trajectories']} trajectories, {first['total_ps'] / 1000:.3g} ns, {first['method']}",
     )
-    potential = _potential(points, members[0]["states"].get(ratio, {}).get(f"{temperature:g}", {}), errors)
+    state = members[0]["states"].get(ratio, {}).get(f"{temperature:g}", {})
+    potential = _potential(points, state, errors)
     size = _size(members[0]["sizes"].get(ratio, {}), f"{temperature:g}")
     shift = (1.0 + deviation) / (1.0 + (size.shift or 0.0)) - 1.0
     scatter = [row.error * first["value"] / measured for row in (statistics, potential, size) if row.error is not None]
     missing = [row.source for row in (potential, size) if row.error is None]
-    evidence = _reference(members[0]["reference"], audit)
+    given = state if members[0].get("measured_density") else None
+    evidence = _reference(members[0]["reference"], audit, given)
     if missing:
         evidence = f"includes the effects of {' and '.join(missing)}; {evidence}"
     rest = Limit("reference, and the rest", shift, float(np.hypot.reduce(scatter)), evidence)
@@ -178,14 +180,22 @@ def _size(sizes: Mapping[str, Mapping[str, Any]], temperature: str) -> Limit:
     return Limit("size of the cell", ratio - 1.0, error, evidence)
 
 
-def _reference(name: str, audit: Mapping[str, Any] | None) -> str:
-    """Return the differences of the reference from a better one in words."""
+def _reference(name: str, audit: Mapping[str, Any] | None, given: Mapping[str, Any] | None) -> str:
+    """Return the differences of the reference from a better one in words.
+
+    At a given density, whose state is `given`, its errors of pressure and density have no effect.
+    """
+    start = ""
+    if given is not None:
+        pressure = given.get("pressure")
+        start = "at the measured density"
+        start += "; " if pressure is None else f", where the mean pressure is {pressure / 1e4:+.2f} GPa; "
     if audit is None:
-        return f"labels by {name}, not audited"
+        return f"{start}labels by {name}, not audited"
     evidence = []
-    if bias := audit["molecular_pressure_bias"]:
+    if given is None and (bias := audit["molecular_pressure_bias"]):
         evidence.append(f"pressure {bias['value']:+.2f} ± {bias['error']:.2f} GPa")
-    if bias := audit["density_bias"]:
+    if given is None and (bias := audit["density_bias"]):
         evidence.append(f"density {bias['value']:+.0%} at least")
     bindings: dict[str, dict[str, float]] = {}
     for binding in audit["bindings"]:
@@ -194,4 +204,4 @@ def _reference(name: str, audit: Mapping[str, Any] | None) -> str:
         if {audit["reference"], audit["against"]} <= energies.keys():
             difference = energies[audit["reference"]] - energies[audit["against"]]
             evidence.append(f"energy of {complex} {difference:+.2f} eV")
-    return f"{audit['reference']} against {audit['against']}: {', '.join(evidence) or 'forces only'}"
+    return f"{start}{audit['reference']} against {audit['against']}: {', '.join(evidence) or 'forces only'}"

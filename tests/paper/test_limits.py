@@ -86,6 +86,13 @@ def test_evidence_names_trust_forces_at_lithium_and_the_audit():
     ):
         assert words in text
     assert "C 0.12" not in text and "energy of EC·Li " not in text
+    # At a given density the reference's errors of density and pressure have no part in the deviation.
+    given = member(5.0) | {"measured_density": True}
+    given["states"]["3:7"]["300"]["pressure"] = -2700.0
+    text = str(conductivity_limits([given], audit=audit))
+    state = "at the measured density, where the mean pressure is -0.27 GPa; "
+    assert f"{state}SevenNet against PBE: energy of EC·LiPF6 -0.10 eV" in text
+    assert f"{state}labels by SevenNet, not audited" in str(conductivity_limits([given]))
 
 
 def test_conditions_without_a_value_are_refused():
