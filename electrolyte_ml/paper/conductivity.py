@@ -250,7 +250,13 @@ def electrolyte_production(scale: Scale, *, progress: bool = True) -> Production
 
 
 def solvation_of_runs(
-    scale: Scale, cell: str, potential: Potential, *, model: str = "mtp", temperature: float = 300.0, seed: int = 0
+    scale: Scale,
+    potential: Potential,
+    *,
+    cell: str | None = None,
+    model: str = "mtp",
+    temperature: float = 300.0,
+    seed: int = 0,
 ) -> tuple[Solvation, Networks]:
     """Analyse shells, ion pairs and networks in the runs of `conductivity_runs`, and store the results.
 
@@ -259,7 +265,7 @@ def solvation_of_runs(
     scale, potential, model, seed
         As for `conductivity_runs`.
     cell
-        A cell of the protocol.
+        A cell of the protocol, by default the largest one with the ratio of the first: networks need many ions.
     temperature
         K.
 
@@ -274,6 +280,9 @@ def solvation_of_runs(
 
     if potential.reference is None:
         raise InputError("the potential does not contain the reference of its training set")
+    if cell is None:
+        cells = _protocol(scale).cells
+        cell = max((other for other in cells if ratio_of(other) == ratio_of(cells[0])), key=atoms_in)
     directory = production_folder(scale, cell, potential, seed)
     folders = run_folders(directory, temperature)
     if folders is None:
@@ -287,7 +296,7 @@ def solvation_of_runs(
         model=model,
         reference=potential.reference,
         scale=scale,
-        system=f"{ratio_of(cell)}, {temperature:g} K",
+        system=f"{ratio_of(cell)}, {temperature:g} K, {atoms_in(cell)} atoms",
     )
     return solvation, networks
 

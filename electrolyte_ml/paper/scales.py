@@ -686,14 +686,15 @@ STANDARD = Scale(
         rdf_cell="EC=80 LiPF6=8",
         rdf=MDRun("nvt", temperature=300.0, time_ps=100.0, timestep_fs=2.0, hydrogen_mass=3.0),
     ),
-    # The error of a conductivity does not depend on the number of ions: small cells run longer, and a larger one shows
-    # the effect of the size. The reference's liquid is 16 % too dense, and at its own density the ions hardly move.
+    # The error of a conductivity does not depend on the number of ions: small cells run longer. A larger one shows the
+    # effect of the size, and networks of many Li. The liquid of the reference is 16 % too dense, so that its ions
+    # hardly move at 1 atm.
     conductivity=Conductivity(
         cells=(
             "EC=6 EMC=14 Li=2 PF6=2",
             "EC=8 EMC=12 Li=2 PF6=2",
             "EC=10 EMC=10 Li=2 PF6=2",
-            "EC=12 EMC=28 Li=4 PF6=4",
+            "EC=24 EMC=56 Li=8 PF6=8",
         ),
         temperatures=(300.0, 280.0, 320.0),  # the annealing has the measured density of the first
         other_temperatures=(300.0,),

@@ -289,7 +289,7 @@ if scale.name != "quick":
     for model, charges in (("mtp", None), ("qrd", "qrd")):
         if load_result(f"solvation_{model}", scale) is None:
             potential = learn_ion_pairs(scale, charges=charges).aggregates.potential
-            solvation_of_runs(scale, scale.conductivity.cells[0], potential, model=model)
+            solvation_of_runs(scale, potential, model=model)
 shown = with_result("solvation_mtp", shown)
 kept = {name: load_result(f"solvation_{model}", shown) for name, model in (("MTP", "mtp"), ("MTP-QRd", "qrd"))}
 kept, figure = {name: stored for name, stored in kept.items() if stored is not None}, None

@@ -117,7 +117,7 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
     assert stored["states"]["3:7"]["320"] == {"density": None, "pressure": None, "trusted": None}
     assert stored["measured_density"] is True
     assert {ratio: list(sizes) for ratio, sizes in stored["sizes"].items()} == {
-        "3:7": ["286", "572"],
+        "3:7": ["286", "1144"],
         "2:3": ["276"],
         "1:1": ["266"],
     }
@@ -176,15 +176,23 @@ def test_shells_are_read_from_the_frames_of_complete_runs(potential, monkeypatch
     frames = [known_frames()["CIP"].atoms.copy() for _ in range(3)]
     for k, atoms in enumerate(frames):
         atoms.info["time_ps"] = 0.1 * k
-    monkeypatch.setattr("electrolyte_ml.production.run_folders", lambda directory, temperature: [directory])
+    read = []
+
+    def run_folders(directory, temperature):
+        read.append(directory)
+        return [directory]
+
+    monkeypatch.setattr("electrolyte_ml.production.run_folders", run_folders)
     monkeypatch.setattr("electrolyte_ml.trajectories.open_trajectory", lambda folder: open_trajectory(frames))
     cutoffs = {"EC": 2.6, "EMC": 2.6, "PF6": 2.6}
     monkeypatch.setattr("electrolyte_ml.analysis.find_shells", lambda runs: find_shells(runs, cutoffs=cutoffs))
     scale = replace(STANDARD, results=tmp_path)
-    solvation, _ = solvation_of_runs(scale, STANDARD.conductivity.cells[0], potential)
+    solvation, _ = solvation_of_runs(scale, potential)
+    solvation_of_runs(scale, potential, cell=STANDARD.conductivity.cells[0])
+    assert [directory.name.partition("_Li")[0] for directory in read] == ["EC24_EMC56", "EC6_EMC14"]
     assert solvation.ion_pairs["CIP"].value == 1.0
     stored = load_result("solvation_mtp", scale)
-    assert stored["system"] == "3:7, 300 K" and stored["reference"] == "a reference"
+    assert stored["system"] == "3:7, 300 K, 286 atoms" and stored["reference"] == "a reference"
     monkeypatch.setattr("electrolyte_ml.production.run_folders", lambda directory, temperature: None)
     with pytest.raises(InputError, match="no production"):
-        solvation_of_runs(scale, STANDARD.conductivity.cells[0], potential)
+        solvation_of_runs(scale, potential)
