@@ -1,6 +1,7 @@
 """Results that ship with the source tree follow from what ships beside them: sets, potentials, labels."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -110,7 +111,14 @@ def test_stored_errors_on_the_validation_sets_are_those_of_the_shipped_potential
         assert row.forces[place] == pytest.approx(np.sqrt(np.mean(np.square(np.concatenate(forces)))), rel=1e-6)
 
 
-@pytest.mark.parametrize("name, file", [("ec-emc", "ec_emc_validation"), ("lipf6-ec-emc", "lipf6_validation")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("ec-emc", "ec_emc_validation"),
+        ("lipf6-ec-emc", "lipf6_validation"),
+        ("lipf6-ec-emc-qrd", "lipf6_validation"),
+    ],
+)
 def test_stated_errors_of_a_potential_outside_its_set_are_right(name, file):
     about = find_shipped(name)
     outside = read_configurations(checkout() / "data" / "sets" / f"{file}.extxyz.xz", labelled=True)
@@ -121,16 +129,27 @@ def test_stated_errors_of_a_potential_outside_its_set_are_right(name, file):
     assert f"{1000 * errors.energy_rmse:.1f} meV/atom and {errors.force_rmse:.3f} eV/Å" in about.good_for
 
 
-def test_stated_errors_on_aggregates_are_right():
+@pytest.mark.parametrize("name", ["lipf6-ec-emc", "lipf6-ec-emc-qrd"])
+def test_stated_errors_on_aggregates_are_right(name):
     """They are those of all steps of the dynamics that the potential has not learnt."""
-    about = find_shipped("lipf6-ec-emc")
+    about = find_shipped(name)
     own = {atoms.info["label_hash"] for atoms in read_configurations(about.training_set)}
     dynamics = read_configurations(checkout() / "data" / "sets" / "lipf6_aggregates.extxyz.xz", labelled=True)
     outside = [atoms for atoms in dynamics if atoms.info["label_hash"] not in own]
     assert len(dynamics) - len(outside) == 1 and {atoms.symbols.count("Li") for atoms in outside} == {2}
-    errors = evaluate_errors(load("lipf6-ec-emc"), outside)
+    errors = evaluate_errors(load(name), outside)
     stated = f"outside its set: {1000 * errors.energy_rmse:.1f} meV/atom and {errors.force_rmse:.3f} eV/Å"
     assert about.good_for.endswith(f"on aggregates {stated}")
+
+
+def test_stated_charges_of_lithium_and_its_anion_are_right():
+    potential, limits = load("lipf6-ec-emc-qrd"), find_shipped("lipf6-ec-emc-qrd").limits
+    stated = re.search(r"Li has ([+-][\d.]+) e in place of \+1, PF6 ([+-][\d.]+) e", limits)
+    outside = read_configurations(checkout() / "data" / "sets" / "lipf6_validation.extxyz.xz")
+    for atoms in outside[:: len(outside) // 3]:
+        charges, symbols = potential.evaluate(atoms).charges, atoms.symbols
+        lithium, anion = charges[symbols == "Li"].sum(), charges[(symbols == "P") | (symbols == "F")].sum()
+        assert [float(value) for value in stated.groups()] == pytest.approx([lithium, anion], abs=0.01)
 
 
 def test_stored_contents_of_the_set_of_lipf6_are_right():
