@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from electrolyte_ml.active_learning.mixing import count_origins
-from electrolyte_ml.analysis.estimates import TransportEstimate
+from electrolyte_ml.analysis.correlation import Plateau
+from electrolyte_ml.analysis.estimates import Curve, TransportEstimate
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.ion_pairs import IonPairs, ion_pair_training
 from electrolyte_ml.paper.results import save_result
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from electrolyte_ml.analysis.conductivity import ConductivityResult
     from electrolyte_ml.analysis.networks import Networks
     from electrolyte_ml.analysis.production import Production
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.paper.validation import ValidationErrors
     from electrolyte_ml.potentials.charges import Share
 
+_CURVE = 201  # most points of a stored curve
 MODELS = ("mtp", "qrd", "corrected")  # "corrected" is the MTP with its correction to a better reference
 
 
@@ -99,7 +101,7 @@ def conductivity_name(model: str, member: int = 0) -> str:
 
 
 def _points(by_temperature: Mapping[float, ConductivityResult]) -> dict[str, dict[str, Any]]:
-    """Return the best estimates of conductivities, mS/cm, by temperature."""
+    """Return the best estimates of conductivities, mS/cm, by temperature, with curves at `_CURVE` correlation times."""
     points: dict[str, dict[str, Any]] = {}
     for temperature, result in by_temperature.items():
         best = result.best
@@ -110,24 +112,52 @@ def _points(by_temperature: Mapping[float, ConductivityResult]) -> dict[str, dic
         if best.curve is not None and best.plateau is not None:
             inside = best.curve.times_ps >= best.plateau.start_ps
             entry["change_in_window"] = 10.0 * float(best.curve.mean[inside][-1] - best.curve.mean[inside][0])
+            last = len(best.curve.times_ps) - 1
+            kept = np.unique(np.linspace(0, last, min(_CURVE, last + 1)).round().astype(int))
+            entry["curve"] = {
+                "times_ps": _rounded(best.curve.times_ps[kept]),
+                "mean": _rounded(10.0 * best.curve.mean[kept]),
+                "error": _rounded(10.0 * best.curve.error[kept]),
+            }
         points[f"{temperature:g}"] = entry
     return points
 
 
+def _rounded(values: np.ndarray) -> list[float]:
+    """Return numbers with six significant digits."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+def _curve(point: Mapping[str, Any]) -> tuple[Curve | None, Plateau | None]:
+    """Return the curve (S/m) and the window of a stored conductivity, None for results without them."""
+    if "curve" not in point:
+        return None, None
+    times, mean, error = (np.array(point["curve"][name]) for name in ("times_ps", "mean", "error"))
+    start, end = point["window_ps"]
+    return Curve(times, 0.1 * mean, 0.1 * error), Plateau(start, end, float("nan"), "stored")
+
+
 def conductivities_of(stored: Mapping[str, Any]) -> dict[str, dict[float, TransportEstimate]]:
     """Return the conductivities (S/m) of a result of `store_conductivity`, by ratio and temperature (K)."""
+
+    def estimate(point: Mapping[str, Any]) -> TransportEstimate:
+        curve, plateau = _curve(point)
+        return TransportEstimate(
+            quantity="conductivity",
+            unit="S/m",
+            method=point["method"],
+            **{name: 0.1 * point[name] for name in ("value", "error", "low", "high")},
+            expected_error=float("nan"),
+            basis="stored",
+            trajectories=point["trajectories"],
+            total_ps=point["total_ps"],
+            plateau=plateau,
+            curve=curve,
+        )
+
     return {
         ratio: {
-            float(temperature): TransportEstimate(
-                quantity="conductivity",
-                unit="S/m",
-                method=point["method"],
-                **{name: 0.1 * point[name] for name in ("value", "error", "low", "high")},
-                expected_error=float("nan"),
-                basis="stored",
-                trajectories=point["trajectories"],
-                total_ps=point["total_ps"],
-            )
+            float(temperature): estimate(point)
             for temperature, point in sorted(by_temperature.items(), key=lambda item: float(item[0]))
         }
         for ratio, by_temperature in stored["points"].items()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, Production, find_shells, measure_conductivity
@@ -90,6 +91,7 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
         return SimpleNamespace(conditions=conditions)
 
     monkeypatch.setattr("electrolyte_ml.production.produce", produce)
+    monkeypatch.setattr("electrolyte_ml.paper.stored._CURVE", 40)
     scale = replace(STANDARD, results=tmp_path)
     results = conductivity_runs(scale, potential, progress=False)
     assert list(results) == list(STANDARD.conductivity.cells)
@@ -111,6 +113,11 @@ def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch,
     best, again = measured.best, points["3:7"][300.0]
     for name in ("value", "error", "low", "high"):
         assert getattr(again, name) == pytest.approx(getattr(best, name))
+    assert len(again.curve.times_ps) == 40 < len(best.curve.times_ps)
+    at = np.searchsorted(best.curve.times_ps, again.curve.times_ps - 1e-6)
+    np.testing.assert_allclose(again.curve.mean, best.curve.mean[at], rtol=1e-5, atol=1e-12)
+    np.testing.assert_allclose(again.curve.error, best.curve.error[at], rtol=1e-5, atol=1e-12)
+    assert (again.plateau.start_ps, again.plateau.end_ps) == (best.plateau.start_ps, best.plateau.end_ps)
     assert stored["production"]["3:7"]["320"]["failures"] == {"grade": 2}
     assert stored["production"]["3:7"]["300"]["completed"] == 1
     assert stored["states"]["3:7"]["300"] == {"density": 1.2, "pressure": -900.0, "trusted": 0.9}
