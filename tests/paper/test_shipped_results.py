@@ -169,15 +169,20 @@ def test_the_validation_set_of_lipf6_is_that_of_the_protocol():
     assert [len(atoms) for atoms in outside[::share]] == [atoms_in(cell) for cell in protocol.cells]
 
 
-def test_stored_errors_by_site_are_those_of_the_potential_of_lipf6():
+def test_stored_errors_by_site_are_those_of_the_potentials_of_lipf6():
     stored = IonPairErrors.from_dict(shipped_result("ion_pair_errors", "standard"))
-    potential = load("lipf6-ec-emc")
+    potentials = {"MTP16": {0: load("lipf6-ec-emc")}, "MTP16-QRd": {0: load("lipf6-ec-emc-qrd")}}
     outside = read_configurations(checkout() / "data" / "sets" / "lipf6_validation.extxyz.xz", labelled=True)
-    found = ion_pair_errors(outside, {"MTP16": {0: potential}}, potential.reference)
-    assert stored.reference == potential.reference and stored.parameters == {"MTP16": potential.n_parameters}
-    for row, again in zip(stored.kinds["MTP16"].sites, found.kinds["MTP16"].sites, strict=True):
-        assert (row.species, row.name, row.atoms) == (again.species, again.name, again.atoms)
-        assert (row.rmse, row.size) == pytest.approx((again.rmse, again.size), rel=1e-6)
+    found = ion_pair_errors(outside, potentials, potentials["MTP16"][0].reference)
+    assert stored.reference == found.reference
+    for name in potentials:
+        assert stored.parameters[name] == found.parameters[name]
+        for row, again in zip(stored.kinds[name].sites, found.kinds[name].sites, strict=True):
+            assert (row.species, row.name, row.atoms) == (again.species, again.name, again.atoms)
+            assert (row.rmse, row.size) == pytest.approx((again.rmse, again.size), rel=1e-6)
+    for cell, charges in found.charges["MTP16-QRd"].items():
+        for symbol, values in charges.items():
+            assert stored.charges["MTP16-QRd"][cell][symbol] == pytest.approx(values, abs=1e-6)
 
 
 def test_densities_are_means_of_the_shipped_traces():
