@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.paper.validation import ValidationErrors
     from electrolyte_ml.potentials.charges import Share
 
-_CURVE = 201  # most points of a stored curve
+_CURVE = 200  # most points of a stored curve
 MODELS = ("mtp", "qrd", "corrected")  # "corrected" is the MTP with its correction to a better reference
 
 
@@ -101,7 +101,10 @@ def conductivity_name(model: str, member: int = 0) -> str:
 
 
 def _points(by_temperature: Mapping[float, ConductivityResult]) -> dict[str, dict[str, Any]]:
-    """Return the best estimates of conductivities, mS/cm, by temperature, with curves at `_CURVE` correlation times."""
+    """Return the best estimates of conductivities, mS/cm, by temperature, with curves averaged in `_CURVE` blocks.
+
+    The change in the window is that from its first to its last tenth.
+    """
     points: dict[str, dict[str, Any]] = {}
     for temperature, result in by_temperature.items():
         best = result.best
@@ -110,22 +113,23 @@ def _points(by_temperature: Mapping[float, ConductivityResult]) -> dict[str, dic
         if best.plateau is not None:
             entry["window_ps"] = [best.plateau.start_ps, best.plateau.end_ps]
         if best.curve is not None and best.plateau is not None:
-            inside = best.curve.times_ps >= best.plateau.start_ps
-            entry["change_in_window"] = 10.0 * float(best.curve.mean[inside][-1] - best.curve.mean[inside][0])
-            last = len(best.curve.times_ps) - 1
-            kept = np.unique(np.linspace(0, last, min(_CURVE, last + 1)).round().astype(int))
+            times = best.curve.times_ps
+            inside = (times >= best.plateau.start_ps - 1e-9) & (times <= best.plateau.end_ps + 1e-9)
+            within = 10.0 * best.curve.mean[inside]
+            tenth = max(1, len(within) // 10)  # a running integral oscillates with the fastest vibrations of the ions
+            entry["change_in_window"] = float(within[-tenth:].mean() - within[:tenth].mean())
             entry["curve"] = {
-                "times_ps": _rounded(best.curve.times_ps[kept]),
-                "mean": _rounded(10.0 * best.curve.mean[kept]),
-                "error": _rounded(10.0 * best.curve.error[kept]),
+                "times_ps": _blocks(times),
+                "mean": _blocks(10.0 * best.curve.mean),
+                "error": _blocks(10.0 * best.curve.error),
             }
         points[f"{temperature:g}"] = entry
     return points
 
 
-def _rounded(values: np.ndarray) -> list[float]:
-    """Return numbers with six significant digits."""
-    return [float(f"{value:.6g}") for value in values]
+def _blocks(values: np.ndarray) -> list[float]:
+    """Return the means of at most `_CURVE` consecutive blocks, with six significant digits."""
+    return [float(f"{block.mean():.6g}") for block in np.array_split(values, min(_CURVE, len(values)))]
 
 
 def _curve(point: Mapping[str, Any]) -> tuple[Curve | None, Plateau | None]:

@@ -124,8 +124,10 @@ def networks_of_qrd(stored: dict[str, Any]) -> Finding | None:
     return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
-def network_shells(stored: dict[str, Any]) -> Finding:
+def network_shells(stored: dict[str, Any]) -> Finding | None:
     """Judge shells in networks against those of isolated Li: more EC, more often CN 5, less often CN 3."""
+    if stored["solvation"]["ions"] < _NETWORK_IONS:
+        return None
     networks = stored["networks"]
     if one_group := _one_group(stored):
         return Finding(False, one_group)
@@ -143,9 +145,10 @@ def network_shells(stored: dict[str, Any]) -> Finding:
     return Finding(holds, ours, uncertainty=errors)
 
 
-def network_panels(stored: dict[str, Any]) -> Finding:
+def network_panels(stored: dict[str, Any]) -> Finding | None:
     """Judge whether the panels of networked and isolated Li can be drawn for MTP-QRd: both kinds of Li exist."""
-    return network_shells(stored)._replace(holds=not _one_group(stored))
+    finding = network_shells(stored)
+    return finding and finding._replace(holds=not _one_group(stored))
 
 
 def _one_group(stored: dict[str, Any]) -> str:

@@ -211,7 +211,11 @@ def test_networks_of_four_are_not_the_pairs_of_the_charged_model():
 def test_panels_with_charges_need_networked_and_isolated_lithium():
     assert judged("27b").verdict == NOT_RUN_AT_SCALE
     alone, joined = shell(["EMC", "EMC", "EMC"]).atoms, network(2).atoms
-    for parts, verdict in (([joined, alone], REPRODUCED), ([joined], NOT_REPRODUCED), ([alone], NOT_REPRODUCED)):
+    few = measured([joined, alone])
+    store_solvation(*few, model="qrd", reference="PBE-D3(0)", scale=STANDARD)
+    assert judged("27b").verdict == NOT_RUN_AT_SCALE
+    both, networked, isolated = [joined, alone] * 3, [joined] * 4, [alone] * 8
+    for parts, verdict in ((both, REPRODUCED), (networked, NOT_REPRODUCED), (isolated, NOT_REPRODUCED)):
         store_solvation(*measured(parts), model="qrd", reference="PBE-D3(0)", scale=STANDARD)
         assert judged("27b").verdict == verdict
     assert judged("27b").ours == "0% of the Li in networks: one of the two groups is empty"
