@@ -210,6 +210,11 @@ if rdf is not None:
 for figure in drawn:
     display(figure)
 
+# %% [markdown]
+# In the results that ship with this version the forces are as good without charges as with them. The charges have the
+# right signs, but Li has only half of its charge, as in the small fit above. Notebook 13 shows what these potentials make
+# of the ion pairs.
+
 # %%
 for claim in CLAIMS:
     if claim.label in ("18", "19", "20a"):

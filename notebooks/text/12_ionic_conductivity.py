@@ -433,8 +433,8 @@ for figure in drawn:
 #
 # A conductivity may be wrong for four reasons, and "within 11 % of experiment" does not tell which. The length of the
 # runs gives a statistical error. Potentials that were fitted to the same labels from other random parameters differ:
-# this is the error of the potential. A second cell of twice the size shows the effect of the first one's size. What
-# remains is due to the reference, and to what all potentials have in common.
+# this is the error of the potential. A second, larger cell shows the effect of the first one's size. What remains is
+# due to the reference, and to what all potentials have in common.
 
 # %%
 validated = stored("ion_pair_errors")
@@ -452,12 +452,24 @@ for model in MODELS:
     print(f"{model}, labels by {members[0]['reference']}\n{limits}\n")
 
 # %% [markdown]
-# The result that ships with this version is of MTP alone, at one ratio and one temperature: 2 LiPF6 in 286 atoms, 6.4 ns
-# in all. Its conductivity is a fiftieth of the measured one, and the length of the runs does not explain that. The ions
-# hardly move: the diffusion coefficient of Li is below $1.3 \cdot 10^{-7}$ cm²/s. The potential is not outside its
-# training set, since all frames are trusted. The liquid is too dense. The cell has 1.34 g/cm³, and the same reference
-# makes pure EC 6 % and pure EMC 16 % denser than they are (notebook 04). Longer runs would not help here, a better
-# reference would: two short runs at a fixed 1.2 g/cm³ had 3 mS/cm (`data/README.md`).
+# ## What the density does
+#
+# All this is at the measured density. There the pressure of this liquid is negative, as the table says, because the
+# reference pulls the molecules together too strongly. What does the same potential do at 1 atm, where the liquid
+# chooses its density?
+
+# %%
+for name, words in (("conductivity_mtp", "at the measured density"), ("conductivity_mtp_1_atm", "at 1 atm")):
+    if (kept := stored(name)) is not None:
+        state, point = kept["states"]["3:7"]["300"], kept["points"]["3:7"]["300"]
+        print(f"MTP {words:24} {state['density']:.3f} g/cm³, {state['trusted']:.0%} of frames trusted: "
+              f"{point['value']:.1f} ± {point['error']:.1f} mS/cm")
+print(f"measured {'':19} {experiment.ELECTROLYTE_DENSITY['3:7'][300.0].value:.3f} g/cm³, {experiment.conductivities('3:7')[300.0].value:.1f} mS/cm")
+
+# %% [markdown]
+# A liquid that is 16 % too dense has a conductivity that is fifty times too small. The grades do not show this: the
+# potential knows every configuration of both runs, and gives what its reference would. An error of the reference in the
+# density is an error in the conductivity, and longer runs do not reduce it.
 
 # %% [markdown]
 # ## Exercises
