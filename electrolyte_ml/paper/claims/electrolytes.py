@@ -181,6 +181,6 @@ def intervals_of(estimates: dict[str, Any], *keys: str) -> str:
     """Give the 95 % intervals of stored estimates, or say which have none; of all that have a value by default."""
     texts = []
     for key in keys or [key for key, entry in estimates.items() if entry["value"] is not None]:
-        low, high = (estimates.get(key, {}).get(end) for end in ("low", "high"))
+        low, high = estimates[key]["interval_95"] if key in estimates else (None, None)
         texts.append(f"{key} no interval" if low is None or high is None else f"{key} {low:.3g} to {high:.3g}")
     return f"95 %: {', '.join(texts)}"

@@ -10,12 +10,13 @@ from electrolyte_ml.analysis import (
     analyse_networks,
     analyse_solvation,
 )
+from electrolyte_ml.analysis.bootstrap import Estimate, as_json
 from electrolyte_ml.analysis.correlation import Plateau
 from electrolyte_ml.analysis.estimates import Curve
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN_AT_SCALE, REPRODUCED, electrolytes
 from electrolyte_ml.paper.experiment import CONDUCTIVITY
-from electrolyte_ml.paper.scales import QUICK, STANDARD
+from electrolyte_ml.paper.scales import QUICK, STANDARD, shipped
 from electrolyte_ml.paper.stored import store_conductivity, store_solvation
 from electrolyte_ml.trajectories import open_trajectory
 from electrolyte_ml.trajectories.static_frames import network, shell
@@ -227,10 +228,17 @@ def test_another_model_is_refused():
 
 
 def test_intervals_are_those_of_the_stored_estimates():
-    stored = {
-        "SSIP": {"value": 0.5, "low": 0.25, "high": 0.75},
-        "CIP": {"value": 0.5, "low": None, "high": None},
-        "AGG": {"value": None, "low": None, "high": None},
-    }
+    stored = as_json(
+        {
+            "SSIP": Estimate(0.5, 0.1, (0.25, 0.75), (0.5, 0.5)),
+            "CIP": Estimate(0.5, np.nan, (np.nan, np.nan), (0.5, 0.5)),
+            "AGG": Estimate(np.nan, np.nan, (np.nan, np.nan), (np.nan, np.nan)),
+        }
+    )
     assert electrolytes.intervals_of(stored) == "95 %: SSIP 0.25 to 0.75, CIP no interval"
-    assert electrolytes.intervals_of(stored, "SSIP") == "95 %: SSIP 0.25 to 0.75"
+    assert electrolytes.intervals_of(stored, "SSIP", "other") == "95 %: SSIP 0.25 to 0.75, other no interval"
+
+
+def test_intervals_of_shipped_results_are_shown():
+    for label in ("17", "25a", "25b"):
+        assert "no interval" not in judged(label, shipped("standard")).uncertainty
