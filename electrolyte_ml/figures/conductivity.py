@@ -96,6 +96,7 @@ def conductivity_temperature(
     measured: Mapping[str, Mapping[float, Measured]],
     source: str,
     paper_deviation: float | None = None,
+    title: str = "Conductivity of about 1 mol/kg LiPF6 in EC:EMC (Fig. 6)",
 ) -> Figure:
     """Draw Fig. 6: sigma against temperature, with experiment and the deviation stated in the paper.
 
@@ -111,6 +112,8 @@ def conductivity_temperature(
         Source of the measured values, for the caption.
     paper_deviation
         Mean relative deviation from experiment stated in the paper, drawn as a band if given.
+    title
+        Title of the figure.
 
     Raises
     ------
@@ -155,7 +158,7 @@ def conductivity_temperature(
     panels[0, 0].set_ylim(bottom=0.0)
     legend_beside(panels[0, -1])
     caption(
-        figure, "Conductivity of about 1 mol/kg LiPF6 in EC:EMC (Fig. 6)", scale=scale, reference=reference,
+        figure, title, scale=scale, reference=reference,
         note=f"Percentages: deviation from experiment ({source}).",
     )  # fmt: skip
     return figure

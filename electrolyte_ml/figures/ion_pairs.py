@@ -164,7 +164,7 @@ def models_compared(found: Mapping[str, Mapping[str, Any]], *, reference: str, s
         axes.grid(axis="x", visible=False)
     panels[0, 1].set_xlabel("size of the network (1: isolated)")
     panels[1, 1].set_xlabel("donor atoms in the shell")
-    panels[0, 0].legend(loc="upper right")
+    _legend_above(panels[0, 0])
     caption(
         figure, "Ion pairs and networks (Figs. 7, S9)", scale=scale, reference=reference,
         note="Below: pale are isolated cations, full are those in networks. Bars: 95 % intervals.",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.charges import Share
 
 _CURVE = 200  # most points of a stored curve
-MODELS = ("mtp", "qrd", "corrected")  # "corrected" is the MTP with its correction to a better reference
+MODELS = {"mtp": "MTP", "qrd": "MTP-QRd", "corrected": "MTP corrected to a better reference"}  # and names in figures
 
 
 def store_conductivity(

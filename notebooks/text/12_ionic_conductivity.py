@@ -405,25 +405,26 @@ def stored(name):
 
 
 drawn = []
-for model in MODELS:
+for model, name in MODELS.items():
     kept = stored(conductivity_name(model))
     if kept is None:
-        print(f"There is no result of the {shown.name} scale for {model} yet: its part of Fig. 6 and Table 1 is not drawn.")
+        print(f"There is no result of the {shown.name} scale for {name} yet: its part of Fig. 6 and Table 1 is not drawn.")
         continue
     for ratio, by_temperature in kept["production"].items():
         for temperature, ended in by_temperature.items():
-            print(f"{model}, {ratio}, {temperature} K: {Production(**ended)}")
+            print(f"{name}, {ratio}, {temperature} K: {Production(**ended)}")
     if points := conductivities_of(kept):
         condition = ", at the measured density" if kept["measured_density"] else ""
         drawn.append(figures.conductivity_temperature(
             points, reference=kept["reference"], scale=f"{shown.name}{condition}", measured=experiment.CONDUCTIVITY,
             source=experiment.DING_BRIEFLY, paper_deviation=experiment.PAPER_CONDUCTIVITY_DEVIATIONS.get(model),
+            title=f"{name}: conductivity of about 1 mol/kg LiPF6 in EC:EMC (Fig. 6)",
         ))  # fmt: skip
         for ratio, by_temperature in points.items():
             if curves := {f"{t:g} K": point for t, point in by_temperature.items() if point.curve is not None}:
                 drawn.append(figures.running_conductivity(
                     curves, reference=kept["reference"], scale=f"{shown.name}{condition}",
-                    title=f"{model}, EC:EMC {ratio}: conductivity against correlation time (Fig. S7, S8)",
+                    title=f"{name}, EC:EMC {ratio}: conductivity against correlation time (Fig. S7, S8)",
                 ))  # fmt: skip
 for figure in drawn:
     display(figure)
@@ -438,10 +439,10 @@ for figure in drawn:
 
 # %%
 validated = stored("ion_pair_errors")
-for model in MODELS:
+for model, name in MODELS.items():
     members = [found for k in range(shown.conductivity.members) if (found := stored(conductivity_name(model, k))) is not None]
     if not members:
-        print(f"There is no result of the {shown.name} scale for {model} yet.")
+        print(f"There is no result of the {shown.name} scale for {name} yet.")
         continue
     errors = None
     if validated is not None:
@@ -449,7 +450,7 @@ for model in MODELS:
         alike = whole.charged if model == "qrd" else whole.plain
         errors = whole.kinds[alike[0]] if alike else None
     limits = conductivity_limits(members, errors=errors, audit=shipped_audit(members[0]["reference"]))
-    print(f"{model}, labels by {members[0]['reference']}\n{limits}\n")
+    print(f"{name}, labels by {members[0]['reference']}\n{limits}\n")
 
 # %% [markdown]
 # ## What the density does
