@@ -210,6 +210,7 @@ def production_settings(
         seed=seed,
         equilibration=EquilibrationSettings(
             annealing=protocol.annealing,
+            boxes=protocol.boxes,
             time_ps=runs.equilibration_ps,
             densities=densities,
             timestep_fs=protocol.equilibration_timestep_fs,

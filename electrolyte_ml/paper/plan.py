@@ -257,7 +257,7 @@ def _conductivity(counter: _Counter, model: ModelSpec, protocol: Conductivity) -
             atoms, conditions = atoms_in(cell), len(protocol.temperatures_of(cell, member))
             slow, fast = protocol.equilibration_timestep_fs, 1.0
             for time_ps, timestep_fs, count in (
-                *((stage[2], slow, 1) for stage in protocol.annealing),
+                *((stage[2], slow, protocol.boxes) for stage in protocol.annealing),
                 (runs.equilibration_ps, slow, runs.trajectories * conditions),
                 (runs.time_ps, fast, runs.trajectories * conditions),
             ):

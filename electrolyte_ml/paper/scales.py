@@ -370,6 +370,8 @@ class Conductivity:
         pressure.
     other_temperatures : tuple of float, K
         Temperatures of the other cells.
+    boxes : int
+        Number of boxes that are packed and annealed independently; trajectories start from them in turn.
     equilibration_timestep_fs, hydrogen_mass : float, amu
         Time step and mass of hydrogens at constant pressure. Hydrogens have their own mass by default, and always at
         constant volume.
@@ -386,6 +388,7 @@ class Conductivity:
     packing_density: float = 1.1
     measured_density: bool = False
     other_temperatures: tuple[float, ...] = ()
+    boxes: int = 1
     equilibration_timestep_fs: float = 1.0
     hydrogen_mass: float | None = None
     members: int = 1
@@ -699,6 +702,8 @@ STANDARD = Scale(
         temperatures=(300.0, 280.0, 320.0),  # the annealing has the measured density of the first
         other_temperatures=(300.0,),
         annealing=_cycle(200.0),
+        # Ion pairs and aggregates keep for longer than a trajectory lasts: each trajectory has a box of its own.
+        boxes=8,
         measured_density=True,
         mtp=ConductivityRuns(8, time_ps=1250.0, equilibration_ps=200.0, correlation_ps=500.0, window_ps=300.0),
         qrd=ConductivityRuns(8, time_ps=500.0, equilibration_ps=200.0, correlation_ps=100.0, window_ps=20.0),

@@ -453,6 +453,9 @@ for model, name in MODELS.items():
     print(f"{name}, labels by {members[0]['reference']}\n{limits}\n")
 
 # %% [markdown]
+# The small value by MTP-QRd is that of a box whose ions are all in neutral aggregates. Notebook 13 shows that this is a
+# matter of the start as much as of the potential: ion pairs live longer than these runs.
+#
 # ## What the density does
 #
 # All this is at the measured density. There the pressure of this liquid is negative, as the table says, because the

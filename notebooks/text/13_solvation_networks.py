@@ -307,11 +307,17 @@ figure
 # %% [markdown]
 # The results that ship with this version are of the runs of notebook 12, at the measured density. With MTP most Li are
 # solvent-separated, as in the paper. With MTP-QRd all Li are in aggregates when the annealing ends, and none leaves them
-# in 0.25 ns. The intervals cannot know whether it would later: the cell has two Li, and all runs start from one annealed
-# box. Two Li cannot show networks of eight, either.
+# in 0.25 ns. Two Li cannot show networks of eight.
 #
-# Which of the two is right? Both potentials were trained on nearly the same labels, and their forces err alike (notebook
-# 11). The next cell measures how far each is from the reference in the energy of whole cells.
+# Do the potentials differ, or only the two annealed boxes? All runs of a potential started from one box. Exchange the
+# starts: MTP runs from two ends of the runs by MTP-QRd, and MTP-QRd from two ends of those by MTP, 0.5 ns each
+# (`data/README.md` has the commands). One aggregate outlived its run by MTP, the other broke up after 0.3 ns. The pairs
+# of both runs by MTP-QRd stayed as they were, without any aggregate. So the ions keep their partners for about as long as
+# a run lasts, and the figure compares two boxes rather than two potentials. The intervals cannot know that, since all
+# runs of a potential agree. The standard scale therefore anneals a box for each trajectory; these runs were made before.
+#
+# Could the labels tell which structure is right? Both potentials were trained on nearly the same ones, and their forces
+# err alike (notebook 11). The next cell measures how far each is from the reference in the energy of whole cells.
 
 # %%
 sets = [checkout() / "data" / "sets" / f"lipf6_{name}.extxyz.xz" for name in ("validation", "aggregates")]
@@ -329,9 +335,9 @@ print(f"kT at 300 K: {300 * units.kB:.3f} eV")
 # The second number is the scatter from one configuration to the next. The pairs are from dynamics at 300 K, the
 # aggregates from cells that the reference has just relaxed. One or two meV per atom are a small error, but a cell has
 # hundreds of atoms: its energy errs by tenths of an eV, which is many times $kT$, and in other ways for pairs than for
-# aggregates. What decides between SSIP and aggregates is a difference of free energies of a few $kT$. Energies
-# and forces of this accuracy do not determine it, and two potentials that agree in all tables of errors disagree here.
-# A potential for ion pairs has to be tested on ion pairs.
+# aggregates. What decides between SSIP and aggregates is a difference of free energies of a few $kT$. Energies and forces
+# of this accuracy do not determine it. A potential for ion pairs has to be tested on ion pairs, by runs that are long
+# enough for them to form and to break.
 
 # %% [markdown]
 # Is the conductivity insensitive to the structure, as the paper concludes? This needs two things at once: structures
@@ -343,6 +349,10 @@ if None in sigma.values() or len(kept) < 2:
     print(f"There are no conductivities and structures of both potentials at the {shown.name} scale yet.")
 else:
     print(compare_models(sigma, kept))
+
+# %% [markdown]
+# In these runs it is not. Whatever put the ions into aggregates, the potential or the box, neutral aggregates carry
+# little current.
 
 # %%
 for claim in CLAIMS:

@@ -68,6 +68,12 @@ def test_standard_runs_at_the_measured_densities():
     assert production_settings(PAPER, PAPER.conductivity.cells[0], "pot.mtp").densities == {}
 
 
+def test_every_trajectory_of_the_standard_scale_has_a_box_of_its_own():
+    for model in ("mtp", "qrd"):
+        settings = production_settings(STANDARD, STANDARD.conductivity.cells[0], "pot.mtp", model=model)
+        assert settings.equilibration.boxes == settings.trajectories.count and settings.starts_per_box == 1
+
+
 def test_what_has_run_is_stored_by_ratio_and_temperature(potential, monkeypatch, tmp_path):
     ions = OrnsteinUhlenbeckIons(counts=(2, 2), diffusion=(0.2, 0.3), side=15.0, names=("Li", "PF6"))
     measured = measure_conductivity([ions.sample(40.0, 0.05, seed=k) for k in range(3)], 300.0)
