@@ -60,5 +60,6 @@ def in_options(**options: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        message = re.sub(r"\w+", lambda word: options.get(word[0], word[0]), str(error))
+        # Also "equilibration.time_ps", the name of a setting in a section
+        message = re.sub(r"\w+(\.\w+)*", lambda word: options.get(word[0].rpartition(".")[2], word[0]), str(error))
         raise InputError(message) from error

@@ -200,8 +200,7 @@ def production_settings(
     runs = protocol.qrd if model == "qrd" else protocol.mtp
     temperatures, densities = protocol.temperatures_of(cell, member), None
     if protocol.measured_density:
-        measured = experiment.ELECTROLYTE_DENSITY[ratio_of(cell)]
-        densities = tuple(measured[temperature].value for temperature in temperatures)
+        densities = tuple(experiment.electrolyte_density(ratio_of(cell), kelvin).value for kelvin in temperatures)
     return ProductionSettings(
         potential=os.fspath(potential),
         composition=cell,

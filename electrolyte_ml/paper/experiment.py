@@ -120,6 +120,26 @@ def density(liquid: str) -> Measurement:
     return DENSITY[liquid]
 
 
+def electrolyte_density(ratio: str, temperature: float) -> Measurement:
+    """Return the measured density of LiPF6 in EC:EMC at the molality of the paper's cells.
+
+    Parameters
+    ----------
+    ratio
+        EC:EMC molar ratio: "3:7", "2:3" or "1:1".
+    temperature
+        280, 300 or 320 K.
+
+    Raises
+    ------
+    InputError
+        No measured density at this condition is known.
+    """
+    if temperature not in (known := ELECTROLYTE_DENSITY.get(ratio, {})):
+        raise InputError(f"no measured density of LiPF6 in EC:EMC {ratio} at {temperature:g} K is known")
+    return known[temperature]
+
+
 def conductivities(ratio: str) -> dict[float, Measurement]:
     """Return the measured conductivities of LiPF6 in EC:EMC by temperature (K), mS/cm.
 

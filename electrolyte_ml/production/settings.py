@@ -111,7 +111,7 @@ class EquilibrationSettings:
             raise fault("time_ps", self.time_ps, "shorter than 20 time steps after the part that is not averaged")
         if self.densities is not None:
             if not self.densities:
-                raise fault("densities", [], "must be one density or one for each temperature, in g/cm³")
+                raise fault("densities", [], "must be one value in g/cm³, or one for each temperature")
             if self.pressure_bar != ATMOSPHERE_BAR:
                 raise fault("pressure_bar", self.pressure_bar, "cannot be set together with densities")
         for stage in self.annealing:
@@ -298,7 +298,7 @@ class ProductionSettings:
             raise fault("temperatures", list(self.temperatures), "must be one or more different temperatures, in K")
         densities = self.equilibration.densities
         if densities is not None and len(densities) not in (1, len(self.temperatures)):
-            text = f"must be one density or one for each of {len(self.temperatures)} temperatures, in g/cm³"
+            text = f"must be one value in g/cm³, or one for each of {len(self.temperatures)} temperatures"
             raise fault("equilibration.densities", list(densities), text)
         if stages := self.equilibration.annealing:
             steps = int(ramps(stages)[-1].time_ps * 1000 / self.equilibration.timestep_fs + 1e-6)

@@ -414,7 +414,7 @@ for model, name in MODELS.items():
         for temperature, ended in by_temperature.items():
             print(f"{name}, {ratio}, {temperature} K: {Production(**ended)}")
     if points := conductivities_of(kept):
-        condition = ", at the measured density" if kept["measured_density"] else ""
+        condition = ", at the measured density" if kept.get("measured_density") else ""
         drawn.append(figures.conductivity_temperature(
             points, reference=kept["reference"], scale=f"{shown.name}{condition}", measured=experiment.CONDUCTIVITY,
             source=experiment.DING_BRIEFLY, paper_deviation=experiment.PAPER_CONDUCTIVITY_DEVIATIONS.get(model),
@@ -468,7 +468,7 @@ for name, words in (("conductivity_mtp", "at the measured density"), ("conductiv
         state, point = kept["states"]["3:7"]["300"], kept["points"]["3:7"]["300"]
         print(f"MTP {words:24} {state['density']:.3f} g/cm³, {state['trusted']:.0%} of frames trusted: "
               f"{point['value']:.1f} ± {point['error']:.1f} mS/cm")
-print(f"measured {'':19} {experiment.ELECTROLYTE_DENSITY['3:7'][300.0].value:.3f} g/cm³, {experiment.conductivities('3:7')[300.0].value:.1f} mS/cm")
+print(f"measured {'':19} {experiment.electrolyte_density('3:7', 300.0).value:.3f} g/cm³, {experiment.conductivities('3:7')[300.0].value:.1f} mS/cm")
 
 # %% [markdown]
 # A liquid that is 16 % too dense has a conductivity that is fifty times too small. The grades do not show this: the

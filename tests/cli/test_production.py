@@ -84,6 +84,14 @@ def test_options_replace_the_settings_of_the_file(folder, run, capsys):
         (["--potential", "POT", "--composition", "PC=2", "--density", "1"], "none of PC is charged"),
         (["--potential", "no.mtp", "--composition", "PC=2 NaPF6=1", "--density", "1"], "no.mtp"),
         (["--potential", "POT", "--composition", "PC=2 NaPF6=1", "--density", "1", "--time", "0.001"], "--time"),
+        (
+            ["--potential", "POT", "--composition", "PC=2 NaPF6=1", "--density", "1", "--fixed-density", "1", "2"],
+            "error: --fixed-density = [1.0, 2.0]: must be one value in g/cm³, or one for each of 1 --temperature",
+        ),
+        (
+            ["--potential", "POT", "--composition", "PC=2 NaPF6=1", "--density", "1", "--equilibration", "0.01"],
+            "error: --time or --equilibration = 0.01: shorter than 20 time steps",
+        ),
     ],
 )
 def test_bad_settings_are_one_line(root, tmp_path, capsys, options, message):

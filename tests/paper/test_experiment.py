@@ -54,6 +54,12 @@ def test_more_ec_is_denser_and_the_functional_too_light():
     assert (deviation < -0.035).all() and (deviation > -0.075).all()
 
 
+@pytest.mark.parametrize(("ratio", "temperature"), [("9:1", 300.0), ("3:7", 310.0)])
+def test_electrolyte_without_a_measured_density_is_refused(ratio, temperature):
+    with pytest.raises(InputError, match=f"no measured density of LiPF6 in EC:EMC {ratio} at {temperature:g} K"):
+        experiment.electrolyte_density(ratio, temperature)
+
+
 def test_unknown_liquid_is_refused():
     with pytest.raises(InputError, match="no measured density of 'DMC'; there are EC"):
         experiment.density("DMC")

@@ -51,14 +51,17 @@ def test_paths_are_relative_to_the_file(tmp_path):
         ("[equilibration]\nannealing = [[300.0, 1e11, 1.0]]", "equilibration.annealing = .*hotter than 10000 K"),
         ("[trajectories]\ntimestep_fs = 1e-300\nion_interval_fs = 1e300", "ion_interval_fs = 1e.300: not a multiple"),
         ("[equilibration]\nhydrogen_mass = 30", "equilibration.hydrogen_mass = 30"),
-        ("[equilibration]\ndensities = []", "equilibration.densities = .*: must be one density or one for each"),
+        (
+            "[equilibration]\ndensities = []",
+            "equilibration.densities = .*: must be one value in g/cm³, or one for each",
+        ),
         (
             "[equilibration]\ndensities = 1.2\npressure_bar = 2.0",
             "pressure_bar = 2.0: cannot be set together",
         ),
         (
             "potential = 'p'\ncomposition = 'EC=4'\ndensity = 1.2\n[equilibration]\ndensities = [1.2, 1.3]",
-            "equilibration.densities = .1.2, 1.3.: must be one density or one for each of 1 temperatures",
+            "equilibration.densities = .1.2, 1.3.: must be one value in g/cm³, or one for each of 1 temperatures",
         ),
         ("[analysis]\nwindow_ps = 200", "analysis.window_ps = 200.0: must be below correlation_ps = 100"),
         ("[grades]\ntrusted = 20", "grades.break_threshold = 10.0: must not be below trusted = 20"),
