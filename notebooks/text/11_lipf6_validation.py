@@ -212,8 +212,9 @@ for figure in drawn:
 
 # %% [markdown]
 # In the results that ship with this version the forces are as good without charges as with them. The charges have the
-# right signs, but Li has only half of its charge, as in the small fit above. Notebook 13 shows what these potentials make
-# of the ion pairs.
+# right signs, but Li has only half of its charge, as in the small fit above. The fit as in the paper finds nearly the
+# same charges, since its set has several ratios of the molecules (notebook 07). Notebook 13 shows what these potentials
+# make of the ion pairs.
 
 # %%
 for claim in CLAIMS:
