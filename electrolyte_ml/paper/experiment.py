@@ -1,5 +1,6 @@
 """Measured values with their sources, and values of the paper and of its density functional."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from electrolyte_ml.errors import InputError
@@ -61,32 +62,38 @@ DING = (
 
 WANG_LIPF6 = (
     "Wang et al., SolventSeg data set (2022); second-order polynomial in weight fraction of EC, mole fraction of LiPF6 "
-    "and temperature, fitted to its 200 densities at 283 to 313 K (rms deviation 0.001 g/cm³)"
+    "and temperature, fitted to its 200 densities at 283 to 313 K (rms deviation 0.001 g/cm³); extrapolated to 280 and "
+    "320 K"
 )
-
-# Densities of the same solutions at the same temperatures, g/cm³.
-ELECTROLYTE_DENSITY: dict[str, dict[float, Measurement]] = {
-    ratio: {
-        temperature: Measurement(value, 0.001, "g/cm³", temperature, WANG_LIPF6)
-        for temperature, value in zip((280.0, 300.0, 320.0), values)
-    }
-    for ratio, values in {
-        "3:7": (1.175, 1.152, 1.129),
-        "2:3": (1.203, 1.180, 1.157),
-        "1:1": (1.234, 1.211, 1.188),
-    }.items()
-}
 
 DING_BRIEFLY = "Ding 2001; laboratories differ by 4-7 %"  # for captions
 
-# LiPF6 in EC:EMC at the molality of the paper's cells, by amount of substance (3:7 is 26.6 wt% EC) and temperature.
-CONDUCTIVITY: dict[str, dict[float, Measurement]] = {
-    ratio: {
-        temperature: Measurement(value, None, "mS/cm", temperature, DING)
-        for temperature, value in zip((280.0, 300.0, 320.0), values)
+
+def _by_ratio(
+    rows: Mapping[str, Sequence[float]], error: float | None, unit: str, source: str
+) -> dict[str, dict[float, Measurement]]:
+    """Return values at 280, 300 and 320 K by EC:EMC molar ratio and temperature (K)."""
+    return {
+        ratio: {
+            temperature: Measurement(value, error, unit, temperature, source)
+            for temperature, value in zip((280.0, 300.0, 320.0), values, strict=True)
+        }
+        for ratio, values in rows.items()
     }
-    for ratio, values in {"3:7": (5.97, 8.82, 11.70), "2:3": (6.17, 9.46, 12.93), "1:1": (6.13, 9.74, 13.62)}.items()
-}
+
+
+# LiPF6 in EC:EMC at the molality of the paper's cells, by amount of substance (3:7 is 26.6 wt% EC) and temperature.
+CONDUCTIVITY = _by_ratio(
+    {"3:7": (5.97, 8.82, 11.70), "2:3": (6.17, 9.46, 12.93), "1:1": (6.13, 9.74, 13.62)}, None, "mS/cm", DING
+)
+
+# Density of the same solutions.
+ELECTROLYTE_DENSITY = _by_ratio(
+    {"3:7": (1.175, 1.152, 1.129), "2:3": (1.203, 1.180, 1.157), "1:1": (1.234, 1.211, 1.188)},
+    0.001,
+    "g/cm³",
+    WANG_LIPF6,
+)
 
 # First maximum of g(r) of Li and O in carbonate solutions, Å, by X-ray and neutron scattering; about 4 O belong to it.
 LI_O_PEAK = (1.90, 2.04)

@@ -1,5 +1,6 @@
 """Claims 22 to 27 on the electrolytes, from results stored by :mod:`electrolyte_ml.paper.stored`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -103,31 +104,41 @@ def _pairs(stored: dict[str, Any]) -> tuple[float, float, float, str]:
 # -- networks ---------------------------------------------------------------------------------------------------------
 
 
-_NETWORK_IONS = 8  # Li in the paper's cells: the networks of a cell with fewer of them are not judged
+_NETWORK_IONS = 8  # Li in the paper's cells
 
 
-def networks_of_mtp(stored: dict[str, Any]) -> Finding | None:
+def _in_large_cells(judge: Callable[[dict[str, Any]], Finding]) -> Callable[[dict[str, Any]], Finding | None]:
+    """Return the judgement for cells with as many Li as the paper's, and None for smaller ones."""
+
+    def judged(stored: dict[str, Any]) -> Finding | None:
+        return judge(stored) if stored["solvation"]["ions"] >= _NETWORK_IONS else None
+
+    return judged
+
+
+@_in_large_cells
+def networks_of_mtp(stored: dict[str, Any]) -> Finding:
     """Judge the networks of MTP: most Li are in networks of at most eight, mostly joined by both oxygens of EC."""
-    if stored["solvation"]["ions"] < _NETWORK_IONS:
-        return None
     joined, largest, bridges, ours = _networks(stored)
     holds = joined > 0.5 and largest <= 8 and bridges > 0.5
     return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
-def networks_of_qrd(stored: dict[str, Any]) -> Finding | None:
+@_in_large_cells
+def networks_of_qrd(stored: dict[str, Any]) -> Finding:
     """Judge the networks of MTP-QRd: few Li are in networks, of two Li each."""
-    if stored["solvation"]["ions"] < _NETWORK_IONS:
-        return None
     joined, largest, _, ours = _networks(stored)
     holds = joined < 0.2 and largest <= 2
     return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
-def network_shells(stored: dict[str, Any]) -> Finding | None:
+@_in_large_cells
+def network_shells(stored: dict[str, Any]) -> Finding:
     """Judge shells in networks against those of isolated Li: more EC, more often CN 5, less often CN 3."""
-    if stored["solvation"]["ions"] < _NETWORK_IONS:
-        return None
+    return _compared_shells(stored)
+
+
+def _compared_shells(stored: dict[str, Any]) -> Finding:
     networks = stored["networks"]
     if one_group := _one_group(stored):
         return Finding(False, one_group)
@@ -145,10 +156,10 @@ def network_shells(stored: dict[str, Any]) -> Finding | None:
     return Finding(holds, ours, uncertainty=errors)
 
 
-def network_panels(stored: dict[str, Any]) -> Finding | None:
+@_in_large_cells
+def network_panels(stored: dict[str, Any]) -> Finding:
     """Judge whether the panels of networked and isolated Li can be drawn for MTP-QRd: both kinds of Li exist."""
-    finding = network_shells(stored)
-    return finding and finding._replace(holds=not _one_group(stored))
+    return _compared_shells(stored)._replace(holds=not _one_group(stored))
 
 
 def _one_group(stored: dict[str, Any]) -> str:
