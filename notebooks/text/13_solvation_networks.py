@@ -48,6 +48,7 @@ from electrolyte_ml.paper.stored import conductivity_name
 from electrolyte_ml.potentials import load
 from electrolyte_ml.production import run_folders
 from electrolyte_ml.structures import ion_shells, read_configurations
+from electrolyte_ml.training.predictions import predict
 from electrolyte_ml.trajectories import Role, open_trajectory
 from electrolyte_ml.trajectories.static_frames import known_frames
 
@@ -309,12 +310,23 @@ figure
 # solvent-separated, as in the paper. With MTP-QRd all Li are in aggregates when the annealing ends, and none leaves them
 # in 0.25 ns. Two Li cannot show networks of eight.
 #
-# Do the potentials differ, or only the two annealed boxes? All runs of a potential started from one box. Exchange the
-# starts: MTP runs from two ends of the runs by MTP-QRd, and MTP-QRd from two ends of those by MTP, 0.5 ns each
-# (`data/README.md` has the commands). One aggregate outlived its run by MTP, the other broke up after 0.3 ns. The pairs
-# of both runs by MTP-QRd stayed as they were, without any aggregate. So the ions keep their partners for about as long as
-# a run lasts, and the figure compares two boxes rather than two potentials. The intervals cannot know that, since all
-# runs of a potential agree. The standard scale therefore anneals a box for each trajectory; these runs were made before.
+# Do the potentials differ, or only the two annealed boxes? All runs of a potential started from one box. So the starts
+# were exchanged: MTP ran from two ends of the runs by MTP-QRd, and MTP-QRd from two ends of those by MTP, 0.5 ns each.
+
+# %%
+exchanged = load_result("ion_pair_exchange", with_result("ion_pair_exchange", shown))
+for run in exchanged["runs"] if exchanged else ():
+    print(f"{run['potential']}, from the {run['start']}")
+    for kind in ("SSIP", "CIP", "AGG"):
+        print(f"    {kind:6}" + "".join(f"{100 * share:5.0f} %" for share in run[kind]))
+if exchanged:
+    print(f"shares of the Li in successive windows of {exchanged['window_ps']:g} ps; {exchanged['system']}, labels by {exchanged['reference']}")
+
+# %% [markdown]
+# One aggregate outlived its run by MTP, the other broke up after 0.3 ns. The pairs of both runs by MTP-QRd stayed as they
+# were, without any aggregate. So the ions keep their partners for about as long as a run lasts, and the figure may
+# compare two boxes rather than two potentials. The intervals cannot know that, since all runs of a potential agree. The
+# standard scale therefore anneals a box for each trajectory; these runs were made before.
 #
 # Could the labels tell which structure is right? Both potentials were trained on nearly the same ones, and their forces
 # err alike (notebook 11). The next cell measures how far each is from the reference in the energy of whole cells.
@@ -324,8 +336,9 @@ sets = [checkout() / "data" / "sets" / f"lipf6_{name}.extxyz.xz" for name in ("v
 cells = [atoms for path in sets for atoms in read_configurations(path, labelled=True)]
 kinds = [f"{'/'.join(sorted({shell.pairing for shell in ion_shells(atoms)}))}, {len(atoms)} atoms" for atoms in cells]
 print(f"{'energy - reference (eV per cell)':34}" + "".join(f"{name:>20}" for name in ("MTP", "MTP-QRd")))
-energies = np.array([atoms.get_potential_energy() for atoms in cells])
-errors = [np.array([load(name).evaluate(atoms).energy for atoms in cells]) - energies for name in ("lipf6-ec-emc", "lipf6-ec-emc-qrd")]
+predictions = [predict(load(name), cells) for name in ("lipf6-ec-emc", "lipf6-ec-emc-qrd")]
+sizes = np.array([len(atoms) for atoms in cells])
+errors = [sizes * (one.energies - one.reference_energies) for one in predictions]
 for kind in sorted(set(kinds)):
     chosen = np.array(kinds) == kind
     print(f"{kind:34}" + "".join(f"{f'{error[chosen].mean():+.2f} ± {error[chosen].std():.2f}':>20}" for error in errors))
