@@ -20,7 +20,7 @@ from ase.data import chemical_symbols
 from ase.io import read
 
 from electrolyte_ml.analysis import RadialDistribution, radial_distributions
-from electrolyte_ml.dynamics import distil, mean_and_error, run_md, sample
+from electrolyte_ml.dynamics import MolecularForceField, distil, load_inner, mean_and_error, run_md, sample
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential, load
 from electrolyte_ml.trajectories import Trajectory, open_trajectory
@@ -43,14 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--time", type=float, default=300.0, help="length of a run, ps (default 300)")
     parser.add_argument("--temperature", type=float, default=300.0, help="temperature, K (default 300)")
     parser.add_argument("--timestep", type=float, default=3.0, help="outer step, fs (default 3)")
-    parser.add_argument("--inner-steps", type=int, help="number of inner steps (default: of at most 1.5 fs)")
+    parser.add_argument("--inner-steps", type=int, help="number of inner steps (default: of at most 1 fs)")
     parser.add_argument("--inner", type=Path, help="inner potential (default: fitted to the potential on START)")
     parser.add_argument("--jobs", type=int, help="number of runs at a time (default: one per core)")
     args = parser.parse_args(arguments)
     if args.pairs < 2:
         parser.error("--pairs needs 2 or more: differences between pairs give the error")
     start, potential = read(args.start, index=-1), load(args.potential)
-    inner = load(args.inner) if args.inner else _distilled(potential, start, args)
+    inner = load_inner(args.inner) if args.inner else _distilled(potential, start, args)
     steps: dict[str, dict[str, Any]] = {
         SINGLE: {"timestep_fs": 1.0},
         AGAIN: {"timestep_fs": 1.0},
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{name}: {structure(runs[SINGLE], runs[name])}")
 
 
-def _distilled(potential: Potential, start: Atoms, args: argparse.Namespace) -> Potential:
+def _distilled(potential: Potential, start: Atoms, args: argparse.Namespace) -> MolecularForceField | Potential:
     folder = args.output / "distillation"
     distilled = distil(
         potential, sample(potential, start, temperature=args.temperature, directory=folder / "sample"), directory=folder

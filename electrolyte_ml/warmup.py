@@ -26,7 +26,7 @@ def warm_up() -> float:
     """
     from ase.calculators.lj import LennardJones
 
-    from electrolyte_ml.dynamics import run_md
+    from electrolyte_ml.dynamics import fit_force_field, run_md
     from electrolyte_ml.kernels import Notice
     from electrolyte_ml.kernels.contacts import contacts
     from electrolyte_ml.kernels.dynamics import NO_THERMOSTAT, Ensemble, factor_of_cell, growth_of_length
@@ -51,7 +51,8 @@ def warm_up() -> float:
     steps: dict[str, Any] = {"time_ps": 2e-3 * TIMESTEP, "timestep_fs": TIMESTEP, "progress": False}
     for calculator in calculators:
         run_md(box, calculator, **steps)
-    run_md(box, calculators[0], inner=potential, ensemble="nvt", **steps)
+    for inner in (potential, fit_force_field([box], [potential.evaluate(box).forces])):
+        run_md(box, calculators[0], inner=inner, ensemble="nvt", **steps)
     for change in (factor_of_cell, growth_of_length):
         change(Ensemble(NO_THERMOSTAT, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, False), 0.0, 1.0, 0.0)
     # Coulomb sums have three methods: all pairs of a molecule, Ewald in a small cell, a mesh in a large one.

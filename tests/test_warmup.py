@@ -53,7 +53,8 @@ for mode in ("configuration", "neighbourhood"):
         for thermostat in ("bussi", "nose-hoover"):
             eml.run_md(box, potential, ensemble=ensemble, thermostat=thermostat, time_ps=5e-4, timestep_fs=0.1,
                        monitors=watch, relax=2, progress=False)
-    eml.run_md(box, potential, inner=potential, ensemble="nvt", time_ps=5e-4, timestep_fs=0.1, progress=False)
+    for inner in (potential, fit_force_field([box], [potential.evaluate(box).forces])):
+        eml.run_md(box, potential, inner=inner, ensemble="nvt", time_ps=5e-4, timestep_fs=0.1, progress=False)
 both = eml.potentials.Sum((potential, eml.potentials.kind("zbl")(species)))
 charged = eml.potentials.Sum((potential, eml.potentials.kind("qrd").random(species)))
 eml.train(frames, charged, stress_weight=0.001, max_iterations=2, progress=False)

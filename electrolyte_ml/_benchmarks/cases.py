@@ -22,7 +22,8 @@ from electrolyte_ml.potentials import MomentTensorPotential
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from electrolyte_ml.dynamics import RunResult
+    from electrolyte_ml.dynamics import MolecularForceField, RunResult
+    from electrolyte_ml.kernels.force_field import Terms
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.potentials.charges import QRd
     from electrolyte_ml.training.loss import Loss
@@ -254,16 +255,31 @@ def steps_call(level: int, box: Atoms, charges: str | None = None) -> Call:
 def multiple_steps_call(level: int, box: Atoms, inner_steps: int | None, charges: str | None = None) -> Call:
     """Return the call of MD_STEPS fs of NVT dynamics as in `steps_call`, with multiple or, for None, single steps.
 
-    The inner potential is of the size of those that `distil` fits, and repels, too.
+    The inner potential has the terms of the molecules of liquid EC, with parameters of zero: the atoms of the box
+    repel, and are no longer in molecules.
     """
-    from electrolyte_ml.dynamics.distillation import INNER
-
     options: dict[str, Any] = {"ensemble": "nvt"}
     if inner_steps is not None:
-        inner = INNER.random(SPECIES)
-        assert isinstance(inner, MomentTensorPotential)
-        options |= {"timestep_fs": OUTER_FS, "inner": repulsive(inner), "inner_steps": inner_steps}
+        options |= {"timestep_fs": OUTER_FS, "inner": _inner(len(box)), "inner_steps": inner_steps}
     return partial(_stretch, with_charges(repulsive(random_potential(level)), charges), box, **options)
+
+
+@cache
+def _inner(n: int) -> MolecularForceField:
+    """Return the force field of `multiple_steps_call` for `n` atoms."""
+    from electrolyte_ml.dynamics import MolecularForceField, fit_force_field
+
+    intact = liquid(n)
+    terms = fit_force_field([intact], [np.zeros((n, 3))]).terms(intact)
+
+    class Bound(MolecularForceField):
+        """The terms of the intact liquid for any positions of its atoms."""
+
+        def terms(self, atoms: Atoms) -> Terms:
+            return terms
+
+    none = np.zeros(0)
+    return Bound((), none, none, none, none, none)
 
 
 def settled(box: Atoms, charges: str | None = None) -> Atoms:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ase import Atoms
 
     from electrolyte_ml.analysis.density import DensityResult
-    from electrolyte_ml.dynamics import Monitor, RunResult
+    from electrolyte_ml.dynamics import MolecularForceField, Monitor, RunResult
     from electrolyte_ml.potentials import Potential
 
 GRADE_EVERY = 50  # steps, the default of --grade-every
@@ -102,14 +102,14 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--inner",
         metavar="auto|FILE",
-        help="multiple time steps, for densities: a cheap potential moves the atoms within each --timestep of 3 "
-        "fs, or of 4 fs with --hydrogen-mass 3; auto fits one to the potential on this system first",
+        help="multiple time steps: cheap forces move the atoms within each --timestep of 3 fs, or of 3.5 fs with "
+        "--hydrogen-mass 3; auto first fits a force field within the molecules to the potential on this system",
     )
     parser.add_argument(
         "--inner-steps",
         type=count,
         metavar="N",
-        help="number of inner steps in one --timestep (default: as many as make them at most 1.5 fs long)",
+        help="number of inner steps in one --timestep (default: as many as make them at most 1 fs long)",
     )
     parser.add_argument(
         "--replicas",
@@ -251,16 +251,17 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     return 0 if result.completed else INCOMPLETE
 
 
-def _inner_potential(args: argparse.Namespace, potential: Potential, start: Atoms, directory: Path) -> Potential:
+def _inner_potential(
+    args: argparse.Namespace, potential: Potential, start: Atoms, directory: Path
+) -> MolecularForceField | Potential:
     """Return the inner potential, after a test of its forces and of the energy on the system of the run.
 
     Everything is kept in the folder ``distillation`` of the run, so that a run that resumes repeats nothing.
     """
-    from electrolyte_ml.dynamics import assess, check_drift, distil, sample
-    from electrolyte_ml.potentials import load
+    from electrolyte_ml.dynamics import assess, check_drift, distil, load_inner, sample
 
     folder, shown = directory / "distillation", not args.json
-    given = None if args.inner == "auto" else load(args.inner, species=args.species)
+    given = None if args.inner == "auto" else load_inner(args.inner, args.species)
     temperature = max(filter(None, args.temperature))
     frames = sample(
         potential, start, temperature=temperature, relax=args.relax, seed=args.seed, directory=folder / "sample",

@@ -1,6 +1,7 @@
 """Molecular dynamics: NVE, NVT and NPT with monitors, restarts, and trajectories that MDAnalysis opens."""
 
-from electrolyte_ml.dynamics.distillation import Distillation, assess, check_drift, distil, sample
+from electrolyte_ml.dynamics.distillation import Distillation, assess, check_drift, distil, load_inner, sample
+from electrolyte_ml.dynamics.force_field import MolecularForceField, fit_force_field
 from electrolyte_ml.dynamics.monitors import (
     CellMonitor,
     ContactMonitor,
@@ -24,6 +25,7 @@ __all__ = [
     "Distillation",
     "GradeMonitor",
     "IonRecorder",
+    "MolecularForceField",
     "MoleculeMonitor",
     "Monitor",
     "Recorder",
@@ -34,6 +36,8 @@ __all__ = [
     "assess",
     "check_drift",
     "distil",
+    "fit_force_field",
+    "load_inner",
     "mean_and_error",
     "read_trajectory",
     "run_md",

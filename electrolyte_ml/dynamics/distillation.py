@@ -1,7 +1,7 @@
-"""Inner potentials for multiple time steps: distilled from a potential on the user's own system, and tested there.
+"""Inner potentials for multiple time steps: fitted to a potential on the user's own system, and tested there.
 
-`sample` draws configurations of the system with the potential itself, `distil` fits a cheap potential to its forces on
-them, and `check_drift` compares how well the energy is conserved with and without multiple time steps.
+`sample` draws configurations of the system with the potential itself, `distil` fits a force field within the molecules
+to its forces on them, and `check_drift` compares how well the energy is conserved with and without multiple time steps.
 """
 
 from __future__ import annotations
@@ -15,24 +15,16 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from electrolyte_ml.dynamics.force_field import MolecularForceField, fit_force_field
 from electrolyte_ml.dynamics.results import LARGEST_DRIFT, RunResult
 from electrolyte_ml.dynamics.simulation import number_of_inner_steps, run_md
 from electrolyte_ml.errors import ElectrolyteError, InputError
-from electrolyte_ml.potentials import ModelSpec, Potential, load
+from electrolyte_ml.potentials import Potential, load
 
-# Chosen by the drift of the energy of 170 atoms of EC and EMC with steps of 3 fs, two runs of 30 ps: 0.07 meV/atom/ps
-# with 2 inner steps. Level 8 needs 3 inner steps, which take as long, and drifts by 0.14; levels 14 and 16 drift by
-# 0.09 and 0.10. With a cutoff of 3.5 or 3 Å, without the displacements below, from 300 K or from 2 ps the drift is
-# larger and some runs end.
-INNER = ModelSpec(level=12, cutoff=4.0, min_distance=0.5)
 SETTLING_PS, SAMPLING_PS = 1.0, 6.0
 MOST_FRAMES, FEWEST_FRAMES, SAMPLED_ATOMS = 60, 12, 10000
 HELD_OUT = 5  # every fifth configuration is kept out of the fit
-# An inner potential has holes where it was not fitted, into which atoms fall. Configurations at 1.5 times the
-# temperature hold the near contacts of molecules, and displacements of 0.04 Å the lengths of bonds at about 1000 K.
-HOTTER = 1.5
-RATTLE = 0.04
-FORCE_WEIGHT, ITERATIONS = 0.1, 600
+HOTTER = 1.5  # configurations at 1.5 times the temperature hold the lengths that are rare at the temperature itself
 CHECK_PS = 4.0
 
 
@@ -42,13 +34,13 @@ class Distillation:
 
     Attributes
     ----------
-    inner : Potential
+    inner : MolecularForceField or Potential
     force_error, force_rms : float, eV/Å
         On configurations outside the fit: root mean square of the differences from the forces of the potential, and of
         these forces themselves.
     """
 
-    inner: Potential
+    inner: MolecularForceField | Potential
     force_error: float
     force_rms: float
 
@@ -105,17 +97,11 @@ def sample(
 
 
 def distil(
-    potential: Potential,
-    frames: Sequence[Atoms],
-    *,
-    spec: ModelSpec = INNER,
-    directory: str | os.PathLike[str] | None = None,
-    progress: bool = True,
+    potential: Potential, frames: Sequence[Atoms], *, directory: str | os.PathLike[str] | None = None
 ) -> Distillation:
-    """Fit a cheap potential to the energies and forces of another one, for multiple time steps.
+    """Fit a force field within the molecules to the forces of a potential, for multiple time steps.
 
-    Every fifth configuration is kept for the error. In every second one of the others the atoms are displaced by 0.04
-    Å, because an inner potential must have no holes at bond lengths that are rare.
+    Every fifth configuration is kept for the error.
 
     Parameters
     ----------
@@ -123,52 +109,57 @@ def distil(
         Potential of the outer steps.
     frames : sequence of ase.Atoms
         Configurations of the system to be run, see `sample`.
-    spec : ModelSpec
-        Model of the inner potential, by default of level 12 with a cutoff of 4 Å.
     directory : path, optional
-        Folder for ``inner.mtp``, which is read instead of fitted if it exists, and the checkpoint of the fit.
-    progress : bool
+        Folder for ``inner.json``, which is read instead of fitted if it exists.
 
     Raises
     ------
     InputError
-        There are too few configurations, or they have elements that the potential does not know.
+        There are too few configurations, they have elements that the potential does not know, or for a reason of
+        :func:`electrolyte_ml.dynamics.force_field.fit_force_field`.
     """
-    from electrolyte_ml.training import train
-
     if len(frames) < HELD_OUT:
         raise InputError(f"{len(frames)} configurations are too few for an inner potential: give {HELD_OUT} or more")
     held_out = frames[HELD_OUT - 1 :: HELD_OUT]
-    model = spec.random(potential.species)
-    path = None if directory is None else Path(directory) / f"inner{model.suffix}"
+    path = None if directory is None else Path(directory) / f"inner{MolecularForceField.suffix}"
     if path is not None and path.exists():
-        return assess(load(path), potential, held_out)
-    fitted = [atoms.copy() for k, atoms in enumerate(frames) if k % HELD_OUT != HELD_OUT - 1]
-    for seed, atoms in enumerate(fitted[1::2]):
-        atoms.rattle(RATTLE, seed=seed)
-    result = train(
-        [_labelled(potential, atoms) for atoms in fitted],
-        model,
-        force_weight=FORCE_WEIGHT,
-        max_iterations=ITERATIONS,
-        checkpoint=None if path is None else path.with_suffix(".checkpoint"),
-        progress=progress,
-    )
+        return assess(MolecularForceField.load(path), potential, held_out)
+    fitted = [atoms for k, atoms in enumerate(frames) if k % HELD_OUT != HELD_OUT - 1]
+    inner = fit_force_field(fitted, [potential.evaluate(atoms).forces for atoms in fitted])
     if path is not None:
-        result.save(path)
-    return assess(result.potential, potential, held_out)
+        inner.save(path)
+    return assess(inner, potential, held_out)
 
 
-def assess(inner: Potential, potential: Potential, frames: Sequence[Atoms]) -> Distillation:
+def load_inner(path: str | os.PathLike[str], species: Sequence[str] | None = None) -> MolecularForceField | Potential:
+    """Load an inner potential: a force field from `distil` (``.json``), or any potential.
+
+    Parameters
+    ----------
+    path : path
+    species : sequence of str, optional
+        As in :func:`electrolyte_ml.potentials.load`.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    path = Path(path)
+    return MolecularForceField.load(path) if path.suffix == MolecularForceField.suffix else load(path, species=species)
+
+
+def assess(inner: MolecularForceField | Potential, potential: Potential, frames: Sequence[Atoms]) -> Distillation:
     """Compare the forces of an inner potential with those of the potential of the outer steps."""
     forces = [potential.evaluate(atoms).forces for atoms in frames]
-    errors = [inner.evaluate(atoms).forces - exact for atoms, exact in zip(frames, forces, strict=True)]
+    cheap = inner.forces if isinstance(inner, MolecularForceField) else lambda atoms: inner.evaluate(atoms).forces
+    errors = [cheap(atoms) - exact for atoms, exact in zip(frames, forces, strict=True)]
     return Distillation(inner, _rms(errors), _rms(forces))
 
 
 def check_drift(
     potential: Potential,
-    inner: Potential,
+    inner: MolecularForceField | Potential,
     atoms: Atoms,
     *,
     timestep_fs: float,
@@ -184,7 +175,8 @@ def check_drift(
 
     Parameters
     ----------
-    potential, inner : Potential
+    potential : Potential
+    inner : MolecularForceField or Potential
     atoms : ase.Atoms
     timestep_fs, inner_steps, temperature, hydrogen_mass
         As in :func:`run_md`.
@@ -244,16 +236,6 @@ def _completed(result: RunResult, name: str) -> RunResult:
     if not result.completed:
         raise ElectrolyteError(f"{name} ended early: {result.detail}")
     return result
-
-
-def _labelled(potential: Potential, atoms: Atoms) -> Atoms:
-    """Return a configuration with the energy and forces of a potential."""
-    from ase.calculators.singlepoint import SinglePointCalculator
-
-    labelled: Atoms = atoms.copy()
-    result = potential.evaluate(atoms)
-    labelled.calc = SinglePointCalculator(labelled, energy=result.energy, forces=result.forces)
-    return labelled
 
 
 def _rms(values: Sequence[np.ndarray]) -> float:

@@ -1,25 +1,20 @@
 """Integrators: time steps of a configuration with forces from an ASE calculator or a potential.
 
 The equations are in :mod:`electrolyte_ml.kernels.dynamics`. With an ASE calculator they are called step by step; a
-potential's stepper takes many steps in one call. With an inner potential a step has two levels, see
-:mod:`electrolyte_ml.kernels.multiple_steps`. Units are those of ASE (eV, Å, amu, Å·sqrt(amu/eV)).
+potential's stepper takes many steps in one call. Units are those of ASE (eV, Å, amu, Å·sqrt(amu/eV)).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import all_changes
 
-from electrolyte_ml.dynamics.barostat import MolecularBarostat
-from electrolyte_ml.errors import ElectrolyteError, InputError, first_line
+from electrolyte_ml.errors import InputError
 from electrolyte_ml.kernels import dynamics as kernels
-from electrolyte_ml.kernels import multiple_steps
 from electrolyte_ml.potentials.calculator import SKIN, PotentialCalculator
 from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.interface import stress_of
@@ -27,13 +22,6 @@ from electrolyte_ml.potentials.potential import Potential
 from electrolyte_ml.structures.neighbours import OVERLAP, neighbour_list
 from electrolyte_ml.threads import default_threads
 
-OUTER_SKIN = 1.5  # Å, with multiple time steps: a list is then read less often than it would be made anew
-# Å, largest displacement in one outer step by the difference between outer and inner forces. A distilled inner
-# potential reaches 0.15 Å (hydrogen, 4 fs); the thermal motion of hydrogen in 4 fs is 0.1 Å at 300 K.
-FARTHEST = 0.25
-# An inner potential is refused if more than this share of the steps, and more than this number, were repeated.
-MOST_REPEATED, FEWEST_REPEATED = 0.05, 20
-STEPS_PER_CHANGE = 10  # outer steps from one change of the cell to the next, with multiple time steps
 _BLOCK = 1024  # steps for which noise is drawn at once
 
 
@@ -303,6 +291,10 @@ class PotentialIntegrator(Integrator):
             elif status == kernels.NOT_FINITE:
                 return
 
+    def stretched(self, factors: np.ndarray) -> None:
+        """Note that the lengths of the cell have changed by factors (3,)."""
+        self.stepper.stretch *= factors
+
     def reset(self) -> None:
         """Discard the neighbour list."""
         self.stepper.invalidate()
@@ -313,215 +305,3 @@ class PotentialIntegrator(Integrator):
         reach = self.potential.cutoff + self.skin
         pairs = neighbour_list(positions, cell, system.pbc, reach, system.species, len(system.symbols))
         self.stepper.renew(pairs, positions, cell)
-
-
-@contextmanager
-def naming_inner() -> Iterator[None]:
-    """Name the inner potential in the message of any error."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"inner potential: {error}") from error
-    except Exception as error:
-        raise ElectrolyteError(f"inner potential: {first_line(error)}") from error
-
-
-class MultipleStepIntegrator(PotentialIntegrator):
-    """Integrator that takes several short steps with an inner potential in each step of the potential itself.
-
-    Energy, forces, stress and thermostat are those of the potential, once per outer step. The difference between its
-    forces and those of the inner potential acts as a kick at both ends of the step. At constant pressure the cell
-    changes after every tenth step, with all forces computed anew, see :mod:`electrolyte_ml.dynamics.barostat`.
-
-    An inner potential has holes where it was not fitted. A step in which it fails, or at whose end the kick moves an
-    atom by more than 0.25 Å, is repeated from its beginning with single steps of the potential, and counted.
-
-    Parameters
-    ----------
-    inner : Potential
-        Potential of the same elements, with forces close to those of `potential`.
-    inner_steps : int
-        Number of inner steps in one step of `ensemble`.
-    """
-
-    def __init__(
-        self,
-        atoms: Atoms,
-        ensemble: kernels.Ensemble,
-        noise: Noise,
-        potential: Potential,
-        inner: Potential,
-        inner_steps: int,
-        threads: int | None = None,
-    ) -> None:
-        super().__init__(atoms, ensemble, noise, potential, OUTER_SKIN, threads)
-        alone = ensemble._replace(
-            thermostat=kernels.NO_THERMOSTAT, timestep=ensemble.timestep / inner_steps, rate=0.0, anisotropic=False
-        )
-        # Without a thermostat the noise is not used.
-        with naming_inner():
-            self.inner = PotentialIntegrator(atoms, alone, Noise(0, noise.freedom), inner, SKIN, threads)
-        self.inner_steps = inner_steps
-        self.barostat = MolecularBarostat(atoms) if ensemble.rate else None
-        self._inner_forces_known = False
-
-    @property
-    def missing_energy(self) -> float:
-        """Kinetic energy (eV) that the momenta lack at the ends of outer steps."""
-        if not self._inner_forces_known:
-            self._find_inner_forces()
-        return multiple_steps.missing_energy_of_outer(
-            self.ensemble, self.particles, self.inner.forces, self.inner.ensemble.timestep
-        )
-
-    def evaluate(self) -> None:
-        """Compute energy, forces and virial with a new neighbour list; the inner forces follow at the next step."""
-        super().evaluate()
-        self._inner_forces_known = False
-
-    def reset(self) -> None:
-        """Discard both neighbour lists and the inner forces."""
-        super().reset()
-        self._inner_forces_known = False
-
-    def advance(self, to: int) -> None:
-        """Advance to a step.
-
-        Raises
-        ------
-        ElectrolyteError
-            More than 5 % of the steps were repeated with single steps.
-        """
-        if not self._inner_forces_known:
-            self._find_inner_forces()
-        while self.step < to:
-            for draws in self.noise.rows(self.step, to):
-                if fault := self._take_step(draws):
-                    self._repeat_step(draws, fault)
-                self.step += 1
-                if not self.finite():
-                    return
-                if self.barostat is not None and self.step % STEPS_PER_CHANGE == 0:
-                    self._change_cell(self.barostat, draws)
-                    if not self.finite():
-                        return
-
-    def _find_inner_forces(self) -> None:
-        with naming_inner():
-            self.inner.evaluate()
-        self._inner_forces_known = True
-
-    def _take_step(self, draws: np.ndarray) -> str:
-        """Take one outer step; return a text if the inner potential is not good enough for it, and undo it."""
-        state = self.particles
-        changing = (state.positions, state.momenta, state.forces, state.virial, state.scalars)
-        before = [array.copy() for array in changing]
-        fault = self._kick_too_large()  # after a repeated step this may hold at the beginning of the next one
-        if not fault:
-            try:
-                multiple_steps.begin_outer(self.ensemble, draws, state, self.inner.forces, self.inner.ensemble.timestep)
-                self.inner.advance(self.inner.step + self.inner_steps)
-                self.update()
-                finite = multiple_steps.end_outer(self.ensemble, state, self.inner.forces)
-                fault = self._kick_too_large() if finite and self.inner.finite() else "forces that are not finite"
-            except Exception as error:
-                fault = first_line(error)
-        if fault:
-            for array, kept in zip(changing, before, strict=True):
-                array[:] = kept
-        return fault
-
-    def _repeat_step(self, draws: np.ndarray, fault: str) -> None:
-        """Take the time of one outer step with single steps of the potential."""
-        self.scalars[kernels.REPEATED] += 1
-        if self.repeated > max(FEWEST_REPEATED, MOST_REPEATED * (self.step + 1)):
-            raise ElectrolyteError(
-                f"the inner potential was not good enough for {self.repeated} of {self.step + 1} steps, the last time "
-                f"because of {fault}: use another inner potential or a shorter outer step"
-            )
-        step = self.inner.ensemble.timestep
-        multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.forces, step)  # the thermostat alone
-        for _ in range(self.inner_steps):
-            kernels.before_forces(self.inner.ensemble, draws, self.particles, np.ones(3))
-            self.update()
-            kernels.after_forces(self.inner.ensemble, self.particles)
-        self.inner.scalars[kernels.HALFWAY] = 0.0  # the failed step may have ended within an inner one
-        self._find_inner_forces()
-
-    def _kick_too_large(self) -> str:
-        """Return a text on the atom that the difference of the forces would move too far, if there is one."""
-        atom, distance = multiple_steps.largest_kick(self.ensemble, self.particles, self.inner.forces)
-        if distance <= FARTHEST:
-            return ""
-        difference = np.linalg.norm(self.forces[atom] - self.inner.forces[atom])
-        return (
-            f"its force on atom {atom + 1} ({self.atoms.symbols[atom]}), which is wrong by {difference:.3g} eV/Å and "
-            f"would move it by {distance:.2f} Å in one step"
-        )
-
-    def _change_cell(self, barostat: MolecularBarostat, draws: np.ndarray) -> None:
-        """Change the cell, compute all forces anew, and count the energy that the change has added."""
-        before, since = self.energy, self.ensemble._replace(timestep=STEPS_PER_CHANGE * self.ensemble.timestep)
-        factors = barostat.change(since, draws[2:], self.particles)
-        for stepper in (self.stepper, self.inner.stepper):
-            stepper.stretch *= factors
-        self.update()
-        with naming_inner():
-            self.inner.update()
-        self.scalars[kernels.GIVEN] += self.energy - before
-
-
-def build(
-    atoms: Atoms,
-    calculator: Any,
-    *,
-    ensemble: str,
-    temperature: float,
-    timestep_fs: float,
-    thermostat: str = "bussi",
-    tdamp_fs: float = 100.0,
-    pressure_bar: float = 1.01325,
-    pdamp_fs: float = 1000.0,
-    compressibility_per_bar: float = 4.5e-5,
-    anisotropic: bool | None = None,
-    seed: int = 0,
-    inner_potential: Potential | None = None,
-    inner_steps: int | None = None,
-) -> Integrator:
-    """Return the integrator of an ensemble ("nve", "nvt" or "npt") for atoms whose centre of mass is at rest.
-
-    With `anisotropic` the three lengths of an orthorhombic cell change independently in "npt". With an inner potential
-    each step has `inner_steps` inner steps.
-
-    A system whose centre of mass is at rest has 3 N - 3 degrees of freedom, which are counted here. ASE counts 3 N: a
-    box of 40 atoms would be 2.6 % (8 K) too hot.
-
-    Raises
-    ------
-    InputError
-        If the calculator lacks a property that the ensemble needs, or is no potential and there is an inner one.
-    """
-    freedom = 3 * len(atoms) - 3
-    kind = kernels.CHAIN if thermostat == "nose-hoover" and ensemble == "nvt" else kernels.RESCALING
-    constants = kernels.Ensemble(
-        thermostat=kernels.NO_THERMOSTAT if ensemble == "nve" else kind,
-        timestep=timestep_fs * units.fs,
-        tdamp=tdamp_fs * units.fs,
-        kT=temperature * units.kB,
-        freedom=float(freedom),
-        pressure=pressure_bar * units.bar,
-        rate=compressibility_per_bar / units.bar / (pdamp_fs * units.fs) if ensemble == "npt" else 0.0,
-        anisotropic=bool(anisotropic) and ensemble == "npt",
-    )
-    noise = Noise(seed, freedom)
-    if isinstance(calculator, Potential):
-        calculator = calculator.calculator()
-    if isinstance(calculator, PotentialCalculator) and calculator.is_plain:
-        potential, skin, threads = calculator.potential, calculator.pairs.skin, calculator.threads
-        if inner_potential is None:
-            return PotentialIntegrator(atoms, constants, noise, potential, skin, threads)
-        assert inner_steps is not None
-        return MultipleStepIntegrator(atoms, constants, noise, potential, inner_potential, inner_steps, threads)
-    if inner_potential is not None:
-        raise InputError(f"multiple time steps need a potential, and {type(calculator).__name__} is none")
-    return CalculatorIntegrator(atoms, constants, noise, calculator)

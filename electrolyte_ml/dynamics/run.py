@@ -28,6 +28,7 @@ from electrolyte_ml.structures.configurations import write_configurations
 from electrolyte_ml.units import DENSITY_UNIT
 
 if TYPE_CHECKING:
+    from electrolyte_ml.dynamics.force_field import MolecularForceField
     from electrolyte_ml.potentials import Potential
 
 _RAMP = 10  # steps at one temperature during a temperature ramp
@@ -45,9 +46,9 @@ class Run:
         monitors: list[Monitor],
         recorders: list[Recorder],
         files: RunFiles,
-        inner: Potential | None = None,
+        inner: MolecularForceField | Potential | None = None,
     ) -> None:
-        from electrolyte_ml.dynamics.integrators import build  # numba and the kernels take a second to load
+        from electrolyte_ml.dynamics.ensembles import build  # numba and the kernels take a second to load
 
         self.settings, self.monitors, self.recorders, self.files = settings, monitors, recorders, files
         self.inner = inner

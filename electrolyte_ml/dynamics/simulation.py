@@ -21,13 +21,14 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.threads import one_blas_thread
 
 if TYPE_CHECKING:
+    from electrolyte_ml.dynamics.force_field import MolecularForceField
     from electrolyte_ml.potentials import Potential
 
 # Beyond these there are no molecules, and no end of the run.
 _HOTTEST = 1e5  # K
 _HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
 _MOST_STEPS = 10**12
-LONGEST_INNER_STEP = 1.5  # fs, by default
+LONGEST_INNER_STEP = 1.0  # fs, by default
 
 
 @one_blas_thread()
@@ -42,7 +43,7 @@ def run_md(
     time_ps: float,
     timestep_fs: float = 1.0,
     hydrogen_mass: float | None = None,
-    inner: Potential | None = None,
+    inner: MolecularForceField | Potential | None = None,
     inner_steps: int | None = None,
     directory: str | os.PathLike[str] | None = None,
     monitors: Iterable[Monitor] = (),
@@ -88,13 +89,13 @@ def run_md(
         bonded to in the start (:mod:`electrolyte_ml.dynamics.masses`). With 3 amu a step of 2 fs conserves the energy.
         Averages over configurations do not depend on it; diffusion and conductivity do.
     inner
-        Cheap potential for multiple time steps, with forces close to those of `calculator`, which must be a potential,
-        see :func:`electrolyte_ml.dynamics.distil`. `timestep_fs` is then the outer step, at whose ends the difference
-        of the forces acts; in between, the atoms move with the inner forces alone. Thermostat, monitors and all files
-        know outer steps only. In "npt" the cell then changes in every tenth step and moves molecules as wholes, see
-        :mod:`electrolyte_ml.dynamics.barostat`. Not with "nose-hoover".
+        Cheap forces for multiple time steps, close to those of `calculator`, which must be a potential: a force field
+        within the molecules (:func:`electrolyte_ml.dynamics.distil`) or another potential. `timestep_fs` is then the
+        outer step, at whose ends the difference of the forces acts; in between, the atoms move with the inner forces
+        alone. Thermostat, monitors and all files know outer steps only. In "npt" the cell then changes in every tenth
+        step and moves molecules as wholes, see :mod:`electrolyte_ml.dynamics.barostat`. Not with "nose-hoover".
     inner_steps
-        Number of inner steps in one step, by default as many as make them at most 1.5 fs long.
+        Number of inner steps in one step, by default as many as make them at most 1 fs long.
     directory
         Folder of the files; None keeps everything in memory.
     monitors
@@ -140,7 +141,7 @@ def run_md(
     An error of the calculator during the run ends it with the reason "calculator"; everything written is kept. A step
     in which an inner potential fails, or whose forces differ so much that a kick moves an atom by 0.25 Å, is repeated
     with single steps and counted in `repeated_steps`; if these are more than 5 % of the steps, the run ends. The inner
-    potential is kept in the folder as ``inner.mtp`` (or ``inner.pot``).
+    potential is kept in the folder as ``inner.json`` (or ``inner.mtp``, ``inner.pot``).
 
     Whenever a restart file is written, neighbour lists are made anew and an ASE calculator is `reset()`: a resumed run
     begins with new ones, and would otherwise differ in the last bits.
@@ -208,5 +209,5 @@ def run_md(
 
 
 def number_of_inner_steps(inner_steps: int | None, timestep_fs: float) -> int:
-    """Return the number of inner steps in one step, by default as many as make them at most 1.5 fs long."""
+    """Return the number of inner steps in one step, by default as many as make them at most 1 fs long."""
     return math.ceil(timestep_fs / LONGEST_INNER_STEP) if inner_steps is None else whole("inner_steps", inner_steps)

@@ -201,7 +201,7 @@ def production_settings(
     temperatures, densities = protocol.temperatures_of(cell, member), None
     if protocol.measured_density:
         densities = tuple(experiment.electrolyte_density(ratio_of(cell), kelvin).value for kelvin in temperatures)
-    return ProductionSettings(
+    settings = ProductionSettings(
         potential=os.fspath(potential),
         composition=cell,
         density=protocol.packing_density,
@@ -217,6 +217,7 @@ def production_settings(
         ),
         **_sections(runs, active_set),
     )
+    return settings.with_multiple_steps() if protocol.multiple_steps else settings
 
 
 def electrolyte_production(scale: Scale, *, progress: bool = True) -> ProductionResult:

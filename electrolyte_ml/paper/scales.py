@@ -372,6 +372,8 @@ class Conductivity:
         Temperatures of the other cells.
     boxes : int
         Number of boxes that are packed and annealed independently; trajectories start from them in turn.
+    multiple_steps : bool
+        Whether runs have multiple time steps (`ProductionSettings.with_multiple_steps`).
     equilibration_timestep_fs, hydrogen_mass : float, amu
         Time step and mass of hydrogens at constant pressure. Hydrogens have their own mass by default, and always at
         constant volume.
@@ -389,6 +391,7 @@ class Conductivity:
     measured_density: bool = False
     other_temperatures: tuple[float, ...] = ()
     boxes: int = 1
+    multiple_steps: bool = False
     equilibration_timestep_fs: float = 1.0
     hydrogen_mass: float | None = None
     members: int = 1
@@ -704,6 +707,7 @@ STANDARD = Scale(
         annealing=_cycle(200.0),
         # Ion pairs and aggregates keep for longer than a trajectory lasts: each trajectory has a box of its own.
         boxes=8,
+        multiple_steps=True,
         measured_density=True,
         mtp=ConductivityRuns(8, time_ps=1250.0, equilibration_ps=200.0, correlation_ps=500.0, window_ps=300.0),
         qrd=ConductivityRuns(8, time_ps=500.0, equilibration_ps=200.0, correlation_ps=100.0, window_ps=20.0),

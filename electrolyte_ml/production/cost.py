@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _TIMED_SECONDS = 2.0
 _RELAX = 30  # steps of minimisation
 _LOG_ROW = 110  # bytes
+SINGLE_FS = 1.0  # timed in place of multiple time steps
+OUTER_STEP = 1.25  # time of an outer step with its inner steps, in units of that of a single step
 _LAST_ROW = 400  # bytes read from the end of a log, at least a whole row
 
 
@@ -180,11 +182,13 @@ def estimate_cost(
 def seconds_per_step(settings: ProductionSettings, start: Atoms, potential: Potential) -> float:
     """Return the time of a step of a box on one thread, s, measured after a minimisation that also compiles kernels.
 
+    With multiple time steps, single steps of 1 fs are timed, and the rest of an outer step is added.
+
     If the potential is unstable, the steps until the run ends are timed; the production reports the reason.
     """
     from electrolyte_ml.dynamics import run_md
 
-    step = settings.trajectories.timestep_fs
+    step = SINGLE_FS if settings.multiple_steps else settings.trajectories.timestep_fs
     options: dict[str, Any] = {"ensemble": "nvt", "temperature": settings.temperatures[0], "timestep_fs": step}
     calculator, atoms = potential.calculator(threads=1), start
     steps, relax, seconds = 10, _RELAX, 0.0
@@ -204,4 +208,4 @@ def seconds_per_step(settings: ProductionSettings, start: Atoms, potential: Pote
             break
         atoms, relax = run.atoms, 0
         steps = 20 if steps == 10 else max(20, min(2000, int(_TIMED_SECONDS / seconds)))
-    return seconds
+    return seconds * OUTER_STEP if settings.multiple_steps else seconds

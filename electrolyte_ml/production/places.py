@@ -3,6 +3,7 @@
 ::
 
     settings.toml  begun.json                 the settings, and those of the first call
+    inner/inner.json                          force field for multiple time steps, with the runs for its fit and test
     box_00/stage_00/ ...                      annealing of each packed box
     300K/trajectory_00/equilibration/         constant pressure
     300K/volume.json                          the volume of the production, its mean over the equilibrations
@@ -19,6 +20,7 @@ from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import Record, read_json
 
 SETTINGS, BEGUN, RESULT, VOLUME = "settings.toml", "begun.json", "result.json", "volume.json"
+INNER = "inner"
 
 
 def box_folder(directory: Path, box: int) -> Path:

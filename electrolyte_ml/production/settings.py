@@ -50,6 +50,16 @@ FREE_TO_CHANGE = (
 )
 
 
+# Multiple time steps away from the resonances of bonds. At 380 K the energy of LiPF6 in EC and EMC drifts by 0.03
+# meV/atom/ps in steps of 3 fs, and of 3.5 fs with hydrogens of 3 amu; in steps of 4 fs by 1.
+OUTER_FS, HEAVY_OUTER_FS, HEAVY = 3.0, 3.5, 3.0  # fs, fs, amu
+
+
+def outer_step(hydrogen_mass: float | None) -> float:
+    """Return the length (fs) of multiple time steps for hydrogens of a mass (amu), by default their own."""
+    return HEAVY_OUTER_FS if hydrogen_mass is not None and hydrogen_mass >= HEAVY else OUTER_FS
+
+
 def _stages(value: Any) -> Any:
     """Return the lists of lists of a TOML file as tuples."""
     if isinstance(value, list | tuple):
@@ -261,6 +271,10 @@ class ProductionSettings:
         Molecules that the library lacks, as in :class:`electrolyte_ml.active_learning.ActiveLearningSettings`.
     precision : {"double", "mixed"}
         Precision of the potential; with "mixed" pairs are computed in single precision.
+    multiple_steps : bool
+        Whether `timestep_fs` of both sections are steps of the potential, within which a force field within the
+        molecules moves the atoms (:mod:`electrolyte_ml.dynamics.force_field`). It is fitted to the potential on the
+        first box, and the drift of the energy is tested, before anything else. `with_multiple_steps` sets all this.
     seed : int
         Seed of the packing, the velocities and the thermostats.
     jobs : int or None
@@ -281,6 +295,7 @@ class ProductionSettings:
     temperatures: PositiveNumbers = (300.0,)
     molecules: dict[str, dict[str, Any]] = field(default_factory=dict)
     precision: Literal["double", "mixed"] = "double"
+    multiple_steps: bool = False
     seed: Whole = 0
     jobs: Count | None = None
     equilibration: EquilibrationSettings = EquilibrationSettings()
@@ -319,6 +334,23 @@ class ProductionSettings:
         """Given densities (g/cm³) by temperature (K); empty for runs at constant pressure."""
         return _by_temperature(self.temperatures, self.equilibration.densities)
 
+    def with_multiple_steps(self) -> ProductionSettings:
+        """Return the same settings with multiple time steps of 3 fs, and of 3.5 fs if hydrogens have at least 3 amu.
+
+        The intervals of the trajectories become the nearest multiples of 3 fs.
+        """
+        step = outer_step(None)
+        intervals = {
+            name: unit * step * round(getattr(self.trajectories, name) / (unit * step))
+            for name, unit in (("ion_interval_fs", 1.0), ("frame_interval_ps", 1e-3), ("pressure_interval_fs", 1.0))
+        }
+        return replace(
+            self,
+            multiple_steps=True,
+            equilibration=replace(self.equilibration, timestep_fs=outer_step(self.equilibration.hydrogen_mass)),
+            trajectories=replace(self.trajectories, timestep_fs=step, **intervals),
+        )
+
     def own_molecules(self) -> dict[str, Molecule]:
         """Return the molecules of `molecules` by name.
 
@@ -333,7 +365,7 @@ class ProductionSettings:
 
     def changes(self, other: Mapping[str, Any]) -> list[str]:
         """Return the names of settings that differ in `other` (from :meth:`plain`) and that affect the results."""
-        own = self.plain()
+        own, other = self.plain(), {"multiple_steps": False, **other}  # older records lack it
         names = [name for name in own if name not in FREE_TO_CHANGE and not same_value(other.get(name), own[name])]
         shorter = self.trajectories.time_ps < other["trajectories.time_ps"]
         before = _by_temperature(other.get("temperatures", ()), other.get("equilibration.densities"))

@@ -10,9 +10,10 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.active_learning.seeding import bare_copy
+from electrolyte_ml.dynamics.force_field import MolecularForceField
 from electrolyte_ml.dynamics.recorders import IonRecorder, Recorder, StressRecorder
 from electrolyte_ml.dynamics.simulation import run_md
-from electrolyte_ml.production.places import box_folder, trajectory_folder
+from electrolyte_ml.production.places import INNER, box_folder, trajectory_folder
 from electrolyte_ml.production.ramps import Ramp, ramps
 from electrolyte_ml.production.settings import ProductionSettings
 from electrolyte_ml.structures.topology import Topology
@@ -30,7 +31,7 @@ LOG_FS = 100.0  # largest time between rows of the log
 _DENSITY_CHANGE = 0.5  # largest relative change in both directions; beyond, the liquid has boiled or collapsed
 _WATCH_FS = 100.0  # between two checks of molecules and temperature
 GENTLE_FS = 1000.0  # relaxation time of the production's thermostat, which acts on the kinetic energy as a whole
-_ANNEALING, _EQUILIBRATION, _SETTLING, _PRODUCTION = range(4)  # part of the seed of a run
+_ANNEALING, _EQUILIBRATION, _SETTLING, _PRODUCTION, _INNER = range(5)  # part of the seed of a run
 
 
 class Setup(NamedTuple):
@@ -46,6 +47,8 @@ class Setup(NamedTuple):
         Active set for the grades.
     threads : int
         Number of threads of the annealing; a trajectory runs on one.
+    inner : MolecularForceField or None
+        Inner potential of multiple time steps.
     """
 
     directory: Path
@@ -53,6 +56,7 @@ class Setup(NamedTuple):
     potential: Potential
     active_set: ActiveSet | None
     threads: int
+    inner: MolecularForceField | None = None
 
 
 class Ending(NamedTuple):
@@ -77,6 +81,39 @@ class Ending(NamedTuple):
     def completed(self) -> bool:
         """Whether the run has reached its whole length."""
         return self.reason == COMPLETED
+
+
+def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:
+    """Fit the inner potential of multiple time steps on a packed box, and test it with the time steps of all stages.
+
+    Raises
+    ------
+    ElectrolyteError
+        The energy drifts, or a run ends early.
+    """
+    from electrolyte_ml.dynamics.distillation import check_drift, distil, sample
+
+    settings, folder = setup.settings, setup.directory / INNER
+    equilibration = settings.equilibration
+    hottest = max(*settings.temperatures, *(kelvin for stage in equilibration.annealing for kelvin in stage[:2]))
+    atoms = at_density(start, equilibration.densities[0]) if equilibration.densities else start
+    options: dict[str, Any] = {"temperature": hottest, "progress": False}
+    frames = sample(
+        setup.potential, atoms, relax=RELAX, seed=_seed(settings, _INNER), directory=folder / "sample", **options
+    )
+    inner = distil(setup.potential, frames, directory=folder).inner
+    assert isinstance(inner, MolecularForceField)
+    for section, masses in ((equilibration, equilibration.hydrogen_mass), (settings.trajectories, None)):
+        check_drift(
+            setup.potential,
+            inner,
+            frames[-1],
+            timestep_fs=section.timestep_fs,
+            hydrogen_mass=masses,
+            directory=folder,
+            **options,
+        )
+    return inner
 
 
 def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
@@ -170,6 +207,7 @@ def run_production(
         TemperatureMonitor(maximum=trajectories.highest_temperature * temperature, every=interval),
     ]
     options: dict[str, Any] = {"ensemble": "nvt", "temperature": temperature, "timestep_fs": step, "progress": False}
+    options["inner"] = setup.inner
     calculator = setup.potential.calculator(threads=1)
     folder, atoms = trajectory_folder(setup.directory, temperature, number), at_volume(start, volume)
     place = round(1000 * temperature), number
@@ -264,6 +302,7 @@ def _equilibration(
         time_ps=ramp.time_ps,
         timestep_fs=step,
         hydrogen_mass=equilibration.hydrogen_mass,
+        inner=setup.inner,
         directory=directory,
         monitors=monitors,
         relax=relax,

@@ -28,7 +28,7 @@ from electrolyte_ml.production.places import BEGUN, RESULT, SETTINGS, VOLUME, bo
 from electrolyte_ml.production.progress import Progress
 from electrolyte_ml.production.result import ProductionResult, read_production
 from electrolyte_ml.production.settings import ProductionSettings
-from electrolyte_ml.production.stages import Ending, Setup, anneal, equilibrate, run_production
+from electrolyte_ml.production.stages import Ending, Setup, anneal, equilibrate, fit_inner, run_production
 from electrolyte_ml.settings import edited_files
 from electrolyte_ml.structures import read_configurations, write_configurations
 from electrolyte_ml.threads import default_threads
@@ -54,6 +54,8 @@ def produce(
     the annealing with its own velocities, and runs at constant pressure at its own temperature first. The recorded runs
     of a temperature have the mean volume of these equilibrations. A trajectory that becomes unstable ends, with the
     reason in the results; the others continue.
+
+    With `multiple_steps` the potential is evaluated only once in several femtoseconds.
 
     With `equilibration.densities` all these runs have a given density, and the results have its mean pressure.
 
@@ -81,8 +83,8 @@ def produce(
         Raised before the first calculation: settings that are not valid, an element that the potential lacks, no ions,
         a directory with other settings or in use by another process.
     ElectrolyteError
-        The potential fails on the box, or a run failed for another reason than its dynamics (a full disk). The other
-        runs have continued; the same call resumes the production.
+        The potential fails on the box, the energy drifts with multiple time steps, or a run failed for another reason
+        than its dynamics (a full disk). The other runs have continued; the same call resumes the production.
     """
     directory = Path(directory)
     prepared = prepare(directory, settings, potential)
@@ -91,6 +93,8 @@ def produce(
         phases = legs_of(directory, setup.settings)
         if progress and any(leg.done() < leg.steps for phase in phases for leg in phase):
             print(f"{directory}: {cost_of(prepared)}", file=sys.stderr, flush=True)
+        if setup.settings.multiple_steps:
+            setup = setup._replace(inner=fit_inner(setup, starts[0]))
         with Progress(phases, setup.settings, shown=progress):
             _run(setup, starts)
         result = read_production(directory, setup.settings)

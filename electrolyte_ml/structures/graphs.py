@@ -43,10 +43,18 @@ class BondGraph:
         (n,) atomic numbers.
     bonds
         (n_bonds, 2) bonded pairs.
+
+    Attributes
+    ----------
+    numbers, bonds
+        The parameters.
+    bonded
+        Atoms bonded to each atom.
     """
 
     def __init__(self, numbers: np.ndarray, bonds: np.ndarray) -> None:
-        self.bonded = neighbours(len(numbers), np.reshape(bonds, (-1, 2)))
+        self.numbers, self.bonds = np.asarray(numbers), np.reshape(bonds, (-1, 2))
+        self.bonded = neighbours(len(numbers), self.bonds)
         colours = [hash((int(z),)) for z in numbers]
         for _ in range(_ROUNDS):
             colours = self._refined(colours)

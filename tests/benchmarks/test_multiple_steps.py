@@ -82,7 +82,7 @@ def test_the_same_command_resumes(comparison, start, tmp_path, monkeypatch, caps
         f"{name}_{k}" for name in ("start", "single", "single_again", "multiple") for k in range(2)
     }
     record = json.loads((folder / "multiple_0" / "result.json").read_text())
-    assert record["timestep_fs"] == 3 and record["inner_steps"] == 2
+    assert record["timestep_fs"] == 3 and record["inner_steps"] == 3
     written = {path: path.stat().st_mtime_ns for path in folder.rglob("trajectory.*")}
     comparison.main([*arguments, "--jobs", "1"])
     assert capsys.readouterr().out == table

@@ -181,10 +181,9 @@ def test_md_heats_and_changes_the_shape_of_the_cell(run, run_fails, tmp_path, po
 
 @pytest.fixture
 def quick_distillation(monkeypatch):
-    """Short runs, a fit of five iterations, and no limit of the drift."""
+    """Short runs, and no limit of the drift."""
     for name in ("SETTLING_PS", "SAMPLING_PS", "CHECK_PS"):
         monkeypatch.setattr(dynamics.distillation, name, 0.1)
-    monkeypatch.setattr(dynamics.distillation, "ITERATIONS", 5)
     monkeypatch.setattr(dynamics.results, "_SHORTEST_PS", 0.02)
     monkeypatch.setattr(dynamics.distillation, "LARGEST_DRIFT", 1e6)
 
@@ -195,10 +194,10 @@ def test_md_fits_an_inner_potential_once(run, tmp_path, box, quick_distillation)
     printed = run(*words, "--inner", "auto")
     assert "inner potential: force error" in printed and "drift of the energy" in printed
     assert "0.02 ps: completed" in printed
-    inner = tmp_path / "run" / "inner.mtp"
-    made = (tmp_path / "run" / "distillation" / "inner.mtp").stat().st_mtime_ns
+    inner = tmp_path / "run" / "inner.json"
+    made = (tmp_path / "run" / "distillation" / "inner.json").stat().st_mtime_ns
     assert run(*words, "--inner", "auto") == printed
-    assert (tmp_path / "run" / "distillation" / "inner.mtp").stat().st_mtime_ns == made
+    assert (tmp_path / "run" / "distillation" / "inner.json").stat().st_mtime_ns == made
     assert "completed" in run(*words[:-1], tmp_path / "given", "--inner", inner)
 
 
@@ -240,6 +239,7 @@ def test_each_replica_that_ended_early_is_an_error(capsys, tmp_path, potential, 
         (("--jobs", 2), "--jobs needs --replicas"),
         (("--replicas", 2, "--threads", 2), "leave --threads out"),
         (("--inner", "missing.mtp", "--ensemble", "nvt"), "missing.mtp"),
+        (("--inner", "missing.json", "--ensemble", "nvt"), "missing.json"),
     ],
 )
 def test_options_of_inner_potentials_and_replicas_are_checked(run_fails, tmp_path, potential, box, options, message):

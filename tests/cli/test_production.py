@@ -53,6 +53,27 @@ def test_conductivity_and_solvation_read_the_folder(folder, run):
     assert "1 x 0.29 ps of 1 Na, 1 PF6" in one
 
 
+def test_multiple_steps_are_an_option(tmp_path, run, run_fails):
+    words = (
+        "produce",
+        tmp_path / "run",
+        "--potential",
+        "lipf6-ec-emc",
+        "--composition",
+        "EC=2 LiPF6=1",
+        "--density",
+        1.1,
+    )
+    single, multiple = (run(*words, *more, "--plan") for more in ((), ("--multiple-steps",)))
+
+    def hours(text):
+        value, unit = text.split("about ")[1].split()[:2]
+        return float(value) * {"h": 60, "min": 1}[unit]
+
+    assert hours(multiple) < 0.75 * hours(single)
+    assert "leave --timestep out" in run_fails(*words, "--multiple-steps", "--timestep", 2)
+
+
 def test_another_temperature_is_refused_with_those_there_are(folder, capsys):
     assert main(["conductivity", str(folder), "--temperature", "310"]) == 1
     assert "with the temperatures 300K: none is at 310 K" in capsys.readouterr().err

@@ -107,5 +107,5 @@ def test_runs_with_single_steps_do_not_look_for_molecules(monkeypatch, spheres):
     def refuse(atoms):
         raise AssertionError("no molecules are needed")
 
-    monkeypatch.setattr("electrolyte_ml.dynamics.integrators.MolecularBarostat", refuse)
+    monkeypatch.setattr("electrolyte_ml.dynamics.multiple_steps.MolecularBarostat", refuse)
     assert run_md(*spheres, ensemble="npt", time_ps=0.01, progress=False).completed

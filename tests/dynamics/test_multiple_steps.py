@@ -120,8 +120,8 @@ def test_the_inner_potential_stays_with_the_run(tmp_path, spheres):
             run(spheres, directory=tmp_path, **other)
 
 
-def test_inner_steps_are_at_most_one_and_a_half_femtoseconds_long_by_default(spheres):
-    for timestep_fs, steps in ((3.0, 2), (3.2, 3), (0.5, 1)):
+def test_inner_steps_are_at_most_one_femtosecond_long_by_default(spheres):
+    for timestep_fs, steps in ((3.0, 3), (3.2, 4), (0.5, 1)):
         result = run(spheres, inner=weaker(spheres[1]), timestep_fs=timestep_fs, time_ps=0.01)
         assert result.settings["inner_steps"] == steps
 

@@ -49,7 +49,7 @@ def test_every_cell_of_every_scale_makes_settings(name):
     for cell in protocol.cells:
         for model in ("mtp", "qrd"):
             settings = production_settings(SCALES[name], cell, "pot.mtp", model=model)
-            assert settings.trajectories.timestep_fs == 1.0  # and the masses of the elements
+            assert settings.trajectories.timestep_fs == (3.0 if settings.multiple_steps else 1.0)
             assert settings.analysis.correlation_ps <= 0.9 * settings.trajectories.time_ps
 
 
@@ -59,6 +59,13 @@ def test_standard_has_three_temperatures_of_one_ratio_and_a_second_size():
     assert temperatures == [(300.0, 280.0, 320.0), (300.0,), (300.0,), (300.0,)]
     assert [ratio_of(cell) for cell in protocol.cells] == ["3:7", "2:3", "1:1", "3:7"]
     assert (protocol.hydrogen_mass, protocol.equilibration_timestep_fs) == (3.0, 2.0)
+
+
+def test_standard_has_multiple_steps_and_the_paper_has_not():
+    settings = production_settings(STANDARD, STANDARD.conductivity.cells[0], "pot.mtp")
+    assert settings.multiple_steps and settings.trajectories.timestep_fs == 3.0
+    settings = production_settings(PAPER, PAPER.conductivity.cells[0], "pot.mtp")
+    assert not settings.multiple_steps and settings.trajectories.timestep_fs == 1.0
 
 
 def test_standard_runs_at_the_measured_densities():

@@ -6,7 +6,7 @@ from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
 
 from electrolyte_ml.dynamics import run_md
-from electrolyte_ml.dynamics.integrators import build
+from electrolyte_ml.dynamics.ensembles import build
 from electrolyte_ml.dynamics.masses import heavy_hydrogen_masses
 
 STIFFNESS, LENGTH = 30.0, 1.1  # eV/Å^2 and Å: a C-H bond, 2940 1/cm

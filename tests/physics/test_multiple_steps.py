@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.dynamics.barostat import MolecularBarostat
-from electrolyte_ml.dynamics.integrators import build
+from electrolyte_ml.dynamics.ensembles import build
 from electrolyte_ml.kernels import dynamics as kernels
 
 

@@ -104,6 +104,24 @@ def test_what_changes_the_computation_is_named():
     assert other.changes(settings.plain()) == ["seed", "equilibration.pressure_bar"]
 
 
+@pytest.mark.parametrize("mass, step", [(3.0, 3.5), (2.0, 3.0), (None, 3.0)])
+def test_intervals_are_multiples_of_multiple_steps(mass, step):
+    settings = ProductionSettings(**BOX, equilibration=EquilibrationSettings(hydrogen_mass=mass))
+    multiple = settings.with_multiple_steps()
+    trajectories = multiple.trajectories
+    assert (multiple.equilibration.timestep_fs, trajectories.timestep_fs) == (step, 3.0)
+    assert (trajectories.ion_interval_fs, trajectories.pressure_interval_fs) == (9.0, 6.0)
+    assert trajectories.frame_interval_ps == pytest.approx(0.999)
+    assert multiple.multiple_steps and multiple.with_multiple_steps() == multiple
+    assert "multiple_steps" in multiple.changes(settings.plain())
+
+
+def test_productions_of_older_versions_had_single_steps():
+    settings = ProductionSettings(**BOX)
+    older = {name: value for name, value in settings.plain().items() if name != "multiple_steps"}
+    assert settings.changes(older) == []
+
+
 def test_densities_are_those_of_the_temperatures():
     def at(temperatures, densities):
         equilibration = EquilibrationSettings(densities=densities)
