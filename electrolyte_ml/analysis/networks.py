@@ -52,8 +52,8 @@ class Networks:
 
     Attributes
     ----------
-    cation
-        Name of the cation.
+    cation, n_ions
+        Name of the cation, and number of cations in a frame.
     ssip
         Fraction of the cations that are solvent-separated.
     networked
@@ -80,6 +80,7 @@ class Networks:
     """
 
     cation: str
+    n_ions: int
     ssip: Estimate
     networked: Estimate
     sizes: Mapping[int, Estimate]
@@ -97,6 +98,7 @@ class Networks:
         """Return everything but the curves as values that JSON can hold."""
         lifetimes = {"link": self.link_lifetime, "network": self.network_lifetime}
         return {
+            "ions": self.n_ions,
             "ssip": as_json(self.ssip),
             "networked": as_json(self.networked),
             "sizes": as_json(self.sizes),
@@ -186,6 +188,7 @@ def analyse_networks(
             lifetimes[index] = residence_times(same, timestep, blocks, band=(less, more))
     return Networks(
         cation=shells_of_runs.contacts[0].cation.name,
+        n_ions=first.n_ions,
         ssip=ratio("ssip", (), "ion"),
         networked=ratio("side", (1,), "ssip"),
         sizes={

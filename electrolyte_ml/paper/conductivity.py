@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.analysis.conductivity import ConductivityResult
     from electrolyte_ml.potentials import Potential
     from electrolyte_ml.production import ProductionResult
+    from electrolyte_ml.trajectories import Trajectory
 
 
 def conductivity_runs(
@@ -266,7 +267,8 @@ def solvation_of_runs(
     scale, potential, model, seed
         As for `conductivity_runs`.
     cell
-        A cell of the protocol, by default the largest one with the ratio of the first: networks need many ions.
+        A cell of the protocol for both. By default shells and ion pairs are those of the first cell, which runs
+        longest, and networks, which need many ions, those of the largest one with its ratio.
     temperature
         K.
 
@@ -276,30 +278,39 @@ def solvation_of_runs(
         There are no such runs, none is complete, or the potential does not contain its reference.
     """
     from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
-    from electrolyte_ml.production import run_folders
-    from electrolyte_ml.trajectories import open_trajectory
 
     if potential.reference is None:
         raise InputError("the potential does not contain the reference of its training set")
-    if cell is None:
-        cells = _protocol(scale).cells
-        cell = max((other for other in cells if ratio_of(other) == ratio_of(cells[0])), key=atoms_in)
-    directory = production_folder(scale, cell, potential, seed)
-    folders = run_folders(directory, temperature)
-    if folders is None:
-        raise InputError(f"{directory} holds no production")
-    trajectories = [open_trajectory(folder) for folder in folders]
-    shells = find_shells(trajectories)
-    solvation, networks = analyse_solvation(trajectories, shells=shells), analyse_networks(trajectories, shells=shells)
+    cells = _protocol(scale).cells
+    largest = max((other for other in cells if ratio_of(other) == ratio_of(cells[0])), key=atoms_in)
+    chosen = (cell, cell) if cell else (cells[0], largest)
+    runs = {name: _trajectories(production_folder(scale, name, potential, seed), temperature) for name in set(chosen)}
+    shells = {name: find_shells(trajectories) for name, trajectories in runs.items()}
+    one, other = chosen
+    solvation = analyse_solvation(runs[one], shells=shells[one])
+    networks = analyse_networks(runs[other], shells=shells[other])
+    systems = [f"{ratio_of(name)}, {temperature:g} K, {atoms_in(name)} atoms" for name in chosen]
     store_solvation(
         solvation,
         networks,
         model=model,
         reference=potential.reference,
         scale=scale,
-        system=f"{ratio_of(cell)}, {temperature:g} K, {atoms_in(cell)} atoms",
+        system=systems[0],
+        network_system=systems[1],
     )
     return solvation, networks
+
+
+def _trajectories(directory: Path, temperature: float) -> list[Trajectory]:
+    """Return the completed trajectories of a production at a temperature (K)."""
+    from electrolyte_ml.production import run_folders
+    from electrolyte_ml.trajectories import open_trajectory
+
+    folders = run_folders(directory, temperature)
+    if folders is None:
+        raise InputError(f"{directory} holds no production")
+    return [open_trajectory(folder) for folder in folders]
 
 
 def _sections(runs: ConductivityRuns, active_set: str | os.PathLike[str] | None) -> dict[str, Any]:

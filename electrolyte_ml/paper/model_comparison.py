@@ -124,7 +124,8 @@ def compare_models(
         (f"share of {kind}", ("solvation", "ion_pairs", kind)) for kind in ("SSIP", "CIP", "AGG")
     ]
     quantities += [(f"donors of {name} per Li", ("solvation", "coordination", name)) for name in _species(solvation)]
-    quantities.append(("share of SSIP in networks", ("networks", "networked")))
+    if solvation[first]["network_system"] == solvation[second]["network_system"]:
+        quantities.append(("share of SSIP in networks", ("networks", "networked")))
     structure = [
         row
         for quantity, path in quantities

@@ -170,7 +170,14 @@ def conductivities_of(stored: Mapping[str, Any]) -> dict[str, dict[float, Transp
 
 
 def store_solvation(
-    solvation: Solvation, networks: Networks, *, model: str, reference: str, scale: Scale, system: str = "3:7, 300 K"
+    solvation: Solvation,
+    networks: Networks,
+    *,
+    model: str,
+    reference: str,
+    scale: Scale,
+    system: str = "3:7, 300 K",
+    network_system: str | None = None,
 ) -> None:
     """Store shells, ion pairs and networks of an electrolyte as ``solvation_<model>`` (claims 25 to 27).
 
@@ -181,8 +188,8 @@ def store_solvation(
         :func:`~electrolyte_ml.analysis.analyse_networks`.
     model, reference, scale
         As for :func:`store_conductivity`.
-    system
-        Composition and temperature of the simulation.
+    system, network_system
+        Composition and temperature of the simulations of the solvation and of the networks, by default the same.
 
     Raises
     ------
@@ -192,6 +199,7 @@ def store_solvation(
     values = {
         "reference": reference,
         "system": system,
+        "network_system": network_system or system,
         "solvation": solvation.to_dict(),
         "networks": networks.to_dict(),
     }

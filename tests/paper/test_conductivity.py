@@ -211,12 +211,16 @@ def test_shells_are_read_from_the_frames_of_complete_runs(potential, monkeypatch
     cutoffs = {"EC": 2.6, "EMC": 2.6, "PF6": 2.6}
     monkeypatch.setattr("electrolyte_ml.analysis.find_shells", lambda runs: find_shells(runs, cutoffs=cutoffs))
     scale = replace(STANDARD, results=tmp_path)
-    solvation, _ = solvation_of_runs(scale, potential)
-    solvation_of_runs(scale, potential, cell=STANDARD.conductivity.cells[0])
-    assert [directory.name.partition("_Li")[0] for directory in read] == ["EC24_EMC56", "EC6_EMC14"]
-    assert solvation.ion_pairs["CIP"].value == 1.0
-    stored = load_result("solvation_mtp", scale)
-    assert stored["system"] == "3:7, 300 K, 286 atoms" and stored["reference"] == "a reference"
+    for cell, systems in (
+        (None, ("3:7, 300 K, 286 atoms", "3:7, 300 K, 1144 atoms")),
+        (STANDARD.conductivity.cells[0], ("3:7, 300 K, 286 atoms",) * 2),
+    ):
+        solvation, _ = solvation_of_runs(scale, potential, cell=cell)
+        assert solvation.ion_pairs["CIP"].value == 1.0
+        stored = load_result("solvation_mtp", scale)
+        assert (stored["system"], stored["network_system"]) == systems and stored["reference"] == "a reference"
+    names = [directory.name.partition("_Li")[0] for directory in read]
+    assert sorted(names[:2]) == ["EC24_EMC56", "EC6_EMC14"] and names[2:] == ["EC6_EMC14"]
     monkeypatch.setattr("electrolyte_ml.production.run_folders", lambda directory, temperature: None)
     with pytest.raises(InputError, match="no production"):
         solvation_of_runs(scale, potential)

@@ -14,9 +14,10 @@ def conductivity(value, error=0.2, temperature="300"):
     return {"points": {"3:7": {temperature: {"value": value, "error": error}}}}
 
 
-def solvation(cip, *, system="3:7, 300 K", networked=0.8):
+def solvation(cip, *, system="3:7, 300 K", networked=0.8, network_system="3:7, 300 K"):
     return {
         "system": system,
+        "network_system": network_system,
         "solvation": {
             "ion_pairs": {"SSIP": share(1 - cip), "CIP": share(cip), "AGG": share(0.0)},
             "coordination": {"EC": share(2.4), "PF6": share(cip)},
@@ -67,6 +68,13 @@ def test_what_one_of_them_never_saw_is_left_out():
     found = compare_models(
         dict.fromkeys(names, conductivity(8.0)), {"a": solvation(0.1), "b": solvation(0.1, networked=None)}
     )
+    assert "share of SSIP in networks" not in [row.quantity for row in found.structure]
+
+
+def test_networks_of_cells_of_two_sizes_are_not_compared():
+    two = {"a": solvation(0.1), "b": solvation(0.1, network_system="3:7, 300 K, 1144 atoms")}
+    found = compare_models(dict.fromkeys(two, conductivity(8.0)), two)
+    assert "share of CIP" in [row.quantity for row in found.structure]
     assert "share of SSIP in networks" not in [row.quantity for row in found.structure]
 
 

@@ -111,7 +111,7 @@ def _in_large_cells(judge: Callable[[dict[str, Any]], Finding]) -> Callable[[dic
     """Return the judgement for cells with as many Li as the paper's, and None for smaller ones."""
 
     def judged(stored: dict[str, Any]) -> Finding | None:
-        return judge(stored) if stored["solvation"]["ions"] >= _NETWORK_IONS else None
+        return judge(stored) if stored["networks"]["ions"] >= _NETWORK_IONS else None
 
     return judged
 
