@@ -77,7 +77,7 @@ class MolecularForceField:
         Raises
         ------
         InputError
-            A molecule was not in the fit, or is bonded to its own periodic image.
+            A molecule was not in the fit, is far from its shape there, or is bonded to its own periodic image.
         """
         topology = Topology.of(atoms)
         distances = _distances(topology, self._graphs)
@@ -85,8 +85,11 @@ class MolecularForceField:
         types = np.array([self._type(*row) for row in zip(distances.key, lengths, strict=True)], dtype=int)
         couplings = _couplings(distances, types)
         known = {key: number for number, key in enumerate(map(tuple, self.couplings.tolist()))}
-        if unknown := set(couplings.key) - known.keys():
-            raise InputError(f"the force field within molecules has no coupling of the distances {min(unknown)}")
+        if set(couplings.key) - known.keys():
+            raise InputError(
+                "the shape of a molecule is unlike all in the fit of the force field within molecules: relax the "
+                "start, or fit on it"
+            )
         constants = self.constants[[known[key] for key in couplings.key]]
         return self._terms(distances, types, couplings, _shifts(topology, atoms, distances.pair), constants)
 

@@ -170,6 +170,17 @@ def test_molecules_that_were_not_in_the_fit_are_refused(fitted):
         fitted[0].forces(liquid)
 
 
+def test_a_molecule_of_another_shape_is_refused():
+    """Two fluorines of a prism are neither neighbours nor opposite as those of an octahedron."""
+    anion = molecule("PF6")
+    force_field = fit_force_field([anion], [np.zeros((len(anion), 3))])
+    polar, angle = np.repeat([0.85, np.pi - 0.85], 3), np.tile(np.arange(3) * 2 * np.pi / 3, 2)
+    directions = np.stack([np.sin(polar) * np.cos(angle), np.sin(polar) * np.sin(angle), np.cos(polar)], axis=1)
+    prism = Atoms("PF6", np.concatenate([np.zeros((1, 3)), 1.62 * directions]))
+    with pytest.raises(InputError, match="unlike all in the fit"):
+        force_field.forces(prism)
+
+
 def test_systems_without_molecules_are_refused():
     argon, diamond = bulk("Ar", "fcc", 7.2, cubic=True), bulk("C", "diamond", 3.57, cubic=True)
     with pytest.raises(InputError, match="there are no bonds"):
