@@ -145,11 +145,9 @@ def run_conductivity(args: argparse.Namespace) -> None:
         refuse_given(args, ("viscosity", "pressure"), "--method nernst-einstein or --solvents, which it corrects")
     if args.window and args.window[0] >= args.window[1]:
         raise InputError(f"--window {args.window[0]:g} {args.window[1]:g}: the first time must be the smaller one")
-    records = list(_run_records(args))
-    _check_temperature(args.temperature, records)
+    _check_temperature(args.temperature, list(_run_records(args)))
     runs = read_ions_of(args, progress=sys.stderr.isatty())
     _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
-    _warn_of_multiple_steps(records, "diffusion and conductivity")
     viscosity = _viscosity(args, runs[0].volume)
     result = measure_conductivity(
         runs,
@@ -241,7 +239,6 @@ def run_solvation(args: argparse.Namespace) -> None:
     cutoffs = _cutoffs(args.cutoff)
     runs = open_trajectories(args)
     _warn_of_heavy_hydrogen(runs, "residence times")
-    _warn_of_multiple_steps(list(_run_records(args)), "residence times")
     shells = find_shells(
         runs, cation=chosen_cation(args), cutoffs=cutoffs or None, seed=args.seed, progress=sys.stderr.isatty()
     )
@@ -282,16 +279,6 @@ def _warn_of_heavy_hydrogen(runs: Sequence[Trajectory] | Sequence[IonTrajectory]
         print(
             f"warning: hydrogens have {text} amu in these runs: {quantities} are those of the liquid only if runs of "
             "normal masses agree",
-            file=sys.stderr,
-        )
-
-
-def _warn_of_multiple_steps(records: Sequence[tuple[Path, dict[str, Any]]], quantities: str) -> None:
-    """Print one line on standard error if a run had an inner potential."""
-    if any(run.get("inner") for _, run in records):
-        print(
-            "warning: these runs had multiple time steps, which may slow molecules down by several per cent: "
-            f"{quantities} are those of the potential only if runs with single steps agree",
             file=sys.stderr,
         )
 

@@ -8,7 +8,7 @@ from ase import Atoms, units
 from ase.io import write
 
 from electrolyte_ml.analysis import OrnsteinUhlenbeckIons, measure_conductivity
-from electrolyte_ml.cli import analysis, main
+from electrolyte_ml.cli import main
 from electrolyte_ml.trajectories import open_trajectory, read_ions
 
 PROCESS = OrnsteinUhlenbeckIons(
@@ -231,14 +231,3 @@ def test_the_temperature_of_a_run_is_compared(tmp_path, capsys):
         (folder / "result.json").write_text(json.dumps(known))
         assert main(["conductivity", str(folder), "--temperature", "300"]) == 1
         assert message in capsys.readouterr().err
-
-
-def test_runs_with_multiple_time_steps_are_named(file, tmp_path, monkeypatch, capsys):
-    """The folder of the run says so; here the frames come from elsewhere."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    monkeypatch.setattr(analysis, "read_ions_of", lambda args, progress: [read_ions(open_trajectory(file))])
-    for inner, warned in ((None, False), ("0123456789abcdef", True)):
-        (folder / "result.json").write_text(json.dumps({"temperature": 300.0, "ensemble": "nvt", "inner": inner}))
-        assert main(["conductivity", str(folder), "--temperature", "300", "--method", "einstein-helfand"]) == 0
-        assert ("warning: these runs had multiple time steps" in capsys.readouterr().err) is warned
