@@ -107,6 +107,7 @@ def test_any_order_image_and_cell_of_the_atoms_has_the_same_forces(fitted, seed)
     np.testing.assert_allclose(force_field.forces(skewed), expected, atol=1e-9)
 
 
+@pytest.mark.nojit
 def test_there_are_no_forces_between_molecules(fitted):
     force_field, liquid = fitted
     pushed = liquid.copy()
