@@ -32,7 +32,7 @@ import numpy as np
 import electrolyte_ml as eml
 from ase import Atoms
 from ase.calculators.emt import EMT
-from electrolyte_ml.dynamics import ContactMonitor, GradeMonitor, MoleculeMonitor
+from electrolyte_ml.dynamics import ContactMonitor, GradeMonitor, MoleculeMonitor, fit_force_field
 from electrolyte_ml.structures import bonds
 box = eml.pack({"EC": 2, "Li": 1, "PF6": 1}, 0.9)
 species = ("Li", "H", "C", "O", "F", "P")
