@@ -453,8 +453,9 @@ for model, name in MODELS.items():
     print(f"{name}, labels by {members[0]['reference']}\n{limits}\n")
 
 # %% [markdown]
-# The small value by MTP-QRd is that of a box whose ions are all in neutral aggregates. Notebook 13 shows that this may be
-# due to the box and not to the potential, since ion pairs live about as long as these runs.
+# The small value by MTP-QRd is that of one annealed box, from which all its runs started and whose ions are all in neutral
+# aggregates. Notebook 13 shows that this may be due to the box and not to the potential, since ion pairs live about as
+# long as these runs.
 #
 # ## What the density does
 #

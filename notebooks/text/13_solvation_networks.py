@@ -306,12 +306,27 @@ else:
 figure
 
 # %% [markdown]
-# The results that ship with this version are of the runs of notebook 12, at the measured density. With MTP most Li are
-# solvent-separated, as in the paper. With MTP-QRd all Li are in aggregates when the annealing ends, and none leaves them
-# in 0.25 ns. Two Li cannot show networks of eight.
+# The results that ship with this version are of runs at the measured density. Those of MTP are a trajectory from each of
+# eight boxes that were packed and annealed independently; those of MTP-QRd are eight trajectories from one box. Two Li
+# cannot show networks of eight. What does one box hide?
+
+# %%
+print(f"{'shares of the Li, 95 %':24}" + "".join(f"{kind:>22}" for kind in ("SSIP", "CIP", "AGG")))
+kinds = {"MTP, eight boxes": "mtp", "MTP, one box": "mtp_one_box", "MTP-QRd, one box": "qrd"}
+for words, name in kinds.items():
+    if (stored := load_result(f"solvation_{name}", shown)) is not None:
+        pairs = [stored["solvation"]["ion_pairs"][kind] for kind in ("SSIP", "CIP", "AGG")]
+        intervals = [[100 * end for end in pair["interval_95"]] for pair in pairs]
+        shares = [f"{100 * pair['value']:.0f} % ({low:.0f} to {high:.0f})" for pair, (low, high) in zip(pairs, intervals)]
+        print(f"{words:24}" + "".join(f"{share:>22}" for share in shares))
+
+# %% [markdown]
+# With MTP a third of the Li have an anion in their shell, and in one of the eight boxes the ions are an aggregate. A
+# single box without aggregates had an interval that excludes most of this: all its trajectories have the same few pairs,
+# and the scatter among them says nothing about other boxes.
 #
-# Do the potentials differ, or only the two annealed boxes? All runs of a potential started from one box. So the starts
-# were exchanged: MTP ran from two ends of the runs by MTP-QRd, and MTP-QRd from two ends of those by MTP, 0.5 ns each.
+# How long do pairs live? The starts of the productions from one box were exchanged: MTP ran from two ends of the runs by
+# MTP-QRd, and MTP-QRd from two ends of those by MTP, 0.5 ns each.
 
 # %%
 exchanged = load_result("ion_pair_exchange", with_result("ion_pair_exchange", shown))
@@ -324,9 +339,8 @@ if exchanged:
 
 # %% [markdown]
 # One aggregate outlived its run by MTP, the other broke up after 0.3 ns. The pairs of both runs by MTP-QRd stayed as they
-# were, without any aggregate. So the ions keep their partners for about as long as a run lasts, and the figure may
-# compare two boxes rather than two potentials. The intervals cannot know that, since all runs of a potential agree. The
-# standard scale therefore anneals a box for each trajectory; these runs were made before.
+# were, without any aggregate. So ions keep their partners for about as long as a run lasts. The figure therefore compares
+# eight boxes of MTP with one of MTP-QRd, and not yet the two potentials.
 #
 # Could the labels tell which structure is right? Both potentials were trained on nearly the same ones, and their forces
 # err alike (notebook 11). The next cell measures how far each is from the reference in the energy of whole cells.

@@ -61,8 +61,9 @@ def test_drift_of_a_good_inner_potential_is_small(tmp_path, spheres, short):
     assert check_drift(spheres[1], inner, spheres[0], **options) == drifts
 
 
-def test_a_step_near_resonance_is_refused(spheres, short):
+def test_a_step_near_resonance_is_refused(spheres, short, monkeypatch):
     """With atoms of 1 amu a step of 39 fs is near half a period of their vibrations: kicks add up."""
+    monkeypatch.setattr(distillation, "CHECK_PS", 4.0)
     atoms = spheres[0].copy()
     atoms.set_masses(np.ones(len(atoms)))
     inner = spheres[1].with_parameters(np.array([1.0, 0.0, 0.7]))
