@@ -321,9 +321,9 @@ for words, name in kinds.items():
         print(f"{words:24}" + "".join(f"{share:>22}" for share in shares))
 
 # %% [markdown]
-# With MTP a third of the Li have an anion in their shell, and in one of the eight boxes the ions are an aggregate. A
-# single box without aggregates had an interval that excludes most of this: all its trajectories have the same few pairs,
-# and the scatter among them says nothing about other boxes.
+# From eight boxes, a third of the Li have an anion in their shell by MTP, and some are in an aggregate. One box, with 0 to
+# 4 % of aggregates, excludes that: all its trajectories have the same few pairs, and the scatter among them says nothing
+# about other boxes.
 #
 # How long do pairs live? The starts of the productions from one box were exchanged: MTP ran from two ends of the runs by
 # MTP-QRd, and MTP-QRd from two ends of those by MTP, 0.5 ns each.
@@ -378,8 +378,8 @@ else:
     print(compare_models(sigma, kept))
 
 # %% [markdown]
-# In these runs it is not. Whatever put the ions into aggregates, the potential or the box, neutral aggregates carry
-# little current.
+# This comparison is not an answer yet. Both conductivities have errors of half their values, so that only a large
+# difference would show, and the aggregates of MTP-QRd are those of one box.
 
 # %%
 for claim in CLAIMS:
