@@ -43,10 +43,8 @@ def slopes(function, atoms, step=1e-4):
 
 
 def valence(atoms, bonds, equilibrium):
-    """A force field of textbooks: harmonic bonds, each coupled to all bonds that share an atom; with minimum images."""
-    extension = {
-        tuple(pair): atoms.get_distance(*pair, mic=atoms.pbc.any()) - equilibrium[k] for k, pair in enumerate(bonds)
-    }
+    """Energy of anharmonic bonds, each coupled to all bonds that share an atom: from distances by ASE."""
+    extension = {tuple(pair): atoms.get_distance(*pair) - equilibrium[k] for k, pair in enumerate(bonds)}
     total = sum(5.0 * x**2 - 8.0 * x**3 + 9.0 * x**4 for x in extension.values())
     total += sum(0.7 * extension[a] * extension[b] for a, b in itertools.combinations(extension, 2) if set(a) & set(b))
     return total
