@@ -160,6 +160,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     from electrolyte_ml.dynamics import (
         ContactMonitor,
         DensityMonitor,
+        EnergyMonitor,
         GradeMonitor,
         MoleculeMonitor,
         run_md,
@@ -188,6 +189,8 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     with about(source):
         System.of(start, potential.species)  # refuses an unknown element or an impossible charge
     monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
+    if args.inner and args.ensemble != "npt":
+        monitors.insert(0, EnergyMonitor())
     if args.ensemble == "npt" and start.pbc.all():
         initial = density(start)
         monitors.append(DensityMonitor(initial / _FARTHEST, initial * _FARTHEST))
@@ -273,6 +276,7 @@ def _inner_potential(
         potential,
         distilled.inner,
         frames[-1],
+        ensemble=args.ensemble,
         temperature=temperature,
         timestep_fs=args.timestep,
         inner_steps=args.inner_steps,

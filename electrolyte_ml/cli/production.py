@@ -74,8 +74,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--multiple-steps",
         action="store_true",
-        help="multiple time steps: 2 fs, or those of --timestep, and 3 fs with the heavy hydrogens of the "
-        "equilibration; 1.6 times as fast",
+        help="multiple time steps of 3 fs, or of --timestep: more than twice as fast",
     )
     parser.add_argument(
         "--equilibration",
@@ -116,7 +115,7 @@ def run_produce(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> ProductionSettings | None:
     """Return the settings of the folder with those of the options; None if there are no options."""
     from electrolyte_ml.production.places import SETTINGS
-    from electrolyte_ml.production.settings import ProductionSettings
+    from electrolyte_ml.production.settings import OUTER_FS, ProductionSettings
 
     given = {name: getattr(args, option) for option, name in _SETTINGS.items() if getattr(args, option) is not None}
     path = args.directory / SETTINGS
@@ -128,13 +127,13 @@ def _settings(args: argparse.Namespace) -> ProductionSettings | None:
     names["time_ps"] = "--time or --equilibration"
     if path.exists():
         settings = _replaced(ProductionSettings.from_toml(path), given)
-        return settings.with_multiple_steps(args.timestep) if args.multiple_steps else settings
+        return settings.with_multiple_steps(args.timestep or OUTER_FS) if args.multiple_steps else settings
     if "potential" not in given:
         raise InputError(f"--potential must be given, since there is no {path}")
     with in_options(**names):
         outer = {name: value for name, value in given.items() if "." not in name}
         settings = _replaced(ProductionSettings(**_values(outer)), {k: v for k, v in given.items() if "." in k})
-        return settings.with_multiple_steps(args.timestep) if args.multiple_steps else settings
+        return settings.with_multiple_steps(args.timestep or OUTER_FS) if args.multiple_steps else settings
 
 
 def _replaced(settings: ProductionSettings, given: dict[str, Any]) -> ProductionSettings:

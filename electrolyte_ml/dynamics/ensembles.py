@@ -31,11 +31,12 @@ def build(
     seed: int = 0,
     inner_potential: MolecularForceField | Potential | None = None,
     inner_steps: int | None = None,
+    bond_damping_fs: float | None = None,
 ) -> Integrator:
     """Return the integrator of an ensemble ("nve", "nvt" or "npt") for atoms whose centre of mass is at rest.
 
     With `anisotropic` the three lengths of an orthorhombic cell change independently in "npt". With an inner potential
-    each step has `inner_steps` inner steps.
+    each step has `inner_steps` inner steps; with `bond_damping_fs`, a friction acts on bonds with hydrogen.
 
     A system whose centre of mass is at rest has 3 N - 3 degrees of freedom, which are counted here. ASE counts 3 N: a
     box of 40 atoms would be 2.6 % (8 K) too hot.
@@ -65,7 +66,10 @@ def build(
         if inner_potential is None:
             return PotentialIntegrator(atoms, constants, noise, potential, skin, threads)
         assert inner_steps is not None
-        return MultipleStepIntegrator(atoms, constants, noise, potential, inner_potential, inner_steps, threads)
+        damping = None if bond_damping_fs is None else bond_damping_fs * units.fs
+        return MultipleStepIntegrator(
+            atoms, constants, noise, potential, inner_potential, inner_steps, damping, threads
+        )
     if inner_potential is not None:
         raise InputError(f"multiple time steps need a potential, and {type(calculator).__name__} is none")
     return CalculatorIntegrator(atoms, constants, noise, calculator)

@@ -50,6 +50,10 @@ class Noise:
             self._block = block
         return self._rows[place : place + last - first]
 
+    def normals(self, step: int, count: int) -> np.ndarray:
+        """Return further normal numbers (count,) of a step."""
+        return np.random.Generator(np.random.Philox(key=self.seed, counter=[0, step, 0, 0])).standard_normal(count)
+
 
 class Integrator:
     """A configuration that is propagated in an ensemble.

@@ -3,9 +3,10 @@
 Anything with `reason` (a word for the kind of stop), `every` (steps) and ``check(step, atoms, results)`` is a monitor.
 `results` holds the results of the last step: `energy` (eV), `forces` ((N, 3) eV/Å), `stress` ((6,) eV/Å^3 or None),
 `temperature` (K), `density` (g/cm³, NaN without a periodic cell), `pressure` (bar), `time_ps` and `saved`, the number
-of configurations saved so far. If the forces come from a potential, not from an ASE calculator, it also holds
-`potential`, its `threads`, and `geometry`, the configuration with its pairs. `check` changes none of this; it returns
-None or a `Verdict`. A monitor has no state that a resumed run would lack: reference values are set when it is made.
+of configurations saved so far, and `gained`, the change (eV) of the conserved energy since the start. If the forces
+come from a potential, not from an ASE calculator, it also holds `potential`, its `threads`, and `geometry`, the
+configuration with its pairs. `check` changes none of this; it returns None or a `Verdict`. A monitor has no state that
+a resumed run would lack: reference values are set when it is made.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.checks import whole
+from electrolyte_ml.dynamics.results import LARGEST_DRIFT
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import density
 from electrolyte_ml.structures.neighbours import periodic_pairs
@@ -117,6 +119,41 @@ class DensityMonitor:
         if self.minimum <= value <= self.maximum:
             return None
         return Verdict(f"{value:.3f} g/cm³ is outside {self.minimum:.3g} to {self.maximum:.3g} g/cm³")
+
+
+class EnergyMonitor:
+    """Stop when the conserved energy has drifted: the time step is too long for the potential, or heats its bonds.
+
+    It is meant for constant volume. In a packed box at constant pressure the volume changes so fast at first that the
+    conserved energy changes, too.
+
+    Parameters
+    ----------
+    maximum
+        Largest mean drift since the start in either direction, meV/atom/ps.
+    every
+        Steps between two checks.
+    """
+
+    reason = "energy"
+
+    def __init__(self, maximum: float = LARGEST_DRIFT, every: int = 100) -> None:
+        if not maximum > 0:
+            raise InputError(f"the largest drift of the energy must be positive, not {maximum} meV/atom/ps")
+        self.maximum, self.every = maximum, _interval(every)
+
+    def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
+        """Compare the change of the conserved energy with that of the largest drift in the same time, at least 10 ps.
+
+        In shorter times the conserved energy fluctuates by more than it drifts.
+        """
+        gained = 1e3 * results["gained"] / len(atoms)
+        if abs(gained) <= self.maximum * max(results["time_ps"], _SHORTEST_PS):
+            return None
+        return Verdict(
+            f"the conserved energy has changed by {gained:+.3g} meV/atom in {results['time_ps']:.4g} ps, more than "
+            f"{self.maximum:g} meV/atom per ps: the time step is too long, or the potential is not smooth"
+        )
 
 
 class MoleculeMonitor:
@@ -258,6 +295,8 @@ class GradeMonitor:
         share = next((share for limit, share in _CALM if relative <= limit), 0.0)
         return Verdict(stop, save, grade, pause=int(share * self.longest), note=worst)
 
+
+_SHORTEST_PS = 10.0  # time over which a drift of the energy is averaged
 
 # Upper limits of the grade in units of `save`, each with the share of the longest interval until the next check. In
 # four trajectories of 6 EMC at 400 K (level 16; the potential after seeding and a later one), no grade below 0.5 rose

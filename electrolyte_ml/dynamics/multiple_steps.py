@@ -16,6 +16,7 @@ from electrolyte_ml.kernels import dynamics as kernels
 from electrolyte_ml.kernels import force_field, multiple_steps
 from electrolyte_ml.potentials.calculator import SKIN
 from electrolyte_ml.potentials.potential import Potential
+from electrolyte_ml.structures.bonding import bonded_pairs
 
 OUTER_SKIN = 1.5  # Å, with multiple time steps: a list is then read less often than it would be made anew
 # Å, largest displacement in one outer step by the difference between outer and inner forces. A distilled inner
@@ -35,6 +36,14 @@ def naming_inner() -> Iterator[None]:
         raise InputError(f"inner potential: {error}") from error
     except Exception as error:
         raise ElectrolyteError(f"inner potential: {first_line(error)}") from error
+
+
+def bonds_with_hydrogen(atoms: Atoms, damping: float | None) -> multiple_steps.Bonds:
+    """Return the bonds with hydrogen, found by their lengths, for the friction; none if there is no friction."""
+    i, j, shift = bonded_pairs(atoms)
+    light = ((atoms.numbers[i] == 1) | (atoms.numbers[j] == 1)) & (damping is not None)
+    pair = np.stack([i, j], axis=1).astype(np.int64)
+    return multiple_steps.Bonds(pair[light], shift[light].astype(float), damping or np.inf)
 
 
 class MolecularIntegrator(Integrator):
@@ -69,7 +78,8 @@ class MultipleStepIntegrator(PotentialIntegrator):
     """Integrator that takes several short steps with an inner potential in each step of the potential itself.
 
     Energy, forces, stress and thermostat are those of the potential, once per outer step. The difference between its
-    forces and those of the inner potential acts as a kick at both ends of the step. At constant pressure the cell
+    forces and those of the inner potential acts as a kick at both ends of the step. A friction may act on
+    bonds with hydrogen, which the kicks heat. At constant pressure the cell
     changes after every tenth step, with all forces computed anew, see :mod:`electrolyte_ml.dynamics.barostat`.
 
     An inner potential has holes where it was not fitted. A step in which it fails, or at whose end the kick moves an
@@ -82,6 +92,8 @@ class MultipleStepIntegrator(PotentialIntegrator):
         same elements.
     inner_steps : int
         Number of inner steps in one step of `ensemble`.
+    bond_damping : float, optional
+        Relaxation time (Å sqrt(amu/eV)) of the friction on bonds with hydrogen; no friction by default.
     """
 
     def __init__(
@@ -92,6 +104,7 @@ class MultipleStepIntegrator(PotentialIntegrator):
         potential: Potential,
         inner: MolecularForceField | Potential,
         inner_steps: int,
+        bond_damping: float | None = None,
         threads: int | None = None,
     ) -> None:
         super().__init__(atoms, ensemble, noise, potential, OUTER_SKIN, threads)
@@ -106,6 +119,7 @@ class MultipleStepIntegrator(PotentialIntegrator):
             else:
                 self.inner = PotentialIntegrator(atoms, alone, unused, inner, SKIN, threads)
         self.inner_steps = inner_steps
+        self.bonds = bonds_with_hydrogen(atoms, bond_damping)
         self.barostat = MolecularBarostat(atoms) if ensemble.rate else None
         self._inner_forces_known = False
 
@@ -163,7 +177,7 @@ class MultipleStepIntegrator(PotentialIntegrator):
         fault = self._kick_too_large()  # after a repeated step this may hold at the beginning of the next one
         if not fault:
             try:
-                multiple_steps.begin_outer(self.ensemble, draws, state, self.inner.forces, self.inner.ensemble.timestep)
+                self._begin(draws, self.inner.forces)
                 self.inner.advance(self.inner.step + self.inner_steps)
                 self.update()
                 finite = multiple_steps.end_outer(self.ensemble, state, self.inner.forces)
@@ -175,6 +189,13 @@ class MultipleStepIntegrator(PotentialIntegrator):
                 array[:] = kept
         return fault
 
+    def _begin(self, draws: np.ndarray, inner_forces: np.ndarray) -> None:
+        """Apply the thermostat and half a kick."""
+        multiple_steps.begin_outer(
+            self.ensemble, draws, self.particles, inner_forces, self.inner.ensemble.timestep, self.bonds,
+            self.noise.normals(self.step, len(self.bonds.pair)),
+        )  # fmt: skip
+
     def _repeat_step(self, draws: np.ndarray, fault: str) -> None:
         """Take the time of one outer step with single steps of the potential."""
         self.scalars[kernels.REPEATED] += 1
@@ -183,8 +204,7 @@ class MultipleStepIntegrator(PotentialIntegrator):
                 f"the inner potential was not good enough for {self.repeated} of {self.step + 1} steps, the last time "
                 f"because of {fault}: use another inner potential or a shorter outer step"
             )
-        step = self.inner.ensemble.timestep
-        multiple_steps.begin_outer(self.ensemble, draws, self.particles, self.forces, step)  # the thermostat alone
+        self._begin(draws, self.forces)  # without a difference of forces: the thermostat alone
         for _ in range(self.inner_steps):
             kernels.before_forces(self.inner.ensemble, draws, self.particles, np.ones(3))
             self.update()

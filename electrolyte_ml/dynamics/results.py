@@ -46,8 +46,8 @@ class RunResult:
         The last configuration with its momenta; if the calculator failed, the configuration on which it failed. After
         a run with heavy hydrogen the atoms have the masses of the start again, at the same kinetic energies.
     reason, detail
-        "completed", or the cause of the end ("temperature", "density", "broken molecule", "overlap", "cell", "grade",
-        "nan", "calculator") and, in `detail`, an explanation.
+        "completed", or the cause of the end ("temperature", "density", "energy", "broken molecule", "overlap", "cell",
+        "grade", "nan", "calculator") and, in `detail`, an explanation.
     steps
         Number of time steps done.
     times_ps, temperatures, densities, energies, kinetic_energies, pressures, conserved_energies, grades

@@ -74,6 +74,7 @@ class Run:
         self.events |= {monitor.every for monitor in monitors} | {recorder.every for recorder in recorders}
         if settings["temperature_end"] is not None:
             self.events.add(_RAMP)
+        self.start_energy = math.nan  # conserved energy of step 0, eV
         self.grade = math.nan  # the highest since the last row of the log
         self.saved = 0  # number of configurations that monitors saved
         self.resting = [0] * len(monitors)  # step before which each monitor need not check
@@ -110,6 +111,7 @@ class Run:
             kT = settings["temperature"] * units.kB
             momenta[:] = rng.standard_normal(momenta.shape) * np.sqrt(kT * self.masses)
         self._remove_drift()
+        self.start_energy = self._conserved_energy()
         self.files.open()
         if self.files.directory is not None:
             topology = encode_topology(atoms, self.rotation, settings["hydrogen_mass"])
@@ -161,6 +163,7 @@ class Run:
             )
         integrator.reset()
         integrator.step, self.grade, self.saved = meta["step"], meta["grade"], meta["saved"]
+        self.start_energy = meta.get("start_energy", self._conserved_energy())  # absent in files of older versions
         if len(meta.get("resting", ())) == len(self.monitors):  # the monitors may be others now
             self.resting = list(meta["resting"])
         self.files.open(meta["lengths"])
@@ -272,13 +275,19 @@ class Run:
             "density": density,
             "pressure": pressure,
             "saved": self.saved,
+            "gained": self._conserved_energy() - self.start_energy,
         }
+
+    def _conserved_energy(self) -> float:
+        """Return the total energy minus the energy added by thermostat and barostat, eV."""
+        integrator = self.integrator
+        return integrator.energy + integrator.kinetic_energy - integrator.given
 
     def _write_row(self, results: dict[str, Any]) -> None:
         energy, kinetic = results["energy"], results["kinetic_energy"]
         values = (
             results["time_ps"], results["temperature"], results["density"], energy, kinetic, results["pressure"],
-            energy + kinetic - self.integrator.given, self.grade,
+            self._conserved_energy(), self.grade,
         )  # fmt: skip
         self.files.append("log.csv", f"{self.step},{','.join(f'{x:.10g}' for x in values)}\n".encode())
         self.grade = math.nan
@@ -319,6 +328,7 @@ class Run:
             "step": self.step,
             "grade": self.grade,
             "saved": self.saved,
+            "start_energy": self.start_energy,
             "repeated_steps": integrator.repeated,
             "resting": self.resting,
             "reason": reason,

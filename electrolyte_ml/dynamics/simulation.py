@@ -29,6 +29,10 @@ _HOTTEST = 1e5  # K
 _HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
 _MOST_STEPS = 10**12
 LONGEST_INNER_STEP = 1.0  # fs, by default
+# fs, relaxation time of the friction on bonds with hydrogen. Steps of 3 fs heat each of these bonds by up to 0.3
+# meV/ps; the friction takes it away, with the bonds up to 4 K too warm. A bond C-H vibrates 90 times in this time. A
+# stronger friction broadens the resonances, so that more heat enters.
+BOND_DAMPING_FS = 1000.0
 
 
 @one_blas_thread()
@@ -92,8 +96,10 @@ def run_md(
         Cheap forces for multiple time steps, close to those of `calculator`, which must be a potential: a force field
         within the molecules (:func:`electrolyte_ml.dynamics.distil`) or another potential. `timestep_fs` is then the
         outer step, at whose ends the difference of the forces acts; in between, the atoms move with the inner forces
-        alone. Thermostat, monitors and all files know outer steps only. In "npt" the cell then changes in every tenth
-        step and moves molecules as wholes, see :mod:`electrolyte_ml.dynamics.barostat`. Not with "nose-hoover".
+        alone. In "nvt" and "npt" a friction with noise also acts on the relative velocities along bonds with hydrogen
+        (:mod:`electrolyte_ml.kernels.multiple_steps`), which such steps would heat. Thermostat, monitors and all files
+        know outer steps only. In "npt" the cell then changes in every tenth step and moves molecules as wholes, see
+        :mod:`electrolyte_ml.dynamics.barostat`. Not with "nose-hoover".
     inner_steps
         Number of inner steps in one step, by default as many as make them at most 1 fs long.
     directory
@@ -148,8 +154,9 @@ def run_md(
 
     References
     ----------
-    Tuckerman, Berne and Martyna, J. Chem. Phys. 97, 1990 (1992); Bussi et al., J. Chem. Phys. 126, 014101 (2007);
-    Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto et al., Appl. Sci. 12, 1139 (2022).
+    Tuckerman, Berne and Martyna, J. Chem. Phys. 97, 1990 (1992); Izaguirre et al., J. Chem. Phys. 114, 2090 (2001);
+    Bussi et al., J. Chem. Phys. 126, 014101 (2007); Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020); Del Tatto et
+    al., Appl. Sci. 12, 1139 (2022).
     """
     timestep_fs = number("timestep_fs", timestep_fs, "fs")
     recorders = list(recorders)
@@ -170,6 +177,7 @@ def run_md(
         "seed": whole("seed", seed, least=0),
         "anisotropic": bool(anisotropic) or None,
         "inner": None if inner is None else inner.fingerprint[:16],
+        "bond_damping_fs": None if inner is None or ensemble == "nve" else BOND_DAMPING_FS,
         "inner_steps": None if inner is None else number_of_inner_steps(inner_steps, timestep_fs),
         "temperature_end": None
         if temperature_end is None

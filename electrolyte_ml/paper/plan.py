@@ -21,7 +21,7 @@ from electrolyte_ml.paper.scales import (
 from electrolyte_ml.paper.validation import validation_cells, validation_kinds
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.production.cost import OUTER_STEP
-from electrolyte_ml.production.settings import outer_step
+from electrolyte_ml.production.settings import OUTER_FS
 from electrolyte_ml.reference.base import duration
 from electrolyte_ml.structures import Molecule, parse_composition, read_configurations
 from electrolyte_ml.structures.composition import atoms_in, molecules_of, written
@@ -259,7 +259,7 @@ def _conductivity(counter: _Counter, model: ModelSpec, protocol: Conductivity) -
             atoms, conditions = atoms_in(cell), len(protocol.temperatures_of(cell, member))
             slow, fast = protocol.equilibration_timestep_fs, 1.0
             if protocol.multiple_steps:  # an outer step takes longer than a single one
-                slow, fast = outer_step(protocol.hydrogen_mass) / OUTER_STEP, outer_step(None) / OUTER_STEP
+                slow = fast = OUTER_FS / OUTER_STEP
             for time_ps, timestep_fs, count in (
                 *((stage[2], slow, protocol.boxes) for stage in protocol.annealing),
                 (runs.equilibration_ps, slow, runs.trajectories * conditions),

@@ -50,16 +50,7 @@ FREE_TO_CHANGE = (
 )
 
 
-# Multiple time steps below all resonances of bonds with hydrogen. The energy of LiPF6 in EC and EMC drifts by less than
-# 0.01 meV/atom/ps at 2 fs, with charges and without, and by less than 0.03 at 3 fs with hydrogens of 3 amu, measured
-# without charges. Steps of 3 fs with natural masses drift by 0.04 with `lipf6-ec-emc`, and break C-H bonds within 25 to
-# 170 ps with `lipf6-ec-emc-qrd`.
-OUTER_FS, HEAVY_OUTER_FS, HEAVY = 2.0, 3.0, 3.0  # fs, fs, amu
-
-
-def outer_step(hydrogen_mass: float | None) -> float:
-    """Return the length (fs) of multiple time steps for hydrogens of a mass (amu), by default their own."""
-    return HEAVY_OUTER_FS if hydrogen_mass is not None and hydrogen_mass >= HEAVY else OUTER_FS
+OUTER_FS = 3.0  # length of multiple time steps; shorter and longer ones are nearer to resonances of bonds with hydrogen
 
 
 def _stages(value: Any) -> Any:
@@ -336,27 +327,26 @@ class ProductionSettings:
         """Given densities (g/cm³) by temperature (K); empty for runs at constant pressure."""
         return _by_temperature(self.temperatures, self.equilibration.densities)
 
-    def with_multiple_steps(self, timestep_fs: float | None = None) -> ProductionSettings:
-        """Return the same settings with multiple time steps, of 3 fs in the equilibration with heavy hydrogen.
+    def with_multiple_steps(self, timestep_fs: float = OUTER_FS) -> ProductionSettings:
+        """Return the same settings with multiple time steps, of 3 fs in the equilibration.
 
         The intervals of the trajectories become the nearest multiples of their time step.
 
         Parameters
         ----------
         timestep_fs
-            Time step of the trajectories, by default 2 fs.
+            Time step of the trajectories, by default 3 fs.
         """
-        step = outer_step(None) if timestep_fs is None else timestep_fs
         intervals = {
-            name: unit * step * max(1, round(getattr(self.trajectories, name) / (unit * step)))
+            name: unit * timestep_fs * max(1, round(getattr(self.trajectories, name) / (unit * timestep_fs)))
             for name, unit in (("ion_interval_fs", 1.0), ("frame_interval_ps", 1e-3), ("pressure_interval_fs", 1.0))
             if getattr(self.trajectories, name)
         }
         return replace(
             self,
             multiple_steps=True,
-            equilibration=replace(self.equilibration, timestep_fs=outer_step(self.equilibration.hydrogen_mass)),
-            trajectories=replace(self.trajectories, timestep_fs=step, **intervals),
+            equilibration=replace(self.equilibration, timestep_fs=OUTER_FS),
+            trajectories=replace(self.trajectories, timestep_fs=timestep_fs, **intervals),
         )
 
     def own_molecules(self) -> dict[str, Molecule]:

@@ -197,15 +197,11 @@ def run_production(
     volume
         Volume of the production, Å³.
     """
-    from electrolyte_ml.dynamics.monitors import GradeMonitor, MoleculeMonitor, TemperatureMonitor
+    from electrolyte_ml.dynamics.monitors import GradeMonitor
 
     settings, trajectories, watch = setup.settings, setup.settings.trajectories, setup.settings.grades
     step = trajectories.timestep_fs
-    interval = max(1, round(_WATCH_FS / step))
-    monitors: list[Monitor] = [
-        MoleculeMonitor(molecules, every=interval),
-        TemperatureMonitor(maximum=trajectories.highest_temperature * temperature, every=interval),
-    ]
+    monitors = _monitors(setup, molecules, temperature, step, constant_volume=True)
     options: dict[str, Any] = {"ensemble": "nvt", "temperature": temperature, "timestep_fs": step, "progress": False}
     options["inner"] = setup.inner
     calculator = setup.potential.calculator(threads=1)
@@ -281,18 +277,13 @@ def _equilibration(
     relax: int,
 ) -> RunResult:
     """Run a part of the equilibration, at constant pressure or, with given densities, at the volume of `atoms`."""
-    from electrolyte_ml.dynamics.monitors import DensityMonitor, MoleculeMonitor, TemperatureMonitor
+    from electrolyte_ml.dynamics.monitors import DensityMonitor
 
     equilibration = setup.settings.equilibration
     step = equilibration.timestep_fs
-    interval = max(1, round(_WATCH_FS / step))
-    hottest = setup.settings.trajectories.highest_temperature * ramp.temperature
-    monitors: list[Monitor] = [
-        MoleculeMonitor(molecules, every=interval),
-        TemperatureMonitor(maximum=hottest, every=interval),
-    ]
+    monitors = _monitors(setup, molecules, ramp.temperature, step, constant_volume=bool(equilibration.densities))
     if not equilibration.densities:
-        monitors.append(DensityMonitor.around(molecules, _DENSITY_CHANGE, every=interval))
+        monitors.append(DensityMonitor.around(molecules, _DENSITY_CHANGE, every=monitors[0].every))
     return run_md(
         atoms,
         setup.potential.calculator(threads=threads),
@@ -311,6 +302,18 @@ def _equilibration(
         frame_interval_fs=max(step, frame_interval_fs),
         progress=False,
     )
+
+
+def _monitors(
+    setup: Setup, molecules: Atoms, temperature: float, timestep_fs: float, constant_volume: bool
+) -> list[Monitor]:
+    """Return the monitors of every run; at constant volume with multiple time steps, that of the energy comes first."""
+    from electrolyte_ml.dynamics.monitors import EnergyMonitor, MoleculeMonitor, TemperatureMonitor
+
+    every = max(1, round(_WATCH_FS / timestep_fs))
+    highest = setup.settings.trajectories.highest_temperature * temperature
+    always: list[Monitor] = [MoleculeMonitor(molecules, every=every), TemperatureMonitor(maximum=highest, every=every)]
+    return [EnergyMonitor(every=every), *always] if setup.inner is not None and constant_volume else always
 
 
 def _seed(settings: ProductionSettings, *place: int) -> int:

@@ -67,7 +67,7 @@ def test_a_step_near_resonance_is_refused(spheres, short, monkeypatch):
     atoms = spheres[0].copy()
     atoms.set_masses(np.ones(len(atoms)))
     inner = spheres[1].with_parameters(np.array([1.0, 0.0, 0.7]))
-    options = {"temperature": 10, "progress": False}
+    options = {"ensemble": "nve", "temperature": 10, "progress": False}
     assert abs(check_drift(spheres[1], inner, atoms, timestep_fs=5, inner_steps=2, **options)[0]) < 0.1
     with pytest.raises(ElectrolyteError, match=r"with steps of 39 fs and an inner potential the energy drifts by \+"):
         check_drift(spheres[1], inner, atoms, timestep_fs=39, inner_steps=15, **options)

@@ -6,6 +6,7 @@ from electrolyte_ml.dynamics import (
     CellMonitor,
     ContactMonitor,
     DensityMonitor,
+    EnergyMonitor,
     GradeMonitor,
     MoleculeMonitor,
     TemperatureMonitor,
@@ -112,6 +113,56 @@ def test_saved_configurations_survive_a_kill_once_each(diatomic, tmp_path):
 def test_grade_that_is_not_a_number_stops(diatomic):
     result = run(diatomic, monitors=[GradeMonitor(ByVolume(lambda volume: np.nan))])
     assert result.reason == "grade" and result.steps == 0 and len(result.saved) == 1
+
+
+@pytest.mark.parametrize(
+    "gained, time_ps, stops", [(4.9, 0.1, False), (-5.1, 0.1, True), (9, 20, False), (11, 20, True)]
+)
+def test_the_energy_may_drift_by_the_limit_of_ten_picoseconds_or_more(gained, time_ps, stops):
+    """At most 0.5 meV/atom/ps; `gained` is in meV for each of two atoms."""
+    results = {"gained": 2e-3 * gained, "time_ps": time_ps}
+    verdict = EnergyMonitor(maximum=0.5).check(100, Atoms("N2"), results)
+    assert (verdict is not None) == stops
+    if stops:
+        assert f"has changed by {gained:+g} meV/atom in {time_ps:g} ps, more than 0.5" in verdict.stop
+
+
+class Driven:
+    """A calculator with an additional force along the momenta, which heats all atoms."""
+
+    implemented_properties = ("energy", "forces")
+
+    def __init__(self, calculator):
+        self.calculator, self.results = calculator, {}
+
+    def calculate(self, atoms, properties, system_changes):
+        self.calculator.calculate(atoms, properties, system_changes)
+        forces = self.calculator.results["forces"] + 0.01 * atoms.get_momenta()
+        self.results = {"energy": self.calculator.results["energy"], "forces": forces}
+
+
+def test_a_run_ends_when_its_energy_drifts_killed_or_not(diatomic, tmp_path):
+    """The change counts from step 0, whenever a run resumes."""
+
+    class Killing:
+        reason, every = "killed", 50
+
+        def check(self, step, atoms, results):
+            if step == 50:
+                raise KeyboardInterrupt
+
+    atoms, calculator = diatomic
+    limit = EnergyMonitor(maximum=1.0, every=10)
+    options = {"ensemble": "nve", "time_ps": 5, "restart_interval_fs": 20, "log_interval_fs": 10}
+    whole = run((atoms, Driven(calculator)), monitors=[limit], directory=tmp_path / "whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        run((atoms, Driven(calculator)), monitors=[limit, Killing()], directory=tmp_path / "killed", **options)
+    resumed = run((atoms, Driven(calculator)), monitors=[limit], directory=tmp_path / "killed", **options)
+    assert whole.reason == "energy" and 50 < whole.steps < 5000
+    assert (resumed.reason, resumed.detail, resumed.steps) == ("energy", whole.detail, whole.steps)
+    gained = 1e3 * (whole.conserved_energies - whole.conserved_energies[0]) / len(atoms)
+    assert gained[-2] <= 10 < gained[-1] and f"by {gained[-1]:+.3g} meV/atom" in whole.detail
+    assert run(diatomic, monitors=[limit], **options).completed
 
 
 def test_monitors_look_only_when_they_should(diatomic):
@@ -227,6 +278,7 @@ def test_narrow_cell_is_found_by_the_distance_of_its_faces():
         lambda: TemperatureMonitor(maximum=300, minimum=400),
         lambda: DensityMonitor(2, 1),
         lambda: CellMonitor(0),
+        lambda: EnergyMonitor(maximum=0),
         lambda: ContactMonitor(-0.1),
         lambda: GradeMonitor(Rising(), save=10, break_=2),
         lambda: GradeMonitor(Rising(), save=0),

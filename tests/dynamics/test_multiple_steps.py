@@ -8,10 +8,11 @@ import pytest
 from ase.calculators.lj import LennardJones
 
 from electrolyte_ml import load
-from electrolyte_ml.dynamics import run_md
+from electrolyte_ml.dynamics import distil, run_md, sample
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import MomentTensorPotential
 from electrolyte_ml.potentials.pairwise import ZBL
+from electrolyte_ml.structures import pack
 
 FILES = ("log.csv", "trajectory.trr")
 ENSEMBLES = [{"ensemble": "nve"}, {"ensemble": "nvt"}]
@@ -105,6 +106,46 @@ def test_killed_and_resumed_run_is_the_same_to_the_bit(tmp_path, spheres, option
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     np.testing.assert_array_equal(resumed.atoms.positions, whole.atoms.positions)
     np.testing.assert_array_equal(resumed.atoms.get_momenta(), whole.atoms.get_momenta())
+
+
+@pytest.fixture(scope="module")
+def liquid():
+    """Two EC molecules with an inner potential."""
+    potential = load("ec-emc")
+    atoms = run_md(
+        pack({"EC": 2}, 1.1, seed=1), potential, ensemble="nvt", time_ps=0.2, relax=100, progress=False
+    ).atoms
+    frames = sample(potential, atoms, progress=False)
+    return (atoms, potential), distil(potential, frames).inner
+
+
+@pytest.mark.parametrize("ensemble", ["nvt", "npt"])
+def test_friction_on_bonds_resumes_to_the_bit(tmp_path, liquid, ensemble):
+    system, inner = liquid
+    options = {"ensemble": ensemble, "inner": inner, "timestep_fs": 3.0, "restart_interval_fs": 30, "time_ps": 0.15}
+    with pytest.raises(KeyboardInterrupt):
+        run(system, directory=tmp_path / "killed", monitors=[Interrupt(33)], **options)
+    resumed = run(system, directory=tmp_path / "killed", **options)
+    whole = run(system, directory=tmp_path / "whole", **options)
+    for name in FILES:
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    np.testing.assert_array_equal(resumed.atoms.get_momenta(), whole.atoms.get_momenta())
+
+
+def test_friction_acts_only_with_a_thermostat(liquid, monkeypatch):
+    """Its heat is counted: the conserved energy is as constant as without a thermostat."""
+    system, inner = liquid
+    spreads = {}
+    for ensemble, damping in (("nvt", 1000.0), ("nve", None)):
+        options = {"ensemble": ensemble, "inner": inner, "timestep_fs": 2.0, "time_ps": 0.6, "log_interval_fs": 2}
+        result = run(system, **options, tdamp_fs=1e9)
+        assert result.settings["bond_damping_fs"] == damping
+        spreads[ensemble] = (
+            result.conserved_energies.std(), (result.energies + result.kinetic_energies).std(), result.atoms.positions
+        )  # fmt: skip
+    assert np.abs(spreads["nvt"][2] - spreads["nve"][2]).max() > 0.01
+    assert spreads["nve"][0] == pytest.approx(spreads["nve"][1], rel=1e-3)
+    assert spreads["nvt"][0] < 2 * spreads["nve"][0] < 0.2 * spreads["nvt"][1]
 
 
 def test_the_inner_potential_stays_with_the_run(tmp_path, spheres):

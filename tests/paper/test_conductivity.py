@@ -49,7 +49,7 @@ def test_every_cell_of_every_scale_makes_settings(name):
     for cell in protocol.cells:
         for model in ("mtp", "qrd"):
             settings = production_settings(SCALES[name], cell, "pot.mtp", model=model)
-            assert settings.trajectories.timestep_fs == (2.0 if settings.multiple_steps else 1.0)
+            assert settings.trajectories.timestep_fs == (3.0 if settings.multiple_steps else 1.0)
             assert settings.analysis.correlation_ps <= 0.9 * settings.trajectories.time_ps
 
 
@@ -63,7 +63,7 @@ def test_standard_has_three_temperatures_of_one_ratio_and_a_second_size():
 
 def test_standard_has_multiple_steps_and_the_paper_has_not():
     settings = production_settings(STANDARD, STANDARD.conductivity.cells[0], "pot.mtp")
-    assert settings.multiple_steps and settings.trajectories.timestep_fs == 2.0
+    assert settings.multiple_steps and settings.trajectories.timestep_fs == 3.0
     settings = production_settings(PAPER, PAPER.conductivity.cells[0], "pot.mtp")
     assert not settings.multiple_steps and settings.trajectories.timestep_fs == 1.0
 

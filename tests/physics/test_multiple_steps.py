@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from electrolyte_ml.dynamics import run_md
 from electrolyte_ml.dynamics.barostat import MolecularBarostat
 from electrolyte_ml.dynamics.ensembles import build
+from electrolyte_ml.dynamics.force_field import MolecularForceField
+from electrolyte_ml.dynamics.integrators import Noise
+from electrolyte_ml.dynamics.multiple_steps import MolecularIntegrator, bonds_with_hydrogen
 from electrolyte_ml.kernels import dynamics as kernels
+from electrolyte_ml.kernels import multiple_steps
 
 
 def weaker(potential, factor):
@@ -168,3 +172,79 @@ def test_changes_of_the_cell_sample_the_volumes_of_an_ideal_gas(molecules):
     assert error < 0.06 * (molecules + 1)
     assert volumes.mean() == pytest.approx(molecules + 1, abs=3.5 * error)
     assert volumes.std() == pytest.approx(np.sqrt(molecules + 1), rel=0.15)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), molecules=st.integers(1, 5))
+def test_friction_changes_neither_momentum_nor_angular_momentum_of_a_molecule(seed, molecules):
+    """And what it adds to the kinetic energy is what it counts."""
+    rng = np.random.default_rng(seed)
+    water = np.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
+    cell = 4.0 * molecules
+    positions = np.concatenate([water + [4.0 * k, 0, 0] for k in range(molecules)]) + rng.uniform(0, cell, 3)
+    atoms = Atoms("OHH" * molecules, positions, cell=[cell] * 3, pbc=True)
+    whole = atoms.positions.copy()
+    atoms.wrap()
+    masses = atoms.get_masses()
+    momenta = rng.normal(size=(len(atoms), 3)) * np.sqrt(0.03 * masses)[:, None]
+    forces = rng.normal(size=(len(atoms), 3))
+    particles = kernels.Particles(
+        masses, atoms.positions, momenta.copy(), forces, atoms.cell.array, np.zeros(kernels.N_SCALARS),
+        np.zeros((3, 3)),
+    )  # fmt: skip
+    bonds = bonds_with_hydrogen(atoms, damping=3.0)
+    assert len(bonds.pair) == 2 * molecules
+    ensemble = kernels.Ensemble(kernels.RESCALING, 0.3, np.inf, 0.03, 3.0 * len(atoms) - 3, 0.0, 0.0, False)
+    before = kernels.kinetic_energy(particles)
+    multiple_steps.begin_outer(  # without a difference of forces, and a thermostat that never acts
+        ensemble, np.zeros(5), particles, forces, 0.1, bonds, rng.normal(size=len(bonds.pair))
+    )
+    change = particles.momenta - momenta
+    assert np.abs(change).max() > 1e-3
+    for k in range(molecules):
+        own = slice(3 * k, 3 * k + 3)
+        np.testing.assert_allclose(change[own].sum(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(np.cross(whole[own], change[own]).sum(axis=0), 0, atol=1e-11)
+    added = kernels.kinetic_energy(particles) - before
+    assert particles.scalars[kernels.GIVEN] == pytest.approx(added, rel=1e-9, abs=1e-12)
+
+
+def test_friction_samples_the_canonical_distribution_of_a_bond():
+    """Harmonic H-Cl without other forces: <k x^2> is kT (1 + (w dt)^2 / 12), as velocity Verlet with any thermostat."""
+    count, kT, constant = 1000, 300 * units.kB, 30.0
+    rng = np.random.default_rng(1)
+    positions = np.repeat(np.arange(count)[:, None] * [5.0, 0, 0], 2, axis=0)
+    positions[1::2, 0] += 1.3
+    atoms = Atoms("ClH" * count, positions)
+    masses = atoms.get_masses()
+    momenta = rng.normal(size=positions.shape) * np.sqrt(kT * masses)[:, None]
+    momenta[:, 1:] = 0.0  # no rotation: all bonds stay along x
+    centre = momenta[::2] + momenta[1::2]
+    share = masses[:2] / masses[:2].sum()
+    momenta[::2] -= share[0] * centre
+    momenta[1::2] -= share[1] * centre
+    atoms.set_momenta(momenta)
+    field = MolecularForceField(
+        (([17, 1], [[0, 1]]),), np.array([[0, 0, 1, 1]]), np.array([[1.3, 0.8, 1.8]]),
+        np.array([[0, constant / 2, 0, 0]]), np.zeros((0, 3), dtype=int), np.zeros(0),
+    )  # fmt: skip
+    step, inner_steps = 3.0 * units.fs, 3
+    ensemble = kernels.Ensemble(kernels.RESCALING, step, np.inf, kT, 6.0 * count - 3, 0.0, 0.0, False)
+    alone = ensemble._replace(thermostat=kernels.NO_THERMOSTAT, timestep=step / inner_steps)
+    inner = MolecularIntegrator(atoms, alone, Noise(0, 1), field)
+    inner.evaluate()
+    bonds = bonds_with_hydrogen(atoms, damping=60 * units.fs)
+    squares = []
+    for number in range(4000):
+        multiple_steps.begin_outer(
+            ensemble, np.zeros(5), inner.particles, inner.forces, step / inner_steps, bonds, rng.normal(size=count)
+        )
+        inner.advance(inner.step + inner_steps)
+        if number >= 200:
+            squares.append((atoms.positions[1::2, 0] - atoms.positions[::2, 0] - 1.3) ** 2)
+    found = constant * np.mean(squares, axis=1) / kT
+    frequency = np.sqrt(constant * (1 / masses[0] + 1 / masses[1]))
+    expected = 1 + (frequency * alone.timestep) ** 2 / 12
+    error = block_error(found)
+    assert expected - 1 > 0.02 and error < 0.004
+    assert found.mean() == pytest.approx(expected, abs=3.5 * error)

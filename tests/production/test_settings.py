@@ -104,19 +104,18 @@ def test_what_changes_the_computation_is_named():
     assert other.changes(settings.plain()) == ["seed", "equilibration.pressure_bar"]
 
 
-@pytest.mark.parametrize("mass, step", [(3.0, 3.0), (2.0, 2.0), (None, 2.0)])
-def test_intervals_are_multiples_of_multiple_steps(mass, step):
-    settings = ProductionSettings(**BOX, equilibration=EquilibrationSettings(hydrogen_mass=mass))
+def test_intervals_are_multiples_of_multiple_steps():
+    settings = ProductionSettings(**BOX)
     multiple = settings.with_multiple_steps()
-    trajectories = multiple.trajectories
-    assert (multiple.equilibration.timestep_fs, trajectories.timestep_fs) == (step, 2.0)
-    assert (trajectories.ion_interval_fs, trajectories.frame_interval_ps) == (10.0, 1.0)
-    assert trajectories.pressure_interval_fs == 4.0
+    assert (multiple.equilibration.timestep_fs, multiple.trajectories.timestep_fs) == (3.0, 3.0)
+    assert (multiple.trajectories.ion_interval_fs, multiple.trajectories.pressure_interval_fs) == (9.0, 6.0)
+    assert multiple.trajectories.frame_interval_ps == pytest.approx(0.999)
     assert multiple.multiple_steps and multiple.with_multiple_steps() == multiple
     assert "multiple_steps" in multiple.changes(settings.plain())
-    longer = settings.with_multiple_steps(3.0).trajectories
-    assert (longer.timestep_fs, longer.ion_interval_fs, longer.pressure_interval_fs) == (3.0, 9.0, 6.0)
-    assert longer.frame_interval_ps == pytest.approx(0.999)
+    shorter = settings.with_multiple_steps(2.0)
+    assert (shorter.equilibration.timestep_fs, shorter.trajectories.timestep_fs) == (3.0, 2.0)
+    assert (shorter.trajectories.ion_interval_fs, shorter.trajectories.frame_interval_ps) == (10.0, 1.0)
+    assert shorter.trajectories.pressure_interval_fs == 4.0
     none = replace(settings, trajectories=replace(settings.trajectories, pressure_interval_fs=0.0))
     assert none.with_multiple_steps().trajectories.pressure_interval_fs == 0.0
 

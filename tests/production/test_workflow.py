@@ -11,7 +11,7 @@ import pytest
 from ase.io import read
 
 from electrolyte_ml.active_learning import ActiveSet
-from electrolyte_ml.dynamics import Verdict, distillation, load_inner, results
+from electrolyte_ml.dynamics import EnergyMonitor, Verdict, distillation, load_inner, results
 from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.potentials import MomentTensorPotential, load
@@ -83,32 +83,47 @@ def test_given_densities_are_those_of_all_runs(settings, tmp_path):
         assert set(np.loadtxt(run / "log.csv", delimiter=",", skiprows=1, ndmin=2)[:, 3].round(6)) == {density}
 
 
-def test_multiple_steps_move_all_runs(settings, tmp_path, monkeypatch):
+@pytest.fixture
+def multiple(settings, monkeypatch):
+    """Settings with multiple time steps whose inner potential is found and tested in a second."""
     for name in ("SETTLING_PS", "SAMPLING_PS", "CHECK_PS"):
         monkeypatch.setattr(distillation, name, 0.4)
     monkeypatch.setattr(results, "_SHORTEST_PS", 0.02)
-    monkeypatch.setattr(distillation, "LARGEST_DRIFT", 1e3)  # nothing drifts in so short a time
+    monkeypatch.setattr(distillation, "LARGEST_DRIFT", 1e3)  # a packed box heats fast
     steps = {"ion_interval_fs": 9.0, "frame_interval_ps": 0.045, "pressure_interval_fs": 6.0}
-    changed = replace(
+    return replace(
         settings,
         multiple_steps=True,
         equilibration=replace(settings.equilibration, timestep_fs=4.0, average_last_ps=0.08),
         trajectories=replace(settings.trajectories, timestep_fs=3.0, count=2, **steps),
     )
+
+
+def test_a_drift_of_the_energy_ends_runs_at_constant_volume(multiple, tmp_path, monkeypatch):
+    monkeypatch.setattr(EnergyMonitor, "check", lambda *_: Verdict("it drifts"))
+    result = produce(tmp_path, multiple, progress=False)
+    (condition,) = result.conditions.values()
+    assert condition.endings == (("energy (settling)", "it drifts"),) * 2
+    reasons = {path.parent.name: json.loads(path.read_text())["reason"] for path in tmp_path.rglob("*/result.json")}
+    assert reasons["equilibration"] == reasons["stage_00"] == "completed" and reasons["settling"] == "energy"
+
+
+def test_multiple_steps_move_all_runs(multiple, tmp_path, monkeypatch):
+    monkeypatch.setattr(EnergyMonitor, "check", lambda *_: None)  # as above
     directory = tmp_path / "multiple"
-    result = produce(directory, changed, progress=False)
+    result = produce(directory, multiple, progress=False)
     assert result.completed
     inner = load_inner(directory / "inner" / "inner.json")
     runs = [json.loads(path.read_text()) for path in directory.rglob("result.json")]
     moved = [run for run in runs if run.get("inner")]
     assert {run["inner"] for run in moved} == {inner.fingerprint[:16]}
     lengths = {(run["timestep_fs"], run["hydrogen_mass"], run["ensemble"]) for run in moved}
-    assert lengths == {(4.0, 3.0, "nve"), (3.0, None, "nve"), (4.0, 3.0, "npt"), (3.0, None, "nvt")}
+    assert lengths == {(4.0, 3.0, "nvt"), (4.0, 3.0, "npt"), (3.0, None, "nvt")}
     made = {path: path.stat().st_mtime_ns for path in directory.rglob("inner/**/*.*") if path.suffix}
-    assert produce(directory, changed, progress=False).completed
+    assert produce(directory, multiple, progress=False).completed
     assert made == {path: path.stat().st_mtime_ns for path in made}
     with pytest.raises(InputError, match="begun with other settings .*multiple_steps"):
-        produce(directory, replace(changed, multiple_steps=False), progress=False)
+        produce(directory, replace(multiple, multiple_steps=False), progress=False)
 
 
 def test_trajectories_start_from_distinct_configurations_with_velocities_of_their_own(whole):
