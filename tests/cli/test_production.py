@@ -53,25 +53,20 @@ def test_conductivity_and_solvation_read_the_folder(folder, run):
     assert "1 x 0.29 ps of 1 Na, 1 PF6" in one
 
 
-def test_multiple_steps_are_an_option(tmp_path, run):
-    words = (
-        "produce",
-        tmp_path / "run",
-        "--potential",
-        "lipf6-ec-emc",
-        "--composition",
-        "EC=2 LiPF6=1",
-        "--density",
-        1.1,
-    )
+def test_multiple_steps_are_an_option(tmp_path, run, monkeypatch):
+    """The plan counts fewer steps, all of the same time here."""
+    monkeypatch.setattr("electrolyte_ml.production.cost.seconds_per_step", lambda *_: 0.01)
+    words = ("produce", tmp_path / "run", "--potential", "lipf6-ec-emc", "--composition", "EC=2 LiPF6=1")
     options = (), ("--multiple-steps", "--timestep", 2), ("--multiple-steps",)
-    single, shorter, multiple = (run(*words, *more, "--plan") for more in options)
+    single, shorter, multiple = (run(*words, "--density", 1.1, *more, "--plan") for more in options)
 
     def hours(text):
         value, unit = text.split("about ")[1].split()[:2]
-        return float(value) * {"h": 60, "min": 1}[unit]
+        return float(value) * {"h": 1, "min": 1 / 60}[unit]
 
-    assert hours(multiple) < 0.8 * hours(shorter) < 0.8 * hours(single)
+    steps = [3.05 / dt + 10 / step for dt, step in ((2, 1), (3, 2), (3, 3))]  # equilibration of 3.05 ns, trajectories
+    assert hours(shorter) / hours(single) == pytest.approx(steps[1] / steps[0], rel=0.05)
+    assert hours(multiple) / hours(single) == pytest.approx(steps[2] / steps[0], rel=0.05)
 
 
 def test_another_temperature_is_refused_with_those_there_are(folder, capsys):
