@@ -453,9 +453,9 @@ for model, name in MODELS.items():
     print(f"{name}, labels by {members[0]['reference']}\n{limits}\n")
 
 # %% [markdown]
-# The small value by MTP-QRd is that of one annealed box, from which all its runs started and whose ions are all in neutral
-# aggregates. Notebook 13 shows that this may be due to the box and not to the potential, since ion pairs live about as
-# long as these runs.
+# Both values lie below the measured one, which is just outside the 95 % interval of MTP-QRd. Each is of eight boxes with
+# two Li, whose ion pairs live about as long as a run. One trajectory by MTP-QRd ended when two oxygens of EMC met: the
+# potential attracts them at a distance that is not in its training set.
 #
 # ## What the density does
 #

@@ -306,13 +306,13 @@ else:
 figure
 
 # %% [markdown]
-# The results that ship with this version are of runs at the measured density. Those of MTP are a trajectory from each of
-# eight boxes that were packed and annealed independently; those of MTP-QRd are eight trajectories from one box. Two Li
-# cannot show networks of eight. What does one box hide?
+# The results that ship with this version are of runs at the measured density: for each potential a trajectory from each of
+# eight boxes that were packed and annealed independently. Two Li in a box cannot show networks of eight. Eight
+# trajectories from one box cost less. What do they hide?
 
 # %%
 print(f"{'shares of the Li, 95 %':24}" + "".join(f"{kind:>22}" for kind in ("SSIP", "CIP", "AGG")))
-kinds = {"MTP, eight boxes": "mtp", "MTP, one box": "mtp_one_box", "MTP-QRd, one box": "qrd"}
+kinds = {"MTP, eight boxes": "mtp", "MTP, one box": "mtp_one_box", "MTP-QRd, eight boxes": "qrd", "MTP-QRd, one box": "qrd_one_box"}
 for words, name in kinds.items():
     if (stored := load_result(f"solvation_{name}", shown)) is not None:
         pairs = [stored["solvation"]["ion_pairs"][kind] for kind in ("SSIP", "CIP", "AGG")]
@@ -321,9 +321,9 @@ for words, name in kinds.items():
         print(f"{words:24}" + "".join(f"{share:>22}" for share in shares))
 
 # %% [markdown]
-# From eight boxes, a third of the Li have an anion in their shell by MTP, and some are in an aggregate. One box, with 0 to
-# 4 % of aggregates, excludes that: all its trajectories have the same few pairs, and the scatter among them says nothing
-# about other boxes.
+# From eight boxes, a third of the Li have an anion in their shell by MTP, and most of them by MTP-QRd. One box says less
+# than its intervals: by MTP it has 0 to 4 % of aggregates, by MTP-QRd nothing else. All its trajectories have the same few
+# pairs, and the scatter among them says nothing about other boxes.
 #
 # How long do pairs live? The starts of the productions from one box were exchanged: MTP ran from two ends of the runs by
 # MTP-QRd, and MTP-QRd from two ends of those by MTP, 0.5 ns each.
@@ -339,8 +339,9 @@ if exchanged:
 
 # %% [markdown]
 # One aggregate outlived its run by MTP, the other broke up after 0.3 ns. The pairs of both runs by MTP-QRd stayed as they
-# were, without any aggregate. So ions keep their partners for about as long as a run lasts. The figure therefore compares
-# eight boxes of MTP with one of MTP-QRd, and not yet the two potentials.
+# were, without any aggregate. So ions keep their partners for about as long as a run lasts. The shares above are then mostly
+# those that the annealing at 380 K left in each box, with the same potential. Boxes are independent, so that the intervals
+# hold for liquids that were made in this way; longer runs may still change the shares.
 #
 # Could the labels tell which structure is right? Both potentials were trained on nearly the same ones, and their forces
 # err alike (notebook 11). The next cell measures how far each is from the reference in the energy of whole cells.
@@ -378,8 +379,9 @@ else:
     print(compare_models(sigma, kept))
 
 # %% [markdown]
-# This comparison is not an answer yet. Both conductivities have errors of half their values, so that only a large
-# difference would show, and the aggregates of MTP-QRd are those of one box.
+# The structures differ in the direction of the paper, where MTP has solvent-separated pairs alone and MTP-QRd some 5 % of
+# contact pairs and aggregates, but by far more. Both conductivities have errors of a third to a half of their values, so
+# that only a large difference would show. Many longer runs, or a larger cell, would be needed to see a smaller one.
 
 # %%
 for claim in CLAIMS:
