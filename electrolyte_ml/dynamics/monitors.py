@@ -24,6 +24,8 @@ from electrolyte_ml.structures import density
 from electrolyte_ml.structures.neighbours import periodic_pairs
 from electrolyte_ml.structures.topology import Topology, changes
 
+_SHORTEST_PS = 10.0  # in shorter times the conserved energy fluctuates by more than it drifts
+
 
 class Verdict(NamedTuple):
     """Result of a monitor's check.
@@ -143,10 +145,7 @@ class EnergyMonitor:
         self.maximum, self.every = maximum, _interval(every)
 
     def check(self, step: int, atoms: Atoms, results: Mapping[str, Any]) -> Verdict | None:
-        """Compare the change of the conserved energy with that of the largest drift in the same time, at least 10 ps.
-
-        In shorter times the conserved energy fluctuates by more than it drifts.
-        """
+        """Compare the change of the conserved energy with the largest drift in the same time, at least 10 ps."""
         gained = 1e3 * results["gained"] / len(atoms)
         if abs(gained) <= self.maximum * max(results["time_ps"], _SHORTEST_PS):
             return None
@@ -295,8 +294,6 @@ class GradeMonitor:
         share = next((share for limit, share in _CALM if relative <= limit), 0.0)
         return Verdict(stop, save, grade, pause=int(share * self.longest), note=worst)
 
-
-_SHORTEST_PS = 10.0  # time over which a drift of the energy is averaged
 
 # Upper limits of the grade in units of `save`, each with the share of the longest interval until the next check. In
 # four trajectories of 6 EMC at 400 K (level 16; the potential after seeding and a later one), no grade below 0.5 rose

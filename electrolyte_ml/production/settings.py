@@ -50,7 +50,7 @@ FREE_TO_CHANGE = (
 )
 
 
-OUTER_FS = 3.0  # length of multiple time steps; shorter and longer ones are nearer to resonances of bonds with hydrogen
+OUTER_FS = 3.0  # length of multiple time steps; 2.75 and 3.25 fs are resonances of bonds with hydrogen
 
 
 def _stages(value: Any) -> Any:
