@@ -29,8 +29,8 @@ _HOTTEST = 1e5  # K
 _HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
 _MOST_STEPS = 10**12
 LONGEST_INNER_STEP = 1.0  # fs, by default
-# fs, relaxation time of the friction on bonds with hydrogen. Steps of 3 fs heat each of these bonds by up to 0.3
-# meV/ps; the friction takes it away, with the bonds up to 4 K too warm. A bond C-H vibrates 90 times in this time. A
+# fs, relaxation time of the friction on bonds with hydrogen. Steps of 3 fs heat each of these bonds by up to 0.4
+# meV/ps; the friction takes it away, with the bonds up to 5 K too warm. A bond C-H vibrates 90 times in this time. A
 # stronger friction broadens the resonances, so that more heat enters.
 BOND_DAMPING_FS = 1000.0
 

@@ -454,8 +454,9 @@ for model, name in MODELS.items():
 
 # %% [markdown]
 # Both values lie below the measured one, which is just outside the 95 % interval of MTP-QRd. Each is of eight boxes with
-# two Li, whose ion pairs live about as long as a run. One trajectory by MTP-QRd ended when two oxygens of EMC met: the
-# potential attracts them at a distance that is not in its training set.
+# two Li, whose ion pairs live about as long as a run. One trajectory by MTP-QRd ended when oxygens and
+# hydrogens of three EMC molecules collapsed onto each other: the potential has a hole there, at distances that its
+# training set lacks.
 #
 # ## What the density does
 #
