@@ -22,6 +22,8 @@ from electrolyte_ml.active_learning.records import load_potential, once, save_fi
 from electrolyte_ml.active_learning.seeding import even_steps
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.potentials.shipped import find_shipped, is_shipped
+from electrolyte_ml.potentials.store import load
 from electrolyte_ml.reference import Reference
 from electrolyte_ml.structures import read_configurations, species_of
 
@@ -64,7 +66,8 @@ def read_sets(paths: Sequence[str], species: Sequence[str], reference: Reference
     Parameters
     ----------
     paths
-        Folders of runs of active learning, or files of labelled configurations.
+        Folders of runs of active learning, files of labelled configurations, or names of potentials that come with the
+        package.
     species
         Species that the sets may have.
     reference
@@ -80,10 +83,8 @@ def read_sets(paths: Sequence[str], species: Sequence[str], reference: Reference
     if duplicates := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(f"two of the sets are named {duplicates[0]}: {', '.join(paths)}")
     labelled_configurations = []
-    for name, path in zip(names, map(Path, paths), strict=True):
-        file = path / TRAINING_SET if path.is_dir() else path
-        if not file.exists():
-            raise InputError(f"{file} does not exist: a set is a file of labelled configurations or a run's folder")
+    for name, path in zip(names, paths, strict=True):
+        file = _labelled_file(path)
         configurations = read_configurations(file, labelled=True)
         if foreign := sorted(set(species_of(configurations)) - set(species)):
             raise InputError(f"{file}: {', '.join(foreign)} is not in the composition of the settings")
@@ -102,6 +103,23 @@ def read_sets(paths: Sequence[str], species: Sequence[str], reference: Reference
 def _name(path: str) -> str:
     """Return the name of a set: the name of the folder, or of the file without its suffixes."""
     return Path(path).name.partition(".")[0]
+
+
+def _labelled_file(path: str) -> Path:
+    """Return the file of the labelled configurations of a set."""
+    place = Path(path)
+    if not place.exists() and is_shipped(path):
+        file = find_shipped(path).training_set
+        if file is None:
+            raise InputError(f"the training set of {path} does not come with the package")
+        return file
+    file = place / TRAINING_SET if place.is_dir() else place
+    if not file.exists():
+        raise InputError(
+            f"{file} does not exist: a set is a file of labelled configurations, a run's folder, or the name of a "
+            "potential that comes with the package"
+        )
+    return file
 
 
 def inherit(
@@ -130,7 +148,7 @@ def inherit(
     if settings.inheritance.run is not None:
         name = _name(settings.inheritance.run)
         taken = [k for k, atoms in enumerate(configurations) if atoms.info["inherited"] == name]
-        potential = continued_potential(Path(settings.inheritance.run), start)
+        potential = continued_potential(settings.inheritance.run, start)
         folder.mkdir(parents=True, exist_ok=True)
         save_potential(potential, folder)
     else:
@@ -143,19 +161,20 @@ def inherit(
     return Inherited([configurations[k] for k in chosen], len(configurations), len(taken), potential)
 
 
-def continued_potential(run: Path, start: Potential) -> Potential:
-    """Return the potential of a run to be continued, which must have the same model as `start`.
+def continued_potential(run: str, start: Potential) -> Potential:
+    """Return the potential of a run to be continued, or that of a name; it must have the same model as `start`.
 
     Raises
     ------
     InputError
         The potential is of another kind, or has other species or another number of parameters; or the run has none.
     """
-    potential = load_potential(run)
+    named = not Path(run).exists() and is_shipped(run)
+    potential = load(find_shipped(run).path) if named else load_potential(Path(run))
     for name in ("kind", "species", "n_parameters"):
         if getattr(potential, name) != getattr(start, name):
             raise InputError(
-                f"{run}: the potential of the run to be continued has other {name} ({getattr(potential, name)}) than "
+                f"{run}: the potential to be continued has other {name} ({getattr(potential, name)}) than "
                 f"the model of the settings ({getattr(start, name)})"
             )
     return potential

@@ -178,7 +178,7 @@ def _check_model(settings: ActiveLearningSettings, species: tuple[str, ...], sou
 def _inherited(settings: ActiveLearningSettings, species: tuple[str, ...], labeller: Reference) -> list[Atoms]:
     """Return the configurations of the inherited sets; a run that cannot be continued is refused."""
     if settings.inheritance.run is not None:
-        continued_potential(Path(settings.inheritance.run), settings.model.random(species, settings.seed))
+        continued_potential(settings.inheritance.run, settings.model.random(species, settings.seed))
     return read_sets(settings.inheritance.paths, species, labeller)
 
 

@@ -148,11 +148,13 @@ class InheritanceSettings:
     Attributes
     ----------
     sets : tuple of str
-        Folders of runs, or files of labelled configurations; relative to the settings' file.
+        Folders of runs, or files of labelled configurations, relative to the settings' file; or names of potentials
+        that come with the package, for their training sets.
     uniform_configurations : int
         Number of configurations evenly spaced over all sets; a potential fitted to them selects among the others.
     run : str or None
-        Folder of a run that is continued here from other starts. Its whole training set is taken. Its potential
+        Folder of a run, or name of a potential that comes with the package, that is continued here from other starts.
+        The model must be the same. Its whole training set is taken. Its potential
         replaces the one fitted to evenly spaced configurations: it selects among the sets and is fitted further. The
         paper adds aggregates to ion pairs in this way (section 2.3.1).
     """

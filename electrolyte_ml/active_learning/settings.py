@@ -133,9 +133,10 @@ class ActiveLearningSettings(LearningProtocol):
 
     def located(self, folder: Path) -> ActiveLearningSettings:
         """Return the settings with absolute paths; relative ones are resolved against a folder."""
-        paths = self.start, self.labels, self.model.on_top_of, self.inheritance.run
-        start, labels, base, run = (path and str((folder / path).resolve()) for path in paths)
-        sets = tuple(str((folder / path).resolve()) for path in self.inheritance.sets)
+        paths = self.start, self.labels, self.model.on_top_of
+        start, labels, base = (path and str((folder / path).resolve()) for path in paths)
+        run = self.inheritance.run and located_set(self.inheritance.run, folder)
+        sets = tuple(located_set(path, folder) for path in self.inheritance.sets)
         reference = replace(
             self.reference,
             name=located_files(self.reference.name, folder),
@@ -182,6 +183,14 @@ class ActiveLearningSettings(LearningProtocol):
 def _shown(values: tuple) -> Any:
     """Return values for a message: a single value by itself, none as None."""
     return None if not values else values[0] if len(values) == 1 else list(values)
+
+
+def located_set(path: str, folder: Path) -> str:
+    """Return the absolute path of a set, resolved against a folder; the name of a shipped potential is unchanged."""
+    from electrolyte_ml.potentials.shipped import is_shipped
+
+    place = folder / path
+    return path if not place.exists() and is_shipped(path) else str(place.resolve())
 
 
 def locate_molecules(table: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:

@@ -106,6 +106,11 @@ def find_shipped(name: str) -> ShippedPotential:
     return known[name]
 
 
+def is_shipped(name: str) -> bool:
+    """Return whether a potential with this name comes with the package."""
+    return name in {potential.name for potential in shipped_potentials()}
+
+
 def _folder() -> Path:
     """Return the folder of all shipped potentials, in the source tree or in the installed package."""
     tree = Path(__file__).resolve().parents[2]

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from ase.calculators.lj import LennardJones
 from ase.io import read
 
 from electrolyte_ml.active_learning import ActiveLearningSettings, ActiveSet, active_learn
-from electrolyte_ml.active_learning.inheritance import inherit, read_sets
+from electrolyte_ml.active_learning.inheritance import continued_potential, inherit, read_sets
 from electrolyte_ml.active_learning.sections import InheritanceSettings
 from electrolyte_ml.active_learning.seeding import seeding_starts
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.potentials import load
+from electrolyte_ml.potentials.shipped import find_shipped
 from electrolyte_ml.reference import get
 from electrolyte_ml.structures import density, write_configurations
 from tests.active_learning.test_loop import ARGON, argon, change
@@ -97,10 +99,10 @@ def test_a_run_begins_again_with_the_same_bits(finished, tmp_path):
 
 def test_paths_are_relative_to_the_file_of_settings(tmp_path):
     (tmp_path / "settings.toml").write_text(
-        'composition = ["EC=2", "EMC=2"]\ndensity = 1.0\n[inheritance]\nsets = ["ec", "../emc"]\nrun = "pairs"\n'
+        'composition = ["EC=2", "EMC=2"]\ndensity = 1.0\n[inheritance]\nsets = ["mine", "../emc"]\nrun = "pairs"\n'
     )
     settings = ActiveLearningSettings.from_toml(tmp_path / "settings.toml")
-    assert settings.inheritance.sets == (str(tmp_path / "ec"), str(tmp_path.parent / "emc"))
+    assert settings.inheritance.sets == (str(tmp_path / "mine"), str(tmp_path.parent / "emc"))
     assert settings.inheritance.uniform_configurations == 20
     assert settings.inheritance.run == str(tmp_path / "pairs")
 
@@ -160,9 +162,42 @@ def test_a_run_may_go_on_without_any_other_set(sets, tmp_path):
 
 def test_a_run_of_another_model_does_not_go_on(sets, tmp_path):
     settings = change(replace(argon(tmp_path), inheritance=InheritanceSettings(run=sets[0])), model={"level": 2})
-    with pytest.raises(InputError, match=r"cold: the potential of the run to be continued has other n_parameters"):
+    with pytest.raises(InputError, match=r"cold: the potential to be continued has other n_parameters"):
         active_learn(tmp_path / "run", settings, progress=False)
     assert not (tmp_path / "run").exists()
+
+
+CONTINUED = """composition = "EC=2 EMC=4{salt}"
+density = 1.25
+[model]
+level = 16
+[inheritance]
+run = "{name}"
+"""
+
+
+@pytest.mark.parametrize("name, salt", [("ec-emc", ""), ("lipf6-ec-emc", " LiPF6=1")])
+def test_a_potential_that_comes_with_the_package_goes_on(tmp_path, name, salt):
+    path = tmp_path / "settings.toml"
+    path.write_text(CONTINUED.format(name=name, salt=salt))
+    settings = ActiveLearningSettings.from_toml(path)
+    shipped = find_shipped(name)
+    start = settings.model.random(shipped.species, seed=0)
+    assert continued_potential(settings.inheritance.run, start).fingerprint == load(name).fingerprint
+    labelled = read_sets(settings.inheritance.paths, shipped.species, SimpleNamespace(name=shipped.reference))
+    assert len(labelled) == shipped.configurations
+    assert {atoms.info["inherited"] for atoms in labelled} == {name}
+
+
+def test_a_folder_comes_before_a_name(tmp_path):
+    """As for potentials."""
+    (tmp_path / "ec-emc").mkdir()
+    path = tmp_path / "settings.toml"
+    path.write_text(CONTINUED.format(name="ec-emc", salt=""))
+    run = ActiveLearningSettings.from_toml(path).inheritance.run
+    assert run == str(tmp_path / "ec-emc")
+    with pytest.raises(InputError, match=r"ec-emc/training_set\.xyz does not exist: .* or the name of a potential"):
+        read_sets([run], ("C",), get("lj", **ARGON))
 
 
 def test_broken_molecules_are_left_out_of_fit_and_grade_on_request(sets, tmp_path, capsys):
