@@ -206,16 +206,13 @@ def check_drift(
         result = run_md(start, potential, temperature=temperature, directory=folder, progress=progress, **options)
         return _completed(result, f"the check of the energy {kind}")
 
+    kept = "nve" if ensemble == "nve" else "nvt"
+    masses = "" if hydrogen_mass is None else f"_H{hydrogen_mass:g}"
+    condition = f"{masses}_{kept}_{temperature:g}K"
+
     def drift(name: str, kind: str, **options: Any) -> float:
-        masses = "" if hydrogen_mass is None else f"_H{hydrogen_mass:g}"
-        options |= {
-            "ensemble": "nve" if ensemble == "nve" else "nvt",
-            "time_ps": CHECK_PS,
-            "hydrogen_mass": hydrogen_mass,
-        }
-        return run(
-            settled.atoms, f"{name}{masses}_{options['ensemble']}", kind, log_interval_fs=2 * timestep_fs, **options
-        ).energy_drift
+        options |= {"ensemble": kept, "time_ps": CHECK_PS, "hydrogen_mass": hydrogen_mass}
+        return run(settled.atoms, name + condition, kind, log_interval_fs=2 * timestep_fs, **options).energy_drift
 
     settled = run(atoms, f"settle_{temperature:g}K", "before it began", ensemble="nvt", time_ps=SETTLING_PS)
     multiple = drift(

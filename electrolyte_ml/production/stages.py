@@ -86,6 +86,8 @@ class Ending(NamedTuple):
 def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:
     """Fit the inner potential of multiple time steps on a packed box, and test it with the time steps of all stages.
 
+    Each time step is tested at the highest temperature of its stages.
+
     Raises
     ------
     ElectrolyteError
@@ -97,21 +99,23 @@ def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:
     equilibration = settings.equilibration
     hottest = max(*settings.temperatures, *(kelvin for stage in equilibration.annealing for kelvin in stage[:2]))
     atoms = at_density(start, equilibration.densities[0]) if equilibration.densities else start
-    options: dict[str, Any] = {"temperature": hottest, "progress": False}
-    frames = sample(
-        setup.potential, atoms, relax=RELAX, seed=_seed(settings, _INNER), directory=folder / "sample", **options
-    )
+    options: dict[str, Any] = {"relax": RELAX, "seed": _seed(settings, _INNER), "progress": False}
+    frames = sample(setup.potential, atoms, temperature=hottest, directory=folder / "sample", **options)
     inner = distil(setup.potential, frames, directory=folder).inner
     assert isinstance(inner, MolecularForceField)
-    for section, masses in ((equilibration, equilibration.hydrogen_mass), (settings.trajectories, None)):
+    for timestep_fs, temperature, mass in (
+        (equilibration.timestep_fs, hottest, equilibration.hydrogen_mass),
+        (settings.trajectories.timestep_fs, max(settings.temperatures), None),
+    ):
         check_drift(
             setup.potential,
             inner,
             frames[-1],
-            timestep_fs=section.timestep_fs,
-            hydrogen_mass=masses,
+            timestep_fs=timestep_fs,
+            temperature=temperature,
+            hydrogen_mass=mass,
             directory=folder,
-            **options,
+            progress=False,
         )
     return inner
 

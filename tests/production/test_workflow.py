@@ -119,6 +119,9 @@ def test_multiple_steps_move_all_runs(multiple, tmp_path, monkeypatch):
     assert {run["inner"] for run in moved} == {inner.fingerprint[:16]}
     lengths = {(run["timestep_fs"], run["hydrogen_mass"], run["ensemble"]) for run in moved}
     assert lengths == {(4.0, 3.0, "nvt"), (4.0, 3.0, "npt"), (3.0, None, "nvt")}
+    tests = [json.loads(path.read_text()) for path in (directory / "inner").glob("multiple*/result.json")]
+    tested = {(run["timestep_fs"], run["hydrogen_mass"], run["temperature"]) for run in tests}
+    assert tested == {(4.0, 3.0, 315.0), (3.0, None, 300.0)}  # each at the highest temperature of its stages
     made = {path: path.stat().st_mtime_ns for path in directory.rglob("inner/**/*.*") if path.suffix}
     assert produce(directory, multiple, progress=False).completed
     assert made == {path: path.stat().st_mtime_ns for path in made}
