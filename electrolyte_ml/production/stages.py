@@ -93,14 +93,15 @@ def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:
     ElectrolyteError
         The energy drifts, or a run ends early.
     """
-    from electrolyte_ml.dynamics.distillation import check_drift, distil, sample
+    from electrolyte_ml.dynamics.distillation import HOTTER, check_drift, distil, sample
 
     settings, folder = setup.settings, setup.directory / INNER
     equilibration = settings.equilibration
     hottest = max(*settings.temperatures, *(kelvin for stage in equilibration.annealing for kelvin in stage[:2]))
     atoms = at_density(start, equilibration.densities[0]) if equilibration.densities else start
     options: dict[str, Any] = {"relax": RELAX, "seed": _seed(settings, _INNER), "progress": False}
-    frames = sample(setup.potential, atoms, temperature=hottest, directory=folder / "sample", **options)
+    sampled = max(*settings.temperatures, hottest / HOTTER)  # hotter than the trajectories, as hot as the annealing
+    frames = sample(setup.potential, atoms, temperature=sampled, directory=folder / "sample", **options)
     inner = distil(setup.potential, frames, directory=folder).inner
     assert isinstance(inner, MolecularForceField)
     for timestep_fs, temperature, mass in (

@@ -108,11 +108,15 @@ def test_a_drift_of_the_energy_ends_runs_at_constant_volume(multiple, tmp_path, 
     assert reasons["equilibration"] == reasons["stage_00"] == "completed" and reasons["settling"] == "energy"
 
 
-def test_multiple_steps_move_all_runs(multiple, tmp_path, monkeypatch):
+@pytest.mark.parametrize("time_ps, whole_ps", [(0.2, 0.201), (0.25, 0.249)])
+def test_multiple_steps_move_all_runs(multiple, tmp_path, monkeypatch, time_ps, whole_ps):
+    """A length that is no multiple of the time step is rounded to the nearest one."""
     monkeypatch.setattr(EnergyMonitor, "check", lambda *_: None)  # as above
+    multiple = replace(multiple, trajectories=replace(multiple.trajectories, time_ps=time_ps))
     directory = tmp_path / "multiple"
     result = produce(directory, multiple, progress=False)
     assert result.completed
+    assert result.conditions[300.0].production.completed_ps == pytest.approx(2 * whole_ps, abs=1e-9)
     inner = load_inner(directory / "inner" / "inner.json")
     runs = [json.loads(path.read_text()) for path in directory.rglob("result.json")]
     moved = [run for run in runs if run.get("inner")]
@@ -122,6 +126,8 @@ def test_multiple_steps_move_all_runs(multiple, tmp_path, monkeypatch):
     tests = [json.loads(path.read_text()) for path in (directory / "inner").glob("multiple*/result.json")]
     tested = {(run["timestep_fs"], run["hydrogen_mass"], run["temperature"]) for run in tests}
     assert tested == {(4.0, 3.0, 315.0), (3.0, None, 300.0)}  # each at the highest temperature of its stages
+    sampled = json.loads((directory / "inner" / "sample" / "result.json").read_text())["temperature"]
+    assert sampled == 450.0  # hotter than the trajectories, as hot as the annealing
     made = {path: path.stat().st_mtime_ns for path in directory.rglob("inner/**/*.*") if path.suffix}
     assert produce(directory, multiple, progress=False).completed
     assert made == {path: path.stat().st_mtime_ns for path in made}
