@@ -307,8 +307,8 @@ figure
 
 # %% [markdown]
 # The results that ship with this version are of runs at the measured density: for each potential a trajectory from each of
-# eight boxes that were packed and annealed independently. Two Li in a box cannot show networks of eight. Eight
-# trajectories from one box cost less. What do they hide?
+# eight boxes that were packed and annealed independently, and for networks, which need many Li, two boxes of 8 LiPF6
+# (1144 atoms, 0.2 ns each). Eight trajectories from one box cost less than from eight. What do they hide?
 
 # %%
 print(f"{'shares of the Li, 95 %':24}" + "".join(f"{kind:>22}" for kind in ("SSIP", "CIP", "AGG")))
@@ -366,6 +366,19 @@ print(f"kT at 300 K: {300 * units.kB:.3f} eV")
 # aggregates. What decides between SSIP and aggregates is a difference of free energies of a few $kT$. Energies and forces
 # of this accuracy do not determine it. A potential for ion pairs has to be tested on ion pairs, by runs that are long
 # enough for them to form and to break.
+
+# %% [markdown]
+# Now the networks. In the paper, most solvent-separated Li share solvent with other Li by MTP, and few by MTP-QRd.
+
+# %%
+for words, name in (("MTP", "mtp"), ("MTP-QRd", "qrd")):
+    if (stored := load_result(f"solvation_{name}", shown)) is not None:
+        ssip, networked = stored["networks"]["ssip"], stored["networks"]["networked"]
+        low, high = networked["interval_95"]
+        print(f"{words:9}{stored['network_system']}: {ssip['value']:.0%} of the Li are solvent-separated, "
+              f"{networked['value']:.1%} of these in networks (95 % {low:.1%} to {high:.1%})")
+        donors = stored["solvation"]["donors"]["EC"]
+        print(f"{'':9}donors of EC: " + ", ".join(f"{kind} {share['value']:.1%}" for kind, share in donors.items()))
 
 # %% [markdown]
 # Is the conductivity insensitive to the structure, as the paper concludes? This needs two things at once: structures
