@@ -307,8 +307,9 @@ figure
 
 # %% [markdown]
 # The results that ship with this version are of runs at the measured density: for each potential a trajectory from each of
-# eight boxes that were packed and annealed independently, and for networks, which need many Li, two boxes of 8 LiPF6
-# (1144 atoms, 0.2 ns each). Eight trajectories from one box cost less than from eight. What do they hide?
+# eight boxes that were packed and annealed independently. Networks need more Li than the two of such a box: those of MTP
+# are of two boxes of 8 LiPF6 (1144 atoms, 0.2 ns each). Eight trajectories from one box cost less than from eight. What
+# do they hide?
 
 # %%
 print(f"{'shares of the Li, 95 %':24}" + "".join(f"{kind:>22}" for kind in ("SSIP", "CIP", "AGG")))
@@ -381,6 +382,10 @@ for words, name in (("MTP", "mtp"), ("MTP-QRd", "qrd")):
         print(f"{'':9}donors of EC: " + ", ".join(f"{kind} {share['value']:.1%}" for kind, share in donors.items()))
 
 # %% [markdown]
+# None of the solvent-separated Li by MTP shares solvent with another one. EC binds Li through its carbonyl oxygen in more
+# than 99 % of its contacts, so that it cannot join two Li through both its oxygens, as it does in the paper. The boxes of
+# MTP-QRd have two Li, few of them solvent-separated, and say nothing about networks.
+#
 # Is the conductivity insensitive to the structure, as the paper concludes? This needs two things at once: structures
 # that differ, and conductivities that do not, each by more than their errors.
 
