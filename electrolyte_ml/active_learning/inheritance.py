@@ -162,15 +162,14 @@ def inherit(
 
 
 def continued_potential(run: str, start: Potential) -> Potential:
-    """Return the potential of a run to be continued, or that of a name; it must have the same model as `start`.
+    """Return the potential to be continued, of a run's folder or by its name; it must have the same model as `start`.
 
     Raises
     ------
     InputError
         The potential is of another kind, or has other species or another number of parameters; or the run has none.
     """
-    named = not Path(run).exists() and is_shipped(run)
-    potential = load(find_shipped(run).path) if named else load_potential(Path(run))
+    potential = load_potential(Path(run)) if Path(run).is_dir() else load(run)
     for name in ("kind", "species", "n_parameters"):
         if getattr(potential, name) != getattr(start, name):
             raise InputError(

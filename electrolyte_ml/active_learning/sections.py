@@ -154,9 +154,9 @@ class InheritanceSettings:
         Number of configurations evenly spaced over all sets; a potential fitted to them selects among the others.
     run : str or None
         Folder of a run, or name of a potential that comes with the package, that is continued here from other starts.
-        The model must be the same. Its whole training set is taken. Its potential
-        replaces the one fitted to evenly spaced configurations: it selects among the sets and is fitted further. The
-        paper adds aggregates to ion pairs in this way (section 2.3.1).
+        The model must be the same. The whole training set is taken. The potential replaces the one fitted to evenly
+        spaced configurations: it selects among the sets and is fitted further. The paper adds aggregates to ion pairs
+        in this way (section 2.3.1).
     """
 
     sets: Texts = ()

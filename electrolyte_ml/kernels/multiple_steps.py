@@ -72,14 +72,14 @@ def damp_bonds(ensemble, bonds, normals, particles, inner, inner_step):
     outer_square, inner_square = ensemble.timestep * ensemble.timestep, inner_step * inner_step
     for k in range(len(bonds.pair)):
         i, j = bonds.pair[k, 0], bonds.pair[k, 1]
-        of_i, of_j = 1.0 / particles.masses[i], 1.0 / particles.masses[j]
-        mass, square, velocity, pull, inner_pull = 1.0 / (of_i + of_j), 0.0, 0.0, 0.0, 0.0
+        inverse_i, inverse_j = 1.0 / particles.masses[i], 1.0 / particles.masses[j]
+        mass, square, velocity, pull, inner_pull = 1.0 / (inverse_i + inverse_j), 0.0, 0.0, 0.0, 0.0
         for axis in range(3):
             along = component(bonds, particles, k, axis)
             square += along * along
-            velocity += along * (particles.momenta[j, axis] * of_j - particles.momenta[i, axis] * of_i)
-            pull += along * (particles.forces[j, axis] * of_j - particles.forces[i, axis] * of_i)
-            inner_pull += along * (inner[j, axis] * of_j - inner[i, axis] * of_i)
+            velocity += along * (particles.momenta[j, axis] * inverse_j - particles.momenta[i, axis] * inverse_i)
+            pull += along * (particles.forces[j, axis] * inverse_j - particles.forces[i, axis] * inverse_i)
+            inner_pull += along * (inner[j, axis] * inverse_j - inner[i, axis] * inverse_i)
         length = np.sqrt(square)
         velocity /= length
         missing = mass * pull * (outer_square * pull - (outer_square - inner_square) * inner_pull) / (12.0 * square)

@@ -99,9 +99,15 @@ def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:
     equilibration = settings.equilibration
     hottest = max(*settings.temperatures, *(kelvin for stage in equilibration.annealing for kelvin in stage[:2]))
     atoms = at_density(start, equilibration.densities[0]) if equilibration.densities else start
-    options: dict[str, Any] = {"relax": RELAX, "seed": _seed(settings, _INNER), "progress": False}
-    sampled = max(*settings.temperatures, hottest / HOTTER)  # hotter than the trajectories, as hot as the annealing
-    frames = sample(setup.potential, atoms, temperature=sampled, directory=folder / "sample", **options)
+    frames = sample(
+        setup.potential,
+        atoms,
+        temperature=max(*settings.temperatures, hottest / HOTTER),  # as hot as the annealing, or hotter
+        relax=RELAX,
+        seed=_seed(settings, _INNER),
+        directory=folder / "sample",
+        progress=False,
+    )
     inner = distil(setup.potential, frames, directory=folder).inner
     assert isinstance(inner, MolecularForceField)
     for timestep_fs, temperature, mass in (

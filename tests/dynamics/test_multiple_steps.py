@@ -132,7 +132,7 @@ def test_friction_on_bonds_resumes_to_the_bit(tmp_path, liquid, ensemble):
     np.testing.assert_array_equal(resumed.atoms.get_momenta(), whole.atoms.get_momenta())
 
 
-def test_friction_acts_only_with_a_thermostat(liquid, monkeypatch):
+def test_friction_acts_only_with_a_thermostat(liquid):
     """Its heat is counted: the conserved energy is as constant as without a thermostat."""
     system, inner = liquid
     spreads = {}

@@ -111,7 +111,7 @@ def test_a_drift_of_the_energy_ends_runs_at_constant_volume(multiple, tmp_path, 
 @pytest.mark.parametrize("time_ps, whole_ps", [(0.2, 0.201), (0.25, 0.249)])
 def test_multiple_steps_move_all_runs(multiple, tmp_path, monkeypatch, time_ps, whole_ps):
     """A length that is no multiple of the time step is rounded to the nearest one."""
-    monkeypatch.setattr(EnergyMonitor, "check", lambda *_: None)  # as above
+    monkeypatch.setattr(EnergyMonitor, "check", lambda *_: None)  # a packed box heats fast
     multiple = replace(multiple, trajectories=replace(multiple.trajectories, time_ps=time_ps))
     directory = tmp_path / "multiple"
     result = produce(directory, multiple, progress=False)
