@@ -258,13 +258,14 @@ class Trajectory(System):
         Raises
         ------
         InputError
-            The cell changes; positions that should be unwrapped are not; or an atom moves by more than 0.4 of the cell
-            between two frames, so that the direction of its motion is ambiguous.
+            The cell changes; positions that should be unwrapped are not; or a molecule, or an atom relative to its
+            molecule, moves by more than 0.4 of the cell between two frames, so that the direction is ambiguous.
         """
         cell = self.require_constant_cell()
         first = Atoms(self.numbers, self._read(0).positions, cell=cell, pbc=True)
         already = already or self._frames.reader.unwrapped
-        unwrapper = Unwrapper(cell, first.positions, self.topology.whole(first), already=already)
+        labels = self.topology.labels
+        unwrapper = Unwrapper(cell, first.positions, self.topology.whole(first), labels, already=already)
         done = 0
         for chunk in self.chunks(size):
             positions = np.empty_like(chunk.positions)
@@ -395,7 +396,7 @@ class Trajectory(System):
         symbol = chemical_symbols[self.numbers[atom]]
         apart = f" ({self.timestep_ps:g} ps)" if self.timestep_ps else ""
         return (
-            f"{self.name}: atom {symbol}{atom + 1} moves by {part:.2f} of the cell between frames "
+            f"{self.name}: atom {symbol}{atom + 1} or its molecule moves by {part:.2f} of the cell between frames "
             f"{self._range[k - 1] + 1} and {self._range[k] + 1}: they are too far apart{apart} to unwrap the positions"
         )
 

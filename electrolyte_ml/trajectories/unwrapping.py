@@ -1,4 +1,8 @@
-"""Unwrapping of positions: each atom is followed from frame to frame across the boundaries of a constant cell."""
+"""Unwrapping of positions: each atom is followed from frame to frame across the boundaries of a constant cell.
+
+An atom at the end of a molecule may move by half a small cell while its molecule moves by much less. So the mean move
+of each molecule is found first, and the move of each atom is the one that is nearest to it.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,8 @@ class Unwrapper:
         (3, 3) Å, vectors as rows.
     first, whole
         (N, 3) Å, positions of the first frame as read from the file, and with unbroken molecules.
+    labels
+        (N,) molecule of each atom, counted from 0.
     already
         Whether the positions in the file are unwrapped; then only the molecules of the first frame are joined.
 
@@ -28,8 +34,11 @@ class Unwrapper:
         Whether positions that should be unwrapped have jumped to the other side of the cell.
     """
 
-    def __init__(self, cell: np.ndarray, first: np.ndarray, whole: np.ndarray, *, already: bool) -> None:
+    def __init__(
+        self, cell: np.ndarray, first: np.ndarray, whole: np.ndarray, labels: np.ndarray, *, already: bool
+    ) -> None:
         self._cell, self._inverse, self._already = cell, np.linalg.inv(cell), already
+        self._labels = labels
         self._image = np.rint((whole - first) @ self._inverse)  # (N, 3) cells to add
         self._before = first @ self._inverse  # (N, 3) fractional, as read
         self._ends = self._before.min(axis=0), self._before.max(axis=0)  # range over all frames so far
@@ -46,8 +55,8 @@ class Unwrapper:
         Returns
         -------
         unwrapped, moved
-            (N, 3) Å; (N,) largest change of a fractional coordinate of each atom. If it exceeds :data:`FARTHEST`, the
-            result is not reliable.
+            (N, 3) Å; (N,) largest change of a fractional coordinate, of each atom relative to its molecule or of that
+            molecule. If it exceeds :data:`FARTHEST`, the result is not reliable.
         """
         if self._already:
             fractional = positions @ self._inverse
@@ -60,7 +69,16 @@ class Unwrapper:
             return positions + self._image @ self._cell, np.zeros(len(positions))
         fractional = positions @ self._inverse
         change = fractional - self._before
-        turns = np.rint(change)
+        common = self._common(change)
+        turns = np.rint(change - common)
         self._image -= turns
         self._before = fractional
-        return positions + self._image @ self._cell, np.abs(change - turns).max(axis=1)
+        moved = np.maximum(np.abs(common), np.abs(change - turns - common))
+        return positions + self._image @ self._cell, moved.max(axis=1)
+
+    def _common(self, change: np.ndarray) -> np.ndarray:
+        """Return the mean change (N, 3) of each atom's molecule: a mean of angles, since 1 is a whole turn."""
+        turned = np.exp(2j * np.pi * change)
+        sums = np.zeros((self._labels.max() + 1, 3), dtype=complex)
+        np.add.at(sums, self._labels, turned)
+        return (np.angle(sums) / (2 * np.pi))[self._labels]

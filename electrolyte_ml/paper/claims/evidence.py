@@ -106,7 +106,7 @@ def from_stored(name: str, judge: Callable[[dict[str, Any]], Finding | None]) ->
             chosen, ours, finding.experiment, judged_from, finding.uncertainty, reference=stored["reference"]
         )
 
-    return judged
+    return _if_complete(name, judged)
 
 
 def shown(name: str, describe: Callable[[dict[str, Any]], str], uncertainty: str) -> Judge:
@@ -132,5 +132,19 @@ def shown(name: str, describe: Callable[[dict[str, Any]], str], uncertainty: str
         source = f"file: {path}, labels by {stored['reference']}"
         text = f"{describe(stored)} (shown, not judged)"
         return Outcome(NOT_RUN_AT_SCALE, text, "", (source,), uncertainty, stored["reference"])
+
+    return _if_complete(name, judged)
+
+
+def _if_complete(name: str, judge: Judge) -> Judge:
+    """Return a judge that says which value a stored result lacks, since another version of the package wrote it."""
+
+    def judged(scale: Scale) -> Outcome:
+        try:
+            return judge(scale)
+        except KeyError as error:
+            path = shown_path(result_path(name, scale))
+            missing = f"{path} lacks {error}: another version wrote it; delete it and run its notebook again"
+            return Outcome(NOT_RUN_AT_SCALE, missing)
 
     return judged

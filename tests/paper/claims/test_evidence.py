@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN, REPRODUCED, judge_claims
+from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN, NOT_RUN_AT_SCALE, REPRODUCED, judge_claims
 from electrolyte_ml.paper.results import save_result
 from electrolyte_ml.paper.scales import PAPER, QUICK, STANDARD
 from electrolyte_ml.potentials import registry
@@ -102,3 +102,10 @@ def test_counts_are_those_of_the_potentials(monkeypatch):
     monkeypatch.setattr(ModelSpec, "random", lambda self, *of: made(ModelSpec(self.level, radial_basis_size=9), *of))
     outcome = judged("1a")
     assert outcome.verdict == NOT_REPRODUCED and outcome.ours != "383; 651"
+
+
+def test_a_stored_result_of_another_version_leaves_its_claims_unjudged(results):
+    save_result("solvation_qrd", {"reference": "GFN1-xTB", "solvation": {}, "networks": {}}, STANDARD)
+    outcome = judged("27b", STANDARD)
+    assert (outcome.verdict, outcome.judged_from) == (NOT_RUN_AT_SCALE, ())
+    assert outcome.ours.startswith("standard/solvation_qrd.json lacks 'ions': another version wrote it")
