@@ -166,6 +166,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         run_md,
         run_replicas,
     )
+    from electrolyte_ml.dynamics.approach import APPROACH
     from electrolyte_ml.potentials import System, load
     from electrolyte_ml.structures import density
 
@@ -251,6 +252,8 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         if worst := _least_certain(result):
             print(f"least certain: {worst}")
     print(f"Trajectory: {result.directory}")
+    if (directory / APPROACH).exists():
+        print(f"Before the end: {directory / APPROACH}")
     return 0 if result.completed else INCOMPLETE
 
 

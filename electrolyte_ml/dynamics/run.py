@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import io
 import json
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms, units
 
+from electrolyte_ml.dynamics.approach import APPROACH, COLLAPSES, LatestConfigurations
 from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.dynamics.masses import exchange_masses, heavy_hydrogen_masses
 from electrolyte_ml.dynamics.monitors import Monitor, Verdict
@@ -51,7 +53,7 @@ class Run:
         from electrolyte_ml.dynamics.ensembles import build  # numba and the kernels take a second to load
 
         self.settings, self.monitors, self.recorders, self.files = settings, monitors, recorders, files
-        self.inner = inner
+        self.given, self.calculator, self.inner = atoms, calculator, inner
         self.atoms = bare_configuration(atoms, masses=True)
         self.atoms.set_momenta(atoms.get_momenta())
         if settings["hydrogen_mass"] is not None:
@@ -79,6 +81,7 @@ class Run:
         self.saved = 0  # number of configurations that monitors saved
         self.resting = [0] * len(monitors)  # step before which each monitor need not check
         self.stop: tuple[str, str] | None = None
+        self.latest: tuple[dict[str, np.ndarray], dict[str, Any]] | None = None  # content of the last restart file
 
     @property
     def step(self) -> int:
@@ -166,10 +169,35 @@ class Run:
         self.start_energy = meta.get("start_energy", self._conserved_energy())  # absent in files of older versions
         if len(meta.get("resting", ())) == len(self.monitors):  # the monitors may be others now
             self.resting = list(meta["resting"])
+        self.latest = arrays, meta
         self.files.open(meta["lengths"])
 
     def until(self, n_steps: int, progress: bool) -> RunResult:
         """Run to step `n_steps`, or until a monitor or an error stops the run, and write the result."""
+        self._advance(n_steps, progress)
+        reason, detail = self.stop or ("completed", "")
+        if reason in COLLAPSES:
+            self._write_approach()
+        arrays, meta = self._write_restart(reason, detail)
+        return read_result(self.files, arrays, meta, self.settings)
+
+    def _write_approach(self) -> None:
+        """Repeat the steps since the last restart file, and write the configurations before the end."""
+        from electrolyte_ml.dynamics.integrators import CalculatorIntegrator
+
+        if self.files.directory is None or self.latest is None or isinstance(self.integrator, CalculatorIntegrator):
+            return  # the steps of another calculator may be expensive, or not reproducible
+        recorder = LatestConfigurations(self.settings["timestep_fs"])
+        with RunFiles(None, [recorder.file]) as files:
+            again = Run(self.given, self.calculator, self.settings, [], [recorder], files, self.inner)
+            arrays, meta = self.latest
+            again.resume(arrays, meta | {"lengths": None})
+            again._advance(self.step, progress=False)
+        if found := recorder.usable():
+            write_configurations(self.files.directory / APPROACH, found)
+
+    def _advance(self, n_steps: int, progress: bool) -> None:
+        """Run to step `n_steps`, or until a monitor or an error stops the run."""
         start_time, first, threads = time.perf_counter(), self.step, self.integrator.threads
         with progress_bar(
             total=n_steps,
@@ -199,9 +227,6 @@ class Run:
                     bar.set_postfix_str(f"{speed:.3g} ns/day", refresh=False)
                     bar.update(self.step - bar.n)
             bar.update(self.step - bar.n)
-        reason, detail = self.stop or ("completed", "")
-        arrays, meta = self._write_restart(reason, detail)
-        return read_result(self.files, arrays, meta, self.settings)
 
     def _ramped(self) -> float:
         """Return the temperature of the next steps, K: a function of the step alone, constant over ten steps."""
@@ -338,6 +363,7 @@ class Run:
         }
         if not reason:
             integrator.reset()
+            self.latest = {name: np.array(values) for name, values in arrays.items()}, copy.deepcopy(meta)
         self.files.write_restart(arrays, meta)
         if reason and self.files.directory is not None:
             self.files.settle()

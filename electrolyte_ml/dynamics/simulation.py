@@ -67,7 +67,9 @@ def run_md(
     """Run molecular dynamics of a liquid and return the result.
 
     With a directory the run writes ``log.csv``, ``topology.pdb``, ``trajectory.trr``, ``saved.xyz``, ``restart.npz``
-    and at the end ``result.json`` and ``last.xyz``, the last configuration with its momenta. The same call on the same
+    and at the end ``result.json`` and ``last.xyz``, the last configuration with its momenta. If molecules or atoms have
+    collapsed, ``approach.xyz`` has the configurations of the 0.2 ps before (:mod:`electrolyte_ml.dynamics.approach`),
+    as far as they are after the last restart file; this needs a potential of the package. The same call on the same
     directory resumes a killed run, with the results of a run that was not interrupted; a longer `time_ps` extends a
     completed run; otherwise the result of a run that has ended is returned at once.
 

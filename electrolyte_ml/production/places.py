@@ -8,7 +8,8 @@
     300K/trajectory_00/equilibration/         constant pressure
     300K/volume.json                          the volume of the production, its mean over the equilibrations
     300K/trajectory_00/settling/              constant volume, not recorded
-    300K/trajectory_00/                       ions.trr, trajectory.trr, log.csv: the production
+    300K/trajectory_00/                       ions.trr, trajectory.trr, log.csv: the production; approach.xyz after a
+                                              collapse
     result.json                               the results
 """
 

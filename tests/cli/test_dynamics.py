@@ -123,6 +123,13 @@ def test_a_run_that_fails_with_a_long_step_says_so(capsys, tmp_path, potential, 
     assert "a time step of 8 fs is long for hydrogens" in capsys.readouterr().err
 
 
+def test_md_keeps_what_led_to_a_collapse(capsys, tmp_path, potential, box):
+    words = ["md", potential, box, "--ensemble", "nvt", "--temperature", 100, "--time", 2, "--timestep", 0.5]
+    assert main([str(word) for word in (*words, "-o", tmp_path / "run")]) == 3
+    assert f"Before the end: {tmp_path / 'run' / 'approach.xyz'}" in capsys.readouterr().out
+    assert read_configurations(tmp_path / "run" / "approach.xyz")
+
+
 @pytest.mark.parametrize(
     ("densities", "drifts", "text"),
     [
