@@ -47,6 +47,8 @@ class Setup(NamedTuple):
         Active set for the grades.
     threads : int
         Number of threads of the annealing; a trajectory runs on one.
+    inner_temperature : float
+        Temperature (K) for which the inner potential is fitted; that of the first call, if temperatures were added.
     inner : MolecularForceField or None
         Inner potential of multiple time steps.
     """
@@ -56,6 +58,7 @@ class Setup(NamedTuple):
     potential: Potential
     active_set: ActiveSet | None
     threads: int
+    inner_temperature: float
     inner: MolecularForceField | None = None
 
 
@@ -83,6 +86,18 @@ class Ending(NamedTuple):
         return self.reason == COMPLETED
 
 
+def inner_temperature(settings: ProductionSettings) -> float:
+    """Return the temperature (K) for which an inner potential is fitted: its sampling is as hot as the annealing."""
+    from electrolyte_ml.dynamics.distillation import HOTTER
+
+    return max(*settings.temperatures, _hottest(settings) / HOTTER)
+
+
+def _hottest(settings: ProductionSettings) -> float:
+    annealing = settings.equilibration.annealing
+    return max(*settings.temperatures, *(kelvin for stage in annealing for kelvin in stage[:2]))
+
+
 def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:
     """Fit the inner potential of multiple time steps on a packed box, and test it with the time steps of all stages.
 
@@ -93,16 +108,15 @@ def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:
     ElectrolyteError
         The energy drifts, or a run ends early.
     """
-    from electrolyte_ml.dynamics.distillation import HOTTER, check_drift, distil, sample
+    from electrolyte_ml.dynamics.distillation import check_drift, distil, sample
 
     settings, folder = setup.settings, setup.directory / INNER
     equilibration = settings.equilibration
-    hottest = max(*settings.temperatures, *(kelvin for stage in equilibration.annealing for kelvin in stage[:2]))
     atoms = at_density(start, equilibration.densities[0]) if equilibration.densities else start
     frames = sample(
         setup.potential,
         atoms,
-        temperature=max(*settings.temperatures, hottest / HOTTER),  # as hot as the annealing, or hotter
+        temperature=setup.inner_temperature,
         relax=RELAX,
         seed=_seed(settings, _INNER),
         directory=folder / "sample",
@@ -111,7 +125,7 @@ def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:
     inner = distil(setup.potential, frames, directory=folder).inner
     assert isinstance(inner, MolecularForceField)
     for timestep_fs, temperature, mass in (
-        (equilibration.timestep_fs, hottest, equilibration.hydrogen_mass),
+        (equilibration.timestep_fs, _hottest(settings), equilibration.hydrogen_mass),
         (settings.trajectories.timestep_fs, max(settings.temperatures), None),
     ):
         check_drift(

@@ -28,7 +28,15 @@ from electrolyte_ml.production.places import BEGUN, RESULT, SETTINGS, VOLUME, bo
 from electrolyte_ml.production.progress import Progress
 from electrolyte_ml.production.result import ProductionResult, read_production
 from electrolyte_ml.production.settings import ProductionSettings
-from electrolyte_ml.production.stages import Ending, Setup, anneal, equilibrate, fit_inner, run_production
+from electrolyte_ml.production.stages import (
+    Ending,
+    Setup,
+    anneal,
+    equilibrate,
+    fit_inner,
+    inner_temperature,
+    run_production,
+)
 from electrolyte_ml.settings import edited_files
 from electrolyte_ml.structures import read_configurations, write_configurations
 from electrolyte_ml.threads import default_threads
@@ -181,7 +189,7 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     if boxes == 1 and current_executor() is None:
         threads = min(default_threads(len(starts[0])), resolve_jobs(settings.jobs))
     begun: dict[str, Any] = {"settings": settings.plain(), "potential": potential.fingerprint, "threads": threads}
-    begun["files"] = settings.contents()
+    begun |= {"files": settings.contents(), "inner_temperature": inner_temperature(settings)}
     if record.exists():
         before = read_json(record, ["settings", "potential", "threads"])
         earlier = Record(before.table("settings"), record)
@@ -196,6 +204,8 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
                 "it"
             )
         begun["threads"] = before["threads"]  # the last bits of results depend on it
+        if "inner_temperature" in before:  # all temperatures have one inner potential
+            begun["inner_temperature"] = before.number("inner_temperature")
     for box, atoms in enumerate(starts):
         path = _start_file(directory, box)
         if not path.exists():
@@ -204,7 +214,8 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     if not settings_file.exists() or ProductionSettings.from_toml(settings_file) != settings:
         atomic_write(settings_file, settings.to_toml(settings_file))
     atomic_write(record, json.dumps(begun, indent=1) + "\n")
-    setup = Setup(directory, settings, potential.with_precision(settings.precision), active_set, begun["threads"])
+    potential = potential.with_precision(settings.precision)
+    setup = Setup(directory, settings, potential, active_set, begun["threads"], begun["inner_temperature"])
     return setup, [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
 
 

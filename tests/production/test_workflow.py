@@ -108,6 +108,22 @@ def test_a_drift_of_the_energy_ends_runs_at_constant_volume(multiple, tmp_path, 
     assert reasons["equilibration"] == reasons["stage_00"] == "completed" and reasons["settling"] == "energy"
 
 
+def test_added_temperatures_have_the_inner_potential_of_the_others(multiple, tmp_path, monkeypatch):
+    monkeypatch.setattr(EnergyMonitor, "check", lambda *_: None)  # a packed box heats fast
+    produce(tmp_path, multiple, progress=False)
+    before = (tmp_path / "inner" / "inner.json").read_bytes()
+    result = produce(tmp_path, replace(multiple, temperatures=(300.0, 340.0)), progress=False)
+    assert result.completed and list(result.conditions) == [300.0, 340.0]
+    assert (tmp_path / "inner" / "inner.json").read_bytes() == before
+    runs = [json.loads(path.read_text()) for path in (tmp_path / "inner").glob("multiple*/result.json")]
+    assert {(run["timestep_fs"], run["temperature"]) for run in runs} == {
+        (4.0, 315.0),
+        (3.0, 300.0),
+        (4.0, 340.0),
+        (3.0, 340.0),
+    }
+
+
 @pytest.mark.parametrize("time_ps, whole_ps", [(0.2, 0.201), (0.25, 0.249)])
 def test_multiple_steps_move_all_runs(multiple, tmp_path, monkeypatch, time_ps, whole_ps):
     """A length that is no multiple of the time step is rounded to the nearest one."""
