@@ -4,7 +4,7 @@ Bonds and angles vibrate fastest, and thus limit the time step. The energy of a 
 
     E = sum_k P_k(x_k) + sum_kl K_kl x_k x_l,  x_k = r_k - <r_k>
 
-with the distances r of atoms that are one, two or three bonds apart. The P are polynomials of degree 4, and the
+with the distances r of atoms that are one, two or three bonds apart. The P are polynomials of degree 6, and the
 couplings K act between distances that share an atom and are one or two bonds long. Equivalent distances, those of
 equivalent atoms of the same molecule, have the same parameters. As in class II force fields (Maple et al.), the
 couplings are what makes the vibrations those of the potential. All parameters are linear, so that a least-squares fit
@@ -39,7 +39,7 @@ FARTHEST, COUPLED = 3, 2  # bonds between the atoms of a distance, and of a dist
 # those of neighbouring and of opposite fluorines of PF6.
 GAP = 0.3
 RIDGE = 1e-6  # of the fit, relative to the mean square of each column
-FORMAT = "electrolyte_ml force field within molecules, version 1"
+FORMAT = "electrolyte_ml force field within molecules, version 2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +55,8 @@ class MolecularForceField:
         type of distance. Several types can have the same numbers.
     lengths : (T, 3) float64, Å
         Mean, shortest and longest length of each type in the fit.
-    coefficients : (T, 4) float64, eV/Å^n
-        Of the powers n = 1 to 4 of the deviation from the mean.
+    coefficients : (T, 6) float64, eV/Å^n
+        Of the powers n = 1 to 6 of the deviation from the mean.
     couplings : (Q, 3) int64
         Types of two distances that share an atom, and of the distance between their other atoms, -1 if it has none.
     constants : (Q,) float64, eV/Å^2
@@ -322,7 +322,7 @@ def _least_squares(
     configurations: Sequence[np.ndarray],
     forces: Sequence[np.ndarray],
 ) -> np.ndarray:
-    """Return coefficients (T * 4,) and constants (Q,) for which the forces of all configurations are nearest.
+    """Return coefficients (T * 6,) and constants (Q,) for which the forces of all configurations are nearest.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from numba import njit
 from electrolyte_ml.kernels.bins import PIECE
 from electrolyte_ml.kernels.dynamics import ENERGY, after_forces, before_forces
 
-DEGREE = 4  # of the polynomials
+DEGREE = 6  # of the polynomials
 
 
 class Terms(NamedTuple):
@@ -27,8 +27,8 @@ class Terms(NamedTuple):
     type : (D,) int64
     length, shortest, longest : (T,) float64, Å
         Mean of the distances of a type, and the range in which the polynomial holds.
-    coefficients : (T, 4) float64, eV/Å^n
-        Of the powers n = 1 to 4 of the deviation from the mean.
+    coefficients : (T, 6) float64, eV/Å^n
+        Of the powers n = 1 to 6 of the deviation from the mean.
     start : (D + 1,) int64
         The couplings of distance k are those numbered start[k] to start[k + 1] - 1.
     other : (M,) int32

@@ -90,12 +90,13 @@ def inner_temperature(settings: ProductionSettings) -> float:
     """Return the temperature (K) for which an inner potential is fitted: its sampling is as hot as the annealing."""
     from electrolyte_ml.dynamics.distillation import HOTTER
 
-    return max(*settings.temperatures, _hottest(settings) / HOTTER)
+    return max(max(settings.temperatures), _hottest(settings) / HOTTER)
 
 
 def _hottest(settings: ProductionSettings) -> float:
+    """Return the highest temperature (K) of all stages."""
     annealing = settings.equilibration.annealing
-    return max(*settings.temperatures, *(kelvin for stage in annealing for kelvin in stage[:2]))
+    return max([*settings.temperatures, *(kelvin for stage in annealing for kelvin in stage[:2])])
 
 
 def fit_inner(setup: Setup, start: Atoms) -> MolecularForceField:

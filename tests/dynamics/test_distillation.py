@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from electrolyte_ml.dynamics import MolecularForceField, assess, check_drift, distil, distillation, sample
+from electrolyte_ml.dynamics.force_field import fit_force_field
 from electrolyte_ml.errors import ElectrolyteError, InputError
+from electrolyte_ml.kernels.force_field import evaluate, workspace
 from electrolyte_ml.potentials import load
 from electrolyte_ml.structures import pack
+from electrolyte_ml.structures.topology import Topology
 
 
 @pytest.fixture
@@ -84,3 +87,37 @@ def test_a_sampling_run_that_ends_early_is_an_error(spheres, short):
 def test_too_few_configurations_are_refused(spheres):
     with pytest.raises(InputError, match="4 configurations are too few"):
         distil(spheres[1], [spheres[0]] * 4)
+
+
+def test_stretched_bonds_are_those_with_hydrogen():
+    frames = [pack({"EC": 2, "EMC": 1}, 0.8, seed=3) for _ in range(2)]
+    frames[1].wrap()
+    copies = distillation.stretched(frames)
+    topology = Topology.of(frames[0])
+    numbers = frames[0].numbers
+    moved = [np.abs(copy.positions - topology.whole(frame)).max(axis=1) > 1e-9 for copy, frame in zip(copies, frames)]
+    assert (numbers[moved[0] | moved[1]] == 1).all() and 0 < moved[0].sum() + moved[1].sum() < (numbers == 1).sum()
+    for copy, frame in zip(copies, frames):
+        for i, j in topology.bonds:
+            ratio = copy.get_distance(i, j, mic=True) / frame.get_distance(i, j, mic=True)
+            assert 0.779 < ratio < 1.371
+            if 1 not in numbers[[i, j]]:
+                assert ratio == pytest.approx(1)
+    assert distillation.stretched([pack({"Li": 1, "PF6": 1}, 0.8)]) == []
+
+
+def test_the_fit_holds_for_bonds_that_the_sampling_lacks(liquid, short):
+    """Stretched bonds that are not in the fit: without stretched ones in it, their forces are far off."""
+    atoms, potential = liquid
+    frames = sample(potential, atoms, relax=100, progress=False)
+    outside = distillation.stretched(frames[::-1])
+    expected = [potential.evaluate(atoms).forces for atoms in outside]
+
+    def error(inner):
+        terms, found = inner.terms(frames[0]), np.empty((len(outside), len(atoms), 3))
+        for frame, forces in zip(outside, found):
+            evaluate(terms, frame.positions, frame.cell.array, workspace(terms), forces)
+        return np.sqrt(np.mean((found - expected) ** 2))
+
+    narrow = fit_force_field(frames, [potential.evaluate(frame).forces for frame in frames])
+    assert error(distil(potential, frames).inner) < 0.5 * error(narrow)
