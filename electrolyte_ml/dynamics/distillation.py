@@ -29,7 +29,8 @@ HELD_OUT = 5  # every fifth configuration is kept out of the fit
 HOTTER = 1.5  # configurations at 1.5 times the temperature hold the lengths that are rare at the temperature itself
 # Of the bonds with hydrogen in half of the configurations of a fit: their share, and the range of their lengths in
 # units of the mean length. A bond that is by chance as hot as 0.5 eV is longer and shorter than any in the sampling.
-# With a fit to the sampling alone, kicks every 3 fs heated such C-H bonds further, and 6 of 16 broke within 2 ps.
+# With a fit to the sampling alone, kicks every 3 fs heated such C-H bonds further: 6 of 16 broke or ended their run
+# within 2 ps.
 SHARE, LENGTHS = 0.1, (0.78, 1.37)
 CHECK_PS = 10.0  # in shorter times the conserved energy fluctuates by more than it drifts
 

@@ -185,8 +185,8 @@ class Run:
         """Repeat the steps since the last restart file, and write the configurations before the end."""
         from electrolyte_ml.dynamics.integrators import CalculatorIntegrator
 
-        if self.files.directory is None or self.latest is None or isinstance(self.integrator, CalculatorIntegrator):
-            return  # the steps of another calculator may be expensive, or not reproducible
+        if self.latest is None or isinstance(self.integrator, CalculatorIntegrator):
+            return  # it runs in memory, or the steps of the calculator may be expensive or not reproducible
         recorder = LatestConfigurations(self.settings["timestep_fs"])
         with RunFiles(None, [recorder.file]) as files:
             again = Run(self.given, self.calculator, self.settings, [], [recorder], files, self.inner)
@@ -194,7 +194,7 @@ class Run:
             again.resume(arrays, meta | {"lengths": None})
             again._advance(self.step, progress=False)
         if found := recorder.usable():
-            write_configurations(self.files.directory / APPROACH, found)
+            write_configurations(self.files.place(APPROACH), found)
 
     def _advance(self, n_steps: int, progress: bool) -> None:
         """Run to step `n_steps`, or until a monitor or an error stops the run."""
@@ -363,7 +363,8 @@ class Run:
         }
         if not reason:
             integrator.reset()
-            self.latest = {name: np.array(values) for name, values in arrays.items()}, copy.deepcopy(meta)
+            if self.files.directory is not None:
+                self.latest = {name: np.array(values) for name, values in arrays.items()}, copy.deepcopy(meta)
         self.files.write_restart(arrays, meta)
         if reason and self.files.directory is not None:
             self.files.settle()

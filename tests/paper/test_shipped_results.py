@@ -142,6 +142,17 @@ def test_stated_errors_on_aggregates_are_right(name):
     assert about.good_for.endswith(f"on aggregates {stated}")
 
 
+def test_the_set_of_holes_has_what_the_potential_lacks():
+    """The first of them is the end of a collapse, where the stated potential is too low by 27 eV."""
+    about, holes = find_shipped("lipf6-ec-emc-qrd"), checkout() / "data" / "sets" / "lipf6_holes.extxyz.xz"
+    configurations = read_configurations(holes, labelled=True)
+    own = {atoms.info["label_hash"] for atoms in read_configurations(about.training_set)}
+    assert len(configurations) == 51 and {atoms.info["reference"] for atoms in configurations} == {about.reference}
+    assert not own & {atoms.info["label_hash"] for atoms in configurations}
+    first = next(atoms for atoms in configurations if atoms.info["parent"] == "hole/0")
+    assert load("lipf6-ec-emc-qrd").evaluate(first).energy - first.get_potential_energy() == pytest.approx(-27, abs=0.5)
+
+
 def test_stated_charges_of_lithium_and_its_anion_are_right():
     potential, limits = load("lipf6-ec-emc-qrd"), find_shipped("lipf6-ec-emc-qrd").limits
     stated = re.search(r"Li has ([+-][\d.]+) e in place of \+1, PF6 ([+-][\d.]+) e", limits)
