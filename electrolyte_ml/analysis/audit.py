@@ -24,8 +24,7 @@ from electrolyte_ml.parallel import resolve_jobs
 from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.reference import Label, LabelError, LabelStore, Reference
 from electrolyte_ml.reference.labels import label_hash
-from electrolyte_ml.structures import MOLECULES, Molecule, Topology
-from electrolyte_ml.structures.charge import bare_configuration
+from electrolyte_ml.structures import MOLECULES, Molecule, Topology, at_volume
 
 STRAIN = 0.01  # relative change of lengths when molecules are moved apart or together for the bulk modulus
 NEAR = 0.2  # eV above the lowest minimum: the better reference starts from the other's minima within this range
@@ -320,23 +319,6 @@ def molecular_pressure(atoms: Atoms) -> float:
     return float((pressure - inside / (3 * atoms.get_volume())) / GPa)
 
 
-def moved_apart(atoms: Atoms, strain: float) -> Atoms:
-    """Return a configuration with strained cell and centres of mass, and unchanged molecules.
-
-    Parameters
-    ----------
-    atoms
-        Configuration, periodic in three directions.
-    strain
-        Relative change of all lengths.
-    """
-    moved = bare_configuration(atoms)
-    whole, centres = _molecules(atoms)
-    moved.positions = whole + strain * centres
-    moved.cell = (1 + strain) * atoms.cell.array
-    return moved
-
-
 def _with_density(
     audit: Audit,
     bias: Mean,
@@ -347,7 +329,7 @@ def _with_density(
     progress: bool,
 ) -> Audit:
     """Add the bulk modulus, and the density error that follows from the bias of the molecular pressure."""
-    moved = [moved_apart(atoms, strain) for atoms in ours for strain in (STRAIN, -STRAIN)]
+    moved = [at_volume(atoms, (1 + strain) ** 3 * atoms.get_volume()) for atoms in ours for strain in (STRAIN, -STRAIN)]
     labelled = store.label_all(moved, reference, jobs, progress).labelled
     moduli = [
         (molecular_pressure(squeezed) - molecular_pressure(stretched))
@@ -445,10 +427,7 @@ def _molecules(atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
     topology = Topology.of(atoms)
     if topology.endless.any():
         raise InputError("a molecule is bonded to its own image: the configuration has no molecular pressure")
-    masses = atoms.get_masses()
-    total = np.bincount(topology.labels, masses)
-    weighted = [np.bincount(topology.labels, masses * x) for x in topology.unwrapped.T]
-    return topology.unwrapped, np.asarray((np.array(weighted) / total).T[topology.labels])
+    return topology.unwrapped, topology.centres(atoms.get_masses())[topology.labels]
 
 
 def _has_stress(atoms: Atoms) -> bool:

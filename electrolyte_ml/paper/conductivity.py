@@ -143,7 +143,7 @@ def learnt_conductivities(scale: Scale, *, progress: bool = True) -> None:
         members = range(protocol.members)
         if all(load_result(conductivity_name(model, member), scale) for member in members):
             continue
-        learnt = learn_ion_pairs(scale, charges=charges, progress=progress).aggregates
+        learnt = learn_ion_pairs(scale, charges=charges, progress=progress).last
         potentials = [learnt.potential]
         if protocol.members > 1:
             kind = ion_pair_training(scale, charges=charges).model
@@ -155,7 +155,7 @@ def learnt_conductivities(scale: Scale, *, progress: bool = True) -> None:
                 scale, potentials[member], model=model, active_set=active_set, member=member, progress=progress
             )
     if scale.correction is not None and load_result(conductivity_name("corrected"), scale) is None:
-        plain = learn_ion_pairs(scale, progress=progress).aggregates.potential
+        plain = learn_ion_pairs(scale, progress=progress).last.potential
         corrected = learn_correction(scale, plain, progress=progress).potential
         conductivity_runs(scale, corrected, model="corrected", progress=progress)
 

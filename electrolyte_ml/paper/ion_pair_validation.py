@@ -15,7 +15,7 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.protocols import RELAX, label_store, watched_run
 from electrolyte_ml.paper.scales import IonPairTraining, Scale
 from electrolyte_ml.paper.validation import CHARGED, evenly_spaced
-from electrolyte_ml.structures import Topology, pack, pack_motif, parse_composition
+from electrolyte_ml.structures import Topology, at_volume, pack, pack_motif, parse_composition
 from electrolyte_ml.structures.composition import written
 from electrolyte_ml.structures.motifs import Pairing
 from electrolyte_ml.units import DENSITY_UNIT
@@ -90,7 +90,6 @@ def li_o_distribution(scale: Scale, potential: Potential) -> RadialDistribution:
         A run ended early.
     """
     from electrolyte_ml.analysis import radial_distributions
-    from electrolyte_ml.production.stages import at_volume
     from electrolyte_ml.trajectories import open_trajectory
 
     training = _training(scale)

@@ -12,6 +12,9 @@ dynamics as well, and also explores from their ends.
 A scale may have the set of an earlier run of the pairs, which had not converged, and the dynamics of its aggregates.
 The first run then inherits that set alone, and both explore from the same configurations as the earlier ones, so that
 no label is computed again.
+
+Potentials with charges had holes: configurations of too low energy, into which long trajectories fell. A third run
+explores from all these cells, hot and partly compressed, where trajectories find holes sooner.
 """
 
 from __future__ import annotations
@@ -36,27 +39,40 @@ from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.paper.mixtures import mixtures_source
 from electrolyte_ml.paper.places import shipped_file
 from electrolyte_ml.paper.protocols import digest, label_store, placeless
-from electrolyte_ml.paper.scales import IonPairTraining, Scale
+from electrolyte_ml.paper.scales import HotCells, IonPairTraining, Scale
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.reference import relax
-from electrolyte_ml.structures import pack_motif, parse_composition, read_configurations, write_configurations
+from electrolyte_ml.structures import (
+    at_volume,
+    pack_motif,
+    parse_composition,
+    read_configurations,
+    write_configurations,
+)
 from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.motifs import Pairing
 
-Stage = Literal["pairs", "aggregates"]
-STAGES: dict[Stage, tuple[Pairing, ...]] = {"pairs": ("SSIP", "CIP"), "aggregates": ("AGG",)}
+MotifStage = Literal["pairs", "aggregates"]
+Stage = Literal["pairs", "aggregates", "hot"]
+STAGES: dict[MotifStage, tuple[Pairing, ...]] = {"pairs": ("SSIP", "CIP"), "aggregates": ("AGG",)}
 SMALL_DYNAMICS = "small_dynamics"  # name of a file of reference dynamics, as "pairs_dynamics" is of a stage's
 _TRIES = 3  # number of packed cells that are tried until one keeps its motif in the relaxation
 
 
 class IonPairs(NamedTuple):
-    """Results of both stages; the second has the whole training set."""
+    """Results of the stages; that of the hot stage is None if the scale has none for the potential."""
 
     pairs: ActiveLearningResult
     aggregates: ActiveLearningResult
+    hot: ActiveLearningResult | None = None
+
+    @property
+    def last(self) -> ActiveLearningResult:
+        """Result of the last stage, which has the whole training set."""
+        return self.hot or self.aggregates
 
 
-def motif_cells(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
+def motif_cells(scale: Scale, stage: MotifStage, *, progress: bool = True) -> Path:
     """Pack and relax the cells of a stage, unless the file of the cells exists.
 
     Returns
@@ -136,7 +152,7 @@ def _relaxed_motif(job: tuple[Pairing, int], scale: Scale) -> Atoms:
     )
 
 
-def motif_dynamics(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
+def motif_dynamics(scale: Scale, stage: MotifStage, *, progress: bool = True) -> Path:
     """Run reference dynamics from the cells of a stage, unless the file of the dynamics exists.
 
     Returns
@@ -199,7 +215,8 @@ def _write_dynamics(
 def exploration_starts(scale: Scale, stage: Stage, *, progress: bool = True) -> Path:
     """Write the starts of the exploration of a stage, unless their file exists.
 
-    These are the cells of the motifs and, for pairs, the ends of the dynamics in small cells.
+    These are the cells of the motifs and, for pairs, the ends of the dynamics in small cells. The hot stage has the
+    cells of both stages, compressed by its factors in turn.
 
     Returns
     -------
@@ -214,7 +231,11 @@ def exploration_starts(scale: Scale, stage: Stage, *, progress: bool = True) -> 
     path = _starts(scale) / f"{stage}_starts.extxyz"
     if not path.exists():
         training = _training(scale)
-        starts = list(read_configurations(motif_cells(scale, stage, progress=progress)))
+        of = tuple(STAGES) if stage == "hot" else (stage,)
+        starts = [cell for each in of for cell in read_configurations(motif_cells(scale, each, progress=progress))]
+        if stage == "hot":
+            factors = _hot(scale).compressions
+            starts = [at_volume(cell, cell.get_volume() / factors[k % len(factors)]) for k, cell in enumerate(starts)]
         if stage == "pairs" and training.small is not None:
             count = training.small.seeding.trajectories
             if training.earlier is not None:
@@ -237,7 +258,7 @@ def ion_pair_training(
     scale
         Scale that learns ion pairs.
     stage
-        "pairs", or "aggregates", which continues the run of the pairs.
+        "pairs"; "aggregates", which continues the run of the pairs; or "hot", which continues that of the aggregates.
     charges
         Model of the charges to add, such as "qrd"; grades then include the parameters of the charges.
     seed
@@ -249,20 +270,23 @@ def ion_pair_training(
         The scale does not learn ion pairs.
     """
     training = _training(scale)
-    count = sum(training.count[kind] for kind in STAGES[stage])
+    learning = training.learning
+    exploration = _hot(scale).exploration if stage == "hot" else learning.exploration
+    count = sum(training.count[kind] for kind in (training.count if stage == "hot" else STAGES[stage]))
     if stage == "pairs":
         inheritance = InheritanceSettings(tuple(map(str, _inherited(scale))), training.uniform_configurations)
         count += 0 if training.small is None else training.small.seeding.trajectories
     else:
+        before: Stage = "pairs" if stage == "aggregates" else "aggregates"
+        sets = [_dynamics(scale, stage)] if stage == "aggregates" else map(shipped_file, _hot(scale).sets)
         inheritance = InheritanceSettings(
-            (str(_dynamics(scale, stage)),), run=str(ion_pair_run(scale, "pairs", charges=charges, seed=seed))
+            tuple(map(str, sets)), run=str(ion_pair_run(scale, before, charges=charges, seed=seed))
         )
-    learning = training.learning
     return ActiveLearningSettings.following(
         replace(
             learning,
             model=replace(learning.model, charges=charges),
-            exploration=replace(learning.exploration, trajectories=count),
+            exploration=replace(exploration, trajectories=count),
             inheritance=inheritance,
         ),
         start=str(_starts(scale) / f"{stage}_starts.extxyz"),
@@ -285,9 +309,9 @@ def learn_ion_pairs(
     on_iteration: Callable[[ActiveLearningResult], None] | None = None,
     progress: bool = True,
 ) -> IonPairs:
-    """Learn ion pairs, then aggregates, or resume an interrupted run.
+    """Learn ion pairs, then aggregates, then hot cells if the scale has this stage; or resume an interrupted run.
 
-    The second stage follows also if the first has used up its iterations without convergence: see `converged` of its
+    A stage follows also if the one before has used up its iterations without convergence: see `converged` of its
     result.
 
     Parameters
@@ -305,8 +329,9 @@ def learn_ion_pairs(
         As for `motif_cells`, `motif_dynamics` and `active_learn`.
     """
     results = []
-    for stage in STAGES:
-        if stage != "pairs" or _training(scale).earlier is None:
+    hot, stages = _training(scale).hot, list[Stage](STAGES)
+    for stage in (*stages, "hot") if hot and charges in hot.charges else stages:
+        if stage == "aggregates" or (stage == "pairs" and _training(scale).earlier is None):
             motif_dynamics(scale, stage, progress=progress)
         exploration_starts(scale, stage, progress=progress)
         directory = ion_pair_run(scale, stage, charges=charges, seed=seed)
@@ -328,7 +353,7 @@ def _inherited(scale: Scale) -> list[Path]:
     ]
 
 
-def _dynamics(scale: Scale, stage: Stage) -> Path:
+def _dynamics(scale: Scale, stage: MotifStage) -> Path:
     """Return the file of the dynamics of a stage; those of the aggregates may ship."""
     earlier = _training(scale).earlier_aggregates
     if stage == "aggregates" and earlier is not None:
@@ -354,6 +379,13 @@ def _starts(scale: Scale) -> Path:
     )
     name = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
     return scale.directory / "ion_pairs" / f"starts_{name}"
+
+
+def _hot(scale: Scale) -> HotCells:
+    hot = _training(scale).hot
+    if hot is None:
+        raise InputError(f"the {scale.name} scale does not learn ion pairs in hot cells")
+    return hot
 
 
 def _training(scale: Scale) -> IonPairTraining:

@@ -220,23 +220,36 @@ def _errors(
 
 
 def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
-    """Count relaxations (at most) and dynamics with the reference unless a set has them, two loops, the validation."""
-    pairs = training.cells
+    """Count relaxations (at most) and dynamics with the reference unless a set has them, all loops, the validation.
+
+    Pairs, aggregates and, if there are any, hot cells are learnt without and with charges.
+    """
+    pairs, hot = training.cells, training.hot
     larger = tuple(written({name: 2 * n for name, n in parse_composition(cell).items()}) for cell in pairs)
-    size = 0
+    inherited = []  # numbers of configurations for pairs and for aggregates
     for cells, motifs in ((pairs, training.separated_pairs + training.contact_pairs), (larger, training.aggregates)):
         atoms = sum(map(atoms_in, cells)) / len(cells)
         earlier = training.earlier if cells is pairs else training.earlier_aggregates
         if earlier is not None:
-            size += len(read_configurations(shipped_file(earlier)))
+            size = len(read_configurations(shipped_file(earlier)))
         else:
             counter.label(motifs * (training.relaxation_steps + training.learning.seeding.steps), atoms)
-            size += motifs * training.learning.seeding.steps
+            size = motifs * training.learning.seeding.steps
             if cells is pairs and training.small is not None:
                 labels = training.small.seeding.trajectories * training.small.seeding.steps
                 counter.label(labels, sum(map(atoms_in, training.small.cells)) / len(training.small.cells))
                 size += labels
-        size = counter.learn(training.learning, cells, inherited=size)
+        inherited.append(size)
+    for charges in (None, "qrd"):
+        learning = replace(training.learning, model=replace(training.learning.model, charges=charges))
+        size = 0
+        for cells, more in zip((pairs, larger), inherited, strict=True):
+            size = counter.learn(learning, cells, inherited=size + more)
+        if hot and charges in hot.charges:
+            size += sum(len(read_configurations(shipped_file(name))) for name in hot.sets)
+            count = sum(training.count.values())
+            exploration = replace(hot.exploration, trajectories=count)
+            counter.learn(replace(learning, exploration=exploration), (*pairs, *larger), inherited=size)
     counter.run(training.learning.model, training.rdf, atoms_in(training.rdf_cell))
     for cell in pairs:
         counter.run(training.learning.model, training.validation, atoms_in(cell))

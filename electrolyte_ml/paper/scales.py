@@ -272,6 +272,28 @@ class SmallCells:
 
 
 @dataclass(frozen=True)
+class HotCells:
+    """Exploration of hot, partly compressed cells of ion pairs and aggregates, which is not in the paper.
+
+    Attributes
+    ----------
+    charges : tuple of str
+        Models of the charges whose potentials have this stage.
+    exploration : ExplorationSettings
+        Dynamics, with a trajectory for each cell.
+    compressions : tuple of float
+        Densities of the cells in units of their own, used in turn.
+    sets : tuple of str
+        Labelled files of ``data`` of which MaxVol chooses configurations first.
+    """
+
+    charges: tuple[str, ...]
+    exploration: ExplorationSettings
+    compressions: tuple[float, ...] = (1.0,)
+    sets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class IonPairTraining:
     """Training set of LiPF6 in EC and EMC (section 2.3.1), and its validation (section 2.3.2).
 
@@ -300,6 +322,8 @@ class IonPairTraining:
         in place of all other sets, and exploration starts from its configurations.
     earlier_aggregates : str or None
         File of ``data`` with the labelled dynamics of the aggregates, which are then not run again.
+    hot : HotCells or None
+        A last stage of the learning, if there is one.
     validation_configurations, validation
         Number of configurations and run of the validation set.
     rdf_cell, rdf
@@ -324,6 +348,7 @@ class IonPairTraining:
     mixtures: bool = False
     earlier: str | None = None
     earlier_aggregates: str | None = None
+    hot: HotCells | None = None
 
     @property
     def count(self) -> Mapping[Pairing, int]:
@@ -687,6 +712,14 @@ STANDARD = Scale(
         mixtures=True,
         earlier="potentials/lipf6-ec-emc/training_set.extxyz.xz",
         earlier_aggregates="sets/lipf6_aggregates.extxyz.xz",
+        # One of eight trajectories of 0.5 ns at 300 K fell into a hole of the potential with charges. None of the
+        # potential without charges did.
+        hot=HotCells(
+            charges=("qrd",),
+            exploration=ExplorationSettings("nvt", temperature=600.0, time_ps=20.0, timestep_fs=2.0, hydrogen_mass=3.0),
+            compressions=(1.0, 1.1, 1.2),
+            sets=("sets/lipf6_holes.extxyz.xz",),
+        ),
         validation_configurations=60,
         validation=replace(_HEAVY_LIQUID, time_ps=100.0),
         rdf_cell="EC=80 LiPF6=8",

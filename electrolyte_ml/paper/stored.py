@@ -227,8 +227,9 @@ def store_ion_pairs(found: SetSolvation, learnt: IonPairs, *, reference: str, sc
             "sizes": [row.size for row in run.status],
         }
         for name, run in learnt._asdict().items()
+        if run is not None
     }
-    training_set = learnt.aggregates.training_set
+    training_set = learnt.last.training_set
     save_result(
         "ion_pair_training",
         {

@@ -16,7 +16,7 @@ from electrolyte_ml.dynamics.simulation import run_md
 from electrolyte_ml.production.places import INNER, box_folder, trajectory_folder
 from electrolyte_ml.production.ramps import Ramp, ramps
 from electrolyte_ml.production.settings import ProductionSettings
-from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.structures.rescaling import at_density, at_volume
 from electrolyte_ml.units import DENSITY_UNIT
 
 if TYPE_CHECKING:
@@ -271,23 +271,6 @@ def run_production(
         frame_interval_fs=trajectories.frame_interval_fs,
     )
     return Ending(run.reason, run.detail)
-
-
-def at_volume(atoms: Atoms, volume: float) -> Atoms:
-    """Return a configuration at another volume (Å³) with scaled cell and centres of mass, but rigid molecules."""
-    factor = (volume / atoms.cell.volume) ** (1 / 3)
-    topology, masses = Topology.of(atoms), atoms.get_masses()
-    total = np.bincount(topology.labels, masses)
-    centres = np.stack([np.bincount(topology.labels, masses * x) / total for x in topology.unwrapped.T], axis=1)
-    scaled = bare_copy(atoms)
-    scaled.set_cell(factor * atoms.cell.array)
-    scaled.positions = topology.unwrapped + (factor - 1.0) * centres[topology.labels]
-    return scaled
-
-
-def at_density(atoms: Atoms, density: float) -> Atoms:
-    """Return a configuration at another density (g/cm³), as :func:`at_volume` does."""
-    return at_volume(atoms, float(atoms.get_masses().sum()) * DENSITY_UNIT / density)
 
 
 def _equilibration(

@@ -10,12 +10,15 @@ from electrolyte_ml.structures.molecule_files import read_molecule, write_molecu
 from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.structures.motifs import ion_shells, pack_motif, pack_motifs
 from electrolyte_ml.structures.naming import find_molecule, molecule, molecules_of_tables, name_molecule
+from electrolyte_ml.structures.rescaling import at_density, at_volume
 from electrolyte_ml.structures.topology import Topology, changes
 
 __all__ = [
     "MOLECULES",
     "Molecule",
     "Topology",
+    "at_density",
+    "at_volume",
     "bonds",
     "changes",
     "density",

@@ -107,6 +107,11 @@ class Topology:
         between = (atoms.positions[j] - atoms.positions[i]) @ np.linalg.inv(atoms.cell.array)
         return atoms.positions + _images(i, j, -np.rint(between).astype(int), self.labels) @ atoms.cell.array
 
+    def centres(self, masses: np.ndarray) -> np.ndarray:
+        """Return the centres of mass (n_molecules, 3) Å of the unbroken molecules; `masses` are those (N,) of atoms."""
+        weighted = [np.bincount(self.labels, masses * x) for x in self.unwrapped.T]
+        return np.stack(weighted, axis=1) / np.bincount(self.labels, masses)[:, None]
+
     def counts(self) -> Counter[str]:
         """Return the number of molecules of each formula."""
         return Counter(self.formulas)

@@ -181,7 +181,7 @@ figures.radial_distribution({"Li-O, 2 EC + 2 EMC + LiPF6": li_o}, measured=exper
 # %%
 shown = scale if scale.name != "quick" else standard
 if scale.name != "quick" and load_result("ion_pair_errors", scale) is None:
-    plain, charged = learn_ion_pairs(scale).aggregates, learn_ion_pairs(scale, charges="qrd").aggregates
+    plain, charged = learn_ion_pairs(scale).last, learn_ion_pairs(scale, charges="qrd").last
     model = scale.ion_pair_training.learning.model
     raw = ModelSpec(level=model.level, charges="qrd", charge_form="raw")
     (as_in_paper,) = fit_kinds(scale, plain.training_set, [raw]).values()

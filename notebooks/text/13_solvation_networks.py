@@ -293,7 +293,7 @@ shown = scale if scale.name != "quick" else scales.STANDARD
 if scale.name != "quick":
     for model, charges in (("mtp", None), ("qrd", "qrd")):
         if load_result(f"solvation_{model}", scale) is None:
-            potential = learn_ion_pairs(scale, charges=charges).aggregates.potential
+            potential = learn_ion_pairs(scale, charges=charges).last.potential
             solvation_of_runs(scale, potential, model=model)
 shown = with_result("solvation_mtp", shown)
 kept = {name: load_result(f"solvation_{model}", shown) for name, model in (("MTP", "mtp"), ("MTP-QRd", "qrd"))}

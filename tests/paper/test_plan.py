@@ -99,4 +99,10 @@ def test_ion_pairs_of_the_paper_are_counted():
     pairs = PAPER.ion_pair_training
     steps = pairs.relaxation_steps + pairs.learning.seeding.steps
     assert found.labels > (4 + 4 + 3) * steps + pairs.validation_configurations
-    assert found.fits == 2 * (1 + EXPECTED_ITERATIONS) and found.expected
+    assert found.fits == 2 * 2 * (1 + EXPECTED_ITERATIONS) and found.expected  # without and with charges
+    hot = STANDARD.ion_pair_training.hot
+    assert hot is not None
+    without = replace(STANDARD, ion_pair_training=replace(STANDARD.ion_pair_training, hot=None))
+    more, fewer = (stages(scale)["ion pairs"] for scale in (STANDARD, without))
+    assert more.fits - fewer.fits == 1 + EXPECTED_ITERATIONS
+    assert more.time_ns - fewer.time_ns == pytest.approx(EXPECTED_ITERATIONS * 15 * hot.exploration.time_ps / 1000)

@@ -1,23 +1,11 @@
-"""Parts of the equilibration: steps of temperature, and a configuration at another volume."""
+"""Configurations at another volume: rigid molecules whose centres of mass are scaled."""
 
 import numpy as np
 import pytest
+from ase import Atoms
 
-from electrolyte_ml.production.ramps import Ramp, ramps
-from electrolyte_ml.production.stages import at_volume
-from electrolyte_ml.structures import pack
-from electrolyte_ml.structures.topology import Topology
-
-
-def test_cycle_of_the_paper_goes_in_steps_of_ten_kelvin():
-    cycle = [(300.0, 300.0, 1000.0), (300.0, 380.0, 1000.0), (380.0, 380.0, 1000.0), (380.0, 300.0, 1000.0)]
-    runs = ramps(cycle)
-    assert runs[0] == Ramp(300.0, 1000.0)
-    assert [run.temperature for run in runs[1:9]] == [305.0, 315.0, 325.0, 335.0, 345.0, 355.0, 365.0, 375.0]
-    assert {run.time_ps for run in runs[1:9]} == {125.0}
-    assert runs[9] == Ramp(380.0, 1000.0)
-    assert [run.temperature for run in runs[10:]] == [375.0, 365.0, 355.0, 345.0, 335.0, 325.0, 315.0, 305.0]
-    assert sum(run.time_ps for run in runs) == pytest.approx(4000.0)
+from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures import Topology, at_density, at_volume, density, pack
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
@@ -28,6 +16,7 @@ def test_molecules_keep_their_shape_at_another_volume(wrapped):
         box.wrap()
     scaled = at_volume(box, 1.1 * box.cell.volume)
     assert scaled.cell.volume == pytest.approx(1.1 * box.cell.volume)
+    assert density(at_density(box, 1.3)) == pytest.approx(1.3)
     topology = Topology.of(before)
     factor = 1.1 ** (1 / 3)
     for label in range(len(topology.formulas)):
@@ -46,3 +35,9 @@ def test_molecules_keep_their_shape_at_another_volume(wrapped):
         moved = np.average(after.unwrapped[atoms], axis=0, weights=masses[atoms]) - factor * centre
         images = moved @ np.linalg.inv(scaled.cell.array)
         np.testing.assert_allclose(images, np.rint(images), atol=1e-9)
+
+
+def test_a_chain_through_the_cell_is_refused():
+    chain = Atoms("C2", [[0.0, 0.0, 0.0], [1.5, 0.0, 0.0]], cell=[3.0, 9.0, 9.0], pbc=True)
+    with pytest.raises(InputError, match="bonded to its own image"):
+        at_volume(chain, 300.0)
