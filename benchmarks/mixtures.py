@@ -27,7 +27,7 @@ from ase import Atoms
 
 from electrolyte_ml import reference
 from electrolyte_ml.active_learning.sections import SeedingSettings
-from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts, sample_dynamics
+from electrolyte_ml.active_learning.seeding import packed_starts, sample_dynamics
 from electrolyte_ml.dynamics import MoleculeMonitor, TemperatureMonitor, run_md
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import ModelSpec, Potential, load
@@ -40,6 +40,7 @@ from electrolyte_ml.structures import (
     read_configurations,
     write_configurations,
 )
+from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.training import train
 
 DENSITY_FACTORS = (0.85, 0.95, 1.05)
@@ -228,9 +229,9 @@ def frames(start: tuple[int, Atoms], potential: Potential, time_ps: float) -> tu
     )
     found = result.frames()
     if result.completed:
-        return result.reason, [bare_copy(found[len(found) // 2]), bare_copy(found[-1])]
+        return result.reason, [bare_configuration(found[len(found) // 2]), bare_configuration(found[-1])]
     intact = [frame for frame in found if 0 < frame.info["step"] <= result.steps - LOOK]
-    return result.reason, [bare_copy(frame) for frame in intact[-1:]]
+    return result.reason, [bare_configuration(frame) for frame in intact[-1:]]
 
 
 def sampled(

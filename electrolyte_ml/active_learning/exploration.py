@@ -11,9 +11,10 @@ from ase import Atoms
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
 from electrolyte_ml.active_learning.records import iteration_number
-from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts
+from electrolyte_ml.active_learning.seeding import packed_starts
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.structures.charge import bare_configuration
 
 if TYPE_CHECKING:
     from electrolyte_ml.dynamics import RunResult
@@ -170,7 +171,7 @@ def _run(
     if exploration.watch_molecules:
         monitors.append(MoleculeMonitor(start))
     return run_md(
-        bare_copy(start),
+        bare_configuration(start),
         potential,
         **exploration.options(),
         directory=folder,
@@ -184,7 +185,7 @@ def _run(
 
 def _candidate(atoms: Atoms, start: Atoms, folder: Path, step: int, grade: float, least_certain: str = "") -> Atoms:
     """Return a copy of a configuration, with the charge of its start and with its origin and grade in ``info``."""
-    candidate = bare_copy(start)
+    candidate = bare_configuration(start)
     candidate.set_cell(atoms.cell)
     candidate.positions = atoms.positions
     candidate.info |= {

@@ -18,7 +18,7 @@ from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.reference import LabelError, LabelStore, Reference
 from electrolyte_ml.structures import Molecule, pack, parse_composition, read_configurations
-from electrolyte_ml.structures.charge import total_charge
+from electrolyte_ml.structures.charge import bare_configuration
 
 # 1/fs, of a Langevin thermostat: with a global one the bonds of packed, rigid molecules stay cold for picoseconds.
 _FRICTION = {"nvt": 0.02, "nve": 0.0}
@@ -264,19 +264,12 @@ def even_steps(steps: int, count: int) -> list[int]:
     return [int(step) - 1 for step in np.rint(np.linspace(0, steps, count + 1))[1:]]
 
 
-def bare_copy(atoms: Atoms) -> Atoms:
-    """Return a copy of a configuration with only its atoms, its cell and its total charge (in ``info`` unless zero)."""
-    charge = total_charge(atoms)
-    info = {"charge": charge} if charge else {}
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc, info=info)
-
-
 def _start(atoms: Atoms, seeding: SeedingSettings, rng: np.random.Generator, name: str) -> Walker:
     """Return a walker with masses and random velocities at twice the temperature.
 
     Packed molecules are at their minimum: half of the kinetic energy soon becomes potential energy.
     """
-    atoms = bare_copy(atoms)
+    atoms = bare_configuration(atoms)
     if seeding.hydrogen_mass is not None:
         try:
             atoms.set_masses(heavy_hydrogen_masses(atoms, seeding.hydrogen_mass))
@@ -302,13 +295,13 @@ def _advance(task: tuple[Walker, int], reference: Reference, store: LabelStore, 
     noise = np.sqrt((1 - decay**2) * masses * units.kB * seeding.temperature)
     momenta = atoms.get_momenta()
     try:
-        labelled = store.label(bare_copy(atoms), reference)
+        labelled = store.label(bare_configuration(atoms), reference)
         for _ in range(steps):
             momenta += 0.5 * dt * labelled.get_forces()
             atoms.positions += 0.5 * dt * momenta / masses
             momenta = decay * momenta + noise * rng.normal(size=momenta.shape)
             atoms.positions += 0.5 * dt * momenta / masses
-            labelled = store.label(bare_copy(atoms), reference)
+            labelled = store.label(bare_configuration(atoms), reference)
             momenta += 0.5 * dt * labelled.get_forces()
             walker.samples.append(labelled)
     except (LabelError, InputError) as error:  # no convergence, or colliding atoms

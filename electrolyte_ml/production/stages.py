@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from ase import Atoms
 
-from electrolyte_ml.active_learning.seeding import bare_copy
 from electrolyte_ml.dynamics.force_field import MolecularForceField
 from electrolyte_ml.dynamics.recorders import IonRecorder, Recorder, StressRecorder
 from electrolyte_ml.dynamics.simulation import run_md
 from electrolyte_ml.production.places import INNER, box_folder, trajectory_folder
 from electrolyte_ml.production.ramps import Ramp, ramps
 from electrolyte_ml.production.settings import ProductionSettings
+from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.structures.rescaling import at_density, at_volume
 from electrolyte_ml.units import DENSITY_UNIT
 
@@ -152,7 +152,7 @@ def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
     equilibration = setup.settings.equilibration
     count = setup.settings.starts_per_box
     atoms = at_density(start, equilibration.densities[0]) if equilibration.densities else start
-    runs, spaced = ramps(equilibration.annealing), [bare_copy(atoms)] * count
+    runs, spaced = ramps(equilibration.annealing), [bare_configuration(atoms)] * count
     for number, ramp in enumerate(runs):
         n_steps = round(ramp.time_ps * 1000 / equilibration.timestep_fs)
         run = _equilibration(
@@ -170,7 +170,7 @@ def anneal(setup: Setup, box: int, start: Atoms) -> Ending:
             return Ending(run.reason, f"{run.detail} (annealing of box {box}, {ramp.temperature:g} K)")
         atoms = run.atoms
         if number == len(runs) - 1:
-            spaced = [bare_copy(frame) for frame in run.frames()[-count:]]
+            spaced = [bare_configuration(frame) for frame in run.frames()[-count:]]
     return Ending(COMPLETED, configurations=spaced)
 
 
@@ -206,7 +206,7 @@ def equilibrate(setup: Setup, temperature: float, number: int, start: Atoms, mol
         return Ending(run.reason, f"{run.detail} (equilibration)")
     last = run.times_ps > run.times_ps[-1] - equilibration.averaged_ps * (1 + 1e-9)
     volume = float(np.mean(run.masses.sum() * DENSITY_UNIT / run.densities[last]))
-    return Ending(COMPLETED, configurations=[bare_copy(run.atoms)], volume=volume)
+    return Ending(COMPLETED, configurations=[bare_configuration(run.atoms)], volume=volume)
 
 
 def run_production(

@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.active_learning.active_set import ActiveSet
-from electrolyte_ml.active_learning.seeding import bare_copy, packed_starts
+from electrolyte_ml.active_learning.seeding import packed_starts
 from electrolyte_ml.dynamics.recorders import IonRecorder
 from electrolyte_ml.dynamics.run import one_line
 from electrolyte_ml.errors import ElectrolyteError, InputError
@@ -39,6 +39,7 @@ from electrolyte_ml.production.stages import (
 )
 from electrolyte_ml.settings import edited_files
 from electrolyte_ml.structures import read_configurations, write_configurations
+from electrolyte_ml.structures.charge import bare_configuration
 from electrolyte_ml.threads import default_threads
 from electrolyte_ml.units import DENSITY_UNIT
 
@@ -209,7 +210,7 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     for box, atoms in enumerate(starts):
         path = _start_file(directory, box)
         if not path.exists():
-            write_configurations(path, bare_copy(atoms))
+            write_configurations(path, bare_configuration(atoms))
     settings_file = directory / SETTINGS
     if not settings_file.exists() or ProductionSettings.from_toml(settings_file) != settings:
         atomic_write(settings_file, settings.to_toml(settings_file))
