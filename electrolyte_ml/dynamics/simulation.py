@@ -29,10 +29,10 @@ _HOTTEST = 1e5  # K
 _HIGHEST_PRESSURE = 1e7  # bar, three times that in the centre of the Earth
 _MOST_STEPS = 10**12
 LONGEST_INNER_STEP = 1.0  # fs, by default
-# fs, relaxation time of the friction on bonds with hydrogen. Steps of 3 fs heat each of these bonds by up to 0.4
-# meV/ps; the friction takes it away, with the bonds up to 5 K too warm. A bond C-H vibrates 90 times in this time. A
-# stronger friction broadens the resonances, so that more heat enters.
-BOND_DAMPING_FS = 1000.0
+# fs, relaxation time of the friction on bonds with hydrogen, which takes away the heat of steps of 3 fs. A bond C-H
+# vibrates 27 times in this time. With 1000 fs, half of the bonds that were hotter by 1.5 eV were heated further until
+# they broke, with 300 fs one of 16. With 100 fs more heat enters, since friction broadens the resonances.
+BOND_DAMPING_FS = 300.0
 
 
 @one_blas_thread()

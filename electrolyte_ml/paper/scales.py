@@ -712,13 +712,13 @@ STANDARD = Scale(
         mixtures=True,
         earlier="potentials/lipf6-ec-emc/training_set.extxyz.xz",
         earlier_aggregates="sets/lipf6_aggregates.extxyz.xz",
-        # One of eight trajectories of 0.5 ns at 300 K fell into a hole of the potential with charges. None of the
-        # potential without charges did.
+        # Before this stage one of eight trajectories of 0.5 ns at 300 K fell into a hole of the potential with charges.
+        # None by the potential without charges did.
         hot=HotCells(
             charges=("qrd",),
             exploration=ExplorationSettings("nvt", temperature=600.0, time_ps=20.0, timestep_fs=2.0, hydrogen_mass=3.0),
             compressions=(1.0, 1.1, 1.2),
-            sets=("sets/lipf6_holes.extxyz.xz",),
+            sets=("potentials/lipf6-ec-emc-qrd/training_set.extxyz.xz",),
         ),
         validation_configurations=60,
         validation=replace(_HEAVY_LIQUID, time_ps=100.0),

@@ -453,10 +453,8 @@ for model, name in MODELS.items():
     print(f"{name}, labels by {members[0]['reference']}\n{limits}\n")
 
 # %% [markdown]
-# Both values lie below the measured one, which is just outside the 95 % interval of MTP-QRd. Each is of eight boxes with
-# two Li, whose ion pairs live about as long as a run. One trajectory by MTP-QRd ended when oxygens and
-# hydrogens of three EMC molecules collapsed onto each other: the potential has a hole there, at distances that its
-# training set lacks.
+# Both values agree with each other and lie below the measured one, outside their 95 % intervals. Each is of eight boxes
+# with two Li, whose ion pairs live about as long as a run.
 #
 # ## What the density does
 #

@@ -142,15 +142,33 @@ def test_stated_errors_on_aggregates_are_right(name):
     assert about.good_for.endswith(f"on aggregates {stated}")
 
 
-def test_the_set_of_holes_has_what_the_potential_lacks():
-    """The first of them is the end of a collapse, where the stated potential is too low by 27 eV."""
-    about, holes = find_shipped("lipf6-ec-emc-qrd"), checkout() / "data" / "sets" / "lipf6_holes.extxyz.xz"
-    configurations = read_configurations(holes, labelled=True)
-    own = {atoms.info["label_hash"] for atoms in read_configurations(about.training_set)}
-    assert len(configurations) == 51 and {atoms.info["reference"] for atoms in configurations} == {about.reference}
-    assert not own & {atoms.info["label_hash"] for atoms in configurations}
-    first = next(atoms for atoms in configurations if atoms.info["parent"] == "hole/0")
-    assert load("lipf6-ec-emc-qrd").evaluate(first).energy - first.get_potential_energy() == pytest.approx(-27, abs=0.5)
+def test_the_end_of_a_collapse_is_in_the_set_with_charges_and_no_hole_any_more():
+    """The former potential, which fell into it, was too low by 27 eV there."""
+    about = find_shipped("lipf6-ec-emc-qrd")
+    configurations = read_configurations(about.training_set, labelled=True)
+    hot = [atoms for atoms in configurations if atoms.info["parent"].startswith("hot/")]
+    assert len(hot) == 67 and {atoms.info["reference"] for atoms in hot} == {about.reference}
+    collapse = {atoms.info["parent"]: atoms for atoms in hot if atoms.info["parent"].startswith("hot/hole/")}
+    errors = {
+        parent: load("lipf6-ec-emc-qrd").evaluate(atoms).energy - atoms.get_potential_energy()
+        for parent, atoms in collapse.items()
+    }
+    assert len(errors) == 8 and errors.pop("hot/hole/0") > -6
+    assert min(errors.values()) > -2.5
+
+
+def test_each_potential_is_too_low_in_the_frames_of_its_own_runs():
+    frames = read_configurations(checkout() / "data" / "sets" / "lipf6_runs.extxyz.xz", labelled=True)
+    assert len(frames) == 80 and {len(atoms) for atoms in frames} == {286}
+    charged = np.array([atoms.info["parent"].startswith("qrd/") for atoms in frames])
+    for name, *stated in (("lipf6-ec-emc", -1.2, -0.3), ("lipf6-ec-emc-qrd", 0.2, -0.8)):
+        about = find_shipped(name)
+        assert {atoms.info["reference"] for atoms in frames} == {about.reference}
+        learnt = {atoms.info["label_hash"] for atoms in read_configurations(about.training_set)}
+        assert not learnt & {atoms.info["label_hash"] for atoms in frames}
+        potential = load(name)
+        errors = np.array([potential.evaluate(atoms).energy - atoms.get_potential_energy() for atoms in frames])
+        assert (errors[~charged].mean(), errors[charged].mean()) == pytest.approx(tuple(stated), abs=0.05)
 
 
 def test_stated_charges_of_lithium_and_its_anion_are_right():

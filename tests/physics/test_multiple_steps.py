@@ -254,9 +254,9 @@ def test_friction_samples_the_canonical_distribution_of_a_bond():
 
 
 def test_hot_bonds_with_hydrogen_cool_down():
-    """A bond with 0.5 eV more than its thermal energy: kicks every 3 fs do not heat it, but the friction cools it.
+    """A bond with 1.5 eV more than its thermal energy: kicks every 3 fs do not heat it, but the friction cools it.
 
-    With a force field that is fitted to the sampling alone, six of these sixteen bonds stay hot, or break.
+    With a force field that is fitted to the sampling alone, 13 of these 16 runs end early.
     """
     potential = load("ec-emc")
     frames = sample(potential, pack({"EC": 2, "EMC": 2}, 1.1, seed=1), relax=100, progress=False)
@@ -270,7 +270,7 @@ def test_hot_bonds_with_hydrogen_cool_down():
         i, j = bonds[number % len(bonds)]
         mass = 1 / (1 / start.get_masses()[[i, j]]).sum()
         along = start.get_distance(i, j, mic=True, vector=True)
-        push = np.sqrt(2 * mass * 0.5) * along / np.linalg.norm(along)
+        push = np.sqrt(2 * mass * 1.5) * along / np.linalg.norm(along)
         start.arrays["momenta"][j] += push
         start.arrays["momenta"][i] -= push
         result = run_md(

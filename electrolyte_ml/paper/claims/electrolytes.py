@@ -126,9 +126,9 @@ def networks_of_mtp(stored: dict[str, Any]) -> Finding:
 
 @_in_large_cells
 def networks_of_qrd(stored: dict[str, Any]) -> Finding:
-    """Judge the networks of MTP-QRd: few Li are in networks, of two Li each."""
+    """Judge the networks of MTP-QRd: a few Li are in networks, of two Li each."""
     joined, largest, _, ours = _networks(stored)
-    holds = joined < 0.2 and largest <= 2
+    holds = joined < 0.2 and largest == 2
     return Finding(holds, ours, uncertainty=intervals_of(stored["networks"], "networked"))
 
 
