@@ -333,7 +333,7 @@ for words, name in kinds.items():
 # way; longer runs may still change the shares.
 #
 # Could the labels tell which structure is right? The next cell compares both potentials with the reference in frames of these
-# runs, five from each box. An error that is the same in all frames does not matter; one that changes with the ion pairs does.
+# runs, 40 by each potential. An error that is the same in all frames does not matter; one that changes with the pairs does.
 # So it fits the errors by a constant for the runs of each potential, and one more for each Li that has an anion in its shell.
 # The uncertainties are from the bootstrap: drawing the boxes anew.
 

@@ -91,7 +91,7 @@ def test_pairs_explore_from_the_ends_of_small_cells_too(tiny, learnt):
     assert [len(start) for start in starts] == [48, 48, 18, 26, 18]
     for number, start in enumerate(starts[2:]):
         assert (start.positions == steps[4 * number + 3].positions).all()
-        assert start.calc is None and not start.info and total_charge(start) == 0
+        assert start.calc is None and start.info == {"charge": 0} and total_charge(start) == 0
     assert ion_pair_training(tiny).exploration.trajectories == 5
     assert len(read_configurations(exploration_starts(tiny, "aggregates", progress=False))) == 1
 

@@ -41,3 +41,17 @@ def test_a_chain_through_the_cell_is_refused():
     chain = Atoms("C2", [[0.0, 0.0, 0.0], [1.5, 0.0, 0.0]], cell=[3.0, 9.0, 9.0], pbc=True)
     with pytest.raises(InputError, match="bonded to its own image"):
         at_volume(chain, 300.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda box: at_density(box, 0.0), "density must be"),
+        (lambda box: at_volume(box, -1.0), "volume must be"),
+        (lambda box: at_volume(box, float("nan")), "volume must be"),
+        (lambda box: at_density(Atoms(box, pbc=False), 1.0), "periodic in three directions"),
+    ],
+)
+def test_impossible_volumes_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        change(pack({"EC": 1}, 1.0))
