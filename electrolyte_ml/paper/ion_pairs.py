@@ -228,7 +228,7 @@ def exploration_starts(scale: Scale, stage: Stage, *, progress: bool = True) -> 
     InputError, ElectrolyteError
         As for `motif_cells` and `small_dynamics`.
     """
-    path = _starts(scale) / f"{stage}_starts.extxyz"
+    path = _starts_file(scale, stage)
     if not path.exists():
         training = _training(scale)
         of = tuple(STAGES) if stage == "hot" else (stage,)
@@ -289,7 +289,7 @@ def ion_pair_training(
             exploration=replace(exploration, trajectories=count),
             inheritance=inheritance,
         ),
-        start=str(_starts(scale) / f"{stage}_starts.extxyz"),
+        start=str(_starts_file(scale, stage)),
         seed=seed,
         labels=str(label_store(scale).directory),
     )
@@ -379,6 +379,12 @@ def _starts(scale: Scale) -> Path:
     )
     name = hashlib.blake2b(content.encode(), digest_size=4).hexdigest()
     return scale.directory / "ion_pairs" / f"starts_{name}"
+
+
+def _starts_file(scale: Scale, stage: Stage) -> Path:
+    """Return the file of the starts of a stage; that of the hot stage depends on its compressions."""
+    factors = _hot(scale).compressions if stage == "hot" else ()
+    return _starts(scale) / f"{'_'.join([stage, *(f'{factor:g}' for factor in factors)])}_starts.extxyz"
 
 
 def _hot(scale: Scale) -> HotCells:

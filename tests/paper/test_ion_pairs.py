@@ -153,9 +153,12 @@ def test_hot_cells_continue_the_run_of_the_aggregates_with_charges(tiny, learnt,
     settings = ion_pair_training(scale, "hot", charges="qrd")
     assert settings.exploration.trajectories == 3 and settings.exploration.temperature == 500.0
     cells = [atoms for stage in PAIRS for atoms in read_configurations(motif_cells(scale, stage, progress=False))]
-    starts = read_configurations(exploration_starts(scale, "hot", progress=False))
+    starts_file = exploration_starts(scale, "hot", progress=False)
+    starts = read_configurations(starts_file)
     ratios = [density(start) / density(cell) for start, cell in zip(starts, cells, strict=True)]
     assert ratios == pytest.approx([1.0, 1.1, 1.0])
+    denser = replace(scale.ion_pair_training, hot=replace(hot, compressions=(1.0, 1.2)))
+    assert exploration_starts(replace(scale, ion_pair_training=denser), "hot", progress=False).name != starts_file.name
     with pytest.raises(InputError, match="does not learn ion pairs in hot cells"):
         ion_pair_training(tiny, "hot", charges="qrd")
 

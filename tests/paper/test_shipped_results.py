@@ -149,9 +149,9 @@ def test_the_end_of_a_collapse_is_in_the_set_with_charges_and_no_hole_any_more()
     hot = [atoms for atoms in configurations if atoms.info["parent"].startswith("hot/")]
     assert len(hot) == 67 and {atoms.info["reference"] for atoms in hot} == {about.reference}
     collapse = {atoms.info["parent"]: atoms for atoms in hot if atoms.info["parent"].startswith("hot/hole/")}
+    potential = load("lipf6-ec-emc-qrd")
     errors = {
-        parent: load("lipf6-ec-emc-qrd").evaluate(atoms).energy - atoms.get_potential_energy()
-        for parent, atoms in collapse.items()
+        parent: potential.evaluate(atoms).energy - atoms.get_potential_energy() for parent, atoms in collapse.items()
     }
     assert len(errors) == 8 and errors.pop("hot/hole/0") > -6
     assert min(errors.values()) > -2.5
