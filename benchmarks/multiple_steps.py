@@ -2,9 +2,11 @@
 
     python benchmarks/multiple_steps.py ec-emc npt/last.xyz -o paired --pairs 4 --time 300
 
-START is a liquid at its density. Each pair has a start of its own, from 20 ps with single steps. From there three runs
-at constant volume have other velocities: single steps, single steps once more, and multiple steps. The differences of
-the second from the first are chance; those of the third count if they are larger. The same command resumes all runs.
+START is a liquid at its density. With several of them the pairs take them in turn: ion pairs live so long that one box
+is one sample. Each pair has a start of its own, from 20 ps with single steps. From there three runs at constant volume
+have other velocities: single steps, single steps once more, and multiple steps. The differences of the second from the
+first are chance; those of the third count if they are larger. If there are ions, conductivities and ion pairs of the
+three kinds of runs follow. The same command resumes all runs.
 """
 
 from __future__ import annotations
@@ -19,17 +21,23 @@ from ase import Atoms, units
 from ase.data import chemical_symbols
 from ase.io import read
 
-from electrolyte_ml.analysis import RadialDistribution, radial_distributions
+from electrolyte_ml.analysis import (
+    RadialDistribution,
+    analyse_solvation,
+    measure_conductivity,
+    radial_distributions,
+)
 from electrolyte_ml.dynamics import MolecularForceField, distil, load_inner, mean_and_error, run_md, sample
 from electrolyte_ml.parallel import map_progress
 from electrolyte_ml.potentials import Potential, load
-from electrolyte_ml.trajectories import Trajectory, open_trajectory
+from electrolyte_ml.trajectories import Trajectory, open_trajectory, read_ions
 
 SETTLING_PS = 20.0
 LAGS_PS = (0.3, 0.6, 3.0, 30.0)
 FRAMES_FS = 300.0
 BINS = 0.25  # Å, of the radial distributions that are compared
 FEW = 0.05  # g(r) below which a bin has too few pairs
+METHODS = ("einstein-helfand", "nernst-einstein")  # frames are too far apart for Green-Kubo
 SINGLE, AGAIN, MULTIPLE = "single", "single again", "multiple"
 
 
@@ -37,20 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run all pairs, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("potential", help="name or file of the potential of the outer steps")
-    parser.add_argument("start", type=Path, help="file whose last configuration is the start")
+    parser.add_argument("start", type=Path, nargs="+", help="files whose last configurations are the starts")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--pairs", type=int, default=4, help="number of pairs, at least 2 (default 4)")
     parser.add_argument("--time", type=float, default=300.0, help="length of a run, ps (default 300)")
     parser.add_argument("--temperature", type=float, default=300.0, help="temperature, K (default 300)")
     parser.add_argument("--timestep", type=float, default=3.0, help="outer step, fs (default 3)")
     parser.add_argument("--inner-steps", type=int, help="number of inner steps (default: of at most 1 fs)")
-    parser.add_argument("--inner", type=Path, help="inner potential (default: fitted to the potential on START)")
+    parser.add_argument("--inner", type=Path, help="inner potential (default: fitted to the potential on the first START)")
     parser.add_argument("--jobs", type=int, help="number of runs at a time (default: one per core)")
     args = parser.parse_args(arguments)
     if args.pairs < 2:
         parser.error("--pairs needs 2 or more: differences between pairs give the error")
-    start, potential = read(args.start, index=-1), load(args.potential)
-    inner = load_inner(args.inner) if args.inner else _distilled(potential, start, args)
+    starts, potential = [read(path, index=-1) for path in args.start], load(args.potential)
+    inner = load_inner(args.inner) if args.inner else _distilled(potential, starts[0], args)
     steps: dict[str, dict[str, Any]] = {
         SINGLE: {"timestep_fs": 1.0},
         AGAIN: {"timestep_fs": 1.0},
@@ -60,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     def pair(number: int) -> dict[str, Path]:
         common = {"ensemble": "nvt", "temperature": args.temperature, "progress": False}
         settling = args.output / f"start_{number}"
+        start = starts[number % len(starts)]
         settled = run_md(start, potential, time_ps=SETTLING_PS, seed=number, directory=settling, **common)
         settled.atoms.arrays.pop("momenta", None)
         folders = {}
@@ -76,10 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     folders = map_progress(pair, range(args.pairs), args.jobs, "pairs")
     runs = {name: [open_trajectory(folder[name]) for folder in folders] for name in steps}
-    print(f"{args.pairs} x {args.time:g} ps of {len(start)} atoms, {args.potential}, {args.temperature:g} K")
+    print(f"{args.pairs} x {args.time:g} ps of {len(starts[0])} atoms, {args.potential}, {args.temperature:g} K")
     print(table({name: [motion(run) for run in group] for name, group in runs.items()}))
     for name in (AGAIN, MULTIPLE):
         print(f"{name}: {structure(runs[SINGLE], runs[name])}")
+    if any(species.charge for species in runs[SINGLE][0].roles.values()):
+        for name, group in runs.items():
+            print(f"\n{name}:\n{ions(group, args.temperature)}")
 
 
 def _distilled(potential: Potential, start: Atoms, args: argparse.Namespace) -> MolecularForceField | Potential:
@@ -154,6 +166,14 @@ def structure(ours: Sequence[Trajectory], others: Sequence[Trajectory]) -> str:
         f"{scores.size} values of g(r) of {', '.join(pairs)} differ by {np.sqrt(np.mean(scores**2)):.2f} errors (root "
         f"mean square), at most by {np.abs(scores).max():.1f}"
     )
+
+
+def ions(runs: Sequence[Trajectory], temperature: float) -> str:
+    """Return conductivity, diffusion and ion pairs of runs at a temperature (K)."""
+    moving = measure_conductivity([read_ions(run) for run in runs], temperature, methods=METHODS)
+    pairs = analyse_solvation(runs).ion_pairs
+    shares = ", ".join(f"{name} {share.value:.2f} ± {share.error:.2f}" for name, share in pairs.items())
+    return f"{moving.report()}\nshares of the cations: {shares}"
 
 
 def _binned(curve: RadialDistribution) -> np.ndarray:

@@ -12,6 +12,7 @@ from electrolyte_ml.potentials import load
 from electrolyte_ml.structures import pack, parse_composition
 from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.trajectories import open_trajectory
+from electrolyte_ml.trajectories.static_frames import known_frames
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,33 @@ def test_runs_of_one_kind_do_not_differ_from_themselves(comparison, start, tmp_p
     change = 100 * (np.array([other / one, one / other]) - 1)
     assert row.split("+0.0 ± 0.0 %")[1].strip() == f"{change.mean():+.1f} ± {np.ptp(change) / 2:.1f} %"
     assert "differ by 0.00 errors" in comparison.structure(runs, runs)
+
+
+def test_ions_have_conductivity_and_pairs(comparison, tmp_path):
+    pair = known_frames()["CIP"].atoms
+    moving = []
+    for k in range(40):  # Li and PF6 as one: no current
+        atoms = pair.copy()
+        atoms.positions[np.isin(atoms.symbols, ("Li", "P", "F"))] += 0.01 * k
+        atoms.info["time_ps"] = 0.3 * k
+        moving.append(atoms)
+    text = comparison.ions([open_trajectory(moving)] * 2, 300.0)
+    assert "CIP 1.00 ± 0.00" in text and "SSIP 0.00" in text
+    assert "einstein-helfand" in text and "nernst-einstein" in text
+
+
+def test_pairs_take_the_starts_in_turn(comparison, start, tmp_path, monkeypatch, capsys):
+    dense, inner = tmp_path / "dense.xyz", tmp_path / "inner.mtp"
+    atoms = read(start)
+    atoms.set_cell(0.99 * atoms.cell.array, scale_atoms=True)
+    atoms.write(dense)
+    load("ec-emc").save(inner)
+    monkeypatch.setattr(comparison, "SETTLING_PS", 0.01)
+    monkeypatch.setattr(comparison, "FRAMES_FS", 30.0)
+    options = ["-o", str(tmp_path / "paired"), "--pairs", "3", "--time", "0.3", "--inner", str(inner), "--jobs", "1"]
+    comparison.main(["ec-emc", str(start), str(dense), *options])
+    volumes = [read(tmp_path / "paired" / f"multiple_{k}" / "last.xyz").get_volume() for k in range(3)]
+    assert volumes == pytest.approx([read(path).get_volume() for path in (start, dense, start)], rel=1e-6)
 
 
 def test_the_same_command_resumes(comparison, start, tmp_path, monkeypatch, capsys):
