@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--temperature", type=float, default=300.0, help="temperature, K (default 300)")
     parser.add_argument("--timestep", type=float, default=3.0, help="outer step, fs (default 3)")
     parser.add_argument("--inner-steps", type=int, help="number of inner steps (default: of at most 1 fs)")
-    parser.add_argument("--inner", type=Path, help="inner potential (default: fitted to the potential on the first START)")
+    parser.add_argument(
+        "--inner", type=Path, help="inner potential (default: fitted to the potential on the first START)"
+    )
     parser.add_argument("--jobs", type=int, help="number of runs at a time (default: one per core)")
     args = parser.parse_args(arguments)
     if args.pairs < 2:
