@@ -37,6 +37,7 @@ def running_conductivity(
     reference: str,
     scale: str | None,
     exact: float | None = None,
+    measured: Mapping[str, float] | None = None,
     title: str = "Conductivity against correlation time (Fig. S7, S8)",
 ) -> Figure:
     """Draw sigma(t) with its standard error, and the value averaged over the plateau.
@@ -49,6 +50,8 @@ def running_conductivity(
         Level of theory of the training labels, and scale.
     exact
         The exact conductivity of a synthetic process, S/m.
+    measured
+        Name -> measured conductivity, S/m, drawn in the colour of this estimate.
     title
         Title of the figure.
 
@@ -60,7 +63,7 @@ def running_conductivity(
     if not estimates:
         raise InputError("there is no conductivity to draw")
     figure, axes = subplots(size=(8.6, 4.4))
-    notes = []
+    notes, lowest, highest = [], 0.0, 0.0
     for colour, (name, estimate) in zip(CYCLE, estimates.items()):
         if estimate.curve is None or estimate.plateau is None:
             raise InputError(f"{name}: {estimate.method} has no curve against time")
@@ -73,12 +76,20 @@ def running_conductivity(
         axes.plot(span, [value, value], color=colour, lw=3, solid_capstyle="butt",
                   label=f"{name}: {value:.3g} ± {value_error:.2g} mS/cm")  # fmt: skip
         notes.append(f"{span[0]:.3g}-{span[1]:.3g} ps")
+        later = times >= 0.5 * span[0]  # before, the integral oscillates with the vibrations of the ions
+        lowest = min(lowest, float((mean - error)[later].min()))
+        highest = max(highest, float((mean + error)[later].max()))
+        if measured and name in measured:
+            axes.axhline(
+                10 * measured[name], color=colour, lw=1.2, ls=":", label=f"measured: {10 * measured[name]:.3g} mS/cm"
+            )
+            highest = max(highest, 10 * measured[name])
     if exact is not None:
         axes.axhline(10 * exact, color=BLACK, lw=1.2, ls="--", label=f"exact: {10 * exact:.3g} mS/cm")
     axes.set_xlabel("correlation time (ps)")
     axes.set_ylabel("conductivity (mS/cm)")
     axes.set_xlim(left=0.0)
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.set_ylim(1.08 * lowest, 1.08 * max(highest, 10 * (exact or 0.0)))
     legend_beside(axes)
     caption(
         figure, title, scale=scale, reference=reference,
@@ -245,7 +256,7 @@ def interval_coverage(
     axes.set_xticks(ticks, [f"{length:g}" for length in ticks])
     axes.minorticks_off()
     axes.set_xlabel("length of a run (correlation times)")
-    axes.set_ylabel("95 % intervals that contain the exact value (%)")
+    axes.set_ylabel("intervals with the exact value (%)")
     legend_beside(axes)
     caption(
         figure, "Coverage of the 95 % intervals", scale=scale, reference=reference,

@@ -76,7 +76,7 @@ def parity_by_element(
         forces = [values[chosen].ravel() for values in (predictions.reference_forces, predictions.forces)]
         _parity(axes, *forces, colour=colour, title=f"forces on {name}", unit="eV/Å")
     for axes in grid[:, 0]:
-        axes.set_ylabel("by the potential")
+        axes.set_ylabel(f"by the potential ({'meV/atom' if axes is panels[0] else 'eV/Å'})")
     for axes in panels[: len(names) + 1]:
         axes.set_xlabel(f"by the reference ({'meV/atom' if axes is panels[0] else 'eV/Å'})")
     caption(
@@ -93,6 +93,9 @@ def _parity(axes: Axes, true: np.ndarray, predicted: np.ndarray, *, colour: str,
         true, predicted = true[chosen], predicted[chosen]
     axes.scatter(true, predicted, s=5, color=colour, alpha=0.35, lw=0, rasterized=True)
     axes.axline((true[0], true[0]), slope=1, color=BLACK, lw=0.8)
+    lowest, highest = min(true.min(), predicted.min()), max(true.max(), predicted.max())
+    margin = 0.05 * (highest - lowest) or 1.0
+    axes.set(xlim=(lowest - margin, highest + margin), ylim=(lowest - margin, highest + margin))
     axes.set_title(f"{title}\nRMSE {error:.3g} {unit}", loc="left", fontsize=10)
 
 

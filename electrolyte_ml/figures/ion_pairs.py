@@ -19,6 +19,7 @@ from electrolyte_ml.figures.style import (
     PURPLE,
     VERMILION,
     caption,
+    place_labels,
     styled,
     subplots,
 )
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _PAIRING = {"SSIP": BLUE, "CIP": ORANGE, "AGG": VERMILION}
 _ELEMENTS = {"H": GREY, "C": BLACK, "O": VERMILION, "F": GREEN, "P": ORANGE, "Li": PURPLE}
+_FEW_ATOMS = 10  # sites with fewer atoms have small markers
 _NAMED = 3  # number of sites of the largest errors that are named, in addition to Li and its donors
 
 
@@ -90,14 +92,17 @@ def ion_pair_set(
     numbers.xaxis.get_major_locator().set_params(integer=True)
     _legend_above(numbers)
 
-    several = {
-        name: sum(entry["value"] or 0.0 for number, entry in solvation["denticity"][name].items() if int(number) > 1)
-        for name in names
-    }
-    denticity.bar(range(len(names)), [100 * value for value in several.values()], 0.7,
-                  color=[CYCLE[k % len(CYCLE)] for k in range(len(names))])  # fmt: skip
-    for place, value in enumerate(several.values()):
-        denticity.text(place, 100 * value, f"{100 * value:.1f} %", ha="center", va="bottom", fontsize=9)
+    for place, name in enumerate(names):
+        by_number = solvation["denticity"][name]
+        one = by_number.get("1", {"value": 0.0, "interval_95": [None, None]})
+        if by_number and one["value"] is not None:
+            low, high = one["interval_95"]
+            interval = [None, None] if None in (low, high) else [1.0 - high, 1.0 - low]
+            several = {"value": 1.0 - one["value"], "interval_95": interval}
+            _bar(denticity, place, several, 0.7, CYCLE[place % len(CYCLE)], percent=True)
+            denticity.text(
+                place + 0.03, 100 * several["value"], f"{100 * several['value']:.1f} %", va="bottom", fontsize=9
+            )
     denticity.set_xticks(range(len(names)), names)
     denticity.set_ylabel("ligands with two or more donors (%)")
     denticity.set_title("Bidentate ligands", loc="left")
@@ -108,7 +113,7 @@ def ion_pair_set(
     caption(
         figure, "Training set of the electrolyte (Fig. 5)", scale=scale, reference=reference,
         note=f"{counts['configurations']} configurations: {whole} with {cation}, {counts['without_cation']} without, "
-             f"{counts['broken']} with broken molecules, left out here. Bars: 95 % intervals.",
+             f"{counts['broken']} with broken molecules, left out here. Lines: 95 % intervals.",
     )  # fmt: skip
     return figure
 
@@ -167,9 +172,19 @@ def models_compared(found: Mapping[str, Mapping[str, Any]], *, reference: str, s
     _legend_above(panels[0, 0])
     caption(
         figure, "Ion pairs and networks (Figs. 7, S9)", scale=scale, reference=reference,
-        note="Below: pale are isolated cations, full are those in networks. Bars: 95 % intervals.",
+        note=f"{_systems(found)}Below: pale are isolated cations, full those in networks, if there are any. "
+             "Lines: 95 % intervals.",
     )  # fmt: skip
     return figure
+
+
+def _systems(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the systems of ion pairs and of networks as a sentence, or nothing if they are not stored."""
+    texts = []
+    for what, key in (("Ion pairs", "system"), ("networks", "network_system")):
+        names = dict.fromkeys(stored[key] for stored in found.values() if key in stored)
+        texts += [f"{what}: {' and '.join(names)}"] if names else []
+    return "; ".join(texts) + ". " if texts else ""
 
 
 def _bar(
@@ -218,26 +233,27 @@ def coordinated_errors(kinds: Mapping[str, GroupedErrors], *, reference: str, sc
     rows = [row for errors in kinds.values() for row in errors.sites]
     largest = 1.12 * max(row.size for row in rows)
     highest = 1.12 * max(row.rmse for row in rows)
+    labels = []
     for axes, (name, errors) in zip(grid[0], kinds.items()):
         for share in (0.1, 0.2, 0.4, 0.8):
             axes.plot([0, largest], [0, share * largest], color="#D0D0D0", lw=1, zorder=1)
             x = min(largest, highest / share)
             axes.annotate(f"{share:.0%}", (x, share * x), color=GREY, fontsize=8, ha="right", va="top")
+        axes.set_title(name)
+        axes.set_xlim(0, largest)
+        axes.set_ylim(0, highest)
+        axes.set_xlabel("rms force of the reference (eV/Å)")
         named = sorted(errors.sites, key=lambda row: -row.rmse)[:_NAMED]
-        named += [row for row in errors.sites if row.species == "Li" and row not in named]
+        named = [row for row in errors.sites if row.species == "Li" or is_coordinated(row.name) or row in named]
         for row in errors.sites:
             symbol = _element(row.name)
             bound = is_coordinated(row.name) or row.species == "Li"
             colour = _ELEMENTS.get(symbol, BLUE)
             axes.plot(row.size, row.rmse, "o" if bound else "s", color=colour, mfc=colour if bound else "white",
-                      ms=8 if bound else 6, mew=1.5, zorder=3)  # fmt: skip
-            if row in named or is_coordinated(row.name):
-                text = row.name if row.species == row.name else f"{row.name} ({row.species})"
-                axes.annotate(text, (row.size, row.rmse), xytext=(6, 3), textcoords="offset points", fontsize=7.5)
-        axes.set_title(name)
-        axes.set_xlim(0, largest)
-        axes.set_ylim(0, highest)
-        axes.set_xlabel("rms force of the reference (eV/Å)")
+                      ms=3 if row.atoms < _FEW_ATOMS else 8 if bound else 6, mew=1.5, zorder=3)  # fmt: skip
+        texts = [row.name if row.species == row.name else f"{row.name} ({row.species})" for row in named]
+        points = [(row.size, row.rmse) for row in errors.sites]
+        labels.append((axes, [(row.size, row.rmse, text) for row, text in zip(named, texts)], points))
     grid[0, 0].set_ylabel("RMSE of force components (eV/Å)")
     for symbol in dict.fromkeys(_element(row.name) for row in rows):
         grid[0, 0].plot([], [], "o", color=_ELEMENTS.get(symbol, BLUE), label=symbol)
@@ -245,9 +261,11 @@ def coordinated_errors(kinds: Mapping[str, GroupedErrors], *, reference: str, sc
     atoms = next(iter(kinds.values()))
     caption(
         figure, "Force errors by site, at Li and free (Figs. 5, S5)", scale=scale, reference=reference,
-        note=f"Filled: Li and the donors in its shell; open: all other sites. Lines: error relative to the force. "
-             f"{atoms.configurations} configurations.",
+        note=f"Filled: Li and the donors in its shell; open: all other sites; small: fewer than {_FEW_ATOMS} atoms. "
+             f"Lines: error relative to the force. {atoms.configurations} configurations.",
     )  # fmt: skip
+    for axes, entries, points in labels:
+        place_labels(axes, entries, points)
     return figure
 
 

@@ -168,8 +168,11 @@ def triples(bonds: np.ndarray, contacts: np.ndarray) -> list[list[int]]:
     return [[int(i), int(j), kind] for kind, pairs in enumerate((bonds, contacts)) for i, j in pairs]
 
 
-def drawn(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return centred positions (n, 3) Å, bonds (m, 2), and contacts of cations to donors (k, 2)."""
+def drawn(atoms: Atoms, cutoffs: Mapping[str, float] | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return centred positions (n, 3) Å, bonds (m, 2), and contacts of cations to donors (k, 2).
+
+    Contacts are shorter than the cutoff (Å) of the donor's element, or than `_CONTACT` covalent radii.
+    """
     from electrolyte_ml.structures.bonding import NEVER_BONDED
     from electrolyte_ml.structures.bonding import bonds as find_bonds
 
@@ -177,10 +180,12 @@ def drawn(atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise InputError("there are no atoms to show")
     alone = Atoms(atoms.numbers, atoms.positions)
     cation = np.isin(atoms.numbers, NEVER_BONDED)
-    donor = np.isin(atoms.numbers, (7, 8, 9))
     radii = covalent_radii[atoms.numbers]
+    longest = np.where(np.isin(atoms.numbers, (7, 8, 9)), _CONTACT * (radii[:, None] + radii), 0.0)
+    if cutoffs is not None:
+        longest[:] = [cutoffs.get(symbol, 0.0) for symbol in atoms.symbols]
     apart = np.linalg.norm(atoms.positions[:, None] - atoms.positions[None], axis=2)
-    contacts = np.argwhere(cation[:, None] & donor & (apart < _CONTACT * (radii[:, None] + radii)))
+    contacts = np.argwhere(cation[:, None] & ~cation & (apart < longest))
     return atoms.positions - atoms.positions.mean(axis=0), find_bonds(alone), contacts
 
 

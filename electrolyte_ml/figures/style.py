@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -27,6 +27,17 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 CYCLE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 GREY = "#6B6B6B"
 
+# Offset of a label from its point (points), and its alignment
+_PLACES = {
+    (7, 0): ("left", "center"),
+    (-7, 0): ("right", "center"),
+    (0, 7): ("center", "bottom"),
+    (0, -7): ("center", "top"),
+    (6, 6): ("left", "bottom"),
+    (6, -6): ("left", "top"),
+    (-6, 6): ("right", "bottom"),
+    (-6, -6): ("right", "top"),
+}
 _RC: dict[Any, object] = {
     "font.size": 10,
     "axes.titlesize": 11,
@@ -133,6 +144,44 @@ def plain_logarithmic(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter("{x:g}")
+
+
+def place_labels(axes: Axes, labels: Sequence[tuple[float, float, str]], points: Sequence[tuple[float, float]]) -> None:
+    """Write labels beside points so that they cover neither each other nor the points, where there is room.
+
+    Parameters
+    ----------
+    axes
+        Axes with final limits.
+    labels
+        Coordinates of a point, and its label.
+    points
+        Coordinates of all points that must not be covered.
+    """
+    from matplotlib.transforms import Bbox
+
+    if (figure := axes.get_figure(root=True)) is None:
+        raise ValueError("these axes are in no figure")
+    figure.draw_without_rendering()  # the layout decides where the axes are
+    inside = axes.get_window_extent()
+    taken = [Bbox.from_extents(x - 6, y - 6, x + 6, y + 6) for x, y in axes.transData.transform(points)]
+    for x, y, text in sorted(labels, key=lambda label: -label[0]):
+        best = None
+        for (dx, dy), (ha, va) in _PLACES.items():
+            note = axes.annotate(text, (x, y), xytext=(dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=7.5)
+            box = note.get_window_extent()
+            covered = sum(
+                max(0.0, area.width * area.height) for other in taken if (area := Bbox.intersection(box, other))
+            )
+            outside = max(0.0, box.x1 - inside.x1) + max(0.0, inside.x0 - box.x0) + max(0.0, box.y1 - inside.y1)
+            if best is None or covered + 100 * outside < best[0]:
+                if best is not None:
+                    best[1].remove()
+                best = covered + 100 * outside, note, box
+            else:
+                note.remove()
+        if best is not None:
+            taken.append(best[2])
 
 
 def legend_beside(axes: Axes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,7 @@ _COLOURS = {
 _OTHER = "#56B4E9"
 
 
-def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
+def view(atoms: Atoms, *, cutoffs: Mapping[str, float] | None = None, width: int = 560, height: int = 400) -> View:
     """Return a view of molecules that can be rotated and zoomed with the mouse.
 
     Parameters
@@ -35,6 +36,9 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
     atoms
         Whole molecules, such as those of :meth:`electrolyte_ml.trajectories.Trajectory.cluster`; bonds across periodic
         boundaries are not drawn.
+    cutoffs
+        Element of a donor -> longest contact with a cation that is drawn, Å; by default 1.35 times the sum of the
+        covalent radii for N, O and F.
     width, height
         Size in pixels.
 
@@ -43,7 +47,7 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
     InputError
         There are no atoms.
     """
-    x, bonds, contacts = drawn(atoms)
+    x, bonds, contacts = drawn(atoms, cutoffs)
     kinds = list(dict.fromkeys(int(z) for z in atoms.numbers))
     data = {
         "reach": reach(x),
@@ -55,7 +59,9 @@ def view(atoms: Atoms, *, width: int = 560, height: int = 400) -> View:
 
 
 @styled
-def picture(atoms: Atoms, title: str, *, reference: str, scale: str | None) -> Figure:
+def picture(
+    atoms: Atoms, title: str, *, reference: str, scale: str | None, cutoffs: Mapping[str, float] | None = None
+) -> Figure:
     """Draw molecules projected onto the plane of their two largest principal axes.
 
     Parameters
@@ -66,6 +72,8 @@ def picture(atoms: Atoms, title: str, *, reference: str, scale: str | None) -> F
         Title of the figure.
     reference, scale
         Level of theory of the trajectory, and scale.
+    cutoffs
+        As for :func:`view`.
 
     Raises
     ------
@@ -74,7 +82,7 @@ def picture(atoms: Atoms, title: str, *, reference: str, scale: str | None) -> F
     """
     from matplotlib.patches import Circle
 
-    x, bonds, contacts = drawn(atoms)
+    x, bonds, contacts = drawn(atoms, cutoffs)
     _, _, axes_of_spread = np.linalg.svd(x, full_matrices=False)
     if len(axes_of_spread) == 3:
         x = x @ axes_of_spread.T
@@ -98,7 +106,8 @@ def picture(atoms: Atoms, title: str, *, reference: str, scale: str | None) -> F
     left, bottom = x[:, :2].min(axis=0) - 1.0
     axes.plot([left, left + 2.0], [bottom, bottom], color=GREY, lw=2)
     axes.text(left + 1.0, bottom - 0.2, "2 Å", ha="center", va="top", color=GREY)
-    caption(figure, title, scale=scale, reference=reference, note="Dotted: a cation to the donors of its shell.")
+    note = "Dotted: a cation to the donors near it." if len(contacts) else ""
+    caption(figure, title, scale=scale, reference=reference, note=note)
     return figure
 
 
