@@ -274,4 +274,4 @@ def _require(package: str) -> None:
 
     if find_spec(package) is None:
         name = {"distributed": "dask[distributed]"}.get(package, package)
-        raise InputError(f"{name} is not installed: pip install 'electrolyte-ml[cluster]'")
+        raise InputError(f"{name} is not installed: pip install '.[cluster]' in the source tree")

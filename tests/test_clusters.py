@@ -33,8 +33,8 @@ from electrolyte_ml.reference import LabelStore, get
 from electrolyte_ml.reference.labels import label_hash
 from electrolyte_ml.structures import write_configurations
 
-PARSL = pytest.mark.skipif(find_spec("parsl") is None, reason="parsl is not installed: electrolyte-ml[cluster]")
-DASK = pytest.mark.skipif(find_spec("distributed") is None, reason="dask is not installed: electrolyte-ml[cluster]")
+PARSL = pytest.mark.skipif(find_spec("parsl") is None, reason="parsl is not installed: extra cluster")
+DASK = pytest.mark.skipif(find_spec("distributed") is None, reason="dask is not installed: extra cluster")
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 ABSENT = [name for name in PROGRAMS if shutil.which(name) is None]
 SLURM = pytest.mark.skipif(

@@ -2,7 +2,7 @@
 
 STACIE fits a model to the low frequencies of the current's spectrum; kinisi fits a straight line to the mean squared
 displacement of the charges, by Bayesian regression with the covariance of its points. Neither shares code with
-:mod:`electrolyte_ml.analysis.transport`. ``pip install 'electrolyte-ml[crosscheck]'`` installs both.
+:mod:`electrolyte_ml.analysis.transport`. ``pip install '.[crosscheck]'`` in the source tree installs both.
 
 References
 ----------
@@ -23,7 +23,7 @@ from electrolyte_ml.analysis.estimates import TransportEstimate, check_series, d
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.units import conductivity_scale
 
-_INSTALL = "pip install 'electrolyte-ml[crosscheck]'"
+_INSTALL = "pip install '.[crosscheck]' in the source tree"
 # The limits below were tested on 100 synthetic samples of 1 or 10 runs of 10, 30 and 100 correlation times: number of
 # 95 % intervals that hold the exact value, of those that were given. STACIE: 93 of 99 for 1 x 100, 97 of 100 for
 # 10 x 30, 99 of 100 for 10 x 100, none given for less; without the limit 88 for 1 x 30. kinisi: 74 of 81 for 10 x 30,

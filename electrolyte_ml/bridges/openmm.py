@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from electrolyte_ml.potentials.potential import Potential
 
 KJ_MOL = units.mol / units.kJ  # kJ/mol of 1 eV
-_INSTALL = "pip install 'electrolyte-ml[openmm]'"
+_INSTALL = "pip install '.[openmm]' in the source tree"
 
 
 def import_openmm() -> Any:

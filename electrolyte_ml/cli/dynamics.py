@@ -18,6 +18,7 @@ from electrolyte_ml.cli.options import (
     add_potential,
     add_rows,
     add_seed,
+    add_training_set,
     count,
     number,
     on_executor,
@@ -126,11 +127,8 @@ def add_parser(subparsers: Subparsers) -> None:
         default="double",
         help="precision (default double); mixed: pairs in float32, 1.3 times faster",
     )
-    parser.add_argument(
-        "--train",
-        type=Path,
-        metavar="SET",
-        help="training set for extrapolation grades: configurations are saved above 2, the run stops above 10",
+    add_training_set(
+        parser, "training set for extrapolation grades, which save configurations above 2 and stop the run above 10"
     )
     parser.add_argument(
         "--grade-every",

@@ -13,6 +13,7 @@ from electrolyte_ml.cli.drawing import reference_of, save, scale_of
 from electrolyte_ml.cli.grades import find_active_set
 from electrolyte_ml.cli.messages import about
 from electrolyte_ml.cli.options import (
+    POTENTIAL,
     STORE,
     add_configurations,
     add_json,
@@ -21,6 +22,7 @@ from electrolyte_ml.cli.options import (
     add_rows,
     add_species,
     add_store,
+    add_training_set,
     on_executor,
     own_molecules,
     read,
@@ -52,9 +54,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "measure the errors of a potential, or of an ensemble, on labelled configurations",
         "evaluate pot.mtp test.xyz --sites --split --figure errors.png",
     )
-    parser.add_argument(
-        "potentials", nargs="+", type=Path, metavar="POT", help="potential (.mtp), or several as an ensemble"
-    )
+    parser.add_argument("potentials", nargs="+", type=Path, metavar="POT", help=f"{POTENTIAL}; several are an ensemble")
     add_species(parser, "chemical symbols, for files without species")
     add_configurations(parser, labelled=True)
     parser.add_argument("--sites", action="store_true", help="print force errors by element, molecule and site")
@@ -71,11 +71,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "site and, with an active set, errors against grades; with --sites maps on the molecules, with --split the "
         "errors within and between molecules",
     )
-    parser.add_argument(
-        "--train",
-        type=Path,
-        metavar="SET",
-        help="training set of the potential, for grades (default: active_set.npz beside the potential, if it exists)",
+    add_training_set(
+        parser, "training set of the potential, for grades (default: active_set.npz beside the potential, if it exists)"
     )
     parser.add_argument(
         "--reference", metavar="NAME", help="reference that labels the molecules of --split (default: that of the data)"

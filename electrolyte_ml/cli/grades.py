@@ -14,6 +14,7 @@ from electrolyte_ml.cli.options import (
     add_output,
     add_potential,
     add_rows,
+    add_training_set,
     count,
     number,
     read,
@@ -44,7 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_potential(parser)
     add_configurations(parser)
-    _add_training_set(parser, "the active set in the potential's file or beside it")
+    _add_graded_by(parser, "the active set in the potential's file or beside it")
     add_json(parser)
 
     parser = add_command(
@@ -56,7 +57,7 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_potential(parser)
     add_configurations(parser)
-    _add_training_set(parser, "none")
+    _add_graded_by(parser, "none")
     parser.add_argument(
         "--count",
         type=count,
@@ -70,9 +71,9 @@ def add_parser(subparsers: Subparsers) -> None:
     add_output(parser, "selected configurations (.xyz, .cfg)")
 
 
-def _add_training_set(parser: argparse.ArgumentParser, default: str) -> None:
+def _add_graded_by(parser: argparse.ArgumentParser, default: str) -> None:
     """Add the options of `find_active_set`; `default` is the help's text on the default training set."""
-    parser.add_argument("--train", type=Path, metavar="SET", help=f"training set (default: {default})")
+    add_training_set(parser, f"training set (default: {default})")
     add_rows(parser)
 
 
@@ -134,13 +135,15 @@ def run_grade(args: argparse.Namespace) -> None:
     import numpy as np
 
     from electrolyte_ml.potentials import load
+    from electrolyte_ml.potentials.shipped import is_shipped
     from electrolyte_ml.potentials.sum import named_terms
 
     potential = load(args.potential, species=args.species)
     configurations = read(args, args.data, potential.species)
     active_set = find_active_set(args, potential, args.potential)
     if active_set is None:
-        raise InputError(f"{args.potential} has no active set: name its training set (--train)")
+        named = f" {args.potential}" if is_shipped(str(args.potential)) else ""
+        raise InputError(f"{args.potential} has no active set: name its training set (--train{named})")
     grades, places = [], []
     for index, atoms in enumerate(configurations, start=1):
         with about(f"{args.data}, configuration {index}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -15,10 +16,13 @@ from electrolyte_ml.executors import LOCAL, use_executor
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from electrolyte_ml.potentials import Potential
     from electrolyte_ml.potentials.spec import ModelSpec
     from electrolyte_ml.structures import Molecule
 
 STORE = Path("labels")  # default folder of labels
+POTENTIAL = "potential: a file (.mtp, .pot), or the name of a potential of the package"
+WRITTEN = "potential to write (.mtp, with charges or other terms .pot)"
 
 # -- types of values --------------------------------------------------------------------------------------------------
 
@@ -149,8 +153,31 @@ def add_output(parser: argparse.ArgumentParser, help: str, required: bool = True
 
 def add_potential(parser: argparse.ArgumentParser) -> None:
     """Add a potential's file, and the species for files that lack them."""
-    parser.add_argument("potential", type=Path, metavar="POT", help="potential (.mtp)")
+    parser.add_argument("potential", type=Path, metavar="POT", help=POTENTIAL)
     add_species(parser, "chemical symbols, for files without species")
+
+
+def warn_of_suffix(path: Path, potential: Potential) -> None:
+    """Print a warning if a potential was written to a file with the suffix of MLIP, in another format."""
+    if path.suffix == ".mtp" != potential.suffix:
+        print(f"warning: {path} is not in MLIP's format, which has no such terms: name it .pot", file=sys.stderr)
+
+
+def add_training_set(parser: argparse.ArgumentParser, help: str) -> None:
+    """Add ``--train``, a file or the name of a potential of the package."""
+    parser.add_argument(
+        "--train", type=training_set, metavar="SET", help=f"{help}: a file, or the name of a potential of the package"
+    )
+
+
+def training_set(text: str) -> Path:
+    """Return the file of a training set, given by itself or by the name of a potential of the package."""
+    from electrolyte_ml.potentials.shipped import training_set_file
+
+    try:
+        return training_set_file(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from electrolyte_ml.cli.messages import about
 from electrolyte_ml.cli.options import (
+    WRITTEN,
     add_configurations,
     add_model,
     add_output,
@@ -18,6 +19,7 @@ from electrolyte_ml.cli.options import (
     pairs,
     positive,
     read,
+    warn_of_suffix,
 )
 from electrolyte_ml.cli.parser import Subparsers, add_command
 from electrolyte_ml.errors import InputError
@@ -66,7 +68,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--charge-restraint-weight", type=positive, help="weight of the restraint, eV²/e² (default 0.01)"
     )
     parser.add_argument("--checkpoint", type=Path, help="file from which an interrupted fit is resumed")
-    add_output(parser, "potential to write (.mtp)")
+    add_output(parser, WRITTEN)
 
 
 def run_train(args: argparse.Namespace) -> None:
@@ -115,6 +117,7 @@ def run_train(args: argparse.Namespace) -> None:
     print(f"{len(configurations)} configurations, {start.n_parameters} parameters: {result.message}")
     print(result.errors)
     print(f"Potential: {args.output}")
+    warn_of_suffix(args.output, result.potential)
     for caveat in result.potential.caveats():
         print(f"warning: {caveat}", file=sys.stderr)
 

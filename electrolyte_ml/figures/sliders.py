@@ -105,5 +105,5 @@ def widgets() -> Any:
     try:
         import ipywidgets
     except ImportError:
-        raise InputError("sliders need ipywidgets: pip install 'electrolyte-ml[notebooks]'") from None
+        raise InputError("sliders need ipywidgets: pip install '.[notebooks]' in the source tree") from None
     return ipywidgets

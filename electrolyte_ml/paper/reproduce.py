@@ -198,7 +198,7 @@ def _check_tools() -> None:
         import nbconvert  # noqa: F401
     except ImportError as error:
         raise ElectrolyteError(
-            f"{error.name} is needed to run the notebooks: pip install 'electrolyte-ml[notebooks]'"
+            f"{error.name} is needed to run the notebooks: pip install '.[notebooks]' in the source tree"
         ) from None
 
 

@@ -7,6 +7,7 @@ Each potential has a folder, ``data/potentials/<name>/`` in the source tree, wit
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,6 +110,23 @@ def find_shipped(name: str) -> ShippedPotential:
 def is_shipped(name: str) -> bool:
     """Return whether a potential with this name comes with the package."""
     return name in {potential.name for potential in shipped_potentials()}
+
+
+def training_set_file(name: str | os.PathLike[str]) -> Path:
+    """Return the file of a training set, which may be given by the name of a potential that comes with the package.
+
+    Raises
+    ------
+    InputError
+        The training set of this potential does not come with the package.
+    """
+    path = Path(name)
+    if path.exists() or not is_shipped(str(name)):
+        return path
+    training_set = find_shipped(str(name)).training_set
+    if training_set is None:
+        raise InputError(f"{name}: the training set of this potential does not come with the package")
+    return training_set
 
 
 def _folder() -> Path:

@@ -184,7 +184,7 @@ class GradeWatch:
     Attributes
     ----------
     active_set : str or None
-        File of an active set (``active_set.npz`` of a run of active learning), or of the training set from which one
+        File of an active set (``active_set.npz`` of a run of active learning), or the training set from which one
         is built; relative to the settings' file. Without it there are no grades.
     mode : {"configuration", "neighbourhood"}
         Mode of an active set that is built.
@@ -383,9 +383,12 @@ class ProductionSettings:
 
     def located(self, folder: Path) -> ProductionSettings:
         """Return the settings with absolute paths; relative ones are resolved against a folder."""
-        start, active_set = (path and str((folder / path).resolve()) for path in (self.start, self.grades.active_set))
-        file = folder / self.potential
-        potential = str(file.resolve()) if file.exists() else self.potential
+        start = self.start and str((folder / self.start).resolve())
+
+        def found(name: str) -> str:  # or the name of a potential of the package
+            return str((folder / name).resolve()) if (folder / name).exists() else name
+
+        potential, active_set = found(self.potential), self.grades.active_set and found(self.grades.active_set)
         return replace(self, start=start, potential=potential, grades=replace(self.grades, active_set=active_set))
 
     def to_toml(self, path: Path | None = None) -> str:

@@ -22,6 +22,7 @@ from electrolyte_ml.files import Record, atomic_write, read_json
 from electrolyte_ml.locks import hold_folder
 from electrolyte_ml.parallel import map_progress, resolve_jobs
 from electrolyte_ml.potentials.geometry import System
+from electrolyte_ml.potentials.shipped import training_set_file
 from electrolyte_ml.potentials.store import load
 from electrolyte_ml.production.cost import Cost, estimate_cost, legs_of
 from electrolyte_ml.production.places import BEGUN, RESULT, SETTINGS, VOLUME, box_folder, condition_folder
@@ -251,11 +252,12 @@ def _active_set(settings: ProductionSettings, potential: Potential) -> ActiveSet
     name = settings.grades.active_set
     if name is None:
         return None
-    if not Path(name).is_file():
+    path = training_set_file(name)
+    if not path.is_file():
         raise InputError(f"grades.active_set = {name!r}: no such file")
-    if Path(name).suffix == ".npz":
-        return ActiveSet.load(name, potential)
-    training = read_configurations(name, species=potential.species)
+    if path.suffix == ".npz":
+        return ActiveSet.load(path, potential)
+    training = read_configurations(path, species=potential.species)
     try:
         return ActiveSet.build(potential, training, mode=settings.grades.mode)
     except InputError as error:

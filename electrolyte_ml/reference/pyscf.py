@@ -19,7 +19,7 @@ from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.packages import load, versions
 from electrolyte_ml.structures.charge import total_charge
 
-_INSTALL = "pip install 'electrolyte-ml[dft]' (pyscf and dftd3)"
+_INSTALL = "pip install '.[dft]' in the source tree (pyscf and dftd3)"
 _RYDBERG = 0.5  # hartree
 _GRIDS = 5  # number of multigrid levels; it changes the total energy by less than 0.1 meV
 _STRAIN = 2e-3  # strain of the central differences

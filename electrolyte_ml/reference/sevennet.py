@@ -16,7 +16,7 @@ from electrolyte_ml.reference.dispersion import add_dispersion
 from electrolyte_ml.reference.label import Label, LabelError
 from electrolyte_ml.reference.packages import load, versions
 
-_INSTALL = "pip install 'electrolyte-ml[sevennet]' (sevenn, dftd3 and torch; 6 GB with CUDA)"
+_INSTALL = "pip install '.[sevennet]' in the source tree (sevenn, dftd3 and torch; 6 GB with CUDA)"
 _MODEL = "7net-l3i5"
 
 

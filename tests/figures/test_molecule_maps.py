@@ -136,6 +136,6 @@ def test_without_rdkit_the_message_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "rdkit.Chem", None)
     monkeypatch.setitem(sys.modules, "rdkit.Chem.AllChem", None)
     with pytest.raises(
-        InputError, match=r"drawings of molecules need RDKit.*pip install 'electrolyte-ml\[molecules\]'"
+        InputError, match=r"drawings of molecules need RDKit.*pip install '\.\[molecules\]' in the source tree"
     ):
         site_maps({"MTP12": of_sites("EC")}, **MAP)

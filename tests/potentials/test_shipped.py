@@ -5,7 +5,7 @@ import pytest
 import electrolyte_ml as eml
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import MomentTensorPotential, load, shipped_potentials
-from electrolyte_ml.potentials.shipped import ABOUT
+from electrolyte_ml.potentials.shipped import ABOUT, training_set_file
 from electrolyte_ml.structures import read_configurations
 from electrolyte_ml.training import evaluate_errors
 
@@ -48,6 +48,16 @@ def test_a_potential_is_found_by_its_name(folder):
         eml.load("argo")
     with pytest.raises(InputError, match=r"water: no such file$"):
         eml.load("water")
+
+
+def test_a_training_set_has_the_name_of_its_potential(folder):
+    with pytest.raises(InputError, match="argon: the training set of this potential does not come with the package"):
+        training_set_file("argon")
+    (folder / "training_set.extxyz.xz").write_bytes(b"")
+    about = folder / ABOUT
+    about.write_text(about.read_text() + 'training_set = "training_set.extxyz.xz"\n')
+    assert training_set_file("argon") == folder / "training_set.extxyz.xz"
+    assert str(training_set_file("set.xyz")) == "set.xyz"  # of no potential: a file, present or not
 
 
 def test_a_file_comes_before_a_name(folder, monkeypatch, tmp_path):

@@ -243,7 +243,7 @@ class QRd(Electrostatics):
 
     def facts(self) -> dict[str, Any]:
         """Return the facts of the model, including its form and width and the directions fixed by its training set."""
-        facts = {**super().facts(), "form": self.form, "width": self.width}
+        facts = {**super().facts(), "form": self.form, "width": self.width or 0.0}
         if caveats := self.caveats():
             facts["caveats"] = list(caveats)
         if not self.compositions:
