@@ -181,6 +181,7 @@ def measure_conductivity(
     common = (first.timestep_ps, first.volume, temperature)
     ions = (first.species, first.charges, *common)
 
+    with_positions = all(run.positions is not None for run in trajectories)
     velocity_step = first.velocity_step_ps or first.timestep_ps
     of_velocities = (velocity_step, first.volume, temperature)
 
@@ -222,7 +223,7 @@ def measure_conductivity(
         estimates[method] = result if isinstance(result, TransportEstimate) else result.conductivity
     if "green-kubo" in estimates:
         from_positions = estimates.get("einstein-helfand")
-        if from_positions is None and first.positions is not None:
+        if from_positions is None and with_positions:
             with suppress(ElectrolyteError):
                 from_positions = einstein_helfand(dipoles(), *common, window_ps=window_ps)
         if reason := doubtful_velocities(trajectories, temperature, estimates["green-kubo"], from_positions):
@@ -230,7 +231,7 @@ def measure_conductivity(
                 del estimates[method]
                 refused[method] = reason
     bounds: dict[str, float] = {}
-    if first.positions is not None:
+    if with_positions:
         scale = conductivity_scale(first.volume, temperature)
         rattling = _rattles(dipoles(), first.timestep_ps, estimates.get("einstein-helfand"), scale)
         if rattling:
@@ -238,7 +239,7 @@ def measure_conductivity(
         if rattling or "einstein-helfand" in refused:
             bound = upper_bound(dipoles(), first.timestep_ps)
             bounds |= {} if bound is None else {"conductivity": scale * bound}
-    if first.positions is not None and "centre of mass" not in first.missing:
+    if with_positions and "centre of mass" not in first.missing:
         of_ions = {} if independent is None else independent.diffusion
         caged = [name for name, run in _of_species(displacements(), first.species).items()
                  if _rattles(run, first.timestep_ps, of_ions.get(name), DIFFUSION_UNIT)]  # fmt: skip

@@ -212,9 +212,10 @@ def integrate(
     )
     # The error of the trapezoid rule is four times as large for twice the step.
     if abs(coarse - values.mean()) / 3.0 > 0.05 * abs(values.mean()):
+        instead = ", or use the displacements (Einstein-Helfand)" if quantity == "conductivity" else ""
         raise InputError(
-            f"frames {timestep_ps:g} ps apart are too far apart to integrate the correlation; save them more often, or "
-            "use the displacements (Einstein-Helfand)"
+            f"frames {timestep_ps:g} ps apart are too far apart to integrate the correlation; save them more "
+            f"often{instead}"
         )
     length = length_of(series, timestep_ps)
     relative = relative_variance(plateau.start_ps, plateau.end_ps, length[1], components * len(series))

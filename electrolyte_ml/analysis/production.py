@@ -44,6 +44,9 @@ def needed_time(tau_ps: float, error: float) -> float:
     return 4.0 * tau_ps / (3.0 * error**2)
 
 
+UNFINISHED = "unfinished"  # state of a run that has not ended
+
+
 @dataclass(frozen=True)
 class Production:
     """Outcome of the runs of one condition (Table 1).
@@ -66,7 +69,7 @@ class Production:
 
     @classmethod
     def of(cls, runs: Sequence[tuple[float, str]]) -> Production:
-        """Count runs, each given by its length (ps) and either "completed" or the reason of its end.
+        """Count runs, each given by its length (ps) and "completed", `UNFINISHED`, or the reason of its end.
 
         Raises
         ------
@@ -77,11 +80,11 @@ class Production:
             raise InputError("there is no run to count")
         failures: dict[str, int] = {}
         for _, reason in runs:
-            if reason != "completed":
+            if reason not in ("completed", UNFINISHED):
                 failures[reason] = failures.get(reason, 0) + 1
-        done = sum(length for length, reason in runs if reason == "completed")
-        count = len(runs) - sum(failures.values())
-        return cls(len(runs), count, failures, done, sum(length for length, _ in runs) - done)
+        done = [length for length, reason in runs if reason == "completed"]
+        lost = sum(length for length, reason in runs if reason in failures)
+        return cls(len(runs), len(done), failures, sum(done), lost)
 
     @property
     def bias(self) -> str:
@@ -96,4 +99,6 @@ class Production:
     def __str__(self) -> str:
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.failures.items())
         failed = f"; failed: {reasons}" if reasons else ""
-        return f"{self.completed} of {self.planned} runs completed, {self.completed_ps / 1000:.3g} ns{failed}"
+        left = self.planned - self.completed - sum(self.failures.values())
+        begun = f"; unfinished: {left}" if left else ""
+        return f"{self.completed} of {self.planned} runs completed, {self.completed_ps / 1000:.3g} ns{failed}{begun}"

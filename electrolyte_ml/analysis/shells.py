@@ -16,10 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from electrolyte_ml.analysis.contacts import Contacts
+from electrolyte_ml.errors import InputError
 
 PAIRING = ("SSIP", "CIP", "AGG")
 SSIP, CIP, AGG = range(3)
 _BASE = 16  # base of the codes: above the number of donors of one kind of a ligand, or of ligands in a shell
+_DIGITS = 15  # of a code of 64 bits
 
 
 class Pairs(NamedTuple):
@@ -141,7 +143,7 @@ class Shells:
 
     def code(self, donors: np.ndarray) -> np.ndarray:
         """Return (L,) codes of sets of donors, given (L, n_kinds) counts; :meth:`donor_label` gives their names."""
-        return donors.astype(np.int64) @ _BASE ** np.arange(len(self.kinds), dtype=np.int64)
+        return _encoded(donors, self.kinds, "donors")
 
     def donor_label(self, code: int) -> str:
         """Return the donors of a code, such as "carbonyl" or "carbonyl+ether"."""
@@ -149,12 +151,28 @@ class Shells:
 
     def shell_code(self) -> np.ndarray:
         """Return (F, n_ions) codes of the compositions of shells; :meth:`shell_label` gives their names."""
-        return self.ligands.astype(np.int64) @ _BASE ** np.arange(len(self.names), dtype=np.int64)
+        return _encoded(self.ligands, self.names, "ligands")
 
     def shell_label(self, code: int) -> str:
         """Return the ligands of a code, such as "3 EC + 1 EMC"; "none" for an empty shell."""
         counts = [(code // _BASE**k % _BASE, name) for k, name in enumerate(self.names)]
         return " + ".join(f"{count} {name}" for count, name in counts if count) or "none"
+
+
+def _encoded(counts: np.ndarray, names: Sequence[str], what: str) -> np.ndarray:
+    """Return a code for each row of counts (..., n_names), as the digits of a number.
+
+    Raises
+    ------
+    InputError
+        A count or the number of names is too large for a code.
+    """
+    if counts.max(initial=0) >= _BASE:
+        worst = names[int(counts.reshape(-1, len(names)).max(axis=0).argmax())]
+        raise InputError(f"a shell has {counts.max()} {what} ({worst}), more than {_BASE - 1}: choose a shorter cutoff")
+    if counts[..., _DIGITS:].any():
+        raise InputError(f"{len(names)} kinds of {what} are more than {_DIGITS} that a shell can be counted by")
+    return counts[..., :_DIGITS].astype(np.int64) @ _BASE ** np.arange(min(len(names), _DIGITS), dtype=np.int64)
 
 
 def _clusters(kinds: Sequence[Pairs], n_frames: int, n_ions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

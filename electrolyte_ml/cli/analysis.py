@@ -148,7 +148,7 @@ def run_conductivity(args: argparse.Namespace) -> None:
     _check_temperature(args.temperature, list(_run_records(args)))
     runs = read_ions_of(args, progress=sys.stderr.isatty())
     _warn_of_heavy_hydrogen(runs, "diffusion and conductivity")
-    viscosity = _viscosity(args, runs[0].volume)
+    viscosity, no_viscosity = _viscosity(args, runs[0].volume)
     result = measure_conductivity(
         runs,
         args.temperature,
@@ -161,6 +161,8 @@ def run_conductivity(args: argparse.Namespace) -> None:
     else:
         print(f"{len(runs)} x {runs[0].time_ps:g} ps of {_counted(runs[0].species)} at {args.temperature:g} K")
         print(result.report())
+        if no_viscosity and "nernst-einstein" in result.estimates:
+            print(f"no viscosity: {no_viscosity}")
         if viscosity:
             print(viscosity)
     if args.figure:
@@ -198,18 +200,21 @@ def _run_records(args: argparse.Namespace) -> Iterator[tuple[Path, dict[str, Any
             yield folder, read_json(record)
 
 
-def _viscosity(args: argparse.Namespace, volume: float) -> TransportEstimate | None:
-    """Return the viscosity from --pressure, or from pressures that all runs have recorded; None without either."""
+def _viscosity(args: argparse.Namespace, volume: float) -> tuple[TransportEstimate | None, str]:
+    """Return the viscosity from --pressure or from pressures that all runs have recorded, or None and the reason."""
     from electrolyte_ml.analysis import run_viscosity
     from electrolyte_ml.production.result import measured_viscosity
     from electrolyte_ml.trajectories import read_stress_table
 
     if args.viscosity:
-        return None
+        return None, ""
     if not args.pressure:
-        return measured_viscosity(run_paths(args), args.temperature)[0]
+        if args.join:
+            return None, "the recorded pressures of parts of one run are not read (--pressure reads a table)"
+        return measured_viscosity(run_paths(args), args.temperature)
     options = {"unit": args.pressure_unit, "interval_ps": args.pressure_interval}
-    return run_viscosity([read_stress_table(path, volume, **options) for path in args.pressure], args.temperature)
+    tables = [read_stress_table(path, volume, **options) for path in args.pressure]
+    return run_viscosity(tables, args.temperature), ""
 
 
 def run_plan_conductivity(args: argparse.Namespace) -> None:

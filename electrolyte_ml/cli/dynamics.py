@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 GRADE_EVERY = 50  # steps, the default of --grade-every
 _FARTHEST = 3.0  # factor from the density of the start beyond which a liquid has boiled or collapsed
 _LONGEST_FS, _LONGEST_HEAVY_FS = 1.5, 3.0  # time steps above which a failed run may be due to them
+_HOTTEST = 1e4  # K above the temperature of the thermostat: the run has exploded
 _MEANS = ("temperature_K", "density_g_cm3", "energy_eV_atom")  # averages over replicas
 _ROWS_TO_JUDGE = 40  # smallest number of rows of the log in which a drift can be distinguished from noise
 
@@ -161,10 +162,12 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
         EnergyMonitor,
         GradeMonitor,
         MoleculeMonitor,
+        TemperatureMonitor,
         run_md,
         run_replicas,
     )
     from electrolyte_ml.dynamics.approach import APPROACH
+    from electrolyte_ml.dynamics.trajectory import standard_rotation
     from electrolyte_ml.potentials import System, load
     from electrolyte_ml.structures import density
 
@@ -187,7 +190,9 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     start = read(args, source, potential.species, index=-1)[0]
     with about(source):
         System.of(start, potential.species)  # refuses an unknown element or an impossible charge
-    monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor()]
+        standard_rotation(start)  # refuses a left-handed cell
+    hottest = _HOTTEST + max(filter(None, args.temperature))
+    monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor(), TemperatureMonitor(hottest)]
     if args.inner and args.ensemble != "npt":
         monitors.insert(0, EnergyMonitor())
     if args.ensemble == "npt" and start.pbc.all():

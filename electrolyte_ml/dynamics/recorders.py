@@ -143,7 +143,9 @@ class StressRecorder:
         }
 
     def frame(self, step: int, time_ps: float, atoms: Atoms, results: Mapping[str, Any]) -> bytes:
-        """Return the six components of the pressure tensor, bar.
+        """Return the pressure tensor, six components in bar; the mean of its diagonal is the pressure of the log.
+
+        The kinetic energy at full steps lacks a part of that of fast vibrations; the pressure of the log contains it.
 
         Raises
         ------
@@ -154,4 +156,6 @@ class StressRecorder:
             raise InputError("the viscosity needs a stress, and the calculator has none")
         momenta = atoms.arrays["momenta"]
         kinetic = momenta.T @ (momenta / atoms.get_masses()[:, None]) / atoms.cell.volume  # (3, 3) eV/Å³
-        return encode_pressures((kinetic[VOIGT] - results["stress"]) / units.bar)
+        pressures = (kinetic[VOIGT] - results["stress"]) / units.bar
+        pressures[:3] += results["pressure"] - pressures[:3].mean()
+        return encode_pressures(pressures)

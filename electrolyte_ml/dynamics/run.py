@@ -356,6 +356,7 @@ class Run:
             "start_energy": self.start_energy,
             "repeated_steps": integrator.repeated,
             "resting": self.resting,
+            "monitors": [monitor.reason for monitor in self.monitors],
             "reason": reason,
             "detail": detail,
             "settings": self.settings,

@@ -16,7 +16,14 @@ from electrolyte_ml.dynamics.monitors import Monitor
 from electrolyte_ml.dynamics.recorders import Recorder
 from electrolyte_ml.dynamics.results import RunResult, read_result
 from electrolyte_ml.dynamics.run import Run
-from electrolyte_ml.dynamics.start import check_orthorhombic, check_restart, check_same_run, check_start
+from electrolyte_ml.dynamics.start import (
+    POTENTIAL,
+    check_monitors,
+    check_orthorhombic,
+    check_restart,
+    check_same_run,
+    check_start,
+)
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.threads import one_blas_thread
 
@@ -161,7 +168,7 @@ def run_md(
     al., Appl. Sci. 12, 1139 (2022).
     """
     timestep_fs = number("timestep_fs", timestep_fs, "fs")
-    recorders = list(recorders)
+    monitors, recorders = list(monitors), list(recorders)
     settings = {
         "ensemble": one_of("ensemble", ensemble, ("nve", "nvt", "npt")),
         "temperature": number("temperature", temperature, "K", most=_HOTTEST),
@@ -186,6 +193,7 @@ def run_md(
         else number("temperature_end", temperature_end, "K", most=_HOTTEST),
         "ramp_ps": None if temperature_end is None else number("time_ps", time_ps, "ps"),
         "records": {recorder.file: recorder.every for recorder in recorders} or None,
+        **_of_potential(calculator),
     }
     longest_ps = _MOST_STEPS * timestep_fs / 1000.0
     n_steps = round(number("time_ps", time_ps, "ps", least=0, most=longest_ps) * 1000.0 / timestep_fs)
@@ -209,13 +217,22 @@ def run_md(
             check_restart(folder, arrays, meta)
             check_same_run(folder, arrays, meta, atoms, settings)
             if meta["reason"] and (meta["reason"] != "completed" or meta["step"] >= n_steps):
+                check_monitors(folder, meta, monitors)
                 return read_result(files, arrays, meta, settings)
-        run = Run(atoms, calculator, settings, list(monitors), recorders, files, inner)
+        run = Run(atoms, calculator, settings, monitors, recorders, files, inner)
         if stored is None:
             run.start()
         else:
             run.resume(arrays, meta)
         return run.until(n_steps, progress)
+
+
+def _of_potential(calculator: Any) -> dict[str, str | None]:
+    """Return the fingerprint and precision of a potential or of its calculator; None for other calculators."""
+    potential = getattr(calculator, "potential", calculator)
+    fingerprint = getattr(potential, "fingerprint", None)
+    values = None if fingerprint is None else fingerprint[:16], getattr(potential, "precision", None)
+    return dict(zip(POTENTIAL, values, strict=True))
 
 
 def number_of_inner_steps(inner_steps: int | None, timestep_fs: float) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
+from electrolyte_ml.dynamics.monitors import Monitor
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.charge import total_charge
 
@@ -61,6 +63,7 @@ def check_orthorhombic(atoms: Atoms, ensemble: str) -> None:
         raise InputError("anisotropic changes of the cell need an orthorhombic cell with its vectors along x, y and z")
 
 
+POTENTIAL = ("potential", "precision")  # settings that describe the forces
 _ROWS = ("positions", "momenta", "forces", "start_positions")
 _META = {"step": int, "saved": int, "reason": str, "detail": str, "settings": dict, "lengths": dict}
 
@@ -97,6 +100,23 @@ def check_restart(directory: Path, arrays: dict[str, np.ndarray], meta: dict[str
         raise InputError(f"{path} is damaged: a negative count")
 
 
+def check_monitors(directory: Path, meta: dict[str, Any], monitors: Sequence[Monitor]) -> None:
+    """Refuse the result of a run that has ended without the check of a monitor.
+
+    Raises
+    ------
+    InputError
+        Naming the check.
+    """
+    known = meta.get("monitors")  # absent in files of older versions
+    missing = [] if known is None else [monitor.reason for monitor in monitors if monitor.reason not in known]
+    if missing:
+        raise InputError(
+            f"{directory} holds a run that has ended and was not checked by a monitor ({', '.join(missing)}); choose "
+            "another directory or delete it"
+        )
+
+
 def check_same_run(
     directory: Path, arrays: dict[str, np.ndarray], meta: dict[str, Any], atoms: Atoms, settings: dict[str, Any]
 ) -> None:
@@ -108,6 +128,10 @@ def check_same_run(
         Naming the difference.
     """
     for name, value in settings.items():
+        if name in POTENTIAL and name not in meta["settings"]:
+            continue  # absent in files of older versions
+        if name == "potential" and meta["settings"][name] != value:
+            raise InputError(f"{directory} was started with another potential; choose another directory or delete it")
         if meta["settings"].get(name) != value:
             raise InputError(
                 f"{directory} holds a run with {name} = {meta['settings'].get(name)}, not {value}; "

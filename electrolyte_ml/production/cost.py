@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,13 +118,17 @@ class Cost:
     expected_error: float
 
     def __str__(self) -> str:
+        error = (
+            f"expected error of the conductivity {self.expected_error:.0%}"
+            if self.expected_error < 1
+            else "too short for a conductivity, whose expected error is above 100 %"
+        )
         done = f", {self.done:.0%} of it done" if self.done else ""
         hours = f"{self.hours:.3g} h" if self.hours >= 1 else f"{60 * self.hours:.2g} min"
         return (
             f"{self.annealing_ns:.3g} ns of annealing, {self.equilibration_ns:.3g} ns of equilibration and "
             f"{self.production_ns:.3g} ns of production{done}; about {hours} left with {self.jobs} at once "
-            f"({1000 * self.seconds_per_step:.3g} ms a step); {self.bytes / 1e6:.3g} MB of files in the end; expected "
-            f"error of the conductivity {self.expected_error:.0%}"
+            f"({1000 * self.seconds_per_step:.3g} ms a step); {self.bytes / 1e6:.3g} MB of files in the end; {error}"
         )
 
 
@@ -151,11 +156,15 @@ def estimate_cost(
     jobs, phases = resolve_jobs(settings.jobs), legs_of(directory, settings)
     seconds = seconds_per_step(settings, starts[0], potential)
     total = sum(leg.steps for phase in phases for leg in phase)
+    ended = _ended(directory, settings)
     left, hours = 0, 0.0
-    for phase, most in zip(phases, (settings.equilibration.boxes, len(phases[1]), len(phases[1]))):
-        phase_steps = sum(leg.steps - leg.done() for leg in phase)
-        left += phase_steps
-        hours += phase_steps * seconds / min(jobs, most) / 3600.0
+    for phase in phases:
+        chains: dict[Path, int] = {}  # steps left of a box or a trajectory, whose runs follow one another
+        for leg in phase:
+            place = leg.folder if leg.temperature is not None else leg.folder.parent
+            chains[place] = chains.get(place, 0) + (0 if place in ended else leg.steps - leg.done())
+        left += sum(chains.values())
+        hours += _longest(chains.values(), jobs) * seconds / 3600.0
     equilibration, trajectories = settings.equilibration, settings.trajectories
     count = trajectories.count * len(settings.temperatures)
     trajectory_bytes = (
@@ -177,6 +186,31 @@ def estimate_cost(
         bytes=round(count * trajectory_bytes + annealing_ps * 10 * _LOG_ROW),
         expected_error=expected_error(settings.analysis.effective_ps, trajectories.count * trajectories.time_ps),
     )
+
+
+def _ended(directory: Path, settings: ProductionSettings) -> set[Path]:
+    """Return the folders of boxes and trajectories in which a run has ended early, so that nothing follows there."""
+
+    def early(folder: Path) -> bool:
+        return bool(record := run_record(folder)) and record["reason"] != COMPLETED
+
+    boxes = [box_folder(directory, box) for box in range(settings.equilibration.boxes)]
+    ended = {box for box in boxes if any(map(early, box.glob("stage_*")))}
+    for temperature in settings.temperatures:
+        for number in range(settings.trajectories.count):
+            folder = trajectory_folder(directory, temperature, number)
+            stages = folder / "equilibration", folder / "settling", folder
+            if boxes[number % len(boxes)] in ended or any(map(early, stages)):
+                ended.add(folder)
+    return ended
+
+
+def _longest(lengths: Iterable[int], jobs: int) -> int:
+    """Return the time of parallel tasks: the next one, the longest first, begins in the process that is free first."""
+    processes = [0] * jobs
+    for length in sorted(lengths, reverse=True):
+        heapq.heapreplace(processes, processes[0] + length)
+    return max(processes)
 
 
 def seconds_per_step(settings: ProductionSettings, start: Atoms, potential: Potential) -> float:

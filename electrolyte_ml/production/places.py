@@ -22,6 +22,7 @@ from electrolyte_ml.files import Record, read_json
 
 SETTINGS, BEGUN, RESULT, VOLUME = "settings.toml", "begun.json", "result.json", "volume.json"
 INNER = "inner"
+_ROUNDING_PS = 0.05  # a run has a whole number of steps
 
 
 def box_folder(directory: Path, box: int) -> Path:
@@ -41,6 +42,9 @@ def trajectory_folder(directory: Path, temperature: float, number: int) -> Path:
 
 def run_folders(path: Path, temperature: float | None = None) -> list[Path] | None:
     """Return the folders of the completed trajectories of a production.
+
+    While a production is being extended these are the trajectories of the longest length, since trajectories of
+    different lengths are not averaged.
 
     Parameters
     ----------
@@ -70,10 +74,14 @@ def run_folders(path: Path, temperature: float | None = None) -> list[Path] | No
     elif not (path / VOLUME).is_file():
         return None
     folders = sorted(path.glob("trajectory_*"))
-    complete = [folder for folder in folders if run_record(folder).get("reason") == "completed"]
-    if not complete:
+    records = {folder: run_record(folder) for folder in folders}
+    lengths = {
+        folder: record.number("time_ps") for folder, record in records.items() if record.get("reason") == "completed"
+    }
+    if not lengths:
         raise InputError(f"{path}: none of its {len(folders)} trajectories is complete")
-    return complete
+    longest = max(lengths.values())
+    return [folder for folder, length in lengths.items() if length > longest - _ROUNDING_PS]
 
 
 def run_record(folder: Path) -> Record:

@@ -13,7 +13,7 @@ import numpy as np
 from electrolyte_ml.analysis.bootstrap import plain
 from electrolyte_ml.analysis.conductivity import ConductivityResult, measure_conductivity
 from electrolyte_ml.analysis.estimates import TransportEstimate
-from electrolyte_ml.analysis.production import Production
+from electrolyte_ml.analysis.production import UNFINISHED, Production
 from electrolyte_ml.analysis.viscosity_runs import run_viscosity
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import read_json, read_text
@@ -30,8 +30,6 @@ from electrolyte_ml.production.settings import ProductionSettings
 from electrolyte_ml.production.stages import COMPLETED
 from electrolyte_ml.trajectories.ion_record import read_ion_record
 from electrolyte_ml.trajectories.stress_record import has_stress_record, read_stress_record
-
-UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)

@@ -304,6 +304,10 @@ class ProductionSettings:
             raise fault("density", self.density, "must be given with composition, in g/cm³, and only then")
         if not self.temperatures or len({f"{value:g}" for value in self.temperatures}) < len(self.temperatures):
             raise fault("temperatures", list(self.temperatures), "must be one or more different temperatures, in K")
+        if (boxes := self.equilibration.boxes) > (count := self.trajectories.count):
+            raise fault(
+                "equilibration.boxes", boxes, f"must not be above trajectories.count = {count}: each box is used"
+            )
         densities = self.equilibration.densities
         if densities is not None and len(densities) not in (1, len(self.temperatures)):
             text = f"must be one value in g/cm³, or one for each of {len(self.temperatures)} temperatures"
@@ -374,7 +378,8 @@ class ProductionSettings:
 
     def contents(self) -> dict[str, str]:
         """Return a hash of each file that decides what is run, by the setting that names it; not of the potential."""
-        return file_contents(self.start, "start") | file_contents(self.molecules, "molecules")
+        named = {"start": self.start, "molecules": self.molecules, "grades.active_set": self.grades.active_set}
+        return {key: found for name, value in named.items() for key, found in file_contents(value, name).items()}
 
     def plain(self) -> dict[str, Any]:
         """Return all values by their dotted names, as types of JSON."""

@@ -25,7 +25,15 @@ from electrolyte_ml.potentials.geometry import System
 from electrolyte_ml.potentials.shipped import training_set_file
 from electrolyte_ml.potentials.store import load
 from electrolyte_ml.production.cost import Cost, estimate_cost, legs_of
-from electrolyte_ml.production.places import BEGUN, RESULT, SETTINGS, VOLUME, box_folder, condition_folder
+from electrolyte_ml.production.places import (
+    BEGUN,
+    RESULT,
+    SETTINGS,
+    VOLUME,
+    box_folder,
+    condition_folder,
+    trajectory_folder,
+)
 from electrolyte_ml.production.progress import Progress
 from electrolyte_ml.production.result import ProductionResult, read_production
 from electrolyte_ml.production.settings import ProductionSettings
@@ -40,7 +48,8 @@ from electrolyte_ml.production.stages import (
 )
 from electrolyte_ml.settings import edited_files
 from electrolyte_ml.structures import read_configurations, write_configurations
-from electrolyte_ml.structures.charge import bare_configuration
+from electrolyte_ml.structures.charge import bare_configuration, total_charge
+from electrolyte_ml.structures.topology import Topology
 from electrolyte_ml.threads import default_threads
 from electrolyte_ml.units import DENSITY_UNIT
 
@@ -160,14 +169,21 @@ def prepare(
         starts = _starts(directory, settings)
         for atoms in starts:
             System.of(atoms, potential.species)  # refuses an unknown element or an impossible charge
-        ions = len(IonRecorder(starts[0], 1, settings.own_molecules()).charges)
+        ions = _check_alike(settings, starts)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     return Prepared(directory, settings, potential, starts, _active_set(settings, potential), ions)
 
 
 def cost_of(prepared: Prepared) -> Cost:
-    """Estimate the remaining cost of a production by a short timed run."""
+    """Estimate the remaining cost of a production by a short timed run.
+
+    Raises
+    ------
+    InputError
+        The production in the directory has other settings or another potential.
+    """
+    begun_with(prepared)
     directory, settings, potential, starts, _, ions = prepared
     return estimate_cost(directory, settings, starts, potential.with_precision(settings.precision), ions)
 
@@ -186,6 +202,30 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
         The production in the directory has other settings or another potential.
     """
     directory, settings, potential, starts, active_set, _ = prepared
+    record, boxes = directory / BEGUN, settings.equilibration.boxes
+    begun = begun_with(prepared)
+    for box, atoms in enumerate(starts):
+        path = _start_file(directory, box)
+        if not path.exists() or not record.exists():  # a first call that was killed here leaves boxes of no production
+            write_configurations(path, bare_configuration(atoms))
+    settings_file = directory / SETTINGS
+    if not settings_file.exists() or ProductionSettings.from_toml(settings_file) != settings:
+        atomic_write(settings_file, settings.to_toml(settings_file))
+    atomic_write(record, json.dumps(begun, indent=1) + "\n")
+    potential = potential.with_precision(settings.precision)
+    setup = Setup(directory, settings, potential, active_set, begun["threads"], begun["inner_temperature"])
+    return setup, [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
+
+
+def begun_with(prepared: Prepared) -> dict[str, Any]:
+    """Return the record of what a production is begun with, after a comparison with that in the directory.
+
+    Raises
+    ------
+    InputError
+        The production in the directory has other settings or another potential.
+    """
+    directory, settings, potential, starts, _, _ = prepared
     record, boxes = directory / BEGUN, settings.equilibration.boxes
     threads = 1  # of the annealing: several boxes are annealed in parallel, and a worker of an executor has one core
     if boxes == 1 and current_executor() is None:
@@ -208,17 +248,7 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
         begun["threads"] = before["threads"]  # the last bits of results depend on it
         if "inner_temperature" in before:  # all temperatures have one inner potential
             begun["inner_temperature"] = before.number("inner_temperature")
-    for box, atoms in enumerate(starts):
-        path = _start_file(directory, box)
-        if not path.exists():
-            write_configurations(path, bare_configuration(atoms))
-    settings_file = directory / SETTINGS
-    if not settings_file.exists() or ProductionSettings.from_toml(settings_file) != settings:
-        atomic_write(settings_file, settings.to_toml(settings_file))
-    atomic_write(record, json.dumps(begun, indent=1) + "\n")
-    potential = potential.with_precision(settings.precision)
-    setup = Setup(directory, settings, potential, active_set, begun["threads"], begun["inner_temperature"])
-    return setup, [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
+    return begun
 
 
 def _start_file(directory: Path, box: int) -> Path:
@@ -228,7 +258,7 @@ def _start_file(directory: Path, box: int) -> Path:
 def _starts(directory: Path, settings: ProductionSettings) -> list[Atoms]:
     """Return the boxes: from the directory if it has them, else packed or read from `start`."""
     boxes, own = settings.equilibration.boxes, settings.own_molecules()
-    if all(_start_file(directory, box).exists() for box in range(boxes)):
+    if (directory / BEGUN).exists() and all(_start_file(directory, box).exists() for box in range(boxes)):
         return [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
     if settings.start is None:
         assert settings.composition is not None and settings.density is not None  # checked by the settings
@@ -245,6 +275,29 @@ def _starts(directory: Path, settings: ProductionSettings) -> list[Atoms]:
     if not all(atoms.pbc.all() and atoms.cell.rank == 3 for atoms in starts):
         raise InputError(f"start = {settings.start!r}: a liquid needs a cell that is periodic in three directions")
     return starts
+
+
+def _check_alike(settings: ProductionSettings, starts: Sequence[Atoms]) -> int:
+    """Refuse boxes with other molecules than the first, or with a net charge; return the number of ions.
+
+    Volumes and conductivities are means over all boxes.
+    """
+    own = settings.own_molecules()
+    charges = IonRecorder(starts[0], 1, own).charges
+    if total := sum(charges):
+        raise InputError(f"the charges of the ions sum to {total:+g}: a conductivity needs a neutral system")
+    for box, atoms in enumerate(starts):
+        if stated := total_charge(atoms):
+            raise InputError(
+                f"start, box {box + 1}: its total charge is {stated:+g}: a conductivity needs a neutral system"
+            )
+        same = np.array_equal(atoms.numbers, starts[0].numbers)
+        if not same or not np.array_equal(Topology.of(atoms).labels, Topology.of(starts[0]).labels):
+            raise InputError(
+                f"start, box {box + 1}: {atoms.get_chemical_formula()} is not the same molecules in the same order as "
+                f"{starts[0].get_chemical_formula()} of the first box"
+            )
+    return len(charges)
 
 
 def _active_set(settings: ProductionSettings, potential: Potential) -> ActiveSet | None:
@@ -326,7 +379,12 @@ def _run_tasks(setup: Setup, function: Callable[..., Ending], tasks: Sequence[tu
         try:
             return function(setup, *task)
         except Exception as error:  # the other runs continue; this one is reported after them
-            return Ending(_ERROR, one_line(error))
+            where = (
+                box_folder(setup.directory, task[0])
+                if function is anneal
+                else trajectory_folder(setup.directory, *task[:2])
+            )
+            return Ending(_ERROR, f"{where}: {one_line(error)}")
 
     return map_progress(attempt, tasks, setup.settings.jobs, progress=False) if tasks else []
 
@@ -334,6 +392,7 @@ def _run_tasks(setup: Setup, function: Callable[..., Ending], tasks: Sequence[tu
 def _raise_errors(endings: Sequence[Ending]) -> None:
     """Raise the first error of runs that failed for another reason than their dynamics."""
     if failed := [end.detail for end in endings if end.reason == _ERROR]:
+        others = ", the others are done" if len(failed) < len(endings) else ""
         raise ElectrolyteError(
-            f"{len(failed)} of {len(endings)} runs failed ({failed[0]}), the others are done; call again to continue"
+            f"{len(failed)} of {len(endings)} runs failed ({failed[0]}){others}; call again to continue"
         )

@@ -100,7 +100,7 @@ def require_charge(
         ions = ", ".join(f"{name} {part:+d}" for name, part in totals.items()) or "no ions"
         raise InputError(
             f"{written(composition)}: the charges sum to {signed(total)} e ({ions}), not to {signed(charge)}: change "
-            f"the numbers of ions, or state the total charge (--charge {total})"
+            f"the numbers of ions, or state the total charge, {total}"
         )
 
 

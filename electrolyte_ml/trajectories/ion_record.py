@@ -43,6 +43,8 @@ def read_ion_record(folder: str | os.PathLike[str], *, heavy_hydrogen: bool = Fa
     try:
         header = read_json(path.with_suffix(".json"))
         frames = decode(path.read_bytes(), len(header["charges"]) + 1)
+        if not len(frames.steps):
+            raise InputError("it holds no whole frame")
         steps = np.diff(frames.steps)
         if len(steps) and (steps != steps[0]).any():
             raise InputError("its frames are not evenly spaced in time")

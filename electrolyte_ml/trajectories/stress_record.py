@@ -64,6 +64,8 @@ def read_stress_record(folder: str | os.PathLike[str]) -> StressRecord:
         header = read_json(path.with_suffix(".json"))
         content = path.read_bytes()
         values = np.frombuffer(content, "<f4", len(content) // 24 * 6).astype(float).reshape(-1, 6)
+        if not len(values):
+            raise InputError(f"{path} holds no whole frame")
         return StressRecord(header.number("interval_ps"), header.number("volume"), values, str(path))
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: no such file") from None

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from electrolyte_ml import dynamics
 from electrolyte_ml.cli import main
@@ -251,3 +252,14 @@ def test_each_replica_that_ended_early_is_an_error(capsys, tmp_path, potential, 
 )
 def test_options_of_inner_potentials_and_replicas_are_checked(run_fails, tmp_path, potential, box, options, message):
     assert message in run_fails("md", potential, box, "--time", 0.01, *options, "-o", tmp_path / "run")
+
+
+def test_a_run_that_explodes_is_not_completed(tmp_path, spheres, capsys):
+    atoms, potential = spheres
+    hot = atoms.copy()
+    MaxwellBoltzmannDistribution(hot, temperature_K=20_000, rng=np.random.default_rng(0))
+    hot.write(tmp_path / "hot.xyz")
+    potential.save(tmp_path / "spheres.mtp")
+    words = ["md", tmp_path / "spheres.mtp", tmp_path / "hot.xyz", "--ensemble", "nve", "--time", 0.05]
+    assert main([str(word) for word in [*words, "-o", tmp_path / "run"]]) == 3
+    assert "K is outside 0 to 10300 K" in capsys.readouterr().out

@@ -12,7 +12,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 
-from electrolyte_ml.dynamics import read_trajectory, run_md
+from electrolyte_ml.dynamics import DensityMonitor, TemperatureMonitor, read_trajectory, run_md
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.files import atomic_write
 from electrolyte_ml.structures import read_configurations
@@ -400,6 +400,26 @@ def test_resuming_with_another_potential_is_refused(tmp_path, argon, lennard_jon
     other.parameters.epsilon *= 1.1
     with pytest.raises(InputError, match="started with another potential"):
         run(argon, other, directory=tmp_path, time_ps=0.2)
+
+
+def test_the_result_of_another_potential_is_not_returned(tmp_path, spheres):
+    atoms, potential = spheres
+    options = {"ensemble": "nve", "time_ps": 0.02, "timestep_fs": 2, "directory": tmp_path, "progress": False}
+    first = run_md(atoms, potential, **options)
+    again = run_md(atoms, potential.calculator(threads=1), **options)  # the same forces
+    np.testing.assert_array_equal(again.energies, first.energies)
+    stronger = potential.with_parameters(1.1 * potential.parameters)
+    with pytest.raises(InputError, match="was started with another potential"):
+        run_md(atoms, stronger, **options)
+
+
+def test_a_result_without_the_check_of_a_monitor_is_not_returned(tmp_path, argon, lennard_jones):
+    first = run(argon, lennard_jones(), directory=tmp_path, monitors=[TemperatureMonitor(1e4)])
+    assert run(argon, lennard_jones(), directory=tmp_path).steps == first.steps  # fewer monitors change nothing
+    with pytest.raises(InputError, match=r"not checked by a monitor \(density\)"):
+        run(argon, lennard_jones(), directory=tmp_path, monitors=[TemperatureMonitor(1e4), DensityMonitor(0.1, 10)])
+    longer = run(argon, lennard_jones(), directory=tmp_path, monitors=[DensityMonitor(0.1, 10)], time_ps=0.2)
+    assert longer.steps > first.steps  # an extension is checked
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", None])

@@ -15,8 +15,8 @@ from electrolyte_ml.dynamics import EnergyMonitor, Verdict, distillation, load_i
 from electrolyte_ml.dynamics.files import RunFiles
 from electrolyte_ml.errors import ElectrolyteError, InputError
 from electrolyte_ml.potentials import MomentTensorPotential, load
-from electrolyte_ml.production import produce, read_production, stages
-from electrolyte_ml.structures import pack, read_configurations, write_configurations
+from electrolyte_ml.production import produce, read_production, run_folders, stages, workflow
+from electrolyte_ml.structures import pack, parse_composition, read_configurations, write_configurations
 from electrolyte_ml.trajectories import open_trajectory, read_ion_record, read_ions
 from electrolyte_ml.trajectories.stress_record import read_stress_record
 from electrolyte_ml.units import DENSITY_UNIT
@@ -388,6 +388,81 @@ def test_what_cannot_run_is_refused_before_anything_is_written(settings, tmp_pat
     with pytest.raises((InputError, OSError), match=message):
         produce(tmp_path / "run", replace(settings, **change), progress=False)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("compositions", "info", "message"),
+    [
+        (["PC=2 NaPF6=1", "PC=3 NaPF6=1"], {}, "box 2: .* is not the same molecules"),
+        (["PC=2 NaPF6=1", "PC=2 NaPF6=1"], {"charge": 1}, r"total charge is \+1"),
+    ],
+)
+def test_boxes_of_other_molecules_and_net_charges_are_refused(settings, tmp_path, compositions, info, message):
+    path = tmp_path / "boxes.xyz"
+    boxes = [pack(parse_composition(text), 1.2, seed=k) for k, text in enumerate(compositions)]
+    boxes[-1].info |= info
+    write_configurations(path, boxes)
+    two = replace(
+        settings,
+        composition=None,
+        density=None,
+        start=str(path),
+        equilibration=replace(settings.equilibration, boxes=2),
+    )
+    with pytest.raises(InputError, match=message):
+        produce(tmp_path / "run", two, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ions_with_a_net_charge_are_refused(settings, tmp_path):
+    atoms = pack(parse_composition("PC=2 NaPF6=1"), 1.2)
+    del atoms[[atom.index for atom in atoms if atom.symbol == "Na"]]
+    atoms.info["charge"] = -1
+    write_configurations(tmp_path / "anion.xyz", atoms)
+    alone = replace(settings, composition=None, density=None, start=str(tmp_path / "anion.xyz"))
+    with pytest.raises(InputError, match="charges of the ions sum to -1"):
+        produce(tmp_path / "run", alone, progress=False)
+
+
+def test_an_edited_active_set_is_noticed(settings, often, training, tmp_path):
+    path = tmp_path / "set.xyz"
+    configurations = read_configurations(training)
+    write_configurations(path, configurations)
+    graded = replace(settings, grades=replace(settings.grades, active_set=str(path), break_threshold=1e12))
+    produce(tmp_path / "run", graded, progress=False)
+    write_configurations(path, configurations[1:])
+    longer = replace(graded, trajectories=replace(graded.trajectories, time_ps=0.6))
+    with pytest.raises(InputError, match="the content of grades.active_set"):
+        produce(tmp_path / "run", longer, progress=False)
+
+
+def test_boxes_of_a_call_that_died_are_not_taken(settings, tmp_path, monkeypatch):
+    def full(path, *_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(workflow, "atomic_write", full)
+        produce(tmp_path, settings, progress=False)
+    assert (tmp_path / "box_00" / "start.xyz").exists()
+    prepared = workflow.prepare(tmp_path, replace(settings, composition="PC=3 NaPF6=1"))
+    assert len(prepared.starts[0]) == 47
+
+
+def test_a_plan_of_another_production_is_refused(whole, settings):
+    directory, _ = whole
+    with pytest.raises(InputError, match=r"other settings \(temperatures|other settings \(seed\)"):
+        workflow.cost_of(workflow.prepare(directory, replace(settings, seed=1)))
+
+
+def test_trajectories_of_one_length_are_read_while_a_production_is_extended(settings, whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path / "run")
+    record = tmp_path / "run" / "300K" / "trajectory_01" / "result.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"time_ps": 0.6}))
+    assert [folder.name for folder in run_folders(tmp_path / "run", 300.0)] == ["trajectory_01"]
+    assert len(run_folders(tmp_path / "run", 340.0)) == 3
+    longer = replace(settings, temperatures=(300.0, 340.0), trajectories=replace(settings.trajectories, time_ps=0.6))
+    state = read_production(tmp_path / "run", longer).conditions[300.0].production
+    assert (state.completed, dict(state.failures), state.bias) == (1, {}, "") and "unfinished: 2" in str(state)
 
 
 def test_another_production_in_the_directory_is_refused(whole, settings, tmp_path):
