@@ -35,10 +35,10 @@ class Estimate:
     value
         Value; NaN if there was nothing to average.
     error
-        One standard error; NaN for a single block, such as one frame.
+        One standard error; NaN for a single block, such as one frame, and if nothing fluctuated.
     interval
-        95 % confidence interval: Student's t with one degree of freedom less than blocks. If a fraction is 0 or 1, the
-        interval is that of the rule of three.
+        95 % confidence interval: Student's t with one degree of freedom less than blocks or runs, whichever were drawn
+        for the error. If a fraction is 0 or 1, or a number 0, the interval is that of the rule of three.
     band
         The value with every cutoff 0.2 Å shorter and longer; NaN if there is no cutoff.
     """
@@ -75,6 +75,9 @@ class Blocks:
         Number of frames in each block.
     independent : bool
         Whether the blocks are long enough; if not, the run is too short and errors are underestimated.
+    frozen : (n_trajectories,) bool
+        Whether a series is constant in a trajectory, or the blocks are not independent. How long a state lives that was
+        never seen there is then not known, so that its frames count as one observation.
     """
 
     def __init__(self, lengths: Sequence[int], series: Sequence[np.ndarray], seed: int = 0) -> None:
@@ -93,6 +96,8 @@ class Blocks:
                 blocks = min(MIN_BLOCKS, n)
             self.of_frame.append(np.arange(n, dtype=np.int64) * blocks // n)
             counts.append(blocks)
+        constant = [bool((np.ptp(values, axis=-1) == 0.0).any()) for values in series]
+        self.frozen = np.array(constant) | (not self.independent)
         self.first = np.r_[0, np.cumsum(counts)]
         self.frames = np.concatenate([np.bincount(blocks) for blocks in self.of_frame])
         self._draws = self._draw(np.random.default_rng(seed))
@@ -133,8 +138,28 @@ class Blocks:
         (...)
             Errors; NaN for a single block, or if the value is not finite in at least half of the replicates.
         """
+        return self._errors(statistic, sums)[0]
+
+    def observations(self, counted: np.ndarray) -> float:
+        """Return the number of independent observations behind counts, for the rule of three.
+
+        Parameters
+        ----------
+        counted
+            (n_blocks,) number of observed objects, such as ions times frames. The objects of one frame are independent,
+            and all frames of a block, or of a trajectory that is frozen, count as one frame.
+        """
+        total = 0.0
+        for run, frozen in enumerate(self.frozen):
+            own = slice(self.first[run], self.first[run + 1])
+            counts, frames = counted[own], self.frames[own]
+            total += np.ceil(counts.sum() / frames.sum()) if frozen else np.ceil(counts / frames).sum()
+        return float(total)
+
+    def _errors(self, statistic: Callable[[np.ndarray], np.ndarray], sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the errors of :meth:`scatter`, and the degrees of freedom of the draw that gave each."""
         errors = []
-        for weights, correction in self._draws:
+        for weights, correction, _ in self._draws:
             drawn = statistic(np.tensordot(weights, sums, axes=1))
             good = np.isfinite(drawn)
             count = good.sum(axis=0)
@@ -142,7 +167,13 @@ class Blocks:
             mean = filled.sum(axis=0) / np.maximum(count, 1)
             variance = (np.where(good, (drawn - mean) ** 2, 0.0)).sum(axis=0) / np.maximum(count - 1, 1)
             errors.append(np.where(count > 0.5 * len(weights), correction * np.sqrt(variance), np.nan))
-        return np.fmax.reduce(errors) if errors else np.full(np.shape(statistic(sums[:1]))[1:], np.nan)
+        if not errors:
+            unknown = np.full(np.shape(statistic(sums[:1]))[1:], np.nan)
+            return unknown, unknown
+        found = np.array(errors)
+        known = np.where(np.isnan(found), -1.0, found)
+        degrees = np.array([degrees for *_, degrees in self._draws])[known.argmax(axis=0)]
+        return np.fmax.reduce(found), degrees
 
     def estimate(
         self,
@@ -164,7 +195,7 @@ class Blocks:
         bounds
             Limits of the value: (0, 1) for a fraction.
         observations
-            Number of independent observations behind a fraction of 0 or 1, for the rule of three.
+            Number of independent observations behind a fraction of 0 or 1, or a number of 0, for the rule of three.
 
         Returns
         -------
@@ -173,21 +204,23 @@ class Blocks:
         from scipy.stats import t as student
 
         values = np.asarray(statistic(sums.sum(axis=0)[None])[0], dtype=float)
-        errors = np.broadcast_to(self.scatter(statistic, sums), values.shape)
+        errors, degrees = (np.broadcast_to(found, values.shape) for found in self._errors(statistic, sums))
+        half_widths = student.ppf(0.975, degrees) * errors
         less, more = band if band is not None else (np.full(values.shape, np.nan),) * 2
-        wide = student.ppf(0.975, len(self) - 1) if len(self) > 1 else np.nan
         result = np.empty(values.shape, dtype=object)
         for index in np.ndindex(values.shape):
-            value, error = float(values[index]), float(errors[index])
-            low, high = np.clip([value - wide * error, value + wide * error], *bounds)
+            value, error, half = float(values[index]), float(errors[index]), float(half_widths[index])
+            low, high = np.clip([value - half, value + half], *bounds)
             if observations and value in bounds and np.isfinite(value):
-                rare = 1.0 - 0.05 ** (1.0 / observations)
+                rare = 1.0 - 0.05 ** (1.0 / observations) if bounds[1] == 1.0 else -np.log(0.05) / observations
                 low, high = (0.0, rare) if value == bounds[0] else (1.0 - rare, 1.0)
+            elif error == 0.0:  # nothing fluctuated: how far the value is from that of other runs is not known
+                error = low = high = np.nan
             result[index] = Estimate(value, error, (float(low), float(high)), (float(less[index]), float(more[index])))
         return result
 
-    def _draw(self, rng: np.random.Generator) -> list[tuple[np.ndarray, float]]:
-        """Return how often each block is drawn in each replicate, and the small-sample correction sqrt(n / (n - 1))."""
+    def _draw(self, rng: np.random.Generator) -> list[tuple[np.ndarray, float, int]]:
+        """Return how often each block is drawn in each replicate, the correction sqrt(n / (n - 1)), and n - 1."""
         draws = []
         n = len(self)
         if n > 1:
@@ -197,15 +230,15 @@ class Blocks:
             alone = counts == 1
             if alone.any():
                 parts = [rng.multinomial(n, np.full(n, 1.0 / n), _REPLICATES)]
-                correction = np.sqrt(n / (n - 1.0))
+                correction, degrees = np.sqrt(n / (n - 1.0)), n - 1
             else:
-                correction = float(np.sqrt((counts / (counts - 1.0)).mean()))
-            draws.append((np.concatenate(parts, axis=1).astype(float), float(correction)))
+                correction, degrees = np.sqrt((counts / (counts - 1.0)).mean()), n - len(counts)
+            draws.append((np.concatenate(parts, axis=1).astype(float), float(correction), degrees))
         runs = len(self.first) - 1
         if runs >= 3:
             chosen = rng.multinomial(runs, np.full(runs, 1.0 / runs), _REPLICATES)
             weights = np.repeat(chosen, np.diff(self.first), axis=1).astype(float)
-            draws.append((weights, float(np.sqrt(runs / (runs - 1.0)))))
+            draws.append((weights, float(np.sqrt(runs / (runs - 1.0))), runs - 1))
         return draws
 
 

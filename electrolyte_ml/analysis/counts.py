@@ -68,8 +68,8 @@ def ratio_of(
     top, bottom
         Quantity and category of numerator and denominator.
     fraction
-        Whether the value lies between 0 and 1. The rule of three then takes the counts of `bottom` in one frame as
-        independent, and all frames of a block as one frame.
+        Whether the value lies between 0 and 1. For a value of 0 or 1 the rule of three takes the counts of `bottom` as
+        observations, see :meth:`~electrolyte_ml.analysis.bootstrap.Blocks.observations`.
     """
     zero = np.zeros(len(blocks))
 
@@ -83,11 +83,11 @@ def ratio_of(
     less, more = (divide(pair(count).sum(axis=0)[None])[0] for count in counts[1:])
     data = pair(counts[0])
     bounds = (0.0, 1.0) if fraction else (0.0, np.inf)
-    observations = float(np.ceil(data[:, 1] / blocks.frames).sum()) if fraction else None
+    observations = blocks.observations(data[:, 1])
     estimates = blocks.estimate(divide, data, band=(less, more), bounds=bounds, observations=observations)
     estimate: Estimate = estimates.item()
     if np.count_nonzero(data[:, 1]) > 1:
         return estimate
-    # A category that occurs in one block only has no scatter; the rule of three still bounds a fraction of 0 or 1.
-    bounded = fraction and estimate.value in bounds
+    # A category that occurs in one block only has no scatter; the rule of three still bounds a value of 0 or 1.
+    bounded = estimate.value in bounds
     return replace(estimate, error=np.nan, interval=estimate.interval if bounded else (np.nan, np.nan))

@@ -35,7 +35,8 @@ class Residence:
     Attributes
     ----------
     continuous, intermittent
-        ps. Infinite if no bond breaks; NaN if there is no bond.
+        ps. Infinite if no bond breaks; NaN if there is no bond. The interval has no upper end if that of the inverse
+        contains 0.
     extrapolated
         Whether c(t) does not fall to 1/e within half of the run. The intermittent time is then longer than half of the
         run, and computed from the last value of c(t) as if c(t) were an exponential.
@@ -112,22 +113,31 @@ def residence_times(
     lags = np.unique(np.r_[0, 1, np.geomspace(1, longest, _LAGS).round()].astype(np.int64))
     times = lags * timestep_ps
 
-    def times_of(total: np.ndarray) -> np.ndarray:
-        """Return (R, 2) continuous and intermittent times."""
+    def rates_of(total: np.ndarray) -> np.ndarray:
+        """Return (R, 2) inverses of the continuous and intermittent times, 1/ps."""
         survival, correlation, chance = _curves(total)
         with np.errstate(invalid="ignore", divide="ignore"):
-            continuous = np.where(survival[:, 1] < 1.0, -timestep_ps / np.log(survival[:, 1]), np.inf)
-            intermittent = np.array([_fall(times, row)[0] for row in correlation]) / (1.0 - chance)
+            continuous = 0.0 - np.log(survival[:, 1]) / timestep_ps  # 0, not -0, for bonds that never break
+            intermittent = (1.0 - chance) / np.array([_fall(times, row)[0] for row in correlation])
         return np.where(total[:, :1] > 0, np.stack([continuous, intermittent], axis=1), np.nan)
 
     sums = _sums(runs, lags, blocks)
     edges = None
     if band is not None:
-        less, more = (times_of(_sums(other, lags, blocks).sum(axis=0)[None])[0] for other in band)
+        less, more = (rates_of(_sums(other, lags, blocks).sum(axis=0)[None])[0] for other in band)
         edges = (less, more)
     survival, correlation, _ = (curve[0] for curve in _curves(sums.sum(axis=0)[None]))
-    continuous, intermittent = blocks.estimate(times_of, sums, bounds=(0.0, np.inf), band=edges)
+    # The rates scatter symmetrically also where bonds of some replicates never break, whose times are infinite.
+    continuous, intermittent = map(_inverse, blocks.estimate(rates_of, sums, bounds=(0.0, np.inf), band=edges))
     return Residence(continuous, intermittent, _fall(times, correlation)[1], times, survival, correlation)
+
+
+def _inverse(rate: Estimate) -> Estimate:
+    """Return the time of a rate; its error is not known where the interval of the rate contains 0."""
+    with np.errstate(divide="ignore"):
+        value, low, high, *band = 1.0 / np.array([rate.value, *rate.interval[::-1], *rate.band])
+    error = rate.error * value**2 if np.isfinite(high) else np.nan
+    return Estimate(float(value), float(error), (float(low), float(high)), (float(band[0]), float(band[1])))
 
 
 def _sums(runs: Sequence[Bonds], lags: np.ndarray, blocks: Blocks) -> np.ndarray:

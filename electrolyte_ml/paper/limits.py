@@ -28,9 +28,9 @@ class Limit:
     ----------
     source : str
     shift : float or None
-        Relative change of the conductivity; None for a purely random error, or if it was not measured.
+        Change of the conductivity relative to the measured one; None for a purely random error, or if it is not known.
     error : float or None
-        Standard error relative to the conductivity; None if it was not measured.
+        Standard error relative to the measured conductivity; None if it is not known.
     evidence : str
         The underlying numbers, or the missing ones.
     """
@@ -43,7 +43,7 @@ class Limit:
     def __str__(self) -> str:
         shift = f"{self.shift:+.0%}" if self.shift is not None else ""
         error = f"± {self.error:.0%}" if self.error is not None else ""
-        size = f"{shift} {error}".strip() or "not measured"
+        size = f"{shift} {error}".strip() or "not known"
         return f"  {self.source:<24}{size:<16}{self.evidence}"
 
 
@@ -72,7 +72,7 @@ class ConductivityLimits:
     def __str__(self) -> str:
         head = (
             f"{self.condition}: {self.value:.2f} mS/cm, {self.deviation:+.0%} from the measured {self.measured:.2f} "
-            f"({experiment.DING_BRIEFLY})"
+            f"({experiment.DING_BRIEFLY}); in % of the measured one:"
         )
         return "\n".join([head, *map(str, self.rows)])
 
@@ -115,14 +115,15 @@ def conductivity_limits(
     statistics = Limit(
         "length of the runs",
         None,
-        first["error"] / first["value"],
+        first["error"] / measured,
         f"{first['trajectories']} trajectories, {first['total_ps'] / 1000:.3g} ns, {first['method']}",
     )
     state = members[0]["states"].get(ratio, {}).get(f"{temperature:g}", {})
-    potential = _potential(points, state, errors)
-    size = _size(members[0]["sizes"].get(ratio, {}), f"{temperature:g}")
-    shift = (1.0 + deviation) / (1.0 + (size.shift or 0.0)) - 1.0
-    scatter = [row.error * first["value"] / measured for row in (statistics, potential, size) if row.error is not None]
+    potential = _potential(points, measured, state, errors)
+    size, best = _size(members[0]["sizes"].get(ratio, {}), f"{temperature:g}", measured, first)
+    # What the size changes is known with the error of both cells, but what remains is the deviation of the largest one.
+    shift = best["value"] / measured - 1.0
+    scatter = [best["error"] / measured, potential.error or 0.0]
     missing = [row.source for row in (potential, size) if row.error is None]
     given = state if members[0].get("measured_density") else None
     evidence = _reference(members[0]["reference"], audit, given)
@@ -144,15 +145,20 @@ def shipped_audit(reference: str) -> dict[str, Any] | None:
     return next((audit for audit in audits if any(row["name"] == "Li" for row in audit["forces"]["elements"])), None)
 
 
-def _potential(points: Sequence[Mapping[str, Any]], state: Mapping[str, Any], errors: GroupedErrors | None) -> Limit:
+def _potential(
+    points: Sequence[Mapping[str, Any]], measured: float, state: Mapping[str, Any], errors: GroupedErrors | None
+) -> Limit:
     """Return the limit of the potential: spread of the ensemble beyond its statistics, trusted frames, force errors."""
     evidence = []
     spread = None
     if len(points) > 1:
         values = np.array([point["value"] for point in points])
         chance = float(np.mean([point["error"] ** 2 for point in points]))
-        spread = float(np.sqrt(max(values.var(ddof=1) - chance, 0.0)) / values.mean())
-        evidence.append(f"{', '.join(f'{value:.2f}' for value in values)} mS/cm by {len(points)} potentials")
+        beyond = float(values.var(ddof=1)) - chance
+        spread = float(np.sqrt(beyond)) / measured if beyond > 0 else None
+        found = " and ".join("{value:.2f} ± {error:.2f}".format(**point) for point in points)
+        within = "" if spread else ", whose spread is within their statistical errors"
+        evidence.append(f"{found} mS/cm by {len(points)} potentials{within}")
     else:
         evidence.append("one potential, so that no spread is known")
     if (trusted := state.get("trusted")) is not None:
@@ -167,17 +173,19 @@ def _potential(points: Sequence[Mapping[str, Any]], state: Mapping[str, Any], er
     return Limit("potential", None, spread, "; ".join(evidence))
 
 
-def _size(sizes: Mapping[str, Mapping[str, Any]], temperature: str) -> Limit:
-    """Return the limit of the cell's size: difference of the first cell from the largest, with independent errors."""
+def _size(
+    sizes: Mapping[str, Mapping[str, Any]], temperature: str, measured: float, point: Mapping[str, Any]
+) -> tuple[Limit, Mapping[str, Any]]:
+    """Return the difference of the first cell from the largest, with its error, and the point of the largest."""
     cells = [(int(atoms), points[temperature]) for atoms, points in sizes.items() if temperature in points]
     if len(cells) < 2:
-        return Limit("size of the cell", None, None, "one cell, so that its effect is not known")
+        return Limit("size of the cell", None, None, "one cell, so that its effect is not known"), point
     atoms, first = cells[0]
     largest, other = max(cells[1:], key=lambda item: item[0])
-    ratio = first["value"] / other["value"]
-    error = ratio * float(np.hypot(first["error"] / first["value"], other["error"] / other["value"]))
+    change = (first["value"] - other["value"]) / measured
+    error = float(np.hypot(first["error"], other["error"])) / measured
     evidence = f"{first['value']:.2f} mS/cm with {atoms} atoms, {other['value']:.2f} with {largest}"
-    return Limit("size of the cell", ratio - 1.0, error, evidence)
+    return Limit("size of the cell", change, error, evidence), other
 
 
 def _reference(name: str, audit: Mapping[str, Any] | None, given: Mapping[str, Any] | None) -> str:

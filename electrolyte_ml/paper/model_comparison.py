@@ -6,7 +6,7 @@ conductivity would thus be insensitive to the structure. Both parts of this stat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from electrolyte_ml.errors import InputError
 
-FACTOR = 2.0  # significant difference, in standard errors of the difference
+_SIGNIFICANCE = 0.05  # probability that two equal potentials are called different in any of several quantities
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,10 @@ class Comparison:
         difference, error = abs(self.values[0] - self.values[1]), float(np.hypot(*self.errors))
         return difference / error if error > 0 else (float("inf") if difference else 0.0)
 
-    @property
-    def differs(self) -> bool:
-        """Whether the two differ by more than two standard errors."""
-        return self.deviation > FACTOR
-
     def __str__(self) -> str:
         (a, b), (ea, eb) = self.values, self.errors
-        verdict = "differ" if self.differs else "agree"
         columns = f"{f'{a:.3g} ± {ea:.2g}':>20}{f'{b:.3g} ± {eb:.2g}':>20}"
-        return f"  {self.quantity:<38}{columns}  {verdict} ({self.deviation:.1f} standard errors)"
+        return f"  {self.quantity:<38}{columns}  {self.deviation:.1f} standard errors"
 
 
 @dataclass(frozen=True)
@@ -68,19 +62,29 @@ class ModelComparison:
     @property
     def verdict(self) -> str:
         """Conclusion on the sensitivity of the conductivity to the structure, in words."""
-        if not any(row.differs for row in self.structure):
-            return "the structures agree within their errors: these runs cannot tell whether σ is sensitive to them"
-        if any(row.differs for row in self.transport):
-            return "structures and conductivities differ: σ is not insensitive to the structure"
+        (structures, limit), (conductivities, highest) = _differ(self.structure), _differ(self.transport)
+        if not structures:
+            return (
+                f"no structure differs by more than {limit:.1f} standard errors: these runs cannot tell whether σ is "
+                "sensitive to the structure"
+            )
+        head = f"structures differ (one of {len(self.structure)} by more than {limit:.1f} standard errors)"
+        if conductivities:
+            return f"{head}, and so do conductivities: σ is not insensitive to the structure"
         widest = max(float(np.hypot(*row.errors)) / float(np.mean(row.values)) for row in self.transport)
-        return (
-            "the structures differ and the conductivities agree: σ is insensitive to the structure, as far as a "
-            f"difference of {FACTOR * widest:.0%} would have been seen"
-        )
+        return f"{head}; no difference of σ was found, but only one above {highest * widest:.0%} would have been seen"
 
     def __str__(self) -> str:
         head = f"  {'':<38}{self.names[0]:>20}{self.names[1]:>20}"
         return "\n".join([head, *map(str, self.transport), *map(str, self.structure), self.verdict])
+
+
+def _differ(rows: Sequence[Comparison]) -> tuple[bool, float]:
+    """Return whether any of several quantities differs, and by how many standard errors it has to (Bonferroni)."""
+    from scipy.stats import norm
+
+    limit = float(norm.ppf(1.0 - 0.5 * _SIGNIFICANCE / max(len(rows), 1)))
+    return any(row.deviation > limit for row in rows), limit
 
 
 def compare_models(

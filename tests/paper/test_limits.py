@@ -28,24 +28,27 @@ def rows(limits):
     return {row.source: row for row in limits.rows}
 
 
-def test_product_of_the_shifts_is_the_deviation():
+def test_shifts_add_up_to_the_deviation():
     value = 0.6 * MEASURED
     limits = conductivity_limits([member(value, 0.3, sizes={"286": (value, 0.3), "572": (1.25 * value, 0.5)})])
     found = rows(limits)
     assert limits.deviation == pytest.approx(-0.4)
-    assert found["length of the runs"].error == pytest.approx(0.3 / value)
-    assert found["size of the cell"].shift == pytest.approx(-0.2)  # 1 / 1.25
-    whole = (1 + found["size of the cell"].shift) * (1 + found["reference, and the rest"].shift)
-    assert whole == pytest.approx(1 + limits.deviation)
+    assert found["length of the runs"].error == pytest.approx(0.3 / MEASURED)
+    assert found["size of the cell"].shift == pytest.approx(-0.15)  # 0.6 - 0.75
+    assert found["size of the cell"].error == pytest.approx(np.hypot(0.3, 0.5) / MEASURED)
+    assert found["size of the cell"].shift + found["reference, and the rest"].shift == pytest.approx(limits.deviation)
+    # The largest cell alone decides what remains: the error of the first one does not enter.
+    assert found["reference, and the rest"].error == pytest.approx(0.5 / MEASURED)
 
 
 def test_spread_of_the_potentials_is_what_chance_does_not_explain():
     rng = np.random.default_rng(0)
     values = 5.0 + rng.normal(scale=np.hypot(1.0, 0.5), size=4000)  # potentials differ by 1, their runs scatter by 0.5
     found = rows(conductivity_limits([member(value, 0.5) for value in values]))
-    assert found["potential"].error == pytest.approx(0.2, rel=0.05)
+    assert found["potential"].error == pytest.approx(1.0 / MEASURED, rel=0.05)
     same = rows(conductivity_limits([member(5.0, 0.5), member(5.01, 0.5)]))
-    assert same["potential"].error == 0.0
+    assert same["potential"].error is None and "within their statistical errors" in same["potential"].evidence
+    assert "includes the effects of potential" in same["reference, and the rest"].evidence
 
 
 def test_what_was_not_measured_is_said_and_left_to_the_rest():
@@ -54,7 +57,7 @@ def test_what_was_not_measured_is_said_and_left_to_the_rest():
     assert found["potential"].error is None and found["size of the cell"].error is None
     assert "includes the effects of potential and size of the cell" in found["reference, and the rest"].evidence
     assert "not audited" in found["reference, and the rest"].evidence
-    assert str(limits).count("not measured") == 2
+    assert str(limits).count("not known ") == 2
 
 
 def test_evidence_names_trust_forces_at_lithium_and_the_audit():
