@@ -13,10 +13,12 @@ def rows(title: str, values: Mapping[Any, Estimate]) -> Iterable[str]:
     yield f"  {title}"
     for key, e in values.items():
         if e.value == e.value:
-            low, high = e.interval
-            yield (
-                f"    {key!s:<24} {e.value:8.3f} ± {e.error:7.3f}   {low:7.3f} to {high:7.3f}   "
-                f"{e.band[0]:7.3f} to {e.band[1]:7.3f}"
-            )
+            error, low, high, less, more = map(_written, (e.error, *e.interval, *e.band))
+            yield f"    {key!s:<24} {e.value:8.3f} ± {error}   {low} to {high}   {less} to {more}"
         else:
             yield f"    {key!s:<24} {'none':>8}"
+
+
+def _written(x: float) -> str:
+    """Return a number in seven columns; a question mark where it is not known."""
+    return f"{x:7.3f}" if x == x else f"{'?':>7}"

@@ -190,11 +190,12 @@ def _stages(scale: Scale, speed: Speed) -> Iterator[Stage]:
             if scale.intermolecular_errors is not None:
                 yield _errors(_Counter(scale, speed), training, density, scale.intermolecular_errors, atoms)
     if scale.ion_pair_training is not None:
-        yield _ion_pairs(_Counter(scale, speed), scale.ion_pair_training)
+        stage, atoms = _ion_pairs(_Counter(scale, speed), scale.ion_pair_training)
+        yield stage
         if (correction := scale.correction) is not None:
             yield _correction(_Counter(scale.with_reference(correction.learning.reference), speed), correction)
         if scale.conductivity is not None:
-            yield _conductivity(_Counter(scale, speed), scale.ion_pair_training.learning.model, scale.conductivity)
+            yield _conductivity(_Counter(scale, speed), scale, scale.conductivity, atoms)
 
 
 def _densities(counter: _Counter, density: MixtureDensity, atoms: float) -> Stage:
@@ -219,10 +220,11 @@ def _errors(
     return counter.stage("mixtures, errors")
 
 
-def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
+def _ion_pairs(counter: _Counter, training: IonPairTraining) -> tuple[Stage, float]:
     """Count relaxations (at most) and dynamics with the reference unless a set has them, all loops, the validation.
 
-    Pairs, aggregates and, if there are any, hot cells are learnt without and with charges.
+    Pairs, aggregates and, if there are any, hot cells are learnt without and with charges. The expected number of atoms
+    in the last set is returned, too.
     """
     pairs, hot = training.cells, training.hot
     larger = tuple(written({name: 2 * n for name, n in parse_composition(cell).items()}) for cell in pairs)
@@ -249,12 +251,13 @@ def _ion_pairs(counter: _Counter, training: IonPairTraining) -> Stage:
             size += sum(len(read_configurations(shipped_file(name))) for name in hot.sets)
             count = sum(training.count.values())
             exploration = replace(hot.exploration, trajectories=count)
-            counter.learn(replace(learning, exploration=exploration), (*pairs, *larger), inherited=size)
+            size = counter.learn(replace(learning, exploration=exploration), (*pairs, *larger), inherited=size)
     counter.run(training.learning.model, training.rdf, atoms_in(training.rdf_cell))
     for cell in pairs:
         counter.run(training.learning.model, training.validation, atoms_in(cell))
-    counter.label(training.validation_configurations, sum(map(atoms_in, pairs)) / len(pairs))
-    return counter.stage("ion pairs")
+    atoms = sum(map(atoms_in, pairs)) / len(pairs)
+    counter.label(training.validation_configurations, atoms)
+    return counter.stage("ion pairs"), size * atoms
 
 
 def _correction(counter: _Counter, training: CorrectionTraining) -> Stage:
@@ -263,11 +266,24 @@ def _correction(counter: _Counter, training: CorrectionTraining) -> Stage:
     return counter.stage("correction")
 
 
-def _conductivity(counter: _Counter, model: ModelSpec, protocol: Conductivity) -> Stage:
-    """Count equilibration and production of every cell and temperature, without and with charges."""
-    for charges, runs in ((None, protocol.mtp), ("qrd", protocol.qrd)):
-        kind = replace(model, charges=charges)
-        jobs = [(member, cell) for member in range(protocol.members) for cell in protocol.cells_of(member)]
+def _conductivity(counter: _Counter, scale: Scale, protocol: Conductivity, atoms_of_set: float) -> Stage:
+    """Count equilibration and production of every cell and temperature, without and with charges, and corrected.
+
+    Further members are fits to the whole set from other random parameters.
+    """
+    assert scale.ion_pair_training is not None  # whose potentials run
+    model = scale.ion_pair_training.learning.model
+    kinds = [
+        (replace(model, charges=charges), runs, protocol.members)
+        for charges, runs in ((None, protocol.mtp), ("qrd", protocol.qrd))
+    ]
+    if protocol.members > 1 and scale.mixture_density is not None:
+        fit, seeds = scale.mixture_density.fit, scale.mixture_density.seeds
+        _fits(counter, [kind for kind, *_ in kinds], seeds, fit, atoms_of_set)
+    if scale.correction is not None:
+        kinds.append((model, protocol.mtp, 1))
+    for kind, runs, members in kinds:
+        jobs = [(member, cell) for member in range(members) for cell in protocol.cells_of(member)]
         for member, cell in jobs:
             atoms, conditions = atoms_in(cell), len(protocol.temperatures_of(cell, member))
             slow, fast = protocol.equilibration_timestep_fs, 1.0

@@ -84,6 +84,17 @@ def test_productions_of_the_paper_are_counted():
     assert found.dynamics_hours == pytest.approx(sum(cells.values()) * sum(each) * 1e6 * STEP / 3600)
 
 
+def test_corrected_runs_and_further_fits_are_counted():
+    protocol = STANDARD.conductivity
+    alone = replace(STANDARD, correction=None, conductivity=replace(protocol, members=1))
+    more, fewer = (stages(scale)["conductivity"] for scale in (replace(alone, correction=STANDARD.correction), alone))
+    annealing = protocol.boxes * sum(stage[2] for stage in protocol.annealing)
+    conditions = len(protocol.temperatures) + len(protocol.cells) - 1
+    runs = protocol.mtp.trajectories * (protocol.mtp.time_ps + protocol.mtp.equilibration_ps)
+    assert more.time_ns - fewer.time_ns == pytest.approx((len(protocol.cells) * annealing + conditions * runs) / 1000)
+    assert (fewer.fits, stages(STANDARD)["conductivity"].fits) == (0, 2 * len(STANDARD.mixture_density.seeds))
+
+
 def test_multiple_steps_cost_less():
     protocol = STANDARD.conductivity
     assert protocol.multiple_steps
