@@ -29,6 +29,8 @@ _HOME = {  # name -> module, imported on first use
     "find_plateau": "correlation",
     "kinisi_conductivity": "crosschecks",
     "stacie_conductivity": "crosschecks",
+    "EnergyOffsets": "energy_offsets",
+    "energy_offsets": "energy_offsets",
     "AtomGroups": "errors",
     "GroupError": "errors",
     "GroupedErrors": "errors",

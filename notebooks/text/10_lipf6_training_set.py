@@ -50,11 +50,12 @@ print(f"{scale.name} scale, labels by {reference.name}, level {training.learning
 # %% [markdown]
 # ## Three motifs
 #
-# In a good electrolyte most Li have solvent around them, and the anion is somewhere else. A contact of Li and PF6 is
-# rare, and two Li at one PF6 are rarer still. Dynamics of a few hundred femtoseconds, all that a quantum-mechanical
-# program can afford, never meets them by itself. The paper therefore builds them:
+# In an electrolyte some Li have solvent around them alone, others have an anion in their shell. Ions exchange their
+# partners in hundreds of picoseconds. The short dynamics that a quantum-mechanical program can afford therefore keeps the
+# pairs with which it began. The paper builds them on purpose:
 #
-# - **SSIP**, a solvent-separated ion pair: Li with four solvent molecules, PF6 outside its shell;
+# - **SSIP**, a solvent-separated ion pair: Li with four solvent molecules, PF6 outside its shell (free ions count here,
+#   too);
 # - **CIP**, a contact ion pair: one F of PF6 takes the place of a solvent;
 # - **AGG**, an aggregate: two Li and two PF6 in contact, in a cell of twice as many molecules.
 #
@@ -117,11 +118,11 @@ for stage in ("pairs", "aggregates"):
 # Only then come the aggregates. MaxVol chooses among their dynamics with the potential that has learnt pairs, and a
 # second run continues from there.
 #
-# Ions are rare in these cells. A label of 143 atoms takes seven seconds and has one P. With 640 such labels the
-# potential still had 145 independent parameters of P of 193, and all trajectories ended by their grade within 0.2 ps.
+# Ions are few in these cells: a label of 143 atoms takes seven seconds and has one P. The labels of 640 such cells
+# determined 145 of the 193 parameters that belong to P, and all trajectories ended by their grade within 0.2 ps.
 # The standard scale therefore also labels small cells of one or two LiPF6 with two molecules of solvent, 28 to 46
-# atoms, in short dynamics at 1000 K, and explores from their ends. With 360 such labels P had 184 independent
-# parameters. Three iterations later, 15 of 24 trajectories completed their 20 ps.
+# atoms, in short dynamics at 1000 K, and explores from their ends. With 360 such labels 184 parameters of P were
+# determined. Three iterations later, 15 of 24 trajectories completed their 20 ps.
 
 # %%
 settings = ion_pair_training(scale)
@@ -135,11 +136,13 @@ print("aggregates:", learnt.aggregates.message)
 learnt.aggregates.status
 
 # %% [markdown]
-# Compare the highest grades. Neither the atoms of an aggregate nor its single distances are new, but their combination
-# is. The potential of the quick scale is far too small for this liquid. Its trajectories end after a short time, by
+# Compare the highest grades. A grade of 1000 or more is no distance from the training set: it says that some parameters
+# are still undetermined, those of P here, and that the aggregate needs them. At the quick scale the inherited set holds
+# aggregates, too, so that the order of the stages is only shown. The potential of this scale is far too small for this
+# liquid. Its trajectories end after a short time, by
 # their grade and not by a broken molecule: the grade is made for this.
 #
-# At the standard scale a potential with charges has a third run. An earlier one had a hole: in one of eight runs of half
+# At the standard scale a potential with charges has a third run. An earlier one had a hole, an unphysical minimum: in one of eight runs of half
 # a nanosecond, atoms of three molecules came closer together than in any label, and the energy fell by many eV. The third
 # run explores from all these cells at 600 K, with a third of them compressed by 10 % and another third by 20 %. There such
 # configurations are met sooner.
@@ -191,7 +194,7 @@ else:
 figure
 
 # %% [markdown]
-# The potential `lipf6-ec-emc` is the result of this run. Its aggregates ended at once. MaxVol took one of the 150
+# The potential `lipf6-ec-emc` is the result of this run. Learning of the aggregates added one configuration. MaxVol took one of the 150
 # configurations of their dynamics, and no trajectory met anything new: the small cells with two LiPF6 had shown the
 # potential such environments before. Its errors on the other 149 configurations, 2.2 meV/atom and 0.11 eV/Å, are those
 # on single pairs. The share of aggregates in the set is far above the paper's, because these small cells were added.

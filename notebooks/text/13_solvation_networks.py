@@ -33,7 +33,7 @@ from ase import units
 from IPython.display import display
 
 from electrolyte_ml import figures
-from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
+from electrolyte_ml.analysis import analyse_networks, analyse_solvation, energy_offsets, find_shells
 from electrolyte_ml.analysis.bootstrap import Blocks
 from electrolyte_ml.analysis.residence import Bonds, residence_times
 from electrolyte_ml.errors import TrajectoryWarning
@@ -88,7 +88,7 @@ figures.picture(shell, "A contact pair: Li with 2 EC, 1 EMC and 1 PF6", **built)
 # ## Ion pairs are counted per ion
 #
 # Draw a line between every Li and every PF6 in its shell. The connected components of this graph are the ion clusters.
-# A Li without any line is **solvent-separated (SSIP)**, one Li with one PF6 is a **contact pair (CIP)**, anything
+# A Li without any line is **solvent-separated (SSIP)**, whether its anion is near or far, one Li with one PF6 is a **contact pair (CIP)**, anything
 # larger an **aggregate (AGG)**. Two mistakes are common. It is not enough to look at one shell: each Li of an aggregate
 # of two Li and one PF6 has a single anion in its shell, like a contact pair. And percentages count Li, not clusters.
 
@@ -122,8 +122,9 @@ figures.picture(whole, "A network of four Li joined by three EC", **built)
 #
 # $$ c(t) = \frac{\langle h(0)\,h(t)\rangle / \langle h\rangle - b}{1 - b}, \qquad b = \langle h \rangle \text{ of any pair}. $$
 #
-# Is a run long enough? Take bonds that break at the rate $1/\tau$ with $\tau = 20$ ps, and form at random: both times
-# are then $\tau$. The cell follows the same process for 2, 20 and 200 $\tau$. Errors come from blocks of frames that
+# Is a run long enough? Take bonds that break at the rate $1/\tau$ with $\tau = 20$ ps, and form at random. Then
+# $c(t) = e^{-t / (\tau (1 - b))}$: if $c$ falls to $1/e$ at $t_e$, the intermittent time is $t_e / (1 - b)$, and both times are
+# $\tau$. The cell follows the same process for 2, 20 and 200 $\tau$. Errors come from blocks of frames that
 # must be several correlation times long. A short run does not hold enough of them, and the output says so.
 
 
@@ -204,8 +205,8 @@ figures.solvation_overview(solvation, analyse_networks(liquid, shells=shells), *
 #   this shell has an end, and any cutoff in the flat part will do. At 2.1 Å, within the first peak, it is 1.5.
 # - Move the cutoff of PF6 from 2.4 to 4.0 Å. This curve has no flat part: the share of SSIP falls from 89 to 81 %, a change as large
 #   as its whole 95 % interval. Always state the cutoff with such a number.
-# - Move it on to 4.5 Å, into the second shell: 75 %, and the interval hardly widens. A 95 % interval comes from the frames, and cannot
-#   know that a cutoff is in the wrong place. The grey lines lengthen.
+# - Move it on to 4.5 Å, into the second shell: 75 %, and the interval hardly widens. A 95 % interval comes from the frames, and does not
+#   contain the error of a cutoff in the wrong place. The grey lines lengthen.
 
 # %%
 figures.cutoff_sliders(liquid, **provenance)
@@ -218,11 +219,14 @@ figures.residence(solvation, **provenance)
 
 # %% [markdown]
 # Ten frames are few. The longest time between two frames that enter the curves is 50 ps. A longer residence time is
-# extrapolated, and its legend says so: all three intermittent times, and the continuous time of BN.
+# extrapolated, and its legend says so: all three intermittent times, and the continuous time of BN. The continuous time
+# follows from the share of bonds that break between two frames. Where a curve does not fall exponentially, as that of FEC,
+# it crosses $1/e$ at another time.
 #
 # ## Its networks
 #
-# BN has one donor and FEC hardly bridges, so that nearly every solvent-separated Li is isolated here. In EC and EMC the
+# FEC hardly bridges, and a BN with its single donor does so rarely: the only network of these ten frames is two Li at the N
+# of one BN. Nearly every solvent-separated Li is isolated. In EC and EMC the
 # paper finds about 85 % of them in networks of two to eight, joined mostly by EC through both its oxygens.
 
 # %%
@@ -260,7 +264,7 @@ figures.radial_distribution(sodium.distributions, cutoffs=sodium.cutoffs, **own)
 
 # %% [markdown]
 # One Na for a few picoseconds hardly exchanges a molecule. It has the shell that it was packed with, and one cell is
-# one sample of SSIP or CIP. The intervals cannot know that, because they see only what was sampled. This is why the
+# one sample of SSIP or CIP. The intervals do not contain the differences between cells. This is why the
 # paper takes ten trajectories of 2.5 ns of eight pairs.
 #
 # Look at the last column, too: a cutoff 0.2 Å longer may turn SSIP into CIP. Where the own function of PF6 does not fix
@@ -280,7 +284,8 @@ else:
 
 # %% [markdown]
 # A share of contact pairs means little without its cutoff and the curve behind it. The potential matters, too: here the
-# O are too far from Na, since no configuration of its training set has them nearer than 2.6 Å.
+# O are too far from Na. No configuration of its training set has an O nearer than 2.80 Å or an F nearer than 2.69 Å, and the
+# peaks of these functions lie at the edge of what the potential knows.
 #
 # ## LiPF6 in EC and EMC by MTP and MTP-QRd
 #
@@ -334,35 +339,28 @@ for words, name in kinds.items():
 #
 # Could the labels tell which structure is right? The next cell compares both potentials with the reference in frames of these
 # runs, 40 by each potential. An error that is the same in all frames does not matter; one that changes with the pairs does.
-# So it fits the errors by a constant for the runs of each potential, and one more for each Li that has an anion in its shell.
-# The uncertainties are from the bootstrap: drawing the boxes anew.
+# The errors are therefore fitted by
+#
+# $$E - E_\mathrm{ref} = c_\mathrm{run} + d \, n_\mathrm{paired},$$
+#
+# with a constant for the runs of each potential, and the number of Li that have an anion in their shell. The uncertainties
+# are from the bootstrap: drawing the boxes anew.
 
 # %%
 cells = read_configurations(checkout() / "data" / "sets" / "lipf6_runs.extxyz.xz", labelled=True)
-box = np.array([atoms.info["parent"].rpartition("/")[0] for atoms in cells])  # such as "qrd/trajectory_00"
-paired = np.array([sum(shell.pairing != "SSIP" for shell in ion_shells(atoms)) for atoms in cells])
-by_qrd = np.char.startswith(box, "qrd/")
-columns = np.stack([~by_qrd, by_qrd, paired], axis=1).astype(float)
-
-
-def constants(rows, errors):
-    return np.linalg.lstsq(columns[rows], errors[rows])[0]
-
-
-rng, rows_of = np.random.default_rng(0), {name: np.flatnonzero(box == name) for name in np.unique(box)}
-draws = [np.concatenate([rows_of[name] for name in rng.choice(list(rows_of), len(rows_of))]) for _ in range(1000)]
-print(f"{'energy - reference (eV)':26}{'runs by MTP':>16}{'runs by MTP-QRd':>18}{'each paired Li':>18}")
+runs = [atoms.info["parent"].rpartition("/")[0] for atoms in cells]  # such as "qrd/trajectory_00", each a box of its own
+kinds_of_run = ["runs by MTP-QRd" if run.startswith("qrd/") else "runs by MTP" for run in runs]
+paired = [sum(shell.pairing != "SSIP" for shell in ion_shells(atoms)) for atoms in cells]
 for words, name in (("MTP", "lipf6-ec-emc"), ("MTP-QRd", "lipf6-ec-emc-qrd")):
     found = predict(load(name), cells)
-    errors = len(cells[0]) * (found.energies - found.reference_energies)
-    values, spread = constants(np.arange(len(cells)), errors), np.std([constants(rows, errors) for rows in draws], axis=0)
-    texts = [f"{value:+.2f} ± {error:.2f}" for value, error in zip(values, spread)]
-    print(f"{words:26}{texts[0]:>16}{texts[1]:>18}{texts[2]:>18}")
+    offsets = energy_offsets(len(cells[0]) * (found.energies - found.reference_energies), kinds_of_run, paired, runs)
+    constants = offsets.kinds | {"each paired Li": offsets.per_count}
+    print(f"{words:9}" + ", ".join(f"{kind} {value:+.2f} ± {error:.2f} eV" for kind, (value, error) in constants.items()))
 print(f"kT at 300 K: {300 * units.kB:.3f} eV")
 
 # %% [markdown]
-# Each potential takes the frames of its own runs for about 1 eV lower, in comparison with the reference, than those of the
-# other potential: dynamics goes where the energy of its potential is too low. This holds for the whole liquid, whatever its
+# For each potential, the difference from the reference is about 1 eV lower in frames of its own runs than in those of the
+# other: dynamics goes where the energy of its potential is too low. This holds for the whole liquid, whatever its
 # pairs. For the pairs themselves MTP is perhaps too high and MTP-QRd too low, so that the reference would lie between
 # them, but neither value differs from zero by more than its uncertainty. This uncertainty is two to three $kT$, and a
 # difference of a few $kT$ decides between SSIP and aggregates. So these labels do not tell yet which structure is right.

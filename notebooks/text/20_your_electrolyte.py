@@ -99,6 +99,7 @@ print("labels by iteration (0 is the seeding):", ", ".join(f"{k}: {by_iteration[
 # %% [markdown]
 # ## 3  The potential against its reference
 #
+# These are errors on the training set, and so a lower bound; two configurations that it has not seen follow in section 4.
 # One number for all forces hides where a potential is poor. Errors by element and by **site** (the equivalent atoms of
 # a molecule) show it. Compare an error with the size of the forces on the same atoms. The forces on a cation are small,
 # so that even a small error may be a large part of them. Here the error on Na is larger than the force.
@@ -164,6 +165,10 @@ print(audit)
 figures.reference_audit(audit, scale=scale.name)
 
 # %% [markdown]
+# The pressure *of atoms* contains the strain of bonds, since the configurations come from dynamics by GFN1-xTB, whose bond
+# lengths differ. The pressure *of molecules* leaves out the forces within molecules, and only it moves the density. Here
+# it does not differ from zero by more than its error.
+#
 # Neither side is the truth: a surrogate has errors of its own, and they are largest where it has seen least. The audit
 # here leaves out the binding of Na⁺ to PC and to PF6⁻, because SevenNet treats neutral configurations only. The command
 # `electrolyte-ml audit-reference` computes the labels by itself. It adds bindings, and the density error that a
@@ -177,13 +182,14 @@ figures.reference_audit(audit, scale=scale.name)
 # %%
 liquid = electrolyte_density(scale, start, potential)
 print(f"{liquid.reason} {liquid.detail}")
-mean = mean_density(liquid)  # over the end that has the most independent values
+mean = mean_density(liquid)  # over the last part, chosen for the most independent values
 print(mean)
 figures.density_trace({protocol.cell: liquid}, means={protocol.cell: mean}, liquid="NaPF6 in PC", **provenance)
 
 # %% [markdown]
-# This is one box of about a hundred atoms for some picoseconds: read it as a test that the liquid holds together. A
-# pressure bias of the reference changes the density, too (section 5).
+# This is one box of about a hundred atoms for some picoseconds. The error is the scatter within this one run. The same
+# liquid after the short annealing of notebook 12 has another density, and pure PC has 1.20 g/cm³ by experiment: read the
+# run as a test that the liquid holds together, and not as a density.
 #
 # ## 7  A solvation shell
 #
@@ -202,7 +208,8 @@ shells = find_shells(trajectory)
 figures.radial_distribution(shells.distributions, cutoffs=shells.cutoffs, **provenance)
 
 # %% [markdown]
-# In vacuum the distances are about 2.0 Å; in the run the first peaks lie near 2.8 Å (PC) and 3.1 Å (PF6). An ion with
+# In vacuum the distances are about 2.0 Å; in the run the first peaks lie near 2.8 Å (PC) and 3.1 Å (PF6). This is the
+# edge of the training set, in which no O is nearer to Na than 2.80 Å and no F than 2.69 Å. An ion with
 # several neighbours stands further from each of them than one in a pair does, but not as much further as here: the loop
 # has not come to its end. Molecules begin apart, and each iteration lets the ion come a little closer before the grade
 # stops it. The higher the grade along the run, the less the shell means.
@@ -216,8 +223,9 @@ contacts, last = shells.contacts[0], trajectory.n_frames - 1
 donors = contacts.donors
 inside = contacts.donor[(contacts.frame == last) & (contacts.distance < donors.cutoff[contacts.donor])]
 around = trajectory.cluster(last, [*trajectory.roles["Na"].molecules, *np.unique(donors.molecule[inside])])
-display(figures.view(around))
-figures.picture(around, "The shell of Na in the last frame", **provenance)
+ends = {"O": shells.cutoffs["PC"].value, "F": shells.cutoffs["PF6"].value}  # Å
+display(figures.view(around, cutoffs=ends))
+figures.picture(around, "The shell of Na in the last frame", cutoffs=ends, **provenance)
 
 # %% [markdown]
 # ## 8  The same as five command lines
@@ -276,7 +284,7 @@ figures.picture(around, "The shell of Na in the last frame", **provenance)
 #     print(f"{row.species:4} {row.name:14} error {row.rmse:.3f} eV/Å, force {row.size:.3f} eV/Å: {row.rmse / row.size:4.0%}, {row.atoms} atoms")
 # ```
 #
-# It is Na. The forces on it are small, because it sits in a minimum between its neighbours, and the loss counts errors
+# It is Na. The forces on it are small, because its contacts are much less stiff than covalent bonds, and the loss counts errors
 # in eV/Å, whatever the size of the force. Na also occurs only once or twice in a cell, and its surroundings differ more
 # than those of an atom inside a molecule. An error larger than the force means that the potential does not know yet how
 # Na is bound.

@@ -39,14 +39,16 @@ print("pure_solvents:", "stored" if load_result("pure_solvents", scale) else "no
 # %% [markdown]
 # ## How a claim is judged
 #
-# There are three kinds of claims.
+# There are four kinds of claims.
 #
 # - *Exact* claims must hold at every scale. The object itself is counted, for instance the parameters of a potential.
+# - *Figures* and *tables* are judged by what they show, see the column *ours*; a figure of which the paper states no
+#   number is reproduced if its results are there to be drawn.
 # - *Protocols* are judged from the numbers that the paper scale of `paper/scales.py` hands to the code: to the fit, to
 #   the dynamics, to the monitors, and into the input files of the reference.
 # - *Values* and *trends* are physics, for instance $|\rho / \rho_\mathrm{exp} - 1| \le 6\,\%$ and
 #   $\sigma_\rho / \rho \le 2\,\%$. They are judged from results stored at the standard scale or above. The boxes of the
-#   quick scale are too small: their values are marked "shown at the quick scale" and not judged.
+#   quick scale are too small: their values are shown and not judged.
 #
 # The verdicts are
 #
@@ -129,7 +131,7 @@ for verdict, count in Counter(claim.outcome.verdict for claim in claims).most_co
 # </details>
 #
 # **3.** *Open.* Claim 4 averages the density over three potentials. Runs that did not reach their end are not in the
-# mean. Write a judge that counts them, too, and choose the number at which it fails.
+# mean. Write a judge that counts them, too, and choose the number of failed runs above which it fails.
 #
 # <details><summary>Hint</summary>
 #
