@@ -119,7 +119,7 @@ class IonRecorder:
 class StressRecorder:
     """Write the pressure tensor, kinetic part included, for the viscosity.
 
-    Bonds with hydrogen have a period of 11 fs: frames should be at most 5 fs apart.
+    Bonds with hydrogen have a period of 11 fs: frames should be at most 6 fs apart.
     :func:`electrolyte_ml.trajectories.read_stress_record` reads the file, ``pressure.f4``.
 
     Parameters

@@ -86,6 +86,11 @@ class RunResult:
     repeated_steps: int = 0
     _trajectory: bytes | None = None
 
+    def __repr__(self) -> str:
+        place = "in memory" if self.directory is None else str(self.directory)
+        detail = f", {self.detail}" if self.detail else ""
+        return f"<RunResult: {self.steps} steps, {self.reason}{detail}; {len(self.times_ps)} rows of the log; {place}>"
+
     @property
     def completed(self) -> bool:
         """Whether the run reached its whole length."""

@@ -233,13 +233,17 @@ def residence(result: Solvation, *, reference: str, scale: str | None) -> Figure
                 stay.times_ps, getattr(stay, curve), color=colour, lw=1.5, marker="o", ms=2.5,
                 label=f"{name}: {time.value:.3g}{error} ps{later}",
             )  # fmt: skip
-        axes.axhline(np.exp(-1), color=GREY, lw=1, ls="--")
+        if which == "intermittent":
+            axes.axhline(np.exp(-1), color=GREY, lw=1, ls="--")
         axes.set_title(title)
         axes.set_xlabel("time (ps)")
         axes.set_ylim(-0.05, 1.02)
         axes.legend(loc="lower left")
     panels[0].set_ylabel("fraction of bonds")
-    note = "Dashed: 1/e. Extrapolated: the time is longer than the longest that was seen."
+    note = (
+        "Times on the left: from the share of bonds that break between two frames; on the right: where the curve is 1/e "
+        "(dashed), divided by 1 - b. Extrapolated: longer than the longest time that was seen."
+    )
     caption(figure, f"Residence in the shell of {result.cation}", scale=scale, reference=reference, note=note)
     return figure
 

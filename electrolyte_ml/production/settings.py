@@ -146,7 +146,7 @@ class TrajectorySettings:
     pressure_interval_fs : float
         Time between frames of the pressure tensor, for the viscosity; 0 to record none.
     highest_temperature : float
-        Temperature, in units of the set one, above which a trajectory is ended.
+        Temperature, in units of the set one, above which any run of the production is ended, also of the annealing.
     """
 
     count: Count = 10
@@ -185,7 +185,8 @@ class GradeWatch:
     ----------
     active_set : str or None
         File of an active set (``active_set.npz`` of a run of active learning), or the training set from which one
-        is built; relative to the settings' file. Without it there are no grades.
+        is built, relative to the settings' file; or the name of a potential of the package, for its training set.
+        Without it there are no grades.
     mode : {"configuration", "neighbourhood"}
         Mode of an active set that is built.
     trusted : float
@@ -213,7 +214,8 @@ class AnalysisSettings:
     Attributes
     ----------
     correlation_ps : float
-        Upper limit of the integral; it determines the expected error, which is shown before and during the runs.
+        Upper limit of the integral that gives the expected error, which is shown before and during the runs. The
+        result has this limit if `window_ps` is given.
     window_ps : float or None
         Length of the window that ends at the upper limit, in which the running integral is averaged; by default the
         window is found from the data.

@@ -325,7 +325,8 @@ for words, name in kinds.items():
         shares = [f"{100 * pair['value']:.0f} % ({low:.0f} to {high:.0f})" for pair, (low, high) in zip(pairs, intervals)]
         print(f"{words:24}" + "".join(f"{share:>22}" for share in shares))
         stay = stored["solvation"]["residence_ps"]["PF6"]["continuous"]
-        print(f"{'':24}PF6 stays at a Li for {stay['value']:.0f} ps (95 % {stay['interval_95'][0]:.0f} to {stay['interval_95'][1]:.0f})")
+        low, high = stay["interval_95"]
+        print(f"{'':24}PF6 stays at a Li for {stay['value']:.0f} ps (95 % " + (f"{low:.0f} to {high:.0f})" if high else f"above {low:.0f})"))
 
 # %% [markdown]
 # From eight boxes, a third of the Li have an anion in their shell by MTP, and four fifths by MTP-QRd, most of them in

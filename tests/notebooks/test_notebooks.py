@@ -1,5 +1,6 @@
 """Notebooks agree with their text twins, are small, read like the template, and run from nothing."""
 
+import html
 import json
 import re
 
@@ -7,6 +8,7 @@ import jupytext
 import nbformat
 import pytest
 
+from electrolyte_ml.paper.claims import judge_shipped_claims
 from electrolyte_ml.paper.notebooks import make_portable
 from electrolyte_ml.paper.places import checkout
 from electrolyte_ml.paper.reproduce import execute, find_notebooks
@@ -84,6 +86,21 @@ def test_has_exercises_with_hints_and_solutions(path):
 def test_is_committed_with_its_outputs(path):
     code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     assert any(cell.outputs for cell in code)
+
+
+def test_stored_claims_are_those_of_the_results_that_ship():
+    (table,) = (
+        output.data["text/html"]
+        for cell in nbformat.read(FOLDER / "90_claims.ipynb", as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "text/html" in output.get("data", {})
+    )
+    shown = {
+        judged.claim.label: ": ".join(filter(None, (judged.outcome.verdict, judged.outcome.ours)))
+        for judged in judge_shipped_claims()
+    }
+    old = [label for label, text in shown.items() if f">{html.escape(text)}<" not in table]
+    assert not old, "run notebook 90 and store it: its verdicts are of other results"
 
 
 def test_index_comes_first_and_lists_every_notebook_once():

@@ -50,13 +50,14 @@ def claims_html(judged: Sequence[JudgedClaim], *, shipped: Sequence[JudgedClaim]
     head = "".join(f'<th scope="col">{name}</th>' for name in columns)
     rows = []
     for j in judged:
-        claim, outcome = j.claim, j.outcome
-        cells = (claim.label, claim.where, claim.paper, claim.kind, outcome.ours, outcome.experiment)
+        claim, outcome, other = j.claim, j.outcome, others.get(j.claim.label)
+        measured = outcome.experiment or (other.outcome.experiment if other else "")  # the same for both
+        cells = (claim.label, claim.where, claim.paper, claim.kind, outcome.ours, measured)
         row = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
         style = ' class="bad"' if outcome.verdict == NOT_REPRODUCED else ""
         sources = "<br>".join(map(html.escape, outcome.judged_from))
         row += f"<td{style}>{html.escape(outcome.verdict)}</td><td>{sources}</td>"
-        if other := others.get(claim.label):
+        if other:
             style = ' class="bad"' if other.outcome.verdict == NOT_REPRODUCED else ""
             text = ": ".join(filter(None, (other.outcome.verdict, other.outcome.ours)))
             sources = "<br>".join(map(html.escape, other.outcome.judged_from))
