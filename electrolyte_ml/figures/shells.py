@@ -241,8 +241,8 @@ def residence(result: Solvation, *, reference: str, scale: str | None) -> Figure
         axes.legend(loc="lower left")
     panels[0].set_ylabel("fraction of bonds")
     note = (
-        "Times on the left: from the share of bonds that break between two frames; on the right: where the curve is 1/e "
-        "(dashed), divided by 1 - b. Extrapolated: longer than the longest time that was seen."
+        "Times on the left: from the share of bonds that break between two frames; on the right: where the curve is "
+        "1/e (dashed), divided by 1 - b. Extrapolated: longer than the longest time that was seen."
     )
     caption(figure, f"Residence in the shell of {result.cation}", scale=scale, reference=reference, note=note)
     return figure
