@@ -135,7 +135,8 @@ def run_md(
         interfaces and packed boxes that are not cubes. A liquid does not resist changes of the cell's shape, so that
         the cell becomes narrow in a long run.
     log_interval_fs, frame_interval_fs, restart_interval_fs
-        Time between rows of the log, between frames of the trajectory, and between restart files.
+        Time between rows of the log, between frames of the trajectory, and between restart files, each rounded to a
+        whole number of steps.
     progress
         Whether to show a progress line with the speed and the remaining time.
 

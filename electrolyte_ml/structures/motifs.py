@@ -18,6 +18,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import vdw_radii
 
+from electrolyte_ml.checks import whole
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures.boxes import CATION_RADII, CONTACT, TARGET, edge_of, pack_once
 from electrolyte_ml.structures.composition import molecules_of, require_charge, written
@@ -210,10 +211,11 @@ def pack_motif(
     """
     if kind not in PAIRINGS:
         raise InputError(f"the kind of a motif must be one of {', '.join(PAIRINGS)}, not {kind!r}")
-    whole = {name: 2 * count if kind == "AGG" else count for name, count in composition.items()}
-    molecules = molecules_of(whole, own_molecules)
-    require_charge(whole, 0, own_molecules)
-    ions = _Parts.of(kind, molecules, donors, f"{kind} of {written(whole)}")
+    donors, seed = whole("donors", donors, least=0), whole("seed", seed, least=0)
+    content = {name: 2 * count if kind == "AGG" else count for name, count in composition.items()}
+    molecules = molecules_of(content, own_molecules)
+    require_charge(content, 0, own_molecules)
+    ions = _Parts.of(kind, molecules, donors, f"{kind} of {written(content)}")
     edge = edge_of(molecules, density)
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, attempt])
@@ -224,7 +226,7 @@ def pack_motif(
             cell.info |= {"charge": 0, "motif": kind}
             return cell
     raise InputError(
-        f"no {kind} of {written(whole)} with {donors} donors around each cation was found at {density:g} g/cm³ in "
+        f"no {kind} of {written(content)} with {donors} donors around each cation was found at {density:g} g/cm³ in "
         f"{_ATTEMPTS} attempts: lower the density, or take more molecules or fewer donors"
     )
 

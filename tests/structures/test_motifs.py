@@ -109,6 +109,8 @@ def test_a_donor_counts_once_whatever_its_images():
         ("CIP", {"EC": 4, "Li": 1}, {}, r"the charges sum to \+1 e"),
         ("CIP", {"EC": 4, "LiPF6": 1}, {"donors": 0}, "at least 1 donors, not 0"),
         ("AGG", {"EC": 4, "LiPF6": 1}, {"donors": 1}, "at least 2 donors, not 1"),
+        ("CIP", {"EC": 4, "LiPF6": 1}, {"donors": 2.5}, "donors must be a whole number"),
+        ("CIP", {"EC": 4, "LiPF6": 1}, {"seed": -1}, "seed must be a whole number"),
         ("pair", {"EC": 4, "LiPF6": 1}, {}, "must be one of SSIP, CIP, AGG, not 'pair'"),
         ("SSIP", {"EC": 4, "LiPF6": 1}, {"density": 50.0}, "the density must lie between"),
         ("SSIP", {"EC": 5, "LiPF6": 1}, {"density": 2.2}, "no SSIP of EC=5 LiPF6=1 .* found at 2.2 g/cm³"),
