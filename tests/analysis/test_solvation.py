@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from electrolyte_ml.analysis import analyse_networks, analyse_solvation, find_shells
+from electrolyte_ml.analysis.shells import _encoded
 from electrolyte_ml.errors import InputError, TrajectoryWarning
 from electrolyte_ml.trajectories import Role, open_trajectory
 from electrolyte_ml.trajectories.static_frames import displaced, known_frames, shell
@@ -332,3 +333,20 @@ def test_clusters_of_several_cations_by_brute_force(seed, frames, kinds):
             assert (cations[frame, ion], anions[frame, ion]) == (len(inside), len(bound))
             size = (len(bound), len(inside))
             assert pairing[frame, ion] == (0 if size[0] == 0 else 1 if size == (1, 1) else 2)
+
+
+def test_shells_beyond_the_codes_are_refused():
+    """Of sixteen ligands on, a shell would be counted as another one."""
+    counts = np.zeros((1, 1, 2), dtype=int)
+    counts[..., 0] = 15
+    assert _encoded(counts, ("EC", "EMC"), "ligands").item() == 15
+    counts[..., 0] = 16
+    with pytest.raises(InputError, match=r"16 ligands \(EC\), more than 15: choose a shorter cutoff"):
+        _encoded(counts, ("EC", "EMC"), "ligands")
+    names = [f"S{k}" for k in range(18)]
+    many = np.zeros((1, 18), dtype=int)
+    many[0, 14] = 3
+    assert _encoded(many, names, "ligands").item() == 3 * 16**14
+    many[0, 17] = 1
+    with pytest.raises(InputError, match="18 kinds of ligands"):
+        _encoded(many, names, "ligands")

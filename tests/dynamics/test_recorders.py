@@ -91,7 +91,7 @@ def test_liquid_without_ions_is_refused():
         IonRecorder(Atoms("LiXe", [[0, 0, 0], [4, 4, 4]], cell=[8] * 3, pbc=True), 10)
 
 
-@pytest.mark.parametrize("damage", ["no header", "no file", "other header", "one frame"])
+@pytest.mark.parametrize("damage", ["no header", "no file", "other header", "no whole frame", "one frame"])
 def test_damaged_record_is_refused_in_one_line(box, tmp_path, damage):
     run(box, tmp_path)
     header, file = tmp_path / "ions.json", tmp_path / "ions.trr"
@@ -99,6 +99,8 @@ def test_damaged_record_is_refused_in_one_line(box, tmp_path, damage):
         header.unlink()
     elif damage == "no file":
         file.unlink()
+    elif damage == "no whole frame":
+        file.write_bytes(file.read_bytes()[:100])
     elif damage == "one frame":
         file.write_bytes(file.read_bytes()[: frame_size(5)])
     else:
