@@ -187,7 +187,7 @@ def changes(reference: Topology, atoms: Atoms) -> str | None:
 def describe_bonds(reference: Topology, broken: np.ndarray, made: np.ndarray) -> str | None:
     """Describe broken and made bonds, (n, 2) atoms each, in one line; return None if there are none."""
     parts = []
-    for what, found in (("broken", broken), ("made", made)):
+    for what, found in (("broken", broken), ("new", made)):
         if len(found):
             atom, other = found[0].tolist()
             owners = sorted({int(reference.labels[atom]), int(reference.labels[other])})

@@ -162,7 +162,7 @@ def test_fused_molecules_are_named(box):
     carbonyl, carbon = 1, 10  # O of the first EC, C of the second
     atoms.positions[:10] += atoms.positions[carbon] + [1.4, 0, 0] - atoms.positions[carbonyl]
     message = changes(Topology.of(box), atoms)
-    assert "made bond" in message
+    assert "new bond" in message
     assert "EC (molecule 1) and EC (molecule 2)" in message or "molecule 3" in message
 
 
@@ -173,7 +173,7 @@ def test_proton_that_jumps_is_broken_and_made():
     pair.positions[6] = pair.positions[11] + [0, 0, -0.97]
     message = changes(reference, pair)
     assert "broken bond C5-H7 of EC (molecule 1)" in message
-    assert "made bond H7-O12 of EC (molecule 1) and EC (molecule 2)" in message
+    assert "new bond H7-O12 of EC (molecule 1) and EC (molecule 2)" in message
 
 
 def test_coordinated_lithium_is_no_change():

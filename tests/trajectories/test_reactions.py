@@ -95,7 +95,7 @@ def test_association_is_seen_and_molecules_that_touch_are_not_taken_for_it():
         gap = 4.0 if k < 5 else 1.5
         second = (2 * shape[0] - shape) + [gap / 3**0.5, -gap / 3**0.5, -gap / 3**0.5]
         frame.positions[[0, 2, 3, 4]], frame.positions[[1, 5, 6, 7]] = shape, second
-    with pytest.warns(TrajectoryWarning, match="frame 6: made bond C1-C2"):
+    with pytest.warns(TrajectoryWarning, match="frame 6: new bond C1-C2"):
         assert open_trajectory(frames, roles={"methyl": "formula CH3"}).n_frames == 5
     touching = run(10, lambda atoms: None, 10)
     for frame in touching[4:]:  # an H of EC within 1.0 Å of an F: both have their bonds

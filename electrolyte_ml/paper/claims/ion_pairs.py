@@ -81,7 +81,7 @@ def site_errors(stored: Mapping[str, Any]) -> Finding | None:
     shares = relative_errors(grouped)
     near = all(1 / _FACTOR <= shares[element] / value <= _FACTOR for element, value in _RELATIVE.items())
     text = " and ".join(f"{site} ({lengths[site]:.2f} eV/Å)" for site in worst)
-    ours = f"{name}: worst on {text}; {shares['O']:.0%} of the force on O at Li, {shares['Li']:.0%} on Li"
+    ours = f"{name}: mean error worst on {text}; {shares['O']:.0%} of the force on O at Li, {shares['Li']:.0%} on Li"
     return Finding(set(worst) == {"carbonyl C", "P"} and near, ours)
 
 
