@@ -170,8 +170,8 @@ def _values(artists: Sequence[Any]) -> str:
     if isinstance(first, PathCollection):
         return _points(np.asarray(first.get_offsets(), float)[:, 1])
     if isinstance(first, LineCollection):
-        ends = [np.asarray(segment)[:, 1] for segment in first.get_segments()]
-        return _points(np.array([values[0] for values in ends if len(values) and np.ptp(values) == 0.0]))
+        ends = [np.asarray(segment)[:, 1] for segment in first.get_segments() if len(segment)]  # empty: not finite
+        return _points(np.array([values[0] for values in ends if np.ptp(values) == 0.0]))
     lines = [artist.lines[0] if isinstance(artist, ErrorbarContainer) else artist for artist in artists]
     lines = [
         line

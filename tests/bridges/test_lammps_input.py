@@ -245,7 +245,7 @@ def test_what_lammps_cannot_run(electrolyte, settings, tmp_path):
         write_lammps(tmp_path, settings(atoms), replace(named_terms(potential)["qrd"], width=0.5))
     charged = atoms.copy()
     charged.info["charge"] = 1
-    with pytest.raises(InputError, match=r"charge of \+1 e: LAMMPS leaves its background"):
+    with pytest.raises(InputError, match=r"total charge is \+1: a conductivity needs a neutral system"):
         write_lammps(tmp_path, settings(charged), QRd.random(potential.species))
     assert not (tmp_path / "potential.in").exists()
 

@@ -58,7 +58,7 @@ def test_it_takes_no_charge(model):
 
 @pytest.mark.skipif(installed, reason="sevenn is installed")
 def test_without_sevenn_it_says_what_to_install():
-    with pytest.raises(InputError, match=r"SevenNet-l3i5 needs sevenn, .*electrolyte-ml\[sevennet\]"):
+    with pytest.raises(InputError, match=r"SevenNet-l3i5 needs sevenn, .*'\.\[sevennet\]'"):
         reference.get("sevennet-l3i5-d3zero")
 
 
@@ -67,7 +67,7 @@ def test_a_broken_installation_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sevenn", None)
     monkeypatch.setitem(sys.modules, "sevenn.calculator", None)
     sevennet._model.cache_clear()
-    with pytest.raises(InputError, match=r"sevenn cannot be loaded .*electrolyte-ml\[sevennet\]"):
+    with pytest.raises(InputError, match=r"sevenn cannot be loaded .*'\.\[sevennet\]'"):
         reference.get("sevennet-l3i5-d3zero").require()
 
 
