@@ -390,12 +390,9 @@ def draw_bars(
         options: dict[str, Any] = {"label": label} if index == 0 else {}
         axes.bar(place, height, width=0.92 * width, color=colour, alpha=0.85, **options)
         if e is not None and np.isfinite(value):
-            for shift, ends, style in (
-                (-0.12, e.interval, {"color": BLACK, "lw": 1.2}),
-                (0.18, e.band, {"color": GREY, "lw": 2}),
-            ):
+            for shift, ends, ink, wide in ((-0.12, e.interval, BLACK, 1.2), (0.18, e.band, GREY, 2.0)):
                 if np.isfinite(ends).all():
-                    axes.vlines(place + shift * width, *(factor * v for v in ends), **style)
+                    axes.vlines(place + shift * width, *(factor * v for v in ends), color=ink, lw=wide)
 
 
 def _legend_above(axes: Axes) -> None:

@@ -77,9 +77,9 @@ def test_mistyped_compositions_are_refused_in_one_line(parts, message):
 @pytest.mark.parametrize(
     ("composition", "charge", "message"),
     [
-        ({"EC": 4, "Li": 1}, 0, r"EC=4 Li=1: the charges sum to \+1 e \(Li \+1\), not to 0: .*state the total charge, 1"),
+        ({"EC": 4, "Li": 1}, 0, r"EC=4 Li=1: the charges sum to \+1 e \(Li \+1\), not to 0: .*the total charge, 1"),
         ({"Li": 2, "PF6": 1}, 0, r"sum to \+1 e \(Li \+2, PF6 -1\)"),
-        ({"LiPF6": 2, "PF6": 1}, 0, r"sum to -1 e \(Li \+2, PF6 -3\), not to 0: .*state the total charge, -1"),
+        ({"LiPF6": 2, "PF6": 1}, 0, r"sum to -1 e \(Li \+2, PF6 -3\), not to 0: .*the total charge, -1"),
         ({"EC": 1}, 1, r"sum to 0 e \(no ions\), not to \+1"),
     ],
 )
