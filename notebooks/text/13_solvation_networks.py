@@ -311,13 +311,14 @@ else:
 figure
 
 # %% [markdown]
-# The results that ship with this version are of runs at the measured density: for each potential a trajectory from each of
-# eight boxes that were packed and annealed independently. Networks need more Li than the two of such a box: they are of two
+# The results that ship with this version are of runs at the measured density: a trajectory from each of 24 boxes by MTP and of
+# eight by MTP-QRd, which were packed and annealed independently. Networks need more Li than the two of such a box: they are of two
 # boxes of 8 LiPF6 (1144 atoms, 0.2 ns each). Eight trajectories from one box cost less than from eight. What do they hide?
 
 # %%
 print(f"{'shares of the Li, 95 %':24}" + "".join(f"{kind:>22}" for kind in ("SSIP", "CIP", "AGG")))
-kinds = {"MTP, eight boxes": "mtp", "MTP, eight others": "mtp_second_set", "MTP, one box": "mtp_one_box", "MTP-QRd, eight boxes": "qrd"}
+kinds = {"MTP, 24 boxes": "mtp", "of these 1 to 8": "mtp_first_set", "of these 9 to 16": "mtp_second_set",
+         "of these 17 to 24": "mtp_third_set", "MTP, one box": "mtp_one_box", "MTP-QRd, 8 boxes": "qrd"}
 for words, name in kinds.items():
     if (stored := load_result(f"solvation_{name}", shown)) is not None:
         pairs = [stored["solvation"]["ion_pairs"][kind] for kind in ("SSIP", "CIP", "AGG")]
@@ -329,10 +330,9 @@ for words, name in kinds.items():
         print(f"{'':24}PF6 stays at a Li for {stay['value']:.0f} ps (95 % " + (f"{low:.0f} to {high:.0f})" if high else f"above {low:.0f})"))
 
 # %% [markdown]
-# From eight boxes, a third of the Li have an anion in their shell by MTP, and four fifths by MTP-QRd, most of them in
-# aggregates. Eight other boxes, packed and annealed independently, have shares by MTP that agree with the first within the
-# errors. One box says less than its intervals: it has 0 to 4 % of aggregates, since all its trajectories have the same few
-# pairs, and the scatter among them says nothing about other boxes.
+# A third of the Li have an anion in their shell by MTP, and four fifths by MTP-QRd, most of them in aggregates. The three
+# parts of the 24 boxes agree within their errors. Intervals from one box are too narrow: all its trajectories have the same few
+# pairs, and their scatter does not contain the differences between boxes.
 #
 # An anion stays at a Li for about as long as a run lasts. The shares are then mostly those that the annealing at 380 K left
 # in each box, with the same potential. Boxes are independent, so that the intervals hold for liquids that were made in this
@@ -381,7 +381,9 @@ for words, name in (("MTP", "mtp"), ("MTP-QRd", "qrd")):
         print(f"{'':9}donors of EC: " + ", ".join(f"{kind} {share['value']:.1%}" for kind, share in donors.items()))
 
 # %% [markdown]
-# None of the solvent-separated Li shares solvent with another one, by either potential. EC binds Li through its carbonyl
+# None of the solvent-separated Li shares solvent with another one, by either potential. They are few, eight by MTP and five by
+# MTP-QRd, and keep their neighbours for as long as a run lasts, so that the intervals are wide. The paper's 85 % by MTP are
+# outside of them. EC binds Li through its carbonyl
 # oxygen in more than 99 % of its contacts, so that it cannot join two Li through both its oxygens, as it does in the paper.
 #
 # Is the conductivity insensitive to the structure, as the paper concludes? This needs two things at once: structures
@@ -395,10 +397,10 @@ else:
     print(compare_models(sigma, kept))
 
 # %% [markdown]
-# The conductivities agree, although the structures differ far more than in the paper, where MTP has solvent-separated pairs
-# alone and MTP-QRd some 5 % of contact pairs and aggregates. This is the paper's conclusion once more, but a weak one: both
-# conductivities have errors of half their value, so that only a large difference would show. Many longer runs, or a larger
-# cell, would be needed to see a smaller one.
+# The structures differ far more than in the paper, where MTP has solvent-separated pairs alone and MTP-QRd some 5 % of
+# contact pairs and aggregates. No difference of the conductivities is seen, but a difference by less than three quarters would
+# not have been. These runs neither support nor contradict the paper's conclusion. Longer runs by MTP-QRd, whose error is the
+# larger one, would be needed.
 
 # %%
 for claim in CLAIMS:
