@@ -250,7 +250,7 @@ def test_broken_and_fused_carbonates_are_found():
     assert "broken" in monitor.check(0, torn, {}).stop
     fused = box.copy()
     fused.positions[10:] += fused.positions[1] - fused.positions[10] + 1.0 / np.sqrt(3)
-    assert "made" in monitor.check(0, fused, {}).stop
+    assert "new bond" in monitor.check(0, fused, {}).stop
 
 
 def test_overlap_is_found_across_the_boundary():
