@@ -49,7 +49,7 @@ from electrolyte_ml.production.stages import (
 from electrolyte_ml.settings import edited_files
 from electrolyte_ml.structures import read_configurations, write_configurations
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
-from electrolyte_ml.structures.topology import Topology
+from electrolyte_ml.structures.topology import Topology, changes
 from electrolyte_ml.threads import default_threads
 from electrolyte_ml.units import DENSITY_UNIT
 
@@ -183,7 +183,7 @@ def cost_of(prepared: Prepared) -> Cost:
     InputError
         The production in the directory has other settings or another potential.
     """
-    begun_with(prepared)
+    _begun(prepared)
     directory, settings, potential, starts, _, ions = prepared
     return estimate_cost(directory, settings, starts, potential.with_precision(settings.precision), ions)
 
@@ -203,7 +203,7 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     """
     directory, settings, potential, starts, active_set, _ = prepared
     record, boxes = directory / BEGUN, settings.equilibration.boxes
-    begun = begun_with(prepared)
+    begun = _begun(prepared)
     for box, atoms in enumerate(starts):
         path = _start_file(directory, box)
         if not path.exists() or not record.exists():  # a first call that was killed here leaves boxes of no production
@@ -217,7 +217,7 @@ def begin(prepared: Prepared) -> tuple[Setup, list[Atoms]]:
     return setup, [read_configurations(_start_file(directory, box))[0] for box in range(boxes)]
 
 
-def begun_with(prepared: Prepared) -> dict[str, Any]:
+def _begun(prepared: Prepared) -> dict[str, Any]:
     """Return the record of what a production is begun with, after a comparison with that in the directory.
 
     Raises
@@ -286,13 +286,13 @@ def _check_alike(settings: ProductionSettings, starts: Sequence[Atoms]) -> int:
     charges = IonRecorder(starts[0], 1, own).charges
     if total := sum(charges):
         raise InputError(f"the charges of the ions sum to {total:+g}: a conductivity needs a neutral system")
+    expected = Topology.of(starts[0])
     for box, atoms in enumerate(starts):
         if stated := total_charge(atoms):
             raise InputError(
                 f"start, box {box + 1}: its total charge is {stated:+g}: a conductivity needs a neutral system"
             )
-        same = np.array_equal(atoms.numbers, starts[0].numbers)
-        if not same or not np.array_equal(Topology.of(atoms).labels, Topology.of(starts[0]).labels):
+        if not np.array_equal(atoms.numbers, expected.numbers) or changes(expected, atoms) is not None:
             raise InputError(
                 f"start, box {box + 1}: {atoms.get_chemical_formula()} is not the same molecules in the same order as "
                 f"{starts[0].get_chemical_formula()} of the first box"
