@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -27,6 +27,7 @@ _RATTLING = (
     "displacements grow much slower than in proportion to time: most of them is rattling, not diffusion, and the slope "
     "may be noise"
 )
+_Found: TypeAlias = TransportEstimate | NernstEinsteinResult | OnsagerResult
 METHODS = ("green-kubo", "einstein-helfand", "nernst-einstein", "onsager", "stacie", "kinisi")
 
 
@@ -176,98 +177,166 @@ def measure_conductivity(
         raise InputError("there is no trajectory")
     for name in methods:
         one_of("method", name, METHODS)
-    first = trajectories[0]
     _check_alike(trajectories)
-    common = (first.timestep_ps, first.volume, temperature)
-    ions = (first.species, first.charges, *common)
-
-    with_positions = all(run.positions is not None for run in trajectories)
-    velocity_step = first.velocity_step_ps or first.timestep_ps
-    of_velocities = (velocity_step, first.volume, temperature)
-
-    def currents() -> list[np.ndarray]:
-        return [run.current() for run in trajectories]
-
-    def dipoles() -> list[np.ndarray]:
-        return [run.dipole() for run in trajectories]
-
-    def displacements() -> list[np.ndarray]:
-        return [run.displacements() for run in trajectories]
-
-    measure: dict[str, Callable[[], TransportEstimate | NernstEinsteinResult | OnsagerResult]] = {
-        "green-kubo": lambda: green_kubo(currents(), *of_velocities, window_ps=window_ps),
-        "einstein-helfand": lambda: einstein_helfand(dipoles(), *common, window_ps=window_ps),
-        "nernst-einstein": lambda: nernst_einstein(
-            displacements(), *ions, viscosity_mpa_s=viscosity_mpa_s, cell=first.cell, window_ps=window_ps
-        ),
-        "onsager": lambda: onsager_coefficients(
-            displacements(), *ions, masses=first.masses, solvent_mass=first.solvent_mass, window_ps=window_ps
-        ),
-        "stacie": lambda: stacie_conductivity(currents(), *of_velocities),
-        "kinisi": lambda: kinisi_conductivity(dipoles(), *common, window_ps=window_ps),
+    runs = _Runs(tuple(trajectories), temperature, window_ps, viscosity_mpa_s)
+    found, refused = _apply(runs, methods)
+    independent = next((result for result in found.values() if isinstance(result, NernstEinsteinResult)), None)
+    collective = next((result for result in found.values() if isinstance(result, OnsagerResult)), None)
+    estimates = {
+        method: result if isinstance(result, TransportEstimate) else result.conductivity
+        for method, result in found.items()
     }
-    estimates: dict[str, TransportEstimate] = {}
+    _refuse_doubtful_velocities(runs, estimates, refused)
+    bounds = _bound_conductivity(runs, estimates, refused) | _bound_diffusion(runs, estimates, refused, independent)
+    solvents: dict[str, TransportEstimate] = {}
+    try:
+        solvents = runs.solvent_diffusion()
+    except ElectrolyteError as error:
+        refused["solvents"] = str(error)
+        bounds |= _diffusion_bounds(runs.solvent_displacements(), runs.first.solvent_species, runs.first.timestep_ps)
+    return ConductivityResult(
+        temperature, runs.first.volume, estimates, refused, independent, collective, bounds, solvents
+    )
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Runs that are alike, with the arguments that all estimators have in common."""
+
+    trajectories: tuple[IonTrajectory, ...]
+    temperature: float
+    window_ps: tuple[float, float] | None
+    viscosity_mpa_s: float | None
+
+    @property
+    def first(self) -> IonTrajectory:
+        return self.trajectories[0]
+
+    @property
+    def with_positions(self) -> bool:
+        return all(run.positions is not None for run in self.trajectories)
+
+    def currents(self) -> list[np.ndarray]:
+        return [run.current() for run in self.trajectories]
+
+    def dipoles(self) -> list[np.ndarray]:
+        return [run.dipole() for run in self.trajectories]
+
+    def displacements(self) -> list[np.ndarray]:
+        return [run.displacements() for run in self.trajectories]
+
+    def solvent_displacements(self) -> list[np.ndarray]:
+        return [run.solvent_displacements() for run in self.trajectories]
+
+    def measure(self, method: str) -> _Found:
+        """Return the result of one of `METHODS`."""
+        first = self.first
+        of_positions = (first.timestep_ps, first.volume, self.temperature)
+        of_velocities = (first.velocity_step_ps or first.timestep_ps, first.volume, self.temperature)
+        ions = (first.species, first.charges, *of_positions)
+        window = self.window_ps
+        measure: dict[str, Callable[[], _Found]] = {
+            "green-kubo": lambda: green_kubo(self.currents(), *of_velocities, window_ps=window),
+            "einstein-helfand": self.einstein_helfand,
+            "nernst-einstein": lambda: nernst_einstein(
+                self.displacements(), *ions, viscosity_mpa_s=self.viscosity_mpa_s, cell=first.cell, window_ps=window
+            ),
+            "onsager": lambda: onsager_coefficients(
+                self.displacements(), *ions, masses=first.masses, solvent_mass=first.solvent_mass, window_ps=window
+            ),
+            "stacie": lambda: stacie_conductivity(self.currents(), *of_velocities),
+            "kinisi": lambda: kinisi_conductivity(self.dipoles(), *of_positions, window_ps=window),
+        }
+        return measure[method]()
+
+    def einstein_helfand(self) -> TransportEstimate:
+        first = self.first
+        return einstein_helfand(
+            self.dipoles(), first.timestep_ps, first.volume, self.temperature, window_ps=self.window_ps
+        )
+
+    def solvent_diffusion(self) -> dict[str, TransportEstimate]:
+        """Return the self-diffusion coefficients of the solvents, none if they were not read."""
+        first = self.first
+        if any(run.solvent_positions is None for run in self.trajectories):
+            return {}
+        return diffusion_coefficients(
+            self.solvent_displacements(), first.solvent_species, first.timestep_ps, first.volume, self.temperature,
+            viscosity_mpa_s=self.viscosity_mpa_s, cell=first.cell, window_ps=self.window_ps,
+        )  # fmt: skip
+
+
+def _apply(runs: _Runs, methods: Sequence[str]) -> tuple[dict[str, _Found], dict[str, str]]:
+    """Return the result of each method that gives one, and for the others the reason why they give none."""
+    found: dict[str, _Found] = {}
     refused: dict[str, str] = {}
-    independent: NernstEinsteinResult | None = None
-    collective: OnsagerResult | None = None
     for method in methods:
         try:
-            result = measure[method]()
+            found[method] = runs.measure(method)
         except ElectrolyteError as error:
             refused[method] = str(error)
-            continue
-        if isinstance(result, NernstEinsteinResult):
-            independent = result
-        elif isinstance(result, OnsagerResult):
-            collective = result
-        estimates[method] = result if isinstance(result, TransportEstimate) else result.conductivity
-    if "green-kubo" in estimates:
-        from_positions = estimates.get("einstein-helfand")
-        if from_positions is None and with_positions:
-            with suppress(ElectrolyteError):
-                from_positions = einstein_helfand(dipoles(), *common, window_ps=window_ps)
-        if reason := doubtful_velocities(trajectories, temperature, estimates["green-kubo"], from_positions):
-            for method in {"green-kubo", "stacie"} & set(estimates):
-                del estimates[method]
-                refused[method] = reason
-    bounds: dict[str, float] = {}
-    if with_positions:
-        scale = conductivity_scale(first.volume, temperature)
-        rattling = _rattles(dipoles(), first.timestep_ps, estimates.get("einstein-helfand"), scale)
-        if rattling:
-            estimates["einstein-helfand"] = _noted(estimates["einstein-helfand"], rattling)
-        if rattling or "einstein-helfand" in refused:
-            bound = upper_bound(dipoles(), first.timestep_ps)
-            bounds |= {} if bound is None else {"conductivity": scale * bound}
-    if with_positions and "centre of mass" not in first.missing:
-        of_ions = {} if independent is None else independent.diffusion
-        caged = [name for name, run in _of_species(displacements(), first.species).items()
-                 if _rattles(run, first.timestep_ps, of_ions.get(name), DIFFUSION_UNIT)]  # fmt: skip
-        if caged:
-            text = f"{' and '.join(caged)}: the {_RATTLING}"
-            estimates["nernst-einstein"] = _noted(estimates["nernst-einstein"], text)
-        if caged or "nernst-einstein" in refused:
-            bounds |= _diffusion_bounds(displacements(), first.species, first.timestep_ps)
-    solvents: dict[str, TransportEstimate] = {}
-    if all(run.solvent_positions is not None for run in trajectories):
-        solvent_displacements = [run.solvent_displacements() for run in trajectories]
-        try:
-            solvents = diffusion_coefficients(
-                solvent_displacements, first.solvent_species, *common, viscosity_mpa_s=viscosity_mpa_s, cell=first.cell,
-                window_ps=window_ps,
-            )  # fmt: skip
-        except ElectrolyteError as error:
-            refused["solvents"] = str(error)
-            bounds |= _diffusion_bounds(solvent_displacements, first.solvent_species, first.timestep_ps)
-    return ConductivityResult(temperature, first.volume, estimates, refused, independent, collective, bounds, solvents)
+    return found, refused
 
 
-def _rattles(series: Sequence[np.ndarray], timestep_ps: float, estimate: TransportEstimate | None, scale: float) -> str:
-    """Return a warning if an estimate, in units of `scale`, is far below the chord of the displacement; else ""."""
+def _refuse_doubtful_velocities(runs: _Runs, estimates: dict[str, TransportEstimate], refused: dict[str, str]) -> None:
+    """Move methods that read velocities from `estimates` to `refused` if velocities and positions do not agree."""
+    if "green-kubo" not in estimates:
+        return
+    from_positions = estimates.get("einstein-helfand")
+    if from_positions is None and runs.with_positions:
+        with suppress(ElectrolyteError):
+            from_positions = runs.einstein_helfand()
+    if reason := doubtful_velocities(runs.trajectories, runs.temperature, estimates["green-kubo"], from_positions):
+        for method in {"green-kubo", "stacie"} & set(estimates):
+            del estimates[method]
+            refused[method] = reason
+
+
+def _bound_conductivity(
+    runs: _Runs, estimates: dict[str, TransportEstimate], refused: Mapping[str, str]
+) -> dict[str, float]:
+    """Return an upper bound of the conductivity where it cannot be measured; mark an estimate of rattling ions."""
+    if not runs.with_positions:
+        return {}
+    dipoles, timestep = runs.dipoles(), runs.first.timestep_ps
+    scale = conductivity_scale(runs.first.volume, runs.temperature)
+    rattling = _rattles(dipoles, timestep, estimates.get("einstein-helfand"), scale)
+    if rattling:
+        estimates["einstein-helfand"] = _noted(estimates["einstein-helfand"], f"the {_RATTLING}")
+    if not rattling and "einstein-helfand" not in refused:
+        return {}
+    bound = upper_bound(dipoles, timestep)
+    return {} if bound is None else {"conductivity": scale * bound}
+
+
+def _bound_diffusion(
+    runs: _Runs,
+    estimates: dict[str, TransportEstimate],
+    refused: Mapping[str, str],
+    independent: NernstEinsteinResult | None,
+) -> dict[str, float]:
+    """Return upper bounds of the ions' diffusion where it cannot be measured; mark an estimate of rattling ions."""
+    if not runs.with_positions or "centre of mass" in runs.first.missing:
+        return {}
+    displacements, species, timestep = runs.displacements(), runs.first.species, runs.first.timestep_ps
+    of_ions = {} if independent is None else independent.diffusion
+    caged = [name for name, series in _of_species(displacements, species).items()
+             if _rattles(series, timestep, of_ions.get(name), DIFFUSION_UNIT)]  # fmt: skip
+    if caged:
+        text = f"{' and '.join(caged)}: the {_RATTLING}"
+        estimates["nernst-einstein"] = _noted(estimates["nernst-einstein"], text)
+    if not caged and "nernst-einstein" not in refused:
+        return {}
+    return _diffusion_bounds(displacements, species, timestep)
+
+
+def _rattles(
+    series: Sequence[np.ndarray], timestep_ps: float, estimate: TransportEstimate | None, scale: float
+) -> bool:
+    """Return whether an estimate, in units of `scale`, is far below the chord of the displacement."""
     if estimate is None or estimate.plateau is None:
-        return ""
-    largest = scale * chord(series, timestep_ps, estimate.plateau.end_ps)
-    return f"the {_RATTLING}" if estimate.value < _LEAST_SHARE * largest else ""
+        return False
+    return estimate.value < _LEAST_SHARE * scale * chord(series, timestep_ps, estimate.plateau.end_ps)
 
 
 def _noted(estimate: TransportEstimate, note: str) -> TransportEstimate:
