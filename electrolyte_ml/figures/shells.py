@@ -361,8 +361,9 @@ def _draw_shares(axes: Axes, rows: Sequence[tuple[str, Estimate, float, str]], l
     """Draw a horizontal bar for each row of label, share, size of the whole (%), and colour."""
     for y, (_, share, whole, colour) in enumerate(rows):
         axes.barh(y, whole * share.value, color=colour, height=0.7)
-        axes.hlines(y, *(whole * v for v in share.interval), color=BLACK, lw=1.2)
-        axes.hlines(y + 0.22, *(whole * v for v in share.band), color=GREY, lw=2)
+        for shift, ends, ink, wide in ((0.0, share.interval, BLACK, 1.2), (0.22, share.band, GREY, 2.0)):
+            if np.isfinite(ends).all():  # an interval may be unknown
+                axes.hlines(y + shift, *(whole * v for v in ends), color=ink, lw=wide)
     axes.set_yticks(range(len(rows)), [row[0] for row in rows])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
