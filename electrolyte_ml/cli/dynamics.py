@@ -140,7 +140,11 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     add_rows(parser)
     parser.add_argument(
-        "--relax", type=whole, default=0, help="number of minimisation steps before the run (default 0)"
+        "--relax",
+        type=whole,
+        default=0,
+        help="number of minimisation steps before the run, for packed starts; molecules that overlap are first moved "
+        "apart (default 0)",
     )
     add_seed(parser, "seed of the velocities")
     parser.add_argument(
@@ -169,7 +173,7 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     from electrolyte_ml.dynamics.approach import APPROACH
     from electrolyte_ml.dynamics.trajectory import standard_rotation
     from electrolyte_ml.potentials import System, load
-    from electrolyte_ml.structures import density
+    from electrolyte_ml.structures import density, find_overlap
 
     source = _last_configuration(args.start)
     directory = args.output or Path(f"{args.start.stem}_{args.ensemble}")
@@ -191,6 +195,9 @@ def run_molecular_dynamics(args: argparse.Namespace) -> int:
     with about(source):
         System.of(start, potential.species)  # refuses an unknown element or an impossible charge
         standard_rotation(start)  # refuses a left-handed cell
+    if not args.relax and (contact := find_overlap(start)):
+        remark = f"{contact}, closer than in any liquid: --relax 50 moves the molecules apart before the run"
+        print(f"warning: {source}: {remark}", file=sys.stderr)
     hottest = _HOTTEST + max(filter(None, args.temperature))
     monitors: list[Monitor] = [MoleculeMonitor(start), ContactMonitor(), TemperatureMonitor(hottest)]
     if args.inner and args.ensemble != "npt":

@@ -27,6 +27,7 @@ from electrolyte_ml.files import atomic_write
 from electrolyte_ml.progress import progress_bar
 from electrolyte_ml.structures.charge import bare_configuration, total_charge
 from electrolyte_ml.structures.configurations import write_configurations
+from electrolyte_ml.structures.separation import find_overlap, separate
 from electrolyte_ml.units import DENSITY_UNIT
 
 if TYPE_CHECKING:
@@ -129,10 +130,16 @@ class Run:
         self._write_restart()
 
     def _relax(self, steps: int) -> None:
-        """Minimise the energy; if the calculator fails (atoms collapse), restore the start and end the run."""
+        """Move overlapping molecules apart and minimise the energy.
+
+        If the calculator fails, because atoms collapse, the start is restored and the run ends.
+        """
         atoms = self.atoms
         start_positions = atoms.positions.copy()
         try:
+            if find_overlap(atoms) is not None:
+                atoms.positions[:] = separate(atoms).positions
+                self.integrator.reset()
             self.integrator.relax(steps)
         except Exception as error:
             self.stop = "calculator", f"{one_line(error)}, while the energy was minimised"

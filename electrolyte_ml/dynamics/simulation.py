@@ -119,7 +119,8 @@ def run_md(
     recorders
         Writers of further files, see :mod:`electrolyte_ml.dynamics.recorders`.
     relax
-        Largest number of minimisation steps (FIRE, fixed cell) before the run, for a freshly packed start.
+        Largest number of minimisation steps (FIRE, fixed cell) before the run, for a freshly packed start. If molecules
+        overlap, they are first moved apart as rigid bodies (:func:`electrolyte_ml.structures.separate`).
     seed
         Seed of the velocities and of the stochastic thermostat and barostat.
     thermostat

@@ -11,6 +11,7 @@ from electrolyte_ml.structures.molecules import Molecule
 from electrolyte_ml.structures.motifs import ion_shells, pack_motif, pack_motifs
 from electrolyte_ml.structures.naming import find_molecule, molecule, molecules_of_tables, name_molecule
 from electrolyte_ml.structures.rescaling import at_density, at_volume
+from electrolyte_ml.structures.separation import find_overlap, separate
 from electrolyte_ml.structures.topology import Topology, changes
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "describe",
     "elements_of",
     "find_molecule",
+    "find_overlap",
     "ion_shells",
     "molecule",
     "molecules_of_tables",
@@ -35,6 +37,7 @@ __all__ = [
     "parse_composition",
     "read_configurations",
     "read_molecule",
+    "separate",
     "species_of",
     "write_configurations",
     "write_molecule",

@@ -141,7 +141,7 @@ def pack_once(
     positions = bodies.pack(edge, rng)
     symbols = [symbol for body in molecules for symbol in body.symbols]
     box = Atoms(symbols, positions, cell=[edge] * 3, pbc=True)
-    return box, TARGET * bodies.closest_contact(positions, edge)
+    return box, TARGET * bodies.closest_contact(positions, box.cell.array)
 
 
 def _radii(body: Molecule) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Packing of rigid molecules in a cubic periodic box, by compression of a dilute box under a soft repulsion.
+"""Rigid molecules: packing in a cubic periodic box, by compression of a dilute box under a soft repulsion.
 
 If first shells are given, a soft attraction draws their donors to the centres, and other donors are kept away.
 """
@@ -87,7 +87,8 @@ class RigidBodies:
             self._gather(centres, arms, self.shells.contacts, rng)
         for previous, current in zip(edges[:1].tolist() + edges[:-1].tolist(), edges, strict=True):
             centres *= current / previous
-            centres, arms = self._relax(centres, arms, current, ITERATIONS if current > edge else FINAL_ITERATIONS)
+            iterations = ITERATIONS if current > edge else FINAL_ITERATIONS
+            centres, arms = self.push_apart(centres, arms, np.eye(3) * current, iterations)
         return centres[self.body] + arms
 
     def _gather(self, centres: np.ndarray, arms: np.ndarray, contacts: np.ndarray, rng: np.random.Generator) -> None:
@@ -102,28 +103,48 @@ class RigidBodies:
                 centres[body[moved]] = centres[body[fixed]] + arms[fixed] + apart * away / np.linalg.norm(away)
             placed |= {body[fixed], body[moved]}
 
-    def closest_contact(self, positions: np.ndarray, edge: float) -> float:
+    def closest_contact(self, positions: np.ndarray, cell: np.ndarray) -> float:
         """Return the smallest distance between molecules, including images, in units of the sum of the radii."""
-        i, j, offset = self._contacts(positions, edge, 0.0)
+        i, j, offset = self._contacts(positions, cell, 0.0)
         distance = np.linalg.norm(positions[j] + offset - positions[i], axis=1)
         return float((distance / (self.radii[i] + self.radii[j])).min(initial=np.inf))
 
-    def _contacts(self, positions: np.ndarray, edge: float, skin: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _contacts(
+        self, positions: np.ndarray, cell: np.ndarray, skin: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return pairs (i, j) of atoms of different molecules or images, and the offset (M, 3) Å of j."""
         body = self.body
-        i, j, shift = periodic_pairs(positions, np.eye(3) * edge, np.ones(3, bool), 2 * self.radii.max() + skin)
+        pbc = (cell != 0).any(axis=1)
+        i, j, shift = periodic_pairs(positions, cell, pbc, 2 * self.radii.max() + skin)
         apart = (body[i] != body[j]) | shift.any(axis=1)
-        return i[apart], j[apart], shift[apart] * edge
+        return i[apart], j[apart], shift[apart] @ cell
 
-    def _relax(
-        self, centres: np.ndarray, arms: np.ndarray, edge: float, iterations: int
+    def push_apart(
+        self, centres: np.ndarray, arms: np.ndarray, cell: np.ndarray, iterations: int = FINAL_ITERATIONS
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Minimise the repulsion over shifts and rotation vectors of all molecules."""
+        """Minimise the repulsion over shifts and rotations of all molecules.
+
+        Parameters
+        ----------
+        centres
+            (n_bodies, 3) Å.
+        arms
+            (N, 3) Å, positions of the atoms relative to the centre of their molecule.
+        cell
+            (3, 3) Å, with zero vectors along axes that are not periodic.
+        iterations
+            Largest number of iterations.
+
+        Returns
+        -------
+        centres, arms
+            After the minimisation.
+        """
         from scipy.optimize import minimize
         from scipy.spatial.transform import Rotation
 
         body = self.body
-        repulsion = _Repulsion(self, edge)
+        repulsion = _Repulsion(self, cell)
 
         def place(moves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             shifts, turns = moves.reshape(2, -1, 3)  # both Å
@@ -162,8 +183,8 @@ class _Repulsion:
     pairs has a skin and is rebuilt when an atom has moved by half of it.
     """
 
-    def __init__(self, bodies: RigidBodies, edge: float) -> None:
-        self._bodies, self._edge, self._shells = bodies, edge, bodies.shells
+    def __init__(self, bodies: RigidBodies, cell: np.ndarray) -> None:
+        self._bodies, self._cell, self._shells = bodies, cell, bodies.shells
         self._widest = 1.0 if bodies.shells is None else bodies.shells.clearance
         self._listed_at: np.ndarray | None = None
 
@@ -188,7 +209,7 @@ class _Repulsion:
             return 0.0
         centre, donor = self._shells.contacts.T
         vectors = positions[donor] - positions[centre]
-        vectors -= self._edge * np.rint(vectors / self._edge)
+        vectors -= np.rint(vectors @ np.linalg.inv(self._cell)) @ self._cell
         distances, reach = np.linalg.norm(vectors, axis=1), self._bodies.radii[centre] + self._bodies.radii[donor]
         excess = np.maximum(distances / reach - TOUCH, 0.0)
         pull = (2 * excess / (reach * distances))[:, None] * vectors
@@ -198,7 +219,7 @@ class _Repulsion:
 
     def _list(self, positions: np.ndarray) -> None:
         radii = self._bodies.radii
-        i, j, offset = self._bodies._contacts(positions, self._edge, SKIN + 2 * radii.max() * (self._widest - 1.0))
+        i, j, offset = self._bodies._contacts(positions, self._cell, SKIN + 2 * radii.max() * (self._widest - 1.0))
         reach = radii[i] + radii[j]
         if self._shells is not None:
             reach[self._kept_apart(i, j)] *= self._shells.clearance

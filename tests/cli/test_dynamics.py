@@ -10,7 +10,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from electrolyte_ml import dynamics
 from electrolyte_ml.cli import main
 from electrolyte_ml.dynamics import read_trajectory
-from electrolyte_ml.structures import read_configurations
+from electrolyte_ml.structures import find_overlap, molecule, read_configurations, write_configurations
 
 
 def test_md_writes_a_run_and_returns_to_it(run, tmp_path, potential, box):
@@ -34,6 +34,25 @@ def test_md_in_mixed_precision(run, tmp_path, potential, box):
         logs.append(log["potential_energy_eV"])
     assert not np.array_equal(*logs)
     assert logs[1] == pytest.approx(logs[0], rel=1e-5)
+
+
+def test_md_warns_of_molecules_that_overlap(capsys, tmp_path):
+    carbonate = molecule("EC")
+    oxygen = np.argmax(np.linalg.norm(carbonate.positions, axis=1) * (carbonate.symbols == "O"))
+    other = carbonate.copy()
+    other.positions = (2.0 + 2.2 / np.linalg.norm(carbonate.positions[oxygen])) * carbonate.positions[oxygen]
+    other.positions -= carbonate.positions
+    box = carbonate + other
+    box.set_cell([20.0] * 3)
+    box.pbc = True
+    write_configurations(tmp_path / "box.xyz", [box])
+    words = ("md", "ec", tmp_path / "box.xyz", "--ensemble", "nve", "--time", 0.001, "-o", tmp_path / "run")
+    main([str(word) for word in words])
+    warned = capsys.readouterr().err
+    assert "are 2.20 Å apart, closer than in any liquid: --relax 50 moves the molecules apart" in warned
+    assert main([str(word) for word in (*words[:-1], tmp_path / "relaxed", "--relax", 5)]) == 0
+    assert "closer than in any liquid" not in capsys.readouterr().err
+    assert find_overlap(read_configurations(tmp_path / "relaxed" / "last.xyz")[0]) is None
 
 
 def test_md_says_why_it_stopped(capsys, tmp_path, potential, labelled, box):

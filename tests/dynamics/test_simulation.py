@@ -230,6 +230,25 @@ def test_relaxation_lowers_the_energy_of_a_bad_start(argon, lennard_jones):
     assert relaxed < rough - 1.0
 
 
+class Nothing(Calculator):
+    """No forces: whatever moves the atoms is not the minimisation."""
+
+    implemented_properties = ("energy", "forces")
+
+    def calculate(self, atoms, properties, changes):
+        super().calculate(atoms, properties, changes)
+        self.results = {"energy": 0.0, "forces": np.zeros((len(atoms), 3))}
+
+
+@pytest.mark.parametrize("relax", [0, 1])
+def test_relaxation_moves_molecules_apart_that_overlap(relax):
+    pair = Atoms("Ne2", [[0, 0, 0], [2.1, 0, 0]], cell=[12] * 3, pbc=True)
+    result = run(pair, Nothing(), ensemble="nve", time_ps=0, relax=relax)
+    distance = result.atoms.get_distance(0, 1, mic=True)
+    assert distance == pytest.approx(2.1) if not relax else distance > 0.9 * 2 * 1.54  # Å, van der Waals radii
+    np.testing.assert_allclose(result.atoms.positions.sum(axis=0), pair.positions.sum(axis=0), atol=1e-9)
+
+
 def test_failing_calculator_ends_the_run_and_keeps_what_was_written(tmp_path, argon, lennard_jones):
     result = run(argon, StopsAt(lennard_jones(), 34, failed), directory=tmp_path)
     assert (result.reason, result.detail) == ("calculator", "RuntimeError: the SCF did not converge, after 0.064 ps")
