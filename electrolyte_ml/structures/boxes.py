@@ -49,7 +49,7 @@ def pack(
     after each step a soft repulsion pushes overlapping molecules apart as rigid bodies. Two atoms of different
     molecules, or of a molecule and its periodic image, are finally never closer than 0.9 times the sum of their van der
     Waals radii (`ase.data.vdw_radii`, Bondi's: H 1.20, C 1.70, O 1.52, F 1.47, P 1.80 Å). Monatomic cations have their
-    ionic radii (`CATION_RADII`).
+    ionic radii (`CATION_RADII`), and two of them are at least 3.4 Å apart.
 
     Parameters
     ----------
@@ -136,6 +136,7 @@ def pack_once(
         shape=np.concatenate([body.positions for body in molecules]),
         radii=TARGET * np.concatenate([_radii(body) for body in molecules]),
         first=np.cumsum([0, *sizes[:-1]]),
+        cations=np.repeat([is_small_cation(body) for body in molecules], sizes),
         shells=shells,
     )
     positions = bodies.pack(edge, rng)
@@ -144,8 +145,13 @@ def pack_once(
     return box, TARGET * bodies.closest_contact(positions, box.cell.array)
 
 
+def is_small_cation(body: Molecule) -> bool:
+    """Return whether a molecule is a monatomic cation with a radius in `CATION_RADII`."""
+    return body.charge > 0 and body.formula in CATION_RADII
+
+
 def _radii(body: Molecule) -> np.ndarray:
     """Return the radii (N,) Å of the atoms of a molecule: van der Waals radii, or the radius of a monatomic cation."""
-    if body.charge > 0 and body.formula in CATION_RADII:
+    if is_small_cation(body):
         return np.array([CATION_RADII[body.formula]])
     return np.asarray(vdw_radii[body.numbers])

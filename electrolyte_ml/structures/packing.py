@@ -24,7 +24,21 @@ JAM_ITERATIONS = 100
 JAM = 0.008
 SKIN = 1.0  # Å
 ARM = 1.5  # Å, about the radius of gyration of EC: converts an angle to a length comparable to a shift
+CATIONS_APART = 3.5  # Å, between small cations, which have no electrons to keep them apart; in liquids 3.1 or more
 TOUCH = 1.03  # largest distance of a donor in contact with its centre, in units of the sum of the radii
+
+
+def reach_of(radii: np.ndarray, cations: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    """Return the distances (M,) Å below which pairs (i, j) of atoms of different molecules repel.
+
+    Parameters
+    ----------
+    radii, cations
+        Of all atoms, (N,): Å, and whether an atom is a monatomic cation.
+    i, j
+        (M,) atoms of each pair.
+    """
+    return np.where(cations[i] & cations[j], CATIONS_APART, radii[i] + radii[j])
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,8 @@ class RigidBodies:
         (N,) Å; atoms of different molecules repel below the sum of their radii.
     first
         (n_bodies,) index of the first atom of each molecule.
+    cations
+        (N,) whether an atom is a monatomic cation; two of them repel below `CATIONS_APART`.
     shells
         First shells to be formed, if any.
     """
@@ -65,6 +81,7 @@ class RigidBodies:
     shape: np.ndarray
     radii: np.ndarray
     first: np.ndarray
+    cations: np.ndarray
     shells: FirstShells | None = None
 
     @property
@@ -104,10 +121,10 @@ class RigidBodies:
             placed |= {body[fixed], body[moved]}
 
     def closest_contact(self, positions: np.ndarray, cell: np.ndarray) -> float:
-        """Return the smallest distance between molecules, including images, in units of the sum of the radii."""
+        """Return the smallest distance between molecules, including images, in units of their reach."""
         i, j, offset = self._contacts(positions, cell, 0.0)
         distance = np.linalg.norm(positions[j] + offset - positions[i], axis=1)
-        return float((distance / (self.radii[i] + self.radii[j])).min(initial=np.inf))
+        return float((distance / reach_of(self.radii, self.cations, i, j)).min(initial=np.inf))
 
     def _contacts(
         self, positions: np.ndarray, cell: np.ndarray, skin: float
@@ -115,7 +132,8 @@ class RigidBodies:
         """Return pairs (i, j) of atoms of different molecules or images, and the offset (M, 3) Å of j."""
         body = self.body
         pbc = (cell != 0).any(axis=1)
-        i, j, shift = periodic_pairs(positions, cell, pbc, 2 * self.radii.max() + skin)
+        longest = max(2 * self.radii.max(), CATIONS_APART * (self.cations.sum() > 1))
+        i, j, shift = periodic_pairs(positions, cell, pbc, longest + skin)
         apart = (body[i] != body[j]) | shift.any(axis=1)
         return i[apart], j[apart], shift[apart] @ cell
 
@@ -220,10 +238,10 @@ class _Repulsion:
     def _list(self, positions: np.ndarray) -> None:
         radii = self._bodies.radii
         i, j, offset = self._bodies._contacts(positions, self._cell, SKIN + 2 * radii.max() * (self._widest - 1.0))
-        reach = radii[i] + radii[j]
+        reach = reach_of(radii, self._bodies.cations, i, j)
         if self._shells is not None:
             reach[self._kept_apart(i, j)] *= self._shells.clearance
-        # The list was made for the largest sum of radii; most pairs have a smaller one.
+        # The list was made for the longest reach; most pairs have a shorter one.
         near = np.linalg.norm(positions[j] + offset - positions[i], axis=1) < reach + SKIN
         self._i, self._j, self._offset, self._reach = i[near], j[near], offset[near], reach[near]
         self._listed_at = positions

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
-from ase.data import atomic_numbers, vdw_radii
+from ase.data import vdw_radii
 
 from electrolyte_ml.structures.boxes import CATION_RADII, TARGET
 from electrolyte_ml.structures.graphs import members
 from electrolyte_ml.structures.neighbours import periodic_pairs
-from electrolyte_ml.structures.packing import RigidBodies
+from electrolyte_ml.structures.packing import CATIONS_APART, RigidBodies, reach_of
 from electrolyte_ml.structures.topology import Topology
 
 # In units of the sum of the van der Waals radii. The closest contact between heavy atoms is 0.79 or longer in 540 boxes
@@ -25,7 +25,7 @@ OVERLAP = 0.75
 def find_overlap(atoms: Atoms) -> str | None:
     """Describe the closest contact between heavy atoms of different molecules, if no liquid has such a contact.
 
-    Hydrogens are left out, which come closer in hydrogen bonds, and so are monatomic cations.
+    Hydrogens are left out, which come closer in hydrogen bonds, and so are monatomic cations, but two cations count.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def find_overlap(atoms: Atoms) -> str | None:
     -------
     str or None
         Such as "C12 of EC (molecule 2) and O45 of EMC (molecule 5) are 2.10 Å apart"; None if the closest contact is
-        longer than 0.75 times the sum of the van der Waals radii.
+        longer than 0.75 times the sum of the van der Waals radii, and than 2.6 Å for two cations.
 
     Raises
     ------
@@ -44,16 +44,15 @@ def find_overlap(atoms: Atoms) -> str | None:
         Positions or cell are not finite, or a periodic cell has no volume.
     """
     topology = Topology.of(atoms)
-    radii = _radii(topology)
-    heavy = np.flatnonzero((atoms.numbers > 1) & (radii == vdw_radii[atoms.numbers]))
-    if len(heavy) == 0:
-        return None
-    first, second, shift = periodic_pairs(
-        atoms.positions[heavy], atoms.cell.array, atoms.pbc, 2.0 * OVERLAP * radii[heavy].max()
-    )
+    radii, cations = _sizes(topology)
+    heavy = np.flatnonzero(atoms.numbers > 1)
+    longest = OVERLAP * max(2.0 * radii.max(initial=0.0), CATIONS_APART)
+    first, second, shift = periodic_pairs(atoms.positions[heavy], atoms.cell.array, atoms.pbc, longest)
     i, j = heavy[first], heavy[second]
+    counted = (topology.labels[i] != topology.labels[j]) & (cations[i] == cations[j])
+    i, j, shift = i[counted], j[counted], shift[counted]
     distances = np.linalg.norm(atoms.positions[j] + shift @ atoms.cell.array - atoms.positions[i], axis=1)
-    ratios = np.where(topology.labels[i] != topology.labels[j], distances / (radii[i] + radii[j]), np.inf)
+    ratios = distances / reach_of(radii, cations, i, j)
     if ratios.min(initial=np.inf) >= OVERLAP:
         return None
     worst = int(ratios.argmin())
@@ -63,8 +62,8 @@ def find_overlap(atoms: Atoms) -> str | None:
 def separate(atoms: Atoms) -> Atoms:
     """Move molecules apart as rigid bodies, as far as a packed box has them (:func:`~electrolyte_ml.pack`).
 
-    A soft repulsion below 0.93 times the sum of the van der Waals radii is minimised. Molecules keep their shapes,
-    their periodic images and the order of their atoms.
+    A soft repulsion below 0.93 times the sum of the van der Waals radii, and below 3.5 Å between two cations, is
+    minimised. Molecules keep their shapes, their periodic images and the order of their atoms.
 
     Parameters
     ----------
@@ -90,16 +89,17 @@ def separate(atoms: Atoms) -> Atoms:
     positions = topology.unwrapped[order]
     centres = np.add.reduceat(positions, first, axis=0) / sizes[:, None]
     arms = positions - centres[body]
-    bodies = RigidBodies(shape=arms, radii=TARGET * _radii(topology)[order], first=first)
+    radii, cations = _sizes(topology)
+    bodies = RigidBodies(shape=arms, radii=TARGET * radii[order], first=first, cations=cations[order])
     centres, arms = bodies.push_apart(centres, arms, np.where(atoms.pbc[:, None], atoms.cell.array, 0.0))
     separated.positions[order] += centres[body] + arms - positions
     return separated
 
 
-def _radii(topology: Topology) -> np.ndarray:
-    """Return the radii (N,) Å of all atoms: van der Waals radii, or the radius of a monatomic cation."""
-    radii = vdw_radii[topology.numbers].copy()
+def _sizes(topology: Topology) -> tuple[np.ndarray, np.ndarray]:
+    """Return the radius (Å) of each atom, and whether it is a monatomic cation with a radius of its own, (N,) each."""
+    radii, cations = vdw_radii[topology.numbers].copy(), np.zeros(len(topology.numbers), dtype=bool)
     for symbol, radius in CATION_RADII.items():
-        alone = np.array([formula == symbol for formula in topology.formulas])
-        radii[alone[topology.labels] & (topology.numbers == atomic_numbers[symbol])] = radius
-    return radii
+        alone = np.array([formula == symbol for formula in topology.formulas])[topology.labels]
+        radii[alone], cations[alone] = radius, True
+    return radii, cations

@@ -107,6 +107,14 @@ def test_cations_begin_in_contact_with_their_donors(salt, distance):
     assert abs(np.min(nearest) - distance) < 0.35
 
 
+@settings(max_examples=10, deadline=None)
+@given(salt=st.sampled_from(["LiPF6", "NaPF6", "LiTFSI"]), count=st.integers(1, 8), seed=st.integers(0, 99))
+def test_cations_do_not_touch_each_other(salt, count, seed):
+    atoms = pack({"EC": 8, salt: count}, 1.0, seed=seed)
+    cations = np.flatnonzero(np.isin(atoms.symbols, ["Li", "Na"]))
+    assert neighbor_list("d", atoms[cations], 12.0).min(initial=np.inf) >= 3.38  # Å
+
+
 def test_same_seed_same_box_other_seed_other_box():
     first, again, other = (pack({"EC": 3}, 1.2, seed=seed) for seed in (7, 7, 8))
     assert np.array_equal(first.positions, again.positions)

@@ -16,7 +16,7 @@ from electrolyte_ml.structures import Topology, find_overlap, molecule, pack, re
 
 @lru_cache
 def packed(seed: int) -> Atoms:
-    return pack({"EC": 3, "EMC": 2, "LiPF6": 1}, 0.7, seed=seed)
+    return pack({"EC": 3, "EMC": 2, "LiPF6": 2}, 0.7, seed=seed)
 
 
 def shaken(seed: int, skew: float, pbc: tuple[bool, bool, bool], wrapped: bool) -> Atoms:
@@ -33,14 +33,16 @@ def shaken(seed: int, skew: float, pbc: tuple[bool, bool, bool], wrapped: bool) 
 
 
 def closest(atoms: Atoms, bodies: np.ndarray) -> float:
-    """Return the closest contact of different bodies, or of images, in units of the sum of the van der Waals radii."""
+    """Return the closest contact of different bodies, or of images, in units of the sum of radii (3.5 Å for Li)."""
+    lithium = atoms.symbols == "Li"
     radii = np.array([0.76 if symbol == "Li" else vdw_radii[z] for symbol, z in zip(atoms.symbols, atoms.numbers)])
     positions, found = Topology.of(atoms).unwrapped, np.inf
     for shift in np.array(list(np.ndindex(5, 5, 5))) - 2:
         if not shift[~atoms.pbc].any():
             distances = cdist(positions, positions + shift @ atoms.cell.array)
             other = (bodies[:, None] != bodies) | shift.any()
-            found = min(found, float((distances / (radii[:, None] + radii))[other].min()))
+            wanted = np.where(lithium[:, None] & lithium, 3.5, radii[:, None] + radii)  # Å
+            found = min(found, float((distances / wanted)[other].min()))
     return found
 
 
@@ -88,6 +90,13 @@ def test_an_overlap_is_named_with_atoms_molecules_and_distance():
     assert find_overlap(carbonate + other) == (
         f"O{oxygen + 1} of EC (molecule 1) and O{second} of EC (molecule 2) are 2.20 Å apart"
     )
+
+
+def test_two_cations_overlap_at_a_distance_that_other_atoms_may_have():
+    pair = Atoms("Li2", [[0, 0, 0], [2.5, 0, 0]])
+    assert find_overlap(pair) == "Li1 of Li (molecule 1) and Li2 of Li (molecule 2) are 2.50 Å apart"
+    assert separate(pair).get_distance(0, 1) > 3.4
+    assert find_overlap(Atoms("Li2", [[0, 0, 0], [3.1, 0, 0]])) is None  # the closest in a liquid
 
 
 @pytest.mark.parametrize("pbc", [True, False])
