@@ -22,7 +22,6 @@ from electrolyte_ml.files import Record, read_json
 
 SETTINGS, BEGUN, RESULT, VOLUME = "settings.toml", "begun.json", "result.json", "volume.json"
 INNER = "inner"
-_ROUNDING_PS = 0.05  # a run has a whole number of steps
 
 
 def box_folder(directory: Path, box: int) -> Path:
@@ -81,7 +80,12 @@ def run_folders(path: Path, temperature: float | None = None) -> list[Path] | No
     if not lengths:
         raise InputError(f"{path}: none of its {len(folders)} trajectories is complete")
     longest = max(lengths.values())
-    return [folder for folder, length in lengths.items() if length > longest - _ROUNDING_PS]
+    return [folder for folder, length in lengths.items() if length > longest - rounding(records[folder])]
+
+
+def rounding(record: Record) -> float:
+    """Return by how much (ps) a run may be longer or shorter than wanted, since it has a whole number of steps."""
+    return 0.5e-3 * record.number("timestep_fs") + 1e-6
 
 
 def run_record(folder: Path) -> Record:

@@ -23,6 +23,7 @@ from electrolyte_ml.production.places import (
     VOLUME,
     box_folder,
     condition_folder,
+    rounding,
     run_record,
     trajectory_folder,
 )
@@ -249,10 +250,9 @@ def _ending(directory: Path, settings: ProductionSettings, temperature: float, n
     record = run_record(folder)
     if record:
         reason, time_ps, whole = record.text("reason"), record.number("time_ps"), settings.trajectories.time_ps
-        rounding = 0.5e-3 * settings.trajectories.timestep_fs + 1e-6  # ps: a run has a whole number of steps
-        if time_ps > whole + rounding:
+        if time_ps > whole + rounding(record):
             raise InputError(f"{record.path}: its 'time_ps' {time_ps:g} is above the {whole:g} ps of the settings")
-        if reason == COMPLETED and time_ps < whole - rounding:
+        if reason == COMPLETED and time_ps < whole - rounding(record):
             reason = UNFINISHED
         return time_ps, reason, record.text("detail")
     box = number % settings.equilibration.boxes
