@@ -1,12 +1,14 @@
 """The potentials that come with the package: what is written about them is what they are."""
 
+import numpy as np
 import pytest
 
 import electrolyte_ml as eml
+from electrolyte_ml.dynamics import MoleculeMonitor, run_md
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.potentials import MomentTensorPotential, load, shipped_potentials
 from electrolyte_ml.potentials.shipped import ABOUT, training_set_file
-from electrolyte_ml.structures import read_configurations
+from electrolyte_ml.structures import pack, read_configurations
 from electrolyte_ml.training import evaluate_errors
 
 KNOWN = [potential.name for potential in shipped_potentials()]
@@ -72,3 +74,22 @@ def test_an_incomplete_description_is_an_error(folder):
     (folder / ABOUT).write_text(text.replace("limits", "limit"))
     with pytest.raises(InputError, match=r"about\.toml: unknown key 'limit'; did you mean 'limits'"):
         shipped_potentials()
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+@pytest.mark.parametrize("name", ["lipf6-ec-emc", "lipf6-ec-emc-qrd"])
+def test_a_start_with_two_lithium_ions_in_contact_runs_after_relaxation(name, seed):
+    """`lipf6-ec-emc-qrd` lets two Li at this distance collapse; relaxation moves them apart first."""
+    box = pack({"EC": 8, "LiPF6": 2}, 1.1, seed=seed)
+    first, second = np.flatnonzero(box.symbols == "Li")
+    others = np.setdiff1d(np.arange(len(box)), [first, second])
+    free = 0.0
+    for direction in np.random.default_rng(seed).normal(size=(400, 3)):  # where most space is
+        moved = box.copy()
+        moved.positions[second] = box.positions[first] + 2.2 * direction / np.linalg.norm(direction)
+        nearest = moved.get_distances(second, others, mic=True).min()
+        if nearest > free:
+            free, start = nearest, moved
+    monitors = [MoleculeMonitor(box)]
+    run = run_md(start, load(name), ensemble="nvt", time_ps=0.2, relax=50, seed=seed, monitors=monitors, progress=False)
+    assert run.completed, run.detail
