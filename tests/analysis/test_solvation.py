@@ -132,7 +132,9 @@ def test_counts_are_those_of_brute_force(system):
             new.translate(rng.uniform(0, 1, 3) @ cell)
             both = atoms + new
             n = len(atoms)
-            if not n or min(both.get_distances(k, range(n), mic=True).min() for k in range(n, len(both))) > 1.75:
+            if (
+                not n or min(both.get_distances(k, range(n), mic=True).min() for k in range(n, len(both))) > 2.2
+            ):  # Å, no bond
                 atoms, owner = both, owner + [index] * len(new)
                 break
     atoms.wrap()
