@@ -14,6 +14,7 @@ import numpy as np
 
 from electrolyte_ml.analysis import GroupedErrors
 from electrolyte_ml.analysis.coordinated_sites import is_coordinated
+from electrolyte_ml.analysis.estimates import MIN_SCATTER
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.files import read_json
 from electrolyte_ml.paper import experiment
@@ -156,7 +157,7 @@ def _potential(
         chance = float(np.mean([point["error"] ** 2 for point in points]))
         beyond = float(values.var(ddof=1)) - chance
         spread = float(np.sqrt(beyond)) / measured if beyond > 0 else None
-        found = " and ".join("{value:.2f} ± {error:.2f}".format(**point) for point in points)
+        found = " and ".join(map(_found, points))
         within = "" if spread else ", whose spread is within their statistical errors"
         evidence.append(f"{found} mS/cm by {len(points)} potentials{within}")
     else:
@@ -173,6 +174,14 @@ def _potential(
     return Limit("potential", None, spread, "; ".join(evidence))
 
 
+def _found(point: Mapping[str, Any]) -> str:
+    """Return a stored conductivity with its error and the runs behind it."""
+    runs = f"{point['trajectories']} trajectories, {point['total_ps'] / 1000:.3g} ns"
+    if point["trajectories"] < MIN_SCATTER:
+        runs += ", too few to show their scatter"
+    return f"{point['value']:.2f} ± {point['error']:.2f} ({runs})"
+
+
 def _size(
     sizes: Mapping[str, Mapping[str, Any]], temperature: str, measured: float, point: Mapping[str, Any]
 ) -> tuple[Limit, Mapping[str, Any]]:
@@ -184,7 +193,7 @@ def _size(
     largest, other = max(cells[1:], key=lambda item: item[0])
     change = (first["value"] - other["value"]) / measured
     error = float(np.hypot(first["error"], other["error"])) / measured
-    evidence = f"{first['value']:.2f} mS/cm with {atoms} atoms, {other['value']:.2f} with {largest}"
+    evidence = f"{_found(first)} mS/cm with {atoms} atoms, {_found(other)} with {largest}"
     return Limit("size of the cell", change, error, evidence), other
 
 

@@ -466,6 +466,15 @@ for model, name in MODELS.items():
 # interval. The value by MTP-QRd is lower still, but less certain. A trend with the share of EC cannot be seen: the measured
 # conductivity rises by 10 % from 3:7 to 1:1, and these have errors of 18 to 25 %.
 #
+# The second potential is a fit to the same training set from other random parameters. Its value is lower by 1.5 standard errors
+# of the difference: the two potentials may differ, or chance alone explains it. Seven of its eight boxes reached their end. In the
+# other one a Li fell between hydrogens in the first 0.2 ps of the annealing, at an extrapolation grade of 28. Active learning closes
+# the holes of the potential that explores, and not those of another fit to its set.
+#
+# The larger cell has two trajectories. The boxes of this liquid differ more than such an error says: three sets of eight
+# trajectories in the small cell gave 2.7, 6.1 and 5.1 mS/cm. So the size of the cell may change the conductivity, and more boxes
+# of 1144 atoms would tell; until then neither its row nor the remainder is certain.
+#
 # ## What the density does
 #
 # All this is at the measured density. There the pressure of this liquid is negative, as the table says, because the

@@ -313,7 +313,7 @@ figure
 # %% [markdown]
 # The results that ship with this version are of runs at the measured density: a trajectory from each of 24 boxes by MTP and of
 # eight by MTP-QRd, which were packed and annealed independently. Networks need more Li than the two of such a box: they are of two
-# boxes of 8 LiPF6 (1144 atoms, 0.2 ns each). Eight trajectories from one box cost less than from eight. What do they hide?
+# boxes of 8 LiPF6 (1144 atoms; 0.3 ns each by MTP, 0.2 ns by MTP-QRd). Eight trajectories from one box cost less than from eight. What do they hide?
 
 # %%
 print(f"{'shares of the Li, 95 %':24}" + "".join(f"{kind:>22}" for kind in ("SSIP", "CIP", "AGG")))
@@ -381,10 +381,10 @@ for words, name in (("MTP", "mtp"), ("MTP-QRd", "qrd")):
         print(f"{'':9}donors of EC: " + ", ".join(f"{kind} {share['value']:.1%}" for kind, share in donors.items()))
 
 # %% [markdown]
-# None of the solvent-separated Li shares solvent with another one, by either potential. They are few, eight by MTP and five by
-# MTP-QRd, and keep their neighbours for as long as a run lasts, so that the intervals are wide. The paper's 85 % by MTP are
-# outside of them. EC binds Li through its carbonyl
-# oxygen in more than 99 % of its contacts, so that it cannot join two Li through both its oxygens, as it does in the paper.
+# Few of the solvent-separated Li share solvent with another one by MTP, for some picoseconds, and none by MTP-QRd. There are about
+# eleven such Li by MTP and five by MTP-QRd, and they keep their neighbours for as long as a run lasts, so that the intervals are
+# wide. The paper's 85 % by MTP are outside of them. What joins two Li is EC, through its carbonyl and one of its other oxygens, as in
+# the paper. But EC binds Li through its carbonyl oxygen alone in more than 99 % of its contacts: such bridges are rare.
 #
 # Is the conductivity insensitive to the structure, as the paper concludes? This needs two things at once: structures
 # that differ, and conductivities that do not, each by more than their errors.
