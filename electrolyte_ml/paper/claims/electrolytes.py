@@ -134,7 +134,10 @@ def networks_of_qrd(stored: dict[str, Any]) -> Finding:
 
 @_in_large_cells
 def network_shells(stored: dict[str, Any]) -> Finding:
-    """Judge shells in networks against those of isolated Li: more EC, more often CN 5, less often CN 3."""
+    """Judge shells in networks against those of isolated Li: more EC, more often CN 5, less often CN 3.
+
+    The 95 % intervals must not overlap: with few Li, differences arise by chance.
+    """
     return _compared_shells(stored)
 
 
@@ -147,7 +150,12 @@ def _compared_shells(stored: dict[str, Any]) -> Finding:
         {n: value_of(networks["coordination_distribution"][side], str(n)) for n in (3, 5)}
         for side in ("isolated", "network")
     )
-    holds = ec_joined > ec_alone and joined[5] > alone[5] and joined[3] < alone[3]
+    of_isolated, of_joined = (networks["coordination_distribution"][side] for side in ("isolated", "network"))
+    holds = (
+        _surely_below(networks["ligands"]["isolated"], networks["ligands"]["network"], "EC")
+        and _surely_below(of_isolated, of_joined, "5")
+        and _surely_below(of_joined, of_isolated, "3")
+    )
     ours = (
         f"networks against isolated: EC {ec_joined:.2f}, {ec_alone:.2f}; CN 5 {joined[5]:.0%}, {alone[5]:.0%}; "
         f"CN 3 {joined[3]:.0%}, {alone[3]:.0%}"
@@ -160,6 +168,14 @@ def _compared_shells(stored: dict[str, Any]) -> Finding:
 def network_panels(stored: dict[str, Any]) -> Finding:
     """Judge whether the panels of networked and isolated Li can be drawn for MTP-QRd: both kinds of Li exist."""
     return _compared_shells(stored)._replace(holds=not _one_group(stored))
+
+
+def _surely_below(lower: dict[str, Any], higher: dict[str, Any], key: str) -> bool:
+    """Return whether the 95 % interval of one stored estimate lies below that of another; not if one has none."""
+    if key not in lower or key not in higher:
+        return False
+    end, start = lower[key]["interval_95"][1], higher[key]["interval_95"][0]
+    return end is not None and start is not None and end < start
 
 
 def _one_group(stored: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from electrolyte_ml.analysis.estimates import Curve
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.claims import CLAIMS, NOT_REPRODUCED, NOT_RUN_AT_SCALE, REPRODUCED, electrolytes
 from electrolyte_ml.paper.experiment import CONDUCTIVITY
+from electrolyte_ml.paper.results import load_result, save_result
 from electrolyte_ml.paper.scales import QUICK, STANDARD, shipped
 from electrolyte_ml.paper.stored import store_conductivity, store_solvation
 from electrolyte_ml.trajectories import open_trajectory
@@ -181,6 +182,29 @@ def test_networks_of_the_neutral_model():
     outcome = judged("27a")
     assert outcome.verdict == NOT_REPRODUCED
     assert outcome.ours.startswith("networks against isolated: EC 1.50, 0.00; CN 5 0%, 0%; CN 3 0%, 100%")
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"), [((0.3, 0.5), REPRODUCED), ((0.01, 0.7), NOT_REPRODUCED), ((None, None), NOT_REPRODUCED)]
+)
+def test_shells_in_networks_differ_by_more_than_their_errors(interval, verdict):
+    alone = shell(["EMC", "EMC", "EMC"]).atoms
+    store_solvation(*measured([network(4).atoms, alone] * 2), model="mtp", reference="PBE-D3(0)", scale=STANDARD)
+    stored = load_result("solvation_mtp", STANDARD)
+    networks = stored["networks"]
+
+    def give(side, number, value, ends):
+        entry = {"value": value, "error": None, "interval_95": list(ends), "cutoff_band": [value, value]}
+        networks["coordination_distribution"][side][number] = entry
+
+    networks["ligands"]["isolated"]["EC"] |= {"value": 2.0, "interval_95": [1.9, 2.1]}
+    networks["ligands"]["network"]["EC"] |= {"value": 3.0, "interval_95": [2.8, 3.2]}
+    give("isolated", "5", 0.05, (0.02, 0.1))
+    give("network", "5", 0.4, interval)
+    give("isolated", "3", 0.2, (0.1, 0.3))
+    give("network", "3", 0.0, (0.0, 0.05))
+    save_result("solvation_mtp", stored, STANDARD)
+    assert judged("27a").verdict == verdict
 
 
 def test_ion_pairs_of_both_models():
