@@ -206,13 +206,14 @@ def conductivity_methods(
         axes.axvline(10 * exact, color=VERMILION, lw=1.4, ls="--", label=f"exact: {10 * exact:.3g} mS/cm")
         legend_beside(axes)
     axes.set_yticks(range(len(result.estimates)), result.estimates)
-    axes.invert_yaxis()
+    axes.set_ylim(len(result.estimates) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
     axes.set_xlim(left=0.0)
     axes.set_xlabel("conductivity (mS/cm)")
+    apart = " Nernst-Einstein takes ions to move independently." if "nernst-einstein" in result.estimates else ""
     caption(
         figure, f"Conductivity at {result.temperature:g} K by {len(result.estimates)} methods", scale=scale,
-        reference=reference, note="Thick: standard error. Thin: 95 %. Nernst-Einstein takes ions to move alone.",
+        reference=reference, note=f"Thick: standard error. Thin: 95 %.{apart}",
     )  # fmt: skip
     return figure
 

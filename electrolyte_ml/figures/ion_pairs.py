@@ -143,7 +143,7 @@ def models_compared(found: Mapping[str, Mapping[str, Any]], *, reference: str, s
         0: list(_PAIRING),
         1: [str(size) for size in range(1, largest + 1)],
         2: sorted({name for stored in found.values() for name in stored["networks"]["ligands"]["isolated"]}),
-        3: sorted({n for s in found.values() for n in s["networks"]["coordination_distribution"]["isolated"]}, key=int),
+        3: _numbers_seen(found),
     }
     for k, (colour, (name, stored)) in enumerate(zip(CYCLE * len(found), found.items())):
         solvation, networks = stored["solvation"], stored["networks"]
@@ -173,9 +173,15 @@ def models_compared(found: Mapping[str, Mapping[str, Any]], *, reference: str, s
     caption(
         figure, "Ion pairs and networks (Figs. 7, S9)", scale=scale, reference=reference,
         note=f"{_systems(found)}Below: pale are isolated cations, full those in networks, if there are any. "
-             "Lines: 95 % intervals.",
+             "Lines: 95 % intervals. Coordination numbers that no cation had are not shown.",
     )  # fmt: skip
     return figure
+
+
+def _numbers_seen(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the coordination numbers that any cation had, in a network or isolated, in order."""
+    shares = (by for stored in found.values() for by in stored["networks"]["coordination_distribution"].values())
+    return sorted({number for by in shares for number, share in by.items() if share["value"]}, key=int)
 
 
 def _systems(found: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,5 +1,6 @@
 """Figures of ion pairs: they draw, and they say what is on them."""
 
+import copy
 import json
 import re
 
@@ -86,6 +87,16 @@ def test_models_are_drawn_side_by_side(solvation):
     heights = [bar.get_height() for bar in sizes.patches]
     assert heights[:2] == pytest.approx([100 / 3, 200 / 3])  # of the SSIP: one alone, two in a network
     assert {"MTP", "MTP-QRd", "EC"} <= set(words(figure).split())
+
+
+def test_coordination_numbers_that_were_never_seen_are_not_drawn(solvation):
+    stored = copy.deepcopy(solvation)
+    for by in stored["networks"]["coordination_distribution"].values():
+        by["0"] = {"value": 0.0, "interval_95": [0.0, 0.95]}
+        by["9"] = {"value": 0.2, "interval_95": [0.1, 0.3]}
+    numbers = figures.models_compared({"MTP": stored}, **SAID).axes[3]
+    assert [text.get_text() for text in numbers.get_xticklabels()][-1] == "9"
+    assert "0" not in [text.get_text() for text in numbers.get_xticklabels()]
 
 
 def test_set_is_drawn_with_its_numbers(stored):
