@@ -261,8 +261,10 @@ def _ion_pairs(counter: _Counter, training: IonPairTraining) -> tuple[Stage, flo
 
 
 def _correction(counter: _Counter, training: CorrectionTraining) -> Stage:
-    """Count the loop, without a reference seeding: its first set comes from dynamics with the corrected potential."""
-    counter.learn(training.learning, training.cells, inherited=1)
+    """Count the loop; the dynamics of its seeding are of the corrected potential, and need no labels."""
+    first = training.learning.seeding.configurations
+    counter.label(first, sum(map(atoms_in, training.cells)) / len(training.cells))
+    counter.learn(training.learning, training.cells, inherited=first)
     return counter.stage("correction")
 
 

@@ -46,7 +46,9 @@ def fake(tmp_path):
         program.write_text(
             "#!/bin/sh\n"
             'if [ "$1" = --version ]; then echo " CP2K version 2023.1"; exit 0; fi\n'
-            f"cp label.inp '{tmp_path}/seen.inp'\ncat '{tmp_path}/text'\nexit {status}\n"
+            f"cp label.inp '{tmp_path}/seen.inp'\n"
+            f"grep -q ENERGY_FORCE label.inp || cp label.inp '{tmp_path}/first.inp'\n"
+            f"cat '{tmp_path}/text'\nexit {status}\n"
         )
         program.chmod(0o755)
         return CP2KReference(str(program))
@@ -125,6 +127,24 @@ def test_a_label_goes_through_files(fake, tmp_path):
     assert label.attempts == 1
     assert label.forces.shape == (2, 3)
     assert section((tmp_path / "seen.inp").read_text(), "FORCE_EVAL", "SUBSYS", "KIND H")
+
+
+def test_the_first_density_has_a_coarse_grid(fake, tmp_path):
+    fake(OUTPUT).label(oh())
+    first, seen = ((tmp_path / name).read_text() for name in ("first.inp", "seen.inp"))
+    dft = ("FORCE_EVAL", "DFT")
+    assert section(first, *dft, "MGRID") == {"CUTOFF": "[Ry] 300", "REL_CUTOFF": "[Ry] 40"}
+    assert section(first, *dft, "SCF")["SCF_GUESS"] == "ATOMIC"
+    assert section(seen, *dft, "MGRID") == {"CUTOFF": "[Ry] 600", "REL_CUTOFF": "[Ry] 60"}
+    assert section(seen, *dft, "SCF")["SCF_GUESS"] == "RESTART"
+    assert section(fake(OUTPUT).input(oh(), coarse=True, cutoff=200), *dft, "MGRID")["CUTOFF"] == "[Ry] 200"
+
+
+def test_a_label_needs_no_first_density(fake, tmp_path):
+    cp2k = fake(OUTPUT)
+    program = tmp_path / "cp2k"
+    program.write_text(program.read_text().replace("cat ", "grep -q ENERGY_FORCE label.inp || exit 1\ncat "))
+    assert cp2k.label(oh()).energy == pytest.approx(-17 * 27.211386, rel=1e-7)
 
 
 def test_no_convergence_is_tried_once_more_with_smaller_steps(fake, tmp_path):
