@@ -1,7 +1,8 @@
 """Sources of error of a conductivity: length of the runs, potential, size of the cell, and reference.
 
-The deviation from experiment is split into measured contributions of these sources. The effect of the reference cannot
-be measured separately: it is the remainder, together with errors that all potentials of the ensemble have in common.
+The deviation from experiment is split into measured contributions of these sources. The effect of the reference is
+known if the potential was also corrected to a better one. Otherwise it is part of the remainder, together with errors
+that all potentials of the ensemble have in common.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class ConductivityLimits:
     deviation : float
         value / measured - 1.
     rows : tuple of Limit
-        Length of the runs, potential, size of the cell, and the remainder.
+        Length of the runs, potential, size of the cell, the reference if its effect is known, and the remainder.
     """
 
     condition: str
@@ -81,6 +82,7 @@ class ConductivityLimits:
 def conductivity_limits(
     members: Sequence[Mapping[str, Any]],
     *,
+    corrected: Mapping[str, Any] | None = None,
     ratio: str = "3:7",
     temperature: float = 300.0,
     errors: GroupedErrors | None = None,
@@ -93,6 +95,8 @@ def conductivity_limits(
     members
         Results stored by :func:`~electrolyte_ml.paper.stored.store_conductivity` for each potential of an ensemble; the
         conductivity is that of the first.
+    corrected
+        Result stored for the first potential with its correction to a better reference.
     ratio, temperature
         Condition: EC:EMC molar ratio, and temperature in K.
     errors
@@ -122,18 +126,24 @@ def conductivity_limits(
     state = members[0]["states"].get(ratio, {}).get(f"{temperature:g}", {})
     potential = _potential(points, measured, state, errors)
     size, best = _size(members[0]["sizes"].get(ratio, {}), f"{temperature:g}", measured, first)
-    # What the size changes is known with the error of both cells, but what remains is the deviation of the largest one.
-    shift = best["value"] / measured - 1.0
-    scatter = [best["error"] / measured, potential.error or 0.0]
-    missing = [row.source for row in (potential, size) if row.error is None]
     given = state if members[0].get("measured_density") else None
     evidence = _reference(members[0]["reference"], audit, given)
-    if missing:
-        evidence = f"includes the effects of {' and '.join(missing)}; {evidence}"
-    rest = Limit("reference, and the rest", shift, float(np.hypot.reduce(scatter)), evidence)
-    return ConductivityLimits(
-        f"{ratio}, {temperature:g} K", first["value"], measured, deviation, (statistics, potential, size, rest)
-    )
+    other = {} if corrected is None else corrected["points"].get(ratio, {}).get(f"{temperature:g}", {})
+    # What the size changes is known with the error of both cells, but what remains is the deviation of the largest one.
+    remaining, scatter = best["value"], [best["error"]]
+    rows = [statistics, potential, size]
+    if corrected is not None and other:
+        by_both = f"{_found(first)} mS/cm, and {_found(other)} corrected to {corrected['reference']}"
+        error = float(np.hypot(first["error"], other["error"])) / measured
+        rows += [Limit("reference", (first["value"] - other["value"]) / measured, error, f"{by_both}; {evidence}")]
+        remaining += other["value"] - first["value"]
+        scatter = [other["error"]] if best is first else [best["error"], first["error"], other["error"]]
+    missing = [row.source for row in (potential, size) if row.error is None]
+    includes = f"includes the effects of {' and '.join(missing)}" if missing else ""
+    uncertain = float(np.hypot.reduce([*scatter, measured * (potential.error or 0.0)])) / measured
+    name, words = ("the rest", [includes]) if other else ("reference, and the rest", [includes, evidence])
+    rows += [Limit(name, remaining / measured - 1.0, uncertain, "; ".join(filter(None, words)))]
+    return ConductivityLimits(f"{ratio}, {temperature:g} K", first["value"], measured, deviation, tuple(rows))
 
 
 def shipped_audit(reference: str) -> dict[str, Any] | None:

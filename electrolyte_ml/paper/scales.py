@@ -757,7 +757,7 @@ STANDARD = Scale(
         learning=LearningProtocol(
             model=ModelSpec(level=6),
             reference=ReferenceSettings("cp2k-pbe-d3", {"cutoff": 1200}),  # one for cells with and without fluorine
-            seeding=SeedingSettings(configurations=48),
+            seeding=SeedingSettings(configurations=32),
             exploration=ExplorationSettings(time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),
             stopping=StoppingSettings(max_iterations=10),
         ),

@@ -440,9 +440,9 @@ for figure in drawn:
 #
 # A conductivity may be wrong for four reasons, and "within 11 % of experiment" does not tell which. The length of the
 # runs gives a statistical error. Potentials that were fitted to the same labels from other random parameters differ:
-# this is the error of the potential. A second, larger cell shows the effect of the first one's size. What remains is
-# due to the reference, to what all potentials have in common, and to the window of the integral. All percentages are of
-# the measured conductivity.
+# this is the error of the potential. A second, larger cell shows the effect of the first one's size, and a correction to a
+# better reference that of the reference. What remains is due to what all potentials have in common, to the window of the
+# integral, and to the reference if there is no correction. All percentages are of the measured conductivity.
 
 # %%
 validated = stored("ion_pair_errors")
@@ -456,7 +456,10 @@ for model, name in MODELS.items():
         whole = IonPairErrors.from_dict(validated)
         alike = whole.charged if model == "qrd" else whole.plain
         errors = whole.kinds[alike[0]] if alike else None
-    limits = conductivity_limits(members, errors=errors, audit=shipped_audit(members[0]["reference"]))
+    limits = conductivity_limits(
+        members, corrected=stored(conductivity_name("corrected")) if model == "mtp" else None, errors=errors,
+        audit=shipped_audit(members[0]["reference"]),
+    )  # fmt: skip
     print(f"{name}, labels by {members[0]['reference']}\n{limits}\n")
 
 # %% [markdown]

@@ -41,6 +41,27 @@ def test_shifts_add_up_to_the_deviation():
     assert found["reference, and the rest"].error == pytest.approx(0.5 / MEASURED)
 
 
+def test_a_corrected_potential_shows_the_effect_of_the_reference():
+    value = 0.6 * MEASURED
+    first = member(value, 0.3, sizes={"286": (value, 0.3), "572": (1.25 * value, 0.5)})
+    corrected = member(1.1 * value, 0.4) | {"reference": "PBE"}
+    limits = conductivity_limits([first], corrected=corrected)
+    found = rows(limits)
+    assert found["reference"].shift == pytest.approx(-0.06)  # 0.6 - 0.66
+    assert found["reference"].error == pytest.approx(0.5 / MEASURED)
+    assert "corrected to PBE; labels by SevenNet, not audited" in found["reference"].evidence
+    shifts = [found[name].shift for name in ("size of the cell", "reference", "the rest")]
+    assert sum(shifts) == pytest.approx(limits.deviation)
+    assert found["the rest"].error == pytest.approx(np.sqrt(0.5**2 + 0.3**2 + 0.4**2) / MEASURED)
+    # With one cell, the corrected value alone decides what remains.
+    found = rows(conductivity_limits([member(value, 0.3)], corrected=corrected))
+    assert found["the rest"].shift == pytest.approx(1.1 * 0.6 - 1.0)
+    assert found["the rest"].error == pytest.approx(0.4 / MEASURED)
+    assert found["the rest"].evidence == "includes the effects of potential and size of the cell"
+    elsewhere = member(5.0) | {"points": {"1:1": {"300": point(5.0, 0.1)}}}
+    assert "reference, and the rest" in rows(conductivity_limits([first], corrected=elsewhere))
+
+
 def test_spread_of_the_potentials_is_what_chance_does_not_explain():
     rng = np.random.default_rng(0)
     values = 5.0 + rng.normal(scale=np.hypot(1.0, 0.5), size=4000)  # potentials differ by 1, their runs scatter by 0.5
