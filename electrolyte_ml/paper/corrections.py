@@ -13,11 +13,15 @@ from pathlib import Path
 
 from electrolyte_ml.active_learning.loop import active_learn
 from electrolyte_ml.active_learning.result import ActiveLearningResult
+from electrolyte_ml.active_learning.sections import InheritanceSettings
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
+from electrolyte_ml.paper.places import shipped_file
 from electrolyte_ml.paper.protocols import digest, label_store, placeless
 from electrolyte_ml.paper.scales import CorrectionTraining, Scale
 from electrolyte_ml.potentials import Potential
+
+_ALL = 5000  # the labels are expensive: the whole set is inherited, not what MaxVol selects of it
 
 
 def correction_training(scale: Scale, base: Path) -> ActiveLearningSettings:
@@ -33,10 +37,13 @@ def correction_training(scale: Scale, base: Path) -> ActiveLearningSettings:
     Raises
     ------
     InputError
-        The scale has no correction.
+        The scale has no correction, or its sets are missing.
     """
     training = _training(scale)
     learning = training.learning
+    if training.sets:
+        paths = tuple(str(shipped_file(name)) for name in training.sets)
+        learning = replace(learning, inheritance=InheritanceSettings(paths, uniform_configurations=_ALL))
     return ActiveLearningSettings.following(
         replace(learning, model=replace(learning.model, on_top_of=str(base))),
         composition=training.cells,

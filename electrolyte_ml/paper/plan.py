@@ -261,10 +261,8 @@ def _ion_pairs(counter: _Counter, training: IonPairTraining) -> tuple[Stage, flo
 
 
 def _correction(counter: _Counter, training: CorrectionTraining) -> Stage:
-    """Count the loop; the dynamics of its seeding are of the corrected potential, and need no labels."""
-    first = training.learning.seeding.configurations
-    counter.label(first, sum(map(atoms_in, training.cells)) / len(training.cells))
-    counter.learn(training.learning, training.cells, inherited=first)
+    """Count the loop, whose first set is inherited."""
+    counter.learn(training.learning, training.cells, inherited=1)
     return counter.stage("correction")
 
 

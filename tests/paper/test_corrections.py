@@ -20,7 +20,7 @@ from electrolyte_ml.paper.scales import QUICK, STANDARD, CorrectionTraining
 from electrolyte_ml.potentials import MomentTensorPotential
 from electrolyte_ml.potentials.spec import ModelSpec
 from electrolyte_ml.reference.cp2k import CP2KReference
-from electrolyte_ml.structures import pack
+from electrolyte_ml.structures import pack, read_configurations
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,15 @@ def test_folder_of_a_run_does_not_depend_on_where_it_stands(tiny, tmp_path):
     moved = correction_training(tiny, tmp_path / "base_0.mtp"), correction_training(tiny, tmp_path / "x" / "base_0.mtp")
     assert moved[0] != moved[1]
     assert digest(placeless(moved[0])) == digest(placeless(moved[1]))
+
+
+def test_inherited_labels_are_all_taken_in_place_of_a_seeding(tiny, tmp_path):
+    """MaxVol would leave out most of labels that took minutes each."""
+    training = replace(tiny.correction, sets=("sets/ec_quick.extxyz.xz",))
+    settings = correction_training(replace(tiny, correction=training), tmp_path / "base.mtp")
+    (path,) = settings.inheritance.sets
+    assert len(read_configurations(path)) <= settings.inheritance.uniform_configurations
+    assert not correction_training(tiny, tmp_path / "base.mtp").inheritance.paths
 
 
 def test_standard_scale_corrects_to_pbe_in_cells_that_it_can_label():
