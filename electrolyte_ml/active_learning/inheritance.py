@@ -190,7 +190,8 @@ def _evenly_fitted(
     """Return the indices of evenly spaced configurations, and the potential fitted to them."""
     from electrolyte_ml.training import train
 
-    count = min(settings.inheritance.uniform_configurations, len(configurations))
+    wanted = settings.inheritance.uniform_configurations
+    count = len(configurations) if wanted == "all" else min(wanted, len(configurations))
     uniform = even_steps(len(configurations), count)
     fitted = [configurations[k] for k in uniform]
     folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 
 from electrolyte_ml.active_learning.records import SETTINGS, iteration_folder
-from electrolyte_ml.active_learning.sections import InheritanceSettings, LearningProtocol
+from electrolyte_ml.active_learning.sections import InheritanceSettings, LearningProtocol, UniformCount
 from electrolyte_ml.active_learning.settings import ActiveLearningSettings
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.structures import Molecule, Topology, parse_composition
@@ -73,7 +73,7 @@ def mixture_settings(
     runs: Sequence[str | os.PathLike],
     line: Sequence[Mixture],
     *,
-    uniform_configurations: int = 20,
+    uniform_configurations: UniformCount = 20,
     **changes: Any,
 ) -> ActiveLearningSettings:
     """Return settings for learning mixtures from the training sets of runs, with the protocol of the first run.

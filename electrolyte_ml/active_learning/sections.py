@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field, fields
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PlainValidator, field_validator, model_validator
 
 from electrolyte_ml import reference as references
 from electrolyte_ml.active_learning.active_set import Mode
@@ -16,6 +16,15 @@ from electrolyte_ml.units import ATMOSPHERE_BAR
 
 ROUND, MOST_ROUNDS = 8, 8  # trajectories in a round of the seeding, and largest number of rounds
 HydrogenMass = Annotated[float, Field(gt=1.008, le=6.0)]
+
+
+def _count_or_all(value: Any) -> Any:
+    if value == "all" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ValueError('must be a positive whole number or "all"')
+
+
+UniformCount = Annotated[int | Literal["all"], PlainValidator(_count_or_all)]
 
 
 @section
@@ -150,8 +159,9 @@ class InheritanceSettings:
     sets : tuple of str
         Folders of runs, or files of labelled configurations, relative to the settings' file; or names of potentials
         that come with the package, for their training sets.
-    uniform_configurations : int
+    uniform_configurations : int or "all"
         Number of configurations evenly spaced over all sets; a potential fitted to them selects among the others.
+        "all" takes the sets wholly, which is right where labels are few and expensive.
     run : str or None
         Folder of a run, or name of a potential that comes with the package, that is continued here from other starts.
         The model must be the same. The whole training set is taken. The potential replaces the one fitted to evenly
@@ -160,7 +170,7 @@ class InheritanceSettings:
     """
 
     sets: Texts = ()
-    uniform_configurations: Count = 20
+    uniform_configurations: UniformCount = 20
     run: Text | None = None
 
     @property

@@ -21,8 +21,6 @@ from electrolyte_ml.paper.protocols import digest, label_store, placeless
 from electrolyte_ml.paper.scales import CorrectionTraining, Scale
 from electrolyte_ml.potentials import Potential
 
-_ALL = 5000  # the labels are expensive: the whole set is inherited, not what MaxVol selects of it
-
 
 def correction_training(scale: Scale, base: Path) -> ActiveLearningSettings:
     """Return the settings for learning a correction of a potential.
@@ -43,7 +41,7 @@ def correction_training(scale: Scale, base: Path) -> ActiveLearningSettings:
     learning = training.learning
     if training.sets:
         paths = tuple(str(shipped_file(name)) for name in training.sets)
-        learning = replace(learning, inheritance=InheritanceSettings(paths, uniform_configurations=_ALL))
+        learning = replace(learning, inheritance=InheritanceSettings(paths, uniform_configurations="all"))
     return ActiveLearningSettings.following(
         replace(learning, model=replace(learning.model, on_top_of=str(base))),
         composition=training.cells,

@@ -26,6 +26,7 @@ from electrolyte_ml.active_learning.sections import (
     ReferenceSettings,
     SeedingSettings,
     StoppingSettings,
+    UniformCount,
 )
 from electrolyte_ml.errors import InputError
 from electrolyte_ml.paper.places import results_root, shipped_results
@@ -309,7 +310,7 @@ class IonPairTraining:
         Largest force (eV/Å) of a minimum, and largest number of steps.
     learning : LearningProtocol
         Protocol whose seeding are the reference dynamics from each cell; exploration has a trajectory for each cell.
-    uniform_configurations : int
+    uniform_configurations : int or "all"
         Number of configurations of the preliminary fit.
     small : SmallCells or None
         Dynamics in small cells, which are inherited, too, and from whose ends exploration also starts.
@@ -338,7 +339,7 @@ class IonPairTraining:
     relaxation_force: float
     relaxation_steps: int
     learning: LearningProtocol
-    uniform_configurations: int
+    uniform_configurations: UniformCount
     validation_configurations: int
     validation: MDRun
     rdf_cell: str
@@ -696,7 +697,7 @@ STANDARD = Scale(
             seeding=SeedingSettings("nve", temperature=300.0, time_ps=0.1, timestep_fs=2.0, hydrogen_mass=3.0),
             grades=GradeSettings(),
         ),
-        uniform_configurations=5000,  # all configurations of the earlier set
+        uniform_configurations="all",  # of the earlier set
         # With the pairs alone P had 145 independent parameters of 193, and the first trajectories ended after 0.2 ps.
         small=SmallCells(
             cells=(

@@ -59,6 +59,14 @@ def test_the_first_set_is_the_even_ones_and_those_of_maxvol(finished, sets, tmp_
     assert [atoms.info["parent"] for atoms in again.chosen] == [atoms.info["parent"] for atoms in first]
 
 
+def test_all_takes_the_sets_wholly(finished, sets, tmp_path):
+    start = finished[0].potential
+    settings = heir(argon(tmp_path), sets, "all")
+    labelled = read_sets(settings.inheritance.sets, ("Ar",), get("lj", **ARGON))
+    inherited = inherit(tmp_path / "preliminary", labelled, start, settings, progress=False)
+    assert len(inherited.chosen) == len(labelled)
+
+
 def test_configurations_know_their_set_and_have_no_grade_of_another_potential(finished):
     result, _ = finished
     for atoms in result.training_set:
@@ -105,6 +113,12 @@ def test_paths_are_relative_to_the_file_of_settings(tmp_path):
     assert settings.inheritance.sets == (str(tmp_path / "mine"), str(tmp_path.parent / "emc"))
     assert settings.inheritance.uniform_configurations == 20
     assert settings.inheritance.run == str(tmp_path / "pairs")
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, True, "most"])
+def test_a_number_of_configurations_is_positive_or_all(wrong):
+    with pytest.raises(InputError, match=r'^uniform_configurations = .*: must be a positive whole number or "all"$'):
+        InheritanceSettings(("set.xyz",), uniform_configurations=wrong)
 
 
 def labelled(path, symbols="Ar2", reference="Lennard-Jones", **info):
