@@ -41,8 +41,9 @@ class Errors:
 
     Energies per atom are in eV, force components in eV/Å, stress components in GPa; NaN without labels. `pressure_rmse`
     and `pressure_bias` are the root mean square and the mean of the pressure of the potential minus that of the
-    reference, in GPa. The bias shifts the density by a relative compressibility times bias: that of a liquid by 4 to 5
-    % for 0.1 GPa.
+    reference, in GPa. Where both have the same molecules, the bias shifts the density by compressibility times bias:
+    that of a liquid by 4 to 5 % for 0.1 GPa. Bonds that differ in length change the pressure of the atoms more than the
+    density: :func:`electrolyte_ml.analysis.audit_reference` also compares the pressure of the molecules as they are.
     """
 
     energy_rmse: float
