@@ -121,10 +121,10 @@ def _compare_references(
     """Print a warning if potential and data have different levels of theory, whose differences enter the errors."""
     labelled_by = sorted({str(atoms.info["reference"]) for atoms in configurations if "reference" in atoms.info})
     for path, potential in zip(args.potentials, potentials, strict=True):
-        others = [name for name in labelled_by if potential.reference not in (None, name)]
+        others = [name for name in labelled_by if potential.label_reference not in (None, name)]
         if others:
             print(
-                f"warning: {path} was trained on labels of {potential.reference}, {args.data} has labels of "
+                f"warning: {path} was trained on labels of {potential.label_reference}, {args.data} has labels of "
                 f"{', '.join(others)}: the errors include the differences between these references",
                 file=sys.stderr,
             )

@@ -764,7 +764,7 @@ STANDARD = Scale(
             exploration=ExplorationSettings(time_ps=5.0, timestep_fs=2.0, hydrogen_mass=3.0),
             stopping=StoppingSettings(max_iterations=10),
         ),
-        sets=("sets/lipf6_pbe.extxyz.xz",),
+        sets=("potentials/lipf6-ec-emc-pbe/training_set.extxyz.xz",),
     ),
     charges=_MANY_FITS,
 )

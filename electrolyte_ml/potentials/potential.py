@@ -194,6 +194,11 @@ class Potential(ABC):
         """Return warnings for users of this potential, one line each; by default none."""
         return ()
 
+    @property
+    def label_reference(self) -> str | None:
+        """Level of theory of the labels of the training set: of a correction its own, not that of its base."""
+        return self.reference
+
     def with_reference(self, reference: str | None) -> Self:
         """Return the same potential with another name of the level of theory that labelled its training data."""
         return replace(cast(Any, self), reference=reference)

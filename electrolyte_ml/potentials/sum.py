@@ -136,6 +136,12 @@ class Sum(Potential):
         """Return the same sum without data that do not change its results."""
         return Sum(tuple(term.bare() for term in self.terms))
 
+    @property
+    def label_reference(self) -> str | None:
+        """Level of theory of the labels of the training set: of a correction its own, not that of its base."""
+        fitted = (term.reference for term in self.terms if term.n_parameters and term.reference)
+        return self.reference and next(fitted, self.reference)
+
     def labelled_by(self, reference: str | None) -> Sum:
         """Return the same sum with the reference after a fit to labels of a level of theory.
 

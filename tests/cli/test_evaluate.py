@@ -153,7 +153,12 @@ def test_another_reference_than_that_of_the_potential_is_named(run, tmp_path, la
         write_configurations(tmp_path / f"{name}.xyz", configurations)
     trained = tmp_path / "trained.pot"
     run("train", tmp_path / "one.xyz", "--level", 2, "--max-iterations", 1, "-o", trained)
-    for name, warned in (("one", False), ("two", True)):
-        assert main(["evaluate", str(trained), str(tmp_path / f"{name}.xyz")]) == 0
-        text = f"was trained on labels of level one, {tmp_path / f'{name}.xyz'} has labels of level {name}"
-        assert (text in capsys.readouterr().err) == warned
+    corrected = tmp_path / "corrected.pot"
+    words = ["--on-top-of", trained, "--level", 2, "--max-iterations", 1]
+    run("train", tmp_path / "two.xyz", *words, "-o", corrected)
+    capsys.readouterr()
+    for potential, own, other in ((trained, "one", "two"), (corrected, "two", "one")):
+        for name in (own, other):
+            assert main(["evaluate", str(potential), str(tmp_path / f"{name}.xyz")]) == 0
+            text = f"was trained on labels of level {own}, {tmp_path / f'{name}.xyz'} has labels of level {name}:"
+            assert (text in capsys.readouterr().err) == (name == other)

@@ -54,6 +54,7 @@ def test_a_file_states_both_references(base, tmp_path):
     both.save(tmp_path / "both.pot")
     back = load(tmp_path / "both.pot")
     assert back.reference == "PBE-D3(0), as a correction to GFN1-xTB"
+    assert (back.label_reference, base.label_reference) == ("PBE-D3(0)", "GFN1-xTB")
     assert [term.reference for term in back.terms] == ["GFN1-xTB", "PBE-D3(0)", None]
     assert back.fingerprint == both.fingerprint
     facts = back.facts()
@@ -61,7 +62,7 @@ def test_a_file_states_both_references(base, tmp_path):
     assert [term["kind"] for term in facts["terms"][0]["terms"]] == ["mtp", "zbl"]
     # Another fit to labels of the same level changes nothing; to unknown ones, the name is lost.
     assert back.labelled_by("PBE-D3(0)").reference == back.reference
-    assert back.labelled_by(None).reference is None
+    assert back.labelled_by(None).reference is None and back.labelled_by(None).label_reference is None
 
 
 def test_a_correction_can_be_corrected(base, liquid, tmp_path):

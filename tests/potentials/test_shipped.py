@@ -23,7 +23,7 @@ def test_what_is_written_about_a_potential_is_what_it_is(name):
     if about.training_set is not None:
         training = read_configurations(about.training_set, labelled=True)
         assert len(training) == about.configurations
-        assert {atoms.info["reference"] for atoms in training} == {about.reference}
+        assert {atoms.info["reference"] for atoms in training} == {potential.label_reference}
         errors = evaluate_errors(potential, training)
         assert 1000 * errors.energy_rmse == pytest.approx(about.energy_error, rel=0.02)
         assert errors.force_rmse == pytest.approx(about.force_error, rel=0.02)
